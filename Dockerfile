@@ -1,0 +1,16 @@
+# docker build -t darkroom . && docker run -v darkroom:/data -e DISCORD_TOKEN --gpus all darkroom
+FROM python:3.12-slim
+RUN useradd --create-home --uid 1000 darkroom && install -d -o darkroom /data
+WORKDIR /app
+COPY constraints.txt pyproject.toml README.md ./
+# torch is by far the largest layer: on its own, so that a change of code does not move it
+RUN pip install --no-cache-dir -c constraints.txt torch
+COPY bot ./bot
+COPY engine ./engine
+RUN pip install --no-cache-dir -c constraints.txt '.[postgres,metrics]'
+USER darkroom
+ENV DARKROOM_DATA_DIR=/data
+VOLUME /data
+HEALTHCHECK --interval=60s --start-period=120s CMD ["darkroom", "check"]
+ENTRYPOINT ["darkroom"]
+CMD ["run"]

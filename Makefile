@@ -1,0 +1,55 @@
+# Darkroom's verbs. `make demo` and `make test` need nothing but Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check wire bench pictures browser format clean
+
+help: ## show these verbs
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Darkroom needs Python 3.11 or newer; try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "no venv could be made here; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+# torch first and pinned: nothing later may pull another build of it
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -q -c constraints.txt torch
+	$(PIP) install -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## open the playground in your browser: no account, no download, no GPU
+	@$(BIN)/darkroom demo
+
+test: $(STAMP) ## run all tests, in parallel, without network
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -q -m "not wire and not browser"
+
+check: $(STAMP) ## formatting, lint, types and layers
+	$(BIN)/ruff format --check bot engine tests
+	$(BIN)/ruff check bot engine tests
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+wire: $(STAMP) ## the bot as a process against a little Discord, with faults (minutes)
+	$(BIN)/python -m pytest -q -m wire tests/integration
+
+bench: $(STAMP) ## measure the engine against whole calls in line, side by side
+	$(BIN)/darkroom bench
+
+browser: $(STAMP) ## drive the playground in a headless Chromium and keep the screenshots
+	$(BIN)/python -m pytest -q -m browser -o addopts='--import-mode=importlib' tests/integration
+
+pictures: $(STAMP) ## make the README's pictures from a real run
+	$(BIN)/python -m tests.pictures
+
+format: $(STAMP) ## format the code
+	$(BIN)/ruff check --fix bot engine tests
+	$(BIN)/ruff format bot engine tests
+
+clean: ## remove what was installed
+	rm -rf $(VENV) .pytest_cache .ruff_cache dist

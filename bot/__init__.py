@@ -1,0 +1,1 @@
+"""Darkroom's Discord side: everything that faces people. Never imports torch."""

@@ -1,0 +1,51 @@
+"""The command line. Each verb imports what it needs when it is called, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from bot.cli import backup, check, forward, imagine, models, serve
+from bot.errors import BotError, ConfigError
+from engine.errors import EngineError
+
+CONFIGURATION_WRONG, INTERRUPTED = 78, 130
+
+app = typer.Typer(
+    name="darkroom",
+    help="A self-hosted Discord bot for making pictures together.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(serve.run)
+app.command()(serve.demo)
+app.command()(imagine.imagine)
+app.command()(check.check)
+app.add_typer(models.app, name="models")
+app.command(context_settings=forward.PASS_THROUGH)(forward.train)
+app.command(context_settings=forward.PASS_THROUGH)(forward.bench)
+app.command()(backup.backup)
+app.command()(backup.restore)
+
+
+def main() -> None:
+    """Run a verb; what people can mend is one line, never a traceback."""
+    try:
+        app()
+    except ConfigError as error:
+        _say(error, CONFIGURATION_WRONG)
+    except (BotError, EngineError) as error:
+        _say(error, 1)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _say(error: Exception, code: int) -> None:
+    typer.secho(f"darkroom: {error}", err=True, fg="red")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The composition root: from settings to a running bot, in an order that can be undone."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.client import DarkroomClient
+from bot.domain.estimates import LearntEstimates
+from bot.domain.judge import Judge
+from bot.domain.meaning import Meaning
+from bot.domain.requests import Wording
+from bot.domain.run import Ports
+from bot.domain.studio import Studio
+from bot.operation.housekeeping import Housekeeping
+from bot.operation.metrics import Gauges
+from bot.settings import Settings
+from bot.store.audit import AuditLog
+from bot.store.database import Database
+from bot.store.jobs import JobStore
+from bot.store.members import MemberStore
+from bot.store.outbox import OutboxStore
+from bot.store.pictures import PictureStore
+from bot.store.quotas import Quotas
+from bot.store.records import Records
+from bot.store.retention import Retention
+from bot.store.rules import RuleBook
+from bot.store.statistics import Statistics
+from bot.store.timings import TimingStore
+from bot.tasks import Tasks
+from bot.ui.darkroom import Parts
+from bot.ui.delivery import DiscordReplies
+from bot.ui.drawing import Drawing
+from bot.ui.intake import Download, Fetch, Intake
+from bot.ui.office import Office
+from bot.ui.quota_texts import usage
+from bot.ui.reply_message import now
+from engine import Engine
+from engine.pocket import WEIGHTS
+
+
+@dataclass(frozen=True)
+class App:
+    """The running parts; `client` is not connected yet and `studio` not started."""
+
+    settings: Settings
+    database: Database
+    engine: Engine
+    studio: Studio
+    client: DarkroomClient
+    housekeeping: Housekeeping
+    gauges: Gauges
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What differs between Discord and the playground."""
+
+    fetch: Fetch
+    clock: Callable[[], datetime]
+    tasks: Tasks
+    shard_count: int | None
+
+
+@asynccontextmanager
+async def build(
+    settings: Settings,
+    *,
+    context: contextvars.Context | None = None,
+    fetch: Fetch | None = None,
+    clock: Callable[[], datetime] = now,
+    shard_count: int | None = None,
+) -> AsyncGenerator[App]:
+    """Open everything, and close it in reverse.
+
+    `context` is where background work runs (see `Tasks`); `fetch` gets members' uploads, by default from Discord.
+    Raises `ConfigError` and `MigrationFailed`.
+    """
+    async with AsyncExitStack() as opened:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        database = await Database.open(settings.database, backups=settings.data_dir / "backups")
+        opened.push_async_callback(database.close)
+        drawing = ThreadPoolExecutor(2, thread_name_prefix="drawing")
+        opened.callback(drawing.shutdown, wait=True, cancel_futures=True)
+        engine = await opened.enter_async_context(Engine(settings.engine))
+        engine.load()
+        outside = Outside(fetch or Download(settings.discord.picture_origins), clock, Tasks(context), shard_count)
+        yield _compose(settings, database, engine, Drawing(drawing), outside)
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Everything that is kept."""
+
+    database: Database
+    book: RuleBook
+    quotas: Quotas
+    jobs: JobStore
+    pictures: PictureStore
+    numbers: Statistics
+
+
+def _stores(settings: Settings, database: Database) -> Stores:
+    book = RuleBook(database)
+    quotas = Quotas(database, book)
+    pictures = PictureStore.open(settings.pictures_url or settings.data_dir / "pictures")
+    return Stores(database, book, quotas, JobStore(database, quotas), pictures, Statistics(database))
+
+
+def _compose(settings: Settings, database: Database, engine: Engine, drawing: Drawing, outside: Outside) -> App:
+    kept, clock = _stores(settings, database), outside.clock
+    replies = DiscordReplies(kept.jobs, kept.pictures, drawing, outside.tasks, clock=clock)
+    studio = Studio(_ports(settings, kept, engine, replies, outside))
+    parts = Parts(
+        settings=settings,
+        studio=studio,
+        jobs=kept.jobs,
+        pictures=kept.pictures,
+        members=MemberStore(database, clock),
+        rules=kept.book,
+        intake=Intake(outside.fetch, drawing, kept.pictures),
+        drawing=drawing,
+        clock=clock,
+        models=lambda: tuple(spec.name for spec in engine.models()),
+        usage=usage(kept.quotas, clock),
+        office=_office(kept, engine, studio),
+    )
+    client = DarkroomClient(parts, replies, shard_count=outside.shard_count)
+    housekeeping = Housekeeping(settings, database, kept.book, Retention(database, kept.pictures), clock)
+    gauges = Gauges(engine, kept.numbers, settings.data_dir, lambda: client.latency if client.is_ready() else None)
+    return App(settings, database, engine, studio, client, housekeeping, gauges)
+
+
+def _ports(settings: Settings, kept: Stores, engine: Engine, replies: DiscordReplies, outside: Outside) -> Ports:
+    meaning = Meaning(engine.embed) if _has_meaning() else None
+    return Ports(
+        engine=engine,
+        jobs=kept.jobs,
+        outbox=OutboxStore(kept.database),
+        pictures=kept.pictures,
+        replies=replies,
+        rules=Judge(kept.book, kept.quotas, outside.clock, meaning),
+        estimates=LearntEstimates(TimingStore(kept.database, outside.clock)),
+        wording=Wording(settings.styles),
+        clock=outside.clock,
+        tasks=outside.tasks,
+    )
+
+
+def _office(kept: Stores, engine: Engine, studio: Studio) -> Office:
+    return Office(
+        book=kept.book,
+        quotas=kept.quotas,
+        log=AuditLog(kept.database),
+        records=Records(kept.database, kept.pictures),
+        numbers=kept.numbers,
+        review=studio,
+        engine=engine,
+        has_meaning=_has_meaning(),
+    )
+
+
+def _has_meaning() -> bool:
+    """The meaning rule needs the embedded text encoder."""
+    return (WEIGHTS / "text_encoder").exists()

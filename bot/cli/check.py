@@ -1,0 +1,34 @@
+"""`darkroom check`: what is wrong, and how to mend it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bot.settings import load
+
+
+def check(
+    config: Annotated[Path | None, typer.Option(help="Configuration file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Verify configuration, token, database and model, and print the invite link."""
+    from bot.operation.checks import Finding, run_all
+
+    findings: list[Finding] = asyncio.run(run_all(load(config)))
+    if as_json:
+        typer.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
+    else:
+        table = Table("check", "found", "what to do", show_lines=False)
+        for finding in findings:
+            mark = "[green]ok[/]" if finding.is_well else "[red]![/]"
+            table.add_row(f"{mark} {finding.name}", finding.found, finding.remedy)
+        Console(width=None if Console().is_terminal else 200).print(table)
+    raise typer.Exit(0 if all(finding.is_well for finding in findings) else 1)

@@ -1,0 +1,145 @@
+"""The Discord client: loads the commands, registers the buttons, tells the tree to Discord when it changed."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.commands.loaded import COGS, DYNAMIC_ITEMS, LISTENERS, MENUS, ONCE, PRESSES
+from bot.commands.mod_review import ReviewRoom
+from bot.ui.answer import Answer
+from bot.ui.clicks import Clicks
+from bot.ui.custom_ids import ButtonId
+from bot.ui.darkroom import Darkroom, Parts
+from bot.ui.delivery import DiscordReplies
+from bot.ui.replies import GENERIC
+from bot.ui.translation import Translator
+from bot.ui.wire import NETWORK_ERRORS
+
+SYNC_AGAIN_S = 30.0
+
+LONGEST_RATE_LIMIT_S = 30.0
+"""Longer waits are not slept through inside a call: whoever asked tries again later."""
+
+log = logging.getLogger(__name__)
+
+
+class Tree(app_commands.CommandTree[Darkroom]):
+    """The command tree; what no command expected is logged and answered in general words."""
+
+    async def on_error(
+        self, interaction: discord.Interaction[Darkroom], error: app_commands.AppCommandError, /
+    ) -> None:
+        """Log, and make sure the member hears something."""
+        name = interaction.command.qualified_name if interaction.command else "?"
+        log.error("command failed", exc_info=error, extra={"action": "command", "command": name})
+        if not interaction.response.is_done():
+            async with Answer(interaction) as answer:
+                await answer.private(GENERIC)
+
+
+class DarkroomClient(Darkroom):
+    """The bot. Everything it needs is given; it connects when it is started."""
+
+    def __init__(self, parts: Parts, replies: DiscordReplies, *, shard_count: int | None = None) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            tree_cls=Tree,
+            intents=_intents(),
+            allowed_mentions=discord.AllowedMentions.none(),
+            shard_count=shard_count,
+            max_messages=None,
+            max_ratelimit_timeout=LONGEST_RATE_LIMIT_S,
+            http_trace=replies.limits.trace(),
+        )
+        self.parts, self.replies = parts, replies
+        self.offered = frozenset(PRESSES)
+        self._clicks = Clicks()
+
+    async def setup_hook(self) -> None:
+        """Load everything before the first event arrives."""
+        await self.tree.set_translator(Translator())
+        for cog in COGS:
+            await self.add_cog(cog())
+        for listener in LISTENERS:
+            await self.add_cog(listener(self))
+        for menu in MENUS():
+            self.tree.add_command(menu)
+        self.add_dynamic_items(*DYNAMIC_ITEMS)
+        reviewers = ReviewRoom(self)
+        self.replies.attach(self, offered=self.offered, on_gone=self.parts.studio.gone, reviewers=reviewers)
+        await self._sync_now_or_later()
+
+    async def press(self, interaction: discord.Interaction[Darkroom], button_id: ButtonId) -> None:
+        """Do what a button says; a double click counts once."""
+        if button_id.act in ONCE and self._is_double(interaction, button_id):
+            await interaction.response.defer()
+            return
+        await PRESSES[button_id.act](interaction, button_id)
+
+    def _is_double(self, interaction: discord.Interaction[Darkroom], button_id: ButtonId) -> bool:
+        message_id = interaction.message.id if interaction.message else 0
+        return self._clicks.is_double(interaction.user.id, message_id, str(button_id), self.parts.clock())
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """There are no text commands: nobody's messages are read."""
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """A deleted reply ends its job."""
+        await self.replies.message_deleted(payload.message_id)
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """The same for many at once."""
+        for message_id in payload.message_ids:
+            await self.replies.message_deleted(message_id)
+
+    async def _sync_now_or_later(self) -> None:
+        """An old command set is better than no bot: when Discord does not take the new one, try again later."""
+        try:
+            await self._sync_when_changed()
+        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+            log.warning("commands could not be synced: %s", error, extra={"action": "sync"})
+            again = functools.partial(self.loop.create_task, self._sync_now_or_later(), name="sync")
+            self.loop.call_later(SYNC_AGAIN_S, again)
+
+    async def _sync_when_changed(self) -> None:
+        """Discord allows 200 command creations a day and server: tell it only what it does not know yet."""
+        payload = await self.command_payload()
+        digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+        seal = self._seal()
+        if seal.exists() and seal.read_text() == digest and await self._are_there(payload):
+            return
+        await self.tree.sync()
+        seal.parent.mkdir(parents=True, exist_ok=True)
+        seal.write_text(digest)
+
+    async def _are_there(self, payload: Sequence[Mapping[str, Any]]) -> bool:
+        """A reading costs no creation: whoever wiped the application's commands gets them back."""
+        found = {(command.name, command.type.value) for command in await self.tree.fetch_commands()}
+        return found == {(command["name"], command.get("type", 1)) for command in payload}
+
+    async def command_payload(self) -> list[Mapping[str, Any]]:
+        """All commands as Discord gets them."""
+        translator = self.tree.translator
+        listed = self.tree.get_commands()
+        if translator is None:
+            return [command.to_dict(self.tree) for command in listed]
+        return [await command.get_translated_payload(self.tree, translator) for command in listed]
+
+    def _seal(self) -> Path:
+        return self.parts.settings.data_dir / f"commands-{self.application_id}.sha256"
+
+
+def _intents() -> discord.Intents:
+    """Nothing privileged: servers, the deletion of messages, and reactions."""
+    return discord.Intents(guilds=True, guild_messages=True, dm_messages=True, guild_reactions=True, dm_reactions=True)

@@ -1,0 +1,28 @@
+"""Discord's verbs. One cog a file; a command translates, the domain decides, the store makes it atomic.
+
+How a command module looks::
+
+    class Quota(commands.Cog):
+        group = app_commands.Group(name="quota", description=locale_str("..."), allowed_contexts=..., ...)
+
+        @group.command(name="show", description=locale_str("Show what is used and what is left"))
+        async def show(self, interaction: Pressed) -> None:
+            async with Answer(interaction, ephemeral=True) as answer:
+                ...
+                await answer.private("12 of 40 today")
+
+- Nothing is taken in `__init__`: everything is reached as `interaction.client.parts` (`bot.ui.darkroom.Parts`).
+- `Answer` (`bot.ui.answer`) is the only way to respond. It answers at once, shows "thinking" after 0.1 s, swallows
+  dead interactions, and turns every `BotError` and `EngineError` raised inside into a private answer in the words of
+  `bot.ui.replies.TABLE`. So: raise, never format an error yourself. A new leaf of an error tree needs a row there.
+- `Answer.public(text, view=, files=)`, `.private(text, view=, files=, embed=)`, `.modal(modal)`: a modal must be the
+  first response, so say `Answer(interaction, may_ask=True)`, and await nothing before it but the store.
+- Who asks and where: `asking.member_of(interaction)`, `asking.place_of(interaction)`. Moderators:
+  `access.require_moderator(member)` raises; commands for them also say `default_member_permissions`.
+- Names and descriptions are `locale_str`s in English; every one has a row in each `bot/locales/*.toml` (a test counts).
+- Contexts and install types come from `bot.commands.contexts`: `everywhere` or `servers_only`, as decorators.
+- Buttons are `DynamicItem`s with a template of their own prefix (`dr:` is taken by `bot.ui.buttons`, use `mod:`).
+  Give the class in the module's `DYNAMIC_ITEMS = (...)` and the cog in `COGS`, listed in `bot.commands.loaded`.
+- Pictures are drawn through `parts.drawing`, an executor: no Pillow or matplotlib call on the event loop.
+- Text of members is shown through `bot.ui.texts.safe`; the client allows no mentions unless a call says so.
+"""

@@ -1,0 +1,54 @@
+"""Holds the engine while the one server it serves is paused, also after a restart."""
+
+from __future__ import annotations
+
+import logging
+
+import discord
+from discord.ext import commands
+
+from bot.domain.access import Gate
+from bot.ui.darkroom import Darkroom
+from engine.errors import EngineNotReady
+
+log = logging.getLogger(__name__)
+
+
+class Gatekeeper(commands.Cog):
+    """Compares the engine's gate with the server's when either may have changed."""
+
+    def __init__(self, bot: Darkroom) -> None:
+        self._bot = bot
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """A pause outlives a restart."""
+        await settle(self._bot)
+
+    @commands.Cog.listener()
+    async def on_guild_join(self, _: discord.Guild) -> None:
+        """A second server does not wait for the pause of the first."""
+        await settle(self._bot)
+
+    @commands.Cog.listener()
+    async def on_guild_available(self, _: discord.Guild) -> None:
+        """It was out of reach while the bot started, or came back after an outage."""
+        if self._bot.is_ready():
+            await settle(self._bot)
+
+
+async def settle(bot: Darkroom) -> bool:
+    """Hold the engine exactly while its only server is paused; says whether it is held."""
+    if bot.parts.office is None or not bot.guilds:
+        return False
+    rules = await bot.parts.rules.get(bot.guilds[0].id)
+    is_held = len(bot.guilds) == 1 and rules.gate is Gate.PAUSED
+    try:
+        if is_held:
+            bot.parts.office.engine.pause()
+        else:
+            bot.parts.office.engine.resume()
+    except EngineNotReady as error:
+        log.warning("the gate could not be set: %s", error, extra={"action": "gate"})
+        return False
+    return is_held

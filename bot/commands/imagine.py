@@ -1,0 +1,109 @@
+"""`/imagine`: words, options and pictures in; one reply that becomes the grid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.app_commands import Choice, Range, locale_str
+from discord.ext import commands
+
+from bot.commands import permutations
+from bot.commands.contexts import everywhere
+from bot.domain.model import Options, Preferences, Verb
+from bot.domain.prompt import expand, parse, render, shorten
+from bot.errors import BadOption
+from bot.ui import asking
+from bot.ui.answer import Answer, Pressed
+
+MAX_CHOICES = 25
+_LINK = re.compile(r"^\s*https?://\S+|https?://\S+\.(?:png|jpe?g|webp|gif)\b\S*", re.IGNORECASE)
+"""Where other bots take a picture's address."""
+
+
+class Imagine(commands.Cog):
+    """Text, and if given a picture, to pictures."""
+
+    @app_commands.command(name="imagine", description=locale_str("Make four pictures from your words"))
+    @app_commands.describe(
+        prompt=locale_str("What to draw; flags such as --ar 3:2 --seed 7 --no text go here too"),
+        negative=locale_str("What should not be in the picture"),
+        aspect=locale_str("Width to height, for example 3:2"),
+        seed=locale_str("The same seed gives the same picture again"),
+        steps=locale_str("How many steps of denoising"),
+        guidance=locale_str("How closely to follow the words"),
+        model=locale_str("Which model draws"),
+        style=locale_str("A style of this host"),
+        image=locale_str("A picture to start from"),
+        strength=locale_str("How far from that picture, 0 to 1"),
+    )
+    @everywhere
+    async def imagine(
+        self,
+        interaction: Pressed,
+        prompt: Range[str, 1, 6000],
+        negative: Range[str, 1, 2000] | None = None,
+        aspect: Range[str, 3, 11] | None = None,
+        seed: Range[int, 0, 4294967295] | None = None,
+        steps: Range[int, 1, 500] | None = None,
+        guidance: Range[float, 0.0, 50.0] | None = None,
+        model: str | None = None,
+        style: str | None = None,
+        image: discord.Attachment | None = None,
+        strength: Range[float, 0.0, 1.0] | None = None,
+    ) -> None:
+        """Make pictures."""
+        async with Answer(interaction) as answer:
+            parts = interaction.client.parts
+            preferences = await parts.members.preferences(interaction.user.id)
+            given = {
+                "negative": negative, "aspect": aspect, "seed": seed, "steps": steps, "guidance": guidance,
+                "model": model, "style": style, "strength": strength,
+            }  # fmt: skip
+            prompts = expand(prompt)
+            wishes = [read(text, preferences, given) for text in prompts]
+            if len(prompts) > 1 or wishes[0].repeat > 1:
+                if image is not None:
+                    raise BadOption("image", "not together with {…} or --repeat; start them one by one")
+                await permutations.offer(interaction, answer, wishes, _compact(prompt, preferences, given))
+                return
+            images = (await parts.intake.take(image),) if image is not None else ()
+            await asking.submit(interaction, answer, asking.spec(Verb.IMAGINE, wishes[0], images=images))
+
+    @imagine.autocomplete("model")
+    async def models(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
+        """Names from memory, those that begin with what was typed first."""
+        return choices(interaction.client.parts.models(), typed)
+
+    @imagine.autocomplete("style")
+    async def styles(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
+        """The host's styles."""
+        return choices(list(interaction.client.parts.settings.styles), typed)
+
+
+def read(text: str, preferences: Preferences, given: Mapping[str, Any]) -> Options:
+    """The options of one prompt: the command's own beat its flags, the member's settings fill what is open."""
+    if link := _LINK.search(text):
+        hint = "links are not fetched; upload the file in the option `image` instead"
+        raise BadOption(shorten(link[0].strip(), 80), hint)
+    options = parse(text, suffix=preferences.suffix, **given)
+    defaults = {"model": options.model or preferences.model, "aspect": options.aspect or preferences.aspect}
+    return options.model_copy(update=defaults)
+
+
+def choices(names: Sequence[str], typed: str) -> list[Choice[str]]:
+    """At most 25 names that contain what was typed, the ones that begin with it first."""
+    wanted = typed.casefold()
+    found = sorted((not name.casefold().startswith(wanted), name) for name in names if wanted in name.casefold())
+    return [Choice(name=name[:100], value=name[:100]) for _, name in found[:MAX_CHOICES]]
+
+
+def _compact(prompt: str, preferences: Preferences, given: Mapping[str, Any]) -> str:
+    """The prompt with its braces and everything else as flags behind it, or "" when braces stand in a flag."""
+    try:
+        return render(read(prompt, preferences, given))
+    except BadOption:
+        return ""

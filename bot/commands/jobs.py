@@ -1,0 +1,149 @@
+"""Jobs under way and done: `/queue`, `/cancel`, `/show`, `/info`."""
+
+from __future__ import annotations
+
+import functools
+
+from discord import app_commands
+from discord.app_commands import Choice, locale_str
+from discord.ext import commands
+from discord.utils import format_dt
+
+from bot.commands.contexts import everywhere
+from bot.commands.moderating import note
+from bot.commands.presses import shown
+from bot.domain.model import Job, JobState
+from bot.domain.prompt import shorten
+from bot.ui import asking, texts
+from bot.ui.answer import Answer, Pressed
+from bot.ui.drawing import contact_sheet
+from bot.ui.page import Upload
+from engine.events import Event, Progress, Queued
+
+LISTED = 10
+SHEET = 25
+_ECHO = 60
+
+
+class Jobs(commands.Cog):
+    """What happens to jobs, and how to stop or see them again."""
+
+    info = everywhere(
+        app_commands.Group(name="info", description=locale_str("Your pictures, your favourites, what you used"))
+    )
+
+    @app_commands.command(name="queue", description=locale_str("What is waiting and running here"))
+    @everywhere
+    async def queue(self, interaction: Pressed) -> None:
+        """The queue of this server, or one's own elsewhere."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            member_id = None if interaction.guild_id is not None else interaction.user.id
+            jobs = await interaction.client.parts.jobs.active(member_id, interaction.guild_id)
+            if not jobs:
+                await answer.private("Nothing is waiting. Your turn: `/imagine`")
+                return
+            heard = interaction.client.replies.newest
+            lines = [_line(job, heard(job.id), own=job.member_id == interaction.user.id) for job in jobs[:LISTED]]
+            if len(jobs) > LISTED:
+                lines.append(f"… and {len(jobs) - LISTED} more")
+            await answer.private("\n".join(lines))
+
+    @app_commands.command(name="cancel", description=locale_str("Stop one of your jobs"))
+    @app_commands.describe(job=locale_str("Which one; without it the newest"))
+    @everywhere
+    async def cancel(self, interaction: Pressed, job: str | None = None) -> None:
+        """Stop the named job, or the newest of one's own."""
+        parts = interaction.client.parts
+        async with Answer(interaction, ephemeral=True) as answer:
+            job_id = job.strip() if job else await self._newest(interaction)
+            if job_id is None:
+                await answer.private("Nothing of yours is waiting or running.")
+                return
+            member = await asking.member_of(interaction)
+            ended = await parts.studio.cancel(job_id, member)
+            await note(interaction.client, member, ended, "cancel")
+            await answer.private("Cancelled." if ended.state is JobState.CANCELLED else "It was done already.")
+
+    @cancel.autocomplete("job")
+    async def own(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
+        """One's own jobs under way."""
+        jobs = await interaction.client.parts.jobs.active(interaction.user.id)
+        return [_choice(job) for job in jobs if typed in f"{job.id} {job.spec.options.prompt}"][:25]
+
+    @app_commands.command(name="show", description=locale_str("Show an earlier job again, with live buttons"))
+    @app_commands.describe(job=locale_str("The job's id"))
+    @everywhere
+    async def show(self, interaction: Pressed, job: str) -> None:
+        """Post a job again; works when its message is gone."""
+        client = interaction.client
+        async with Answer(interaction) as answer:
+            place = asking.place_of(interaction)
+            asking.preflight(place)
+            found = await shown(interaction, job.strip())
+            cells = await client.parts.jobs.cells(found.id)
+            page = functools.partial(client.replies.results.page, found, cells)
+            message_id = await answer.page(page, place.file_limit_bytes)
+            if message_id is not None:
+                await client.parts.jobs.posted(found.id, None, place.channel_id, message_id)
+
+    @show.autocomplete("job")
+    async def earlier(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
+        """One's own newest jobs."""
+        return await own_newest(interaction, typed)
+
+    @info.command(name="me", description=locale_str("Your newest pictures and what you used"))
+    async def me(self, interaction: Pressed) -> None:
+        """One's own newest jobs and what is left."""
+        parts = interaction.client.parts
+        async with Answer(interaction, ephemeral=True) as answer:
+            member, place = await asking.member_of(interaction), asking.place_of(interaction)
+            jobs = await parts.jobs.recent(member.id, LISTED)
+            used = await parts.usage(member, place)
+            lines = [*used, "", *(_line(job, own=True) for job in jobs)] if jobs else [*used, "No pictures yet."]
+            await answer.private("\n".join(lines).strip())
+
+    @info.command(name="favourites", description=locale_str("The pictures you marked with a star"))
+    async def favourites(self, interaction: Pressed) -> None:
+        """A contact sheet of what one marked with ⭐."""
+        parts = interaction.client.parts
+        async with Answer(interaction, ephemeral=True) as answer:
+            marked = await parts.members.favourites(interaction.user.id, SHEET)
+            if not marked:
+                await answer.private("None yet. React with ⭐ to a picture you like.")
+                return
+            pictures = [await parts.studio.picture(ref.job_id, ref.cell) for ref in marked]
+            sheet = await parts.drawing.run(contact_sheet, pictures, interaction.filesize_limit)
+            hidden = any([(await parts.jobs.get(ref.job_id)).spoiler for ref in marked])
+            names = "\n".join(f"{n}. `/show {ref.job_id}`, picture {ref.cell + 1}" for n, ref in enumerate(marked, 1))
+            alt = f"{len(marked)} favourite pictures, numbered left to right, top to bottom"
+            await answer.private(names, files=[Upload("darkroom-favourites.webp", sheet, alt, spoiler=hidden).file()])
+
+    async def _newest(self, interaction: Pressed) -> str | None:
+        jobs = await interaction.client.parts.jobs.active(interaction.user.id)
+        return jobs[-1].id if jobs else None
+
+
+async def own_newest(interaction: Pressed, typed: str) -> list[Choice[str]]:
+    """One's own newest jobs whose id or words hold what was typed."""
+    jobs = await interaction.client.parts.jobs.recent(interaction.user.id, 100)
+    return [_choice(job) for job in jobs if typed in f"{job.id} {job.spec.options.prompt}"][:25]
+
+
+def _line(job: Job, event: Event | None = None, *, own: bool) -> str:
+    words = texts.echo(job.spec.options.prompt, _ECHO) if own else f"<@{job.member_id}>"
+    return f"`{job.id}` {_stage(job, event, own=own)}, {format_dt(job.created_at, 'R')}: {words}"
+
+
+def _stage(job: Job, event: Event | None, *, own: bool) -> str:
+    """How far a job is; one's own place in the queue comes with the reason."""
+    match event:
+        case Queued() if own:
+            return texts.waiting(event)
+        case Progress():
+            return f"step {event.step} of {event.steps}"
+        case _:
+            return job.state.value
+
+
+def _choice(job: Job) -> Choice[str]:
+    return Choice(name=shorten(f"{job.spec.options.prompt} ({job.id})", 100), value=job.id)

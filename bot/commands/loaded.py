@@ -1,0 +1,56 @@
+"""Everything the client loads: cogs, buttons, and what each button does."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from discord.ext import commands
+from discord.ui import DynamicItem
+
+from bot.commands import derivations, permutations, presses
+from bot.commands.gatekeeper import Gatekeeper
+from bot.commands.help import Help
+from bot.commands.images import Images
+from bot.commands.imagine import Imagine
+from bot.commands.jobs import Jobs
+from bot.commands.menus import menus
+from bot.commands.mod import Mod
+from bot.commands.mod_review import ReviewButton
+from bot.commands.presence import Presence
+from bot.commands.privacy import Privacy
+from bot.commands.quota import Quota
+from bot.commands.reactions import Reactions
+from bot.commands.settings import MySettings
+from bot.commands.stats import Stats
+from bot.ui.answer import Pressed
+from bot.ui.buttons import JobButton
+from bot.ui.custom_ids import Act, ButtonId
+from bot.ui.darkroom import Darkroom
+from bot.ui.style_page import StyleMenu
+
+Press = Callable[[Pressed, ButtonId], Awaitable[None]]
+
+COGS: tuple[type[commands.Cog], ...] = (Imagine, Images, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats)
+LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper)
+MENUS = menus
+DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (JobButton, StyleMenu, ReviewButton)
+PRESSES: Mapping[Act, Press] = MappingProxyType(
+    {
+        **dict.fromkeys(derivations.DERIVED, derivations.from_cell),
+        Act.SHOW: presses.show,
+        Act.CANCEL: presses.cancel,
+        Act.FETCH: presses.fetch,
+        Act.RECIPE: presses.recipe,
+        Act.TIMELAPSE: presses.timelapse,
+        Act.REROLL: derivations.reroll,
+        Act.AGAIN: derivations.again,
+        Act.CAPTION: derivations.caption,
+        Act.VARY_REGION: derivations.region,
+        Act.ZOOM_CUSTOM: derivations.zoom,
+        Act.PERMUTE: permutations.confirmed,
+    }
+)
+ONCE = frozenset({*derivations.DERIVED, Act.SHOW, Act.TIMELAPSE, Act.REROLL, Act.AGAIN, Act.CAPTION, Act.PERMUTE})
+"""Acts whose double click would post or cost twice."""

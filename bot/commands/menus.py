@@ -1,0 +1,104 @@
+"""What "Apps" offers on any message with a picture: vary, upscale, describe."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.app_commands import locale_str
+
+from bot.commands.contexts import everywhere
+from bot.commands.presses import derivable
+from bot.domain.lineage import derive
+from bot.domain.model import Job, JobSpec, Options, Verb
+from bot.domain.prompt import parse
+from bot.errors import BadPicture, JobNotFound
+from bot.ui import asking
+from bot.ui.answer import Answer, Pressed
+from bot.ui.modals import PromptModal
+
+_COUNTS = {Verb.UPSCALE_SUBTLE: 1}
+
+
+def menus() -> tuple[app_commands.ContextMenu, ...]:
+    """Fresh commands for one command tree."""
+    return (
+        _menu("Darkroom: vary", vary),
+        _menu("Darkroom: upscale", upscale),
+        _menu("Darkroom: describe", describe),
+    )
+
+
+async def vary(interaction: Pressed, message: discord.Message) -> None:
+    """Four variations; for a picture of somebody else's, words are asked for first."""
+
+    async def then(submitted: Pressed, prompt: str) -> None:
+        async with Answer(submitted) as answer:
+            key = await submitted.client.parts.intake.take(_attachment(message))
+            await asking.submit(submitted, answer, asking.spec(Verb.VARY_STRONG, parse(prompt), images=(key,)))
+
+    async with Answer(interaction, may_ask=True) as answer:
+        ours = await _ours(interaction, message)
+        if ours is not None:
+            await asking.submit(interaction, answer, _derived(*ours, Verb.VARY_STRONG))
+            return
+        _attachment(message)
+        await answer.modal(PromptModal("What does it show?", "", then))
+
+
+async def upscale(interaction: Pressed, message: discord.Message) -> None:
+    """Four times the size."""
+    await _at_once(interaction, message, Verb.UPSCALE_SUBTLE)
+
+
+async def describe(interaction: Pressed, message: discord.Message) -> None:
+    """Prompts for what is in the picture."""
+    await _at_once(interaction, message, Verb.DESCRIBE)
+
+
+async def _at_once(interaction: Pressed, message: discord.Message, verb: Verb) -> None:
+    async with Answer(interaction) as answer:
+        ours = await _ours(interaction, message)
+        if ours is not None:
+            await asking.submit(interaction, answer, _derived(*ours, verb))
+            return
+        key = await interaction.client.parts.intake.take(_attachment(message))
+        wish = asking.spec(verb, Options(prompt=""), images=(key,), count=_COUNTS.get(verb, 4))
+        await asking.submit(interaction, answer, wish)
+
+
+async def _ours(interaction: Pressed, message: discord.Message) -> tuple[Job, int] | None:
+    """The job and cell this message of ours shows, or None. Raises `BadPicture` for a grid and `NotYours`."""
+    if message.author.id != interaction.client.application_id and message.author != interaction.client.user:
+        return None
+    jobs = interaction.client.parts.jobs
+    try:
+        job, cell = await jobs.at_message(message.id)
+    except JobNotFound:
+        return None
+    await derivable(interaction, job.id)
+    if cell is None and len(await jobs.cells(job.id)) != 1:
+        raise BadPicture("this is a grid; press U1 to U4 first and use the picture that comes")
+    return job, cell or 0
+
+
+def _derived(job: Job, cell: int, verb: Verb) -> JobSpec:
+    return derive(job, verb, cell, seed=asking.fresh_seed())
+
+
+def _attachment(message: discord.Message) -> discord.Attachment:
+    for attachment in message.attachments:
+        if (attachment.content_type or "").startswith("image/"):
+            return attachment
+    raise BadPicture("there is no uploaded picture in that message")
+
+
+def _menu(name: str, callback: Callable[[Pressed, discord.Message], Awaitable[None]]) -> app_commands.ContextMenu:
+    async def called(interaction: discord.Interaction[Any], message: discord.Message) -> None:
+        await callback(interaction, message)
+
+    # discord.py evaluates the annotations to learn what the menu is for; a wrapper has them in plain form.
+    called.__annotations__ = {"interaction": discord.Interaction, "message": discord.Message}
+    return everywhere(app_commands.ContextMenu(name=locale_str(name), callback=called))

@@ -1,0 +1,275 @@
+"""`/mod`: what happens on this server, and how to stop it; words, channels and review have files of their own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+import discord
+from discord import app_commands
+from discord.app_commands import Range, locale_str
+from discord.ext import commands
+from discord.ui import View
+from discord.utils import format_dt
+
+from bot.commands.contexts import servers_only
+from bot.commands.gatekeeper import settle
+from bot.commands.mod_channel import ChannelRules
+from bot.commands.mod_results import delete_results
+from bot.commands.mod_review import Review, ReviewAct, ReviewButton
+from bot.commands.mod_words import Words
+from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, moderator, office
+from bot.domain.access import Ban, Gate, with_ban, with_moderator_roles, without_ban
+from bot.domain.audit import Entry
+from bot.domain.guild import GuildRules, PicturePolicy
+from bot.domain.model import Job
+from bot.domain.prompt import shorten
+from bot.errors import BadOption
+from bot.ui import texts
+from bot.ui.answer import Answer, Pressed
+
+SHOWN = 10
+MAX_WEIGHT = 100.0
+_ECHO = 60
+
+
+class Mod(commands.Cog):
+    """The queue, bans, results, the log, and how the server is set up."""
+
+    mod = servers_only(
+        app_commands.Group(name="mod", description=locale_str("For moderators"), default_permissions=PERMISSIONS)
+    )
+    mod.add_command(Words())
+    mod.add_command(ChannelRules())
+    mod.add_command(Review())
+
+    @mod.command(name="queue", description=locale_str("All jobs under way here, with buttons to stop them"))
+    async def queue(self, interaction: Pressed) -> None:
+        """Who waits and runs, and what they asked for."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            await moderator(interaction, "queue")
+            jobs = await interaction.client.parts.jobs.active(None, guild_id(interaction))
+            lines = [f"{number}. {_line(job)}" for number, job in enumerate(jobs[:SHOWN], 1)]
+            more = [f"… and {len(jobs) - SHOWN} more"] if len(jobs) > SHOWN else []
+            await answer.private("\n".join([*lines, *more]) or "Nothing is waiting.", view=_cancel_view(jobs[:SHOWN]))
+
+    @mod.command(name="cancel", description=locale_str("Stop a job of anybody"))
+    @app_commands.describe(job=locale_str("The job's id"), reason=locale_str("Why, for the log"))
+    async def cancel(self, interaction: Pressed, job: str, reason: str = "") -> None:
+        """End one job; its quota is given back as far as nothing was drawn."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            member = await moderator(interaction, "cancel")
+            parts = interaction.client.parts
+            found = await parts.jobs.get(job.strip())
+            if found.guild_id != guild_id(interaction):
+                raise BadOption(job, "that job is not of this server")
+            ended = await parts.studio.cancel(found.id, member)
+            await office(interaction).log.add(
+                entry(interaction, "cancel", f"job {found.id} of <@{found.member_id}>", reason)
+            )
+            await answer.private(f"`{ended.id}`: {ended.state.value}")
+
+    @mod.command(name="pause", description=locale_str("Take no new jobs; what waits is held where possible"))
+    @app_commands.describe(reason=locale_str("Why; members read it"))
+    async def pause(self, interaction: Pressed, reason: Range[str, 0, 200] = "") -> None:
+        """Close the gate, and hold the engine when it serves this server alone."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            await self._set_gate(interaction, Gate.PAUSED, reason)
+            held = await settle(interaction.client)
+            waits = (
+                "What waits is held; what runs is finished."
+                if held
+                else ("What waits and runs goes on: other servers share this machine.")
+            )
+            await answer.private(f"⏸️ Paused. {waits} `/mod resume` opens again.")
+
+    @mod.command(name="drain", description=locale_str("Take no new jobs and finish those that wait and run"))
+    @app_commands.describe(reason=locale_str("Why; members read it"))
+    async def drain(self, interaction: Pressed, reason: Range[str, 0, 200] = "") -> None:
+        """Close the gate only."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            await self._set_gate(interaction, Gate.DRAINING, reason)
+            await settle(interaction.client)
+            under_way = len(await interaction.client.parts.jobs.active(None, guild_id(interaction)))
+            await answer.private(f"⏏️ No new jobs. {under_way} are still under way; `/mod queue` shows them.")
+
+    @mod.command(name="resume", description=locale_str("Take jobs again"))
+    async def resume(self, interaction: Pressed) -> None:
+        """Open the gate."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            await self._set_gate(interaction, Gate.OPEN, "")
+            await settle(interaction.client)
+            await answer.private("▶️ Jobs are taken again.")
+
+    async def _set_gate(self, interaction: Pressed, gate: Gate, reason: str) -> None:
+        update = {"gate": gate, "gate_reason": reason}
+        await change(interaction, f"gate {gate}", lambda rules, _: rules.model_copy(update=update), reason=reason)
+
+    @mod.command(name="ban", description=locale_str("Let somebody make no more pictures here"))
+    @app_commands.describe(
+        member=locale_str("Who"),
+        reason=locale_str("Why; they and the log are told"),
+        time=locale_str("How long; without it until the ban is lifted"),
+        unit=locale_str("What the time is counted in"),
+    )
+    async def ban(
+        self,
+        interaction: Pressed,
+        member: discord.User,
+        reason: Range[str, 1, 300],
+        time: Range[int, 1, 10000] | None = None,
+        unit: Literal["hours", "days", "weeks"] = "days",
+    ) -> None:
+        """Ban from making pictures, for a time or for good; what they have under way is stopped."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            parts = interaction.client.parts
+            now = parts.clock()
+            until = now + timedelta(**{unit: time}) if time else None
+            new = Ban(member_id=member.id, until=until, reason=reason)
+            end = format_dt(until, "f") if until else "further notice"
+            await change(
+                interaction,
+                "ban",
+                lambda rules, by: rules.model_copy(update={"bans": with_ban(rules.bans, new, by, now)}),
+                subject=member.mention,
+                reason=f"until {end}: {reason}",
+            )
+            by = await moderator(interaction, "ban")
+            for job in await parts.jobs.active(member.id, guild_id(interaction)):
+                await parts.studio.cancel(job.id, by)
+            await answer.private(f"🚫 {member.mention} makes no pictures here until {end}.")
+
+    @mod.command(name="unban", description=locale_str("Let somebody make pictures again"))
+    @app_commands.describe(member=locale_str("Who"), reason=locale_str("Why, for the log"))
+    async def unban(self, interaction: Pressed, member: discord.User, reason: str = "") -> None:
+        """Lift a ban."""
+        async with Answer(interaction, ephemeral=True) as answer:
+
+            def changed(rules: GuildRules, _: object) -> GuildRules:
+                kept = without_ban(rules.bans, member.id)
+                if kept == rules.bans:
+                    raise BadOption(member.mention, "is not banned here")
+                return rules.model_copy(update={"bans": kept})
+
+            await change(interaction, "unban", changed, subject=member.mention, reason=reason)
+            await answer.private(f"✅ {member.mention} may make pictures again.")
+
+    @mod.command(name="delete", description=locale_str("Delete a result, or all of a member's results here"))
+    @app_commands.describe(
+        job=locale_str("The job's id"), member=locale_str("Whose results"), reason=locale_str("Why, for the log")
+    )
+    async def delete(
+        self, interaction: Pressed, job: str = "", member: discord.User | None = None, reason: str = ""
+    ) -> None:
+        """Delete messages, pictures and rows."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            by = await moderator(interaction, "delete")
+            if bool(job.strip()) == (member is not None):
+                raise BadOption("job", "say either a job or a member")
+            deleted = await delete_results(interaction, by, job.strip(), member.id if member else None)
+            subject = member.mention if member else f"job {job.strip()}"
+            await office(interaction).log.add(
+                entry(interaction, "delete", subject, f"{deleted} deleted. {reason}".strip())
+            )
+            await answer.private(f"🗑️ {deleted} deleted.")
+
+    @mod.command(name="log", description=locale_str("What moderators did, and what others tried"))
+    @app_commands.describe(member=locale_str("By or about one member only"))
+    async def log(self, interaction: Pressed, member: discord.User | None = None) -> None:
+        """The newest entries of the log."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            await moderator(interaction, "log")
+            who = member.id if member else None
+            entries = await office(interaction).log.newest(guild_id(interaction), 20, member_id=who)
+            lines = [_entry_line(found) for found in entries]
+            await answer.private(shorten("\n".join(lines), texts.MESSAGE_LIMIT) or "Nothing yet.")
+
+    @mod.command(name="weight", description=locale_str("A role's share of the queue; 1 is everybody's"))
+    @app_commands.describe(role=locale_str("Which role"), weight=locale_str("2 means twice the share; 1 takes it away"))
+    async def weight(self, interaction: Pressed, role: discord.Role, weight: float) -> None:
+        """How much of the machine the members of a role get when others wait too."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            if not 0.01 <= weight <= MAX_WEIGHT:
+                raise BadOption(f"{weight:g}", f"a number from 0.01 to {MAX_WEIGHT:g} goes here")
+
+            def changed(rules: GuildRules, _: object) -> GuildRules:
+                others = tuple((known, share) for known, share in rules.role_weights if known != role.id)
+                added = () if weight == 1 else ((role.id, weight),)
+                return rules.model_copy(update={"role_weights": (*others, *added)})
+
+            await change(interaction, "weight", changed, subject=f"{role.mention}: {weight:g}")
+            await answer.private(f"✅ {role.mention} has {weight:g} times everybody's share.")
+
+    @mod.command(name="picture", description=locale_str("What happens with pictures the check flags"))
+    @app_commands.describe(
+        policy=locale_str("Show them, hide them until clicked, have them reviewed, or keep them back"),
+        where=locale_str("In which channels"),
+        threshold=locale_str("From which score on a picture is flagged, 0 to 1"),
+    )
+    async def picture(
+        self,
+        interaction: Pressed,
+        policy: Literal["off", "spoiler", "review", "block"],
+        where: Literal["ordinary channels", "age-restricted channels"] = "ordinary channels",
+        threshold: Range[float, 0.05, 1.0] | None = None,
+    ) -> None:
+        """The picture check's consequences."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            field = "pictures" if where == "ordinary channels" else "pictures_age_restricted"
+            update = {field: PicturePolicy(policy)} | ({} if threshold is None else {"picture_threshold": threshold})
+            subject = f"{where}: {policy}" + ("" if threshold is None else f", from {threshold:g}")
+            rules = await change(
+                interaction, "picture", lambda rules, _: rules.model_copy(update=update), subject=subject
+            )
+            hint = ""
+            if policy == "review" and rules.review_channel_id is None:
+                hint = " Say where with `/mod review on`; until then `/mod review list` shows what waits."
+            await answer.private(f"✅ {subject}.{hint}")
+
+    @mod.command(name="roles", description=locale_str("Roles that may use these commands"))
+    @app_commands.describe(
+        first=locale_str("A moderator role; without any only Manage Server counts"),
+        second=locale_str("Another one"),
+        third=locale_str("Another one"),
+    )
+    async def roles(
+        self,
+        interaction: Pressed,
+        first: discord.Role | None = None,
+        second: discord.Role | None = None,
+        third: discord.Role | None = None,
+    ) -> None:
+        """Who is a moderator besides members with Manage Server."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            chosen = [role for role in (first, second, third) if role is not None]
+            manages = interaction.permissions.manage_guild
+
+            def changed(rules: GuildRules, by: object) -> GuildRules:
+                kept = with_moderator_roles([role.id for role in chosen], member, manages_server=manages)
+                return rules.model_copy(update={"moderator_roles": kept})
+
+            member = await moderator(interaction, "roles")
+            named = ", ".join(role.mention for role in chosen) or "Manage Server only"
+            await change(interaction, "roles", changed, subject=named)
+            await answer.private(
+                f"✅ Moderators: {named}. Let them see the commands in Server Settings → Integrations → Darkroom."
+            )
+
+
+def _line(job: Job) -> str:
+    words = texts.echo(job.spec.options.prompt, _ECHO)
+    return f"`{job.id}` <@{job.member_id}> {job.state.value}, {format_dt(job.created_at, 'R')}: {words}"
+
+
+def _cancel_view(jobs: list[Job]) -> View:
+    view = View(timeout=None)
+    for number, job in enumerate(jobs):
+        view.add_item(ReviewButton(ReviewAct.CANCEL, job.id, label=f"Stop {number + 1}", row=number // 5))
+    view.stop()
+    return view
+
+
+def _entry_line(found: Entry) -> str:
+    tried = "" if found.done else " (refused)"
+    words = [found.action + tried, texts.safe(found.subject) if found.subject else "", texts.safe(found.reason)]
+    return f"{format_dt(found.at, 'f')} <@{found.actor_id}> " + " · ".join(filter(None, words))

@@ -1,0 +1,104 @@
+"""`/mod channel`: where pictures are made, with which models, how large and with how many steps."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands
+from discord.app_commands import Range, locale_str
+
+from bot.commands.moderating import change, guild_id, moderator, office
+from bot.domain.access import ChannelRule, with_channel
+from bot.domain.guild import GuildRules
+from bot.domain.prompt import shorten
+from bot.ui import texts
+from bot.ui.answer import Answer, Pressed
+from engine.errors import UnknownModel
+
+Channel = discord.TextChannel | discord.VoiceChannel | discord.ForumChannel
+
+
+class ChannelRules(app_commands.Group):
+    """What is allowed where; threads follow their channel."""
+
+    def __init__(self) -> None:
+        super().__init__(name="channel", description=locale_str("Where pictures are made, and which"))
+
+    @app_commands.command(name="allow", description=locale_str("Allow pictures in a channel"))
+    @app_commands.describe(
+        channel=locale_str("Which channel"),
+        only=locale_str("Allow them only in channels listed this way"),
+    )
+    async def allow(self, interaction: Pressed, channel: Channel, only: bool = False) -> None:
+        """Lift a denial, or list the channel as one of the only ones."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            rule = await _changed(interaction, "channel allow", channel, allowed=True, listed=only)
+            await answer.private(f"✅ {_described(rule)}")
+
+    @app_commands.command(name="deny", description=locale_str("Allow no pictures in a channel"))
+    @app_commands.describe(channel=locale_str("Which channel"))
+    async def deny(self, interaction: Pressed, channel: Channel) -> None:
+        """No pictures there and in its threads."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            rule = await _changed(interaction, "channel deny", channel, allowed=False, listed=False)
+            await answer.private(f"✅ {_described(rule)}")
+
+    @app_commands.command(name="limits", description=locale_str("Which models, sizes and steps a channel allows"))
+    @app_commands.describe(
+        channel=locale_str("Which channel"),
+        models=locale_str("Names with commas between; without it all"),
+        max_side=locale_str("Longest side in pixels; without it any"),
+        max_steps=locale_str("Most steps; without it any"),
+    )
+    async def limits(
+        self,
+        interaction: Pressed,
+        channel: Channel,
+        models: str = "",
+        max_side: Range[int, 64, 4096] | None = None,
+        max_steps: Range[int, 1, 500] | None = None,
+    ) -> None:
+        """Replace the limits of a channel by these."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            named = tuple(filter(None, (name.strip() for name in models.split(","))))
+            known = tuple(interaction.client.parts.models())
+            for name in named:
+                if name not in known:
+                    raise UnknownModel(name, known)
+            rule = await _changed(
+                interaction, "channel limits", channel, models=named, max_side=max_side, max_steps=max_steps
+            )
+            await answer.private(f"✅ {_described(rule)}")
+
+    @app_commands.command(name="list", description=locale_str("All rules about channels"))
+    async def list(self, interaction: Pressed) -> None:
+        """Every channel with a rule."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            await moderator(interaction, "channel list")
+            rules = await office(interaction).book.get(guild_id(interaction))
+            lines = [_described(rule) for rule in rules.channels]
+            await answer.private(shorten("\n".join(lines), texts.MESSAGE_LIMIT) or "Everything is allowed everywhere.")
+
+
+async def _changed(interaction: Pressed, action: str, channel: Channel, **update: object) -> ChannelRule:
+    def changed(rules: GuildRules, _: object) -> GuildRules:
+        return rules.model_copy(
+            update={"channels": with_channel(rules.channels, _rule(rules).model_copy(update=update))}
+        )
+
+    def _rule(rules: GuildRules) -> ChannelRule:
+        return next(
+            (rule for rule in rules.channels if rule.channel_id == channel.id), ChannelRule(channel_id=channel.id)
+        )
+
+    told = ", ".join(f"{name} {value}" for name, value in update.items())
+    return _rule(await change(interaction, action, changed, subject=f"{channel.mention}: {told}"))
+
+
+def _described(rule: ChannelRule) -> str:
+    if not rule.allowed:
+        return f"<#{rule.channel_id}>: no pictures"
+    words = ["only channels like this one" if rule.listed else "allowed"]
+    words += [f"models {', '.join(rule.models)}"] if rule.models else []
+    words += [f"up to {rule.max_side} pixels"] if rule.max_side else []
+    words += [f"up to {rule.max_steps} steps"] if rule.max_steps else []
+    return f"<#{rule.channel_id}>: {', '.join(words)}"

@@ -1,0 +1,91 @@
+"""`/mod words`: which words, phrases, patterns and meanings prompts may not have."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from discord import app_commands
+from discord.app_commands import Range, locale_str
+
+from bot.commands.moderating import change, guild_id, moderator, office
+from bot.domain.guild import GuildRules
+from bot.domain.prompt import shorten
+from bot.domain.words import RuleKind, with_rule, without_rule
+from bot.errors import BadOption
+from bot.ui import texts
+from bot.ui.answer import Answer, Pressed
+
+
+class Words(app_commands.Group):
+    """The word list and the meaning rule."""
+
+    def __init__(self) -> None:
+        super().__init__(name="words", description=locale_str("What prompts may not say"))
+
+    @app_commands.command(name="add", description=locale_str("Add a rule for prompts"))
+    @app_commands.describe(
+        pattern=locale_str("A word, a phrase, or a regular expression"),
+        kind=locale_str("Whole words, a regular expression, or an exception that is fine"),
+        label=locale_str("What a refusal calls the rule"),
+    )
+    async def add(
+        self,
+        interaction: Pressed,
+        pattern: Range[str, 1, 200],
+        kind: Literal["word", "regex", "allow"] = "word",
+        label: Range[str, 0, 80] = "",
+    ) -> None:
+        """Add one rule; a pattern that does not compile is refused with the reason."""
+        async with Answer(interaction, ephemeral=True) as answer:
+
+            def changed(rules: GuildRules, _: object) -> GuildRules:
+                return rules.model_copy(update={"words": with_rule(rules.words, RuleKind(kind), pattern, label)})
+
+            rules = await change(interaction, "words add", changed, subject=f"{kind}: {pattern}")
+            await answer.private(
+                f"✅ Rule {rules.words[-1].id}. Refusals call it “{texts.safe(rules.words[-1].name)}”."
+            )
+
+    @app_commands.command(name="remove", description=locale_str("Take a rule away"))
+    @app_commands.describe(rule=locale_str("Its number or its pattern"))
+    async def remove(self, interaction: Pressed, rule: str) -> None:
+        """Remove one rule."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            await change(
+                interaction,
+                "words remove",
+                lambda rules, _: rules.model_copy(update={"words": without_rule(rules.words, rule)}),
+                subject=rule,
+            )
+            await answer.private("✅ Removed.")
+
+    @app_commands.command(name="list", description=locale_str("All rules for prompts"))
+    async def list(self, interaction: Pressed) -> None:
+        """Every rule with its number, hidden until clicked, and the meaning rule."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            await moderator(interaction, "words list")
+            rules = await office(interaction).book.get(guild_id(interaction))
+            lines = [
+                f"{rule.id}. {rule.kind}: ||{texts.safe(rule.pattern)}||"
+                + (f" ({texts.safe(rule.label)})" if rule.label else "")
+                for rule in rules.words
+            ]
+            off = rules.meaning_margin is None or not office(interaction).has_meaning
+            meaning = "off" if off else f"from {rules.meaning_margin:g}"
+            await answer.private(shorten("\n".join([f"Meaning rule: {meaning}", *lines]), texts.MESSAGE_LIMIT))
+
+    @app_commands.command(name="meaning", description=locale_str("How far prompts may lean to an unsafe meaning"))
+    @app_commands.describe(margin=locale_str("0.1 by default; lower is stricter; without it the rule is off"))
+    async def meaning(self, interaction: Pressed, margin: Range[float, -0.5, 1.0] | None = None) -> None:
+        """Set the threshold of the meaning rule."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            if margin is not None and not office(interaction).has_meaning:
+                raise BadOption(f"{margin:g}", "this host has no text encoder for it")
+            subject = "off" if margin is None else f"from {margin:g}"
+            await change(
+                interaction,
+                "words meaning",
+                lambda rules, _: rules.model_copy(update={"meaning_margin": margin}),
+                subject=subject,
+            )
+            await answer.private(f"✅ Meaning rule: {subject}.")

@@ -1,0 +1,85 @@
+"""What every moderators' command does first and last: check the right, log the try, change the rules with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import discord
+
+from bot.domain.access import require_moderator
+from bot.domain.audit import Entry
+from bot.domain.guild import DIRECT_MESSAGES, GuildRules
+from bot.domain.model import Job, Member
+from bot.errors import ConfigError, NotPermitted
+from bot.ui import asking
+from bot.ui.answer import Pressed
+from bot.ui.darkroom import Darkroom
+from bot.ui.office import Office
+
+PERMISSIONS = discord.Permissions(manage_guild=True)
+"""Who sees the commands, unless a server's integration settings say otherwise; the right is checked again here."""
+
+
+def office(interaction: Pressed) -> Office:
+    """The moderators' part of the bot."""
+    found = interaction.client.parts.office
+    if found is None:
+        raise ConfigError("office", "this bot was built without moderation")
+    return found
+
+
+def guild_id(interaction: Pressed) -> int:
+    """Which server's rules are meant."""
+    return interaction.guild_id or DIRECT_MESSAGES
+
+
+async def moderator(interaction: Pressed, action: str) -> Member:
+    """The member, who is a moderator. Raises `NotPermitted` for others, and logs that they tried."""
+    member = await asking.member_of(interaction)
+    try:
+        require_moderator(member)
+    except NotPermitted:
+        await office(interaction).log.add(entry(interaction, action, done=False))
+        raise
+    return member
+
+
+def entry(interaction: Pressed, action: str, subject: str = "", reason: str = "", *, done: bool = True) -> Entry:
+    """What the log says about this."""
+    return Entry(
+        at=interaction.client.parts.clock(),
+        guild_id=guild_id(interaction),
+        actor_id=interaction.user.id,
+        action=action,
+        subject=subject,
+        reason=reason,
+        done=done,
+    )
+
+
+async def change(
+    interaction: Pressed,
+    action: str,
+    changed: Callable[[GuildRules, Member], GuildRules],
+    *,
+    subject: str = "",
+    reason: str = "",
+) -> GuildRules:
+    """Change the rules as a moderator. What `changed` raises is told, and nothing has changed."""
+    member = await moderator(interaction, action)
+    made = entry(interaction, action, subject, reason)
+    return await office(interaction).book.change(lambda rules: changed(rules, member), made)
+
+
+async def note(client: Darkroom, member: Member, job: Job, action: str) -> None:
+    """Log what a moderator did with somebody else's job outside of `/mod`; what is done to one's own is not."""
+    if client.parts.office is None or member.id == job.member_id:
+        return
+    done = Entry(
+        at=client.parts.clock(),
+        guild_id=job.guild_id or DIRECT_MESSAGES,
+        actor_id=member.id,
+        action=action,
+        subject=f"job {job.id} of <@{job.member_id}>",
+    )
+    await client.parts.office.log.add(done)

@@ -1,0 +1,109 @@
+"""`/privacy`: what is stored about a member, to take away or to remove, and who may use their pictures."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import discord
+from discord import app_commands
+from discord.app_commands import Range, locale_str
+from discord.ext import commands
+
+from bot.commands.contexts import everywhere
+from bot.commands.moderating import change, guild_id, office
+from bot.domain.model import Job, JobState, Member
+from bot.errors import BadOption, FileLimitTooSmall
+from bot.ui import asking
+from bot.ui.answer import Answer, Pressed
+from bot.ui.darkroom import StudioPort
+from bot.ui.page import Upload
+
+SURE = "delete everything"
+LEFT = (
+    "What moderators did with you stays in their log, as numbers without words or pictures, and what you used stays "
+    "counted until the running windows end. Messages on Discord are yours to delete: react to them with ❌ first."
+)
+
+
+class Privacy(commands.Cog):
+    """A member's own records."""
+
+    privacy = everywhere(app_commands.Group(name="privacy", description=locale_str("What is stored about you")))
+
+    @privacy.command(name="export", description=locale_str("Get everything that is stored about you"))
+    async def export(self, interaction: Pressed) -> None:
+        """One archive with the member's jobs, pictures, settings and favourites."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            limit = interaction.filesize_limit
+            archive = await office(interaction).records.export(interaction.user.id, limit)
+            if len(archive) > limit:
+                raise FileLimitTooSmall(limit)
+            upload = Upload("darkroom-export.zip", archive, "Everything Darkroom stores about you")
+            await answer.private("Everything I store about you:", files=[upload.file()])
+
+    @privacy.command(name="delete", description=locale_str("Delete everything that is stored about you"))
+    @app_commands.describe(confirm=locale_str("It cannot be undone: type “delete everything”"))
+    async def delete(self, interaction: Pressed, confirm: str) -> None:
+        """Stop the member's jobs, then delete their pictures, jobs, settings and favourites."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            if confirm.strip().strip("“”\"'").lower() != SURE:
+                raise BadOption("confirm", f"nothing was deleted; type “{SURE}” to go on")
+            parts, member = interaction.client.parts, await asking.member_of(interaction)
+            for job in await parts.jobs.unfinished():
+                if job.member_id == member.id:
+                    await _end(parts.studio, job, member)
+            deleted = await office(interaction).records.erase_member(member.id)
+            await answer.private(f"🗑️ Deleted: {deleted} jobs with their pictures, your settings and favourites. {LEFT}")
+
+    @privacy.command(name="consent", description=locale_str("Who may vary your pictures"))
+    @app_commands.describe(
+        share=locale_str("Everybody, the members of a role, or only you"),
+        role=locale_str("Which role, when shared with a role"),
+    )
+    async def consent(
+        self, interaction: Pressed, share: Literal["all", "role", "me"], role: discord.Role | None = None
+    ) -> None:
+        """Set who may press the buttons under the member's pictures."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            if (share == "role") != (role is not None):
+                raise BadOption("role", "say which role when you share with a role, and only then")
+            members = interaction.client.parts.members
+            preferences = await members.preferences(interaction.user.id)
+            update = {"share": share, "share_role": role.id if role else None}
+            await members.prefer(interaction.user.id, preferences.model_copy(update=update))
+            who = role.mention if role else {"all": "everybody", "me": "only you"}[share]
+            await answer.private(f"✅ Your pictures may be varied by {who}.")
+
+    @privacy.command(name="retention", description=locale_str("How long results are kept on this server"))
+    @app_commands.describe(days=locale_str("For moderators: delete results after so many days; 0 keeps them"))
+    async def retention(self, interaction: Pressed, days: Range[int, 0, 3650] | None = None) -> None:
+        """Show it to anybody; set it as a moderator."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            if days is None:
+                rules = await office(interaction).book.get(guild_id(interaction))
+                await answer.private(_kept(rules.retention_days))
+                return
+            if interaction.guild_id is None:
+                raise BadOption("days", "this is set on a server")
+
+            await change(
+                interaction,
+                "retention",
+                lambda rules, _: rules.model_copy(update={"retention_days": days or None}),
+                subject=_kept(days),
+            )
+            await answer.private(f"✅ {_kept(days)}")
+
+
+async def _end(studio: StudioPort, job: Job, member: Member) -> None:
+    """Stop what waits or runs; forget what is about to be shown or reviewed."""
+    if job.state in (JobState.QUEUED, JobState.RUNNING):
+        await studio.cancel(job.id, member)
+    else:
+        await studio.gone(job.id)
+
+
+def _kept(days: int | None) -> str:
+    if not days:
+        return "Results are kept until somebody deletes them."
+    return f"Results are deleted after {days} days, with their pictures."

@@ -1,0 +1,194 @@
+"""`/quota`: who may use how much. For moderators; members see their own in `/info me`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import discord
+from discord import app_commands
+from discord.app_commands import Range, locale_str
+from discord.ext import commands
+
+from bot.commands.contexts import servers_only
+from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, moderator, office
+from bot.domain.guild import GuildRules
+from bot.domain.model import Member
+from bot.domain.quota import MAX_AMOUNT, Limit, Scope, Unit, Window, with_limit, without_limit, zone
+from bot.errors import BadOption
+from bot.ui import asking
+from bot.ui.answer import Answer, Pressed
+from bot.ui.quota_texts import limit_line, subject, use_line
+
+Target = discord.Member | discord.Role
+UnitName = Literal["pictures", "GPU-seconds"]
+WindowName = Literal["hour", "day", "week", "month"]
+
+
+class Quota(commands.Cog):
+    """Limits per window in pictures and in measured GPU-seconds."""
+
+    quota = servers_only(
+        app_commands.Group(
+            name="quota", description=locale_str("Who may use how much"), default_permissions=PERMISSIONS
+        )
+    )
+
+    @quota.command(name="show", description=locale_str("What a member used and has left"))
+    @app_commands.describe(member=locale_str("Whose; without it your own"))
+    async def show(self, interaction: Pressed, member: discord.Member | None = None) -> None:
+        """The limits that count for somebody in this channel."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            await moderator(interaction, "quota show")
+            who = await asking.member_of(interaction) if member is None else _member(member)
+            place, now = asking.place_of(interaction), interaction.client.parts.clock()
+            uses = await office(interaction).quotas.uses(guild_id(interaction), who, place, now)
+            lines = [use_line(use) for use in uses]
+            await answer.private("\n".join([f"<@{who.id}>", *(lines or ["No limit counts here."])]))
+
+    @quota.command(name="set", description=locale_str("Set a limit; without an amount it is taken away"))
+    @app_commands.describe(
+        amount=locale_str("How many pictures or GPU-seconds in each window"),
+        window=locale_str("How long it lasts before it starts anew"),
+        unit=locale_str("What is counted"),
+        target=locale_str("A member or a role, for each of them alone; without it everyone"),
+        channel=locale_str("A channel: one pool that all share there"),
+        unlimited=locale_str("No limit for them, whatever others have"),
+    )
+    async def set(
+        self,
+        interaction: Pressed,
+        window: WindowName,
+        amount: float | None = None,
+        unit: UnitName = "pictures",
+        target: Target | None = None,
+        channel: discord.TextChannel | discord.VoiceChannel | discord.ForumChannel | None = None,
+        unlimited: bool = False,
+    ) -> None:
+        """Set, lift or take away one limit."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            scope, subject_id = _scope(interaction, target, channel)
+            new = Limit(
+                scope=scope,
+                subject_id=subject_id,
+                unit=Unit(unit),
+                window=Window(window),
+                amount=None if unlimited else amount,
+            )
+            gone = amount is None and not unlimited
+
+            def changed(rules: GuildRules, by: Member) -> GuildRules:
+                limits = without_limit(rules.limits, new) if gone else with_limit(rules.limits, new, by)
+                return rules.model_copy(update={"limits": limits})
+
+            line = f"{subject(scope, subject_id)}: no limit of their own" if gone else limit_line(new)
+            await change(interaction, "quota set", changed, subject=line)
+            await answer.private(f"✅ {line}")
+
+    @quota.command(name="grant", description=locale_str("Allow more until the running window ends"))
+    @app_commands.describe(
+        member=locale_str("Who gets more"),
+        amount=locale_str("How much more"),
+        window=locale_str("In which window"),
+        unit=locale_str("What is counted"),
+        reason=locale_str("Why, for the log"),
+    )
+    async def grant(
+        self,
+        interaction: Pressed,
+        member: discord.Member,
+        amount: float,
+        window: WindowName = "day",
+        unit: UnitName = "pictures",
+        reason: str = "",
+    ) -> None:
+        """Something extra for one member, once."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            await moderator(interaction, "quota grant")
+            if not 0 < amount <= MAX_AMOUNT:
+                raise BadOption(f"{amount:g}", f"a number above 0 and up to {MAX_AMOUNT} goes here")
+            extra = Limit(
+                scope=Scope.MEMBER, subject_id=member.id, unit=Unit(unit), window=Window(window), amount=amount
+            )
+            made = entry(interaction, "quota grant", member.mention, f"{amount:g} {unit}, {window}. {reason}".strip())
+            now = interaction.client.parts.clock()
+            await office(interaction).quotas.grant(extra, guild_id(interaction), now, made)
+            await answer.private(f"✅ {member.mention} has {amount:g} {unit} more until this {window} ends.")
+
+    @quota.command(name="reset", description=locale_str("Let a member or a channel begin anew"))
+    @app_commands.describe(
+        member=locale_str("Whose use no longer counts"),
+        channel=locale_str("Whose pool begins anew"),
+        reason=locale_str("Why, for the log"),
+    )
+    async def reset(
+        self,
+        interaction: Pressed,
+        member: discord.Member | None = None,
+        channel: discord.TextChannel | discord.VoiceChannel | discord.ForumChannel | None = None,
+        reason: str = "",
+    ) -> None:
+        """What was used in all running windows no longer counts."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            await moderator(interaction, "quota reset")
+            scope, subject_id = _scope(interaction, member, channel)
+            if scope is Scope.EVERYONE:
+                raise BadOption("member", "say whose: a member or a channel")
+            made = entry(interaction, "quota reset", subject(scope, subject_id), reason)
+            now = interaction.client.parts.clock()
+            await office(interaction).quotas.reset(guild_id(interaction), scope, subject_id, now, made)
+            await answer.private(f"✅ {subject(scope, subject_id)} begins anew.")
+
+    @quota.command(name="list", description=locale_str("All limits of this server"))
+    async def list(self, interaction: Pressed) -> None:
+        """Every limit, the time zone, and how many jobs a member may have at once."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            await moderator(interaction, "quota list")
+            rules = await office(interaction).book.get(guild_id(interaction))
+            lines = [limit_line(limit) for limit in rules.limits] or ["There are no limits."]
+            live = "the host's setting" if rules.max_live_jobs is None else str(rules.max_live_jobs)
+            await answer.private("\n".join([*lines[:40], f"Time zone: {rules.timezone}", f"Jobs at once: {live}"]))
+
+    @quota.command(name="timezone", description=locale_str("The time zone in which days begin"))
+    @app_commands.describe(name=locale_str("For example Europe/Berlin"))
+    async def timezone(self, interaction: Pressed, name: str) -> None:
+        """When days, weeks and months begin."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            key = zone(name.strip()).key
+            await change(
+                interaction, "quota timezone", lambda rules, _: rules.model_copy(update={"timezone": key}), subject=key
+            )
+            await answer.private(f"✅ Windows begin at midnight in {key}.")
+
+    @quota.command(name="jobs", description=locale_str("How many jobs one member may have at once"))
+    @app_commands.describe(most=locale_str("Waiting and running together; without it the host's setting"))
+    async def jobs(self, interaction: Pressed, most: Range[int, 1, 1000] | None = None) -> None:
+        """A cap on waiting and running jobs of one member."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            await change(
+                interaction,
+                "quota jobs",
+                lambda rules, _: rules.model_copy(update={"max_live_jobs": most}),
+                subject="the host's setting" if most is None else str(most),
+            )
+            await answer.private("✅ Set." if most else "✅ The host's setting counts again.")
+
+
+def _member(member: discord.Member) -> Member:
+    return Member(id=member.id, name=member.display_name, role_ids=tuple(role.id for role in member.roles))
+
+
+def _scope(interaction: Pressed, target: Target | None, channel: discord.abc.GuildChannel | None) -> tuple[Scope, int]:
+    """Whom a limit is about. Raises `BadOption` for both at once and for a role that is gone."""
+    if target is not None and channel is not None:
+        raise BadOption("channel", "either a member or role, or a channel; set two limits for both")
+    if channel is not None:
+        return Scope.CHANNEL, channel.id
+    if target is None:
+        return Scope.EVERYONE, 0
+    if isinstance(target, discord.Member):
+        return Scope.MEMBER, target.id
+    if target.is_default():
+        return Scope.EVERYONE, 0
+    if interaction.guild is None or interaction.guild.get_role(target.id) is None:
+        raise BadOption(target.name, "there is no such role here any more")
+    return Scope.ROLE, target.id

@@ -1,0 +1,132 @@
+"""Reactions on results: ✉️ sends them by direct message, ⭐ marks a favourite, ❌ stops or deletes."""
+
+from __future__ import annotations
+
+import logging
+
+import discord
+from discord.ext import commands
+
+from bot.commands.moderating import note
+from bot.commands.presses import SHOWABLE
+from bot.domain.access import moderates
+from bot.domain.guild import DIRECT_MESSAGES
+from bot.domain.model import CellRef, Job, Member
+from bot.errors import JobNotFound, NotYours
+from bot.ui import texts
+from bot.ui.darkroom import Darkroom
+from bot.ui.page import Upload
+from bot.ui.wire import NETWORK_ERRORS
+
+LETTER, STAR, CROSS = "✉", "⭐", "❌"
+DM_FILE_LIMIT = 10 * 1024 * 1024
+
+log = logging.getLogger(__name__)
+
+
+class Reactions(commands.Cog):
+    """Listens to reactions on the bot's own messages; no privileged intent is needed."""
+
+    def __init__(self, bot: Darkroom) -> None:
+        self._bot = bot
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
+        """Do what the emoji says, when it is on a result."""
+        emoji = payload.emoji.name.rstrip("\ufe0f")
+        if emoji not in (LETTER, STAR, CROSS) or self._is_foreign(payload):
+            return
+        try:
+            job, cell = await self._bot.parts.jobs.at_message(payload.message_id)
+        except JobNotFound:
+            return
+        match emoji:
+            case "✉":
+                await self._send(payload, job, cell)
+            case "⭐":
+                for ref in await self._marked(job, cell):
+                    await self._bot.parts.members.favour(payload.user_id, ref)
+            case _:
+                await self._end(payload, job)
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
+        """Taking the star away takes the mark away."""
+        if payload.emoji.name.rstrip("\ufe0f") != STAR:
+            return
+        try:
+            job, cell = await self._bot.parts.jobs.at_message(payload.message_id)
+        except JobNotFound:
+            return
+        for ref in await self._marked(job, cell):
+            await self._bot.parts.members.unfavour(payload.user_id, ref)
+
+    def _is_foreign(self, payload: discord.RawReactionActionEvent) -> bool:
+        me = self._bot.user
+        by_bot = payload.member is not None and payload.member.bot
+        return me is None or by_bot or payload.user_id == me.id or payload.message_author_id not in (None, me.id)
+
+    async def _marked(self, job: Job, cell: int | None) -> list[CellRef]:
+        """The pictures a message shows: one, or all of a grid; none of a job in review or kept back."""
+        kept = await self._bot.parts.jobs.cells(job.id) if job.state in SHOWABLE else []
+        return [CellRef(job_id=job.id, cell=one.cell) for one in kept if cell in (None, one.cell)]
+
+    async def _send(self, payload: discord.RawReactionActionEvent, job: Job, cell: int | None) -> None:
+        """The pictures, the seed and the id, privately; closed direct messages are said in the channel."""
+        parts = self._bot.parts
+        if job.state not in SHOWABLE:
+            return
+        kept = [one for one in await parts.jobs.cells(job.id) if cell in (None, one.cell)]
+        files: list[discord.File] = []
+        for one in kept:
+            content, suffix = await parts.drawing.fitted(await parts.pictures.get(one.key), DM_FILE_LIMIT)
+            name = texts.file_name(job, suffix, one.cell)
+            files.append(Upload(name, content, texts.alt_text(job, one.cell), spoiler=job.spoiler).file())
+        text = texts.shorten(f"{texts.headline(job)}\nSeed {job.spec.seed} · job `{job.id}`", texts.MESSAGE_LIMIT)
+        try:
+            member = await self._bot.fetch_user(payload.user_id)
+            await member.send(text, files=files)
+        except discord.Forbidden:
+            await self._say(payload, f"<@{payload.user_id}> I cannot send you direct messages; allow them here first.")
+        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+            log.warning("not sent by direct message: %s", error, extra={"action": "letter", "job_id": job.id})
+
+    async def _end(self, payload: discord.RawReactionActionEvent, job: Job) -> None:
+        """Stop a job under way; delete a result. By the owner or a moderator, silently ignored from others."""
+        member = await self._member(payload)
+        try:
+            ended = await self._bot.parts.studio.cancel(job.id, member)
+        except NotYours:
+            return
+        await note(self._bot, member, ended, "delete" if job.state.is_final else "cancel")
+        if ended.id == job.id and job.state.is_final:
+            await self._delete(payload)
+
+    async def _member(self, payload: discord.RawReactionActionEvent) -> Member:
+        member = payload.member
+        roles = tuple(role.id for role in member.roles) if member else ()
+        rules = await self._bot.parts.rules.get(payload.guild_id or DIRECT_MESSAGES)
+        configured = (*self._bot.parts.settings.discord.moderator_roles, *rules.moderator_roles)
+        manages = member is not None and member.guild_permissions.manage_guild
+        return Member(
+            id=payload.user_id,
+            name=member.display_name if member else str(payload.user_id),
+            role_ids=roles,
+            guild_id=payload.guild_id,
+            is_moderator=moderates(manages_server=manages, role_ids=roles, moderator_roles=configured),
+        )
+
+    async def _delete(self, payload: discord.RawReactionActionEvent) -> None:
+        try:
+            await self._channel(payload).get_partial_message(payload.message_id).delete()
+        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+            log.info("not deleted: %s", error, extra={"action": "delete"})
+
+    async def _say(self, payload: discord.RawReactionActionEvent, text: str) -> None:
+        try:
+            await self._channel(payload).send(text)
+        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+            log.info("not said: %s", error, extra={"action": "letter"})
+
+    def _channel(self, payload: discord.RawReactionActionEvent) -> discord.PartialMessageable:
+        return self._bot.get_partial_messageable(payload.channel_id, guild_id=payload.guild_id)

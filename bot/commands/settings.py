@@ -1,0 +1,103 @@
+"""`/settings`: what a member wants by default."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import discord
+from discord import app_commands
+from discord.app_commands import Choice, Range, locale_str
+from discord.ext import commands
+
+from bot.commands.contexts import everywhere
+from bot.commands.imagine import choices
+from bot.domain.model import Preferences
+from bot.domain.prompt import parse
+from bot.errors import BadOption
+from bot.ui import texts
+from bot.ui.answer import Answer, Pressed
+from engine.errors import UnknownModel
+
+NOTHING = "none"
+"""What to type to empty a setting."""
+
+
+class MySettings(commands.Cog):
+    """Model, aspect, suffix, remix mode, notification and consent of one member."""
+
+    @app_commands.command(name="settings", description=locale_str("Your defaults; without options it shows them"))
+    @app_commands.describe(
+        model=locale_str('The model to use; "none" for the default'),
+        aspect=locale_str('Width to height, for example 3:2; "none" for the model\'s own'),
+        suffix=locale_str('Words and flags behind every prompt; "none" to empty it'),
+        remix=locale_str("Ask for a new prompt when varying or drawing again"),
+        notify=locale_str("Ping me when a picture is ready"),
+        share=locale_str("Who may press the buttons under my pictures"),
+        share_role=locale_str("The role whose members may, when shared with a role"),
+    )
+    @everywhere
+    async def settings(
+        self,
+        interaction: Pressed,
+        model: str | None = None,
+        aspect: Range[str, 3, 11] | None = None,
+        suffix: Range[str, 1, 500] | None = None,
+        remix: bool | None = None,
+        notify: bool | None = None,
+        share: Literal["all", "role", "me"] | None = None,
+        share_role: discord.Role | None = None,
+    ) -> None:
+        """Set what is given, and show everything."""
+        members = interaction.client.parts.members
+        async with Answer(interaction, ephemeral=True) as answer:
+            preferences = await members.preferences(interaction.user.id)
+            changes = {
+                **_words(model, aspect, suffix, interaction.client.parts.models()),
+                **_given(remix=remix, notify=notify, share=share, share_role=share_role and share_role.id),
+            }
+            if changes:
+                preferences = preferences.model_copy(update=changes)
+                if preferences.share == "role" and preferences.share_role is None:
+                    raise BadOption("share", "say which role with share_role")
+                await members.prefer(interaction.user.id, preferences)
+            await answer.private(shown(preferences))
+
+    @settings.autocomplete("model")
+    async def models(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
+        """The host's models."""
+        return choices([NOTHING, *interaction.client.parts.models()], typed)
+
+
+def shown(preferences: Preferences) -> str:
+    """All settings in words."""
+    aspect = "the model's own" if preferences.aspect is None else "{}:{}".format(*preferences.aspect)
+    shared = {"all": "everybody", "me": "only me", "role": f"<@&{preferences.share_role}>"}[preferences.share]
+    return "\n".join(
+        (
+            f"Model: **{preferences.model or 'the default'}**",
+            f"Aspect: **{aspect}**",
+            f"Suffix: {texts.safe(preferences.suffix) or '–'}",
+            f"Remix mode: **{'on' if preferences.remix else 'off'}**",
+            f"Ping when ready: **{'on' if preferences.notify else 'off'}**",
+            f"Who may press my buttons: {shared}",
+        )
+    )
+
+
+def _given(**values: object) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _words(model: str | None, aspect: str | None, suffix: str | None, models: Any) -> dict[str, Any]:
+    """What was typed, checked. Raises `BadOption` and `UnknownModel`."""
+    changes: dict[str, Any] = {}
+    if model is not None:
+        if model != NOTHING and model not in models:
+            raise UnknownModel(model, tuple(models))
+        changes["model"] = None if model == NOTHING else model
+    if aspect is not None:
+        changes["aspect"] = None if aspect == NOTHING else parse("x", aspect=aspect).aspect
+    if suffix is not None:
+        parse("x", suffix="" if suffix == NOTHING else suffix)
+        changes["suffix"] = "" if suffix == NOTHING else suffix
+    return changes

@@ -1,0 +1,52 @@
+"""`/stats`: who used how much, as a chart with its words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from discord import app_commands
+from discord.app_commands import Range, locale_str
+from discord.ext import commands
+
+from bot.commands.contexts import servers_only
+from bot.commands.moderating import PERMISSIONS, guild_id, moderator, office
+from bot.domain.usage import DayUse
+from bot.ui import chart
+from bot.ui.answer import Answer, Pressed
+from bot.ui.page import Upload
+
+
+class Stats(commands.Cog):
+    """Numbers for moderators."""
+
+    @app_commands.command(name="stats", description=locale_str("A chart of who used how much, and of waiting times"))
+    @app_commands.describe(days=locale_str("How many days back"))
+    @app_commands.default_permissions(PERMISSIONS)
+    @servers_only
+    async def stats(self, interaction: Pressed, days: Range[int, 1, 366] = 30) -> None:
+        """Count and draw, off the event loop."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            await moderator(interaction, "stats")
+            parts, numbers = interaction.client.parts, office(interaction).numbers
+            now = parts.clock()
+            since = (now - timedelta(days=days - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
+            uses = await numbers.uses(guild_id(interaction), since)
+            waits = await numbers.waits(guild_id(interaction), since)
+            report = chart.counted(uses, waits, await _names(interaction, uses), since.date(), now.date())
+            picture = await parts.drawing.run(chart.draw, report)
+            words = chart.alt_text(report)
+            upload = Upload("darkroom-stats.png", picture, words)
+            await answer.private(words.removeprefix("Four charts. "), files=[upload.file()])
+
+
+async def _names(interaction: Pressed, uses: Sequence[DayUse]) -> Mapping[int, str]:
+    """What those who used most are called: without the members intent mostly known from their newest job."""
+    spent: dict[int, float] = {}
+    for use in uses:
+        spent[use.member_id] = spent.get(use.member_id, 0.0) + use.gpu_ms
+    names: dict[int, str] = {}
+    for member_id in sorted(spent, key=lambda one: spent[one], reverse=True)[: chart.MOST_BARS]:
+        for job in await interaction.client.parts.jobs.recent(member_id, 1):
+            names[member_id] = job.member_name
+    return names

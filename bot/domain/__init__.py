@@ -1,0 +1,1 @@
+"""Decisions, in plain Python: no Discord, no torch, no SQL."""

@@ -1,0 +1,19 @@
+"""What the moderators' log says."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.domain.model import Value
+
+
+class Entry(Value):
+    """Who did what to whom, why and when; `done` is False for a try that was refused."""
+
+    at: datetime
+    guild_id: int
+    actor_id: int
+    action: str
+    subject: str = ""
+    reason: str = ""
+    done: bool = True

@@ -1,0 +1,138 @@
+"""Delivers what is owed to replies, and goes on trying: Discord and the network fail more often than we do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.domain.model import Parcel
+from bot.domain.ports import Clock, Outbox
+from bot.errors import DeliveryLater
+
+log = logging.getLogger(__name__)
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Twice as long after each failure, at least as long as the other side asks for, and at last never again."""
+
+    first_s: float = 1.0
+    longest_s: float = 300.0
+    max_tries: int = 20
+    """With the pauses above this is more than an hour."""
+    longest_try_s: float = 120.0
+    grace_s: float = 1.5
+    """How long a delivery that is under way may hold up a stop."""
+    jitter: Callable[[], float] = random.random
+
+    def pause_s(self, tries: int, asked_s: float = 0.0) -> float:
+        """How long to wait after the failure number `tries` + 1."""
+        grown = min(self.longest_s, self.first_s * 2.0 ** min(tries, 30))
+        # Half of it by chance: many replies that failed together shall not come back together.
+        return max(asked_s, grown * (0.5 + 0.5 * self.jitter()))
+
+
+class Courier:
+    """One task that starts a delivery for every parcel when it is due, one at a time for each job."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        deliver: Callable[[Parcel], Awaitable[None]],
+        give_up: Callable[[Parcel, Exception], Awaitable[None]],
+        *,
+        clock: Clock,
+        sleep: Sleep = asyncio.sleep,
+        policy: RetryPolicy | None = None,
+        idle_s: float = 30.0,
+    ) -> None:
+        self._outbox, self._deliver, self._give_up = outbox, deliver, give_up
+        self._clock, self._sleep, self._policy, self._idle_s = clock, sleep, policy or RetryPolicy(), idle_s
+        self._wake = asyncio.Event()
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+
+    def wake(self) -> None:
+        """Something new is owed."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled; what is under way then is given a moment to finish."""
+        try:
+            while True:
+                # Gathered, an error is a value: a database that fails for a while must not end all deliveries.
+                [error] = await asyncio.gather(self._round(), return_exceptions=True)
+                if isinstance(error, Exception):
+                    log.error("the outbox cannot be read", exc_info=error)
+                    await self._sleep(self._idle_s)
+        finally:
+            await self._finish()
+
+    async def _round(self) -> None:
+        self._wake.clear()
+        for parcel in await self._outbox.due(self._clock()):
+            self._start(parcel)
+        await self._until_something_is_due()
+
+    async def _finish(self) -> None:
+        if not (tasks := list(self._under_way.values())):
+            return
+        _, stuck = await asyncio.wait(tasks, timeout=self._policy.grace_s)
+        for task in stuck:
+            task.cancel()
+        await asyncio.gather(*stuck, return_exceptions=True)
+
+    def _start(self, parcel: Parcel) -> None:
+        if parcel.job_id in self._under_way:
+            return
+        task = asyncio.create_task(self._try(parcel), name=f"deliver {parcel.job_id}")
+        self._under_way[parcel.job_id] = task
+        task.add_done_callback(lambda _: self._ended(parcel.job_id))
+
+    def _ended(self, job_id: str) -> None:
+        del self._under_way[job_id]
+        self._wake.set()
+
+    async def _try(self, parcel: Parcel) -> None:
+        # Gathered, an error is a value: whatever goes wrong is tried again and in the end given up loudly.
+        attempt = asyncio.wait_for(self._deliver(parcel), self._policy.longest_try_s)
+        [error] = await asyncio.gather(attempt, return_exceptions=True)
+        match error:
+            case None:
+                return
+            case Exception() if parcel.tries + 1 < self._policy.max_tries:
+                await self._later(parcel, error)
+            case Exception():
+                log.error("delivery given up", extra={"job": parcel.job_id, "tries": parcel.tries + 1}, exc_info=error)
+                await self._give_up(parcel, error)
+            case _:
+                raise error
+
+    async def _later(self, parcel: Parcel, error: Exception) -> None:
+        is_expected = isinstance(error, DeliveryLater)
+        pause_s = self._policy.pause_s(parcel.tries, error.retry_after_s if isinstance(error, DeliveryLater) else 0.0)
+        level, cause = (logging.INFO, None) if is_expected else (logging.ERROR, error)
+        log.log(level, "delivery put off", extra={"job": parcel.job_id, "pause_s": pause_s}, exc_info=cause)
+        await self._outbox.later(parcel, self._clock() + timedelta(seconds=pause_s), str(error))
+
+    async def _until_something_is_due(self) -> None:
+        next_at = await self._outbox.next_at(besides=tuple(self._under_way))
+        pause_s = self._idle_s
+        if next_at is not None:
+            pause_s = min(pause_s, max(0.0, (next_at - self._clock()).total_seconds()))
+        await first_of(self._wake.wait(), self._sleep(pause_s))
+
+
+async def first_of(*waits: Awaitable[object]) -> None:
+    """Wait until one of them is done, and leave the others."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,98 @@
+"""What a wish will cost, learnt from what others cost: an exponentially weighted mean for each kind of work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.requests import ImageRequest, ImageToImage
+
+NEWEST = 0.2
+"""Weight of the newest measurement once there are several."""
+
+UNKNOWN_MS_PER_MEGAPIXEL_STEP = 250.0
+"""Before anything was measured: about what a small model takes on a small GPU."""
+
+_STEPS = 25
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Work:
+    """What makes two requests cost the same for each picture."""
+
+    model: str
+    kind: str
+    size_class: int
+    """Twice the binary logarithm of the pixels, rounded: each class has 1.4 times the pixels of the last."""
+    steps: int
+
+    @property
+    def units(self) -> float:
+        """Megapixel-steps of one picture."""
+        return 2.0 ** (self.size_class / 2) / 1e6 * self.steps
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The mean of what was measured for one kind of work."""
+
+    work: Work
+    ms_per_image: float
+    samples: int = 1
+
+    def with_measured(self, ms_per_image: float) -> Timing:
+        """The mean with one more measurement: a plain mean of the first few, then forgetting slowly."""
+        share = max(NEWEST, 1.0 / (self.samples + 1))
+        mean = self.ms_per_image + share * (ms_per_image - self.ms_per_image)
+        return Timing(self.work, mean, self.samples + 1)
+
+
+class Timings(Protocol):
+    """Where timings are kept."""
+
+    async def of_model(self, model: str) -> list[Timing]:
+        """Everything known of a model."""
+        ...
+
+    async def learn(self, work: Work, ms_per_image: float) -> None:
+        """Add one measurement."""
+        ...
+
+
+class LearntEstimates:
+    """`bot.domain.ports.Estimates`: the same work if it was measured, else the nearest, else a guess."""
+
+    def __init__(self, timings: Timings) -> None:
+        self._timings = timings
+
+    async def estimate_ms(self, request: ImageRequest) -> float:
+        """See the port."""
+        known = await self._timings.of_model(request.model)
+        return ms_per_image(work_of(request), known) * request.num_images
+
+    async def learn(self, request: ImageRequest, gpu_ms: float) -> None:
+        """See the port."""
+        await self._timings.learn(work_of(request), gpu_ms / request.num_images)
+
+
+def work_of(request: ImageRequest) -> Work:
+    """What kind of work a resolved request is."""
+    pixels = (request.width or 1024) * (request.height or 1024)
+    steps = (request.num_inference_steps or _STEPS) * request.stop_at
+    if isinstance(request, ImageToImage):
+        steps *= request.strength
+    return Work(request.model, request.kind, round(2 * math.log2(pixels)), max(1, round(steps)))
+
+
+def ms_per_image(work: Work, known: Iterable[Timing]) -> float:
+    """From the timing nearest to this work, scaled by megapixel-steps; the guess when there is none."""
+    nearest = min(known, key=lambda timing: _distance(work, timing.work), default=None)
+    if nearest is None:
+        return work.units * UNKNOWN_MS_PER_MEGAPIXEL_STEP
+    return nearest.ms_per_image * (work.units / nearest.work.units)
+
+
+def _distance(one: Work, other: Work) -> tuple[bool, float]:
+    return one.kind != other.kind, abs(math.log(one.units / other.units)) + abs(one.size_class - other.size_class) / 4

@@ -1,0 +1,65 @@
+"""The judge: every rule of a server applied to one ask, in the order that tells members the most useful reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bot.domain import access, moderation
+from bot.domain.guild import DIRECT_MESSAGES, GuildRules
+from bot.domain.meaning import Meaning
+from bot.domain.model import Ask, Cell, Job, Verdict
+from bot.domain.ports import Clock
+
+
+class Book(Protocol):
+    """Where the rules of servers are written."""
+
+    async def get(self, guild_id: int) -> GuildRules:
+        """The rules as they are now."""
+        ...
+
+
+class Register(Protocol):
+    """What is remembered of where a job was asked."""
+
+    async def was_age_restricted(self, job_id: str) -> bool:
+        """Whether the channel was marked as age-restricted; False when nothing is remembered."""
+        ...
+
+
+class Judge:
+    """`bot.domain.ports.Rules` by the book."""
+
+    def __init__(self, book: Book, register: Register, clock: Clock, meaning: Meaning | None = None) -> None:
+        self._book, self._register, self._clock, self._meaning = book, register, clock, meaning
+        self._lexicons = moderation.Lexicons()
+
+    async def check(self, ask: Ask) -> None:
+        """See the port."""
+        rules, spec = await self._rules(ask.place.guild_id), ask.spec
+        access.check_ban(rules.bans, ask.member.id, self._clock())
+        access.check_gate(rules.gate, rules.gate_reason)
+        access.check_channel(rules.channels, ask.place, spec, spec.options.model or "")
+        await self.check_text(ask.place.guild_id, moderation.effective_text(spec.options), ask.place.age_restricted)
+
+    async def check_text(self, guild_id: int | None, text: str, age_restricted: bool = False) -> None:
+        """Raises `PromptRejected` for words of any origin: a prompt, a remix, a caption."""
+        rules = await self._rules(guild_id)
+        self._lexicons.check(rules, text)
+        await moderation.check_meaning(rules, text, self._meaning, age_restricted=age_restricted)
+
+    async def weight(self, ask: Ask) -> float:
+        """See the port."""
+        rules = await self._rules(ask.place.guild_id)
+        theirs = [weight for role_id, weight in rules.role_weights if role_id in ask.member.role_ids]
+        return max(theirs, default=1.0)
+
+    async def verdict(self, job: Job, cells: Sequence[Cell]) -> Verdict:
+        """See the port."""
+        rules = await self._rules(job.guild_id)
+        restricted = await self._register.was_age_restricted(job.id)
+        return moderation.picture_verdict(rules, cells, age_restricted=restricted)
+
+    async def _rules(self, guild_id: int | None) -> GuildRules:
+        return await self._book.get(guild_id or DIRECT_MESSAGES)

@@ -1,0 +1,83 @@
+"""What a finished run leaves: where its files lie and how they are described. Pure; hashing blocks, so use a thread."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+
+from bot.domain.model import Cell, Job, JobState, Kept, Verdict
+from engine.events import Finished, GeneratedImage, Recipe
+
+
+def cells_of(job: Job, images: Sequence[GeneratedImage]) -> tuple[Cell, ...]:
+    """A row for each picture, in cell order."""
+    return tuple(_cell(job, index, image) for index, image in enumerate(images))
+
+
+def files_of(job: Job, finished: Finished) -> dict[str, bytes]:
+    """Every file to store, by key. The epoch is part of the key: a late, refused run overwrites nothing."""
+    files: dict[str, bytes] = {}
+    for index, image in enumerate(finished.images):
+        files[_key(job, f"{index}.png")] = image.png
+        if image.latents is not None:
+            files[_key(job, f"{index}.safetensors")] = image.latents
+    if finished.frames:
+        files[_key(job, "frames.zip")] = pack_frames(finished.frames)
+    return files
+
+
+def kept_from(job: Job, finished: Finished, cells: tuple[Cell, ...], verdict: Verdict) -> Kept:
+    """What to write down of a finished run that may be kept."""
+    return Kept(
+        cells=cells,
+        gpu_ms=finished.gpu_ms,
+        state=JobState.REVIEW if verdict is Verdict.REVIEW else JobState.RENDERED,
+        spoiler=verdict is Verdict.SPOILER,
+        recipe=_json(finished.recipe),
+        notes=finished.notes,
+        captions=finished.captions,
+        frames_key=_key(job, "frames.zip") if finished.frames else None,
+    )
+
+
+def pack_frames(frames: Sequence[bytes]) -> bytes:
+    """Many small pictures as one file; they are compressed already."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for index, frame in enumerate(frames):
+            archive.writestr(f"{index:03d}.webp", frame)
+    return packed.getvalue()
+
+
+def unpack_frames(packed: bytes) -> list[bytes]:
+    """The frames in their order."""
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        return [archive.read(name) for name in sorted(archive.namelist())]
+
+
+def _cell(job: Job, index: int, image: GeneratedImage) -> Cell:
+    return Cell(
+        job_id=job.id,
+        cell=index,
+        key=_key(job, f"{index}.png"),
+        width=image.width,
+        height=image.height,
+        seed=image.seed,
+        sha256=hashlib.sha256(image.png).hexdigest(),
+        size_bytes=len(image.png),
+        unsafe_score=image.safety.score,
+        check_error=image.safety.error,
+        latents_key=None if image.latents is None else _key(job, f"{index}.safetensors"),
+    )
+
+
+def _key(job: Job, name: str) -> str:
+    return f"jobs/{job.id}/{job.epoch}-{name}"
+
+
+def _json(recipe: Recipe | None) -> str:
+    return "" if recipe is None else json.dumps(dataclasses.asdict(recipe))

@@ -1,0 +1,102 @@
+"""The meaning rule: is a prompt nearer to sentences of the unsafe kind than to safe ones, in a text encoder's space?"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Final, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from bot.domain.model import Value
+
+DEFAULT_MARGIN: Final = 0.1
+"""Chosen between the two sides of the lists the sentences were chosen on."""
+MIN_LIKENESS: Final = 0.3
+"""A prompt that is like none of the sentences is not judged by them."""
+MAX_CLAUSES: Final = 48
+"""A text of more is measured in groups of them."""
+MAX_WORDS: Final = 24
+
+_BREAKS = re.compile(r"[,.;:|\n()\[\]{}!?]+|\s+[-–—]+\s+")
+
+Vector = Sequence[float]
+
+
+class Embed(Protocol):
+    """The embedded text encoder: unit vectors, one for each text."""
+
+    async def __call__(self, texts: Sequence[str]) -> Sequence[Vector]:
+        """Raises `engine.EngineError` when it cannot run now."""
+        ...
+
+
+class Sentences(BaseModel):
+    """The two sides of the line, the unsafe one by kind."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    safe: tuple[str, ...]
+    unsafe: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def shipped(cls) -> Sentences:
+        """Those in `anchors.toml`."""
+        text = resources.files("bot.domain").joinpath("anchors.toml").read_text(encoding="utf-8")
+        return cls.model_validate(tomllib.loads(text))
+
+
+class Leaning(Value):
+    """How far a text leans to the unsafe side: more than 0 is nearer to it; `kind` says to which."""
+
+    margin: float
+    kind: str
+
+
+class Meaning:
+    """Measures texts against the sentences, whose vectors it asks for once."""
+
+    def __init__(self, embed: Embed, sentences: Sentences | None = None) -> None:
+        self._embed = embed
+        self._sentences = sentences or Sentences.shipped()
+        self._safe: Sequence[Vector] = ()
+        self._unsafe: Mapping[str, Sequence[Vector]] = {}
+
+    async def leaning(self, text: str) -> Leaning:
+        """The worst of the whole text and of each of its clauses: a harmless beginning hides nothing."""
+        await self._learn()
+        vectors = await self._embed(clauses(text))
+        return max((self._judge(vector) for vector in vectors), key=lambda leaning: leaning.margin)
+
+    async def _learn(self) -> None:
+        if self._safe:
+            return
+        unsafe = {kind: await self._embed(list(texts)) for kind, texts in self._sentences.unsafe.items()}
+        self._safe, self._unsafe = await self._embed(list(self._sentences.safe)), unsafe
+
+    def _judge(self, vector: Vector) -> Leaning:
+        likeness, kind = max((_nearest(vector, vectors), kind) for kind, vectors in self._unsafe.items())
+        margin = likeness - _nearest(vector, self._safe) if likeness >= MIN_LIKENESS else -1.0
+        return Leaning(margin=margin, kind=kind)
+
+
+def clauses(text: str) -> list[str]:
+    """The text, and its parts of two words and more when there are several; together they hold every word of it."""
+    parts = [window for piece in _BREAKS.split(text) for window in _windows(piece.split())]
+    if len(parts) > MAX_CLAUSES:
+        size = math.ceil(len(parts) / MAX_CLAUSES)
+        parts = [" ".join(parts[start : start + size]) for start in range(0, len(parts), size)]
+    return [text, *parts] if len(parts) > 1 else [text]
+
+
+def _windows(words: list[str]) -> list[str]:
+    # The encoder reads only the beginning of a long text.
+    return [" ".join(words[start : start + MAX_WORDS]) for start in range(0, len(words), MAX_WORDS) if len(words) > 1]
+
+
+def _nearest(vector: Vector, vectors: Sequence[Vector]) -> float:
+    return max(sum(map(operator.mul, vector, other)) for other in vectors)

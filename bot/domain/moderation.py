@@ -1,0 +1,70 @@
+"""What may be asked in words and shown in pictures: the prompt as it takes effect, and the picture check's verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.domain.guild import DIRECT_MESSAGES, GuildRules, PicturePolicy
+from bot.domain.meaning import Meaning
+from bot.domain.model import Cell, Options, Verdict
+from bot.domain.words import Lexicon, WordRule
+from bot.errors import PromptRejected
+
+SEXUAL = "sexual"
+"""The kind of meaning that channels marked as age-restricted may hold."""
+
+
+def effective_text(options: Options) -> str:
+    """All words that steer the picture towards something. What is to be avoided may be named."""
+    parts = [text for text, weight in options.parts if weight > 0]
+    return " ".join(dict.fromkeys((options.prompt, *parts)))
+
+
+class Lexicons:
+    """The compiled word rules of servers, made again only when a server's rules have changed."""
+
+    def __init__(self, kept: int = 200) -> None:
+        self._kept = kept
+        self._known: dict[int, tuple[Sequence[WordRule], Lexicon]] = {}
+
+    def check(self, rules: GuildRules, text: str) -> None:
+        """Raises `PromptRejected` with the name of the first word rule the text breaks."""
+        if rules.words and (rule := self._of(rules).find(text)):
+            raise PromptRejected(rule.name)
+
+    def _of(self, rules: GuildRules) -> Lexicon:
+        known = self._known.pop(rules.guild_id, None)
+        # Comparing a thousand rules would take longer than asking them: unchanged rules are the same object.
+        if known is None or known[0] is not rules.words:
+            known = rules.words, Lexicon(rules.words)
+        if len(self._known) >= self._kept:
+            self._known.pop(next(iter(self._known)))
+        self._known[rules.guild_id] = known
+        return known[1]
+
+
+async def check_meaning(rules: GuildRules, text: str, meaning: Meaning | None, *, age_restricted: bool) -> None:
+    """Raises `PromptRejected` with the kind of meaning when the text leans to it by the server's margin."""
+    if meaning is None or rules.meaning_margin is None or not text.strip():
+        return
+    leaning = await meaning.leaning(text)
+    if leaning.margin >= rules.meaning_margin and not (age_restricted and leaning.kind == SEXUAL):
+        raise PromptRejected(f"meaning, {leaning.kind}")
+
+
+def picture_verdict(rules: GuildRules, cells: Sequence[Cell], *, age_restricted: bool) -> Verdict:
+    """What happens with finished pictures. A check that could not run sends them to review, never to the channel.
+
+    A picture without a score and without an error was not checked because the host switched the check off.
+    """
+    policy = rules.pictures_age_restricted if age_restricted else rules.pictures
+    if policy is PicturePolicy.OFF:
+        return Verdict.DELIVER
+    if any(cell.unsafe_score is None and cell.check_error for cell in cells):
+        # Outside servers nobody reviews.
+        return Verdict.BLOCK if rules.guild_id == DIRECT_MESSAGES else Verdict.REVIEW
+    if all((cell.unsafe_score or 0.0) < rules.picture_threshold for cell in cells):
+        return Verdict.DELIVER
+    if policy is PicturePolicy.REVIEW and rules.guild_id == DIRECT_MESSAGES:
+        return Verdict.BLOCK
+    return Verdict(policy)

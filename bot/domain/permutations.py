@@ -1,0 +1,91 @@
+r"""Permutations: `a {red, blue} {car, bus}` is four prompts. Options may nest; `\,` `\{` `\}` are plain characters."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.errors import BadOption
+
+MAX_PERMUTATIONS = 40
+MAX_DEPTH = 8
+
+_TOKEN = re.compile(r"\\[,{}]|[{},]|[^\\{},]+|\\", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One `{…}`: each option is a sequence of texts and further choices."""
+
+    options: tuple[tuple[str | Choice, ...], ...]
+
+    def __len__(self) -> int:
+        return sum(count(option) for option in self.options)
+
+    def __iter__(self) -> Iterator[str]:
+        return (text for option in self.options for text in texts(option))
+
+
+def expand(text: str, limit: int = MAX_PERMUTATIONS) -> list[str]:
+    """Every prompt the permutations stand for, first option first; a text without braces is itself.
+
+    Raises `BadOption` for a brace without its partner and for more than `limit` prompts, before any is built.
+    """
+    if not re.search(r"[{}]", text):
+        return [text]
+    sequence = _sequence(iter(_TOKEN.findall(text)), depth=0)[0]
+    number = count(sequence)
+    if number > limit:
+        raise BadOption("{…}", f"this makes {number} prompts, at most {limit} are allowed; use fewer options")
+    return list(texts(sequence))
+
+
+def count(sequence: tuple[str | Choice, ...]) -> int:
+    """How many prompts the sequence stands for."""
+    return math.prod(len(part) for part in sequence if isinstance(part, Choice))
+
+
+def texts(sequence: tuple[str | Choice, ...]) -> Iterator[str]:
+    """The prompts the sequence stands for."""
+    parts = [part if isinstance(part, Choice) else (part,) for part in sequence]
+    return ("".join(chosen) for chosen in itertools.product(*parts))
+
+
+def _sequence(tokens: Iterator[str], depth: int) -> tuple[tuple[str | Choice, ...], str]:
+    """Read until the end, or inside braces until `,` or `}`; says which piece ended it."""
+    sequence: list[str | Choice] = []
+    for piece in tokens:
+        if piece == "{":
+            sequence.append(_choice(tokens, depth + 1))
+        elif piece == "}" and not depth:
+            raise BadOption("}", r"there is no { before it; write \} for a plain brace")
+        elif piece == "}" or (piece == "," and depth):
+            return _stripped(sequence), piece
+        else:
+            sequence.append(piece[1:] if len(piece) == 2 and piece[0] == "\\" else piece)
+    if depth:
+        raise BadOption("{", r"close it, as in {red, blue}; write \{ for a plain brace")
+    return tuple(sequence), ""
+
+
+def _choice(tokens: Iterator[str], depth: int) -> Choice:
+    if depth > MAX_DEPTH:
+        raise BadOption("{", f"braces may nest {MAX_DEPTH} deep")
+    options: list[tuple[str | Choice, ...]] = []
+    end = ","
+    while end == ",":
+        option, end = _sequence(tokens, depth)
+        options.append(option)
+    return Choice(tuple(options))
+
+
+def _stripped(sequence: list[str | Choice]) -> tuple[str | Choice, ...]:
+    """Without the blanks around an option."""
+    if sequence and isinstance(sequence[0], str):
+        sequence[0] = sequence[0].lstrip()
+    if sequence and isinstance(sequence[-1], str):
+        sequence[-1] = sequence[-1].rstrip()
+    return tuple(sequence)

@@ -1,0 +1,164 @@
+"""Quotas: how much members and channels may use in fixed windows of the server's time zone, and which limit counts."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from importlib import resources
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from bot.domain.model import Member, Value, Verb
+from bot.errors import BadOption
+
+MAX_AMOUNT: Final = 1_000_000_000
+
+
+class Unit(enum.StrEnum):
+    """What is counted. The ledger counts whole pictures and milliseconds."""
+
+    PICTURES = "pictures"
+    GPU_SECONDS = "GPU-seconds"
+
+    @property
+    def scale(self) -> int:
+        """How many of the ledger's units make one."""
+        return 1 if self is Unit.PICTURES else 1000
+
+
+class Window(enum.StrEnum):
+    """How long a limit lasts, from the shortest."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class Scope(enum.StrEnum):
+    """Whose limit it is. A channel's is one pool that all share, the others are each member's own."""
+
+    EVERYONE = "everyone"
+    ROLE = "role"
+    MEMBER = "member"
+    CHANNEL = "channel"
+
+
+class Limit(Value):
+    """At most `amount` of `unit` in each `window`; None means without limit."""
+
+    scope: Scope
+    subject_id: int = 0
+    """The role, member or channel; 0 for everyone."""
+    unit: Unit
+    window: Window
+    amount: float | None
+
+    @property
+    def place(self) -> tuple[Scope, int, Unit, Window]:
+        """What it limits: there is one limit for each place."""
+        return self.scope, self.subject_id, self.unit, self.window
+
+
+class Span(Value):
+    """One window on the calendar: from `start` until before `end`, in UTC, under a key that names it."""
+
+    key: str
+    start: datetime
+    end: datetime
+
+
+class Use(Value):
+    """How much of a limit is used now; granted extra is part of `limit`."""
+
+    scope: Scope
+    unit: Unit
+    window: Window
+    used: float
+    limit: float | None
+    resets_at: datetime
+
+
+def span(window: Window, now: datetime, zone: ZoneInfo) -> Span:
+    """The window `now` falls into. Days, weeks and months begin at local midnight, whatever the clocks do that day."""
+    local = now.astimezone(zone)
+    if window is Window.HOUR:
+        # With a fixed offset the hour that the clocks repeat is two hours.
+        fixed = local.astimezone(timezone(local.utcoffset() or timedelta()))
+        start = fixed.replace(minute=0, second=0, microsecond=0).astimezone(UTC)
+        return Span(key=f"{start:%Y-%m-%dT%H:%MZ}", start=start, end=start + timedelta(hours=1))
+    day = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    if window is Window.DAY:
+        key, first, after = f"{day:%Y-%m-%d}", day, day + timedelta(days=1)
+    elif window is Window.WEEK:
+        first = day - timedelta(days=day.weekday())
+        key, after = f"{first:%G-W%V}", first + timedelta(days=7)
+    else:
+        first = day.replace(day=1)
+        key, after = f"{first:%Y-%m}", (first + timedelta(days=32)).replace(day=1)
+    return Span(key=key, start=_at(first, zone), end=_at(after, zone))
+
+
+def _at(midnight: datetime, zone: ZoneInfo) -> datetime:
+    return midnight.replace(tzinfo=zone).astimezone(UTC)
+
+
+def zone(name: str) -> ZoneInfo:
+    """The time zone of that name. Raises `BadOption` with the nearest name there is."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        known = resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
+        last = {entry.rpartition("/")[2].lower(): entry for entry in known}
+        wanted = name.strip().rpartition("/")[2].lower().replace(" ", "_")
+        near = [last[word] for word in difflib.get_close_matches(wanted, last, n=1, cutoff=0.7)]
+        hint = f"did you mean {near[0]}?" if near else "write it as in Europe/Berlin or UTC"
+        raise BadOption(name, f"there is no such time zone; {hint}") from None
+
+
+def member_limit(limits: Iterable[Limit], unit: Unit, window: Window, member: Member) -> Limit | None:
+    """The limit that counts for a member: their own, else the most generous of their roles', else everyone's."""
+    mine = [limit for limit in limits if limit.unit is unit and limit.window is window]
+    for scope, subjects in ((Scope.MEMBER, {member.id}), (Scope.ROLE, set(member.role_ids)), (Scope.EVERYONE, {0})):
+        found = [limit for limit in mine if limit.scope is scope and limit.subject_id in subjects]
+        if found:
+            return max(found, key=lambda limit: float("inf") if limit.amount is None else limit.amount)
+    return None
+
+
+def channel_limit(limits: Iterable[Limit], unit: Unit, window: Window, channel_id: int) -> Limit | None:
+    """The pool of a channel."""
+    place = (Scope.CHANNEL, channel_id, unit, window)
+    return next((limit for limit in limits if limit.place == place), None)
+
+
+def with_limit(limits: Sequence[Limit], new: Limit, by: Member) -> tuple[Limit, ...]:
+    """The limits with `new` in place of the old one there.
+
+    Raises `BadOption` for an amount below zero, and when it would leave the moderator who sets it nothing.
+    """
+    if new.amount is not None and not 0 <= new.amount <= MAX_AMOUNT:
+        raise BadOption(f"{new.amount:g}", f"a limit is a number from 0 to {MAX_AMOUNT}")
+    changed = (*without_limit(limits, new), new)
+    if not _is_shut_out(limits, by) and _is_shut_out(changed, by):
+        raise BadOption(
+            f"{new.amount:g}", "this would leave you nothing yourself; give yourself a limit of your own first"
+        )
+    return changed
+
+
+def without_limit(limits: Sequence[Limit], gone: Limit) -> tuple[Limit, ...]:
+    """The limits without the one in that place."""
+    return tuple(limit for limit in limits if limit.place != gone.place)
+
+
+def _is_shut_out(limits: Sequence[Limit], member: Member) -> bool:
+    found = (member_limit(limits, unit, window, member) for unit in Unit for window in Window)
+    return any(limit is not None and limit.amount == 0 for limit in found)
+
+
+def pictures(verb: Verb, count: int) -> int:
+    """How many pictures a job counts as: captions are none."""
+    return 0 if verb is Verb.DESCRIBE else count

@@ -1,0 +1,205 @@
+"""From what a member wants (`JobSpec`) to what the engine is asked (`ImageRequest`). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from bot.domain.lineage import STRENGTHS
+from bot.domain.model import JobSpec, Options, Verb
+from bot.errors import BadOption, BadPicture
+from engine.requests import (
+    Blend,
+    Describe,
+    ImageRequest,
+    ImageToImage,
+    Inpaint,
+    LoRA,
+    Outpaint,
+    PromptPart,
+    Upscale,
+)
+
+Size = Callable[[str, tuple[int, int]], tuple[int, int]]
+"""Pixels of a model ("" is the default one) for an aspect ratio."""
+
+
+class Style(Protocol):
+    """What `--style NAME` adds, as the host configured it."""
+
+    @property
+    def prompt(self) -> str:
+        """A template with `{prompt}` in it."""
+        ...
+
+    @property
+    def negative(self) -> str:
+        """Words to add to what shall not be there."""
+        ...
+
+    @property
+    def model(self) -> str | None:
+        """The model it is made for."""
+        ...
+
+    @property
+    def loras(self) -> dict[str, float]:
+        """LoRAs by name with their weights."""
+        ...
+
+    @property
+    def steps(self) -> int | None:
+        """Steps, where nothing else is asked."""
+        ...
+
+    @property
+    def guidance(self) -> float | None:
+        """Guidance, where nothing else is asked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The pictures a spec names, fetched."""
+
+    source: bytes | None = None
+    images: tuple[bytes, ...] = ()
+    mask: bytes | None = None
+
+    @property
+    def first(self) -> bytes:
+        """The picture to work on. Raises `BadPicture` when none was given."""
+        picture = self.source or next(iter(self.images), None)
+        if picture is None:
+            raise BadPicture("a picture to work on is missing")
+        return picture
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """For whom the engine works."""
+
+    member: str = "anonymous"
+    weight: float = 1.0
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How requests are worded on this host: its styles and its models' sizes."""
+
+    styles: Mapping[str, Style] = field(default_factory=dict[str, Style])
+
+    def request(self, spec: JobSpec, sources: Sources, size: Size, asker: Asker, model: str = "") -> ImageRequest:
+        """What to ask the engine for this spec. Raises `BadOption`, `BadPicture` and `InvalidRequest`."""
+        options = self._styled(spec.options)
+        common = {**_words(options), **_numbers(spec, options), **_size(spec, options, size, model), **_who(asker)}
+        common["model"] = options.model or model
+        return _build(spec, options, sources, common)
+
+    def _styled(self, options: Options) -> Options:
+        if options.style is None:
+            return options
+        style = self.styles.get(options.style)
+        if style is None:
+            raise BadOption(f"--style {options.style}", f"known: {', '.join(sorted(self.styles)) or 'none'}")
+        return options.model_copy(
+            update={
+                "prompt": _filled(style.prompt, options.prompt),
+                "parts": tuple((_filled(style.prompt, text), weight) for text, weight in options.parts),
+                "negative": ", ".join(filter(None, (options.negative, style.negative))),
+                "model": options.model or style.model,
+                "loras": (*style.loras.items(), *options.loras),
+                "steps": options.steps or style.steps,
+                "guidance": style.guidance if options.guidance is None else options.guidance,
+            }
+        )
+
+
+def _filled(template: str, words: str) -> str:
+    # Not str.format: a member's braces must mean nothing.
+    return template.replace("{prompt}", words)
+
+
+def _words(options: Options) -> dict[str, Any]:
+    return {
+        "prompt": options.prompt,
+        "prompt_parts": tuple(PromptPart(text=text, weight=weight) for text, weight in options.parts),
+        "negative_prompt": options.negative,
+        "loras": tuple(LoRA(name=name, weight=weight) for name, weight in options.loras),
+        "tile": options.tile,
+    }
+
+
+def _numbers(spec: JobSpec, options: Options) -> dict[str, Any]:
+    return {
+        "num_inference_steps": options.steps,
+        "guidance_scale": options.guidance,
+        "stop_at": 1.0 if options.stop is None else options.stop / 100,
+        "seed": spec.seed,
+        "num_images": spec.count,
+    }
+
+
+def _size(spec: JobSpec, options: Options, size: Size, model: str) -> dict[str, int | None]:
+    if spec.width is not None or spec.height is not None or options.aspect is None:
+        return {"width": spec.width, "height": spec.height}
+    width, height = size(options.model or model, options.aspect)
+    return {"width": width, "height": height}
+
+
+def _who(asker: Asker) -> dict[str, Any]:
+    named = {} if asker.id is None else {"id": asker.id}
+    return {"member": asker.member, "weight": asker.weight, **named}
+
+
+def _build(spec: JobSpec, options: Options, sources: Sources, common: dict[str, Any]) -> ImageRequest:
+    match spec.verb:
+        case Verb.UPSCALE_SUBTLE | Verb.UPSCALE_CREATIVE:
+            return _upscale(spec, options, sources, common)
+        case Verb.DESCRIBE:
+            return Describe(image=sources.first, **_without_size(common, prompt="describe"))
+        case Verb.BLEND:
+            return Blend(images=sources.images, strength=_strength(spec, options), **_without_size(common, "a blend"))
+        case Verb.REGION:
+            if sources.mask is None:
+                raise BadPicture("the mask is missing")
+            strength = 1.0 if options.strength is None else options.strength
+            return Inpaint(image=sources.first, mask=sources.mask, strength=strength, **_without_size(common))
+        case Verb.ZOOM | Verb.PAN:
+            left, right, top, bottom = spec.pan
+            pan = {"left": left, "right": right, "top": top, "bottom": bottom}
+            return Outpaint(image=sources.first, zoom=spec.zoom, **pan, **_without_size(common))
+        case Verb.IMAGINE | Verb.REROLL | Verb.VARY_SUBTLE | Verb.VARY_STRONG:
+            return _drawn(spec, options, sources, common)
+
+
+def _upscale(spec: JobSpec, options: Options, sources: Sources, common: dict[str, Any]) -> Upscale:
+    mode = "subtle" if spec.verb is Verb.UPSCALE_SUBTLE else "creative"
+    strength = {} if options.strength is None or mode == "subtle" else {"strength": options.strength}
+    common = {**_without_size(common, "upscale"), "num_images": 1}
+    return Upscale(image=sources.first, factor=spec.factor, mode=mode, **strength, **common)
+
+
+def _drawn(spec: JobSpec, options: Options, sources: Sources, common: dict[str, Any]) -> ImageRequest:
+    if sources.source is None and not sources.images:
+        return ImageRequest(**common)
+    if len(sources.images) > 1:
+        return Blend(images=sources.images, strength=_strength(spec, options), **common)
+    return ImageToImage(image=sources.first, strength=_strength(spec, options), **common)
+
+
+def _strength(spec: JobSpec, options: Options) -> float:
+    """How far from the picture: as asked, or what an image weight leaves, or the verb's own."""
+    if options.strength is not None:
+        return options.strength
+    if options.image_weight is not None:
+        # 0 forgets the picture, 1 (the usual weight) gives 0.7, 3 stays close to it.
+        return 1.0 / (1.0 + 0.43 * options.image_weight)
+    return STRENGTHS.get(spec.verb, 0.7)
+
+
+def _without_size(common: dict[str, Any], prompt: str = "") -> dict[str, Any]:
+    """The picture gives the size; and the words may be missing."""
+    return {**common, "width": None, "height": None, "prompt": common["prompt"] or prompt}

@@ -1,0 +1,197 @@
+"""One job's way through the engine, under one epoch: claim, run, keep. Whoever ends it, the store has the last word."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+from bot.domain import keeping
+from bot.domain.courier import Sleep, first_of
+from bot.domain.model import Job, JobSpec, JobState, Verdict
+from bot.domain.ports import Clock, EnginePort, Estimates, Jobs, Outbox, Pictures, Replies, Rules, Stream
+from bot.domain.requests import Asker, Sources, Wording
+from bot.errors import BadPicture, Fenced, PictureBlocked, UserError
+from bot.tasks import Tasks
+from engine.engine import Resolved
+from engine.errors import AbortReason, EngineError, InferenceFailed, QueueFull, Rejected, RequestAborted
+from engine.events import Finished, Progress, Queued, Started
+from engine.requests import ImageRequest
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+"""How often a job may begin; one that takes the whole bot down with it must not do so for ever."""
+
+_LONGEST_PAUSE_S = 15.0
+_OUTLIVES = (AbortReason.SHUTDOWN, AbortReason.CLIENT_GONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything the studio works with."""
+
+    engine: EnginePort
+    jobs: Jobs
+    outbox: Outbox
+    pictures: Pictures
+    replies: Replies
+    rules: Rules
+    estimates: Estimates
+    wording: Wording
+    clock: Clock
+    sleep: Sleep = asyncio.sleep
+    tasks: Tasks = field(default_factory=Tasks)
+
+    async def resolve(self, spec: JobSpec, asker: Asker, model: str = "") -> Resolved:
+        """The engine's request for a spec, complete. Raises `UserError` and `InvalidRequest`."""
+        request = self.wording.request(spec, await self._sources(spec), self.engine.size, asker, model)
+        return await self.engine.resolve(request)
+
+    async def _sources(self, spec: JobSpec) -> Sources:
+        try:
+            source = None if spec.source is None else await self._cell(spec.source.job_id, spec.source.cell)
+            images = tuple([await self.pictures.get(key) for key in spec.images])
+            mask = None if spec.mask is None else await self.pictures.get(spec.mask)
+        except KeyError as missing:
+            raise BadPicture("a picture this starts from is no longer kept") from missing
+        return Sources(source=source, images=images, mask=mask)
+
+    async def _cell(self, job_id: str, index: int) -> bytes:
+        keys = {cell.cell: cell.key for cell in await self.jobs.cells(job_id)}
+        return await self.pictures.get(keys[index])
+
+
+class Run:
+    """What one job does now. `end` it from outside; everything else happens in `live`."""
+
+    def __init__(self, ports: Ports, job: Job, resolved: Resolved | None = None) -> None:
+        self._ports, self.job, self._resolved = ports, job, resolved
+        self._stream: Stream | None = None
+        self._step = 0
+        self._ended_by: AbortReason | None = None
+        self._ended = asyncio.Event()
+        self._measured: tuple[ImageRequest, float] | None = None
+        self.has_started = False
+
+    @property
+    def owed_ms(self) -> float | None:
+        """What a cancel would cost now: the measured time once a step was done, before that nothing (None)."""
+        return self._stream.gpu_ms if self._stream is not None and self._step > 0 else None
+
+    def end(self, reason: AbortReason) -> None:
+        """Stop soon: parked on shutdown, closed otherwise, unless it is finished before."""
+        self._ended_by = self._ended_by or reason
+        self._ended.set()
+        if self._stream is not None:
+            self._stream.cancel(reason)
+
+    async def live(self) -> None:
+        """From claim to kept or closed. Raises `StoreError`, and what is a bug of ours."""
+        try:
+            await self._live()
+        except Fenced as error:
+            log.info("run refused: %s", error, extra={"job": self.job.id})
+        except RequestAborted as error:
+            await self._aborted(error)
+        except (EngineError, UserError) as error:
+            level = logging.ERROR if isinstance(error, InferenceFailed) else logging.INFO
+            log.log(level, "job failed: %s", error, extra={"job": self.job.id})
+            await self._close(JobState.FAILED, error)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait before living again, as the store then knows the job; an `end` wakes at once."""
+        await first_of(self._ended.wait(), self._ports.sleep(seconds))
+        self.job = await self._ports.jobs.get(self.job.id)
+
+    async def learn(self) -> None:
+        """Let the next estimate know what this one cost. Apart from `live`: the pictures are kept already."""
+        if self._measured is not None:
+            await self._ports.estimates.learn(*self._measured)
+
+    async def fail(self, error: Exception) -> None:
+        """Close after an error nobody expected."""
+        await self._close(JobState.FAILED, InferenceFailed(f"something went wrong ({type(error).__name__})"))
+
+    async def _live(self) -> None:
+        jobs = self._ports.jobs
+        self.job = await jobs.claim(self.job)
+        if self.job.attempts >= MAX_ATTEMPTS:
+            raise InferenceFailed(f"it was interrupted {self.job.attempts} times")
+        resolved = await self._request()
+        finished = await self._through_engine(resolved)
+        await self._keep(finished)
+        self._measured = (resolved.request, finished.gpu_ms)
+
+    async def _request(self) -> Resolved:
+        job = self.job
+        resolved, self._resolved = self._resolved, None
+        if resolved is None:
+            asker = Asker(member=str(job.member_id), weight=job.weight)
+            resolved = await self._ports.resolve(job.spec, asker, job.model)
+        # An id of its own for each epoch: the engine may still be busy ending the last one.
+        return Resolved(resolved.request.model_copy(update={"id": f"{job.id}-{job.epoch}"}), resolved.notes)
+
+    async def _through_engine(self, resolved: Resolved) -> Finished:
+        pause_s = 1.0
+        while self._ended_by is None:
+            try:
+                self._stream = self._ports.engine.submit(resolved)
+            except Rejected as error:
+                ahead = error.waiting if isinstance(error, QueueFull) else 0
+                self._ports.replies.show(self.job, Queued(ahead, reason=str(error)))
+                await first_of(self._ended.wait(), self._ports.sleep(max(error.retry_after_s, pause_s)))
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            else:
+                return await self._follow(self._stream)
+        raise RequestAborted(self._ended_by)
+
+    async def _follow(self, stream: Stream) -> Finished:
+        try:
+            async for event in stream:
+                match event:
+                    case Finished():
+                        return event
+                    case Started():
+                        self.has_started = True
+                        self.job = await self._ports.jobs.started(self.job, self._ports.clock())
+                    case Progress(step=step):
+                        self._step = step
+                    case _:
+                        pass
+                self._ports.replies.show(self.job, event)
+        finally:
+            await stream.aclose()
+        raise InferenceFailed("the engine ended without a result")
+
+    async def _keep(self, finished: Finished) -> None:
+        cells = await asyncio.to_thread(keeping.cells_of, self.job, finished.images)
+        verdict = await self._ports.rules.verdict(self.job, cells) if cells else Verdict.DELIVER
+        if verdict is Verdict.BLOCK:
+            raise PictureBlocked(tuple(cell.cell for cell in cells))
+        files = await asyncio.to_thread(keeping.files_of, self.job, finished)
+        try:
+            await asyncio.gather(*(self._ports.pictures.put(key, content) for key, content in files.items()))
+            kept = keeping.kept_from(self.job, finished, cells, verdict)
+            self.job = await self._ports.jobs.keep(self.job, kept, self._ports.clock())
+        except Fenced:
+            for key in files:
+                await self._ports.pictures.delete(key)
+            raise
+
+    async def _aborted(self, error: RequestAborted) -> None:
+        if error.reason not in _OUTLIVES:
+            await self._close(JobState.CANCELLED, error, charge_gpu_ms=self.owed_ms)
+            return
+        try:
+            self.job = await self._ports.jobs.park(self.job)
+        except Fenced:
+            log.info("nothing to park", extra={"job": self.job.id})
+
+    async def _close(self, state: JobState, error: Exception, *, charge_gpu_ms: float | None = None) -> None:
+        now = self._ports.clock()
+        try:
+            self.job = await self._ports.jobs.close(self.job, state, error, now, charge_gpu_ms=charge_gpu_ms)
+        except Fenced:
+            # Cancelled meanwhile, by somebody who closed it first.
+            log.info("closed already", extra={"job": self.job.id})

@@ -1,0 +1,211 @@
+"""The studio: takes wishes, runs them through the engine, sees that every reply gets its result. Its only caller."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from bot.domain.access import moderates_job
+from bot.domain.courier import RetryPolicy
+from bot.domain.deliveries import Deliveries
+from bot.domain.gallery import Gallery
+from bot.domain.model import Ask, Job, JobState, Member
+from bot.domain.requests import Asker
+from bot.domain.run import Ports, Run
+from bot.errors import Fenced, NotPermitted, NotYours, Paused, PictureBlocked, ReplyGone, StoreError
+from engine.engine import Resolved
+from engine.errors import AbortReason, RequestAborted
+
+log = logging.getLogger(__name__)
+
+_LIVE = (JobState.QUEUED, JobState.RUNNING)
+_SERVED_WINDOW = timedelta(hours=24)
+_PARK_S = 1.5
+_STORE_PAUSES_S = (5.0, 30.0, 120.0, 600.0)
+"""A full disk or a server that restarts: the job waits, nothing is lost."""
+
+
+class Studio(Gallery):
+    """Start it, ask it, stop it. Whatever happens in between: no job lost, doubled or charged twice."""
+
+    def __init__(self, ports: Ports, *, retry: RetryPolicy | None = None) -> None:
+        super().__init__(ports.jobs, ports.pictures)
+        self._ports = ports
+        self._deliveries = Deliveries(ports, self._note_change, retry)
+        self._delivering: asyncio.Task[None] | None = None
+        self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
+        self._changed = asyncio.Condition()
+        self._is_open = False
+
+    async def start(self) -> None:
+        """Take up what was left: owed replies are delivered, unfinished jobs run again from their seed."""
+        now = self._ports.clock()
+        self._ports.engine.set_served(await self._jobs.served(now - _SERVED_WINDOW))
+        self._is_open = True
+        for job in await self._jobs.unfinished():
+            if job.state in _LIVE and job.id not in self._runs:
+                self._begin(Run(self._ports, job))
+        self._delivering = self._ports.tasks.start(self._deliveries.run(), "deliveries")
+
+    async def stop(self, deadline_s: float = 10.0) -> None:
+        """Take nothing more; let running jobs finish until the deadline, park the rest, deliver what is under way."""
+        self._is_open = False
+        for run, _ in self._runs.values():
+            if not run.has_started:
+                run.end(AbortReason.SHUTDOWN)
+        if tasks := self._tasks():
+            await asyncio.wait(tasks, timeout=deadline_s)
+        for run, _ in self._runs.values():
+            run.end(AbortReason.SHUTDOWN)
+        if tasks := self._tasks():
+            await asyncio.wait(tasks, timeout=_PARK_S)
+        await self._end_tasks()
+
+    async def _end_tasks(self) -> None:
+        leftover = self._tasks() + ([self._delivering] if self._delivering else [])
+        for task in leftover:
+            task.cancel()
+        await asyncio.gather(*leftover, return_exceptions=True)
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [task for _, task in self._runs.values()]
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """Ids of the jobs that are on their way through the engine, or wait for it."""
+        return tuple(self._runs)
+
+    # --- wishes ----------------------------------------------------------------------------------------
+
+    async def submit(self, ask: Ask) -> Job:
+        """Accept a wish and start it. Raises `UserError` and `InvalidRequest`; nothing is charged then."""
+        if not self._is_open:
+            raise Paused("Darkroom is restarting; ask again in a minute")
+        weight = await self._ports.rules.weight(ask)
+        resolved = await self._ports.resolve(ask.spec, Asker(member=str(ask.member.id), weight=weight))
+        await self._ports.rules.check(_as_it_will_run(ask, resolved))
+        estimate_ms = await self._ports.estimates.estimate_ms(resolved.request)
+        job = await self._jobs.accept(
+            ask, model=resolved.request.model, weight=weight, estimate_ms=estimate_ms, now=self._ports.clock()
+        )
+        log.info("job accepted", extra={"job": job.id, "verb": job.spec.verb.value})
+        if self._is_open:
+            self._begin(Run(self._ports, job, resolved))
+        return job
+
+    async def cancel(self, job_id: str, by: Member) -> Job:
+        """End a waiting or running job; one that is over stays as it is. Raises `NotYours` and `JobNotFound`."""
+        job = await self._jobs.get(job_id)
+        if by.id != job.member_id and not moderates_job(by, job):
+            raise NotYours(job.member_id)
+        reason = AbortReason.USER_REQUEST if by.id == job.member_id else AbortReason.MODERATOR
+        return await self._end(job_id, RequestAborted(reason), reason, _LIVE)
+
+    async def gone(self, job_id: str) -> None:
+        """The reply was deleted: nobody waits for this job any more."""
+        states = (*_LIVE, JobState.RENDERED, JobState.REVIEW)
+        await self._end(job_id, ReplyGone(job_id), AbortReason.CLIENT_GONE, states)
+
+    async def approve(self, job_id: str, by: Member) -> Job:
+        """Show a picture that waits for review. Raises `NotPermitted`; decided already is harmless."""
+        job = await self._reviewed(job_id, by)
+        if job.state is JobState.REVIEW:
+            job = await self._jobs.approve(job, self._ports.clock())
+            self._deliveries.wake()
+        return job
+
+    async def reject(self, job_id: str, by: Member) -> Job:
+        """Never show it, and give the quota back. Raises `NotPermitted`; decided already is harmless."""
+        job = await self._reviewed(job_id, by)
+        if job.state is JobState.REVIEW:
+            job = await self._jobs.close(job, JobState.FAILED, PictureBlocked(), self._ports.clock())
+            self._deliveries.wake()
+        return job
+
+    async def _reviewed(self, job_id: str, by: Member) -> Job:
+        job = await self._jobs.get(job_id)
+        if not moderates_job(by, job):
+            raise NotPermitted("moderator")
+        return job
+
+    async def _end(self, job_id: str, error: Exception, reason: AbortReason, states: tuple[JobState, ...]) -> Job:
+        while True:
+            job = await self._jobs.get(job_id)
+            if job.state not in states:
+                return job
+            run = self._runs[job_id][0] if job_id in self._runs else None
+            owed_ms = run.owed_ms if run and job.state in _LIVE else None
+            try:
+                closed = await self._jobs.close(
+                    job, JobState.CANCELLED, error, self._ports.clock(), charge_gpu_ms=owed_ms
+                )
+            except Fenced:
+                continue  # it was just claimed or finished: look again
+            if run:
+                run.end(reason)
+            await self._note_change()
+            return closed
+
+    async def wait(self, job_id: str) -> Job:
+        """Wait until nothing more happens to a job by itself and its reply says so."""
+        async with self._changed:
+            while True:
+                job = await self._jobs.get(job_id)
+                is_busy = job_id in self._runs or job.state in (*_LIVE, JobState.RENDERED)
+                if not is_busy and not await self._ports.outbox.owes(job_id):
+                    return job
+                await self._changed.wait()
+
+    # --- runs ------------------------------------------------------------------------------------------
+
+    def _begin(self, run: Run) -> None:
+        task = self._ports.tasks.start(self._live(run), f"job {run.job.id}")
+        self._runs[run.job.id] = (run, task)
+
+    async def _live(self, run: Run) -> None:
+        try:
+            bug = await self._until_over(run)
+            if isinstance(bug, Exception):
+                log.error("job failed", extra={"job": run.job.id}, exc_info=bug)
+                await run.fail(bug)
+            self._deliveries.wake()
+            await run.learn()
+        finally:
+            del self._runs[run.job.id]
+        await self._note_change()
+
+    async def _until_over(self, run: Run) -> BaseException | None:
+        """Run it, again when the database failed; returns what nobody expected."""
+        # Gathered, an error is a value: a bug ends this job alone, loudly and refunded.
+        [error] = await asyncio.gather(run.live(), return_exceptions=True)
+        for pause_s in _STORE_PAUSES_S:
+            if not isinstance(error, StoreError):
+                break
+            log.error("job put off", extra={"job": run.job.id, "pause_s": pause_s}, exc_info=error)
+            [error] = await asyncio.gather(self._again(run, pause_s), return_exceptions=True)
+        return error
+
+    async def _again(self, run: Run, pause_s: float) -> None:
+        await run.pause(pause_s)
+        await run.live()
+
+    async def _note_change(self) -> None:
+        self._deliveries.wake()
+        async with self._changed:
+            self._changed.notify_all()
+
+
+def _as_it_will_run(ask: Ask, resolved: Resolved) -> Ask:
+    """The ask with the engine's defaults filled in, so that rules see the model, the size and the steps."""
+    request = resolved.request
+    options = ask.spec.options.model_copy(
+        update={
+            "prompt": request.prompt,
+            "negative": request.negative_prompt,
+            "model": request.model,
+            "steps": request.num_inference_steps,
+        }
+    )
+    spec = ask.spec.model_copy(update={"options": options, "width": request.width, "height": request.height})
+    return ask.model_copy(update={"spec": spec})

@@ -1,0 +1,229 @@
+"""What can go wrong on the bot's side; every leaf carries data, `bot/ui/replies.py` turns it into words.
+
+BotError
+├── UserError                               safe to show, always private, never charged
+│   ├── BadOption(word, hint)               a wrong flag or value: what was wrong, the right form
+│   ├── PromptRejected(rule)                names the rule, not the moderators' list
+│   ├── QuotaExceeded(scope, unit, used, limit, needed, resets_at)
+│   ├── TooManyJobs(waiting, limit)
+│   ├── Banned(until, reason)
+│   ├── NotAllowedHere(why)                 channel rules: where, which models, sizes, steps
+│   ├── MissingPermissions(names)           what the bot lacks in this channel
+│   ├── FileLimitTooSmall(limit_bytes)
+│   ├── BadPicture(why)
+│   ├── JobNotFound(job_id)
+│   ├── CellNotFound(job_id, cell)
+│   ├── NotYours(owner_id)
+│   ├── NotPermitted(required)
+│   ├── Paused(why)
+│   ├── PictureBlocked(cells)               the picture check, or a moderator, keeps it back; not charged
+│   └── AlreadyAsked(job_id)                the same interaction came twice
+├── ConfigError(key, why)                   at start only
+├── DeliveryError
+│   ├── ReplyGone(job_id)                   the message was deleted, or can no longer be reached
+│   └── DeliveryLater(retry_after_s)        Discord or the network: try again
+└── StoreError
+    ├── Fenced(job_id, epoch)               an older epoch tried to write
+    ├── MigrationFailed(version, why)
+    └── BackupUnusable(file, why)
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+class BotError(Exception):
+    """Darkroom could not do what was asked."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class UserError(BotError):
+    """The request cannot be done as asked."""
+
+
+class BadOption(UserError):
+    """A flag or option is wrong."""
+
+    def __init__(self, word: str, hint: str) -> None:
+        self.word, self.hint = word, hint
+        super().__init__(f"{word}: {hint}")
+
+
+class PromptRejected(UserError):
+    """The prompt breaks a rule of this server."""
+
+    def __init__(self, rule: str) -> None:
+        self.rule = rule
+        super().__init__(f"the prompt breaks the rule {rule!r}")
+
+
+class QuotaExceeded(UserError):
+    """The quota is used up."""
+
+    def __init__(self, scope: str, unit: str, used: float, limit: float, needed: float, resets_at: datetime) -> None:
+        self.scope, self.unit, self.used, self.limit, self.needed = scope, unit, used, limit, needed
+        self.resets_at = resets_at
+        super().__init__(f"{used:g} of {limit:g} {unit} used ({scope}), {needed:g} needed")
+
+
+class TooManyJobs(UserError):
+    """Too many jobs of this member are waiting or running."""
+
+    def __init__(self, waiting: int, limit: int) -> None:
+        self.waiting, self.limit = waiting, limit
+        super().__init__(f"{waiting} of {limit} jobs waiting or running")
+
+
+class Banned(UserError):
+    """This member may not make pictures here for now."""
+
+    def __init__(self, until: datetime | None, reason: str) -> None:
+        self.until, self.reason = until, reason
+        super().__init__(f"banned until {until or 'further notice'}: {reason}")
+
+
+class NotAllowedHere(UserError):
+    """This channel's rules do not allow it."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
+
+
+class MissingPermissions(UserError):
+    """The bot lacks permissions in this channel."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        super().__init__(f"missing permissions: {', '.join(names)}")
+
+
+class FileLimitTooSmall(UserError):
+    """Pictures are larger than files may be here."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        super().__init__(f"files may have {limit_bytes} bytes here")
+
+
+class BadPicture(UserError):
+    """The picture cannot be used."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
+
+
+class JobNotFound(UserError):
+    """There is no such job any more."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"no job {job_id!r}")
+
+
+class CellNotFound(UserError):
+    """There is no such picture any more."""
+
+    def __init__(self, job_id: str, cell: int) -> None:
+        self.job_id, self.cell = job_id, cell
+        super().__init__(f"job {job_id!r} has no picture {cell + 1}")
+
+
+class NotYours(UserError):
+    """Its owner lets nobody else do this."""
+
+    def __init__(self, owner_id: int) -> None:
+        self.owner_id = owner_id
+        super().__init__(f"belongs to {owner_id}")
+
+
+class NotPermitted(UserError):
+    """This is for moderators."""
+
+    def __init__(self, required: str) -> None:
+        self.required = required
+        super().__init__(f"needs {required}")
+
+
+class Paused(UserError):
+    """The moderators paused the queue."""
+
+    def __init__(self, why: str = "") -> None:
+        self.why = why
+        super().__init__(why or "paused")
+
+
+class PictureBlocked(UserError):
+    """The finished picture may not be shown here."""
+
+    def __init__(self, cells: tuple[int, ...] = ()) -> None:
+        self.cells = cells
+        super().__init__()
+
+
+class AlreadyAsked(UserError):
+    """This was asked already."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"already job {job_id!r}")
+
+
+class ConfigError(BotError):
+    """The configuration is wrong."""
+
+    def __init__(self, key: str, why: str) -> None:
+        self.key, self.why = key, why
+        super().__init__(f"{key}: {why}")
+
+
+class DeliveryError(BotError):
+    """A result could not be shown."""
+
+
+class ReplyGone(DeliveryError):
+    """The reply was deleted or can no longer be reached."""
+
+    def __init__(self, job_id: str, why: str = "") -> None:
+        self.job_id, self.why = job_id, why
+        super().__init__(f"job {job_id}: {why or 'reply gone'}")
+
+
+class DeliveryLater(DeliveryError):
+    """Discord does not take it now."""
+
+    def __init__(self, retry_after_s: float, why: str = "") -> None:
+        self.retry_after_s, self.why = retry_after_s, why
+        super().__init__(why or f"again in {retry_after_s:g} s")
+
+
+class StoreError(BotError):
+    """The database refused."""
+
+
+class Fenced(StoreError):
+    """An older epoch of this job tried to write."""
+
+    def __init__(self, job_id: str, epoch: int) -> None:
+        self.job_id, self.epoch = job_id, epoch
+        super().__init__(f"job {job_id}, epoch {epoch}")
+
+
+class MigrationFailed(StoreError):
+    """The database could not be brought to this version."""
+
+    def __init__(self, version: str, why: str) -> None:
+        self.version, self.why = version, why
+        super().__init__(f"{version}: {why}")
+
+
+class BackupUnusable(StoreError):
+    """The backup could not be written, or cannot be put back."""
+
+    def __init__(self, file: str, why: str) -> None:
+        self.file, self.why = file, why
+        super().__init__(f"{file}: {why}")

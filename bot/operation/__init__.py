@@ -1,0 +1,1 @@
+"""What the host needs to look after the bot: health, metrics, checks."""

@@ -1,0 +1,116 @@
+"""Is everything there that the bot needs? Each check says what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import aiohttp
+import discord
+
+from bot.errors import BotError
+from bot.operation import invite
+from bot.settings import TOKEN_FORM, Settings
+from bot.store.database import Database
+from engine import EngineError
+from engine.catalogue import Catalogue
+
+MIN_FREE_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found; `remedy` is empty when all is well."""
+
+    name: str
+    found: str
+    remedy: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        """Nothing needs mending."""
+        return not self.remedy
+
+
+async def run_all(settings: Settings) -> list[Finding]:
+    """Run every check; one that fails does not stop the others."""
+    checks: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
+        _data_folder,
+        _disk,
+        _database,
+        _model,
+        _token,
+        _login,
+    )
+    return [await check(settings) for check in checks]
+
+
+async def _data_folder(settings: Settings) -> Finding:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        writable = os.access(settings.data_dir, os.W_OK)
+    except OSError:
+        writable = False
+    remedy = "" if writable else "give the bot's user write access to it, or set data_dir (DARKROOM_DATA_DIR)"
+    return Finding("data folder", str(settings.data_dir), remedy)
+
+
+async def _disk(settings: Settings) -> Finding:
+    if not settings.data_dir.exists():
+        return Finding("disk", "unknown", "create the data folder first")
+    free = shutil.disk_usage(settings.data_dir).free
+    remedy = "" if free > MIN_FREE_BYTES else "free some space; pictures need about 2 MB each at 1024 px"
+    return Finding("disk", f"{free / 1024**3:.1f} GiB free", remedy)
+
+
+async def _database(settings: Settings) -> Finding:
+    try:
+        database = await Database.open(settings.database)
+        await database.close()
+    except (BotError, OSError) as error:
+        return Finding("database", str(error), "check database_url, or restore a backup: darkroom restore")
+    return Finding("database", database.url.render_as_string(hide_password=True))
+
+
+async def _model(settings: Settings) -> Finding:
+    catalogue = Catalogue(settings.engine)
+    name = settings.engine.default_model
+    try:
+        spec = catalogue.spec(name)
+    except EngineError as error:
+        return Finding("model", str(error), "set engine.default_model to one of them, or add it to [engine.models]")
+    if not catalogue.is_present(spec):
+        return Finding("model", f"{name} is not here yet", f"darkroom models pull {name}")
+    return Finding("model", f"{name} ({spec.licence})")
+
+
+async def _token(settings: Settings) -> Finding:
+    token = settings.discord.token.get_secret_value()
+    if not token:
+        return Finding("token", "missing", 'set DISCORD_TOKEN (README, "On your server")')
+    if not TOKEN_FORM.fullmatch(token):
+        return Finding("token", "has not the form of a bot token", "copy it again: Developer Portal, Bot, Reset Token")
+    return Finding("token", "has the right form")
+
+
+async def _login(settings: Settings) -> Finding:
+    token = settings.discord.token.get_secret_value()
+    if not TOKEN_FORM.fullmatch(token):
+        return Finding("Discord", "not asked", "a token is needed first")
+    client = discord.Client(intents=discord.Intents.none())
+    try:
+        await client.login(token)
+        info = await client.application_info()
+    except discord.LoginFailure:
+        return Finding("Discord", "refuses the token", "reset it in the Developer Portal and set DISCORD_TOKEN anew")
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        guess = invite.application_id(token)
+        link = f"; invite link: {invite.link(guess)}" if guess else ""
+        return Finding(
+            "Discord", f"could not be reached ({type(error).__name__}){link}", "check the network and try again"
+        )
+    finally:
+        await client.close()
+    return Finding("Discord", f"{info.name}; invite it: {invite.link(info.id)}")

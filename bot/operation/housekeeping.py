@@ -1,0 +1,88 @@
+"""What must happen by itself in a year without anybody looking: copies, deletions, forgetting."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bot.errors import BotError
+from bot.settings import Settings
+from bot.store.database import Database
+from bot.store.quotas import Quotas
+from bot.store.retention import Retention
+from bot.store.rules import RuleBook
+from bot.store.sqlite_copy import copy_sqlite
+
+ROUND_S = 3600.0
+DAILY = "daily-{:%Y-%m-%d}.sqlite3"
+
+log = logging.getLogger(__name__)
+
+
+class Housekeeping:
+    """One round an hour; a task that fails is logged and tried in the next round."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        book: RuleBook,
+        retention: Retention,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._operation, self._folder = settings.operation, settings.data_dir / "backups"
+        self._database, self._book, self._retention, self._clock = database, book, retention, clock
+        self._swept_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Rounds for ever."""
+        while True:
+            await self.round()
+            await asyncio.sleep(ROUND_S)
+
+    async def round(self) -> None:
+        """Do everything that is due."""
+        for task in (self._back_up, self._purge, self._forget, self._sweep):
+            try:
+                await task()
+            except (BotError, OSError) as error:
+                log.error("housekeeping failed: %s", error, extra={"action": task.__name__.strip("_")})
+
+    async def _back_up(self) -> None:
+        """One copy of a SQLite database a day; PostgreSQL has tools of its own."""
+        source = self._database.path
+        if not self._operation.backup_daily or source is None:
+            return
+        target = self._folder / DAILY.format(self._clock())
+        if not target.exists():
+            await asyncio.to_thread(copy_sqlite, source, target)
+            await asyncio.to_thread(_keep_newest, self._folder, self._operation.backups_kept)
+            log.info("database copied", extra={"action": "backup"})
+
+    async def _purge(self) -> None:
+        """Delete results older than their server keeps them."""
+        for rules in await self._book.all():
+            if rules.retention_days is not None:
+                await self._retention.purge(
+                    self._clock() - timedelta(days=rules.retention_days), rules.guild_id or None
+                )
+
+    async def _forget(self) -> None:
+        await self._retention.forget_tokens(self._clock())
+        await Quotas(self._database, self._book).tidy(self._clock())
+
+    async def _sweep(self) -> None:
+        """Once a day, delete files that no row names."""
+        now = self._clock()
+        if self._swept_at is None or now - self._swept_at >= timedelta(days=1):
+            await self._retention.sweep(now)
+            self._swept_at = now
+
+
+def _keep_newest(folder: Path, count: int) -> None:
+    copies = sorted(folder.glob(DAILY.partition("{")[0] + "*"))
+    for old in copies[:-count]:
+        old.unlink()

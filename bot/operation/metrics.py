@@ -1,0 +1,63 @@
+"""The numbers behind /metrics: what the engine, the queue, the database and the disk say now."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from bot.operation.http import Health, Metric
+from bot.store.statistics import Statistics
+from engine import Engine
+
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+Latency = Callable[[], float | None]
+"""The gateway's latency in seconds; None while it is not connected."""
+
+
+class Gauges:
+    """Read when somebody asks; nothing is counted twice."""
+
+    def __init__(self, engine: Engine, numbers: Statistics, data_dir: Path, latency_s: Latency) -> None:
+        self._engine, self._numbers, self._data_dir, self._latency_s = engine, numbers, data_dir, latency_s
+
+    async def health(self) -> Health:
+        """Ready means: a device takes requests and the gateway is connected."""
+        if not self._engine.snapshot().is_ready:
+            return Health(False, "no device is ready")
+        return Health(True) if self._latency_s() is not None else Health(False, "not connected to Discord")
+
+    async def read(self) -> Iterable[Metric]:
+        """All of them."""
+        outcomes = await self._numbers.outcomes(None, EPOCH)
+        ended = (("delivered", outcomes.delivered), ("failed", outcomes.failed), ("cancelled", outcomes.cancelled))
+        counters = [
+            Metric("darkroom_jobs", "Jobs that ended and are still stored.", value, (("outcome", name),))
+            for name, value in ended
+        ]
+        return [*counters, *self._of_engine(), *self._of_host()]
+
+    def _of_engine(self) -> Iterable[Metric]:
+        snapshot = self._engine.snapshot()
+        yield Metric("darkroom_queue_jobs", "Requests that wait.", len(snapshot.waiting), (("lane", "waiting"),))
+        yield Metric("darkroom_queue_jobs", "Requests that wait.", len(snapshot.running), (("lane", "running"),))
+        for device in snapshot.devices:
+            label = (("worker", device.name),)
+            yield Metric("darkroom_worker_up", "Whether the worker takes requests.", device.state == "ready", label)
+            yield Metric("darkroom_worker_failures", "Workers lost since a request last ended.", device.failures, label)
+            refused = "Messages of older epochs that were not believed."
+            yield Metric("darkroom_fenced_messages", refused, device.refused_messages, label)
+            for model, size in device.models.items():
+                yield Metric("darkroom_model_bytes", "Weights in memory.", size, (*label, ("model", model)))
+
+    def _of_host(self) -> Iterable[Metric]:
+        free = shutil.disk_usage(self._data_dir).free
+        yield Metric("darkroom_storage_free_bytes", "Free space where everything is kept.", free)
+        latency = self._latency_s()
+        if latency is not None:
+            yield Metric("darkroom_gateway_latency_seconds", "Heartbeat to acknowledgement.", latency)
+        version = (("version", metadata.version("darkroom")),)
+        yield Metric("darkroom_build_info", "Always 1.", 1, version)

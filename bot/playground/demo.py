@@ -1,0 +1,99 @@
+"""Runs the playground: the composed bot on SimCord, its page in the browser, until somebody ends it."""
+
+# pyright: reportPrivateUsage=false
+# (see the package's docstring)
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import signal
+import tempfile
+import webbrowser
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import discord
+import simcord
+import tzlocal
+from rich.console import Console
+from simcord import _dpy_internals
+from simcord.backend.errors import SetupError
+
+from bot.app import App, build
+from bot.errors import ConfigError
+from bot.playground import world
+from bot.playground.clock import WallClock
+from bot.playground.page import LivePreview
+from bot.settings import Settings
+
+SETTLE_S = 0.4
+"""How long an action may keep the page waiting for the bot's answer to it; jobs are never waited for."""
+
+
+async def play(settings: Settings, port: int, data: Path | None, browser: bool) -> None:
+    """Serve the page until Ctrl-C, SIGTERM, or the end of the session in the page."""
+    console = Console(stderr=True)
+    with _folder(data) as folder, console.status("starting the engine and the model…"):
+        context = contextvars.Context()
+        async with build(
+            settings.model_copy(update={"data_dir": folder}),
+            context=context,
+            fetch=discord.Attachment.read,
+            shard_count=1,
+        ) as app:
+            await _serve(app, context, port, browser, console)
+
+
+@contextlib.contextmanager
+def _folder(data: Path | None) -> Generator[Path]:
+    if data is not None:
+        data.mkdir(parents=True, exist_ok=True)
+        yield data
+        return
+    with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
+        yield Path(folder)
+
+
+async def _serve(app: App, context: contextvars.Context, port: int, browser: bool, console: Console) -> None:
+    env = simcord.Env(app.client, settle_timeout=SETTLE_S, check_errors=False)
+    env.backend.clock = WallClock()
+    await env.start()
+    try:
+        # Jobs outlive the click that began them: they reach the simulated Discord, but no click waits for them.
+        context.run(_dpy_internals.set_webhook_adapter, env._webhook_adapter)
+        built = world.build(env)
+        await app.client.get_partial_messageable(built.channel.id).send(world.WELCOME)
+        await app.studio.start()
+        await _show(env, built, port, browser, console)
+    finally:
+        await env.shutdown()
+
+
+async def _show(env: simcord.Env, built: world.World, port: int, browser: bool, console: Console) -> None:
+    preview: Any = env.preview(
+        built.channel, viewers=built.members, layout="channel", port=port, timezone=str(tzlocal.get_localzone())
+    )
+    LivePreview(preview, port)
+    try:
+        async with preview:
+            console.print(f"[bold]Darkroom playground:[/] {preview.url}", soft_wrap=True)
+            console.print("Type /imagine there. Ctrl-C ends it.")
+            if browser:
+                webbrowser.open(preview.url)
+            await _until_ended(preview)
+    except SetupError as error:
+        raise ConfigError("--port", f"{error}; choose another, or 0 for any free one") from error
+
+
+async def _until_ended(preview: Any) -> None:
+    ended = asyncio.ensure_future(preview.wait_closed())
+    for name in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(name, ended.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await ended
+    logging.getLogger(__name__).info("playground ended")

@@ -1,0 +1,83 @@
+"""SimCord's browser page, made live: it follows the bot while a job runs, and looks like a chat, not a test bench."""
+
+# pyright: reportPrivateUsage=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+# (SimCord has no public way to any of this; see the package's docstring)
+
+from __future__ import annotations
+
+import asyncio
+from importlib.resources import files
+from typing import Any
+
+from aiohttp import web
+from simcord.preview import Preview
+from simcord.preview._server import PreviewServer
+
+_STYLE = files("bot.playground").joinpath("page.css").read_text(encoding="utf-8")
+_RENAMED = (
+    ("<title>SimCord Preview</title>", "<title>Darkroom playground</title>"),
+    ('aria-hidden="true">S</span>', 'aria-hidden="true">D</span>'),
+    ("<strong>SimCord</strong><small>Preview</small>", "<strong>Darkroom</strong><small>playground</small>"),
+)
+_POLL = ("interval = 500", "interval = 250")
+
+
+class LivePage(PreviewServer):
+    """Serves SimCord's page with our style, and lets members act while the bot is busy."""
+
+    def __init__(self, preview: Preview, port: int) -> None:
+        super().__init__(preview, port)
+        self._turn = asyncio.Lock()
+
+    async def _static(self, request: web.Request) -> web.Response:
+        response: web.Response = await super()._static(request)
+        changes = {"/": _RENAMED, "/session.js": (_POLL,)}.get(request.path, ())
+        text = response.text if changes or request.path == "/preview.css" else None
+        if text is None:
+            return response
+        for old, new in changes:
+            text = text.replace(old, new)
+        response.text = text + _STYLE if request.path == "/preview.css" else text
+        return response
+
+    async def _action(self, request: web.Request) -> web.Response:
+        """Two members may act at the same moment: the second waits a moment instead of being told "busy"."""
+        async with self._turn:
+            return await super()._action(request)
+
+
+class LivePreview:
+    """Publishes the page whenever something in the simulated Discord changed, at most once a loop turn."""
+
+    def __init__(self, preview: Preview, port: int) -> None:
+        self._preview: Any = preview
+        self._due: asyncio.Handle | None = None
+        # SimCord builds its server in the constructor and offers no way to name another class.
+        self._preview._server = LivePage(preview, port)
+        self._accept_older_revisions()
+        self._preview.env.backend.subscribers.append(self._changed)
+
+    def _accept_older_revisions(self) -> None:
+        """SimCord refuses a click made on a page that changed since, which a page with live previews always has."""
+        admit = self._preview._action
+        seen: dict[str, int] = {}
+
+        async def admit_now(context_id: str | None, body: Any) -> Any:
+            page = self._preview._pages.get(context_id)
+            if page is not None and isinstance(body, dict) and "published_revision" in body:
+                body["published_revision"] = seen.setdefault(f"{context_id} {body.get('request_id')}", page.revision)
+                while len(seen) > 256:
+                    seen.pop(next(iter(seen)))
+            return await admit(context_id, body)
+
+        self._preview._action = admit_now
+
+    def _changed(self, *_: Any, **__: Any) -> None:
+        if self._due is None:
+            self._due = asyncio.get_running_loop().call_soon(self._publish)
+
+    def _publish(self) -> None:
+        self._due = None
+        if self._preview._active:
+            self._preview._publish_message_pages(reason="refresh")

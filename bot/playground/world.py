@@ -1,0 +1,39 @@
+"""Who and what is in the playground: one server, one channel, two members and a moderator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+import simcord
+
+WELCOME = (
+    "**Welcome to the darkroom.** Type `/imagine` and say what to draw, for example "
+    "`a red apple on a blue background`. Watch it come out of the noise, then press **U** to get one picture large, "
+    "**V** for four variations of it, or 🔄 to draw again.\n"
+    "Everything here is real but Discord: the bot, the queue, the quotas and the diffusion model run on this machine. "
+    "Switch between members at the top right; *mo* is a moderator and may use `/mod` and `/quota`."
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """Handles of the simulated server."""
+
+    channel: Any
+    members: tuple[Any, ...]
+
+
+def build(env: simcord.Env) -> World:
+    """Create the server; the first member is the one the page opens with."""
+    env.backend.bot_user.name = "Darkroom"
+    guild = env.create_guild("The Darkroom")
+    channel = guild.create_text_channel("darkroom")
+    moderators = guild.create_role(
+        "Moderators", permissions=discord.Permissions(manage_guild=True, manage_messages=True)
+    )
+    ada = guild.add_member(env.create_user("ada"))
+    bo = guild.add_member(env.create_user("bo"))
+    mo = guild.add_member(env.create_user("mo"), roles=[moderators])
+    return World(channel, (ada, bo, mo))

@@ -1,0 +1,83 @@
+"""`darkroom run`: the app on Discord, from start to a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+
+import aiohttp
+import discord
+from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, retry_if_not_exception_type
+from tenacity.wait import wait_exponential_jitter
+
+from bot.app import App, build
+from bot.errors import ConfigError
+from bot.operation import http
+from bot.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM, SIGINT, or a token that Discord does not take.
+
+    On a signal: take nothing more, let running jobs finish for `operation.stop_timeout_s`, park the rest.
+    """
+    async with build(settings) as app:
+        stopping = asyncio.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers on its event loop
+                asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+        async with http.serve(settings.operation.http_port, app.gauges.health, app.gauges.read):
+            await _until(stopping, app)
+
+
+async def _until(stopping: asyncio.Event, app: App) -> None:
+    connection = asyncio.create_task(_connect(app), name="connection")
+    stop = asyncio.create_task(stopping.wait(), name="signal")
+    rounds = asyncio.create_task(app.housekeeping.run(), name="housekeeping")
+    try:
+        await asyncio.wait({connection, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if connection.done():
+            _explain(connection)
+    finally:
+        log.info("stopping", extra={"action": "stop"})
+        stop.cancel()
+        rounds.cancel()
+        await app.studio.stop(app.settings.operation.stop_timeout_s)
+        await app.client.close()
+        await asyncio.gather(connection, stop, rounds, return_exceptions=True)
+
+
+async def _connect(app: App) -> None:
+    """Jobs left over are taken up before the first event arrives: replies need REST only, not the gateway."""
+    token = app.settings.discord.token.get_secret_value()
+    await _until_reachable(token)
+    await app.client.login(token)
+    await app.studio.start()
+    log.info("ready", extra={"action": "ready"})
+    await app.client.connect()
+
+
+async def _until_reachable(token: str) -> None:
+    """Knock until Discord answers: after a power cut the bot is often up before the network is."""
+    unreachable = retry_if_exception_type((aiohttp.ClientError, OSError, discord.HTTPException))
+    refused = retry_if_not_exception_type(discord.LoginFailure)
+    calm = wait_exponential_jitter(initial=1, max=60)
+    async for attempt in AsyncRetrying(retry=unreachable & refused, wait=calm, before_sleep=before_sleep_log(log, 30)):
+        with attempt:
+            async with discord.Client(intents=discord.Intents.none()) as visitor:
+                await visitor.login(token)
+
+
+def _explain(connection: asyncio.Task[None]) -> None:
+    """A connection that ends by itself: say why in words the host can act on."""
+    try:
+        connection.result()
+    except discord.LoginFailure:
+        why = "Discord refuses it; reset it in the Developer Portal and set it anew"
+        raise ConfigError("DISCORD_TOKEN", why) from None
+    except discord.PrivilegedIntentsRequired:
+        raise ConfigError("discord", "a privileged intent was refused, though Darkroom asks for none") from None

@@ -1,0 +1,156 @@
+"""The configuration: `config.toml` and the environment, resolved once, loudly, into a frozen value.
+
+Order: environment (`DARKROOM_…`, nested by `__`) beats the file, the file beats the defaults. `DISCORD_TOKEN` and
+`DISCORD_TOKEN_FILE` are understood as they are.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bot.errors import ConfigError
+from engine.settings import EngineSettings, Section
+
+TOKEN_FORM = re.compile(r"[\w-]{20,}\.[\w-]{4,}\.[\w-]{20,}")
+
+
+class DiscordSettings(Section):
+    """How the bot meets Discord."""
+
+    token: SecretStr = SecretStr("")
+    """The bot's token. Better given as DISCORD_TOKEN, or a file named by DISCORD_TOKEN_FILE."""
+    moderator_roles: tuple[int, ...] = ()
+    """Roles that may use the moderator commands besides members with Manage Server."""
+    picture_origins: tuple[str, ...] = ("https://cdn.discordapp.com", "https://media.discordapp.net")
+    """The only places pictures are fetched from."""
+
+
+class StyleSettings(Section):
+    """A style members choose with `--style NAME`."""
+
+    prompt: str = "{prompt}"
+    """The prompt's template; `{prompt}` stands for what the member wrote."""
+    negative: str = ""
+    model: str | None = None
+    loras: dict[str, float] = Field(default_factory=dict[str, float])
+    steps: int | None = Field(default=None, ge=1, le=500)
+    guidance: float | None = Field(default=None, ge=0, le=50)
+    description: str = ""
+    thumbnail: Path | None = None
+    """A picture for the page members choose styles from."""
+
+
+class OperationSettings(Section):
+    """How the host watches over the bot."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+    http_port: int | None = Field(default=None, ge=0, le=65535)
+    """Serve /healthz and /metrics on this port of the loopback address; unset means off."""
+    stop_timeout_s: float = Field(default=15.0, ge=0, le=120)
+    backup_daily: bool = True
+    backups_kept: int = Field(default=14, ge=1)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Every key has a default, so that a token is enough."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DARKROOM_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    data_dir: Path = Path("data")
+    """Where everything is kept: database, pictures, models, backups."""
+    database_url: str = ""
+    """Empty means SQLite in the data folder; or postgresql+asyncpg://user@host/name."""
+    pictures_url: str = ""
+    """Empty means a folder in the data folder; or s3://bucket/prefix and others that obstore knows."""
+    discord: DiscordSettings = DiscordSettings()
+    engine: EngineSettings = EngineSettings()
+    styles: dict[str, StyleSettings] = Field(default_factory=dict[str, StyleSettings])
+    operation: OperationSettings = OperationSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment beats what `load` read from the file."""
+        return env_settings, init_settings
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'darkroom.sqlite3'}"
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read the configuration file (default: `config.toml` when it exists) and the environment.
+
+    Raises:
+        ConfigError: names the key and says what it should be.
+    """
+    values = _read(path)
+    token = _token()
+    if token:
+        values["discord"] = {**values.get("discord", {}), "token": token}
+    try:
+        return _under_data_dir(Settings(**values))
+    except ValidationError as error:
+        raise _explain(error) from None
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    file = path or Path(os.environ.get("DARKROOM_CONFIG", "config.toml"))
+    if not file.exists():
+        if path is not None:
+            raise ConfigError(str(path), "no such file; copy config.example.toml there")
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(file), f"not valid TOML: {error}") from error
+
+
+def _token() -> str:
+    """The token from the environment, or from the file it names (containers, systemd credentials)."""
+    if name := os.environ.get("DISCORD_TOKEN_FILE"):
+        try:
+            return Path(name).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError("DISCORD_TOKEN_FILE", f"cannot be read: {error.strerror}") from error
+    return os.environ.get("DISCORD_TOKEN", "").strip()
+
+
+def _under_data_dir(settings: Settings) -> Settings:
+    """Relative folders of the engine live in the data folder."""
+    if "models_dir" in settings.engine.model_fields_set:
+        return settings
+    engine = settings.engine.model_copy(update={"models_dir": settings.data_dir / "models"})
+    return settings.model_copy(update={"engine": engine})
+
+
+def _explain(error: ValidationError) -> ConfigError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return ConfigError(key, first["msg"])
+    near = difflib.get_close_matches(str(first["loc"][-1]), _known_keys(), n=1)
+    return ConfigError(key, "no such setting" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+
+def _known_keys() -> list[str]:
+    sections = (Settings, DiscordSettings, StyleSettings, OperationSettings, EngineSettings)
+    return [name for section in sections for name in section.model_fields]

@@ -1,0 +1,1 @@
+"""What is kept: SQLAlchemy Core on SQLite or PostgreSQL, pictures through obstore. Knows no Discord."""

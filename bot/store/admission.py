@@ -1,0 +1,91 @@
+"""Letting a job in: one statement inserts it when it is new and there is room, and nothing when not."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.model import Ask, Job, JobState
+from bot.errors import AlreadyAsked, TooManyJobs
+from bot.store.job_reads import is_live
+from bot.store.rows import asked_columns, job_from
+from bot.store.schema import jobs, uploads
+from engine.errors import QueueFull
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_LOCK = 0x61646D69  # "admi": the class of the advisory locks in PostgreSQL
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many jobs may wait and run."""
+
+    per_member: int = 10
+    in_all: int = 500
+
+
+async def admit(connection: AsyncConnection, ask: Ask, room: Room, now: datetime, **known: Any) -> Job:
+    """Insert the job as queued. Raises `AlreadyAsked`, `TooManyJobs` or `QueueFull`."""
+    await _lock(connection, ask.member.id)
+    values = dict.fromkeys(jobs.c.keys()) | asked_columns(ask) | known
+    values |= {
+        "id": _new_id(), "state": JobState.QUEUED.value, "epoch": 0, "attempts": 0, "created_at": now, "spoiler": False,
+        "error": "", "recipe": "", "notes": [], "captions": [],
+    }  # fmt: skip
+    statement = _insert(connection.dialect.name)
+    limits = {"per_member": room.per_member, "in_all": room.in_all}
+    if (await connection.execute(statement, {**values, **limits})).rowcount != 1:
+        raise await _refusal(connection, ask, room)
+    if keys := {*ask.spec.images, ask.spec.mask} - {None}:
+        await connection.execute(sa.insert(uploads), [{"job_id": values["id"], "key": key} for key in keys])
+    return job_from(values)
+
+
+async def _lock(connection: AsyncConnection, member_id: int) -> None:
+    """Count one member's asks one by one; in SQLite there is one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK, member_id & 0x7FFFFFFF)))
+
+
+@functools.cache
+def _insert(dialect: str) -> sqlite.Insert | postgresql.Insert:
+    """Built and compiled once: this is what everybody waits for."""
+    theirs, everybody = _live("theirs", of_member=True), _live("everybody", of_member=False)
+    row = sa.select(*(sa.bindparam(column.name, type_=column.type) for column in jobs.c)).where(
+        theirs < sa.bindparam("per_member"), everybody < sa.bindparam("in_all")
+    )
+    insert = sqlite.insert(jobs) if dialect == "sqlite" else postgresql.insert(jobs)
+    return insert.from_select(list(jobs.c.keys()), row).on_conflict_do_nothing(
+        index_elements=["interaction_id", "ask_index"]
+    )
+
+
+def _live(name: str, *, of_member: bool) -> sa.ScalarSelect[int]:
+    table = jobs.alias(name)
+    query = sa.select(sa.func.count()).select_from(table).where(is_live(table))
+    if of_member:
+        query = query.where(table.c.member_id == sa.bindparam("member_id", type_=jobs.c.member_id.type))
+    return query.scalar_subquery()
+
+
+async def _refusal(connection: AsyncConnection, ask: Ask, room: Room) -> Exception:
+    same = (jobs.c.interaction_id == ask.interaction_id, jobs.c.ask_index == ask.index)
+    asked = await connection.scalar(sa.select(jobs.c.id).where(*same))
+    if asked is not None:
+        return AlreadyAsked(asked)
+    theirs = _live("theirs", of_member=True)
+    live = await connection.scalar(sa.select(theirs), {"member_id": ask.member.id})
+    if live is not None and live >= room.per_member:
+        return TooManyJobs(live, room.per_member)
+    return QueueFull(room.in_all, room.in_all, retry_after_s=60.0)
+
+
+def _new_id() -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(10))

@@ -1,0 +1,39 @@
+"""The moderators' log: rows are only ever added."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.audit import Entry
+from bot.store.database import Database
+from bot.store.schema_rules import audit_log
+
+MAX_TEXT = 1000
+
+
+class AuditLog:
+    """Adds to the log and reads it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, entry: Entry) -> None:
+        """Write one entry in a transaction of its own."""
+        async with self._database.write() as connection:
+            await record(connection, entry)
+
+    async def newest(self, guild_id: int, limit: int = 20, *, member_id: int | None = None) -> list[Entry]:
+        """The last entries of a server, newest first; of one moderator or about one member when given."""
+        query = sa.select(*[audit_log.c[name] for name in Entry.model_fields]).where(audit_log.c.guild_id == guild_id)
+        if member_id is not None:
+            query = query.where((audit_log.c.actor_id == member_id) | (audit_log.c.subject == f"<@{member_id}>"))
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.order_by(audit_log.c.id.desc()).limit(limit))
+            return [Entry.model_validate(row._mapping) for row in rows]  # pyright: ignore[reportPrivateUsage]
+
+
+async def record(connection: AsyncConnection, entry: Entry) -> None:
+    """Write one entry in the transaction of what it tells of."""
+    cut = {"subject": entry.subject[:MAX_TEXT], "reason": entry.reason[:MAX_TEXT]}
+    await connection.execute(sa.insert(audit_log).values({**entry.model_dump(), **cut}))

@@ -1,0 +1,149 @@
+"""The counters of quotas: what is used in each window, changed only by single conditional statements."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.quota import Limit, Scope, Span, Unit, Window
+from bot.store.database import upsert
+from bot.store.schema_rules import quota_counters as table
+
+_KEY = ("guild_id", "scope", "subject_id", "unit", "span")
+_LOCK = 0x71756F74  # "quot": the class of the advisory locks in PostgreSQL
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One counter and the limit that counts for it. Amounts are whole pictures or milliseconds."""
+
+    guild_id: int
+    scope: Scope
+    subject_id: int
+    unit: Unit
+    window: Window
+    span: Span
+    limit: Limit | None = None
+
+    @property
+    def span_key(self) -> str:
+        """The window and its key in one."""
+        return span_key(self.window, self.span.key)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Its primary key."""
+        return self.guild_id, str(self.scope), self.subject_id, str(self.unit), self.span_key
+
+    @property
+    def cap(self) -> int | None:
+        """The limit in the ledger's units."""
+        if self.limit is None or self.limit.amount is None:
+            return None
+        return round(self.limit.amount * self.unit.scale)
+
+    def row(self, **values: int | None) -> dict[str, Any]:
+        """A new row for it."""
+        blank = {"used": 0, "cap": self.cap, "granted": 0, "forgiven": 0, "ends_at": self.span.end}
+        return {**dict(zip(_KEY, self.key, strict=True)), **blank, **values}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a counter says now, forgiven use left out."""
+
+    used: int
+    granted: int
+
+
+def span_key(window: Window, key: str) -> str:
+    """How a window is written in a counter's key."""
+    return f"{window} {key}"
+
+
+async def lock(connection: AsyncConnection, guild_id: int) -> None:
+    """Let PostgreSQL change one server's counters in one order only, so that no two changes wait for each other."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK, guild_id & 0x7FFFFFFF)))
+
+
+async def add_within(
+    connection: AsyncConnection, counters: Sequence[Counter], amounts: dict[Unit, int]
+) -> list[Counter]:
+    """Add to all counters in one statement, each only as far as its limit allows; returns those that refused.
+
+    The caller undoes the transaction when any refused.
+    """
+    tight = [counter for counter in counters if counter.cap is not None and amounts[counter.unit] > counter.cap]
+    if tight:
+        # Only a row that is there is compared with its limit: a grant may lift it.
+        await connection.execute(upsert(connection, table).on_conflict_do_nothing(), [item.row() for item in tight])
+    # Rows given apart from the statement let it be built and compiled once: everybody waits for this.
+    rows = [counter.row(used=amounts[counter.unit]) for counter in sorted(counters, key=lambda item: item.key)]
+    taken = {tuple(row) for row in await connection.execute(_add(connection.dialect.name), rows)}
+    return [counter for counter in counters if counter.key not in taken]
+
+
+@functools.cache
+def _add(dialect: str) -> sa.sql.expression.UpdateBase:
+    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    new = statement.excluded
+    fits = table.c.used - table.c.forgiven + new.used <= new.cap + table.c.granted
+    return statement.on_conflict_do_update(
+        index_elements=_KEY,
+        set_={"used": table.c.used + new.used, "cap": new.cap},
+        where=new.cap.is_(None) | (new.used == 0) | fits,
+    ).returning(*(table.c[name] for name in _KEY))
+
+
+async def correct(
+    connection: AsyncConnection, guild_id: int, subjects: dict[Scope, int], spans: Sequence[str],
+    amounts: dict[Unit, int],
+) -> None:  # fmt: skip
+    """Add to the counters of a reservation, whatever their limits say; negative amounts give back."""
+    theirs = [(table.c.scope == scope) & (table.c.subject_id == subject) for scope, subject in subjects.items()]
+    amount = sa.case({str(unit): delta for unit, delta in amounts.items()}, value=table.c.unit, else_=0)
+    where = (table.c.guild_id == guild_id, sa.or_(*theirs), table.c.span.in_(spans))
+    await connection.execute(sa.update(table).where(*where).values(used=table.c.used + amount))
+
+
+async def grant(connection: AsyncConnection, counter: Counter, amount: int) -> None:
+    """Allow more, in this window only."""
+    statement = upsert(connection, table).values(counter.row(granted=amount))
+    more = {"granted": table.c.granted + statement.excluded.granted}
+    await connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=more))
+
+
+async def forgive(connection: AsyncConnection, guild_id: int, scope: Scope, subject_id: int, now: datetime) -> None:
+    """Let what is used in all running windows no longer count."""
+    where = (table.c.guild_id == guild_id, table.c.scope == scope, table.c.subject_id == subject_id)
+    running = table.c.ends_at > now
+    await connection.execute(sa.update(table).where(*where, running).values(forgiven=table.c.used))
+
+
+async def readings(connection: AsyncConnection, counters: Sequence[Counter]) -> list[Reading]:
+    """What each counter says; one without a row says nothing used."""
+    subjects = {counter.subject_id for counter in counters}
+    spans = {counter.span_key for counter in counters}
+    guilds = {counter.guild_id for counter in counters}
+    query = sa.select(table).where(
+        table.c.guild_id.in_(guilds), table.c.subject_id.in_(subjects), table.c.span.in_(spans)
+    )
+    rows = (await connection.execute(query)).mappings()
+    found = {
+        tuple(row[name] for name in _KEY): Reading(max(0, row["used"] - row["forgiven"]), row["granted"])
+        for row in rows
+    }
+    return [found.get(counter.key, Reading(0, 0)) for counter in counters]
+
+
+async def tidy(connection: AsyncConnection, before: datetime) -> None:
+    """Forget counters whose window ended before that time."""
+    await connection.execute(sa.delete(table).where(table.c.ends_at < before))

@@ -1,0 +1,173 @@
+"""One database: SQLite in a file by default, PostgreSQL by URL. Brings its schema up to date when opened."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from bot.errors import ConfigError, StoreError
+from bot.store import migrate
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    # Normal would lose the last commits when the power fails; a commit is a promise here.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA temp_store = MEMORY",
+)
+
+
+class Database:
+    """Connections for reading and for writing; a write is one transaction that nobody else interleaves with."""
+
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
+        self._writer, self._reader = writer, reader
+
+    @classmethod
+    async def open(cls, url: str | Path, *, backups: Path | None = None, patience_s: float = 15.0) -> Self:
+        """Open, creating and migrating what is needed; a SQLite file is copied to `backups` before it is changed.
+
+        A server that does not answer yet is waited for. Raises `ConfigError` for a database that cannot be opened and
+        `MigrationFailed` for a newer or broken schema.
+        """
+        location = locate(url)
+        database = cls(*_engines(location))
+        try:
+            await _reach(database._writer, 0.0 if is_sqlite(location) else patience_s)
+            await migrate.upgrade(database._writer, backups or _beside(location))
+        except (SQLAlchemyError, OSError) as error:
+            await database.close()
+            why = error.orig if isinstance(error, DBAPIError) else error
+            raise ConfigError("database", f"{location!r} cannot be opened: {why}") from error
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+    @property
+    def url(self) -> sa.URL:
+        """Where it is; its text hides the password."""
+        return self._writer.url
+
+    @property
+    def path(self) -> Path | None:
+        """The file, when it is SQLite."""
+        return Path(self.url.database) if is_sqlite(self.url) and self.url.database else None
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[AsyncConnection]:
+        """One transaction: committed at the end, undone when anything is raised. Raises `StoreError`."""
+        with _our_errors():
+            async with self._writer.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncConnection]:
+        """A consistent view that never waits for writers. Raises `StoreError`."""
+        with _our_errors():
+            async with self._reader.connect() as connection:
+                yield connection
+
+
+@contextmanager
+def _our_errors() -> Generator[None]:
+    """The only place where the database's errors become ours; the cause is kept."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise StoreError(f"the database failed ({type(error).__name__})") from error
+
+
+def upsert(connection: AsyncConnection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that understands `on_conflict_do_update` and `on_conflict_do_nothing`."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def is_sqlite(url: sa.URL) -> bool:
+    """Whether this is the file database."""
+    return url.get_backend_name() == "sqlite"
+
+
+def locate(location: str | Path) -> sa.URL:
+    """The database's URL with the driver we use. Raises `ConfigError`."""
+    if isinstance(location, Path):
+        return sa.URL.create("sqlite+aiosqlite", database=str(location))
+    try:
+        url = sa.make_url(location)
+    except ArgumentError:
+        raise ConfigError("database", "not a database URL; leave it out, or give postgresql://...") from None
+    match url.get_backend_name():
+        case "sqlite":
+            return url.set(drivername="sqlite+aiosqlite")
+        case "postgresql":
+            return url.set(drivername="postgresql+asyncpg")
+        case other:
+            raise ConfigError("database", f"{other} is not supported; use sqlite or postgresql")
+
+
+def _beside(url: sa.URL) -> Path | None:
+    return Path(url.database).parent / "backups" if is_sqlite(url) and url.database else None
+
+
+async def _reach(engine: AsyncEngine, patience_s: float) -> None:
+    """Connect once; containers start in any order, so a server may take a while to answer."""
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type((OSError, OperationalError)),
+        stop=stop_after_delay(patience_s),
+        wait=wait_fixed(1.0),
+        reraise=True,
+    ):
+        with attempt:
+            async with engine.connect():
+                pass
+
+
+def _engines(url: sa.URL) -> tuple[AsyncEngine, AsyncEngine]:
+    if not is_sqlite(url):
+        utc = {"server_settings": {"timezone": "UTC"}}
+        engine = create_async_engine(
+            url, pool_pre_ping=True, pool_size=10, pool_timeout=30, connect_args=utc, hide_parameters=True
+        )
+        return engine, engine
+    if not url.database or url.database == ":memory:":
+        raise ConfigError("database", "a database in memory forgets everything; give a file")
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    # Parameters are people's words and secrets: they are hidden from every error text.
+    # One writer: SQLite has one anyway, and waiting in the pool is fairer and quicker than its busy loop.
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=60, hide_parameters=True)
+    reader = create_async_engine(url, pool_size=4, max_overflow=4, pool_timeout=60, hide_parameters=True)
+    for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
+        event.listen(engine.sync_engine, "connect", _on_connect)
+        event.listen(engine.sync_engine, "begin", _begin_with(begin))
+    return writer, reader
+
+
+def _on_connect(connection: Any, _record: object) -> None:
+    # The driver would begin transactions by itself, too late for ours: `begin` below says it instead.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_with(statement: str) -> Any:
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+    return begin

@@ -1,0 +1,99 @@
+"""What is read of jobs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.domain.model import Cell, Job, JobState
+from bot.errors import JobNotFound
+from bot.store.database import Database
+from bot.store.rows import cell_from, job_from
+from bot.store.schema import cells, is_unfinished, jobs, posts
+
+LIVE = (JobState.QUEUED, JobState.RUNNING)
+
+
+def is_live(table: sa.FromClause = jobs) -> sa.ColumnElement[bool]:
+    """Queued or running; unfinished is said besides, so that the partial index is seen to cover it."""
+    return is_unfinished(table) & table.c.state.in_(LIVE)
+
+
+class JobReads:
+    """The reading half of `JobStore`; every answer is one consistent view."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, job_id: str) -> Job:
+        """See the port."""
+        return await self._one(sa.select(jobs).where(jobs.c.id == job_id), job_id)
+
+    async def at_message(self, message_id: int) -> tuple[Job, int | None]:
+        """See the port."""
+        async with self._database.read() as connection:
+            query = sa.select(posts.c.job_id, posts.c.cell).where(posts.c.message_id == message_id)
+            found = (await connection.execute(query)).one_or_none()
+        if found is None:
+            by_reply = sa.select(jobs).where(jobs.c.message_id == message_id)
+            return await self._one(by_reply, str(message_id)), None
+        return await self.get(found.job_id), found.cell
+
+    async def unfinished(self) -> list[Job]:
+        """See the port."""
+        query = sa.select(jobs).where(is_unfinished())
+        return await self._all(query.order_by(jobs.c.created_at, jobs.c.id))
+
+    async def served(self, since: datetime) -> dict[str, float]:
+        """See the port."""
+        spent = sa.func.sum(jobs.c.gpu_ms)
+        query = sa.select(jobs.c.member_id, spent).where(jobs.c.rendered_at >= since).group_by(jobs.c.member_id)
+        async with self._database.read() as connection:
+            return {str(member_id): float(ms or 0.0) for member_id, ms in await connection.execute(query)}
+
+    async def active(self, member_id: int | None = None, guild_id: int | None = None) -> list[Job]:
+        """Queued and running jobs, oldest first; of one member, of one server, or all."""
+        query = sa.select(jobs).where(is_live())
+        if member_id is not None:
+            query = query.where(jobs.c.member_id == member_id)
+        if guild_id is not None:
+            query = query.where(jobs.c.guild_id == guild_id)
+        return await self._all(query.order_by(jobs.c.created_at, jobs.c.id))
+
+    async def recent(self, member_id: int, limit: int) -> list[Job]:
+        """A member's newest jobs, newest first."""
+        mine = sa.select(jobs).where(jobs.c.member_id == member_id)
+        return await self._all(mine.order_by(jobs.c.created_at.desc(), jobs.c.id).limit(limit))
+
+    async def children(self, job_id: str) -> list[Job]:
+        """What was derived directly from a job, oldest first."""
+        derived = sa.select(jobs).where(jobs.c.parent_id == job_id)
+        return await self._all(derived.order_by(jobs.c.created_at, jobs.c.id))
+
+    async def cells(self, job_id: str) -> list[Cell]:
+        """See the port."""
+        query = sa.select(cells).where(cells.c.job_id == job_id).order_by(cells.c.cell)
+        async with self._database.read() as connection:
+            return [cell_from(row) for row in (await connection.execute(query)).mappings()]
+
+    async def family(self, job_id: str, limit: int = 300) -> list[Job]:
+        """The job, all it came from and all that came from those, oldest first."""
+        mine = sa.select(jobs.c.id, jobs.c.parent_id).where(jobs.c.id == job_id).cte("ancestors", recursive=True)
+        ancestors = mine.union(sa.select(jobs.c.id, jobs.c.parent_id).join(mine, jobs.c.id == mine.c.parent_id))
+        kin = sa.select(ancestors.c.id).cte("kin", recursive=True)
+        kin = kin.union(sa.select(jobs.c.id).join(kin, jobs.c.parent_id == kin.c.id))
+        query = sa.select(jobs).where(jobs.c.id.in_(sa.select(kin.c.id)))
+        return await self._all(query.order_by(jobs.c.created_at, jobs.c.id).limit(limit))
+
+    async def _all(self, query: sa.Select[Any]) -> list[Job]:
+        async with self._database.read() as connection:
+            return [job_from(row) for row in (await connection.execute(query)).mappings()]
+
+    async def _one(self, query: sa.Select[Any], asked_for: str) -> Job:
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        if row is None:
+            raise JobNotFound(asked_for)
+        return job_from(row)

@@ -1,0 +1,158 @@
+"""Jobs in the database: each step of a job's life is one transaction, refused when an older epoch asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain import failures
+from bot.domain.model import Ask, Job, JobState, Kept, ParcelKind
+from bot.errors import Fenced, ReplyGone
+from bot.store.admission import Room, admit
+from bot.store.database import Database, upsert
+from bot.store.job_reads import LIVE, JobReads
+from bot.store.rows import job_from
+from bot.store.schema import UNFINISHED, cells, jobs, outbox, posts
+
+
+class Ledger(Protocol):
+    """The quota's side of a job's life, inside its transactions; settle and refund take effect exactly once."""
+
+    async def reserve(self, connection: AsyncConnection, job: Job, ask: Ask, now: datetime) -> None:
+        """Hold `job.spec.count` pictures and `job.estimate_ms`. Raises `QuotaExceeded`."""
+        ...
+
+    async def settle(
+        self, connection: AsyncConnection, job_id: str, pictures: int, gpu_ms: float, now: datetime
+    ) -> None:
+        """Charge what was measured instead of what is held."""
+        ...
+
+    async def refund(self, connection: AsyncConnection, job_id: str, now: datetime) -> None:
+        """Give everything back, also when it was settled already."""
+        ...
+
+
+class JobStore(JobReads):
+    """`bot.domain.ports.Jobs` in SQL."""
+
+    def __init__(self, database: Database, ledger: Ledger, *, room: Room | None = None) -> None:
+        super().__init__(database)
+        self._ledger, self._room = ledger, room or Room()
+
+    async def accept(self, ask: Ask, *, model: str, weight: float, estimate_ms: float, now: datetime) -> Job:
+        """See the port."""
+        async with self._database.write() as connection:
+            known = {"model": model, "weight": weight, "estimate_ms": estimate_ms}
+            job = await admit(connection, ask, self._room, now, **known)
+            await self._ledger.reserve(connection, job, ask, now)
+        return job
+
+    async def posted(self, job_id: str, cell: int | None, channel_id: int, message_id: int) -> None:
+        """See the port."""
+        async with self._database.write() as connection:
+            await _post(connection, job_id, cell, channel_id, message_id)
+
+    async def claim(self, job: Job) -> Job:
+        """See the port."""
+        return await self._move(job, LIVE, state=JobState.QUEUED, epoch=jobs.c.epoch + 1)
+
+    async def started(self, job: Job, now: datetime) -> Job:
+        """See the port."""
+        return await self._move(job, LIVE, state=JobState.RUNNING, attempts=jobs.c.attempts + 1, started_at=now)
+
+    async def park(self, job: Job) -> Job:
+        """See the port."""
+        uncounted = sa.case((jobs.c.state == JobState.RUNNING, jobs.c.attempts - 1), else_=jobs.c.attempts)
+        return await self._move(job, LIVE, state=JobState.QUEUED, attempts=uncounted)
+
+    async def keep(self, job: Job, kept: Kept, now: datetime) -> Job:
+        """See the port."""
+        async with self._database.write() as connection:
+            stored = await _move(
+                connection, job, LIVE, state=kept.state, gpu_ms=kept.gpu_ms, spoiler=kept.spoiler,
+                recipe=kept.recipe, notes=list(kept.notes), captions=list(kept.captions),
+                frames_key=kept.frames_key, rendered_at=now,
+            )  # fmt: skip
+            if kept.cells:
+                await connection.execute(sa.insert(cells), [cell.model_dump() for cell in kept.cells])
+            pictures = len(kept.cells) or len(kept.captions)
+            await self._ledger.settle(connection, job.id, pictures, kept.gpu_ms, now)
+            kind = ParcelKind.REVIEW if kept.state is JobState.REVIEW else ParcelKind.RESULT
+            await _owe(connection, stored, kind, now)
+        return stored
+
+    async def approve(self, job: Job, now: datetime) -> Job:
+        """See the port."""
+        async with self._database.write() as connection:
+            approved = await _move(connection, job, (JobState.REVIEW,), state=JobState.RENDERED)
+            await _owe(connection, approved, ParcelKind.RESULT, now)
+        return approved
+
+    async def delivered(self, job: Job, message_id: int | None, now: datetime) -> Job:
+        """See the port."""
+        async with self._database.write() as connection:
+            shown = jobs.c.message_id if message_id is None else message_id
+            done = await _move(
+                connection, job, (JobState.RENDERED,), state=JobState.DELIVERED, finished_at=now, message_id=shown
+            )
+            await connection.execute(sa.delete(outbox).where(outbox.c.job_id == job.id))
+            if done.reply.message_id is not None:
+                await _post(connection, job.id, None, done.reply.channel_id, done.reply.message_id)
+        return done
+
+    async def close(
+        self, job: Job, state: JobState, error: Exception, now: datetime, *, charge_gpu_ms: float | None = None
+    ) -> Job:
+        """See the port."""
+        values: dict[str, Any] = {"state": state, "error": str(error), "finished_at": now}
+        if charge_gpu_ms is not None:
+            values["gpu_ms"] = charge_gpu_ms
+        # One that was kept meanwhile is charged for its pictures, and shown: it is not closed as if it still ran.
+        states = LIVE if job.state in LIVE else UNFINISHED
+        async with self._database.write() as connection:
+            closed = await _move(connection, job, states, **values)
+            if charge_gpu_ms is None:
+                await self._ledger.refund(connection, job.id, now)
+            else:
+                await self._ledger.settle(connection, job.id, 0, charge_gpu_ms, now)
+            if isinstance(error, ReplyGone):
+                await connection.execute(sa.delete(outbox).where(outbox.c.job_id == job.id))
+            else:
+                await _owe(connection, closed, ParcelKind.CLOSED, now, failures.pack(error))
+        return closed
+
+    async def reply_at(self, job_id: str, message_id: int) -> None:
+        """See the port."""
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(message_id=message_id))
+
+    async def _move(self, job: Job, states: Collection[str], **values: Any) -> Job:
+        async with self._database.write() as connection:
+            return await _move(connection, job, states, **values)
+
+
+async def _move(connection: AsyncConnection, job: Job, states: Iterable[str], **values: Any) -> Job:
+    """The one statement that changes a job's state: only from `states`, only under the job's own epoch."""
+    here = (jobs.c.id == job.id, jobs.c.epoch == job.epoch, jobs.c.state.in_([str(state) for state in states]))
+    moved = await connection.execute(sa.update(jobs).where(*here).values(values).returning(*jobs.c))
+    row = moved.mappings().one_or_none()
+    if row is None:
+        raise Fenced(job.id, job.epoch)
+    return job_from(row)
+
+
+async def _post(connection: AsyncConnection, job_id: str, cell: int | None, channel_id: int, message_id: int) -> None:
+    shown = {"job_id": job_id, "cell": cell, "channel_id": channel_id}
+    statement = upsert(connection, posts).values(message_id=message_id, **shown)
+    await connection.execute(statement.on_conflict_do_update(index_elements=["message_id"], set_=shown))
+
+
+async def _owe(connection: AsyncConnection, job: Job, kind: ParcelKind, now: datetime, error: str = "") -> None:
+    owed = {"kind": kind, "epoch": job.epoch, "tries": 0, "due_at": now, "error": error, "why": ""}
+    statement = upsert(connection, outbox).values(job_id=job.id, **owed)
+    await connection.execute(statement.on_conflict_do_update(index_elements=["job_id"], set_=owed))

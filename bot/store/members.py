@@ -1,0 +1,61 @@
+"""What members set for themselves and marked as theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+
+from bot.domain.model import CellRef, Preferences
+from bot.errors import CellNotFound
+from bot.store.database import Database, upsert
+from bot.store.schema import cells, favourites, members
+
+
+class MemberStore:
+    """Preferences and favourites of members."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database, self._clock = database, clock
+
+    async def preferences(self, member_id: int) -> Preferences:
+        """What was set; the defaults when nothing was, or when it is of a kind that is gone."""
+        async with self._database.read() as connection:
+            stored = await connection.scalar(sa.select(members.c.settings).where(members.c.member_id == member_id))
+        try:
+            return Preferences.model_validate_json(stored or "{}", extra="ignore")
+        except ValidationError:
+            return Preferences()
+
+    async def prefer(self, member_id: int, preferences: Preferences) -> None:
+        """Set them."""
+        settings = {"settings": preferences.model_dump_json(exclude_defaults=True)}
+        async with self._database.write() as connection:
+            row = upsert(connection, members).values(member_id=member_id, **settings)
+            await connection.execute(row.on_conflict_do_update(index_elements=["member_id"], set_=settings))
+
+    async def favour(self, member_id: int, cell: CellRef) -> None:
+        """Mark a kept picture; again is harmless. Raises `CellNotFound`."""
+        kept = sa.exists().where(cells.c.job_id == cell.job_id, cells.c.cell == cell.cell)
+        async with self._database.write() as connection:
+            if not await connection.scalar(sa.select(kept)):
+                raise CellNotFound(cell.job_id, cell.cell)
+            row = upsert(connection, favourites).values(
+                member_id=member_id, job_id=cell.job_id, cell=cell.cell, created_at=self._clock()
+            )
+            await connection.execute(row.on_conflict_do_nothing())
+
+    async def unfavour(self, member_id: int, cell: CellRef) -> None:
+        """Take the mark away."""
+        mine = (favourites.c.member_id == member_id, favourites.c.job_id == cell.job_id, favourites.c.cell == cell.cell)
+        async with self._database.write() as connection:
+            await connection.execute(sa.delete(favourites).where(*mine))
+
+    async def favourites(self, member_id: int, limit: int) -> list[CellRef]:
+        """The newest marks whose pictures are kept."""
+        newest = favourites.c.created_at.desc(), favourites.c.job_id, favourites.c.cell
+        query = sa.select(favourites).where(favourites.c.member_id == member_id).order_by(*newest).limit(limit)
+        async with self._database.read() as connection:
+            return [CellRef(job_id=row.job_id, cell=row.cell) for row in await connection.execute(query)]

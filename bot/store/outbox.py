@@ -1,0 +1,61 @@
+"""Deliveries still owed. They are written by the job's own transactions and end here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from bot.domain.model import Parcel, ParcelKind
+from bot.store.database import Database
+from bot.store.schema import outbox
+
+_BATCH = 50
+
+
+class OutboxStore:
+    """`bot.domain.ports.Outbox` in SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def due(self, now: datetime) -> list[Parcel]:
+        """See the port."""
+        query = sa.select(outbox).where(outbox.c.due_at <= now).order_by(outbox.c.due_at).limit(_BATCH)
+        async with self._database.read() as connection:
+            return [
+                Parcel(
+                    job_id=row.job_id, kind=ParcelKind(row.kind), epoch=row.epoch, tries=row.tries,
+                    due_at=row.due_at, error=row.error,
+                )
+                for row in await connection.execute(query)
+            ]  # fmt: skip
+
+    async def next_at(self, *, besides: Collection[str] = ()) -> datetime | None:
+        """See the port."""
+        query = sa.select(sa.func.min(outbox.c.due_at)).where(outbox.c.job_id.not_in(besides))
+        async with self._database.read() as connection:
+            return await connection.scalar(query)
+
+    async def owes(self, job_id: str) -> bool:
+        """See the port."""
+        async with self._database.read() as connection:
+            query = sa.select(sa.exists().where(outbox.c.job_id == job_id))
+            return bool(await connection.scalar(query))
+
+    async def later(self, parcel: Parcel, at: datetime, why: str) -> None:
+        """See the port."""
+        async with self._database.write() as connection:
+            later = sa.update(outbox).where(*_same(parcel)).values(due_at=at, tries=parcel.tries + 1, why=why)
+            await connection.execute(later)
+
+    async def done(self, parcel: Parcel) -> None:
+        """See the port."""
+        async with self._database.write() as connection:
+            await connection.execute(sa.delete(outbox).where(*_same(parcel)))
+
+
+def _same(parcel: Parcel) -> tuple[sa.ColumnElement[bool], ...]:
+    # A newer parcel of the same job is another one.
+    return (outbox.c.job_id == parcel.job_id, outbox.c.kind == parcel.kind, outbox.c.epoch == parcel.epoch)

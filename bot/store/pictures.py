@@ -1,0 +1,99 @@
+"""Picture bytes by key: a folder by default, an S3-type bucket by URL."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from bot.errors import ConfigError
+
+_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_.-]*)+")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One thing in the store."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
+
+
+class PictureStore:
+    """`bot.domain.ports.Pictures` on an object store; keys are ours alone and never hold a member's words."""
+
+    def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
+        self._store, self._folder = store, folder
+
+    @classmethod
+    def open(cls, location: str | Path) -> PictureStore:
+        """A folder (made when absent), or a URL such as `s3://bucket/prefix`. Raises `ConfigError`."""
+        if isinstance(location, Path) or "://" not in location:
+            folder = Path(location).absolute()
+            return cls(LocalStore(folder, mkdir=True), folder)
+        try:
+            return cls(from_url(location))
+        except (BaseError, ValueError) as error:
+            raise ConfigError("pictures", f"cannot be opened: {error}") from error
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, when it is one."""
+        return self._folder
+
+    async def put(self, key: str, content: bytes) -> None:
+        """See the port: afterwards the content survives a power cut, or nothing of it is there."""
+        await self._store.put_async(_checked(key), content)
+        if self._folder is not None:
+            await asyncio.to_thread(_sync, self._folder, self._folder / key)
+
+    async def get(self, key: str) -> bytes:
+        """See the port."""
+        try:
+            found = await self._store.get_async(_checked(key))
+            return bytes(await found.bytes_async())
+        except FileNotFoundError:
+            raise KeyError(key) from None
+
+    async def delete(self, key: str) -> None:
+        """See the port."""
+        try:
+            await self._store.delete_async(_checked(key))
+        except FileNotFoundError:
+            return
+
+    async def delete_all(self, keys: Iterable[str]) -> None:
+        """Remove several."""
+        for key in keys:
+            await self.delete(key)
+
+    async def pages(self, prefix: str = "") -> AsyncIterator[list[Stored]]:
+        """Everything, or what lies in one folder, some at a time."""
+        # Ignored: the overload for Arrow tables names a package that is not installed.
+        async for page in self._store.list(prefix or None):  # pyright: ignore[reportUnknownMemberType]
+            yield [Stored(meta["path"], meta["size"], meta["last_modified"]) for meta in page]
+
+
+def _checked(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"not a key of ours: {key!r}")
+    return key
+
+
+def _sync(root: Path, path: Path) -> None:
+    # The store renames a finished file into place but leaves it in the page cache; and a name lives in its folder.
+    above = path.parents[: len(path.relative_to(root).parts)]
+    for place in (path, *above):
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

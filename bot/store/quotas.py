@@ -1,0 +1,172 @@
+"""The ledger: reserves at submission, settles by measurement, refunds; each takes effect exactly once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.audit import Entry
+from bot.domain.guild import DIRECT_MESSAGES, GuildRules
+from bot.domain.model import Ask, Job, Member, Place
+from bot.domain.quota import Limit, Scope, Unit, Use, Window, channel_limit, member_limit, pictures, span, zone
+from bot.errors import QuotaExceeded, TooManyJobs
+from bot.store import counters
+from bot.store.audit import record
+from bot.store.counters import Counter
+from bot.store.database import Database
+from bot.store.rules import RuleBook
+from bot.store.schema import jobs
+from bot.store.schema_rules import reservations
+
+_KEPT = timedelta(days=40)
+_LIVE = ("queued", "running")
+_RESERVE = sa.insert(reservations)
+
+
+class Quotas:
+    """`bot.store.jobs.Ledger`, and what moderators do with quotas."""
+
+    def __init__(self, database: Database, rules: RuleBook) -> None:
+        self._database, self._rules = database, rules
+
+    async def reserve(self, connection: AsyncConnection, job: Job, ask: Ask, now: datetime) -> None:
+        """Hold the job's pictures and estimated time. Raises `QuotaExceeded` or `TooManyJobs`; the caller undoes."""
+        rules = await self._rules.load(connection, job.guild_id or DIRECT_MESSAGES)
+        await counters.lock(connection, rules.guild_id)
+        await _refuse_too_many(connection, rules, job.member_id)
+        counted = _counters(rules, ask.member, _pool(ask.place), now)
+        cost = {Unit.PICTURES: pictures(job.spec.verb, job.spec.count), Unit.GPU_SECONDS: math.ceil(job.estimate_ms)}
+        refused = await counters.add_within(connection, counted, cost)
+        if refused:
+            await _refuse(connection, refused, cost)
+        held = {"held_pictures": cost[Unit.PICTURES], "held_ms": cost[Unit.GPU_SECONDS], "pictures": 0, "gpu_ms": 0}
+        where = {"channel_id": _pool(ask.place), "age_restricted": ask.place.age_restricted}
+        spans = sorted({counter.span_key for counter in counted})
+        reserved = {
+            "job_id": job.id, "guild_id": rules.guild_id, "member_id": job.member_id, "state": "held", "spans": spans,
+            "created_at": now, **where, **held,
+        }  # fmt: skip
+        await connection.execute(_RESERVE, reserved)
+
+    async def settle(
+        self, connection: AsyncConnection, job_id: str, pictures: int, gpu_ms: float, now: datetime
+    ) -> None:
+        """Charge what was measured instead of what is held; a second time does nothing."""
+        charged = {"pictures": pictures, "gpu_ms": math.ceil(gpu_ms)}
+        row = await _move(connection, job_id, "held", state="settled", **charged)
+        if row is not None:
+            await _correct(connection, row, pictures - row.held_pictures, charged["gpu_ms"] - row.held_ms)
+
+    async def refund(self, connection: AsyncConnection, job_id: str, now: datetime) -> None:
+        """Give everything back, held or charged; a second time does nothing."""
+        if (row := await _move(connection, job_id, "held", state="refunded")) is not None:
+            await _correct(connection, row, -row.held_pictures, -row.held_ms)
+        elif (row := await _move(connection, job_id, "settled", state="refunded")) is not None:
+            await _correct(connection, row, -row.pictures, -row.gpu_ms)
+
+    async def was_age_restricted(self, job_id: str) -> bool:
+        """Whether the job was asked for in a channel marked as age-restricted."""
+        query = sa.select(reservations.c.age_restricted).where(reservations.c.job_id == job_id)
+        async with self._database.read() as connection:
+            return bool(await connection.scalar(query))
+
+    async def uses(self, guild_id: int, member: Member, place: Place, now: datetime) -> list[Use]:
+        """How much of each limit that counts for this member here is used."""
+        async with self._database.read() as connection:
+            rules = await self._rules.load(connection, guild_id)
+            limited = [item for item in _counters(rules, member, _pool(place), now) if item.limit is not None]
+            readings = await counters.readings(connection, limited)
+        return [_use(counter, reading) for counter, reading in zip(limited, readings, strict=True)]
+
+    async def grant(self, limit: Limit, guild_id: int, now: datetime, entry: Entry) -> None:
+        """Allow a member or a channel `limit.amount` more in the running window."""
+        async with self._database.write() as connection:
+            rules = await self._rules.load(connection, guild_id)
+            running = span(limit.window, now, zone(rules.timezone))
+            counter = Counter(guild_id, limit.scope, limit.subject_id, limit.unit, limit.window, running)
+            await counters.grant(connection, counter, round((limit.amount or 0) * limit.unit.scale))
+            await record(connection, entry)
+
+    async def reset(self, guild_id: int, scope: Scope, subject_id: int, now: datetime, entry: Entry) -> None:
+        """Let a member or a channel begin anew in all running windows."""
+        async with self._database.write() as connection:
+            await counters.forgive(connection, guild_id, scope, subject_id, now)
+            await record(connection, entry)
+
+    async def tidy(self, now: datetime) -> None:
+        """Forget what belongs to windows that ended long ago; what is still held stays."""
+        is_over = (reservations.c.created_at < now - _KEPT, reservations.c.state != "held")
+        async with self._database.write() as connection:
+            await counters.tidy(connection, now - _KEPT)
+            await connection.execute(sa.delete(reservations).where(*is_over))
+
+
+def _pool(place: Place) -> int:
+    """A thread uses up the pool of its channel."""
+    return place.parent_channel_id or place.channel_id
+
+
+def _counters(rules: GuildRules, member: Member, channel_id: int, now: datetime) -> list[Counter]:
+    """Every counter a job counts in, limited or not: a limit set later finds what was used before."""
+    zoned = zone(rules.timezone)
+    spans = {window: span(window, now, zoned) for window in Window}
+    return [
+        Counter(rules.guild_id, scope, subject, unit, window, spans[window], limit)
+        for unit in Unit
+        for window in Window
+        for scope, subject, limit in (
+            (Scope.MEMBER, member.id, member_limit(rules.limits, unit, window, member)),
+            (Scope.CHANNEL, channel_id, channel_limit(rules.limits, unit, window, channel_id)),
+        )
+    ]
+
+
+async def _refuse_too_many(connection: AsyncConnection, rules: GuildRules, member_id: int) -> None:
+    if rules.max_live_jobs is None:
+        return
+    theirs = (jobs.c.member_id == member_id, jobs.c.guild_id == rules.guild_id, jobs.c.state.in_(_LIVE))
+    live = await connection.scalar(sa.select(sa.func.count()).select_from(jobs).where(*theirs)) or 0
+    if live > rules.max_live_jobs:
+        raise TooManyJobs(live - 1, rules.max_live_jobs)
+
+
+async def _refuse(connection: AsyncConnection, refused: Iterable[Counter], cost: dict[Unit, int]) -> None:
+    """Name the limit that keeps them waiting longest."""
+    counter = max(refused, key=lambda item: item.span.end)
+    (reading,) = await counters.readings(connection, [counter])
+    use, needed = _use(counter, reading), cost[counter.unit] / counter.unit.scale
+    whose = "this channel's pool" if use.scope is Scope.CHANNEL else "yours"
+    raise QuotaExceeded(f"{whose}, each {use.window}", str(use.unit), use.used, use.limit or 0.0, needed, use.resets_at)
+
+
+def _use(counter: Counter, reading: counters.Reading) -> Use:
+    scale, cap = counter.unit.scale, counter.cap
+    return Use(
+        scope=counter.limit.scope if counter.limit else counter.scope,
+        unit=counter.unit,
+        window=counter.window,
+        used=reading.used / scale,
+        limit=None if cap is None else (cap + reading.granted) / scale,
+        resets_at=counter.span.end,
+    )
+
+
+async def _move(connection: AsyncConnection, job_id: str, before: str, **values: Any) -> sa.Row[Any] | None:
+    """The one statement that changes a reservation, and only from the state `before`."""
+    here = (reservations.c.job_id == job_id, reservations.c.state == before)
+    statement = sa.update(reservations).where(*here).values(**values).returning(*reservations.c)
+    return (await connection.execute(statement)).one_or_none()
+
+
+async def _correct(connection: AsyncConnection, row: sa.Row[Any], pictures: int, gpu_ms: int) -> None:
+    if not pictures and not gpu_ms:
+        return
+    await counters.lock(connection, row.guild_id)
+    subjects = {Scope.MEMBER: row.member_id, Scope.CHANNEL: row.channel_id}
+    amounts = {Unit.PICTURES: pictures, Unit.GPU_SECONDS: gpu_ms}
+    await counters.correct(connection, row.guild_id, subjects, row.spans, amounts)

@@ -1,0 +1,87 @@
+"""Everything stored about members, to take away or to remove."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zipfile
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.store.database import Database
+from bot.store.pictures import PictureStore
+from bot.store.privacy import PersonalData
+from bot.store.retention import Retention
+from bot.store.schema import posts
+from bot.store.schema_rules import reservations
+
+_RESERVE = 64 * 1024
+"""Left free in an archive for its own directory."""
+
+README = """\
+records.json holds every row that is stored about you, by table. pictures/ holds your pictures, the newest first, as
+many as fit into one file here; the others are listed in records.json under "cells" and are in your messages.
+"""
+
+
+class Records:
+    """`bot.ui.office.Records` on the database and the picture store."""
+
+    def __init__(self, database: Database, pictures: PictureStore) -> None:
+        self._database, self._pictures = database, pictures
+        self._retention = Retention(database, pictures)
+        self._personal = PersonalData(database)
+
+    async def delete_job(self, job_id: str) -> bool:
+        """Delete one finished job with its pictures; False when there is none."""
+        return await self._retention.delete_job(job_id)
+
+    async def messages_of(self, job_id: str) -> list[tuple[int, int]]:
+        """Channel and message of everything that shows a job or a cell of it."""
+        query = sa.select(posts.c.channel_id, posts.c.message_id).where(posts.c.job_id == job_id)
+        async with self._database.read() as connection:
+            return [(row.channel_id, row.message_id) for row in await connection.execute(query)]
+
+    async def erase_member(self, member_id: int) -> int:
+        """Delete everything a member made, set and marked; returns how many jobs. Their live jobs must be over."""
+        deleted = await self._retention.erase_member(member_id)
+        # What is used stays in the counters until its windows end, or deleting would be a way around quotas.
+        theirs = (reservations.c.member_id == member_id, reservations.c.state != "held")
+        async with self._database.write() as connection:
+            await connection.execute(sa.delete(reservations).where(*theirs))
+        return deleted
+
+    async def export(self, member_id: int, limit_bytes: int) -> bytes:
+        """A zip archive of at most `limit_bytes` (more only when the rows alone are): all rows, the newest pictures."""
+        rows = await self._personal.export(member_id)
+        files = {"README.txt": README.encode(), "records.json": await asyncio.to_thread(_packed, rows)}
+        left = limit_bytes - _RESERVE - len(files["records.json"]) // 4
+        for cell in _newest_first(rows):
+            if cell["size_bytes"] > left:
+                continue
+            try:
+                files[f"pictures/{cell['job_id']}-{cell['cell'] + 1}.png"] = await self._pictures.get(cell["key"])
+            except KeyError:
+                continue
+            left -= cell["size_bytes"] + 300
+        return await asyncio.to_thread(_zipped, files)
+
+
+def _newest_first(rows: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    made_at = {job["id"]: job["created_at"] for job in rows["jobs"]}
+    return sorted(rows["cells"], key=lambda cell: (made_at.get(cell["job_id"], ""), -cell["cell"]), reverse=True)
+
+
+def _packed(rows: dict[str, list[dict[str, Any]]]) -> bytes:
+    return json.dumps(rows, ensure_ascii=False, indent=1).encode()
+
+
+def _zipped(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            kind = zipfile.ZIP_STORED if name.endswith(".png") else zipfile.ZIP_DEFLATED
+            archive.writestr(name, content, kind)
+    return buffer.getvalue()

@@ -1,0 +1,104 @@
+"""What is deleted, when and how: rows first, then files, so that no row ever names a file that is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store.database import Database
+from bot.store.pictures import PictureStore
+from bot.store.schema import UNFINISHED, cells, favourites, jobs, members, uploads
+
+_BATCH = 100
+_STRAY_AFTER = timedelta(days=1)
+_is_over = jobs.c.state.not_in(UNFINISHED)
+
+
+class Retention:
+    """Deletes jobs with all their pictures; unfinished ones are never touched."""
+
+    def __init__(self, database: Database, pictures: PictureStore) -> None:
+        self._database, self._pictures = database, pictures
+
+    async def purge(self, before: datetime, guild_id: int | None = None) -> int:
+        """Delete the jobs asked for before that time in a server (None: in direct messages); returns how many."""
+        return await self._delete_where(_is_over, jobs.c.guild_id == guild_id, jobs.c.created_at < before)
+
+    async def erase_member(self, member_id: int) -> int:
+        """Delete everything a member made, set and marked; returns how many jobs. Their live jobs must be over."""
+        deleted = await self._delete_where(_is_over, jobs.c.member_id == member_id)
+        async with self._database.write() as connection:
+            await connection.execute(sa.delete(favourites).where(favourites.c.member_id == member_id))
+            await connection.execute(sa.delete(members).where(members.c.member_id == member_id))
+        return deleted
+
+    async def delete_job(self, job_id: str) -> bool:
+        """Delete one finished job with its pictures; False when there is none."""
+        return await self._delete_where(_is_over, jobs.c.id == job_id) > 0
+
+    async def drop_pictures(self, job_id: str) -> None:
+        """Delete a finished job's pictures and leave its row, for statistics and lineage."""
+        async with self._database.write() as connection:
+            if not await connection.scalar(sa.select(jobs.c.id).where(jobs.c.id == job_id, _is_over)):
+                return
+            keys = await _keys_of(connection, [job_id])
+            await connection.execute(sa.delete(cells).where(cells.c.job_id == job_id))
+            await connection.execute(sa.delete(favourites).where(favourites.c.job_id == job_id))
+            await connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(frames_key=None))
+        await self._pictures.delete_all(keys)
+
+    async def forget_tokens(self, now: datetime) -> None:
+        """Interaction tokens are secrets; useless ones are not kept."""
+        useless = sa.update(jobs).where(jobs.c.token_until < now).values(token=None, token_until=None)
+        async with self._database.write() as connection:
+            await connection.execute(useless)
+
+    async def sweep(self, now: datetime) -> int:
+        """Delete files that no row names, left by a crash or by a wish that was refused; returns how many."""
+        swept = 0
+        async for page in self._pictures.pages():
+            old = [stored.key for stored in page if stored.modified_at < now - _STRAY_AFTER]
+            async with self._database.read() as connection:
+                strays = set(old) - await _named(connection, old)
+            await self._pictures.delete_all(strays)
+            swept += len(strays)
+        return swept
+
+    async def _delete_where(self, *conditions: sa.ColumnElement[bool]) -> int:
+        deleted = 0
+        while True:
+            async with self._database.write() as connection:
+                query = sa.select(jobs.c.id).where(*conditions).order_by(jobs.c.created_at).limit(_BATCH)
+                ids = list(await connection.scalars(query))
+                keys = await _keys_of(connection, ids)
+                keys += await _unshared_uploads(connection, ids)
+                # Cells, posts, uploads, favourites and owed deliveries go with the job.
+                await connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
+            await self._pictures.delete_all(keys)
+            deleted += len(ids)
+            if len(ids) < _BATCH:
+                return deleted
+
+
+async def _keys_of(connection: AsyncConnection, ids: Sequence[str]) -> list[str]:
+    """Every file that belongs to these jobs alone."""
+    kept = await connection.execute(sa.select(cells.c.key, cells.c.latents_key).where(cells.c.job_id.in_(ids)))
+    frames = await connection.scalars(sa.select(jobs.c.frames_key).where(jobs.c.id.in_(ids)))
+    return [key for row in kept for key in row if key is not None] + [key for key in frames if key is not None]
+
+
+async def _unshared_uploads(connection: AsyncConnection, ids: Sequence[str]) -> list[str]:
+    """Uploads that no other job needs."""
+    others = sa.select(uploads.c.key).where(uploads.c.job_id.not_in(ids))
+    query = sa.select(uploads.c.key).where(uploads.c.job_id.in_(ids), uploads.c.key.not_in(others)).distinct()
+    return list(await connection.scalars(query))
+
+
+async def _named(connection: AsyncConnection, keys: Sequence[str]) -> set[str]:
+    """Those of the keys that some row names."""
+    ids = {job_id for folder, job_id, *_ in (key.split("/") for key in keys) if folder == "jobs"}
+    uploaded = await connection.scalars(sa.select(uploads.c.key).where(uploads.c.key.in_(keys)))
+    return {*await _keys_of(connection, list(ids)), *uploaded}

@@ -1,0 +1,51 @@
+"""What pictures cost, by kind of work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.estimates import Timing, Work
+from bot.store.database import Database, upsert
+from bot.store.schema import timings
+
+_KEY = ("model", "kind", "size_class", "steps")
+
+
+class TimingStore:
+    """`bot.domain.estimates.Timings` in SQL."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database, self._clock = database, clock
+
+    async def of_model(self, model: str) -> list[Timing]:
+        """See the port."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(sa.select(timings).where(timings.c.model == model))
+            return [_timing(row) for row in rows]
+
+    async def learn(self, work: Work, ms_per_image: float) -> None:
+        """See the port."""
+        async with self._database.write() as connection:
+            known = await self._known(connection, work)
+            timing = Timing(work, ms_per_image) if known is None else known.with_measured(ms_per_image)
+            learnt = {"ms_per_image": timing.ms_per_image, "samples": timing.samples, "updated_at": self._clock()}
+            row = upsert(connection, timings).values(**_key(work), **learnt)
+            await connection.execute(row.on_conflict_do_update(index_elements=_KEY, set_=learnt))
+
+    async def _known(self, connection: AsyncConnection, work: Work) -> Timing | None:
+        same = [timings.c[name] == value for name, value in _key(work).items()]
+        row = (await connection.execute(sa.select(timings).where(*same).with_for_update())).one_or_none()
+        return None if row is None else _timing(row)
+
+
+def _key(work: Work) -> dict[str, str | int]:
+    return {"model": work.model, "kind": work.kind, "size_class": work.size_class, "steps": work.steps}
+
+
+def _timing(row: sa.Row[tuple[object, ...]]) -> Timing:
+    work = Work(row.model, row.kind, row.size_class, row.steps)
+    return Timing(work, row.ms_per_image, row.samples)

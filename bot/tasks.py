@@ -1,0 +1,45 @@
+"""Background tasks with an owner: kept, named, their failures logged, all ended together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+class Tasks:
+    """Starts tasks in one context, whoever asks for them.
+
+    A job outlives the click that began it. With its own context it inherits nothing of that click (logging fields,
+    SimCord's "is the bot still busy with this action?"): give `context` to choose which.
+    """
+
+    def __init__(self, context: contextvars.Context | None = None) -> None:
+        self._context = context
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def start(self, coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Run a coroutine in the background."""
+        context = (self._context or contextvars.Context()).copy()
+        # Started inside that context too: SimCord takes a task for the caller's own by where it was created.
+        task = context.run(partial(asyncio.get_running_loop().create_task, coroutine, name=name, context=context))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def stop(self) -> None:
+        """Cancel what still runs and wait for it."""
+        running = [task for task in self._running if task is not asyncio.current_task()]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("background task %s failed", task.get_name(), exc_info=error)

@@ -1,0 +1,1 @@
+"""How Darkroom looks on Discord: custom ids, buttons, texts and the one reply of a job."""

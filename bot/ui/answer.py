@@ -1,0 +1,197 @@
+"""The first word to an interaction: at once when it can be, "thinking" when it takes longer, never too late."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
+
+import discord
+
+from bot.domain.prompt import shorten
+from bot.errors import AlreadyAsked, BotError, FileLimitTooSmall
+from bot.ui.darkroom import Darkroom
+from bot.ui.delivery import SMALLEST_LIMIT
+from bot.ui.page import Page
+from bot.ui.replies import GENERIC, words
+from bot.ui.texts import MESSAGE_LIMIT
+from bot.ui.wire import NETWORK_ERRORS, is_too_large
+from engine.errors import EngineError
+
+MODAL_AFTER_S = 1.5
+"""Discord drops an interaction that heard nothing for 3 s, and a modal cannot come after a "thinking"."""
+
+LIGHT_BYTES = 1024 * 1024
+"""Files of this weight may come with the first word; heavier ones follow it."""
+
+UNKNOWN_INTERACTION = 10062
+"""Too late, or replayed after its end: nothing can be said any more."""
+_UNANSWERABLE = frozenset({UNKNOWN_INTERACTION, 40060, 10015})
+"""Besides: answered already (by a try of ours that seemed to fail), and a token not known everywhere yet."""
+
+log = logging.getLogger(__name__)
+Pressed = discord.Interaction[Darkroom]
+
+
+class Answer:
+    """Answers one interaction exactly once; known errors raised inside become a private answer in words."""
+
+    def __init__(self, interaction: Pressed, *, ephemeral: bool = False, may_ask: bool = False) -> None:
+        """`ephemeral`: the answer is private anyway. `may_ask`: it may be a modal, so "thinking" comes late."""
+        self._interaction = interaction
+        self._ephemeral = ephemeral
+        self._defer_after_s = MODAL_AFTER_S if may_ask else interaction.client.parts.defer_after_s
+        self._lock = asyncio.Lock()
+        self._sent = False
+        self._timer: asyncio.Task[None] | None = None
+        self.is_dead = False
+        """Discord no longer takes answers to this interaction."""
+
+    async def __aenter__(self) -> Self:
+        self._timer = asyncio.create_task(self._defer_in_time(), name=f"defer-{self._interaction.id}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if isinstance(error, AlreadyAsked):
+            self._stop_timer()
+            return True
+        if isinstance(error, BotError | EngineError):
+            await self.private(words(error))
+            self._stop_timer()
+            return True
+        if isinstance(error, Exception) and not self._sent:
+            await self.private(GENERIC)
+        self._stop_timer()
+        return False
+
+    async def public(
+        self, text: str, *, view: discord.ui.View | None = None, files: list[discord.File] | None = None
+    ) -> int | None:
+        """Say it to everybody; returns the message id, or None when it is not known whether it was said."""
+        return await self._say(text, view, files or [], ephemeral=False)
+
+    async def page(self, fitted: Callable[[int], Awaitable[Page]], limit: int) -> int | None:
+        """Say a page to everybody, made for fewer bytes when Discord finds it too large.
+
+        Raises `FileLimitTooSmall` where even small files are.
+        """
+        while True:
+            page = await fitted(limit)
+            try:
+                return await self.public(page.text, view=page.view, files=page.files())
+            except discord.HTTPException as error:
+                if not is_too_large(error):
+                    raise
+                limit //= 2
+                if limit < SMALLEST_LIMIT:
+                    raise FileLimitTooSmall(limit) from error
+
+    async def private(
+        self,
+        text: str,
+        *,
+        view: discord.ui.View | None = None,
+        files: list[discord.File] | None = None,
+        embed: discord.Embed | None = None,
+    ) -> int | None:
+        """Say it to the one who asked only."""
+        return await self._say(text, view, files or [], ephemeral=True, embed=embed)
+
+    async def modal(self, modal: discord.ui.Modal) -> None:
+        """Open a modal: it must be the first response, so nothing slow may come before it."""
+        async with self._lock:
+            self._stop_timer()
+            is_late = self._interaction.response.is_done()
+            if not is_late:
+                self._sent = True
+                try:
+                    await self._interaction.response.send_modal(modal)
+                except discord.HTTPException as error:
+                    self._give_up(error)
+        if is_late:
+            await self.private("That took me too long to ask you for words. Please try again.")
+
+    async def _defer_in_time(self) -> None:
+        await asyncio.sleep(self._defer_after_s)
+        async with self._lock:
+            if not self._interaction.response.is_done():
+                try:
+                    await self._interaction.response.defer(thinking=True, ephemeral=self._ephemeral)
+                except (discord.HTTPException, *NETWORK_ERRORS) as error:
+                    # The answer itself is still to come, and tells better what is wrong.
+                    log.info("not deferred: %s", error, extra={"action": "answer"})
+
+    async def _say(
+        self,
+        text: str,
+        view: discord.ui.View | None,
+        files: list[discord.File],
+        *,
+        ephemeral: bool,
+        embed: discord.Embed | None = None,
+    ) -> int | None:
+        text = shorten(text, MESSAGE_LIMIT)
+        async with self._lock:
+            self._stop_timer()
+            try:
+                message_id = await self._deliver(text, view, files, embed, ephemeral=ephemeral)
+            except discord.HTTPException as error:
+                self._give_up(error)
+                return None
+            self._sent = True
+            return message_id
+
+    async def _deliver(
+        self,
+        text: str,
+        view: discord.ui.View | None,
+        files: list[discord.File],
+        embed: discord.Embed | None,
+        *,
+        ephemeral: bool,
+    ) -> int | None:
+        interaction, response = self._interaction, self._interaction.response
+        shown = view if view is not None else discord.utils.MISSING
+        card = embed if embed is not None else discord.utils.MISSING
+        if _weight(files) > LIGHT_BYTES and not response.is_done():
+            # An upload may take longer than the 3 s Discord waits for a first word.
+            await response.defer(thinking=True, ephemeral=ephemeral)
+            self._ephemeral = ephemeral
+        if not response.is_done():
+            sent = await response.send_message(text, view=shown, files=files, embed=card, ephemeral=ephemeral)
+            return sent.message_id
+        if not self._sent and ephemeral and not self._ephemeral:
+            # A public "thinking" stays public: end it, take it away, and speak privately behind it.
+            await interaction.edit_original_response(content="✖️")
+            await interaction.delete_original_response()
+            self._sent = True
+        if self._sent:
+            followup = await interaction.followup.send(
+                text, view=shown, files=files, embed=card, ephemeral=ephemeral, wait=True
+            )
+            return followup.id
+        edited = await interaction.edit_original_response(content=text, view=view, attachments=files, embed=embed)
+        return edited.id
+
+    def _give_up(self, error: discord.HTTPException) -> None:
+        if error.code not in _UNANSWERABLE:
+            raise error
+        self.is_dead = error.code == UNKNOWN_INTERACTION
+        log.info("not answered: %s", error, extra={"action": "answer", "interaction_id": self._interaction.id})
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None and self._timer is not asyncio.current_task():
+            self._timer.cancel()
+
+
+def _weight(files: list[discord.File]) -> int:
+    total = 0
+    for file in files:
+        total += file.fp.seek(0, io.SEEK_END)
+        file.fp.seek(0)
+    return total

@@ -1,0 +1,145 @@
+"""From an interaction to an `Ask`: who wants it, where, may I answer there, and where the answer goes."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+import discord
+
+from bot.domain.access import moderates
+from bot.domain.guild import DIRECT_MESSAGES
+from bot.domain.model import Ask, Job, JobSpec, Member, Options, Place, ReplyTo, Verb
+from bot.errors import FileLimitTooSmall, MissingPermissions
+from bot.ui import texts
+from bot.ui.answer import Answer, Pressed
+from bot.ui.buttons import cancel_view
+from bot.ui.delivery import SMALLEST_LIMIT
+from bot.ui.wire import NETWORK_ERRORS
+from engine.requests import MAX_SEED
+
+log = logging.getLogger(__name__)
+
+
+async def member_of(interaction: Pressed) -> Member:
+    """Who asks, as the interaction says it, and whether the host or the server made them a moderator."""
+    user, parts = interaction.user, interaction.client.parts
+    roles = tuple(role.id for role in user.roles) if isinstance(user, discord.Member) else ()
+    manages = interaction.guild_id is not None and interaction.permissions.manage_guild
+    rules = await parts.rules.get(interaction.guild_id or DIRECT_MESSAGES)
+    configured = (*parts.settings.discord.moderator_roles, *rules.moderator_roles)
+    return Member(
+        id=user.id,
+        name=user.display_name,
+        role_ids=roles,
+        guild_id=interaction.guild_id,
+        is_moderator=moderates(manages_server=manages, role_ids=roles, moderator_roles=configured),
+        locale=str(interaction.locale),
+    )
+
+
+def place_of(interaction: Pressed) -> Place:
+    """Where it is asked, and what is allowed to the bot there."""
+    channel = interaction.channel
+    bot_present = _bot_present(interaction)
+    return Place(
+        guild_id=interaction.guild_id,
+        channel_id=interaction.channel_id or 0,
+        parent_channel_id=channel.parent_id if isinstance(channel, discord.Thread) else None,
+        age_restricted=_age_restricted(channel),
+        bot_present=bot_present,
+        file_limit_bytes=interaction.filesize_limit,
+        missing_permissions=_missing(interaction) if bot_present and interaction.guild_id is not None else (),
+    )
+
+
+def preflight(place: Place) -> None:
+    """Refuse before any work what could not be shown. Raises `MissingPermissions` and `FileLimitTooSmall`."""
+    if place.missing_permissions:
+        raise MissingPermissions(place.missing_permissions)
+    if place.file_limit_bytes < SMALLEST_LIMIT:
+        raise FileLimitTooSmall(place.file_limit_bytes)
+
+
+def reply_to(interaction: Pressed, place: Place, *, ephemeral: bool = False) -> ReplyTo:
+    """How the answer to this interaction is reached, as long as Discord lets us."""
+    return ReplyTo(
+        channel_id=place.channel_id,
+        application_id=interaction.application_id,
+        token=interaction.token,
+        expires_at=interaction.expires_at,
+        ephemeral=ephemeral,
+        bot_present=place.bot_present,
+        file_limit_bytes=place.file_limit_bytes,
+    )
+
+
+def fresh_seed() -> int:
+    """A seed nobody chose."""
+    return secrets.randbelow(MAX_SEED + 1)
+
+
+def spec(verb: Verb, options: Options, **fields: object) -> JobSpec:
+    """A job's spec; its seed is fixed here, so that running it again gives the same pictures."""
+    seed = options.seed if options.seed is not None else fresh_seed()
+    return JobSpec.model_validate({"verb": verb, "options": options, "seed": seed, **fields})
+
+
+async def submit(
+    interaction: Pressed, answer: Answer, wish: JobSpec, *, index: int = 0, asked_by: int | None = None
+) -> Job:
+    """Ask for one job and answer with its reply. Raises what the studio raises; then nothing was charged.
+
+    What is asked twice by the same `asked_by` (by default the interaction) and `index` is `AlreadyAsked`.
+    """
+    parts = interaction.client.parts
+    place = place_of(interaction)
+    preflight(place)
+    member = await member_of(interaction)
+    preferences = await parts.members.preferences(member.id)
+    job = await parts.studio.submit(
+        Ask(
+            spec=wish,
+            member=member,
+            place=place,
+            reply=reply_to(interaction, place),
+            interaction_id=interaction.id if asked_by is None else asked_by,
+            index=index,
+            notify=preferences.notify,
+        )
+    )
+    await _acknowledge(interaction, answer, job)
+    return job
+
+
+async def _acknowledge(interaction: Pressed, answer: Answer, job: Job) -> None:
+    try:
+        text = f"{texts.headline(job)}\n⏳ waiting…{texts.cost(job)}"
+        message_id = await answer.public(text, view=cancel_view(job.id))
+    except (discord.HTTPException, *NETWORK_ERRORS) as error:
+        # It may have arrived all the same: the job goes on, and its reply is looked for by the token.
+        log.warning("acknowledgement lost: %s", error, extra={"action": "acknowledge", "job_id": job.id})
+        await interaction.client.replies.opened(job, None)
+        return
+    if answer.is_dead:
+        await interaction.client.parts.studio.gone(job.id)
+    else:
+        await interaction.client.replies.opened(job, message_id)
+
+
+def _bot_present(interaction: Pressed) -> bool:
+    if interaction.guild_id is not None:
+        return interaction.client.get_guild(interaction.guild_id) is not None
+    return interaction.context.dm_channel
+
+
+def _age_restricted(channel: object) -> bool:
+    return isinstance(channel, discord.TextChannel | discord.Thread | discord.VoiceChannel | discord.ForumChannel) and (
+        channel.is_nsfw()
+    )
+
+
+def _missing(interaction: Pressed) -> tuple[str, ...]:
+    send = "send_messages_in_threads" if isinstance(interaction.channel, discord.Thread) else "send_messages"
+    needed = ("view_channel", send, "attach_files")
+    return tuple(name for name in needed if not getattr(interaction.app_permissions, name))

@@ -1,0 +1,144 @@
+"""Buttons that outlive restarts: each carries its id, and the client looks up what to do when it is pressed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Self
+
+import discord
+from discord import ButtonStyle
+from discord.ui import Button, DynamicItem, View
+
+from bot.domain.model import Job
+from bot.ui.custom_ids import TEMPLATE, Act, ButtonId
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """How a button looks; `{n}` in the label is the number of the picture."""
+
+    label: str = ""
+    emoji: str | None = None
+    style: ButtonStyle = ButtonStyle.secondary
+
+
+FACES: Mapping[Act, Face] = MappingProxyType(
+    {
+        Act.SHOW: Face("U{n}"),
+        Act.VARY: Face("V{n}"),
+        Act.REROLL: Face(emoji="🔄"),
+        Act.CANCEL: Face("Cancel", "✖️"),
+        Act.FETCH: Face("Show the result", "📬", ButtonStyle.primary),
+        Act.RECIPE: Face(emoji="ℹ️"),
+        Act.AGAIN: Face("Make it again", "🔁"),
+        Act.TIMELAPSE: Face("Time-lapse", "⏱️"),
+        Act.UPSCALE_SUBTLE: Face("Upscale (subtle)", "⬆️"),
+        Act.UPSCALE_CREATIVE: Face("Upscale (creative)", "✨"),
+        Act.VARY_SUBTLE: Face("Vary (subtle)", "🪄"),
+        Act.VARY_STRONG: Face("Vary (strong)", "🎨"),
+        Act.VARY_REGION: Face("Vary region", "🖌️"),
+        Act.ZOOM_OUT_1_5: Face("Zoom out 1.5x", "🔍"),
+        Act.ZOOM_OUT_2: Face("Zoom out 2x", "🔍"),
+        Act.ZOOM_CUSTOM: Face("Custom zoom", "🔍"),
+        Act.PAN_LEFT: Face(emoji="⬅️"),
+        Act.PAN_RIGHT: Face(emoji="➡️"),
+        Act.PAN_UP: Face(emoji="⬆️"),
+        Act.PAN_DOWN: Face(emoji="⬇️"),
+        Act.DESCRIBE: Face("Describe", "💬"),
+        Act.CAPTION: Face("Imagine {n}", "🖼️"),
+        Act.PERMUTE: Face("Start all", "▶️", ButtonStyle.success),
+    }
+)
+
+_CELL_ROWS = (
+    (Act.UPSCALE_SUBTLE, Act.UPSCALE_CREATIVE, Act.DESCRIBE, Act.RECIPE),
+    (Act.VARY_SUBTLE, Act.VARY_STRONG, Act.VARY_REGION),
+    (Act.ZOOM_OUT_1_5, Act.ZOOM_OUT_2, Act.ZOOM_CUSTOM),
+    (Act.PAN_LEFT, Act.PAN_RIGHT, Act.PAN_UP, Act.PAN_DOWN),
+)
+_UPSCALED_ROWS = ((Act.VARY_SUBTLE, Act.VARY_STRONG, Act.DESCRIBE, Act.RECIPE),)
+
+
+class JobButton(DynamicItem[Button[View]], template=TEMPLATE):
+    """Any of our buttons; what pressing does is looked up by its act, so it works after a restart."""
+
+    def __init__(self, button_id: ButtonId, *, row: int | None = None) -> None:
+        face = FACES[button_id.act]
+        label = face.label.format(n=button_id.cell + 1) or None
+        super().__init__(Button(label=label, emoji=face.emoji, style=face.style, custom_id=str(button_id), row=row))
+        self.button_id = button_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Rebuild the button from its id; an act of another version still answers."""
+        button_id = ButtonId.parse(match.string)
+        if button_id is None:
+            raise ValueError(f"a button of another version: {match.string}")
+        return cls(button_id)
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Let the client do it."""
+        await interaction.client.press(interaction, self.button_id)
+
+
+def cancel_view(job_id: str) -> View:
+    """The button on a reply whose job is not done."""
+    return _view([[ButtonId(Act.CANCEL, job_id)]])
+
+
+def fetch_view(job_id: str) -> View:
+    """For replies Discord will soon not let us edit: a fresh interaction on demand."""
+    return _view([[ButtonId(Act.FETCH, job_id), ButtonId(Act.CANCEL, job_id)]])
+
+
+def permute_view(owner_id: int) -> View:
+    """The confirmation of many jobs at once."""
+    return _view([[ButtonId(Act.PERMUTE, str(owner_id))]])
+
+
+def captions_view(job: Job) -> View:
+    """One "imagine this" for each caption."""
+    return _view([[ButtonId(Act.CAPTION, job.id, number) for number in range(min(5, len(job.captions)))]])
+
+
+def recipe_view(job_id: str) -> View:
+    """The button on a recipe card."""
+    return _view([[ButtonId(Act.AGAIN, job_id)]])
+
+
+def grid_view(job: Job, cells: int, offered: Collection[Act]) -> View:
+    """U and V for every cell, 🔄, and what concerns the whole grid."""
+    each = range(min(cells, 4))
+    rows = [
+        [ButtonId(Act.SHOW, job.id, cell) for cell in each] + [ButtonId(Act.REROLL, job.id)],
+        [ButtonId(Act.VARY, job.id, cell) for cell in each],
+        [ButtonId(Act.RECIPE, job.id), ButtonId(Act.TIMELAPSE, job.id)],
+    ]
+    return _view(rows, offered)
+
+
+def cell_view(
+    job_id: str, cell: int, offered: Collection[Act], parent_url: str = "", *, upscaled: bool = False
+) -> View:
+    """All that can be done with one kept picture."""
+    rows = [[ButtonId(act, job_id, cell) for act in acts] for acts in (_UPSCALED_ROWS if upscaled else _CELL_ROWS)]
+    view = _view(rows, offered)
+    if parent_url:
+        view.add_item(Button(label="Parent", emoji="🔼", url=parent_url, row=4))
+    return view
+
+
+def _view(rows: Iterable[Iterable[ButtonId]], offered: Collection[Act] | None = None) -> View:
+    view = View(timeout=None)
+    kept = ([item for item in row if offered is None or item.act in offered] for row in rows)
+    for number, row in enumerate(filter(None, kept)):
+        for button_id in row:
+            view.add_item(JobButton(button_id, row=number))
+    # A stopped view is drawn but not remembered: the buttons are found by their ids, in this process or the next.
+    view.stop()
+    return view

@@ -1,0 +1,59 @@
+"""What a button carries: an act, a job and a cell, never an object. `dr:<verb>:<job>:<cell>`."""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+from typing import Self
+
+TEMPLATE = r"dr:(?P<act>[a-z0-9]{1,8}):(?P<job>[0-9A-Za-z_-]{1,64}):(?P<cell>[0-9]{1,2})"
+_COMPILED = re.compile(TEMPLATE)
+
+
+class Act(enum.StrEnum):
+    """What pressing a button does. The values stand in messages that are years old: never change one."""
+
+    SHOW = "u"
+    VARY = "v"
+    REROLL = "r"
+    CANCEL = "x"
+    FETCH = "f"
+    RECIPE = "i"
+    AGAIN = "a"
+    TIMELAPSE = "t"
+    UPSCALE_SUBTLE = "us"
+    UPSCALE_CREATIVE = "uc"
+    VARY_SUBTLE = "vs"
+    VARY_STRONG = "vt"
+    VARY_REGION = "vr"
+    ZOOM_OUT_1_5 = "z15"
+    ZOOM_OUT_2 = "z20"
+    ZOOM_CUSTOM = "zc"
+    PAN_LEFT = "pl"
+    PAN_RIGHT = "pr"
+    PAN_UP = "pu"
+    PAN_DOWN = "pd"
+    DESCRIBE = "d"
+    CAPTION = "c"
+    PERMUTE = "p"
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonId:
+    """The act, the job it is about, and the cell (0-3; 0 where the act is about the whole grid)."""
+
+    act: Act
+    job_id: str
+    cell: int = 0
+
+    def __str__(self) -> str:
+        return f"dr:{self.act.value}:{self.job_id}:{self.cell}"
+
+    @classmethod
+    def parse(cls, custom_id: str) -> Self | None:
+        """The id a button carries, or None when it is none of ours or of a version that is gone."""
+        found = _COMPILED.fullmatch(custom_id)
+        if found is None or found["act"] not in set(Act):
+            return None
+        return cls(Act(found["act"]), found["job"], int(found["cell"]))

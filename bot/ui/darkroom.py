@@ -1,0 +1,140 @@
+"""The client as commands and buttons see it: the parts they may use, given once by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import discord
+from discord.ext import commands
+
+from bot.domain.guild import GuildRules
+from bot.domain.model import Ask, Cell, CellRef, Job, Member, Place, Preferences
+from bot.domain.ports import Jobs, Pictures
+from bot.settings import Settings
+from bot.ui.custom_ids import Act, ButtonId
+from bot.ui.delivery import DiscordReplies
+from bot.ui.drawing import Drawing
+from bot.ui.intake import Intake
+from bot.ui.office import Office
+from bot.ui.reply_message import now
+
+
+class StudioPort(Protocol):
+    """What people's wishes need of the studio."""
+
+    async def submit(self, ask: Ask) -> Job:
+        """Accept a wish. Raises `UserError` and `EngineError`; then nothing is charged."""
+        ...
+
+    async def cancel(self, job_id: str, by: Member) -> Job:
+        """End a job. Raises `NotYours` and `JobNotFound`."""
+        ...
+
+    async def gone(self, job_id: str) -> None:
+        """The reply was deleted: end the job."""
+        ...
+
+    async def cell(self, job_id: str, cell: int) -> Cell:
+        """A kept picture's row. Raises `CellNotFound`."""
+        ...
+
+    async def picture(self, job_id: str, cell: int) -> bytes:
+        """A kept picture. Raises `CellNotFound`."""
+        ...
+
+    async def frames(self, job_id: str) -> list[bytes]:
+        """The small x0 frames from static to picture, or none."""
+        ...
+
+
+class JobsPort(Jobs, Protocol):
+    """What people may read of the stored jobs."""
+
+    async def active(self, member_id: int | None = None, guild_id: int | None = None) -> list[Job]:
+        """Queued and running ones, oldest first."""
+        ...
+
+    async def recent(self, member_id: int, limit: int) -> list[Job]:
+        """A member's newest jobs."""
+        ...
+
+    async def family(self, job_id: str, limit: int = ...) -> list[Job]:
+        """The job, all it came from and all that came from those, oldest first."""
+        ...
+
+
+class MembersPort(Protocol):
+    """What members set for themselves and marked as theirs."""
+
+    async def preferences(self, member_id: int) -> Preferences:
+        """The defaults when nothing was set."""
+        ...
+
+    async def prefer(self, member_id: int, preferences: Preferences) -> None:
+        """Set them."""
+        ...
+
+    async def favour(self, member_id: int, cell: CellRef) -> None:
+        """Mark a picture; again is harmless."""
+        ...
+
+    async def unfavour(self, member_id: int, cell: CellRef) -> None:
+        """Take the mark away."""
+        ...
+
+    async def favourites(self, member_id: int, limit: int) -> list[CellRef]:
+        """The newest marks."""
+        ...
+
+
+class RulesPort(Protocol):
+    """What moderators decided for their servers."""
+
+    async def get(self, guild_id: int) -> GuildRules:
+        """The defaults for a server that set nothing."""
+        ...
+
+
+async def no_limits(member: Member, place: Place) -> Sequence[str]:
+    """Nobody counts."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a command may reach besides Discord itself."""
+
+    settings: Settings
+    studio: StudioPort
+    jobs: JobsPort
+    pictures: Pictures
+    members: MembersPort
+    rules: RulesPort
+    intake: Intake
+    drawing: Drawing
+    """Decodes and composes pictures off the event loop."""
+    clock: Callable[[], datetime] = now
+    defer_after_s: float = 0.1
+    """Who is not answered by then sees that the bot is thinking."""
+    models: Callable[[], Sequence[str]] = tuple
+    """Names for autocomplete; answers from memory."""
+    usage: Callable[[Member, Place], Awaitable[Sequence[str]]] = no_limits
+    """What a member used and has left, in lines to read."""
+    office: Office | None = None
+    """What moderators' commands reach."""
+
+
+class Darkroom(commands.AutoShardedBot):
+    """The bot with its parts; `bot.client` adds the commands and the way they reach Discord."""
+
+    parts: Parts
+    replies: DiscordReplies
+    offered: frozenset[Act]
+    """What buttons can do; nothing else is shown."""
+
+    async def press(self, interaction: discord.Interaction[Darkroom], button_id: ButtonId) -> None:
+        """Do what a button says."""
+        raise NotImplementedError

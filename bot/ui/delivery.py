@@ -1,0 +1,219 @@
+"""`bot.domain.ports.Replies` on Discord: the one reply of each job, from waiting to the grid."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import discord
+
+from bot.domain.model import Cell, Job
+from bot.domain.ports import Jobs, Pictures
+from bot.errors import DeliveryLater
+from bot.tasks import Tasks
+from bot.ui import texts
+from bot.ui.buttons import recipe_view
+from bot.ui.custom_ids import Act
+from bot.ui.drawing import Drawing
+from bot.ui.pace import ChannelWindow, Pace
+from bot.ui.page import Page
+from bot.ui.progress import ProgressReply
+from bot.ui.rate_limits import RateLimits
+from bot.ui.replies import words
+from bot.ui.reply_message import OutOfReach, ReplyMessage, now
+from bot.ui.results import ResultPages
+from bot.ui.wire import DM_CLOSED, NETWORK_ERRORS, delivery_error, is_too_large
+from engine.errors import InferenceFailed
+from engine.events import Event
+
+PREVIEW_INTERVAL_S = 1.2
+SMALLEST_LIMIT = 256 * 1024
+OPENED_KEPT = 1000
+
+log = logging.getLogger(__name__)
+
+
+class Reviewers(Protocol):
+    """Who looks at flagged pictures before they are shown."""
+
+    async def ask(self, job: Job, cells: Sequence[Cell]) -> None:
+        """Show them to the moderators; idempotent."""
+        ...
+
+
+class DiscordReplies:
+    """Draws every job's reply. Made before the client it needs: `attach` brings that."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        pictures: Pictures,
+        drawing: Drawing,
+        tasks: Tasks,
+        *,
+        limits: RateLimits | None = None,
+        clock: Callable[[], datetime] = now,
+        preview_interval_s: float = PREVIEW_INTERVAL_S,
+    ) -> None:
+        self._jobs = jobs
+        self.results = ResultPages(jobs, pictures, drawing)
+        self._tasks, self._clock, self._interval_s = tasks, clock, preview_interval_s
+        self.limits = limits or RateLimits()
+        self._client: discord.Client | None = None
+        self._on_gone: Callable[[str], Awaitable[None]] | None = None
+        self._reviewers: Reviewers | None = None
+        self._live: dict[str, ProgressReply] = {}
+        self._opened: dict[str, int | None] = {}
+        self._newest: dict[str, Event] = {}
+        self._channels: dict[int, ChannelWindow] = {}
+
+    def attach(
+        self,
+        client: discord.Client,
+        *,
+        offered: Collection[Act],
+        on_gone: Callable[[str], Awaitable[None]],
+        reviewers: Reviewers | None = None,
+    ) -> None:
+        """Connect to Discord: which buttons are offered, whom to tell that a reply was deleted, who reviews."""
+        self._client, self._on_gone, self._reviewers = client, on_gone, reviewers
+        self.results.offered = offered
+
+    async def opened(self, job: Job, message_id: int | None) -> None:
+        """The acknowledgement is out; remember its message. None: it was sent, but nobody heard whether it arrived."""
+        if live := self._live.get(job.id):
+            live.opened(message_id)
+        else:
+            self._opened[job.id] = message_id
+            while len(self._opened) > OPENED_KEPT:
+                self._opened.pop(next(iter(self._opened)))
+        if message_id is not None:
+            await self._jobs.reply_at(job.id, message_id)
+
+    async def message_deleted(self, message_id: int) -> None:
+        """Somebody deleted a message: when it is a living job's reply, the job ends."""
+        for job_id, live in list(self._live.items()):
+            if live.message.message_id == message_id:
+                await self._gone(job_id)
+
+    def show(self, job: Job, event: Event) -> None:
+        """See the port."""
+        self._newest[job.id] = event
+        if self._client is not None:
+            self._reply(job).show(job, event)
+
+    def newest(self, job_id: str) -> Event | None:
+        """What was last heard of a job under way."""
+        return self._newest.get(job_id)
+
+    async def deliver(self, job: Job, cells: Sequence[Cell]) -> int | None:
+        """See the port."""
+        message = await self._quiet(job)
+        page = await self.results.page(job, cells, job.reply.file_limit_bytes)
+        message_id = await self._place(job, message, page, cells)
+        self._forget(job)
+        return message_id
+
+    async def review(self, job: Job, cells: Sequence[Cell]) -> None:
+        """See the port."""
+        message = await self._quiet(job)
+        if self._reviewers is not None:
+            await self._reviewers.ask(job, cells)
+        await self._say(job, message, "🔎 A moderator looks at this first.")
+
+    async def closed(self, job: Job, error: Exception) -> None:
+        """See the port."""
+        message = await self._quiet(job)
+        view = recipe_view(job.id) if isinstance(error, InferenceFailed) else None
+        await self._say(job, message, f"✖️ {words(error)}", view)
+        self._forget(job)
+
+    def _reply(self, job: Job) -> ProgressReply:
+        if live := self._live.get(job.id):
+            return live
+        channel = self._channels.setdefault(job.channel_id, ChannelWindow())
+        live = self._live[job.id] = ProgressReply(
+            self._message(job), Pace(self._interval_s), channel, self.limits, self._tasks, self._clock, self._gone
+        )
+        if job.id in self._opened:
+            live.opened(self._opened.pop(job.id))
+        return live
+
+    def _message(self, job: Job) -> ReplyMessage:
+        return ReplyMessage(self._connected(), job, self._clock, self._jobs.reply_at)
+
+    def _connected(self) -> discord.Client:
+        if self._client is None:
+            raise DeliveryLater(1.0, "not connected yet")
+        return self._client
+
+    async def _quiet(self, job: Job) -> ReplyMessage:
+        """The job's message, with no preview under way any more."""
+        self._newest.pop(job.id, None)
+        live = self._live.get(job.id)
+        if live is None:
+            message = self._message(job)
+            message.message_id = message.message_id or self._opened.pop(job.id, None)
+            return message
+        await live.stop()
+        return live.message
+
+    async def _gone(self, job_id: str) -> None:
+        self._newest.pop(job_id, None)
+        if live := self._live.pop(job_id, None):
+            await live.stop()
+        if self._on_gone is not None:
+            await self._on_gone(job_id)
+
+    def _forget(self, job: Job) -> None:
+        self._live.pop(job.id, None)
+        self._opened.pop(job.id, None)
+
+    async def _say(self, job: Job, message: ReplyMessage, line: str, view: discord.ui.View | None = None) -> None:
+        page = Page(f"{texts.headline(job)}\n{line}", view=view)
+        await self._place(job, message, page, ())
+
+    async def _place(self, job: Job, message: ReplyMessage, page: Page, cells: Sequence[Cell]) -> int | None:
+        """Show a page in the reply, smaller when Discord finds it too large, privately when out of reach."""
+        limit = job.reply.file_limit_bytes
+        while True:
+            try:
+                return await message.show(page)
+            except OutOfReach:
+                return await self._by_direct_message(job, page) if page.uploads else None
+            except (discord.HTTPException, discord.RateLimited, *NETWORK_ERRORS) as error:
+                limit //= 2
+                shrink = isinstance(error, discord.HTTPException) and is_too_large(error) and page.uploads
+                if not shrink or limit < SMALLEST_LIMIT:
+                    raise delivery_error(job.id, error) from error
+                page = await self.results.page(job, cells, limit)
+
+    async def _by_direct_message(self, job: Job, page: Page) -> None:
+        """Send the result to the member; with closed DMs it waits for the button on the reply."""
+        client = self._connected()
+        try:
+            member = await client.fetch_user(job.member_id)
+            view = page.view if page.view is not None else discord.utils.MISSING
+            await member.send(page.text, files=page.files(), view=view, nonce=f"dm-{job.id}")
+        except discord.Forbidden as error:
+            if error.code not in DM_CLOSED:
+                raise delivery_error(job.id, error) from error
+            log.info("result waits for its button", extra={"action": "deliver", "job_id": job.id})
+        except (discord.HTTPException, discord.RateLimited, *NETWORK_ERRORS) as error:
+            raise delivery_error(job.id, error) from error
+
+    async def notify(self, job: Job, message_id: int) -> None:
+        """See the port. A convenience, so a refusal changes nothing."""
+        if self._client is None or not job.reply.bot_present or job.reply.ephemeral:
+            return
+        channel = self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
+        mentions = discord.AllowedMentions(users=[discord.Object(job.member_id)])
+        try:
+            await channel.send(
+                f"<@{job.member_id}> your picture is ready.", allowed_mentions=mentions, nonce=f"ping-{job.id}",
+                reference=channel.get_partial_message(message_id), mention_author=False,
+            )  # fmt: skip
+        except (discord.HTTPException, discord.RateLimited, *NETWORK_ERRORS):
+            log.info("not notified", extra={"action": "notify", "job_id": job.id})

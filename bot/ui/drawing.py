@@ -1,0 +1,105 @@
+"""Pictures for Discord: grids, files that fit, masks, time-lapses; composed in an executor, never on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Executor
+from typing import ParamSpec, TypeVar
+
+from PIL import Image
+
+from engine.child_decoder import ChildDecoder
+from engine.images import encode_png, fit_upload, fit_webp, mosaic, open_picture
+
+REGIONS = 9
+FRAME_MS = 120
+LAST_FRAME_MS = 1500
+
+ArgumentsT = ParamSpec("ArgumentsT")
+ResultT = TypeVar("ResultT")
+
+
+class Drawing:
+    """Composes pictures in the executor that the app owns and closes."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor, self._decoder = executor, ChildDecoder()
+
+    async def run(
+        self, draw: Callable[ArgumentsT, ResultT], *arguments: ArgumentsT.args, **options: ArgumentsT.kwargs
+    ) -> ResultT:
+        """Do any drawing there."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: draw(*arguments, **options))
+
+    async def grid(self, pictures: Sequence[bytes], limit: int) -> tuple[bytes, str]:
+        """The cells side by side in at most `limit` bytes, with the file suffix."""
+        return await self.run(compose, tuple(pictures), limit)
+
+    async def fitted(self, picture: bytes, limit: int) -> tuple[bytes, str]:
+        """One PNG in at most `limit` bytes, with the file suffix; the PNG itself when it fits."""
+        if len(picture) <= limit:
+            return picture, "png"
+        return await self.run(fit_upload, picture, limit)
+
+    async def normalised(self, content: bytes, field: str = "image") -> bytes:
+        """Any allowed picture or "mask" as a plain PNG, decoded in a process of its own. Raises `InvalidRequest`."""
+        return await self._decoder.decode(content, field)
+
+    async def mask(self, picture: bytes, regions: Collection[int]) -> bytes:
+        """A mask for the picture with the given ninths (0-8 in reading order) white."""
+        return await self.run(region_mask, picture, frozenset(regions))
+
+    async def timelapse(self, frames: Sequence[bytes], limit: int) -> bytes:
+        """The kept frames as one animated WebP of at most `limit` bytes."""
+        return await self.run(animate, tuple(frames), limit)
+
+
+def compose(pictures: Sequence[bytes], limit: int) -> tuple[bytes, str]:
+    """The grid of these PNGs, encoded to fit."""
+    if len(pictures) == 1:
+        return fit_upload(pictures[0], limit)
+    return fit_upload(encode_png(mosaic([open_picture(picture) for picture in pictures])), limit)
+
+
+def contact_sheet(pictures: Sequence[bytes], limit: int, side: int = 256) -> bytes:
+    """Thumbnails side by side as one WebP of at most `limit` bytes."""
+    cells = [Image.new("RGB", (side, side), "#202225") for _ in pictures]
+    for cell, picture in zip(cells, pictures, strict=True):
+        thumbnail = open_picture(picture)
+        thumbnail.thumbnail((side, side))
+        cell.paste(thumbnail, ((side - thumbnail.width) // 2, (side - thumbnail.height) // 2))
+    return fit_webp(mosaic(cells), limit)
+
+
+def region_mask(picture: bytes, regions: Collection[int]) -> bytes:
+    """White in the given ninths of the picture, black elsewhere."""
+    width, height = open_picture(picture).size
+    mask = Image.new("RGB", (width, height), "black")
+    for region in regions:
+        row, column = divmod(region, 3)
+        left, right = width * column // 3, width * (column + 1) // 3
+        top, bottom = height * row // 3, height * (row + 1) // 3
+        mask.paste("white", (left, top, right, bottom))
+    return encode_png(mask)
+
+
+def animate(frames: Sequence[bytes], limit: int) -> bytes:
+    """An animated WebP; at lower quality, then with half the sides, until it fits."""
+    pictures = [open_picture(frame) for frame in frames]
+    while True:
+        for quality in (80, 60, 40, 20):
+            encoded = _animated(pictures, quality)
+            if len(encoded) <= limit or max(pictures[0].size) <= 16:
+                return encoded
+        pictures = [picture.resize((picture.width // 2 or 1, picture.height // 2 or 1)) for picture in pictures]
+
+
+def _animated(pictures: Sequence[Image.Image], quality: int) -> bytes:
+    durations = [FRAME_MS] * (len(pictures) - 1) + [LAST_FRAME_MS]
+    buffer = io.BytesIO()
+    first, *others = pictures
+    first.save(buffer, "WEBP", save_all=True, append_images=others, duration=durations, loop=0, quality=quality)
+    return buffer.getvalue()

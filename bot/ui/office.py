@@ -1,0 +1,125 @@
+"""What moderators' commands reach: the rules, the quotas, the log, the records and the engine's gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.domain.audit import Entry
+from bot.domain.guild import GuildRules
+from bot.domain.model import Job, Member, Place
+from bot.domain.quota import Limit, Scope, Use
+from bot.domain.usage import DayUse
+
+
+class Book(Protocol):
+    """The rules of servers."""
+
+    async def get(self, guild_id: int) -> GuildRules:
+        """The rules as they are now."""
+        ...
+
+    async def change(self, change: Callable[[GuildRules], GuildRules], entry: Entry) -> GuildRules:
+        """Apply a change and log it, both or neither."""
+        ...
+
+
+class QuotaDesk(Protocol):
+    """What is used, and what moderators allow besides."""
+
+    async def uses(self, guild_id: int, member: Member, place: Place, now: datetime) -> list[Use]:
+        """How much of each limit that counts for this member here is used."""
+        ...
+
+    async def grant(self, limit: Limit, guild_id: int, now: datetime, entry: Entry) -> None:
+        """Allow more in the running window."""
+        ...
+
+    async def reset(self, guild_id: int, scope: Scope, subject_id: int, now: datetime, entry: Entry) -> None:
+        """Begin anew in all running windows."""
+        ...
+
+
+class Log(Protocol):
+    """The moderators' log."""
+
+    async def add(self, entry: Entry) -> None:
+        """Write one entry."""
+        ...
+
+    async def newest(self, guild_id: int, limit: int = 20, *, member_id: int | None = None) -> list[Entry]:
+        """The last entries, newest first."""
+        ...
+
+
+class Records(Protocol):
+    """Everything that is stored about jobs and members."""
+
+    async def delete_job(self, job_id: str) -> bool:
+        """Delete one finished job with its pictures."""
+        ...
+
+    async def messages_of(self, job_id: str) -> list[tuple[int, int]]:
+        """Channel and message of everything that shows it."""
+        ...
+
+    async def erase_member(self, member_id: int) -> int:
+        """Delete everything a member made, set and marked."""
+        ...
+
+    async def export(self, member_id: int, limit_bytes: int) -> bytes:
+        """Everything stored about a member as a zip archive, with as many pictures as fit."""
+        ...
+
+
+class Numbers(Protocol):
+    """Who used how much, and how long they waited."""
+
+    async def uses(self, guild_id: int | None, since: datetime) -> Sequence[DayUse]:
+        """By day, member and model."""
+        ...
+
+    async def waits(self, guild_id: int | None, since: datetime) -> Sequence[timedelta]:
+        """How long each job waited for its turn."""
+        ...
+
+
+class ReviewDesk(Protocol):
+    """Decides about pictures that wait for review."""
+
+    async def approve(self, job_id: str, by: Member) -> Job:
+        """Show it."""
+        ...
+
+    async def reject(self, job_id: str, by: Member) -> Job:
+        """Never show it."""
+        ...
+
+
+class Gate(Protocol):
+    """The engine's own gate."""
+
+    def pause(self) -> None:
+        """Begin no further request; new ones wait."""
+        ...
+
+    def resume(self) -> None:
+        """Begin requests again."""
+        ...
+
+
+@dataclass(frozen=True)
+class Office:
+    """Given once by the composition root."""
+
+    book: Book
+    quotas: QuotaDesk
+    log: Log
+    records: Records
+    numbers: Numbers
+    review: ReviewDesk
+    engine: Gate
+    has_meaning: bool = False
+    """Whether the meaning rule can be checked on this host."""

@@ -1,0 +1,52 @@
+"""Quotas in words: "12 of 40 pictures today, resets in 3 hours"."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+from discord.utils import format_dt
+
+from bot.domain.guild import DIRECT_MESSAGES
+from bot.domain.model import Member, Place
+from bot.domain.quota import Limit, Scope, Use, Window
+from bot.ui.office import QuotaDesk
+
+_NOW = {Window.HOUR: "this hour", Window.DAY: "today", Window.WEEK: "this week", Window.MONTH: "this month"}
+
+
+def use_line(use: Use) -> str:
+    """One limit and what is used of it."""
+    pool = " of this channel's pool" if use.scope is Scope.CHANNEL else ""
+    if use.limit is None:
+        return f"{use.used:g} {use.unit} {_NOW[use.window]}{pool}, without limit"
+    return f"{use.used:g} of {use.limit:g} {use.unit} {_NOW[use.window]}{pool}, resets {format_dt(use.resets_at, 'R')}"
+
+
+def limit_line(limit: Limit) -> str:
+    """A limit and whose it is."""
+    amount = "any number of" if limit.amount is None else f"{limit.amount:g}"
+    return f"{subject(limit.scope, limit.subject_id)}: {amount} {limit.unit} each {limit.window}"
+
+
+def subject(scope: Scope, subject_id: int) -> str:
+    """Whom a limit is about."""
+    match scope:
+        case Scope.EVERYONE:
+            return "everyone"
+        case Scope.ROLE:
+            return f"<@&{subject_id}>"
+        case Scope.MEMBER:
+            return f"<@{subject_id}>"
+        case Scope.CHANNEL:
+            return f"<#{subject_id}>, shared by all"
+
+
+def usage(quotas: QuotaDesk, clock: Callable[[], datetime]) -> Callable[[Member, Place], Awaitable[Sequence[str]]]:
+    """What `Parts.usage` asks for: a member's limits here, in lines to read."""
+
+    async def lines(member: Member, place: Place) -> Sequence[str]:
+        uses = await quotas.uses(place.guild_id or DIRECT_MESSAGES, member, place, clock())
+        return [use_line(use) for use in uses]
+
+    return lines

@@ -1,0 +1,60 @@
+"""The recipe card: all it takes to make the same picture again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import discord
+
+from bot.domain.model import Job, JobSpec
+from bot.domain.prompt import render, shorten
+from bot.ui.texts import echo
+
+_FIELD = 1024
+
+
+def card(job: Job, parent_url: str = "") -> discord.Embed:
+    """Prompt, seed, steps, sampler, guidance, model, versions, time and origin."""
+    recipe: dict[str, Any] = json.loads(job.recipe) if job.recipe else {}
+    embed = discord.Embed(title=f"Recipe of {job.id}", description=echo(render(job.spec.options), 3500))
+    for name, value in _rows(job, recipe):
+        embed.add_field(name=name, value=shorten(str(value), _FIELD))
+    if versions := recipe.get("versions"):
+        listed = ", ".join(f"{name} {version}" for name, version in versions.items())
+        embed.add_field(name="Versions", value=shorten(listed, _FIELD), inline=False)
+    if parent_url or job.parent_id:
+        origin = f"[this picture]({parent_url})" if parent_url else f"job `{job.parent_id}`"
+        embed.add_field(name="Made from", value=origin, inline=False)
+    return embed
+
+
+def exactly(job: Job) -> JobSpec:
+    """The job's spec with everything it took from defaults written in, so that later defaults change nothing."""
+    recipe: dict[str, Any] = json.loads(job.recipe) if job.recipe else {}
+    taken = {
+        "model": recipe.get("model") or job.model or None,
+        "steps": recipe.get("num_inference_steps"),
+        "guidance": recipe.get("guidance_scale"),
+    }
+    options = job.spec.options
+    filled = {name: value for name, value in taken.items() if getattr(options, name) is None and value is not None}
+    sized = {}
+    if job.spec.source is None and not job.spec.images and "width" in recipe:
+        sized = {"width": recipe["width"], "height": recipe["height"]}
+    return job.spec.model_copy(update={"options": options.model_copy(update=filled), "parent_id": job.id, **sized})
+
+
+def _rows(job: Job, recipe: dict[str, Any]) -> list[tuple[str, object]]:
+    rows = [
+        ("Seed", job.spec.seed),
+        ("Model", recipe.get("model") or job.model),
+        ("Model hash", recipe.get("model_hash")),
+        ("Steps", recipe.get("num_inference_steps")),
+        ("Guidance", recipe.get("guidance_scale")),
+        ("Sampler", recipe.get("noise_scheduler")),
+        ("Size", f"{recipe['width']}x{recipe['height']}" if "width" in recipe else None),
+        ("Device", recipe.get("device")),
+        ("GPU time", f"{job.gpu_ms / 1000:.1f} s" if job.gpu_ms else None),
+    ]
+    return [(name, value) for name, value in rows if value not in (None, "")]

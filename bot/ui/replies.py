@@ -1,0 +1,130 @@
+"""The one table that turns errors into words: what happened, and what to do next. Short, private, never technical."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from discord.utils import format_dt
+
+from bot import errors as bot
+from engine import errors as engine
+
+GENERIC = "Something went wrong on my side; nothing was charged. Please try again in a moment."
+
+
+def words(error: BaseException) -> str:
+    """What people read about this error; the most specific row wins, unknown errors stay general."""
+    for kind in type(error).__mro__:
+        if kind in TABLE:
+            return TABLE[kind](error)
+    return GENERIC
+
+
+def _quota(error: bot.QuotaExceeded) -> str:
+    return (
+        f"That needs {error.needed:g} {error.unit}, and {error.used:g} of {error.limit:g} are used ({error.scope}). "
+        f"It resets {format_dt(error.resets_at, 'R')}."
+    )
+
+
+def _banned(error: bot.Banned) -> str:
+    until = format_dt(error.until, "f") if isinstance(error.until, datetime) else "further notice"
+    reason = f" Reason: {error.reason}" if error.reason else ""
+    return f"You cannot make pictures here until {until}.{reason}"
+
+
+def _permissions(error: bot.MissingPermissions) -> str:
+    names = ", ".join(f"**{name.replace('_', ' ').title()}**" for name in error.names)
+    return f"I lack {names} in this channel. Ask a moderator to allow it, or use another channel."
+
+
+def _file_limit(error: bot.FileLimitTooSmall) -> str:
+    return f"Files may have only {error.limit_bytes / 2**20:.1f} MB here, too little for pictures."
+
+
+def _not_yours(error: bot.NotYours) -> str:
+    return f"<@{error.owner_id}> keeps this to themselves: only they, and those they let, may do that."
+
+
+def _unknown(what: str, known: tuple[str, ...]) -> str:
+    return f"I know no {what}. " + (f"There are: {', '.join(known[:25])}." if known else "None is set up here.")
+
+
+def _wait(error: engine.Rejected) -> str:
+    return f" Try again in about {max(1, round(error.retry_after_s))} s." if error.retry_after_s else " Try again soon."
+
+
+def _aborted(error: engine.RequestAborted) -> str:
+    return {
+        engine.AbortReason.USER_REQUEST: "Cancelled. Nothing more is charged.",
+        engine.AbortReason.MODERATOR: "Cancelled by a moderator.",
+        engine.AbortReason.CLIENT_GONE: "Cancelled: the message is gone.",
+        engine.AbortReason.TIMEOUT: "This took too long and was stopped; nothing was charged. Try fewer steps.",
+        engine.AbortReason.SHUTDOWN: "I am restarting; this goes on by itself when I am back.",
+    }[error.reason]
+
+
+TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
+    {
+        bot.BotError: lambda error: GENERIC,
+        bot.UserError: lambda error: str(error),
+        bot.BadOption: lambda error: f"`{error.word}`: {error.hint}",
+        bot.PromptRejected: lambda error: (
+            f"This server does not allow that prompt (rule: {error.rule}). Nothing was charged."
+        ),
+        bot.QuotaExceeded: _quota,
+        bot.TooManyJobs: lambda error: (
+            f"You have {error.waiting} pictures under way, {error.limit} are allowed at once. "
+            "Wait for one, or stop one with `/cancel`."
+        ),
+        bot.Banned: _banned,
+        bot.NotAllowedHere: lambda error: f"Not in this channel: {error.why}",
+        bot.MissingPermissions: _permissions,
+        bot.FileLimitTooSmall: _file_limit,
+        bot.BadPicture: lambda error: f"I cannot use that picture: {error.why}",
+        bot.JobNotFound: lambda error: "I do not have that picture any more. `/info me` lists yours.",
+        bot.CellNotFound: lambda error: f"Picture {error.cell + 1} is not there any more.",
+        bot.NotYours: _not_yours,
+        bot.NotPermitted: lambda error: "This is for moderators.",
+        bot.Paused: lambda error: (
+            "The moderators have paused the queue" + (f": {error.why}" if error.why else ". Try again later.")
+        ),
+        bot.PictureBlocked: lambda error: (
+            "The picture check of this server does not let this result through. Nothing was charged."
+        ),
+        bot.AlreadyAsked: lambda error: "That is already under way.",
+        bot.ConfigError: lambda error: "I am not set up right; please tell the person who runs me.",
+        bot.DeliveryError: lambda error: "I could not show the result here.",
+        bot.ReplyGone: lambda error: "The message for this result is gone.",
+        bot.DeliveryLater: lambda error: "Discord is slow just now; the result comes as soon as it lets me.",
+        bot.StoreError: lambda error: GENERIC,
+        bot.Fenced: lambda error: "This was picked up elsewhere; nothing is lost.",
+        bot.BackupUnusable: lambda error: GENERIC,
+        bot.MigrationFailed: lambda error: "I am being updated; please try again later.",
+        engine.EngineError: lambda error: GENERIC,
+        engine.InvalidRequest: lambda error: f"`{error.field}`: {error.why}",
+        engine.UnknownModel: lambda error: _unknown(f"model named `{error.name}`", error.known),
+        engine.UnknownLoRA: lambda error: _unknown(f"LoRA named `{error.name}`", error.known),
+        engine.Rejected: lambda error: "I cannot take more just now." + _wait(error),
+        engine.QueueFull: lambda error: f"The queue is full ({error.waiting} waiting)." + _wait(error),
+        engine.MemberQueueFull: lambda error: (
+            f"You have {error.waiting} of {error.limit} places in the queue." + _wait(error)
+        ),
+        engine.EngineNotReady: lambda error: f"I am not ready yet ({error.state})." + _wait(error),
+        engine.RequestAborted: _aborted,
+        engine.InferenceFailed: lambda error: "This picture could not be made; nothing was charged. Try again.",
+        engine.OutOfMemory: lambda error: (
+            f"This picture is too large for the graphics card: {error.advice}. Nothing was charged."
+        ),
+        engine.ModelLoadFailed: lambda error: (
+            f"The model `{error.model}` cannot be loaded just now; nothing was charged. Choose another with `--model`."
+        ),
+        engine.BadOutput: lambda error: (
+            f"The model gave {error.what}; nothing was charged. Try another seed or fewer steps."
+        ),
+        engine.DeviceLost: lambda error: "The graphics card failed; nothing was charged. Please try again.",
+    }
+)

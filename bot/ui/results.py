@@ -1,0 +1,56 @@
+"""A finished job as a message: grid or picture or captions, with what can be done next and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from bot.domain.model import Cell, Job, Verb
+from bot.domain.ports import Jobs, Pictures
+from bot.errors import JobNotFound
+from bot.ui import texts
+from bot.ui.buttons import captions_view, cell_view, grid_view
+from bot.ui.custom_ids import Act
+from bot.ui.drawing import Drawing
+from bot.ui.page import Page, Upload
+
+UPSCALED = frozenset({Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE})
+
+
+class ResultPages:
+    """Composes result messages, wherever they are shown."""
+
+    def __init__(self, jobs: Jobs, pictures: Pictures, drawing: Drawing) -> None:
+        self._jobs, self._pictures, self._drawing = jobs, pictures, drawing
+        self.offered: Collection[Act] = ()
+        """What buttons can do; nothing else is shown."""
+
+    async def page(self, job: Job, cells: Sequence[Cell], limit: int) -> Page:
+        """The finished job with files of at most `limit` bytes."""
+        url = await self.parent_url(job)
+        text = texts.result(job, url)
+        if job.captions:
+            return Page(text, view=captions_view(job))
+        pictures = [await self._pictures.get(cell.key) for cell in cells]
+        content, suffix = await self._drawing.grid(pictures, limit)
+        upload = Upload(texts.file_name(job, suffix), content, texts.alt_text(job), spoiler=job.spoiler)
+        if len(cells) == 1:
+            view = cell_view(job.id, cells[0].cell, self.offered, url, upscaled=job.spec.verb in UPSCALED)
+        else:
+            view = grid_view(job, len(cells), self._offered_for(job))
+        return Page(text, (upload,), view)
+
+    async def parent_url(self, job: Job) -> str:
+        """The address of the reply this job was derived from, or ""."""
+        if job.parent_id is None:
+            return ""
+        try:
+            parent = await self._jobs.get(job.parent_id)
+        except JobNotFound:
+            return ""
+        if parent.reply.message_id is None or parent.reply.ephemeral:
+            return ""
+        return texts.message_url(parent.guild_id, parent.channel_id, parent.reply.message_id)
+
+    def _offered_for(self, job: Job) -> Collection[Act]:
+        hidden = set[Act]() if job.frames_key else {Act.TIMELAPSE}
+        return set(self.offered) - hidden

@@ -1,0 +1,153 @@
+"""What replies say: who asked, what, how far it is, and alt text for people who do not see pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from discord.utils import escape_markdown, escape_mentions
+
+from bot.domain.model import Cell, Job, JobState, Verb
+from bot.domain.prompt import render, shorten
+from engine.events import Event, Finished, Progress, Queued, Started
+
+MESSAGE_LIMIT = 2000
+ALT_LIMIT = 1024
+NOT_SHOWN: Mapping[JobState, str] = MappingProxyType(
+    {
+        JobState.QUEUED: "It is not done yet. Press again in a moment.",
+        JobState.RUNNING: "It is not done yet. Press again in a moment.",
+        JobState.REVIEW: "A moderator looks at it first.",
+        JobState.FAILED: "There is no result: it failed, and nothing was charged.",
+        JobState.CANCELLED: "There is no result: it was cancelled.",
+    }
+)
+"""Why a job has nothing to show."""
+_ECHO = 1500
+_ALT_ECHO = 600
+_BAR = 12
+
+_ACTS = {
+    Verb.IMAGINE: "",
+    Verb.REROLL: "drawn again",
+    Verb.VARY_SUBTLE: "variations (subtle)",
+    Verb.VARY_STRONG: "variations",
+    Verb.REGION: "region drawn anew",
+    Verb.ZOOM: "zoomed out",
+    Verb.PAN: "panned",
+    Verb.BLEND: "blend",
+    Verb.UPSCALE_SUBTLE: "upscaled (subtle)",
+    Verb.UPSCALE_CREATIVE: "upscaled (creative)",
+    Verb.DESCRIBE: "described",
+}
+
+
+def headline(job: Job, parent_url: str = "") -> str:
+    """The prompt with its flags, the act, who asked, and a link to the picture it comes from."""
+    said = echo(render(job.spec.options), _ECHO)
+    act = _ACTS[job.spec.verb]
+    origin = f" · [from this picture]({parent_url})" if parent_url else ""
+    prompt = f"**{said}** · " if said and job.spec.verb is not Verb.DESCRIBE else ""
+    return f"{prompt}{act + ' · ' if act else ''}<@{job.member_id}>{origin}"
+
+
+def echo(text: str, limit: int) -> str:
+    """A member's text made safe, in at most `limit` characters: what makes it safe makes it longer, too."""
+    return shorten(safe(text), limit)
+
+
+def safe(text: str) -> str:
+    """A member's text with markdown and mentions taken out of action."""
+    return escape_mentions(escape_markdown(text))
+
+
+def live(job: Job, event: Event) -> str:
+    """The whole reply while a job lives; room is left for a notice."""
+    return f"{headline(job)}\n{status(job, event)}"
+
+
+def status(job: Job, event: Event) -> str:
+    """The line below the headline while a job lives."""
+    match event:
+        case Queued():
+            return waiting(event) + cost(job)
+        case Started():
+            return "⏳ starting…"
+        case Progress():
+            return progress(event)
+        case Finished():
+            return "⏳ developing…"
+
+
+def cost(job: Job) -> str:
+    """What the job is expected to take of the device, said before it runs."""
+    return f" · costs about {duration(job.estimate_ms / 1000)} of GPU time" if job.estimate_ms >= 500 else ""
+
+
+def waiting(event: Queued) -> str:
+    """ "waiting, 2 ahead of you, about 40 s" with the reason."""
+    words = ["⏳ waiting"]
+    words.append(f"{event.position} ahead of you" if event.position else "you are next")
+    if event.eta_s is not None:
+        words.append(f"about {duration(event.eta_s)}")
+    line = ", ".join(words)
+    return f"{line} ({event.reason})" if event.reason else line
+
+
+def progress(event: Progress) -> str:
+    """A bar and the step count; readable without seeing the bar."""
+    share = min(1.0, event.step / event.steps) if event.steps else 0.0
+    filled = round(_BAR * share)
+    bar = "▰" * filled + "▱" * (_BAR - filled)
+    eta = f", about {duration(event.eta_s)} left" if event.eta_s is not None and event.eta_s >= 1 else ""
+    return f"{bar} step {event.step} of {event.steps}{eta}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def result(job: Job, parent_url: str = "") -> str:
+    """What stands above the finished pictures."""
+    notes = "".join(f"\n-# {safe(note)}" for note in job.notes)
+    captions = "".join(f"\n{number}. {safe(caption)}" for number, caption in enumerate(job.captions, 1))
+    return shorten(headline(job, parent_url) + captions + notes, MESSAGE_LIMIT)
+
+
+def alt_text(job: Job, cell: int | None = None) -> str:
+    """What a picture shows, as far as the prompt says it."""
+    what = shorten(job.spec.options.prompt, _ALT_ECHO)
+    if cell is not None:
+        return f"Picture {cell + 1} of the prompt: {what}"[:ALT_LIMIT]
+    if job.spec.count == 1:
+        return f"A picture of the prompt: {what}"[:ALT_LIMIT]
+    return f"{job.spec.count} pictures of the prompt, numbered left to right, top to bottom: {what}"[:ALT_LIMIT]
+
+
+def preview_alt(job: Job, event: Progress) -> str:
+    """What an unfinished picture is."""
+    what = shorten(job.spec.options.prompt, _ALT_ECHO)
+    return f"Unfinished pictures after step {event.step} of {event.steps}: {what}"[:ALT_LIMIT]
+
+
+def message_url(guild_id: int | None, channel_id: int, message_id: int) -> str:
+    """The address of a message."""
+    return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
+
+
+def file_name(job: Job, suffix: str, cell: int | None = None) -> str:
+    """A name that says which job it is and holds nothing a member wrote."""
+    part = "" if cell is None else f"-{cell + 1}"
+    return f"darkroom-{job.id}{part}.{suffix}"
+
+
+def cell_caption(job: Job, cell: Cell, by: int, parent_url: str) -> str:
+    """What stands above one kept picture."""
+    said = echo(render(job.spec.options), _ECHO)
+    origin = f" · [from this grid]({parent_url})" if parent_url else ""
+    return shorten(f"**{said}** · picture {cell.cell + 1}, <@{by}>{origin}", MESSAGE_LIMIT)

@@ -1,0 +1,57 @@
+"""What Discord's and the network's refusals mean for a reply: gone for good, or worth another try."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import discord
+
+from bot.errors import DeliveryError, DeliveryLater, ReplyGone
+
+TOKEN_SPENT = frozenset({50027, 10015, 10062})
+"""The interaction token no longer works, the message itself may."""
+UNKNOWN_WEBHOOK = 10015
+UNKNOWN_MESSAGE = 10008
+TOO_LARGE = 40005
+WRITE_ANEW = frozenset({30046, 50083})
+"""Messages older than an hour may be edited rarely, those in an archived thread not at all: write a new one."""
+_GONE = frozenset({UNKNOWN_MESSAGE, 10003, 50001})
+DM_CLOSED = frozenset({50007, 50278})
+
+NETWORK_ERRORS = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
+
+
+def is_gone(error: Exception) -> bool:
+    """The message, its channel or the way to it is no more, whatever is sent."""
+    return isinstance(error, discord.HTTPException) and error.code in _GONE
+
+
+def is_too_large(error: discord.HTTPException) -> bool:
+    """The files of the message weigh more than is allowed here."""
+    return error.status == 413 or error.code == TOO_LARGE
+
+
+def delivery_error(job_id: str, error: Exception) -> DeliveryError:
+    """The one place where a refused message becomes `ReplyGone` or `DeliveryLater`."""
+    match error:
+        case discord.RateLimited():
+            return DeliveryLater(error.retry_after, "rate limited")
+        case discord.HTTPException() if error.status == 429:
+            return DeliveryLater(_retry_after(error), f"rate limited ({error.code})")
+        case discord.HTTPException() if error.status >= 500:
+            return DeliveryLater(2.0, f"Discord answered {error.status}")
+        case discord.HTTPException() if error.status == 401 and error.code not in TOKEN_SPENT:
+            return DeliveryLater(60.0, "the bot's token is refused")
+        case discord.HTTPException():
+            return ReplyGone(job_id, f"{error.status}/{error.code} {error.text[:100]}")
+        case _:
+            return DeliveryLater(2.0, type(error).__name__)
+
+
+def _retry_after(error: discord.HTTPException) -> float:
+    header = error.response.headers.get("Retry-After")
+    try:
+        return max(1.0, float(header)) if header else 5.0
+    except ValueError:
+        return 5.0

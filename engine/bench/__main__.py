@@ -1,0 +1,61 @@
+"""`darkroom bench`: the engine and whole calls in line, side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Generator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(add_completion=False, help=__doc__)
+
+
+class Suite(StrEnum):
+    """What to measure."""
+
+    LOAD = "load"
+    GPU = "gpu"
+
+
+@app.command()
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="Under a minute on two cores.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Also write the figures here.")] = None,
+    suite: Annotated[Suite, typer.Option(help="`gpu`: full-size SDXL and Z-Image, random weights.")] = Suite.LOAD,
+    model: Annotated[str, typer.Option(help="A model's name or folder; else pocket, or a small random one.")] = "",
+    device: Annotated[str, typer.Option(help="The device, such as cuda:0.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of a worker; all by default.")] = None,
+) -> None:
+    """Measure."""
+    console = Console()
+    with _status(console) as say, tempfile.TemporaryDirectory() as scratch:
+        if suite is Suite.GPU:
+            from engine.bench.gpu import measure
+
+            report = measure(say)
+        else:
+            from engine.bench.suite import FULL, QUICK, LoadSuite
+
+            report = LoadSuite(model, device, Path(scratch), QUICK if quick else FULL, threads, say).run()
+    report.show(console)
+    if json:
+        report.save(json)
+
+
+@contextlib.contextmanager
+def _status(console: Console) -> Generator[Callable[[str], None]]:
+    """Something that says what goes on: in one line on a terminal, line by line elsewhere."""
+    if not console.is_terminal:
+        yield console.log
+        return
+    with console.status("starting") as status:
+        yield status.update
+
+
+if __name__ == "__main__":
+    app()

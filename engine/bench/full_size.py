@@ -1,0 +1,140 @@
+"""Full-size SDXL and Z-Image with random weights: what they weigh and compute, not what they draw."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (diffusers has hardly any types)
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+
+from engine.bench.stand_in import tokenizer
+from engine.model_spec import ModelSpec, Source
+from engine.models import LoadedModel
+from engine.previews import LatentLayout, Previewer, fit_rgb_map
+
+VOCABULARY = 2 + 2 * 256
+_BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
+CHAT = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+
+
+def load_full_size(name: str, device: torch.device) -> LoadedModel:
+    """Draw `sdxl` or `z-image` in bfloat16 on the device."""
+    draw, steps, guidance = _MODELS[name]
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        with torch.device(device):
+            base = draw()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for part in base.components.values():
+        if isinstance(part, torch.nn.Module):
+            _redraw(part)
+    spec = ModelSpec(
+        name, Source("folder", "random"), steps, guidance, 1024, 1024, 16, 0.0, "random weights", type(base).__name__
+    )
+    layout = LatentLayout.of(base.vae)
+    return LoadedModel(spec, base, device, torch.bfloat16, "random", Previewer(layout, fit_rgb_map(base.vae, layout)))
+
+
+@torch.no_grad()
+def _redraw(module: torch.nn.Module) -> None:
+    """Normal weights of deviation 0.02, norms near one: zeros would run cooler and faster than a trained model."""
+    module.requires_grad_(False).eval()
+    for name, weight in module.named_parameters():
+        if weight.ndim < 2:
+            weight.normal_(1.0 if name.endswith("weight") else 0.0, 0.02)
+        else:
+            weight.normal_(0.0, 0.02)
+
+
+def _sdxl() -> Any:
+    library: Any = diffusers
+    unet = library.UNet2DConditionModel(
+        sample_size=128,
+        block_out_channels=(320, 640, 1280),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        transformer_layers_per_block=(1, 2, 10),
+        attention_head_dim=(5, 10, 20),
+        cross_attention_dim=2048,
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=256,
+        projection_class_embeddings_input_dim=2816,
+    )
+    return library.StableDiffusionXLPipeline(
+        vae=_autoencoder(4, scaling_factor=0.13025, force_upcast=False),
+        text_encoder=transformers.CLIPTextModel(_clip(768, 12, 12, "quick_gelu")),
+        text_encoder_2=transformers.CLIPTextModelWithProjection(_clip(1280, 32, 20, "gelu")),
+        tokenizer=tokenizer(),
+        tokenizer_2=tokenizer(),
+        unet=unet,
+        scheduler=_on_cpu(library.EulerDiscreteScheduler, **_BETAS),
+        add_watermarker=False,
+    )
+
+
+def _z_image() -> Any:
+    library: Any = diffusers
+    words = tokenizer()
+    words.chat_template = CHAT
+    words.model_max_length = 512
+    text = transformers.Qwen3Config(
+        vocab_size=151936,
+        hidden_size=2560,
+        intermediate_size=9728,
+        num_hidden_layers=36,
+        num_attention_heads=32,
+        num_key_value_heads=8,
+        head_dim=128,
+    )
+    return library.ZImagePipeline(
+        transformer=library.ZImageTransformer2DModel(),
+        scheduler=_on_cpu(library.FlowMatchEulerDiscreteScheduler, shift=3.0),
+        vae=_autoencoder(16, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=transformers.Qwen3Model(text),
+        tokenizer=words,
+    )
+
+
+def _on_cpu(cls: Any, **config: Any) -> Any:
+    """A noise scheduler as it is after loading: its tables in float32 and in main memory."""
+    with torch.device("cpu"):
+        return cls(**config)
+
+
+def _autoencoder(latent_channels: int, **config: Any) -> Any:
+    library: Any = diffusers
+    return library.AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(128, 256, 512, 512),
+        layers_per_block=2,
+        latent_channels=latent_channels,
+        sample_size=1024,
+        **config,
+    )
+
+
+def _clip(hidden: int, layers: int, heads: int, activation: str) -> transformers.CLIPTextConfig:
+    return transformers.CLIPTextConfig(
+        vocab_size=VOCABULARY,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+        hidden_size=hidden,
+        intermediate_size=4 * hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        projection_dim=hidden,
+        hidden_act=activation,
+    )
+
+
+_MODELS: dict[str, tuple[Callable[[], Any], int, float]] = {"sdxl": (_sdxl, 30, 5.0), "z-image": (_z_image, 8, 1.0)}

@@ -1,0 +1,186 @@
+"""Full-size models on a GPU: pictures per second and useful MFU of stock diffusers, whole calls and the engine.
+
+B0 is stock diffusers as installed; B1 the same pipelines with the engine's kernels (channels_last, `torch.compile`).
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import gc
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.utils.flop_counter import FlopCounterMode
+
+from engine.bench.full_size import load_full_size
+from engine.bench.parts import Desk, Knee, knee, requests
+from engine.bench.report import Machine
+from engine.bench.whole_calls import easel_of
+from engine.images import open_picture
+from engine.messages import LaneFinished
+from engine.models import LoadedModel
+from engine.operations import operate
+from engine.requests import ImageRequest
+from engine.settings import EngineSettings
+
+MODELS = ("sdxl", "z-image")
+SIDES = (512, 768, 1024)
+PEAK_TFLOPS = {"H100": 989.4, "H200": 989.4, "A100": 312.0, "4090": 165.2, "L4": 121.0}
+"""Dense bfloat16, from the vendors' data sheets."""
+
+Pictures = list[np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """One way to run a queue of requests."""
+
+    model: str
+    way: str
+    compiled: bool
+    images_per_s: float
+    mfu: float | None
+    """Useful work over the device's peak; None for a device whose peak is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exactness:
+    """The engine's pictures beside stock diffusers', both eager, in bfloat16."""
+
+    model: str
+    largest_difference: float
+    """In levels of 255."""
+    psnr_db: float
+
+
+@dataclass(frozen=True)
+class GpuReport:
+    """Everything one run measured."""
+
+    device: str
+    machine: Machine
+    tflop_per_image: dict[str, float]
+    throughput: list[Throughput]
+    exactness: list[Exactness]
+    knees: dict[str, list[Knee]]
+
+    def save(self, file: Path) -> None:
+        """Write it as JSON."""
+        file.write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")
+
+    def show(self, console: Console) -> None:
+        """Print the tables."""
+        table = Table("model", "way", "compiled", "images/s", "MFU", title=self.device)
+        for each in self.throughput:
+            mfu = "" if each.mfu is None else f"{each.mfu:.1%}"
+            table.add_row(each.model, each.way, str(each.compiled), f"{each.images_per_s:.3f}", mfu)
+        console.print(table)
+        for each in self.exactness:
+            console.print(f"{each.model}: at most {each.largest_difference:.0f}/255 apart, {each.psnr_db:.1f} dB")
+        for model, knees in self.knees.items():
+            for each in knees:
+                console.print(
+                    f"{model} {each.size}: " + ", ".join(f"{rows}: {ms:.1f} ms" for rows, ms in each.ms.items())
+                )
+
+
+def measure(say: Callable[[str], None], queue: int = 6) -> GpuReport:
+    """Run everything; needs a CUDA device with about 40 GB."""
+    if not torch.cuda.is_available():
+        raise SystemExit("the gpu suite needs a CUDA device; `darkroom bench` without --suite runs anywhere")
+    device = torch.device("cuda")
+    report = GpuReport(torch.cuda.get_device_name(device), Machine.here(), {}, [], [], {})
+    with torch.inference_mode():
+        for name in MODELS:
+            say(f"drawing {name}")
+            _measure_model(load_full_size(name, device), report, queue, say)
+            gc.collect()
+            torch.cuda.empty_cache()
+    return report
+
+
+def _measure_model(model: LoadedModel, report: GpuReport, queue: int, say: Callable[[str], None]) -> None:
+    name, settings = model.spec.name, EngineSettings(safety=False)
+    asked = requests(_like(model, 1024), queue)
+    with FlopCounterMode(display=False) as counter:
+        _whole_call(model, asked[0].model_copy(update={"num_images": 1}))
+    report.tflop_per_image[name] = counter.get_total_flops() / 1e12
+    ways: dict[str, Callable[[], Pictures]] = {
+        "whole calls": lambda: [cell for request in asked for cell in _whole_call(model, request)],
+        "engine": lambda: _engine(model, settings, asked),
+    }
+    pictures = {
+        way: _measure_way(name, f"B0 {way}" if way != "engine" else way, run, False, report, say)
+        for way, run in ways.items()
+    }
+    report.exactness.append(_exactness(name, pictures["whole calls"], pictures["engine"]))
+    report.knees[name] = [knee(model, settings, _like(model, side), 5) for side in SIDES]
+    for part in model.parkable.values():
+        cast(Any, part).to(memory_format=torch.channels_last)
+    _measure_way(name, "B1 whole calls", ways["whole calls"], False, report, say)
+    _measure_way(name, "engine", ways["engine"], False, report, say)
+    for component in ("unet", "transformer"):
+        if component in model.parkable:
+            model.parkable[component].compile(dynamic=None)
+    _measure_way(name, "B1 whole calls", ways["whole calls"], True, report, say)
+    _measure_way(name, "engine", ways["engine"], True, report, say)
+
+
+def _measure_way(
+    model: str, way: str, run: Callable[[], Pictures], compiled: bool, report: GpuReport, say: Callable[[str], None]
+) -> Pictures:
+    say(f"{model}: {way}, {'compiled' if compiled else 'eager'}")
+    run()
+    torch.cuda.synchronize()
+    began_s = time.perf_counter()
+    pictures = run()
+    torch.cuda.synchronize()
+    rate = len(pictures) / (time.perf_counter() - began_s)
+    peak = next((tflops for key, tflops in PEAK_TFLOPS.items() if key in report.device), None)
+    mfu = None if peak is None else rate * report.tflop_per_image[model] / peak
+    report.throughput.append(Throughput(model, way, compiled, rate, mfu))
+    return pictures
+
+
+def _like(model: LoadedModel, side: int) -> ImageRequest:
+    return ImageRequest(
+        prompt="a lighthouse in a storm, oil painting",
+        model=model.spec.name,
+        width=side,
+        height=side,
+        num_inference_steps=model.spec.num_inference_steps,
+        guidance_scale=model.spec.guidance_scale,
+    )
+
+
+def _whole_call(model: LoadedModel, request: ImageRequest) -> Pictures:
+    outcome = operate(easel_of(model, request))
+    return [(cell.clip(0, 1) * 255).round() for cell in outcome.cells]
+
+
+def _engine(model: LoadedModel, settings: EngineSettings, asked: list[ImageRequest]) -> Pictures:
+    desk = Desk(model, settings)
+    for request in asked:
+        desk.open(request)
+    desk.finish()
+    desk.wait()
+    done = {word.request_id: word.finished for word in desk.said if isinstance(word, LaneFinished)}
+    files = [image.png for request in asked for image in done[request.id].images]
+    return [np.asarray(open_picture(file), dtype=np.float32) for file in files]
+
+
+def _exactness(model: str, stock: Pictures, engine: Pictures) -> Exactness:
+    differences = [np.abs(one.astype(np.float64) - other) for one, other in zip(stock, engine, strict=True)]
+    mean_square = float(np.mean([np.square(each).mean() for each in differences]))
+    psnr = 20 * math.log10(255) - 10 * math.log10(mean_square) if mean_square else math.inf
+    return Exactness(model, float(max(each.max() for each in differences)), psnr)

@@ -1,0 +1,127 @@
+"""Both ways under the same load, side by side: a full queue, then Poisson arrivals with a heavy member."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.bench.traffic import HEAVY, Trip, Waits, at_once, drive, images_per_s, jain, poisson
+from engine.engine import Engine
+from engine.requests import ImageRequest
+from engine.settings import EngineSettings
+
+LOAD = 0.9
+ALL_LANES = 100_000
+WHOLE_CALLS = "engine.bench.whole_calls:main"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class UnderLoad:
+    """What one way made of the arrivals."""
+
+    light_to_grid: Waits
+    light_to_first_preview: Waits
+    heavy_to_grid: Waits
+    heavy_to_first_preview: Waits
+    all_to_grid: Waits
+    images_per_s: float
+    jain: float
+
+    @classmethod
+    def of(cls, rounds: list[list[Trip]]) -> UnderLoad:
+        """Sum the trips of all rounds up."""
+        trips = [trip for trips in rounds for trip in trips]
+        light = [trip for trip in trips if trip.member != HEAVY]
+        heavy = [trip for trip in trips if trip.member == HEAVY]
+        return cls(
+            Waits.of([trip.to_grid_s for trip in light]),
+            Waits.of([trip.to_first_preview_s for trip in light]),
+            Waits.of([trip.to_grid_s for trip in heavy]),
+            Waits.of([trip.to_first_preview_s for trip in heavy]),
+            Waits.of([trip.to_grid_s for trip in trips]),
+            statistics.fmean(images_per_s(trips) for trips in rounds),
+            jain(trips),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """The comparison: `whole_calls` is B1, rates are per second."""
+
+    load: float
+    requests: int
+    service_s: float
+    """One whole call, alone."""
+    saturated_whole_calls: float
+    """Pictures per second with a full queue."""
+    saturated_engine: float
+    whole_calls: UnderLoad
+    engine: UnderLoad
+
+    @property
+    def light_to_grid_ratio(self) -> float:
+        """Light members' p95 time to grid, engine over B1; the aim is 0.5."""
+        return self.engine.light_to_grid.p95 / self.whole_calls.light_to_grid.p95
+
+    @property
+    def light_to_first_preview_ratio(self) -> float:
+        """Light members' p95 time to their first preview, engine over B1; the aim is 0.1."""
+        return self.engine.light_to_first_preview.p95 / self.whole_calls.light_to_first_preview.p95
+
+    @property
+    def throughput_ratio(self) -> float:
+        """Pictures per second from a full queue, engine over B1; the aim is 0.97."""
+        return self.saturated_engine / self.saturated_whole_calls
+
+
+def whole_calls_settings(settings: EngineSettings) -> EngineSettings:
+    """Everything is handed to the worker in the order of arrival; it never beats, so nobody may miss that."""
+    unlimited = {"max_lanes": ALL_LANES, "max_running_per_member": ALL_LANES, "stall_timeout_s": 3600.0}
+    return settings.model_copy(update=unlimited)
+
+
+async def compare(settings: EngineSettings, like: ImageRequest, budget_s: float, rounds: int, say: Say) -> SideBySide:
+    """Alternate both ways `rounds` times within about `budget_s` seconds."""
+    async with (
+        Engine(whole_calls_settings(settings), entry=WHOLE_CALLS) as whole_calls,
+        Engine(settings) as engine,
+    ):
+        say("warming up")
+        for each in (whole_calls, engine):
+            await drive(each, at_once(3), like)
+            await drive(each, at_once(1), like)
+        service_s = await _service_s(whole_calls, like)
+        count = max(12, int(budget_s / rounds / service_s / (2 / LOAD + 2 * 0.4)))
+        full = max(6, int(0.4 * count))
+        saturated: dict[Engine, list[float]] = {whole_calls: [], engine: []}
+        trips: dict[Engine, list[list[Trip]]] = {whole_calls: [], engine: []}
+        for number in range(rounds):
+            for each in (whole_calls, engine):
+                say(f"a full queue of {full}, round {number + 1} of {rounds}, {_name(each, engine)}")
+                saturated[each].append(images_per_s(await drive(each, at_once(full), like)))
+            capacity = statistics.median(saturated[whole_calls]) / like.num_images
+            arrivals = poisson(LOAD * capacity, count, seed=number)
+            for each in (whole_calls, engine):
+                say(f"{count} arrivals at {LOAD * capacity:.2f}/s, round {number + 1}, {_name(each, engine)}")
+                trips[each].append(await drive(each, arrivals, like))
+    return SideBySide(
+        LOAD,
+        count * rounds,
+        service_s,
+        statistics.median(saturated[whole_calls]),
+        statistics.median(saturated[engine]),
+        UnderLoad.of(trips[whole_calls]),
+        UnderLoad.of(trips[engine]),
+    )
+
+
+def _name(each: Engine, engine: Engine) -> str:
+    return "engine" if each is engine else "whole calls"
+
+
+async def _service_s(engine: Engine, like: ImageRequest) -> float:
+    trips = [(await drive(engine, at_once(1), like))[0] for _ in range(3)]
+    return statistics.median(trip.to_grid_s for trip in trips)

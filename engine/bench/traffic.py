@@ -1,0 +1,120 @@
+"""Who asks when, and what each of them waited: open-loop arrivals driven through a real engine. Torch-free."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.engine import Engine
+from engine.events import Finished, Progress
+from engine.requests import ImageRequest
+
+HEAVY = "heavy"
+LIGHT = tuple(f"light {number}" for number in range(1, 7))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One request on its way: seconds after the start, and who asks."""
+
+    at_s: float
+    member: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """What one request met; seconds since the start of the run."""
+
+    member: str
+    arrived_s: float
+    first_preview_s: float
+    finished_s: float
+    images: int
+
+    @property
+    def to_first_preview_s(self) -> float:
+        """Arrival to the first preview."""
+        return self.first_preview_s - self.arrived_s
+
+    @property
+    def to_grid_s(self) -> float:
+        """Arrival to the finished pictures."""
+        return self.finished_s - self.arrived_s
+
+
+def poisson(rate: float, count: int, seed: int) -> list[Arrival]:
+    """`count` arrivals at `rate` a second; one member makes half of them, six share the rest."""
+    draw = random.Random(seed)  # noqa: S311 - a repeatable load, no secret
+    at_s = 0.0
+    arrivals: list[Arrival] = []
+    for number in range(count):
+        at_s += draw.expovariate(rate)
+        member = HEAVY if draw.random() < 0.5 else draw.choice(LIGHT)
+        arrivals.append(Arrival(at_s, member, seed=1000 + 16 * number))
+    return arrivals
+
+
+def at_once(count: int) -> list[Arrival]:
+    """`count` requests of all members in the same moment."""
+    return [Arrival(0.0, LIGHT[number % len(LIGHT)], seed=1000 + 16 * number) for number in range(count)]
+
+
+async def drive(engine: Engine, arrivals: Sequence[Arrival], like: ImageRequest) -> list[Trip]:
+    """Send requests like `like` at their times and wait for all of them."""
+    began_s = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_travel(engine, arrival, like, began_s)) for arrival in arrivals]
+    return [task.result() for task in tasks]
+
+
+async def _travel(engine: Engine, arrival: Arrival, like: ImageRequest, began_s: float) -> Trip:
+    await asyncio.sleep(max(0.0, arrival.at_s - (time.perf_counter() - began_s)))
+    fields = like.model_dump(exclude={"id", "seed", "member"})
+    request = type(like)(**fields, seed=arrival.seed, member=arrival.member)
+    arrived_s = time.perf_counter() - began_s
+    first_preview_s, images = 0.0, 0
+    async with engine.submit(request) as events:
+        async for event in events:
+            if isinstance(event, Progress) and event.preview and not first_preview_s:
+                first_preview_s = time.perf_counter() - began_s
+            if isinstance(event, Finished):
+                images = len(event.images)
+    finished_s = time.perf_counter() - began_s
+    return Trip(arrival.member, arrived_s, first_preview_s or finished_s, finished_s, images)
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Median, 95th percentile and mean of one kind of wait, in seconds."""
+
+    p50: float
+    p95: float
+    mean: float
+    count: int
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Waits:
+        """Percentiles by linear interpolation, as numpy's."""
+        if len(seconds) < 2:
+            only = sum(seconds)
+            return cls(only, only, only, len(seconds))
+        cuts = statistics.quantiles(seconds, n=100, method="inclusive")
+        return cls(cuts[49], cuts[94], statistics.fmean(seconds), len(seconds))
+
+
+def images_per_s(trips: Sequence[Trip]) -> float:
+    """Finished pictures over the time from the first arrival to the last picture."""
+    began_s = min(trip.arrived_s for trip in trips)
+    return sum(trip.images for trip in trips) / (max(trip.finished_s for trip in trips) - began_s)
+
+
+def jain(trips: Sequence[Trip]) -> float:
+    """Jain's index of the members' mean time to grid: 1 is even, 1/members is one who has it all."""
+    members = sorted({trip.member for trip in trips})
+    means = [statistics.fmean(trip.to_grid_s for trip in trips if trip.member == member) for member in members]
+    return sum(means) ** 2 / (len(means) * sum(mean**2 for mean in means))

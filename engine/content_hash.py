@@ -1,0 +1,74 @@
+"""The identity of a model's files: sha256 over its indexes and weights, of large files remembered by size and time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+_BLOCK = 1 << 20
+_LARGE = 64 << 20
+"""From this size on a file's hash is remembered: below, hashing takes no time."""
+
+_Known = dict[str, tuple[int, int, str]]
+"""Path -> (bytes, time of change in ns, sha256)."""
+
+
+@dataclass
+class FileHashes:
+    """Hashes of files, those of large ones kept in `memory` until they change."""
+
+    memory: Path
+    _known: _Known = field(default_factory=dict[str, tuple[int, int, str]])
+
+    def __post_init__(self) -> None:
+        if self.memory.is_file():
+            self._known = TypeAdapter(_Known).validate_json(self.memory.read_bytes())
+
+    def of_model(self, paths: Sequence[Path]) -> str:
+        """Ten hex digits over all the folders and files that make up a model."""
+        total = hashlib.sha256()
+        for path in paths:
+            for name, file in _parts(path):
+                total.update(f"{name}\0{self.of(file)}\0".encode())
+        return total.hexdigest()[:10]
+
+    def of(self, file: Path) -> str:
+        """The file's sha256 in hex; a link into a hub cache has it for a name, checked when it was pulled."""
+        blob = file.resolve()
+        if blob.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{64}", blob.name):
+            return blob.name
+        facts = file.stat()
+        if facts.st_size < _LARGE:
+            return bytes_sha256(file)
+        size, changed, sha256 = self._known.get(str(blob), (0, 0, ""))
+        if (size, changed) != (facts.st_size, facts.st_mtime_ns):
+            sha256 = bytes_sha256(file)
+            self._remember(str(blob), (facts.st_size, facts.st_mtime_ns, sha256))
+        return sha256
+
+    def _remember(self, path: str, facts: tuple[int, int, str]) -> None:
+        self._known[path] = facts
+        self.memory.parent.mkdir(parents=True, exist_ok=True)
+        self.memory.write_text(json.dumps(self._known, indent=1, sort_keys=True), "utf-8")
+
+
+def _parts(path: Path) -> list[tuple[str, Path]]:
+    if path.is_file():
+        return [(path.name, path)]
+    files = sorted((*path.glob("*model_index.json"), *path.rglob("*.safetensors")))
+    return [(file.relative_to(path).as_posix(), file) for file in files]
+
+
+def bytes_sha256(path: Path) -> str:
+    """The sha256 in hex of what the file holds now."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

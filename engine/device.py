@@ -1,0 +1,223 @@
+"""One device: its worker process of the moment, the lanes in it, and the replacement of workers that die or hang."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.embedding import Embeddings
+from engine.errors import AbortReason, DeviceLost, EngineNotReady
+from engine.launch import WORKER, Orders
+from engine.messages import (
+    Admit,
+    Beat,
+    Cancel,
+    Embedded,
+    FromWorker,
+    LaneCharged,
+    LaneFailed,
+    LaneFinished,
+    LaneProgress,
+    LaneStarted,
+    LoadModel,
+    ModelsLoaded,
+    Ready,
+    Stop,
+    ToWorker,
+)
+from engine.process import WorkerProcess
+from engine.requests import ImageRequest
+from engine.settings import EngineSettings
+from engine.spawning import spawner
+from engine.vitals import Backoff, Vitals
+
+log = logging.getLogger(__name__)
+
+LaneMessage = LaneStarted | LaneProgress | LaneCharged | LaneFinished | LaneFailed
+
+
+class DeviceState(enum.StrEnum):
+    """What a device can be asked for."""
+
+    STARTING = "starting"
+    READY = "ready"
+    BACKING_OFF = "backing off"
+    LOST = "lost"
+    """Its workers kept failing; still retried, but nobody waits for it."""
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A request that was given to a worker, and the epoch under which its messages are believed."""
+
+    request: ImageRequest
+    epoch: int
+    served_ms: float = 0.0
+    alone: bool = False
+    """No other lane may share the worker: this one is suspected of breaking it."""
+
+
+class Dispatcher(Protocol):
+    """Who is told, on the event loop, what becomes of lanes."""
+
+    def hear(self, device: Device, lane: Lane, message: LaneMessage) -> None:
+        """A message of the lane's own epoch."""
+        ...
+
+    def lost(self, device: Device, lanes: tuple[Lane, ...], why: str) -> None:
+        """The worker is gone and these lanes with it."""
+        ...
+
+    def changed(self, device: Device) -> None:
+        """The device may be able to take lanes now, or no longer."""
+        ...
+
+
+class Device:
+    """Keeps a worker running on one device."""
+
+    def __init__(self, name: str, settings: EngineSettings, dispatcher: Dispatcher, entry: str = WORKER) -> None:
+        self.name, self.state = name, DeviceState.STARTING
+        self.lanes: dict[str, Lane] = {}
+        self.models: dict[str, int] = {}
+        """Bytes by model in the worker's memory."""
+        self.memory_bytes = 0
+        self.vitals = Vitals(settings)
+        self.backoff = Backoff()
+        self.refused = 0
+        """Messages of older epochs that were not believed."""
+        self.embeddings = Embeddings(self._send)
+        self._settings, self._dispatcher = settings, dispatcher
+        self._orders = Orders(entry, settings, name)
+        self._spawner = spawner(self._orders)
+        self._process: WorkerProcess | None = None
+        self._restart: asyncio.TimerHandle | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id, while there is one."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start the first worker and the watch over it."""
+        self._begin()
+        self._watching = asyncio.create_task(self._watch(), name=f"watch {self.name}")
+
+    def admit(self, lane: Lane) -> None:
+        """Open a lane in the worker."""
+        self.lanes[lane.request.id] = lane
+        self.vitals.lane_sign_s = time.monotonic()
+        self._send(Admit(lane.request, lane.epoch, lane.served_ms))
+
+    def cancel(self, request_id: str, reason: AbortReason) -> None:
+        """Ask the worker to unwind a lane; it stays counted until the worker says that it is gone."""
+        if lane := self.lanes.get(request_id):
+            self._send(Cancel(request_id, lane.epoch, reason))
+
+    def load(self, model: str) -> None:
+        """Have a model loaded before the first request for it."""
+        self._send(LoadModel(model))
+
+    async def stop(self, timeout_s: float = 2.0) -> None:
+        """Ask the worker to exit, then make it."""
+        self.state = DeviceState.STOPPED
+        self.embeddings.fail(EngineNotReady("stopping"))
+        if self._watching:
+            self._watching.cancel()
+        if self._restart:
+            self._restart.cancel()
+        if self._process and self._process.pid is None:
+            self._process.kill()  # it is still being born: nobody needs it any more
+            await asyncio.to_thread(self._spawner.close)
+        if self._process:
+            await self._end(self._process, timeout_s)
+        await asyncio.to_thread(self._spawner.close)
+
+    def hear(self, process: WorkerProcess, message: FromWorker) -> None:
+        """Believe a message if it comes from the present worker and, about a lane, under its present epoch."""
+        if process is not self._process or self.state is DeviceState.STOPPED:
+            self.refused += 1
+            return
+        match message:
+            case Ready():
+                self._become_ready(message)
+            case Beat():
+                self.vitals.beat = message
+            case ModelsLoaded():
+                self.models = dict(message.models)
+            case Embedded():
+                self.embeddings.hear(message)
+            case _:
+                self._hear_lane(message)
+
+    def ended(self, process: WorkerProcess, exit_code: int) -> None:
+        """The process ended; if it was the present one, that was not asked for."""
+        if process is self._process and self.state is not DeviceState.STOPPED:
+            self._replace(f"its process ended with code {exit_code}")
+
+    async def _end(self, process: WorkerProcess, timeout_s: float) -> None:
+        process.send(Stop())
+        try:
+            async with asyncio.timeout(timeout_s):
+                await process.gone.wait()
+        except TimeoutError:
+            process.kill()
+            await process.gone.wait()
+
+    def _begin(self) -> None:
+        self._restart = None
+        if self.state is not DeviceState.LOST:
+            self.state = DeviceState.STARTING
+        self.models, self.vitals = {}, Vitals(self._settings)
+        self._process = WorkerProcess(self._orders, self._spawner, self)
+
+    def _become_ready(self, ready: Ready) -> None:
+        self.state, self.memory_bytes, self.vitals.is_up = DeviceState.READY, ready.memory_bytes, True
+        log.info("worker for %s is ready", self.name, extra={"action": "worker_ready", "pid": ready.pid})
+        self._dispatcher.changed(self)
+
+    def _hear_lane(self, message: LaneMessage) -> None:
+        self.vitals.lane_sign_s = time.monotonic()
+        lane = self.lanes.get(message.request_id)
+        if lane is None or lane.epoch != message.epoch:
+            self.refused += 1
+        elif isinstance(message, LaneFailed) and isinstance(message.error, DeviceLost):
+            self._replace(str(message.error))
+        else:
+            if isinstance(message, LaneFinished | LaneFailed):
+                del self.lanes[message.request_id]
+            self.backoff.worked()
+            self._dispatcher.hear(self, lane, message)
+
+    def _send(self, message: ToWorker) -> None:
+        if self._process:
+            self._process.send(message)
+
+    def _replace(self, why: str) -> None:
+        """Give up the present worker and all its lanes; start another, later each time if none of them lives."""
+        if self._process:
+            self._process.kill()
+        self._process = None
+        delay_s = self.backoff.lost(was_up=self.vitals.is_up)
+        self.state = DeviceState.LOST if self.backoff.is_hopeless else DeviceState.BACKING_OFF
+        self._restart = asyncio.get_running_loop().call_later(delay_s, self._begin)
+        lanes = tuple(self.lanes.values())
+        self.lanes.clear()
+        self.embeddings.fail(EngineNotReady("starting a worker anew", retry_after_s=delay_s))
+        log.error("worker for %s is replaced: %s", self.name, why, extra={"action": "worker_replaced"})
+        self._dispatcher.lost(self, lanes, why)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(min(1.0, self._settings.stall_timeout_s / 8))
+            if self._process and (why := self._trouble(self._process)):
+                self._replace(why)
+
+    def _trouble(self, process: WorkerProcess) -> str | None:
+        return self.vitals.trouble(time.monotonic(), process.last_sign_s, has_lanes=bool(self.lanes))

@@ -1,0 +1,46 @@
+"""Which devices this machine has. Torch is asked in a process of its own, so that the caller stays free of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from engine.environment import worker_environment
+from engine.settings import EngineSettings
+
+_ACCELERATOR_NODES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg", "/dev/dri")
+_QUESTION = """
+import json, torch
+found = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+print(json.dumps(found or (["mps"] if torch.backends.mps.is_available() else ["cpu"])))
+"""
+
+
+async def device_names(settings: EngineSettings) -> tuple[str, ...]:
+    """The configured devices, "auto" replaced by every CUDA device, else MPS, else the CPU."""
+    found: list[str] = []
+    for name in settings.devices:
+        found += await _discover(settings) if name == "auto" else [name]
+    return tuple(dict.fromkeys(found))
+
+
+async def _discover(settings: EngineSettings) -> list[str]:
+    if sys.platform == "linux" and not _has_accelerator_node():
+        return ["cpu"]  # seconds saved: torch need not be imported just to find nothing
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-c",
+        _QUESTION,
+        env=worker_environment(settings, "auto"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    answer, _ = await process.communicate()
+    return list(json.loads(answer)) if process.returncode == 0 else ["cpu"]
+
+
+def _has_accelerator_node() -> bool:
+    return any(Path(node).exists() for node in _ACCELERATOR_NODES)

@@ -1,0 +1,229 @@
+"""The engine as the rest of the program sees it: start, submit, stop. Torch-free; event loop only."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from engine.catalogue import Catalogue, ModelSpec, fit_area
+from engine.device import Device
+from engine.discovery import device_names
+from engine.dispatch import Dispatch
+from engine.embedding import Vector
+from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest
+from engine.fair_share import FairShare
+from engine.launch import WORKER
+from engine.requests import ImageRequest
+from engine.settings import EngineSettings
+from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
+from engine.stream import RequestStream
+from engine.ticket import Ticket
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A request that was found sound, with every default filled in, and what its member should know."""
+
+    request: ImageRequest
+    notes: tuple[str, ...] = ()
+
+
+class Models(Protocol):
+    """What the engine needs of a `Catalogue`."""
+
+    def resolve(self, request: ImageRequest) -> tuple[ImageRequest, tuple[str, ...]]:
+        """Fill in every None, snap sizes. Raises `InvalidRequest`."""
+        ...
+
+    def names(self) -> tuple[str, ...]:
+        """The models on offer."""
+        ...
+
+    def spec(self, name: str = "") -> ModelSpec:
+        """One of them; raises `UnknownModel`."""
+        ...
+
+
+class Engine:
+    """Makes pictures for many people at once, on every device of this machine.
+
+    `async with Engine(settings) as engine: async for event in engine.submit(request): ...`
+    """
+
+    def __init__(
+        self, settings: EngineSettings | None = None, *, models: Models | None = None, entry: str = WORKER
+    ) -> None:
+        self._settings = settings or EngineSettings()
+        self._models = models or Catalogue(self._settings)
+        self._entry = entry
+        self._share = FairShare(
+            quantum_ms=1.0
+        )  # lanes are given out to the least served; their ticks take care of the rest
+        self._state = EngineState.STOPPED
+        self._dispatch: Dispatch | None = None
+        self._offered: tuple[ModelSpec, ...] = ()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop(timeout_s=0.0 if error else None)
+
+    async def start(self) -> None:
+        """Start a worker on every device; requests may be submitted at once and wait for them."""
+        if self._dispatch:
+            raise EngineNotReady(f"{self._state.value} already")
+        names = await device_names(self._settings)
+        self._dispatch = Dispatch(names, self._settings, self._share, self._entry)
+        self._dispatch.start()
+        self._state = EngineState.RUNNING
+        await asyncio.to_thread(self._read_models)
+
+    async def stop(self, timeout_s: float | None = None) -> None:
+        """Cancel what waits, let what runs finish within `timeout_s` (the settings' by default), end the workers."""
+        if not (dispatch := self._dispatch):
+            return
+        self._state = EngineState.STOPPING
+        dispatch.abort_all(dispatch.waiting, AbortReason.SHUTDOWN)
+        try:
+            async with asyncio.timeout(self._settings.stop_timeout_s if timeout_s is None else timeout_s):
+                await dispatch.empty.wait()
+        except TimeoutError:
+            dispatch.abort_all([*dispatch.waiting, *dispatch.running], AbortReason.SHUTDOWN)
+        finally:
+            await dispatch.stop()
+            self._dispatch, self._state = None, EngineState.STOPPED
+
+    async def resolve(self, request: ImageRequest) -> Resolved:
+        """Check and complete a request off the event loop, its pictures included; `submit` takes the result.
+
+        Raises:
+            InvalidRequest: naming the field.
+        """
+        return Resolved(*await asyncio.to_thread(self._models.resolve, request))
+
+    def submit(self, request: ImageRequest | Resolved) -> RequestStream:
+        """Queue a request and return its events. A bare request with pictures is checked here, on the event loop.
+
+        Raises:
+            InvalidRequest: before anything is queued, naming the field.
+            Rejected: not now: `QueueFull`, `MemberQueueFull` or `EngineNotReady`.
+        """
+        dispatch = self._ready()
+        resolved = request if isinstance(request, Resolved) else Resolved(*self._models.resolve(request))
+        if dispatch.knows(resolved.request.id):
+            raise InvalidRequest("id", "a request of this id is under way")
+        ticket = Ticket(resolved.request, resolved.notes, time.monotonic())
+        dispatch.accept(ticket)
+        return RequestStream(
+            resolved.request, resolved.notes, ticket.mailbox, dispatch.abort, lambda: ticket.charged_ms
+        )
+
+    def pause(self) -> None:
+        """Begin no further request; those that run go on, new ones wait."""
+        self._set_paused(True)
+
+    def resume(self) -> None:
+        """Begin requests again after `pause` or `drain`."""
+        self._set_paused(False)
+
+    async def drain(self) -> None:
+        """Take no further request and return when all are finished; `resume` opens again."""
+        dispatch = self._ready()
+        self._state = EngineState.DRAINING
+        dispatch.is_paused = False
+        dispatch.pump_soon()
+        await dispatch.empty.wait()
+
+    def load(self, model: str = "") -> None:
+        """Have a model loaded before its first request. Raises `UnknownModel`."""
+        self._ready().fleet.load(self._models.spec(model).name)
+
+    async def embed(self, texts: Sequence[str]) -> tuple[Vector, ...]:
+        """Texts as unit vectors of the embedded text encoder: their dot product says how alike they mean.
+
+        Raises:
+            EngineError: it cannot run now (`EngineNotReady` while a worker starts).
+        """
+        return await self._ready().fleet.embed(texts)
+
+    def models(self) -> tuple[ModelSpec, ...]:
+        """The models on offer; what is configured but not there is left out."""
+        if not self._offered:
+            self._read_models()
+        return self._offered
+
+    def size(self, model: str, aspect: tuple[int, int]) -> tuple[int, int]:
+        """Width and height of that aspect ratio at about the model's own pixel count. Raises `UnknownModel`."""
+        return fit_area(aspect, self._models.spec(model))
+
+    def served(self) -> dict[str, float]:
+        """Measured device time in ms by member; hand it to `set_served` after a restart."""
+        return self._share.served()
+
+    def set_served(self, served_ms: Mapping[str, float]) -> None:
+        """Begin fair share with what members were given before."""
+        self._share.restore(served_ms)
+
+    def estimate_ms(self, request: ImageRequest) -> float | None:
+        """The device time a resolved request will probably need; None before a similar one was measured."""
+        return self._dispatch.estimates.gpu_ms(request) if self._dispatch else None
+
+    def snapshot(self) -> Snapshot:
+        """What is going on now."""
+        dispatch = self._dispatch
+        return Snapshot(
+            state=self._state,
+            devices=tuple(_picture(device) for device in dispatch.fleet.devices) if dispatch else (),
+            waiting=dispatch.places() if dispatch else {},
+            running=tuple(ticket.request.id for ticket in dispatch.running) if dispatch else (),
+            served_ms=self.served(),
+        )
+
+    def _read_models(self) -> None:
+        """Read every model's files now, off the event loop, so that no request has to wait for that on it."""
+        specs: list[ModelSpec] = []
+        for name in self._models.names():
+            try:
+                specs.append(self._models.spec(name))
+            except EngineError as error:
+                log.warning("model %s is not offered: %s", name, error, extra={"action": "model_refused"})
+        self._offered = tuple(specs)
+
+    def _set_paused(self, is_paused: bool) -> None:
+        if not self._dispatch or self._state is EngineState.STOPPING:
+            raise EngineNotReady(self._state.value)
+        self._state = EngineState.PAUSED if is_paused else EngineState.RUNNING
+        self._dispatch.is_paused = is_paused
+        self._dispatch.pump_soon()
+
+    def _ready(self) -> Dispatch:
+        if not self._dispatch or self._state not in (EngineState.RUNNING, EngineState.PAUSED):
+            raise EngineNotReady(self._state.value)
+        if self._dispatch.fleet.is_lost:
+            raise EngineNotReady("without a working device", retry_after_s=60.0)
+        return self._dispatch
+
+
+def _picture(device: Device) -> DeviceSnapshot:
+    return DeviceSnapshot(
+        name=device.name,
+        state=device.state.value,
+        pid=device.pid,
+        running=tuple(device.lanes),
+        models=dict(device.models),
+        memory_bytes=device.memory_bytes,
+        activity=device.vitals.beat.activity,
+        failures=device.backoff.failures,
+        refused_messages=device.refused,
+    )

@@ -1,0 +1,44 @@
+"""How long requests take, learnt from measured device time. Pure and torch-free."""
+
+from __future__ import annotations
+
+from engine.requests import ImageRequest, ImageToImage
+
+_NEWEST = 0.3
+"""Weight of the newest measurement in the running mean."""
+
+_Key = tuple[str | int, ...]
+
+
+class Estimates:
+    """Device time per unit of work (megapixel, step and picture), by kind, model and size."""
+
+    def __init__(self) -> None:
+        self._ms_per_unit: dict[_Key, float] = {}
+
+    def learn(self, request: ImageRequest, gpu_ms: float) -> None:
+        """Take note of what a finished request was measured to cost."""
+        measured = gpu_ms / _units(request)
+        for key in _keys(request):
+            known = self._ms_per_unit.get(key, measured)
+            self._ms_per_unit[key] = known + _NEWEST * (measured - known)
+
+    def gpu_ms(self, request: ImageRequest) -> float | None:
+        """The device time this request will probably need, from the most similar ones; None before any is known."""
+        known = (self._ms_per_unit[key] for key in _keys(request) if key in self._ms_per_unit)
+        per_unit = next(known, None)
+        return None if per_unit is None else per_unit * _units(request)
+
+
+def _keys(request: ImageRequest) -> tuple[_Key, ...]:
+    """From the most to the least similar requests."""
+    kind, model = request.kind, request.model
+    return (kind, model, request.width or 0, request.height or 0), (kind, model), (model,)
+
+
+def _units(request: ImageRequest) -> float:
+    pixels = (request.width or 1024) * (request.height or 1024)
+    steps = float(request.num_inference_steps or 20) * request.stop_at
+    if isinstance(request, ImageToImage):
+        steps = max(1.0, steps * request.strength)
+    return pixels / 1e6 * steps * request.num_images

@@ -1,0 +1,99 @@
+"""What a caller hears while a request runs. Frozen, plain, torch-free; failures are raised, never sent as events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The x0 estimates of all cells in one small mosaic (WebP or JPEG, at most 40 kB)."""
+
+    image: bytes
+    width: int
+    height: int
+    mime: str = "image/webp"
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Waiting: `position` requests will start before this one; `eta_s` seconds until it starts, when known."""
+
+    position: int
+    eta_s: float | None = None
+    reason: str = ""
+    """Why the ones ahead go first, in a few plain words, or ""."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The request has a lane on a device."""
+
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`step` of `steps` denoising steps are done. Latest wins: events in between may be dropped."""
+
+    step: int
+    steps: int
+    preview: Preview | None = None
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """The picture check's word: `score` in [0, 1] (1 = surely unsafe), or None with the reason it could not run."""
+
+    score: float | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedImage:
+    """One finished picture: a PNG that carries its own recipe in the `parameters` text chunk."""
+
+    png: bytes
+    width: int
+    height: int
+    seed: int
+    safety: Safety = field(default_factory=Safety)
+    latents: bytes | None = None
+    """The final latents as safetensors, where the model has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All it takes to make the same picture again."""
+
+    model: str
+    model_hash: str
+    noise_scheduler: str
+    num_inference_steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    seed: int
+    device: str
+    dtype: str
+    versions: dict[str, str] = field(default_factory=dict[str, str])
+    parameters: str = ""
+    """One line per the convention other tools read from PNG files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The pictures, in cell order, and what they cost in measured device time."""
+
+    images: tuple[GeneratedImage, ...]
+    gpu_ms: float
+    recipe: Recipe | None = None
+    frames: tuple[bytes, ...] = ()
+    """Small WebP mosaics of the x0 estimates from static to picture, for the time-lapse."""
+    captions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the member should know ("size snapped to 1024x768")."""
+
+
+Event = Queued | Started | Progress | Finished

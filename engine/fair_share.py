@@ -1,0 +1,160 @@
+"""Who runs next: pure, synchronous, the clock is passed in. Torch-free; used by the engine and inside each worker.
+
+Start-time fair queueing (Goyal, Vin, Cheng 1996) over *measured* device time: each member has a virtual time that grows
+by `gpu_ms / weight`, and the member with the least goes first. A member who joins starts at the virtual time of those
+who are active, less a bounded credit, so that nobody can save up a right to the whole device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """All that fair share needs to know of one request that could run now."""
+
+    id: str
+    member: str
+    arrived_s: float
+    priority: int = 1
+    """Smaller goes first, whatever the shares, until the others have aged."""
+    pending_ms: float = 0.0
+    """Device time this member's running requests will probably still be charged."""
+    remaining: float = 0.0
+    """Work left, in any one unit: a member's own shorter request goes first."""
+    first_preview: bool = False
+    """Nothing was shown for this request yet: it may jump the queue, within the bounded share."""
+
+
+@dataclass(slots=True)
+class _Account:
+    virtual_ms: float
+    weight: float = 1.0
+    served_ms: float = 0.0
+    requests: int = 0
+    last_turn_s: float = float("-inf")
+
+
+Rank = tuple[int, float, float, float, str]
+
+
+class FairShare:
+    """The members' accounts, and the order of claims that follows from them."""
+
+    def __init__(
+        self,
+        first_preview_share: float = 0.3,
+        first_preview_burst: float = 4.0,
+        ageing_s: float = 20.0,
+        credit_ms: float = 30_000.0,
+        quantum_ms: float = 8_000.0,
+    ) -> None:
+        self._share, self._burst = first_preview_share, first_preview_burst
+        self._ageing_s, self._credit_ms, self._quantum_ms = ageing_s, credit_ms, quantum_ms
+        self._accounts: dict[str, _Account] = {}
+        self._active: dict[str, _Account] = {}
+        self._virtual_ms = 0.0
+        self._boosts = first_preview_burst if first_preview_share else 0.0
+
+    def join(self, member: str, weight: float = 1.0, served_ms: float = 0.0) -> None:
+        """Count one more active request; `served_ms` is what another `FairShare` says of them (`virtual_ms`)."""
+        account = self._account(member)
+        if member not in self._active:
+            account.virtual_ms = max(account.virtual_ms, self._floor())
+        account.virtual_ms = max(account.virtual_ms, served_ms / weight)
+        account.weight = weight
+        account.requests += 1
+        self._active[member] = account
+        self._advance()
+
+    def leave(self, member: str) -> None:
+        """Count one active request less."""
+        account = self._active[member]
+        account.requests -= 1
+        if account.requests == 0:
+            self._advance()
+            del self._active[member]
+
+    def charge(self, member: str, gpu_ms: float, now_s: float) -> None:
+        """Book device time that was measured, and note that the member had a turn."""
+        account = self._account(member)
+        account.virtual_ms += gpu_ms / account.weight
+        account.served_ms += gpu_ms
+        account.last_turn_s = now_s
+        self._advance()
+
+    def virtual_ms(self, member: str) -> float:
+        """The member's virtual time times their weight: hand it to another `FairShare` as `served_ms`."""
+        account = self._account(member)
+        return account.virtual_ms * account.weight
+
+    def served(self) -> dict[str, float]:
+        """Measured device time by member, for the host to keep across a restart."""
+        return {member: account.served_ms for member, account in self._accounts.items() if account.served_ms}
+
+    def restore(self, served_ms: Mapping[str, float]) -> None:
+        """Begin with what each member was given before; differences beyond the credit are forgiven when they join."""
+        for member, gpu_ms in served_ms.items():
+            account = self._account(member)
+            account.served_ms = gpu_ms
+            account.virtual_ms = gpu_ms / account.weight
+            self._virtual_ms = max(self._virtual_ms, account.virtual_ms)
+
+    def order(self, claims: Iterable[Claim], now_s: float) -> list[Claim]:
+        """The claims, most deserving first."""
+        return sorted(claims, key=lambda claim: self.rank(claim, now_s))
+
+    def next_turn(self, claims: Iterable[Claim], now_s: float) -> list[Claim]:
+        """The order for one tick: a request without a preview comes first while the boost's share of ticks lasts."""
+        ranked = self.order(claims, now_s)
+        self._boosts = min(self._boosts + self._share, self._burst)
+        boosted = [claim for claim in ranked if claim.first_preview]
+        if not boosted or boosted[0] is ranked[0] or self._boosts < 1.0:
+            return ranked
+        self._boosts -= 1.0
+        return boosted + [claim for claim in ranked if not claim.first_preview]
+
+    def rank(self, claim: Claim, now_s: float) -> Rank:
+        """What claims are sorted by; smaller goes first.
+
+        Members within `quantum_ms` (about two grids) count as equally served, and among them the shorter request goes
+        first: taking turns step by step would finish all of them late. A member without a turn for `ageing_s` rises
+        one priority class each time; above the highest class whoever has waited longest goes first. Requests of a
+        member who *is* served do not age, or a long queue would be FIFO.
+        """
+        since_s = self._waiting_since_s(claim)
+        priority = claim.priority - int(max(0.0, now_s - since_s) / self._ageing_s)
+        if priority < 0:
+            return -1, since_s, claim.remaining, claim.arrived_s, claim.id
+        account = self._account(claim.member)
+        virtual = account.virtual_ms + claim.pending_ms / account.weight
+        return priority, virtual // self._quantum_ms, claim.remaining, claim.arrived_s, claim.id
+
+    def why_first(self, ahead: Claim, behind: Claim, now_s: float) -> str:
+        """Why `ahead` goes before `behind`, in words that end the sentence "3 ahead of you: ..."."""
+        if ahead.member == behind.member:
+            return "your own earlier requests"
+        first, second = self.rank(ahead, now_s), self.rank(behind, now_s)
+        if first[0] < 0:
+            return "they have waited longest"
+        if first[0] < second[0]:
+            return "they have priority"
+        return "they asked less today" if first[1] < second[1] else "they came first"
+
+    def _waiting_since_s(self, claim: Claim) -> float:
+        return max(claim.arrived_s, self._account(claim.member).last_turn_s)
+
+    def _account(self, member: str) -> _Account:
+        if member not in self._accounts:
+            self._accounts[member] = _Account(virtual_ms=self._floor())
+        return self._accounts[member]
+
+    def _floor(self) -> float:
+        return max(0.0, self._virtual_ms - self._credit_ms)
+
+    def _advance(self) -> None:
+        """Virtual time is the least of the active members' and never goes back."""
+        least = min((account.virtual_ms for account in self._active.values()), default=0.0)
+        self._virtual_ms = max(self._virtual_ms, least)

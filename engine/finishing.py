@@ -1,0 +1,80 @@
+"""From an operation's outcome to what is sent: checked pictures, their recipe and the time-lapse. Runs in threads."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import platform
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+
+from safetensors.torch import save
+
+from engine.events import Finished, GeneratedImage, Recipe, Safety
+from engine.images import encode_png
+from engine.models import LoadedModel
+from engine.operations.easel import Outcome
+from engine.operations.pixels import picture_of
+from engine.parameters import text_chunks, write_parameters
+from engine.requests import ImageRequest
+from engine.safety import PictureCheck
+
+
+def recipe_of(request: ImageRequest, model: LoadedModel, noise_scheduler: str) -> Recipe:
+    """All it takes to make these pictures again."""
+    spec = model.spec
+    recipe = Recipe(
+        model=spec.name,
+        model_hash=model.hash,
+        noise_scheduler=noise_scheduler,
+        num_inference_steps=request.num_inference_steps or spec.num_inference_steps,
+        guidance_scale=spec.guidance_scale if request.guidance_scale is None else request.guidance_scale,
+        width=request.width or spec.width,
+        height=request.height or spec.height,
+        seed=request.seed,
+        device=str(model.device),
+        dtype=str(model.dtype).removeprefix("torch."),
+        versions=_versions(),
+    )
+    return replace(recipe, parameters=write_parameters(request, recipe, request.seed))
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in ("darkroom", "torch", "diffusers", "transformers"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def finish(
+    request: ImageRequest,
+    outcome: Outcome,
+    recipe: Recipe,
+    gpu_ms: float,
+    frames: tuple[bytes, ...] = (),
+    check: PictureCheck | None = None,
+) -> Finished:
+    """Judge the cells, unless the host has switched that off, and encode them to PNG with their recipes."""
+    images = tuple(_image(request, outcome, recipe, cell, check) for cell in range(len(outcome.cells)))
+    return Finished(images, gpu_ms, recipe, frames, outcome.captions, outcome.notes)
+
+
+def _image(
+    request: ImageRequest, outcome: Outcome, recipe: Recipe, cell: int, check: PictureCheck | None
+) -> GeneratedImage:
+    picture = picture_of(outcome.cells[cell])
+    judgement = check.submit(picture) if check else None
+    seed = request.seed + cell
+    png = encode_png(picture, text_chunks(request, recipe, seed))
+    safety = judgement.result() if judgement else Safety()
+    return GeneratedImage(png, picture.width, picture.height, seed, safety, _latents(outcome, cell))
+
+
+def _latents(outcome: Outcome, cell: int) -> bytes | None:
+    latents = outcome.latents
+    if latents is None or latents.shape[0] != len(outcome.cells):
+        return None
+    return save({"latents": latents[cell : cell + 1].clone().cpu().contiguous()})

@@ -1,0 +1,97 @@
+"""Where requests run: the devices, which of them takes a request, and the epochs that fence off what is over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Sequence
+
+from engine.device import Device, DeviceState, Dispatcher, Lane
+from engine.embedding import Vector
+from engine.errors import AbortReason, EngineNotReady
+from engine.launch import WORKER
+from engine.requests import ImageRequest
+from engine.settings import EngineSettings
+
+EMBED_PATIENCE_S, EMBED_AGAIN_S = 60.0, 0.1
+
+
+class Fleet:
+    """Local worker processes, one for each device."""
+
+    def __init__(
+        self, names: Sequence[str], settings: EngineSettings, dispatcher: Dispatcher, entry: str = WORKER
+    ) -> None:
+        self.devices = tuple(Device(name, settings, dispatcher, entry) for name in names)
+        self._settings = settings
+        self._epochs = itertools.count(1)
+
+    def start(self) -> None:
+        """Start a worker on every device."""
+        for device in self.devices:
+            device.start()
+
+    async def stop(self) -> None:
+        """End all workers; returns when every process is gone."""
+        await asyncio.gather(*(device.stop() for device in self.devices))
+
+    @property
+    def is_lost(self) -> bool:
+        """No device is left that one could wait for."""
+        return all(device.state is DeviceState.LOST for device in self.devices)
+
+    def place(self, request: ImageRequest, alone: bool = False) -> Device | None:
+        """The device that should run this request now: its model warm there, else the fewest lanes; None = no room."""
+        free = [device for device in self.devices if self._has_room(device, alone)]
+        return min(free, key=lambda device: self._cost(device, request.model), default=None)
+
+    def admit(self, device: Device, request: ImageRequest, served_ms: float, alone: bool = False) -> Lane:
+        """Open a lane on the device under a new epoch."""
+        lane = Lane(request, next(self._epochs), served_ms, alone)
+        device.admit(lane)
+        return lane
+
+    def holds(self, request_id: str) -> bool:
+        """Is there a lane of this request somewhere, perhaps one that is being unwound?"""
+        return any(request_id in device.lanes for device in self.devices)
+
+    def cancel(self, request_id: str, reason: AbortReason) -> None:
+        """Unwind the request's lane, wherever it is."""
+        for device in self.devices:
+            device.cancel(request_id, reason)
+
+    async def embed(self, texts: Sequence[str]) -> tuple[Vector, ...]:
+        """One unit vector for each text, from the first device that is up; waits while workers start.
+
+        Raises `EngineNotReady` when none is up in time.
+        """
+        try:
+            async with asyncio.timeout(EMBED_PATIENCE_S):
+                return await self._embed(texts)
+        except TimeoutError:
+            raise EngineNotReady("starting", retry_after_s=5.0) from None
+
+    async def _embed(self, texts: Sequence[str]) -> tuple[Vector, ...]:
+        while True:
+            ready = next((device for device in self.devices if device.state is DeviceState.READY), None)
+            if ready is not None:
+                with contextlib.suppress(EngineNotReady):  # its worker went away: ask the next one
+                    return await ready.embeddings.ask(texts)
+            if all(device.state is DeviceState.STOPPED for device in self.devices):
+                raise EngineNotReady("stopping")
+            await asyncio.sleep(EMBED_AGAIN_S)
+
+    def load(self, model: str) -> None:
+        """Have a model loaded on every device."""
+        for device in self.devices:
+            device.load(model)
+
+    def _has_room(self, device: Device, alone: bool) -> bool:
+        limit = 1 if alone or any(lane.alone for lane in device.lanes.values()) else self._settings.max_lanes
+        return device.state is DeviceState.READY and len(device.lanes) < limit
+
+    def _cost(self, device: Device, model: str) -> tuple[float, int]:
+        """A cold model is worth half the lanes of a device: below that, loading it elsewhere pays off."""
+        is_cold = model not in device.models and all(lane.request.model != model for lane in device.lanes.values())
+        return len(device.lanes) + (self._settings.max_lanes / 2 if is_cold else 0.0), len(device.models)

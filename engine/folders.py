@@ -1,0 +1,161 @@
+"""What a diffusers folder says about itself, read from its JSON files. Torch-free."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from engine.errors import ModelLoadFailed
+
+INDEXES = ("model_index.json", "modular_model_index.json")
+ALLOWED_LIBRARIES = frozenset({"diffusers", "transformers", "engine.pocket"})
+"""Libraries whose classes a model folder may name; loading a model runs no other code."""
+UNWANTED = frozenset({"safety_checker", "watermarker"})
+"""Components never loaded: Darkroom checks every family's pictures itself; these only blank or mark some."""
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """The facts of one folder. `side` and `size_multiple` are in pixels, `bytes` on disk."""
+
+    pipeline: str
+    modular: bool
+    components: dict[str, tuple[str, str]]
+    """Component name -> (library, class)."""
+    noise_scheduler: str
+    side: int
+    size_multiple: int
+    bytes: int
+    licence: str
+    distilled: bool
+    """Few steps, no guidance: what FLUX.2-klein's index says of itself."""
+
+
+def read(folder: Path) -> ModelFolder:
+    """Read and judge a folder; raises `ModelLoadFailed` for missing files, foreign libraries and pickled weights."""
+    if folder.suffix in PICKLES:
+        raise ModelLoadFailed(
+            folder.stem, f"{folder.name} is pickled, which could run code", "convert it to safetensors"
+        )
+    index_file = next((folder / name for name in INDEXES if (folder / name).is_file()), None)
+    if index_file is None:
+        raise ModelLoadFailed(folder.name, "the folder holds no model_index.json", "point to a diffusers folder")
+    index = _json(index_file)
+    components = components_of(index)
+    _judge(folder, index, components)
+    factor = _vae_scale_factor(folder, components)
+    noise_scheduler = next((cls for name, (_, cls) in components.items() if name == "scheduler"), "")
+    return ModelFolder(
+        pipeline=str(index.get("_class_name", "")),
+        modular=index_file.name == INDEXES[1],
+        components=components,
+        noise_scheduler=noise_scheduler,
+        side=_side(folder, components, factor),
+        size_multiple=_size_multiple(folder, components, factor),
+        bytes=sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
+        licence=_licence(folder),
+        distilled=index.get("is_distilled") is True,
+    )
+
+
+def components_of(index: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Component name -> (library, class), of a model_index.json or modular_model_index.json."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, value in index.items():
+        if not name.startswith("_") and isinstance(value, list):
+            # [library, class], and the loading details after them in a modular index; [null, null] when left out.
+            library, class_name = (*cast("list[Any]", value), None, None)[:2]
+            if isinstance(library, str) and isinstance(class_name, str):
+                found[name] = (library, class_name)
+    return found
+
+
+def _judge(folder: Path, index: dict[str, Any], components: dict[str, tuple[str, str]]) -> None:
+    if not isinstance(index.get("_class_name"), str):
+        raise ModelLoadFailed(
+            folder.name, "it wants to run a pipeline of its own", "only diffusers' pipelines run here"
+        )
+    for name, (library, _) in components.items():
+        if library not in ALLOWED_LIBRARIES and not _is_diffusers_package(library):
+            raise ModelLoadFailed(folder.name, f"its {name} names the library {library!r}", "only " + _allowed())
+    for name in components:
+        files = [path for path in (folder / name).glob("*") if path.is_file()]
+        pickled = [path.name for path in files if path.suffix in PICKLES]
+        if pickled and not any(path.suffix == ".safetensors" for path in files):
+            why = f"{name}/{pickled[0]} is pickled, which could run code"
+            raise ModelLoadFailed(folder.name, why, "convert it to safetensors")
+
+
+def _is_diffusers_package(library: str) -> bool:
+    """diffusers' own pipeline packages ("stable_diffusion") hold the old safety checkers."""
+    spec = importlib.util.find_spec("diffusers")
+    if spec is None or spec.origin is None or not re.fullmatch(r"[a-z0-9_]+", library):
+        return False
+    return (Path(spec.origin).parent / "pipelines" / library / "__init__.py").is_file()
+
+
+def _allowed() -> str:
+    return ", ".join(sorted(ALLOWED_LIBRARIES)) + " are allowed"
+
+
+def _vae_scale_factor(folder: Path, components: dict[str, tuple[str, str]]) -> int:
+    config = _config(folder, next((name for name in ("vae", "movq", "vqvae") if name in components), ""))
+    if not config:
+        return 1
+    for key in ("spatial_compression_ratio", "ffactor_spatial", "scale_factor_spatial"):
+        if isinstance(config.get(key), int):
+            return int(config[key])
+    for key in ("block_out_channels", "encoder_block_out_channels", "down_block_out_channels"):
+        if isinstance(config.get(key), list):
+            return 2 ** (len(config[key]) - 1)
+    if isinstance(config.get("temperal_downsample"), list):
+        return 2 ** len(config["temperal_downsample"])
+    return 8
+
+
+def _denoiser(folder: Path, components: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    return _config(folder, next((name for name in ("unet", "transformer", "decoder") if name in components), ""))
+
+
+def _side(folder: Path, components: dict[str, tuple[str, str]], factor: int) -> int:
+    config = _denoiser(folder, components)
+    sample: Any = config.get("sample_size")
+    if isinstance(sample, list) and sample:
+        sample = cast("list[Any]", sample)[0]
+    return sample * factor if isinstance(sample, int) else 1024
+
+
+def _size_multiple(folder: Path, components: dict[str, tuple[str, str]], factor: int) -> int:
+    if "transformer" not in components:
+        return max(8, factor)
+    patch = _denoiser(folder, components).get("patch_size", 2)
+    return factor * math.lcm(2, patch if isinstance(patch, int) and patch > 0 else 2)
+
+
+def _config(folder: Path, component: str) -> dict[str, Any]:
+    path = folder / component / "config.json"
+    return _json(path) if component and path.is_file() else {}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return TypeAdapter(dict[str, Any]).validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ModelLoadFailed(path.parent.name, f"{path.name} cannot be read ({error})") from error
+
+
+def _licence(folder: Path) -> str:
+    readme = folder / "README.md"
+    if readme.is_file():
+        found = re.search(r"^license(?:_name)?:\s*(\S+)", readme.read_text("utf-8", "replace")[:4000], re.MULTILINE)
+        if found:
+            return found.group(1)
+    return "see the model's page"

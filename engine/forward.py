@@ -1,0 +1,100 @@
+"""One forward pass of one module, in the manner of its lane: float32, wrapped borders, LoRAs, tiles."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from typing import Any, cast
+
+import torch
+from torch.utils._pytree import tree_map
+
+from engine.adapters import wearing
+from engine.errors import OutOfMemory
+from engine.lanes import ParkedCall, Stage
+
+
+def forward(call: ParkedCall) -> Any:
+    """One forward pass of the call's module, in the manner of its lane."""
+    if call.stage is Stage.DECODE:
+        # Pipelines do so themselves, unless they believe they have just cast the autoencoder.
+        call = _cast_floats(call, cast(torch.dtype, call.module.dtype))
+    manner = call.lane.manner
+    if manner.upcast:
+        call = _cast_floats(call, torch.float32)
+    with contextlib.ExitStack() as stack:
+        if manner.upcast:
+            stack.enter_context(in_float32(call.module))
+        if manner.circular:
+            stack.enter_context(circular(call.module))
+        stack.enter_context(wearing(call.module, call.worn or (manner.loras,)))
+        return getattr(call.module, call.method)(*call.args, **call.kwargs)
+
+
+def _cast_floats(call: ParkedCall, dtype: torch.dtype) -> ParkedCall:
+    def to_dtype(leaf: Any) -> Any:
+        is_float = isinstance(leaf, torch.Tensor) and leaf.is_floating_point() and leaf.ndim > 1
+        return leaf.to(dtype) if is_float else leaf
+
+    args, kwargs = tree_map(to_dtype, (call.args, call.kwargs))
+    return call.replaced(args, kwargs)
+
+
+@contextlib.contextmanager
+def in_float32(module: torch.nn.Module) -> Generator[None]:
+    """Let the module's weights be float32 for one pass; the stored ones come back untouched."""
+    narrow = [
+        (tensor, tensor.data)
+        for tensor in (*module.parameters(), *module.buffers())
+        if tensor.is_floating_point() and tensor.dtype != torch.float32
+    ]
+    try:
+        for tensor, stored in narrow:
+            tensor.data = stored.float()
+        yield
+    finally:
+        for tensor, stored in narrow:
+            tensor.data = stored
+
+
+@contextlib.contextmanager
+def circular(module: torch.nn.Module) -> Generator[None]:
+    """Let the module's convolutions wrap around at the borders for one pass."""
+    convolutions = wrappable(module)
+    try:
+        for convolution in convolutions:
+            convolution.padding_mode = "circular"
+        yield
+    finally:
+        for convolution in convolutions:
+            convolution.padding_mode = "zeros"
+
+
+def wrappable(module: torch.nn.Module) -> list[torch.nn.Conv2d]:
+    """The convolutions that look past the border."""
+    found = (part for part in module.modules() if isinstance(part, torch.nn.Conv2d))
+    return [part for part in found if part.padding_mode == "zeros" and part.padding not in ((0, 0), "valid")]
+
+
+def can_tile(module: torch.nn.Module) -> bool:
+    """Is this an autoencoder that can work tile by tile, and does not do so yet?"""
+    return hasattr(module, "enable_tiling") and not getattr(module, "use_tiling", True)
+
+
+@contextlib.contextmanager
+def tiled(module: Any) -> Generator[None]:
+    """Let an autoencoder work tile by tile for one pass: less memory, and pixels a little different."""
+    module.enable_tiling()
+    try:
+        yield
+    finally:
+        module.disable_tiling()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Is this how some device says that it has no memory left?"""
+    said = str(error).lower()
+    is_cpu = isinstance(error, RuntimeError) and ("out of memory" in said or "can't allocate memory" in said)
+    return is_cpu or isinstance(error, torch.OutOfMemoryError | OutOfMemory)

@@ -1,0 +1,218 @@
+"""Runs parked calls: one forward pass for all of them if they may, several if they must, and what to do about trouble.
+
+A parked call is a pure function of its arguments, so after running out of memory the *same* calls run again: in smaller
+groups, then row by row, then with a tiled autoencoder.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+
+from engine.errors import OutOfMemory
+from engine.forward import can_tile, forward, is_out_of_memory, tiled
+from engine.lanes import ParkedCall, Stage
+from engine.merging import Layout, join_outputs, lay_out, merge, split
+from engine.trust import Digests, Trust, Verdict
+
+BUCKET = 4
+"""Rows of every denoiser pass when results must not depend on companions."""
+TILED = 0
+"""Fewer rows than one: a row at a time, tile by tile."""
+MOST_LORAS = 4
+"""Different LoRA sets in one pass, the bare model among them: each costs small multiplications of its own."""
+ADVICE = "ask for a smaller picture or fewer images"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Calls that run in one tick; `layouts` is empty for a single call that is not understood."""
+
+    calls: tuple[ParkedCall, ...]
+    layouts: tuple[Layout, ...] = ()
+    proof: bool = False
+    """Two calls whose merge is to be proved in passing."""
+
+    @property
+    def rows(self) -> list[int]:
+        """How many rows each call has."""
+        return [layout.rows for layout in self.layouts] or [1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some rows of one call: which one, and whether they may share a pass with others."""
+
+    owner: int
+    layout: Layout
+    may_cut: bool
+
+
+@dataclass
+class Forwards:
+    """Chooses what shares a pass, and runs it. Hub thread only."""
+
+    deterministic: bool = False
+    free_memory: Callable[[], object] = gc.collect
+    digests: Digests = field(default_factory=Digests)
+    _limits: WeakKeyDictionary[torch.nn.Module, dict[Hashable, int]] = field(default_factory=WeakKeyDictionary)
+    """The most rows of a size that fit into memory, where fewer did than were tried."""
+
+    def __post_init__(self) -> None:
+        self.trust = Trust(self.digests)
+
+    def lay_out(self, call: ParkedCall) -> Layout | None:
+        """Take the call apart, or None if it has to run alone."""
+        if self.trust.is_alone(call):
+            return None
+        if call.laid_out is None:
+            call.laid_out = (lay_out(call, self.digests.whole, fixed_shapes=self.deterministic),)
+        return call.laid_out[0]
+
+    def choose(self, head: ParkedCall, others: Sequence[ParkedCall], budget: Callable[[Layout], int]) -> Batch:
+        """The head and as many of the others, in order, as may share its pass within the budget of rows."""
+        layout = self.lay_out(head)
+        if layout is None:
+            return Batch((head,))
+        chosen, room = [layout], budget(layout) - layout.rows
+        worn = {head.lane.manner.loras}
+        for call in others:
+            may_wear = len(worn | {call.lane.manner.loras}) <= MOST_LORAS
+            other = self._fitting(call, layout, room) if may_wear else None
+            verdict = self.trust.verdict(layout, other) if other else Verdict.APART
+            if other and verdict is Verdict.PROVE and len(chosen) == 1:
+                return Batch((head, call), (layout, other), proof=True)
+            if other and verdict is Verdict.MERGE:
+                chosen.append(other)
+                worn.add(call.lane.manner.loras)
+                room -= other.rows
+        return Batch(tuple(each.call for each in chosen), tuple(chosen))
+
+    def _fitting(self, call: ParkedCall, head: Layout, room: int) -> Layout | None:
+        if room <= 0 or call.module is not head.call.module:
+            return None
+        other = self.lay_out(call)
+        return other if other and other.rows <= room and other.key == head.key else None
+
+    def run(self, batch: Batch) -> list[Any]:
+        """The outputs in order; an exception in the place of an output belongs to that call alone."""
+        try:
+            return self._run_within_memory(batch)
+        except OutOfMemory as error:
+            return [error] if len(batch.calls) == 1 else self._each_alone(batch)
+        except Exception as error:  # noqa: BLE001 - a module's error belongs to the lane that called it
+            if len(batch.calls) == 1:
+                return [error]
+            outputs = self._each_alone(batch)
+            if not any(isinstance(output, Exception) for output in outputs):
+                self.trust.distrust(batch.layouts[0])
+            return outputs
+
+    def _each_alone(self, batch: Batch) -> list[Any]:
+        layouts = batch.layouts or (None,) * len(batch.calls)
+        singles = (
+            Batch((call,), (layout,) if layout else ()) for call, layout in zip(batch.calls, layouts, strict=True)
+        )
+        return [self.run(single)[0] for single in singles]
+
+    def _run_within_memory(self, batch: Batch) -> list[Any]:
+        module = batch.calls[0].module
+        limits = self._limits.setdefault(module, {})
+        size = batch.layouts[0].row_shape if batch.layouts else None
+        while True:
+            try:
+                with tiled(module) if limits.get(size) == TILED else contextlib.nullcontext():
+                    return self._attempt(batch, limits.get(size))
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Outside of the except clause: the traceback would keep the failed pass's tensors alive.
+            self.free_memory()
+            limits[size] = _less(sum(batch.rows), limits.get(size), can_tile(module))
+
+    def _attempt(self, batch: Batch, limit: int | None) -> list[Any]:
+        if not batch.layouts:
+            return [forward(batch.calls[0])]
+        if self.deterministic and batch.calls[0].stage is Stage.DENOISE:
+            return self._in_bucket(batch, min(limit or BUCKET, BUCKET))
+        if batch.proof:
+            one, other = batch.layouts
+            return self.trust.prove(one, other, forward)
+        most = sum(batch.rows) if limit is None else max(1, limit)
+        return self._in_passes(batch.layouts, most)
+
+    def _in_bucket(self, batch: Batch, bucket: int) -> list[Any]:
+        """In passes of always as many rows, so that the bits of a row do not depend on its companions."""
+        if batch.proof:
+            one, other = batch.layouts
+            self.trust.prove(one.part(0, 1), other.part(0, 1), forward, bucket)
+            if self.trust.verdict(one, other) is not Verdict.MERGE:
+                return [self._in_passes([layout], bucket, bucket)[0] for layout in batch.layouts]
+        return self._in_passes(batch.layouts, bucket, bucket)
+
+    def _in_passes(self, layouts: Sequence[Layout], limit: int, pad_to: int = 0) -> list[Any]:
+        """Run all rows in order, at most `limit` to a pass; calls that may not be cut run whole and alone."""
+        if not pad_to and sum(layout.rows for layout in layouts) <= limit:
+            return _one_pass(layouts)
+        outputs: list[list[Any]] = [[] for _ in layouts]
+        rows: list[list[int]] = [[] for _ in layouts]
+        for group in self._groups(layouts, limit, pad_to):
+            may_pad = pad_to if group[0].may_cut else 0
+            for piece, output in zip(group, _one_pass([piece.layout for piece in group], may_pad), strict=True):
+                outputs[piece.owner].append(output)
+                rows[piece.owner].append(piece.layout.rows)
+        return [join_outputs(parts, counts) for parts, counts in zip(outputs, rows, strict=True)]
+
+    def _groups(self, layouts: Sequence[Layout], limit: int, pad_to: int) -> list[list[_Piece]]:
+        groups: list[list[_Piece]] = []
+        room = 0
+        for owner, layout in enumerate(layouts):
+            may_cut = self._may_cut(layout, pad_to)
+            for part in _parts(layout, limit) if may_cut else [layout]:
+                if not may_cut or part.rows > room:
+                    groups.append([])
+                    room = limit if may_cut else 0
+                groups[-1].append(_Piece(owner, part, may_cut))
+                room -= part.rows
+        return groups
+
+    def _may_cut(self, layout: Layout, pad_to: int) -> bool:
+        """Is it proved (now, if it must be) that the call's own rows do not depend on one another?"""
+        if self.trust.is_settled(layout):
+            return True
+        first = layout.part(0, 1)
+        for row in range(layout.rows):
+            other = layout.part(row, row + 1)
+            if self.trust.verdict(first, other) is Verdict.PROVE:
+                self.trust.prove(first, other, forward, pad_to)
+            if self.trust.verdict(first, other) is not Verdict.MERGE:
+                return False
+        return True
+
+
+def _one_pass(layouts: Sequence[Layout], pad_to: int = 0) -> list[Any]:
+    return split(forward(merge(layouts, pad_to)), [layout.rows for layout in layouts], pad_to)
+
+
+def _parts(layout: Layout, limit: int) -> list[Layout]:
+    if layout.rows <= limit:
+        return [layout]
+    return [layout.part(start, min(start + limit, layout.rows)) for start in range(0, layout.rows, limit)]
+
+
+def _less(rows: int, limit: int | None, can_tile: bool) -> int:
+    """The next smaller limit: half the rows, then one row tile by tile. Raises `OutOfMemory` when that was it."""
+    most = rows if limit is None else min(rows, limit)
+    if most > 1:
+        return most // 2
+    if can_tile and limit != TILED:
+        return TILED
+    raise OutOfMemory(ADVICE)

@@ -1,0 +1,145 @@
+"""Pictures in and out: the intake door, PNG with its recipe, grids and small WebPs. Torch-free, Pillow only."""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
+
+from engine.errors import InvalidRequest
+
+MAX_INTAKE_PIXELS = 25_000_000
+INTAKE_FORMATS = ("PNG", "JPEG", "WEBP")
+_QUALITIES = (75, 50, 25, 10)
+
+
+def open_picture(data: bytes, field: str = "image") -> Image.Image:
+    """Decode one still PNG, JPEG or WebP of at most 25 megapixels to RGB, upright and without metadata.
+
+    Sizes and frames are judged from the header, before any pixel is decoded; transparent parts become white.
+    Raises `InvalidRequest(field, why)` for everything else, broken files and decompression bombs among them.
+    """
+    return _flatten(_decode(data, field), "white").convert("RGB")
+
+
+def open_mask(data: bytes, size: tuple[int, int] | None = None, field: str = "mask") -> Image.Image:
+    """Decode a mask to mode "L", by default at its own size: white is drawn anew, black and transparent are kept."""
+    mask = _flatten(_decode(data, field), "black").convert("L")
+    return mask if size in (None, mask.size) else mask.resize(size, Image.Resampling.BILINEAR)
+
+
+def _decode(data: bytes, field: str) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            opened = Image.open(io.BytesIO(data), formats=INTAKE_FORMATS)
+            _judge_header(opened, field)
+            opened.load()
+            return _without_metadata(ImageOps.exif_transpose(opened))
+        except UnidentifiedImageError as error:
+            raise InvalidRequest(field, "this is no picture; send a PNG, JPEG or WebP file") from error
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+            raise InvalidRequest(field, _too_large()) from error
+        except (OSError, ValueError, SyntaxError, OverflowError, EOFError) as error:
+            raise InvalidRequest(field, "the picture file is damaged; save it again and resend it") from error
+
+
+def _judge_header(opened: Image.Image, field: str) -> None:
+    width, height = opened.size
+    if width * height > MAX_INTAKE_PIXELS:
+        raise InvalidRequest(field, f"{width}x{height} pixels are too many; {_too_large()}")
+    # Phones store a second view in JPEG files (MPO); only PNG and WebP carry animations.
+    if opened.format in {"PNG", "WEBP"} and getattr(opened, "n_frames", 1) > 1:
+        raise InvalidRequest(field, "animated pictures are not taken; send a still one")
+
+
+def _too_large() -> str:
+    return f"at most {MAX_INTAKE_PIXELS // 1_000_000} megapixels are taken, so make it smaller first"
+
+
+def _without_metadata(image: Image.Image) -> Image.Image:
+    image.info = {key: value for key, value in image.info.items() if key == "transparency"}
+    return image
+
+
+def _flatten(image: Image.Image, background: str) -> Image.Image:
+    if not image.has_transparency_data:
+        return image
+    canvas = Image.new("RGBA", image.size, background)
+    canvas.alpha_composite(image.convert("RGBA"))
+    return canvas
+
+
+def encode_png(image: Image.Image, text: Mapping[str, str] | None = None) -> bytes:
+    """Encode losslessly with the given text chunks; the same picture and text give the same bytes."""
+    chunks = PngInfo()
+    for key, value in (text or {}).items():
+        chunks.add_text(key, value)
+    return _save(image, "PNG", pnginfo=chunks, compress_level=4)
+
+
+def read_text(png: bytes) -> dict[str, str]:
+    """The text chunks of a PNG, without decoding its pixels; {} when there are none or it is no PNG."""
+    try:
+        opened = Image.open(io.BytesIO(png), formats=("PNG",))
+        return {str(key): str(value) for key, value in opened.info.items() if isinstance(value, str)}
+    except (OSError, ValueError, SyntaxError):
+        return {}
+
+
+def encode_webp(image: Image.Image, quality: int = 80, *, effort: int = 4) -> bytes:
+    """Encode to lossy WebP; `effort` 0 (fast) to 6 (small)."""
+    return _save(image, "WEBP", quality=quality, method=effort)
+
+
+def fit_webp(image: Image.Image, limit: int) -> bytes:
+    """Encode to WebP of at most `limit` bytes: first at lower quality, then at smaller size."""
+    return _fit(image, limit, "WEBP", method=4)
+
+
+def fit_jpeg(image: Image.Image, limit: int) -> bytes:
+    """As `fit_webp`, but to JPEG: larger files, in a sixth of the time."""
+    return _fit(image, limit, "JPEG")
+
+
+def _fit(image: Image.Image, limit: int, format_: str, **options: object) -> bytes:
+    while True:
+        for quality in _QUALITIES:
+            encoded = _save(image, format_, quality=quality, **options)
+            if len(encoded) <= limit:
+                return encoded
+        if max(image.size) <= 16:
+            raise ValueError(f"no picture fits into {limit} bytes")
+        image = image.resize((max(1, image.width // 2), max(1, image.height // 2)), Image.Resampling.BOX)
+
+
+def fit_upload(png: bytes, limit: int) -> tuple[bytes, str]:
+    """The picture in at most `limit` bytes with its file suffix: the PNG itself, else a WebP as good as fits."""
+    if len(png) <= limit:
+        return png, "png"
+    image = Image.open(io.BytesIO(png), formats=("PNG",))
+    lossless = _save(image, "WEBP", lossless=True, quality=50, method=2)
+    return (lossless if len(lossless) <= limit else fit_webp(image, limit)), "webp"
+
+
+def mosaic(cells: Sequence[Image.Image], columns: int | None = None) -> Image.Image:
+    """All cells side by side in reading order, as square as possible; one cell stays itself."""
+    if not cells:
+        raise ValueError("a mosaic needs at least one cell")
+    columns = columns or math.ceil(math.sqrt(len(cells)))
+    rows = math.ceil(len(cells) / columns)
+    width, height = cells[0].size
+    canvas = Image.new("RGB", (width * min(columns, len(cells)), height * rows))
+    for index, cell in enumerate(cells):
+        canvas.paste(cell, (index % columns * width, index // columns * height))
+    return canvas
+
+
+def _save(image: Image.Image, format_: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format_, **options)
+    return buffer.getvalue()

@@ -1,0 +1,198 @@
+"""A diffusers pipeline as a coroutine.
+
+Each request runs an *unmodified* pipeline in its own greenlet. The modules it shares with others (denoisers, text
+encoders, autoencoder) are replaced by views: same class, same weights, but a call *parks* the lane and goes to the hub,
+which answers it whenever it likes, together with whatever calls of other lanes fit into the same forward pass.
+
+Forwards run in the hub's greenlet, never inside a lane's; the hub keeps `torch.inference_mode()` on for its whole life.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import enum
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from greenlet import getcurrent, greenlet
+from transformers import PreTrainedModel
+
+Pipeline = Any
+"""A `DiffusionPipeline` or a `ModularPipeline`: what they can be called with is theirs to say."""
+
+
+class LaneCancelled(BaseException):
+    """Thrown into a lane to unwind its pipeline; a `BaseException`, so that no pipeline swallows it."""
+
+
+class Stage(enum.StrEnum):
+    """Which part of the way from prompt to picture a parked call belongs to."""
+
+    ENCODE = "encode"
+    DENOISE = "denoise"
+    DECODE = "decode"
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a lane's calls run; only calls that differ in LoRAs alone may share a forward pass."""
+
+    loras: tuple[tuple[str, float], ...] = ()
+    """Adapters and their weights."""
+    upcast: bool = False
+    """In float32: the second try after a broken picture."""
+    circular: bool = False
+    """Convolutions wrap around, so that the picture repeats without a seam."""
+
+
+@dataclass(eq=False, slots=True)
+class ParkedCall:
+    """One call of a shared module that waits for its forward pass: a pure function and its arguments."""
+
+    lane: Lane
+    module: torch.nn.Module
+    method: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    stage: Stage = Stage.DENOISE
+    worn: tuple[tuple[tuple[str, float], ...], ...] = ()
+    """The LoRAs of each row, in a call merged of several; () means those of the lane, for all."""
+
+    laid_out: Any = None
+    """Kept by whoever takes the call apart: it may wait for many ticks."""
+
+    def replaced(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ParkedCall:
+        """The same call with other arguments."""
+        return ParkedCall(self.lane, self.module, self.method, args, kwargs, self.stage, self.worn)
+
+
+@dataclass(eq=False)
+class Lane:
+    """A request's work as a coroutine that yields `ParkedCall`s. Hub thread only."""
+
+    id: str
+    work: Callable[[Lane], Any]
+    manner: Manner = Manner()
+    parked: ParkedCall | None = None
+    """The call that waits for the hub, or None before the start and after the end."""
+    result: Any = None
+    answers: list[Callable[[ParkedCall], Any]] = field(default_factory=list[Callable[["ParkedCall"], Any]])
+    """Each may answer a call without a forward pass, or let it park by `NotImplemented`."""
+    listeners: list[Callable[[ParkedCall, Any], None]] = field(
+        default_factory=list[Callable[["ParkedCall", Any], None]]
+    )
+    """Told of every call and its output."""
+    last_output: Any = None
+    """What the denoiser answered last."""
+    _greenlet: greenlet = field(init=False, repr=False)
+    _hub: greenlet = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._greenlet = greenlet(self.work)
+
+    @property
+    def is_finished(self) -> bool:
+        """The work has returned, failed or been cancelled."""
+        return self._greenlet.dead
+
+    def start(self) -> None:
+        """Run up to the first parked call. Raises what the work raises, here and in the methods below."""
+        self._hub = getcurrent()
+        self._settle(self._greenlet.switch(self))
+
+    def resume(self, output: Any) -> None:
+        """Answer the parked call and run on to the next one or to the end."""
+        self._unpark()
+        self._settle(self._greenlet.switch(output))
+
+    def fail(self, error: BaseException) -> None:
+        """Raise `error` at the parked call, as the pipeline would have seen it from the module itself."""
+        self._unpark()
+        self._settle(self._greenlet.throw(error))
+
+    def cancel(self) -> None:
+        """Unwind the pipeline; the lane is finished when this returns."""
+        self._unpark()
+        if not self._greenlet:
+            return  # not begun, or over: a throw would run nothing but raise here
+        try:
+            self._greenlet.throw(LaneCancelled())
+        except LaneCancelled:
+            return
+
+    def park(self, call: ParkedCall) -> Any:
+        """Wait for the hub's answer to `call`; outside of the lane's own greenlet the call simply runs."""
+        if getcurrent() is not self._greenlet:
+            return getattr(call.module, call.method)(*call.args, **call.kwargs)
+        for answer in self.answers:
+            if (answered := answer(call)) is not NotImplemented:
+                return answered
+        output = self._hub.switch(call)
+        for listener in self.listeners:
+            listener(call, output)
+        if call.stage is Stage.DENOISE:
+            self.last_output = output
+        return output
+
+    def _unpark(self) -> None:
+        """Let go of the call at once: it and what was made of it refer to each other, and tensors are large."""
+        if self.parked:
+            self.parked.laid_out = self.parked = None
+
+    def _settle(self, reply: Any) -> None:
+        if self.is_finished:
+            self.parked, self.result = None, reply
+        else:
+            self.parked = reply
+
+
+def stage_of(module: torch.nn.Module) -> Stage:
+    """Autoencoders decode (and encode pictures), transformers' models encode prompts, all else denoises."""
+    # Methods, not parts: a denoiser may call its halves so.
+    if hasattr(type(module), "encode") and hasattr(type(module), "decode"):
+        return Stage.DECODE
+    return Stage.ENCODE if isinstance(module, PreTrainedModel) else Stage.DENOISE
+
+
+def with_inner(pipeline: Pipeline) -> list[Pipeline]:
+    """The pipeline and those it is combined from (Kandinsky's prior and decoder, Würstchen's, ...)."""
+    found: list[Pipeline] = [pipeline]
+    for part in found:
+        inner = (value for value in vars(part).values() if isinstance(value, DiffusionPipeline | ModularPipeline))
+        found.extend(value for value in inner if all(value is not known for known in found))
+    return found
+
+
+def parking_view(module: torch.nn.Module, lane: Lane) -> torch.nn.Module:
+    """An object of the module's own class with the same weights and configuration, whose calls park `lane`."""
+    view = object.__new__(_parking_class(type(module)))
+    vars(view).update(vars(module), _lane=lane, _parked_module=module, _stage=stage_of(module))
+    return view
+
+
+@functools.cache
+def _parking_class(cls: type[torch.nn.Module]) -> type[torch.nn.Module]:
+    methods: dict[str, Any] = {"__call__": _parking("__call__"), "_apply": _keep_weights}
+    if hasattr(cls, "encode") and hasattr(cls, "decode"):
+        methods |= {name: _parking(name) for name in ("encode", "decode")}
+    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+    return type(cls.__name__, (cls,), methods | names)
+
+
+def _parking(method: str) -> Callable[..., Any]:
+    def parked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._lane.park(ParkedCall(self._lane, self._parked_module, method, args, kwargs, self._stage))
+
+    parked.__name__ = method
+    return parked
+
+
+def _keep_weights(self: torch.nn.Module, *_args: Any, **_kwargs: Any) -> torch.nn.Module:
+    """`view.to(...)`: the weights belong to everybody, no pipeline may cast or move them."""
+    return self

@@ -1,0 +1,157 @@
+"""From files to a `LoadedModel`: any diffusers folder, pulled repository or single safetensors checkpoint."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (diffusers has hardly any types)
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from safetensors import SafetensorError
+from torch import nn
+
+from engine import folders
+from engine.content_hash import FileHashes
+from engine.dtypes import choose_dtype
+from engine.errors import ModelLoadFailed, OutOfMemory
+from engine.model_spec import ModelSpec, Source
+from engine.models import VAE_NAMES, LoadedModel
+from engine.previews import LatentLayout, Previewer, remembered_rgb_map
+from engine.pulled import find_pulled
+from engine.settings import EngineSettings
+from engine.single_file import base_model
+
+_FAILURES = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
+
+
+def quiet() -> None:
+    """For a worker's start: the libraries' progress bars and doubts about foreign classes are not for its log."""
+    for library in (diffusers.utils.logging, transformers.utils.logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+
+
+def load(
+    spec: ModelSpec,
+    device: str | torch.device,
+    dtype: torch.dtype | None = None,
+    settings: EngineSettings | None = None,
+) -> LoadedModel:
+    """Load a model's weights to a device; seconds to minutes.
+
+    Raises `ModelLoadFailed` naming the model, the reason and the remedy, or `OutOfMemory`.
+    """
+    settings = settings or EngineSettings()
+    device = torch.device(device)
+    try:
+        return _load(spec, device, dtype, settings)
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(f"{spec.name} does not fit on {device}; choose a smaller model") from error
+    except _FAILURES as error:
+        raise ModelLoadFailed(spec.name, f"{type(error).__name__}: {error}") from error
+
+
+def _load(
+    spec: ModelSpec, device: torch.device, dtype: torch.dtype | None, settings: EngineSettings, first: Any = None
+) -> LoadedModel:
+    path, *others = [_locate(spec, source, settings) for source in spec.sources]
+    identity = FileHashes(settings.models_dir / "hashes.json").of_model((path, *others))
+    dtype = dtype or choose_dtype(spec, device, settings, identity, lambda kind: _base(spec, path, kind, settings))
+    base = _base(spec, path, dtype, settings, first)
+    base.to(device)
+    parts = {name: part for name, part in base.components.items() if isinstance(part, nn.Module)}
+    for module in parts.values():
+        module.requires_grad_(False).eval()
+    alone = replace(spec, stages=(), prior=None, fused_lora=None, noise_scheduler=None, noise_scheduler_options={})
+    alone = replace(alone, enlarge=1)
+    stages = tuple(_load(replace(alone, source=stage), device, dtype, settings, base) for stage in spec.stages)
+    previewer = _previewer(spec, base, parts, settings, identity)
+    return LoadedModel(spec, base, device, dtype, identity, previewer, stages, settings.loras)
+
+
+def _locate(spec: ModelSpec, source: Source, settings: EngineSettings) -> Path:
+    """The folder or file on this machine."""
+    if source.origin == "hub":
+        found = find_pulled(source, settings.models_dir)
+        if found is None:
+            why = f"{source.location} is not on this machine"
+            raise ModelLoadFailed(spec.name, why, f"get it with: darkroom models pull {spec.name}")
+        return found
+    path = Path(source.location).expanduser()
+    if not path.exists():
+        raise ModelLoadFailed(spec.name, f"{path} does not exist", "correct its source in the settings")
+    return path
+
+
+def _base(spec: ModelSpec, path: Path, dtype: torch.dtype, settings: EngineSettings, first: Any = None) -> Any:
+    """The pipeline in main memory, all of its parts together; `first` is the stage before it."""
+    if spec.source.origin == "file":
+        return _read_file(spec, path, dtype, settings)
+    shared = {name: first.components[name] for name in spec.source.shared}
+    base = _read_folder(path, spec.source.variant, dtype, shared)
+    if spec.prior is not None:
+        prior = _read_folder(_locate(spec, spec.prior, settings), spec.prior.variant, dtype)
+        # One pipeline of two repositories: the prior's components get the prefix `prior_`.
+        parts = {**base.components, **{f"prior_{name}": part for name, part in prior.components.items()}}
+        base = getattr(diffusers, spec.pipeline)(**parts)
+    if spec.fused_lora is not None:
+        file = _locate(spec, spec.fused_lora, settings)
+        base.load_lora_weights(str(file.parent), weight_name=file.name, local_files_only=True)
+        base.fuse_lora()
+        base.unload_lora_weights()
+    return base
+
+
+def _read_folder(path: Path, variant: str | None, dtype: torch.dtype, given: Mapping[str, Any] | None = None) -> Any:
+    found = folders.read(path)
+    for library, _ in found.components.values():
+        if library.startswith("engine."):
+            # diffusers imports no library because a folder names it; ours is known to be harmless.
+            importlib.import_module(library)
+    options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
+    if found.modular:
+        pipeline = ModularPipeline.from_pretrained(str(path), local_files_only=True)
+        pipeline.load_components(dtype=dtype, **options)
+        return pipeline
+    options |= {**dict.fromkeys(folders.UNWANTED & found.components.keys()), **(given or {})}
+    return DiffusionPipeline.from_pretrained(str(path), dtype=dtype, variant=variant, **options)
+
+
+def _read_file(spec: ModelSpec, path: Path, dtype: torch.dtype, settings: EngineSettings) -> Any:
+    """A single checkpoint holds weights only; configuration and vocabulary come from the pulled preset."""
+    preset = base_model(path)
+    like = _locate(replace(spec, name=preset), replace(_preset_source(preset, settings), variant=None), settings)
+    cls: Any = getattr(diffusers, spec.pipeline)
+    return cls.from_single_file(str(path), config=str(like), dtype=dtype, local_files_only=True, safety_checker=None)
+
+
+def _preset_source(preset: str, settings: EngineSettings) -> Source:
+    from engine.catalogue import Catalogue
+
+    return Catalogue(settings).spec(preset).source
+
+
+def _previewer(
+    spec: ModelSpec, base: Any, parts: dict[str, nn.Module], settings: EngineSettings, identity: str
+) -> Previewer:
+    vae: Any = next((parts[name] for name in VAE_NAMES if name in parts), None)
+    # Sana Sprint's latents are scaled by this much while they are denoised.
+    gain = getattr(getattr(base.components.get("scheduler"), "config", None), "sigma_data", None) or 1.0
+    if vae is None:
+        return Previewer(None, None, side=settings.preview_side)
+    layout = LatentLayout.of(vae, gain=gain)
+    kept = settings.models_dir / "previews" / f"{identity}.safetensors"
+    if spec.taesd is not None:
+        tiny = AutoencoderTiny.from_pretrained(spec.taesd, local_files_only=True, use_safetensors=True)
+        return Previewer(layout, None, tiny.to(vae.device), settings.preview_side)
+    return Previewer(layout, remembered_rgb_map(vae, layout, kept), None, settings.preview_side)

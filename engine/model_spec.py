@@ -1,0 +1,96 @@
+"""All that is known of a model without loading it. Torch-free values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+FLOW_NOISE_SCHEDULERS = (
+    "FlowMatchEulerDiscreteScheduler",
+    "FlowMatchHeunDiscreteScheduler",
+    "FlowMatchLCMScheduler",
+    "DEISMultistepScheduler",
+    "DPMSolverMultistepScheduler",
+    "UniPCMultistepScheduler",
+)
+"""What models trained with flow matching run with."""
+NOISE_SCHEDULERS = (
+    "DDIMScheduler",
+    "DDPMScheduler",
+    "DEISMultistepScheduler",
+    "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler",
+    "EulerAncestralDiscreteScheduler",
+    "EulerDiscreteScheduler",
+    "HeunDiscreteScheduler",
+    "KDPM2AncestralDiscreteScheduler",
+    "KDPM2DiscreteScheduler",
+    "LCMScheduler",
+    "PNDMScheduler",
+    "TCDScheduler",
+    "UniPCMultistepScheduler",
+)
+"""What models that predict noise or v run with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where files come from: a folder, one safetensors file, or a hub repository at a commit."""
+
+    origin: Literal["folder", "file", "hub"]
+    location: str
+    """A path, or `organisation/repository`."""
+    revision: str | None = None
+    """40 hex digits, or None: resolved and kept when pulled."""
+    file: str | None = None
+    """One file of the repository instead of a diffusers folder."""
+    variant: str | None = None
+    """Which weights of the repository to fetch ("fp16")."""
+    shared: tuple[str, ...] = ()
+    """Components that a further stage takes from the first one instead of its own repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model by name. Sizes are in pixels."""
+
+    name: str
+    source: Source
+    num_inference_steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    size_multiple: int
+    memory_gb: float
+    licence: str
+    pipeline: str
+    """diffusers' class name, or "" when unknown before loading."""
+    capabilities: frozenset[str] = frozenset({"negative_prompt", "guidance"})
+    """What its pipelines take besides a prompt."""
+    guidance_parameter: str = "guidance_scale"
+    """The pipeline's parameter that `guidance_scale` fills (`true_cfg_scale` for Qwen-Image)."""
+    noise_scheduler: str | None = None
+    """None means the model's own."""
+    noise_scheduler_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    noise_schedulers: tuple[str, ...] = NOISE_SCHEDULERS + FLOW_NOISE_SCHEDULERS[:3]
+    """Which ones a request may name."""
+    dtype: str = "auto"
+    timing: bool = False
+    """On a CPU, choose between float32 and bfloat16 by timing one step of each."""
+    enlarge: int = 1
+    """Pictures are drawn this many times smaller, and enlarged by `stages`, else by the super-resolution network."""
+    taesd: str | None = None
+    """A folder with a tiny autoencoder for previews."""
+    prior: Source | None = None
+    """The repository of the first stage, where a pipeline needs two (Kandinsky 2.2)."""
+    stages: tuple[Source, ...] = ()
+    """Further pipelines that enlarge the result (DeepFloyd IF)."""
+    fused_lora: Source | None = None
+    """Fused into the weights at load (SDXL-Lightning)."""
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Everything that must be on disk."""
+        more = (self.prior, *self.stages, self.fused_lora)
+        return (self.source, *(source for source in more if source is not None))

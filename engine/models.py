@@ -1,0 +1,134 @@
+"""A diffusion model in memory: shared weights, and a fresh pipeline object for every lane."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (diffusers has hardly any types)
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import diffusers
+import torch
+from diffusers.guiders.guider_utils import BaseGuidance
+from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
+from diffusers.schedulers.scheduling_utils import SchedulerMixin
+from torch import nn
+
+from engine.adapters import Adapters
+from engine.model_spec import ModelSpec
+from engine.previews import Previewer
+from engine.settings import LoRASettings
+from engine.tasks import Task, build, class_for
+
+Wrap = Callable[[str, nn.Module], Any]
+VAE_NAMES = ("vae", "movq", "vqvae", "vqgan")
+
+
+class LoadedModel:
+    """One model's weights on one device; lanes share the weights and nothing else."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        base: Any,
+        device: torch.device,
+        dtype: torch.dtype,
+        hash_: str,
+        previewer: Previewer,
+        stages: tuple[LoadedModel, ...] = (),
+        loras: Mapping[str, LoRASettings] | None = None,
+    ) -> None:
+        self.spec, self.device, self.dtype, self.hash = spec, device, dtype, hash_
+        self.previewer = previewer
+        self.stages = stages
+        """Models that enlarge what this one draws, in order (DeepFloyd IF)."""
+        self.base = base
+        """The pipeline as loaded. Never run it: its noise scheduler is everybody's template."""
+        self.adapters = Adapters(base, loras or {})
+        """LoRAs in the shared weights. Device thread only."""
+        self.parkable: dict[str, nn.Module] = {
+            name: part for name, part in base.components.items() if isinstance(part, nn.Module)
+        }
+        """Component name -> shared module: denoisers, text encoders, VAEs."""
+        self.bytes = _bytes(self.parkable.values()) + sum(stage.bytes for stage in stages)
+        """Memory that the weights take, on this model's device."""
+
+    @property
+    def is_modular(self) -> bool:
+        """Whether this is a `ModularPipeline`: one class for all tasks, its inputs decide."""
+        return isinstance(self.base, ModularPipeline)
+
+    @property
+    def vae(self) -> Any | None:
+        """The autoencoder, or None for a pixel model."""
+        return next((self.parkable[name] for name in VAE_NAMES if name in self.parkable), None)
+
+    def supports(self, task: Task) -> bool:
+        """Whether the family has its own pipeline for this task (with `strength` for image-to-image)."""
+        return class_for(self.base, task) is not None
+
+    def pipeline(self, task: Task, noise_scheduler: str | None = None, wrap: Wrap | None = None) -> Any:
+        """A fresh pipeline object: shared weights, its own copies of noise scheduler and guider.
+
+        `noise_scheduler` names a diffusers class to use instead of the model's own. `wrap(name, module)` may stand
+        something in for a shared module (a proxy). Raises ValueError when `supports(task)` is False.
+        """
+        cls = class_for(self.base, task)
+        if cls is None:
+            raise ValueError(f"{self.spec.name} has no pipeline for {task}")
+        parts = {name: _own(part) for name, part in self.base.components.items()}
+        if "scheduler" in parts:
+            parts["scheduler"] = self._noise_scheduler(parts["scheduler"], noise_scheduler)
+        if wrap is not None:
+            parts |= {name: wrap(name, module) for name, module in self.parkable.items()}
+        made = build(cls, self.base, parts)
+        made.set_progress_bar_config(disable=True)
+        return made
+
+    def tile_vae(self, on: bool) -> bool:
+        """Let the VAE work in tiles (less memory, slightly other pixels); False when it cannot."""
+        switch = getattr(self.vae, "enable_tiling" if on else "disable_tiling", None)
+        try:
+            if switch is not None:
+                switch()
+        except NotImplementedError:
+            return False
+        return switch is not None
+
+    def close(self) -> None:
+        """Let go of the weights' memory, whoever still holds a pipeline."""
+        for module in self.parkable.values():
+            module.to("meta")
+        self.parkable.clear()
+        for stage in self.stages:
+            stage.close()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _noise_scheduler(self, own: Any, asked: str | None) -> Any:
+        name = asked or self.spec.noise_scheduler
+        options = dict(self.spec.noise_scheduler_options)
+        if name is None or (name == type(own).__name__ and not options):
+            return own
+        cls = getattr(diffusers, name)
+        if hasattr(own, "scale_noise") and "use_flow_sigmas" in inspect.signature(cls.__init__).parameters:
+            shift = getattr(own.config, "shift", 1.0)
+            options |= {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": shift}
+        return cls.from_config(own.config, **options)
+
+
+def _own(part: Any) -> Any:
+    return copy.deepcopy(part) if isinstance(part, SchedulerMixin | BaseGuidance) else part
+
+
+def _bytes(modules: Iterable[nn.Module]) -> int:
+    """Bytes of all parameters and buffers, shared ones once."""
+    storages = {
+        (storage := tensor.untyped_storage()).data_ptr(): storage.nbytes()
+        for module in modules
+        for tensor in (*module.parameters(), *module.buffers())
+    }
+    return sum(storages.values())

@@ -1,0 +1,41 @@
+"""What can be asked of a lane: each kind of request is a function that runs inside the lane's greenlet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.errors import InvalidRequest
+from engine.forward import wrappable
+from engine.lanes import Stage, stage_of
+from engine.operations.describing import describe
+from engine.operations.drawing import blend, image_to_image, inpaint, text_to_image
+from engine.operations.easel import Easel, Outcome
+from engine.operations.outpainting import outpaint
+from engine.operations.pixels import Pixels
+from engine.operations.upscaling import upscale
+from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
+
+OPERATIONS: dict[type[ImageRequest], Callable[[Easel], list[Pixels]]] = {
+    ImageRequest: text_to_image,
+    ImageToImage: image_to_image,
+    Inpaint: inpaint,
+    Outpaint: outpaint,
+    Blend: blend,
+    Upscale: upscale,
+    Describe: describe,
+}
+
+
+def operate(easel: Easel) -> Outcome:
+    """Make what the request asks for. Raises `InvalidRequest` for what this family cannot do."""
+    _refuse_tile(easel)
+    cells = OPERATIONS[type(easel.request)](easel)
+    return Outcome(cells, easel.watch.latents, easel.captions, tuple(easel.notes), easel.noise_scheduler)
+
+
+def _refuse_tile(easel: Easel) -> None:
+    if not easel.request.tile:
+        return
+    denoisers = [part for part in easel.model.parkable.values() if stage_of(part) is Stage.DENOISE]
+    if not any(wrappable(part) for part in denoisers):
+        raise InvalidRequest("tile", f"{easel.model.spec.name} has no convolutions, so its borders cannot meet")

@@ -1,0 +1,196 @@
+"""What an operation works with inside its lane: the model, the request, and one way to call any pipeline."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.errors import BadOutput, InvalidRequest
+from engine.lanes import Lane, Pipeline, parking_view, with_inner
+from engine.models import LoadedModel
+from engine.operations.enlarging import enlarged
+from engine.operations.pixels import Pixels, flaw, picture_of, resized
+from engine.operations.staging import through_stages
+from engine.operations.tools import Tools
+from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
+from engine.requests import ImageRequest
+from engine.sizes import drawn_size
+from engine.steps import StepWatch
+from engine.tasks import Task
+
+_PER_CELL = ("image", "mask_image")
+
+
+@dataclass
+class Outcome:
+    """What an operation made."""
+
+    cells: list[Pixels] = field(default_factory=list[Pixels])
+    latents: torch.Tensor | None = None
+    captions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    noise_scheduler: str = ""
+
+
+@dataclass
+class Easel:
+    """One lane's place of work. Everything here runs inside the lane's greenlet."""
+
+    request: ImageRequest
+    model: LoadedModel
+    lane: Lane
+    watch: StepWatch
+    tools: Tools
+    noise_scheduler: str = ""
+    captions: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list[str])
+    """What the member should know."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height to draw, in pixels; smaller than asked where the model's pictures are enlarged."""
+        return drawn_size(self.request, self.model.spec)
+
+    @property
+    def vae(self) -> Any | None:
+        """The autoencoder as this lane may call it; None for a model that draws pixels."""
+        return None if self.model.vae is None else parking_view(self.model.vae, self.lane)
+
+    def asking(self, **changes: Any) -> Easel:
+        """The same place of work for a changed request: a part of what is asked."""
+        return replace(self, request=self.request.model_copy(update=changes))
+
+    def at_least_a_step(self, strength: float) -> float:
+        """A strength below one step's share would leave diffusers' pipelines nothing to do, which they refuse."""
+        steps = self.request.num_inference_steps or self.model.spec.num_inference_steps
+        return min(1.0, max(strength, (1 + 1e-6) / steps))
+
+    def pipeline(self, task: Task) -> Pipeline:
+        """A pipeline of this lane's own, whose calls park and whose steps are watched.
+
+        Raises `InvalidRequest` where the family cannot do the task at all.
+        """
+        if not self.model.supports(task):
+            can = "draws only inside a mask" if task == "text_to_image" else f"cannot do {task.replace('_', ' ')}"
+            raise InvalidRequest("model", f"{self.model.spec.name} {can}; choose another model")
+        made = self.model.pipeline(
+            task, self.request.noise_scheduler, wrap=lambda _, module: parking_view(module, self.lane)
+        )
+        self.watch.attach(made)
+        self.noise_scheduler = type(_noise_scheduler(made)).__name__
+        return made
+
+    def draw(self, task: Task, **inputs: Any) -> list[Pixels]:
+        """Run the family's own pipeline for `task` on the request; `inputs` add to what the request says."""
+        cells = self.run(self.pipeline(task), **inputs)
+        if self.model.stages:
+            return through_stages(self, cells)
+        if self.model.spec.enlarge == 1:
+            return cells
+        width, height = self.size
+        size = (width * self.model.spec.enlarge, height * self.model.spec.enlarge)
+        return [resized(cell / np.float32(255), size) for cell in enlarged(self, [picture_of(cell) for cell in cells])]
+
+    def run(self, pipeline: Pipeline, **inputs: Any) -> list[Pixels]:
+        """Call a pipeline for all cells; one after another where the family cannot take them at once.
+
+        Raises `BadOutput` for pictures that are blank or no numbers.
+        """
+        known = accepted(pipeline)
+        if self.request.prompt_parts:
+            return self._run_weighted(pipeline, inputs)
+        if "num_images_per_prompt" in known and len(with_inner(pipeline)) == 1:
+            return self._call(pipeline, known, self.cells, inputs)
+        return [self._call(pipeline, known, [cell], inputs)[0] for cell in self.cells]
+
+    def _run_weighted(self, pipeline: Pipeline, inputs: dict[str, Any]) -> list[Pixels]:
+        recordings = [Recording(part) for part in self.request.prompt_parts]
+        for recording in recordings:
+            self.lane.listeners.append(recording.listen)
+            encode(pipeline, recording.part.text, self.model.device)
+            self.lane.listeners.remove(recording.listen)
+        weighted = WeightedPrompt(recordings)
+        self.lane.answers.append(weighted.answer)
+        try:
+            return self.asking(prompt=weighted.carrier.part.text, prompt_parts=()).run(pipeline, **inputs)
+        finally:
+            self.lane.answers.remove(weighted.answer)
+
+    @property
+    def cells(self) -> list[int]:
+        """The seeds of all cells."""
+        return [self.request.seed + cell for cell in range(self.request.num_images)]
+
+    def _call(
+        self, pipeline: Pipeline, known: Collection[str], seeds: list[int], inputs: Mapping[str, Any]
+    ) -> list[Pixels]:
+        generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+        wanted = {
+            **self._wanted(pipeline),
+            "num_images_per_prompt": len(seeds),
+            "generator": generators if len(seeds) > 1 else generators[0],
+            **{name: self._for_cells(name, value, len(seeds)) for name, value in inputs.items()},
+        }
+        if self.model.vae is None and any(name in _PER_CELL for name in inputs):
+            # Pixel models (DeepFloyd IF) want a prompt for each picture.
+            lists = {name: [wanted[name]] * len(seeds) for name in ("prompt", "negative_prompt") if name in wanted}
+            wanted |= {**lists, "num_images_per_prompt": 1}
+        wanted = {name: value for name, value in wanted.items() if name in known}
+        self.watch.restart()
+        images = pipeline(**wanted, output="images") if self.model.is_modular else pipeline(**wanted).images
+        cells = arrays_of(images)
+        if what := flaw(cells):
+            raise BadOutput(what)
+        return cells
+
+    def _for_cells(self, name: str, value: Any, cells: int) -> Any:
+        """One picture for each generator, or some families (SD3) look for the second cell's in vain."""
+        is_repeated = name in _PER_CELL and not self.model.is_modular
+        return [value] * cells if is_repeated else value
+
+    def _wanted(self, pipeline: Pipeline) -> dict[str, Any]:
+        request = self.request
+        width, height = self.size
+        guidance = self.model.spec.guidance_scale if request.guidance_scale is None else request.guidance_scale
+        parameter = self.model.spec.guidance_parameter
+        negative = request.negative_prompt or (" " if parameter == "true_cfg_scale" and guidance > 1 else None)
+        if guider := getattr(pipeline, "guider", None):
+            guider.guidance_scale = guidance
+        wanted = {
+            "prompt": request.prompt,
+            "negative_prompt": negative,
+            "width": width,
+            "height": height,
+            "num_inference_steps": request.num_inference_steps or self.model.spec.num_inference_steps,
+            parameter: guidance,
+            "output_type": "np",
+        }
+        return {name: value for name, value in wanted.items() if value is not None}
+
+
+def accepted(pipeline: Pipeline) -> frozenset[str]:
+    """The names of what a pipeline can be called with."""
+    blocks = getattr(pipeline, "blocks", None)
+    if blocks is not None:
+        return frozenset(blocks.input_names)
+    return frozenset(inspect.signature(type(pipeline).__call__).parameters)
+
+
+def arrays_of(images: Any) -> list[Pixels]:
+    """Whatever a pipeline calls its images, as floats."""
+    if isinstance(images, torch.Tensor):
+        images = images.float().cpu().permute(0, 2, 3, 1).numpy()
+    arrays = (np.asarray(image) for image in images)
+    return [array / np.float32(255) if array.dtype == np.uint8 else array.astype(np.float32) for array in arrays]
+
+
+def _noise_scheduler(pipeline: Pipeline) -> Any:
+    parts = [value for part in with_inner(pipeline) for value in vars(part).values()]
+    return next((value for value in reversed(parts) if hasattr(value, "set_timesteps")), None)

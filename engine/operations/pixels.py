@@ -1,0 +1,75 @@
+"""Pictures as arrays and tensors, masks, and one picture over another."""
+
+# pyright: reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+Pixels = NDArray[Any]
+"""One picture: floats of shape (height, width, 3) in [0, 1], or bytes where it is very large."""
+
+
+def pixels_of(picture: Image.Image) -> Pixels:
+    """A picture as floats."""
+    return np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
+
+
+def picture_of(pixels: Pixels) -> Image.Image:
+    """Eight bits a channel, rounded."""
+    if pixels.dtype == np.uint8:
+        return Image.fromarray(pixels)
+    return Image.fromarray((np.nan_to_num(pixels).clip(0, 1) * 255).round().astype(np.uint8))
+
+
+def flaw(cells: Sequence[Pixels]) -> str:
+    """What is wrong with pictures that a model drew, in words, or "" if nothing is."""
+    for cell in cells:
+        if not np.isfinite(cell).all():
+            return "numbers that are none (NaN)"
+        if float(cell.max()) - float(cell.min()) < 1 / 255:
+            return "a blank picture"
+    return ""
+
+
+def tensor_of(picture: Image.Image) -> torch.Tensor:
+    """(1, 3, height, width) in [0, 1]."""
+    return torch.from_numpy(pixels_of(picture)).permute(2, 0, 1)[None].contiguous()
+
+
+def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """The picture at another (width, height)."""
+    if pixels.shape[1::-1] == size:
+        return pixels
+    return pixels_of(picture_of(pixels).resize(size, Image.Resampling.LANCZOS))
+
+
+def inward_feather(mask: Image.Image, feather_px: int) -> Pixels:
+    """How much of the new picture each pixel takes: 0 wherever the mask is black, rising inside of it."""
+    white = np.asarray(mask, dtype=np.float32) / 255
+    inside = (white >= 0.5).astype(np.float32)
+    if not feather_px:
+        return inside
+    soft = np.asarray(mask.filter(ImageFilter.GaussianBlur(feather_px)), dtype=np.float32) / 255
+    return (2 * soft - 1).clip(0, 1) * inside
+
+
+def composite(under: Pixels, over: Pixels, alpha: Pixels) -> Pixels:
+    """`over` on `under`, which keeps its own values to the bit where `alpha` is 0."""
+    height, width = under.shape[:2]
+    return under + alpha[..., None] * (resized(over, (width, height)) - under)
+
+
+def cover(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Scaled to fill `size`, the middle kept."""
+    scale = max(size[0] / picture.width, size[1] / picture.height)
+    wide, high = round(picture.width * scale), round(picture.height * scale)
+    left, top = (wide - size[0]) // 2, (high - size[1]) // 2
+    whole = picture.resize((max(wide, size[0]), max(high, size[1])), Image.Resampling.LANCZOS)
+    return whole.crop((left, top, left + size[0], top + size[1]))

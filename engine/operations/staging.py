@@ -1,0 +1,27 @@
+"""Models of several stages: what the first draws small, the next ones draw larger (DeepFloyd IF, arXiv 2205.11487)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from engine.operations.pixels import Pixels
+
+if TYPE_CHECKING:
+    from engine.operations.easel import Easel
+
+
+def through_stages(easel: Easel, cells: list[Pixels]) -> list[Pixels]:
+    """Each cell through every further stage of the model, from its own seed; steps and previews go on."""
+    count = len(easel.model.stages)
+    for number, stage in enumerate(easel.model.stages, start=1):
+        growth = easel.model.spec.enlarge ** (number / count)
+        width, height = (round(side * growth) for side in easel.size)
+        place = replace(easel, model=stage)
+        pipeline = place.pipeline("text_to_image")
+        # As the pipelines hand it on themselves: floats in [-1, 1].
+        cells = [
+            place.asking(num_images=1, seed=seed).run(pipeline, image=cell * 2 - 1, width=width, height=height)[0]
+            for seed, cell in zip(easel.cells, cells, strict=True)
+        ]
+    return cells

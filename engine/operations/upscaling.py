@@ -1,0 +1,68 @@
+"""Larger pictures: `subtle` by a super-resolution network, `creative` by image-to-image; both tile by tile."""
+
+# pyright: reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+from PIL import Image
+
+from engine.images import open_picture
+from engine.operations.drawing import from_picture
+from engine.operations.easel import Easel
+from engine.operations.enlarging import enlarged
+from engine.operations.pixels import Pixels, cover, picture_of, pixels_of
+from engine.requests import MAX_SIDE, Upscale
+
+CREATIVE_FACTOR = 2.0
+OVERLAP = 0.25
+"""The share of a creative tile that it has in common with the next one."""
+
+
+def upscale(easel: Easel) -> list[Pixels]:
+    """The picture `factor` times larger, at most 4096 pixels a side."""
+    request = cast(Upscale, easel.request)
+    picture = open_picture(request.image)
+    factor = min(request.factor, CREATIVE_FACTOR) if request.mode == "creative" else request.factor
+    scale = min(factor, MAX_SIDE / max(picture.size))
+    if scale < request.factor:
+        easel.notes.append(f"enlarged {scale:.3g} times: at most {MAX_SIDE} pixels a side, creatively at most twice")
+    size = (round(picture.width * scale), round(picture.height * scale))
+    (network_size,) = enlarged(easel, [picture], lambda done, of: easel.watch.on_step(done, of, None))
+    larger = Image.fromarray(network_size).resize(size, Image.Resampling.LANCZOS)
+    return [refined(easel, larger, request.strength) if request.mode == "creative" else np.asarray(larger)]
+
+
+def refined(easel: Easel, picture: Image.Image, strength: float) -> Pixels:
+    """Image-to-image in overlapping tiles of the model's own size, each fading into the next."""
+    spec = easel.model.spec
+    whole, width, height = pixels_of(picture), spec.width, spec.height
+    corners = [(x, y) for y in _starts(picture.height, height) for x in _starts(picture.width, width)]
+    drawn, weight = np.zeros_like(whole), np.full((*whole.shape[:2], 1), 1e-6, dtype=np.float32)
+    steps = max(1, int((easel.request.num_inference_steps or spec.num_inference_steps) * strength))
+    for number, (left, top) in enumerate(corners):
+        easel.watch.more_steps = steps * (len(corners) - number - 1)
+        box = (left, top, min(left + width, picture.width), min(top + height, picture.height))
+        tile = cover(picture.crop(box), (width, height))
+        cell = from_picture(easel.asking(width=width, height=height, seed=easel.request.seed + number), tile, strength)
+        fitted = pixels_of(picture_of(cell[0]).resize((box[2] - left, box[3] - top), Image.Resampling.LANCZOS))
+        fade = _fade(fitted.shape[0])[:, None, None] * _fade(fitted.shape[1])[None, :, None]
+        drawn[top : box[3], left : box[2]] += fade * fitted
+        weight[top : box[3], left : box[2]] += fade
+    return drawn / weight
+
+
+def _starts(length: int, tile: int) -> list[int]:
+    """Where tiles begin, evenly spread, so that neighbours overlap by at least `OVERLAP`."""
+    if length <= tile:
+        return [0]
+    count = 1 + -(-(length - tile) // max(1, round(tile * (1 - OVERLAP))))
+    return [round(number * (length - tile) / (count - 1)) for number in range(count)]
+
+
+def _fade(length: int) -> Pixels:
+    """A tent: the middle of a tile counts most, its border hardly."""
+    place = (np.arange(length, dtype=np.float32) + 0.5) / length
+    return np.minimum(place, 1 - place).clip(0.01, OVERLAP)

@@ -1,0 +1,98 @@
+"""Prompts of several weighted parts: the text encoders' outputs for the parts are mixed, whatever the family.
+
+The parts go through the pipeline's own `encode_prompt` one by one, and its encoder calls are recorded. Then it runs
+with the longest part as its prompt, and wherever it encodes that one it is answered with the mixture.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from engine.errors import InvalidRequest
+from engine.lanes import ParkedCall, Pipeline, Stage
+from engine.requests import PromptPart
+
+
+@dataclass
+class Recording:
+    """The encoder calls of one text: their encoders, token ids and outputs, in order."""
+
+    part: PromptPart
+    calls: list[tuple[torch.nn.Module, torch.Tensor, Any]] = field(
+        default_factory=list[tuple[torch.nn.Module, torch.Tensor, Any]]
+    )
+
+    def listen(self, call: ParkedCall, output: Any) -> None:
+        """Keep what a text encoder said."""
+        if (ids := token_ids(call)) is not None:
+            self.calls.append((call.module, ids, output))
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens there are that are no padding, roughly: distinct ones."""
+        return max((len(ids.unique()) for _, ids, _ in self.calls), default=0)
+
+
+class WeightedPrompt:
+    """Answers a lane's encoder calls for the carrier text with the weighted mean of all parts."""
+
+    def __init__(self, recordings: Sequence[Recording]) -> None:
+        total = sum(recording.part.weight for recording in recordings)
+        if total <= 0:
+            raise InvalidRequest("prompt_parts", "the weights must add up to more than 0")
+        self.carrier = max(recordings, key=lambda recording: recording.tokens)
+        shares = [recording.part.weight / total for recording in recordings]
+        outputs = zip(*([output for _, _, output in recording.calls] for recording in recordings), strict=True)
+        self._mixed = [_mean(list(column), shares) for column in outputs]
+
+    def answer(self, call: ParkedCall) -> Any:
+        """The mixture if this call encodes the carrier, else `NotImplemented`."""
+        ids = token_ids(call)
+        if ids is not None:
+            for (encoder, known, _), mixed in zip(self.carrier.calls, self._mixed, strict=True):
+                if encoder is call.module and known.shape == ids.shape and torch.equal(known, ids):
+                    return mixed
+        return NotImplemented
+
+
+def token_ids(call: ParkedCall) -> torch.Tensor | None:
+    """What a text encoder is asked to read, or None for another kind of call."""
+    if call.stage is not Stage.ENCODE:
+        return None
+    found = next((value for value in (*call.args, call.kwargs.get("input_ids")) if value is not None), None)
+    return found if isinstance(found, torch.Tensor) and not found.is_floating_point() else None
+
+
+def encode(pipeline: Pipeline, text: str, device: torch.device) -> None:
+    """Have the pipeline encode one text; raises `InvalidRequest` where it has no such method."""
+    method = getattr(pipeline, "encode_prompt", None)
+    if method is None:
+        raise InvalidRequest("prompt_parts", "this model takes one prompt only, without weighted parts")
+    takes = inspect.signature(method).parameters
+    known = {"prompt": text, "prompt_2": None, "prompt_3": None, "device": device, "num_images_per_prompt": 1}
+    known |= {"do_classifier_free_guidance": False}
+    method(**{name: value for name, value in known.items() if name in takes})
+
+
+def _mean(outputs: list[Any], shares: list[float]) -> Any:
+    flat = [tree_flatten(output) for output in outputs]
+    leaves = [_mix(column, shares) for column in zip(*(leaves for leaves, _ in flat), strict=True)]
+    return tree_unflatten(leaves, flat[0][1])
+
+
+def _mix(column: tuple[Any, ...], shares: list[float]) -> Any:
+    first = column[0]
+    if not isinstance(first, torch.Tensor) or not first.is_floating_point():
+        return first
+    if any(leaf.shape != first.shape for leaf in column):
+        raise InvalidRequest("prompt_parts", "this model's prompts have no common length, so parts cannot be weighed")
+    total = sum(share * leaf.float() for share, leaf in zip(shares, column, strict=True))
+    return torch.as_tensor(total).to(first.dtype)

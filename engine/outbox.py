@@ -1,0 +1,67 @@
+"""What a worker says, said by a thread of its own: a full pipe must never stop the device. Torch-free."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import deque
+from dataclasses import replace
+from multiprocessing.connection import Connection
+
+from engine.messages import FromWorker, LaneCharged, LaneProgress
+
+
+class Outbox:
+    """Sends in order, but of the progress of one lane only the latest, and of its charges only the sum."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._waiting: deque[FromWorker] = deque()
+        self._changed = threading.Condition()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._send_all, name="outbox", daemon=True)
+        self._thread.start()
+
+    def put(self, message: FromWorker) -> None:
+        """Queue a message; returns at once, from any thread."""
+        with self._changed:
+            if isinstance(message, LaneProgress | LaneCharged):
+                message = self._merged(message)
+            self._waiting.append(message)
+            self._changed.notify()
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Send what is left, at most for so long, and end."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+        self._thread.join(timeout_s)
+
+    def _merged(self, message: LaneProgress | LaneCharged) -> LaneProgress | LaneCharged:
+        for older in self._waiting:
+            if isinstance(older, LaneProgress | LaneCharged) and _is_same_lane(older, message):
+                self._waiting.remove(older)
+                return _sum(older, message)
+        return message
+
+    def _send_all(self) -> None:
+        with contextlib.suppress(OSError):  # the engine is gone, and so will be this process
+            while (message := self._next()) is not None:
+                self._connection.send(message)
+
+    def _next(self) -> FromWorker | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            return self._waiting.popleft() if self._waiting else None
+
+
+def _is_same_lane(older: LaneProgress | LaneCharged, newer: LaneProgress | LaneCharged) -> bool:
+    return type(older) is type(newer) and (older.request_id, older.epoch) == (newer.request_id, newer.epoch)
+
+
+def _sum(older: LaneProgress | LaneCharged, newer: LaneProgress | LaneCharged) -> LaneProgress | LaneCharged:
+    if isinstance(newer, LaneCharged) and isinstance(older, LaneCharged):
+        return replace(newer, gpu_ms=older.gpu_ms + newer.gpu_ms)
+    if isinstance(newer, LaneProgress) and isinstance(older, LaneProgress):
+        return replace(newer, preview=newer.preview or older.preview)
+    return newer

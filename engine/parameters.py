@@ -1,0 +1,129 @@
+"""How a picture was made, as text inside the picture: the `parameters` form other tools read, and the whole request.
+
+The `parameters` chunk follows the convention of stable-diffusion-webui: the prompt, a `Negative prompt:` line, then
+`Key: value` pairs. The `darkroom` chunk holds the request as JSON, exact enough to make the same picture again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from engine.errors import InvalidRequest
+from engine.events import Recipe
+from engine.images import read_text
+from engine.requests import ImageRequest
+
+_PAIR = re.compile(r'\s*([\w][\w \-/]*?):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
+_LAST_LINE = re.compile(r"(?:^|\n)(Steps: [^\n]*)\s*$")
+_PRIVATE = frozenset({"id", "member", "weight", "priority"})
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a `parameters` text says."""
+
+    prompt: str
+    negative_prompt: str = ""
+    fields: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def write_parameters(request: ImageRequest, recipe: Recipe, seed: int) -> str:
+    """The `parameters` text of the cell drawn from `seed`."""
+    pairs: dict[str, object] = {
+        "Steps": recipe.num_inference_steps,
+        "Sampler": recipe.noise_scheduler,
+        "CFG scale": f"{recipe.guidance_scale:g}",
+        "Seed": seed,
+        "Size": f"{recipe.width}x{recipe.height}",
+        "Model hash": recipe.model_hash,
+        "Model": recipe.model,
+        **_extras(request),
+        "Version": "Darkroom " + recipe.versions.get("darkroom", "?"),
+    }
+    line = ", ".join(f"{key}: {_quote(str(value))}" for key, value in pairs.items())
+    negative = f"\nNegative prompt: {request.negative_prompt}" if request.negative_prompt else ""
+    return f"{request.prompt}{negative}\n{line}"
+
+
+def _extras(request: ImageRequest) -> dict[str, object]:
+    strength = getattr(request, "strength", None)
+    extras: dict[str, object] = {} if strength is None else {"Denoising strength": f"{strength:g}"}
+    if request.loras:
+        extras["Lora"] = " ".join(f"<lora:{lora.name}:{lora.weight:g}>" for lora in request.loras)
+    return extras
+
+
+def _quote(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False) if any(mark in value for mark in ',:"\n') else value
+
+
+def parse_parameters(text: str) -> Parameters:
+    """Read a `parameters` text back, ours or another tool's; a text without pairs is all prompt."""
+    last = _LAST_LINE.search(text)
+    words = text[: last.start()] if last else text
+    prompt, _, negative = words.partition("\nNegative prompt: ")
+    pairs = _PAIR.findall(last.group(1)) if last else []
+    return Parameters(prompt.strip(), negative.strip(), {key: _unquote(value) for key, value in pairs})
+
+
+def _unquote(value: str) -> str:
+    value = value.strip()
+    if not value.startswith('"'):
+        return value
+    try:
+        return str(json.loads(value))
+    except json.JSONDecodeError:
+        return value
+
+
+def text_chunks(request: ImageRequest, recipe: Recipe, seed: int) -> dict[str, str]:
+    """The text chunks of a finished cell. Nothing in them says who asked; source pictures appear as sha256."""
+    whole = {"kind": request.kind, "cell_seed": seed, "request": _plain(request), "recipe": _plain_recipe(recipe)}
+    return {
+        "parameters": write_parameters(request, recipe, seed),
+        "darkroom": json.dumps(whole, ensure_ascii=False, sort_keys=True),
+    }
+
+
+def _plain(request: ImageRequest) -> dict[str, Any]:
+    values = request.model_dump(exclude=set(_PRIVATE))
+    return {key: _fingerprint(value) for key, value in values.items()}
+
+
+def _fingerprint(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return "sha256:" + hashlib.sha256(value).hexdigest()
+    if isinstance(value, list | tuple):
+        return [_fingerprint(item) for item in cast("list[Any]", value)]
+    return value
+
+
+def _plain_recipe(recipe: Recipe) -> dict[str, Any]:
+    return {
+        "model_hash": recipe.model_hash,
+        "noise_scheduler": recipe.noise_scheduler,
+        "device": recipe.device,
+        "dtype": recipe.dtype,
+        "versions": recipe.versions,
+    }
+
+
+def read_request(png: bytes, **changes: Any) -> ImageRequest:
+    """The text-to-image request that makes this picture's cell again (one picture, from its own seed).
+
+    `changes` replace fields (`member`, `num_images`, ...). Raises `InvalidRequest` when the picture carries no
+    recipe of ours, or was made from other pictures, which a file does not contain.
+    """
+    try:
+        whole = json.loads(read_text(png)["darkroom"])
+        fields = {**whole["request"], "seed": whole["cell_seed"], "num_images": 1, **changes}
+        kind = str(whole["kind"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise InvalidRequest("image", "this picture carries no recipe of Darkroom's") from error
+    if kind != ImageRequest.kind:
+        raise InvalidRequest("image", f"this picture was made from another picture ({kind}); that one is needed too")
+    return ImageRequest.model_validate(fields)

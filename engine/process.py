@@ -1,0 +1,127 @@
+"""One worker process behind a pipe. Two threads, so that neither a silent nor a full pipe blocks the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Protocol
+
+from engine.launch import Orders
+from engine.messages import FromWorker, ToWorker
+from engine.spawning import Child, Spawner
+
+log = logging.getLogger(__name__)
+
+
+class Owner(Protocol):
+    """Who is told, on the event loop, what a process says and that it ended."""
+
+    def hear(self, process: WorkerProcess, message: FromWorker) -> None:
+        """One message came over the pipe."""
+        ...
+
+    def ended(self, process: WorkerProcess, exit_code: int) -> None:
+        """The process is gone and reaped; it says nothing after this."""
+        ...
+
+
+class WorkerProcess:
+    """Starts at once; `send` and `kill` return at once; made and used on the event loop."""
+
+    def __init__(self, orders: Orders, spawner: Spawner, owner: Owner) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._owner, self._spawner, self._name = owner, spawner, orders.device
+        self._outbox: queue.SimpleQueue[Orders | ToWorker | None] = queue.SimpleQueue()
+        self._outbox.put(orders)
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self._is_unwanted = self._is_reaped = False
+        self.last_sign_s = time.monotonic()
+        """When the process was last heard; stamped off the loop, so that a busy loop is no silent worker."""
+        self.gone = asyncio.Event()
+        threading.Thread(target=self._live, name=f"worker {self._name}", daemon=True).start()
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, once it runs."""
+        return self._child.pid if self._child else None
+
+    def send(self, message: ToWorker) -> None:
+        """Queue a message for the worker; what a dead worker did not read is dropped."""
+        self._outbox.put(message)
+
+    def kill(self) -> None:
+        """End the process and its children with SIGKILL, which also ends a frozen one."""
+        with self._lock:
+            self._is_unwanted = True
+            if self._child and not self._is_reaped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._child.pid, signal.SIGKILL)
+
+    def _live(self) -> None:
+        ours, theirs = multiprocessing.Pipe()
+        writer = threading.Thread(target=self._write, args=(ours,), name=f"to worker {self._name}", daemon=True)
+        exit_code = -1
+        try:
+            self._begin(theirs)
+            writer.start()
+            self._read(ours)
+        except (OSError, EOFError) as error:
+            if not self._is_unwanted:
+                log.error("no worker for %s could be started: %s", self._name, error)
+        finally:
+            exit_code = self._reap()
+            self._outbox.put(None)
+            if writer.ident:
+                writer.join()  # before the close: a thread must not be left writing into a reused descriptor
+            ours.close()
+            self._post(self._farewell, exit_code)
+
+    def _begin(self, theirs: Connection) -> None:
+        with theirs:
+            child = self._spawner.spawn(theirs)
+        with self._lock:
+            self._child = child
+        if self._is_unwanted:
+            self.kill()
+
+    def _read(self, connection: Connection) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                message: FromWorker = connection.recv()
+                self.last_sign_s = time.monotonic()
+                self._post(self._owner.hear, self, message)
+
+    def _write(self, connection: Connection) -> None:
+        with contextlib.suppress(OSError):
+            while (message := self._outbox.get()) is not None:
+                connection.send(message)
+
+    def _reap(self) -> int:
+        """End a process whose pipe is closed, if it has not ended yet: without a pipe it is of no use."""
+        if self._child is None:
+            return -1
+        self.kill()
+        exit_code = self._child.wait()
+        with self._lock:
+            self._is_reaped = True
+        return exit_code
+
+    def _farewell(self, exit_code: int) -> None:
+        self.gone.set()
+        self._owner.ended(self, exit_code)
+
+    def _post(self, call: Callable[..., None], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(call, *arguments)
+        except RuntimeError:  # the loop was closed without stop(): nobody is left to want this process
+            self.kill()

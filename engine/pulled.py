@@ -1,0 +1,48 @@
+"""Where pulled models lie on this machine, and at which commits. Torch-free."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.model_spec import Source
+
+
+def hub_folder(models_dir: Path) -> Path:
+    """The folder in huggingface_hub's cache layout."""
+    return models_dir / "hub"
+
+
+def lock_file(models_dir: Path) -> Path:
+    """Which repository was pulled at which commit, with sizes and hashes."""
+    return models_dir / "models.lock"
+
+
+def read_lock(models_dir: Path) -> dict[str, Any]:
+    """Repository -> {"revision", "licence", "files"}; {} when nothing was pulled yet."""
+    path = lock_file(models_dir)
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def write_lock(models_dir: Path, lock: Mapping[str, Any]) -> None:
+    """Replace the lock as a whole: a reader never sees half of it."""
+    path = lock_file(models_dir)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n", "utf-8")
+    fresh.replace(path)
+
+
+def find_pulled(source: Source, models_dir: Path) -> Path | None:
+    """The snapshot folder (or the one file) of a hub source, or None when it was not pulled."""
+    pulled = read_lock(models_dir).get(source.location, {})
+    revision = source.revision or pulled.get("revision")
+    # Without the lock's word a download may be half done.
+    if revision is None or pulled.get("revision") != revision or source.file not in (None, *pulled["files"]):
+        return None
+    repository = "models--" + source.location.replace("/", "--")
+    snapshot = hub_folder(models_dir) / repository / "snapshots" / revision
+    wanted = snapshot / source.file if source.file else snapshot
+    return wanted if wanted.exists() else None

@@ -1,0 +1,183 @@
+"""What is asked of the engine: frozen values of plain types, so that they cross process borders. Torch-free."""
+
+from __future__ import annotations
+
+import enum
+import secrets
+import uuid
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from engine.errors import InvalidRequest
+
+MAX_PROMPT_CHARS = 6000
+MAX_SEED = 2**32 - 1
+MAX_SIDE = 4096
+MAX_IMAGES = 16
+
+
+class Priority(enum.IntEnum):
+    """Classes served strictly before one another; fair share decides within a class."""
+
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
+
+
+class Frozen(BaseModel):
+    """A frozen value that refuses unknown fields and says what is wrong as `InvalidRequest`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _name_the_field(cls, values: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return build(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            field = ".".join(str(part) for part in first["loc"]) or cls.__name__
+            raise InvalidRequest(field, first["msg"].removeprefix("Value error, ")) from error
+
+
+class LoRA(Frozen):
+    """A low-rank adapter by its configured name, and how strongly it acts."""
+
+    name: str
+    weight: float = Field(default=1.0, ge=-4.0, le=4.0)
+
+
+class PromptPart(Frozen):
+    """One weighted part of a multi-prompt (`cat::2 dog::-0.5`)."""
+
+    text: str
+    weight: float = 1.0
+
+
+Picture = Annotated[bytes, Field(min_length=1, max_length=32 * 1024 * 1024)]
+"""An encoded picture (PNG, JPEG or WebP)."""
+
+
+class ImageRequest(Frozen):
+    """Text to image; the other kinds add pictures to it.
+
+    Sizes are in pixels. `None` means the model's own default. Cell `i` of the result is drawn from `seed + i`.
+    """
+
+    kind: ClassVar[str] = "text_to_image"
+
+    prompt: str = Field(min_length=1, max_length=MAX_PROMPT_CHARS)
+    prompt_parts: tuple[PromptPart, ...] = Field(default=(), max_length=16)
+    """When given, their weighted embeddings steer instead of `prompt`, which is kept for people to read."""
+    negative_prompt: str = Field(default="", max_length=MAX_PROMPT_CHARS)
+    model: str = ""
+    """A configured name, or "" for the engine's default model."""
+    width: int | None = Field(default=None, ge=16, le=MAX_SIDE)
+    height: int | None = Field(default=None, ge=16, le=MAX_SIDE)
+    num_inference_steps: int | None = Field(default=None, ge=1, le=500)
+    guidance_scale: float | None = Field(default=None, ge=0.0, le=50.0)
+    seed: int = Field(default_factory=lambda: secrets.randbelow(MAX_SEED + 1), ge=0, le=MAX_SEED)
+    num_images: int = Field(default=4, ge=1, le=MAX_IMAGES)
+    stop_at: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Stop after this share of the steps and show the x0 estimate (`--stop 80`)."""
+    tile: bool = False
+    """Make the picture repeat without a seam at its borders."""
+    noise_scheduler: str | None = None
+    """A diffusers class name; None means the model's own."""
+    loras: tuple[LoRA, ...] = Field(default=(), max_length=8)
+
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex, min_length=1, max_length=64)
+    member: str = Field(default="anonymous", max_length=128)
+    """Who asks: an opaque key, the unit of fair share."""
+    weight: float = Field(default=1.0, gt=0.0, le=1000.0)
+    """The member's share relative to others."""
+    priority: Priority = Priority.NORMAL
+
+    @field_validator("prompt")
+    @classmethod
+    def _has_words(cls, prompt: str) -> str:
+        if not prompt.strip():
+            raise ValueError("the prompt is empty: say what to draw")
+        return prompt
+
+
+class ImageToImage(ImageRequest):
+    """Draw starting from a picture; `strength` 0 keeps it, 1 forgets it."""
+
+    kind: ClassVar[str] = "image_to_image"
+    image: Picture
+    strength: float = Field(default=0.7, ge=0.0, le=1.0)
+
+
+class Inpaint(ImageToImage):
+    """Draw only where `mask` is white; every pixel where it is black stays exactly as it is."""
+
+    kind: ClassVar[str] = "inpaint"
+    mask: Picture
+    feather_px: int = Field(default=0, ge=0, le=256)
+
+
+class Outpaint(ImageRequest):
+    """Put the picture on a larger canvas and draw the rest: zoom out and pan.
+
+    The canvas is the picture scaled by `1 / zoom`, then grown by the given shares of its width and height.
+    """
+
+    kind: ClassVar[str] = "outpaint"
+    image: Picture
+    zoom: float = Field(default=1.0, ge=1.0, le=4.0)
+    left: float = Field(default=0.0, ge=0.0, le=1.0)
+    right: float = Field(default=0.0, ge=0.0, le=1.0)
+    top: float = Field(default=0.0, ge=0.0, le=1.0)
+    bottom: float = Field(default=0.0, ge=0.0, le=1.0)
+    strength: float = Field(default=1.0, ge=0.0, le=1.0)
+
+
+class Blend(ImageRequest):
+    """Mix two to five pictures into new ones."""
+
+    kind: ClassVar[str] = "blend"
+    prompt: str = Field(default="a blend of pictures", min_length=1, max_length=MAX_PROMPT_CHARS)
+    images: tuple[Picture, ...] = Field(min_length=2, max_length=5)
+    weights: tuple[float, ...] = ()
+    strength: float = Field(default=0.7, ge=0.0, le=1.0)
+
+    @field_validator("weights")
+    @classmethod
+    def _one_weight_each(cls, weights: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
+        images = info.data.get("images", ())
+        if weights and len(weights) != len(images):
+            raise ValueError(f"{len(images)} images need as many weights, not {len(weights)}")
+        return weights
+
+
+class Upscale(ImageRequest):
+    """Make a picture larger: `subtle` by super-resolution, `creative` by tiled image-to-image refinement."""
+
+    kind: ClassVar[str] = "upscale"
+    prompt: str = Field(default="upscale", min_length=1, max_length=MAX_PROMPT_CHARS)
+    image: Picture
+    factor: float = Field(default=4.0, gt=1.0, le=4.0)
+    mode: Literal["subtle", "creative"] = "subtle"
+    strength: float = Field(default=0.3, ge=0.0, le=1.0)
+    num_images: int = Field(default=1, ge=1, le=1)
+
+
+class Describe(ImageRequest):
+    """Say what is in a picture: `Finished.captions`, no pictures."""
+
+    kind: ClassVar[str] = "describe"
+    prompt: str = Field(default="describe", min_length=1, max_length=MAX_PROMPT_CHARS)
+    image: Picture
+    num_images: int = Field(default=4, ge=1, le=8)
+    """How many captions."""

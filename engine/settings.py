@@ -1,0 +1,78 @@
+"""How the engine is set up: frozen values, resolved once by the caller. Torch-free."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A frozen group of settings; an unknown key is an error that names it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelSettings(Section):
+    """One model the host offers under a name of their choice."""
+
+    source: str
+    """A preset's name, a local diffusers folder, a single safetensors file, or `hf:org/repo@revision`."""
+    num_inference_steps: int | None = Field(default=None, ge=1, le=500)
+    guidance_scale: float | None = Field(default=None, ge=0.0, le=50.0)
+    width: int | None = Field(default=None, ge=16, le=4096)
+    height: int | None = Field(default=None, ge=16, le=4096)
+    noise_scheduler: str | None = None
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    taesd: str | None = None
+    """A folder with a tiny autoencoder for previews."""
+
+
+class LoRASettings(Section):
+    """One LoRA file the host offers."""
+
+    path: Path
+    model: str
+    weight: float = 1.0
+
+
+class EngineSettings(Section):
+    """Devices, models and limits."""
+
+    devices: tuple[str, ...] = ("auto",)
+    """"auto" means every CUDA device, else MPS, else the CPU; or names such as "cuda:0", "cpu"."""
+    default_model: str = "pocket"
+    models: dict[str, ModelSettings] = Field(default_factory=dict[str, ModelSettings])
+    """Besides the presets, which need no entry."""
+    loras: dict[str, LoRASettings] = Field(default_factory=dict[str, LoRASettings])
+    models_dir: Path = Path("data/models")
+    offline: bool = False
+    memory_budget_gb: float | None = Field(default=None, gt=0)
+    """For model weights on one device; None means 80 % of what the device has."""
+    deterministic: bool = False
+    """Pad to fixed bucket shapes: a picture's bytes never depend on who shares the device."""
+    max_lanes: int = Field(default=16, ge=1)
+    """Requests that run at the same time on one device."""
+    max_waiting: int = Field(default=200, ge=1)
+    max_waiting_per_member: int = Field(default=10, ge=1)
+    max_running_per_member: int = Field(default=3, ge=1)
+    first_preview_share: float = Field(default=0.3, ge=0.0, le=1.0)
+    """At most this share of ticks may jump the queue to give a new request its first preview."""
+    stall_timeout_s: float = Field(default=30.0, gt=0)
+    """A worker without a sign of life for this long is replaced."""
+    load_timeout_s: float = Field(default=600.0, gt=0)
+    """A worker may take this long to start, and as long to load a model."""
+    step_timeout_s: float = Field(default=300.0, gt=0)
+    """One forward pass, encode or decode may take this long; a worker busy for longer is replaced."""
+    max_attempts: int = Field(default=3, ge=1)
+    """How often one request may lose its worker before it fails alone."""
+    stop_timeout_s: float = Field(default=10.0, ge=0)
+    preview_side: int = Field(default=256, ge=64, le=1024)
+    """Longer side of one cell in a preview mosaic, in pixels, at most."""
+    safety: bool = True
+    """Run the picture check on every finished picture."""
+    upscaler: Path | None = None
+    """A super-resolution checkpoint (safetensors) that spandrel reads, instead of the embedded network."""
+    threads: int | None = Field(default=None, ge=1)
+    """CPU threads a worker may use; None means all."""

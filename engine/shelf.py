@@ -1,0 +1,75 @@
+"""Which models are in a device's memory: several under a budget, the least recently used goes first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import psutil
+import torch
+
+from engine.catalogue import Catalogue
+from engine.loading import load
+from engine.model_spec import ModelSpec
+from engine.models import LoadedModel
+from engine.settings import EngineSettings
+
+
+class ModelShelf:
+    """The models in one device's memory. Used by the device thread only."""
+
+    def __init__(self, settings: EngineSettings, device: str | torch.device, budget_bytes: int | None = None) -> None:
+        self._settings, self._device = settings, torch.device(device)
+        self._catalogue = Catalogue(settings)
+        self._budget = budget_bytes or memory_budget(settings, self._device)
+        self._loaded: OrderedDict[str, LoadedModel] = OrderedDict()
+        self._in_use: dict[str, int] = {}
+
+    def borrow(self, name: str) -> LoadedModel:
+        """The model, loaded if needed, kept until `give_back`; raises what `load` raises."""
+        spec = self._catalogue.spec(name)
+        model = self._loaded.get(spec.name) or self._bring(spec)
+        self._loaded.move_to_end(spec.name)
+        self._in_use[spec.name] = self._in_use.get(spec.name, 0) + 1
+        return model
+
+    def give_back(self, model: LoadedModel) -> None:
+        """One lane less uses the model."""
+        self._in_use[model.spec.name] -= 1
+
+    def has_room(self, name: str) -> bool:
+        """Whether the model is here, or fits beside those in use; when nothing is in use everything may try."""
+        spec = self._catalogue.spec(name)
+        busy = sum(model.bytes for other, model in self._loaded.items() if self._in_use.get(other))
+        return spec.name in self._loaded or busy == 0 or busy + self._estimate(spec) <= self._budget
+
+    def models(self) -> tuple[tuple[str, int], ...]:
+        """Names and bytes of what is in memory, the least recently used first."""
+        return tuple((name, model.bytes) for name, model in self._loaded.items())
+
+    def _bring(self, spec: ModelSpec) -> LoadedModel:
+        self._make_room(self._estimate(spec))
+        model = load(spec, self._device, settings=self._settings)
+        # An estimate may be low: measure again with the model itself.
+        self._make_room(model.bytes)
+        self._loaded[spec.name] = model
+        return model
+
+    def _estimate(self, spec: ModelSpec) -> int:
+        # What presets say is meant for bfloat16; a CPU computes in float32.
+        is_wide = self._device.type == "cpu" and spec.source.origin == "hub" and spec.dtype in ("auto", "float32")
+        return int(spec.memory_gb * 1e9 * (2 if is_wide else 1))
+
+    def _make_room(self, needed: int) -> None:
+        for name in [name for name in self._loaded if not self._in_use.get(name)]:
+            if sum(model.bytes for model in self._loaded.values()) + needed <= self._budget:
+                return
+            self._loaded.pop(name).close()
+
+
+def memory_budget(settings: EngineSettings, device: torch.device) -> int:
+    """Bytes for weights on this device: the setting, else 80 % of what the device has."""
+    if settings.memory_budget_gb is not None:
+        return int(settings.memory_budget_gb * 1e9)
+    if device.type == "cuda":
+        return int(0.8 * torch.cuda.mem_get_info(device)[1])
+    return int(0.8 * psutil.virtual_memory().total)

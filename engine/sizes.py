@@ -1,0 +1,74 @@
+"""Which size a model draws for what was asked. Torch-free."""
+
+from __future__ import annotations
+
+import math
+
+from PIL import Image
+
+from engine.errors import InvalidRequest
+from engine.images import open_mask, open_picture
+from engine.model_spec import ModelSpec
+from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
+
+MASK_STRETCH = 1.1
+"""A mask may differ in shape from its picture by this factor."""
+
+Size = tuple[int, int]
+"""(width, height) in pixels."""
+
+
+def choose_size(spec: ModelSpec, request: ImageRequest) -> tuple[Size, tuple[str, ...]]:
+    """The size to draw, and a note when it is not the one asked for.
+
+    Decodes the request's pictures to prove them; raises `InvalidRequest` naming the field.
+    """
+    pictures = _picture_sizes(request)
+    if isinstance(request, Outpaint | Upscale | Describe):
+        return (request.width or pictures[0][0], request.height or pictures[0][1]), ()
+    if request.width is None and request.height is None and pictures:
+        return fit_area(pictures[0], spec), ()
+    asked = (request.width or spec.width, request.height or spec.height)
+    chosen = snap(asked, spec)
+    note = f"size changed from {asked[0]}x{asked[1]} to {chosen[0]}x{chosen[1]}: what {spec.name} can make"
+    return chosen, () if chosen == asked else (note,)
+
+
+def _picture_sizes(request: ImageRequest) -> tuple[Size, ...]:
+    if isinstance(request, Inpaint):
+        size = open_picture(request.image).size
+        _prove_mask(open_mask(request.mask), size)
+        return (size,)
+    if isinstance(request, ImageToImage | Outpaint | Upscale | Describe):
+        return (open_picture(request.image).size,)
+    if isinstance(request, Blend):
+        return tuple(open_picture(picture, f"images.{i}").size for i, picture in enumerate(request.images))
+    return ()
+
+
+def _prove_mask(mask: Image.Image, size: Size) -> None:
+    stretch = math.log(mask.width / mask.height * size[1] / size[0])
+    if abs(stretch) > math.log(MASK_STRETCH):
+        why = f"it has {mask.width}x{mask.height} pixels, the picture {size[0]}x{size[1]}; give it the same shape"
+        raise InvalidRequest("mask", why)
+    if not any(mask.histogram()[128:]):
+        raise InvalidRequest("mask", "there is nothing white in it; paint white what is to be drawn anew")
+
+
+def fit_area(size: Size, spec: ModelSpec) -> Size:
+    """The same aspect ratio at about the model's own pixel count, snapped."""
+    scale = math.sqrt(spec.width * spec.height / (size[0] * size[1]))
+    return snap((max(1, round(size[0] * scale)), max(1, round(size[1] * scale))), spec)
+
+
+def snap(size: Size, spec: ModelSpec) -> Size:
+    """The nearest size the model can make: whole multiples, and at most four times its own pixel count."""
+    scale = min(1.0, math.sqrt(4 * spec.width * spec.height / (size[0] * size[1])))
+    width, height = (max(1, round(side * scale / spec.size_multiple)) * spec.size_multiple for side in size)
+    return width, height
+
+
+def drawn_size(request: ImageRequest, spec: ModelSpec) -> tuple[int, int]:
+    """Width and height the pipeline draws at; the super-resolution network makes up for the rest."""
+    width, height = request.width or spec.width, request.height or spec.height
+    return width // spec.enlarge, height // spec.enlarge

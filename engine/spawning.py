@@ -1,0 +1,163 @@
+"""How worker processes come to life: directly, or forked from a nursery that has torch imported already. Blocking."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from multiprocessing import reduction
+from multiprocessing.connection import Connection
+from typing import Protocol
+
+from engine.environment import worker_environment
+from engine.launch import FORK, Orders
+
+log = logging.getLogger(__name__)
+
+
+class Child(Protocol):
+    """A process that was started."""
+
+    @property
+    def pid(self) -> int:
+        """Its id, which is also that of its process group."""
+        ...
+
+    def wait(self) -> int:
+        """Block until it is gone and reaped; its exit code, negative for a signal."""
+        ...
+
+
+class Spawner(Protocol):
+    """Starts workers; called on threads."""
+
+    def spawn(self, pipe: Connection) -> Child:
+        """Start a worker at the other end of this pipe. Raises `OSError`."""
+        ...
+
+    def close(self) -> None:
+        """Start no more."""
+        ...
+
+
+def spawner(orders: Orders) -> Spawner:
+    """The fastest sound way to start workers: what touched an accelerator, or Apple's frameworks, cannot be forked."""
+    environment = worker_environment(orders.settings, orders.device)
+    if orders.device.startswith("cpu") and sys.platform == "linux":
+        return Nursery(environment, orders)
+    return Direct(environment)
+
+
+class Direct:
+    """Each worker imports everything itself: seconds."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+
+    def spawn(self, pipe: Connection) -> Child:
+        """Start an interpreter."""
+        return _python("work", pipe, self._environment)
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+
+@dataclass(frozen=True)
+class _Forked:
+    pid: int
+    nursery: Nursery
+
+    def wait(self) -> int:
+        return self.nursery.wait(self.pid)
+
+
+class Nursery:
+    """One process that has everything imported and forks workers in milliseconds; replaced when it fails."""
+
+    def __init__(self, environment: dict[str, str], orders: Orders) -> None:
+        self._environment, self._orders = environment, orders
+        self._direct: Direct | None = None
+        self._lock = threading.Lock()
+        self._control: Connection | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_closed = False
+
+    def spawn(self, pipe: Connection) -> Child:
+        """Fork a worker; the first time, wait for the imports."""
+        with self._lock:
+            try:
+                return self._fork(pipe)
+            except (OSError, EOFError):
+                self._end()
+                if self._is_closed:
+                    raise
+                return self._fork(pipe)
+
+    def wait(self, pid: int) -> int:
+        """Reap a worker that is gone or was killed; -1 when the nursery is no longer there to know its exit code."""
+        with self._lock, contextlib.suppress(OSError, EOFError):
+            if self._control:
+                self._control.send(pid)
+                return self._control.recv()
+        return -1
+
+    def close(self) -> None:
+        """End the nursery, also while it still imports; its workers are not touched."""
+        self._is_closed = True
+        self._kill()  # before the lock: this lets go of a spawn that waits for the imports under it
+        with self._lock:
+            self._end()
+
+    def _fork(self, pipe: Connection) -> Child:
+        control = self._control or self._begin()
+        if self._direct:
+            return self._direct.spawn(pipe)
+        control.send(FORK)
+        reduction.send_handle(control, pipe.fileno(), None)
+        return _Forked(self._answer(control), self)
+
+    def _begin(self) -> Connection:
+        self._control, theirs = multiprocessing.Pipe()
+        with theirs:
+            self._process = _python("nurse", theirs, self._environment)
+        self._control.send(self._orders)
+        if (threads := self._answer(self._control)) > 1:
+            log.warning("workers cannot be forked: an import has started %d threads", threads)
+            self._direct = Direct(self._environment)
+        return self._control
+
+    def _answer(self, control: Connection) -> int:
+        if not control.poll(self._orders.settings.load_timeout_s):
+            raise TimeoutError("the nursery does not answer")
+        return control.recv()
+
+    def _end(self) -> None:
+        if self._control:
+            self._control.close()
+            self._control = None
+        self._kill()
+        if self._process:
+            self._process.wait()
+            self._process = None
+
+    def _kill(self) -> None:
+        if (process := self._process) and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _python(function: str, pipe: Connection, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    # A session of its own: Ctrl-C in the terminal must reach the parent alone, which then stops in order.
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and our own words, nothing from users
+        [sys.executable, "-P", "-c", f"from engine.launch import {function}; {function}({pipe.fileno()})"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        pass_fds=(pipe.fileno(),),
+        start_new_session=True,
+    )

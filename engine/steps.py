@@ -1,0 +1,162 @@
+"""Looks over a noise scheduler's shoulder: progress, x0 estimates, an early end, and latents kept as they were."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+
+from engine.lanes import Lane, ParkedCall, Pipeline, Stage, with_inner
+from engine.previews import predict_x0
+
+
+class Origin(Protocol):
+    """A picture to start from, for families whose own pipelines start from noise only."""
+
+    strength: float
+    """1 forgets the picture, 0 keeps it."""
+
+    def noised(self, like: torch.Tensor, noise: torch.Tensor, noise_scheduler: Any, index: int) -> torch.Tensor:
+        """The picture in the form of `like`, with the noise of timestep number `index`; past the last, none."""
+        ...
+
+    def keep(self, latents: torch.Tensor, noised: torch.Tensor) -> torch.Tensor:
+        """`latents`, except where the picture has to stay."""
+        ...
+
+
+@dataclass
+class StepWatch:
+    """Wraps `step` of every noise scheduler of a lane's pipelines; one for each lane."""
+
+    lane: Lane
+    wants_x0: Callable[[int], bool]
+    """Asked before step number n (from 1) whether its x0 estimate is of use."""
+    on_step: Callable[[int, int, torch.Tensor | None], None]
+    """Told (step, steps, x0) after each step."""
+    stop_at: float = 1.0
+    """After this share of the steps the x0 estimate is the result."""
+    origin: Origin | None = None
+    more_steps: int = 0
+    """Steps that will follow after this pipeline's."""
+    latents: torch.Tensor | None = None
+    """What the latest step gave."""
+    step: int = 0
+    _earlier: int = 0
+    """Steps of the stages before this one (a prior's)."""
+    _stage: Any = None
+    _steps: int = 0
+    _is_idle: bool = False
+    """The loop turns, but its steps change nothing: before the start from a picture, and after the early end."""
+    _noise: torch.Tensor | None = field(default=None, repr=False)
+    _shape: Any = field(default=None, repr=False)
+    """The latest result: in which form the pipeline wants its steps' results."""
+
+    def attach(self, pipeline: Pipeline) -> None:
+        """Watch every noise scheduler the pipeline holds."""
+        for part in with_inner(pipeline):
+            for value in list(vars(part).values()):
+                if hasattr(value, "set_timesteps") and hasattr(value, "step") and "step" not in vars(value):
+                    # On the instance, and wrapped: pipelines look at the signature of `noise_scheduler.step`.
+                    value.step = self._watched(part, value)
+
+    def restart(self) -> None:
+        """A pipeline is called, perhaps once more: its loop begins anew."""
+        self._stage, self._is_idle = None, False
+
+    def answer(self, call: ParkedCall) -> Any:
+        """An idle loop runs without the denoiser: nobody looks at its output."""
+        is_repeatable = self._is_idle and call.stage is Stage.DENOISE and self.lane.last_output is not None
+        return self.lane.last_output if is_repeatable else NotImplemented
+
+    def _watched(self, pipeline: Pipeline, noise_scheduler: Any) -> Callable[..., Any]:
+        inner = noise_scheduler.step
+
+        @functools.wraps(inner)
+        def step(model_output: Any, timestep: Any, sample: Any, *args: Any, **kwargs: Any) -> Any:
+            self._enter(pipeline, noise_scheduler)
+            begin = self._begin(noise_scheduler, sample)
+            if self._is_idle and self._stage_step > begin:
+                return _with_latents(self._shape, sample)
+            if self._stage_step <= begin:
+                # A copy tells in which form the pipeline wants its results; the original must not count this step.
+                form = type(noise_scheduler).step(
+                    copy.deepcopy(noise_scheduler), model_output, timestep, sample, *args, **kwargs
+                )
+                return self._skip(form, noise_scheduler, sample, begin)
+            is_last = sample.ndim > 2 and self.stop_at < 1.0 and self._stage_step >= self._stop_after
+            x0 = None
+            if is_last or self.wants_x0(self.step):
+                x0 = predict_x0(noise_scheduler, model_output, sample, timestep)
+            result = inner(model_output, timestep, sample, *args, **kwargs)
+            return self._leave(result, noise_scheduler, x0, is_last)
+
+        return step
+
+    def _begin(self, noise_scheduler: Any, sample: torch.Tensor) -> int:
+        """How many steps to skip: the picture enters where its noise is what `strength` says."""
+        if self.origin is None or sample.ndim <= 2:
+            return 0
+        if self._stage_step == 1:
+            self._noise = sample / float(getattr(noise_scheduler, "init_noise_sigma", 1.0))
+        return min(self._steps - 1, int(self._steps - self._steps * self.origin.strength))
+
+    def _skip(self, form: Any, noise_scheduler: Any, sample: torch.Tensor, begin: int) -> Any:
+        self._is_idle = self._stage_step < begin
+        if self._is_idle or self.origin is None or self._noise is None:
+            return _with_latents(form, sample)
+        if hasattr(noise_scheduler, "set_begin_index"):
+            noise_scheduler._step_index = None
+            noise_scheduler.set_begin_index(begin)
+        return _with_latents(form, self.origin.noised(sample, self._noise, noise_scheduler, begin))
+
+    @property
+    def _stage_step(self) -> int:
+        return self.step - self._earlier
+
+    @property
+    def _stop_after(self) -> int:
+        return math.ceil(self.stop_at * self._steps)
+
+    def _enter(self, pipeline: Pipeline, noise_scheduler: Any) -> None:
+        if noise_scheduler is not self._stage:
+            self._stage, self._earlier = noise_scheduler, self.step
+            self._steps, self._is_idle = _steps(pipeline, noise_scheduler), False
+        self.step += 1
+
+    def _leave(self, result: Any, noise_scheduler: Any, x0: torch.Tensor | None, is_last: bool) -> Any:
+        latents = result[0]
+        if is_last and x0 is not None:
+            self._is_idle, latents = True, x0.to(latents.dtype)
+        if self.origin is not None and self._noise is not None and latents.ndim > 2:
+            index = len(noise_scheduler.timesteps) if self._is_idle else self._stage_step
+            latents = self.origin.keep(latents, self.origin.noised(latents, self._noise, noise_scheduler, index))
+        if latents is not result[0]:
+            result = _with_latents(result, latents)
+        self.latents, self._shape = latents, result
+        self.on_step(self.step, self._earlier + self._steps + self.more_steps, x0)
+        return result
+
+
+def _steps(pipeline: Pipeline, noise_scheduler: Any) -> int:
+    """How many steps the loop has: image-to-image begins in the middle of the timesteps."""
+    begun = getattr(noise_scheduler, "begin_index", None) or 0
+    return getattr(pipeline, "_num_timesteps", 0) or len(noise_scheduler.timesteps) - begun
+
+
+def _with_latents(result: Any, latents: torch.Tensor) -> Any:
+    """A step's result with other latents; whatever else in it has their shape (LCM's `denoised`) becomes them too."""
+    if isinstance(result, tuple):
+        same = (isinstance(part, torch.Tensor) and part.shape == latents.shape for part in result)
+        return tuple(latents if is_same else part for is_same, part in zip(same, result, strict=True))
+    for name, part in list(result.items()):
+        if isinstance(part, torch.Tensor) and part.shape == latents.shape:
+            result[name] = latents
+    return result

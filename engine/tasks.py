@@ -1,0 +1,105 @@
+"""Which of diffusers' classes draws a task with a family's components, and a fresh object of it."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (diffusers has hardly any types)
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+import re
+from typing import Any, Literal
+
+from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from torch import nn
+
+Task = Literal["text_to_image", "image_to_image", "inpaint"]
+
+_TAKES: dict[Task, frozenset[str]] = {
+    "text_to_image": frozenset(),
+    "image_to_image": frozenset({"image", "strength"}),
+    "inpaint": frozenset({"image", "mask_image"}),
+}
+_MARKS: dict[Task, str] = {"text_to_image": "", "image_to_image": "Img2Img", "inpaint": "Inpaint"}
+_MASK_CHANNELS_ONLY = ("KandinskyV22",)
+"""Their inpainting class always hands the denoiser mask and picture as further channels."""
+_BROKEN = frozenset({"ChromaInpaintPipeline"})
+"""Asks the transformer's config for `guidance_embeds`, which no Chroma has (diffusers 0.42.1)."""
+_ANY_MARK = re.compile("Img2Img|Inpainting|Inpaint|Text2Img")
+
+
+def class_for(base: Any, task: Task) -> type | None:
+    """The class that draws `task` with `base`'s components, or None when the family has none.
+
+    Image-to-image needs a `strength`: a class that takes pictures as references only (FLUX.2) does not count.
+    """
+    if isinstance(base, ModularPipeline):
+        return type(base) if _TAKES[task] <= set(base.blocks.input_names) else None
+    own = type(base)
+    if _mark(own) == _MARKS[task]:
+        return own
+    if _lacks_mask(base) if task == "inpaint" else _takes_mask(base):
+        return None
+    return next((each for each in _siblings(own, task) if _fits(each, base, task)), None)
+
+
+def build(cls: type, base: Any, parts: dict[str, Any]) -> Any:
+    """A new `cls` of `parts`, with `base`'s options (`force_zeros_for_empty_prompt`, `is_distilled` ...)."""
+    if isinstance(base, ModularPipeline):
+        made = copy.copy(base)
+        for name, part in parts.items():
+            setattr(made, name, part)
+        return made
+    pipeline: Any = cls
+    modules, options = pipeline._get_signature_keys(pipeline)
+    chosen = {name: base.config[name] for name in options if name in base.config}
+    # What the class wants and the family lacks (a safety checker) is None.
+    return pipeline(**{name: parts.get(name) for name in modules}, **chosen)
+
+
+def _mark(cls: type) -> str:
+    found = _ANY_MARK.search(cls.__name__)
+    return {"Inpainting": "Inpaint", "Text2Img": ""}.get(found.group(), found.group()) if found else ""
+
+
+def _stem(cls: type) -> str:
+    return _ANY_MARK.sub("", cls.__name__)
+
+
+def _takes_mask(base: Any) -> bool:
+    """An inpainting checkpoint whose UNet has further channels for mask and picture draws nothing else."""
+    unet = getattr(base, "unet", None)
+    return unet is not None and unet.config.in_channels == 9
+
+
+def _lacks_mask(base: Any) -> bool:
+    return type(base).__name__.startswith(_MASK_CHANNELS_ONLY) and not _takes_mask(base)
+
+
+def _siblings(cls: type, task: Task) -> list[type]:
+    """Classes of the same diffusers package that differ by the task's name only.
+
+    AutoPipeline's tables are not enough: `Flux2KleinInpaintPipeline` is in none of them.
+    """
+    package = importlib.import_module(cls.__module__.rpartition(".")[0])
+    everything = (getattr(package, name) for name in sorted(dir(package)) if name.endswith("Pipeline"))
+    pipelines = [each for each in everything if inspect.isclass(each) and issubclass(each, DiffusionPipeline)]
+    return [each for each in pipelines if _stem(each) == _stem(cls) and _mark(each) == _MARKS[task]]
+
+
+def _fits(cls: Any, base: Any, task: Task) -> bool:
+    """Whether `cls` takes what the task needs, can be built from these components, and drops no model of them."""
+    have = {name: part for name, part in base.components.items() if part is not None}
+    takes = inspect.signature(cls.__init__).parameters
+    needed = {
+        name
+        for name, parameter in takes.items()
+        if parameter.default is inspect.Parameter.empty and name not in {"self", *cls._optional_components}
+    }
+    models = {name for name, part in have.items() if isinstance(part, nn.Module)}
+    call = inspect.signature(cls.__call__).parameters
+    if cls.__name__ in _BROKEN:
+        return False
+    return _TAKES[task] <= call.keys() and needed <= have.keys() | {"safety_checker"} and models <= takes.keys()

@@ -1,0 +1,214 @@
+"""Trust after proof: calls share a forward pass only in ways that were compared with separate passes before.
+
+A wrong merge gives silent garbage, and a signature says nothing about what a module *does* with its arguments. So, once
+for each module and signature, a merged forward is compared with separate ones. A leaf may differ between merged calls
+only after a proof in which it did differ: position ids of another aspect ratio have the same shape, and models exist
+that take those of the first row for everybody. What was disproved stays apart for good.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import logging
+import weakref
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch.utils._pytree import tree_leaves
+
+from engine.lanes import ParkedCall
+from engine.merging import ROLES_WITH_ROWS, Layout, Role, is_divisible, merge, split
+
+logger = logging.getLogger(__name__)
+
+# Root mean square of the difference over that of the output: far above rounding, far below what mixed-up rows give.
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 5e-4, torch.float16: 2e-2, torch.bfloat16: 5e-2}
+
+Facet = tuple[int, str]
+"""One way in which calls may differ: a leaf's contents, or the shapes of the tensors in a list."""
+STRUCTURE: Facet = (-1, "structure")
+"""The merge itself, whatever the contents."""
+LORAS: Facet = (-1, "LoRAs")
+"""Rows that wear different LoRAs."""
+
+
+class Verdict(enum.Enum):
+    """What is known about merging two calls."""
+
+    MERGE = "proved before"
+    PROVE = "not tried yet"
+    APART = "disproved"
+
+
+class Digests:
+    """Content digests of tensors; those that a pipeline passes at every step are read from the device once.
+
+    Pipelines make new tensors rather than write into those they have passed already: what is known by its identity is
+    taken to be unchanged.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, bool], tuple[weakref.ref[torch.Tensor], tuple[bytes, ...]]] = {}
+
+    def whole(self, tensor: torch.Tensor) -> bytes:
+        """The digest of everything in it."""
+        return self._remembered(tensor, by_rows=False)[0]
+
+    def rows(self, tensor: torch.Tensor) -> tuple[bytes, ...]:
+        """The digests of the distinct rows, in order of their first appearance."""
+        return self._remembered(tensor, by_rows=True)
+
+    def _remembered(self, tensor: torch.Tensor, by_rows: bool) -> tuple[bytes, ...]:
+        key = id(tensor), by_rows
+        known = self._known.get(key)
+        if known is None or known[0]() is not tensor:
+            # A weak reference: the tensor may be large, and its digest goes when it goes.
+            gone = weakref.ref(tensor, lambda _: self._known.pop(key, None))
+            known = self._known[key] = gone, distinct_rows(tensor if by_rows else tensor[None])
+        return known[1]
+
+
+def distinct_rows(tensor: torch.Tensor) -> tuple[bytes, ...]:
+    """The digests of the rows of a tensor, without repetitions."""
+    rows = (tensor.flatten(1) if tensor.ndim > 1 else tensor[:, None]).cpu()
+    # A clone, because `contiguous()` leaves the odd strides of an expanded dimension of size 1.
+    raw = rows.clone(memory_format=torch.contiguous_format).view(torch.uint8).numpy()
+    return tuple(dict.fromkeys(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in raw))
+
+
+@dataclass(slots=True)
+class _Record:
+    """What is known about one signature of one module."""
+
+    proven: set[Facet] = field(default_factory=set[Facet])
+    disproven: list[frozenset[Facet]] = field(default_factory=list[frozenset[Facet]])
+
+    def verdict(self, unproven: frozenset[Facet]) -> Verdict:
+        if any(not known - self.proven for known in self.disproven):
+            return Verdict.APART  # proved piece by piece and still wrong as a whole: never again
+        if not unproven:
+            return Verdict.MERGE
+        if any(known - self.proven <= unproven for known in self.disproven):
+            return Verdict.APART
+        return Verdict.PROVE
+
+
+class Trust:
+    """Everything proved so far, by module and signature."""
+
+    def __init__(self, digests: Digests) -> None:
+        self._digests = digests
+        self._records: WeakKeyDictionary[torch.nn.Module, dict[Hashable, _Record]] = WeakKeyDictionary()
+        self._alone: WeakKeyDictionary[torch.nn.Module, set[str]] = WeakKeyDictionary()
+
+    def is_alone(self, call: ParkedCall) -> bool:
+        """Does this method of this module give what cannot be divided, whatever the arguments?"""
+        return call.method in self._alone.get(call.module, ())
+
+    def verdict(self, one: Layout, other: Layout) -> Verdict:
+        """May these two calls, which have equal keys, share a forward pass?"""
+        record = self._record(one)
+        return record.verdict(self._differing(one, other, record))
+
+    def is_settled(self, layout: Layout) -> bool:
+        """Is every way proved in which the rows of one call can differ?"""
+        record = self._record(layout)
+        return record.verdict(frozenset(_facets(layout) - {LORAS} - record.proven)) is Verdict.MERGE
+
+    def prove(self, one: Layout, other: Layout, forward: Callable[[ParkedCall], Any], pad_to: int = 0) -> list[Any]:
+        """Run both separately and together, remember whether that is the same, and give the separate outputs.
+
+        What `forward` raises for a separate call is passed on.
+        """
+        facets = self._differing(one, other, self._record(one))
+        separate = [forward(each.call) for each in (one, other)]
+        if not is_divisible(separate[0], one.rows):
+            self._alone.setdefault(one.call.module, set()).add(one.call.method)
+            return separate
+        why = self._disproof((one, other), separate, forward, pad_to)
+        if why:
+            self._record(one).disproven.append(facets)
+            logger.warning("%s: calls stay apart, %s", type(one.call.module).__name__, why)
+        else:
+            self._record(one).proven |= facets
+        return separate
+
+    def distrust(self, layout: Layout) -> None:
+        """Merged calls of this signature failed where separate ones did not: keep them apart from now on."""
+        self._record(layout).disproven.append(frozenset())
+
+    def _disproof(
+        self, calls: tuple[Layout, ...], separate: list[Any], forward: Callable[[ParkedCall], Any], pad_to: int
+    ) -> str:
+        counts = [call.rows for call in calls]
+        try:
+            together = split(forward(merge(calls, pad_to)), counts, pad_to)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a module says to merged arguments, it says "alone"
+            return f"merged they raise {type(error).__name__}: {error}"
+        return next((why for a, b in zip(together, separate, strict=True) if (why := difference(a, b))), "")
+
+    def _record(self, layout: Layout) -> _Record:
+        return self._records.setdefault(layout.call.module, {}).setdefault(layout.signature, _Record())
+
+    def _differing(self, one: Layout, other: Layout, record: _Record) -> frozenset[Facet]:
+        """The facets that are not proven yet and in which the two calls differ."""
+        open_facets = _facets(one) - record.proven
+        return frozenset(facet for facet in open_facets if self._differs(facet, one, other))
+
+    def _differs(self, facet: Facet, one: Layout, other: Layout) -> bool:
+        index, kind = facet
+        if facet == STRUCTURE:
+            return True
+        if facet == LORAS:
+            return one.call.lane.manner.loras != other.call.lane.manner.loras
+        if kind == "shapes":
+            return {item.shape for item in one.leaves[index]} != {item.shape for item in other.leaves[index]}
+        return self._rows(one, index) != self._rows(other, index)
+
+    def _rows(self, layout: Layout, index: int) -> tuple[bytes, ...]:
+        leaf = layout.leaves[index]
+        if layout.roles[index] is Role.LIST:
+            return tuple(dict.fromkeys(self._digests.whole(item) for item in leaf))
+        if layout.roles[index] is Role.NUMBER:
+            return distinct_rows(leaf.cpu().double().reshape(-1, 1))
+        return self._digests.rows(leaf)
+
+
+def _facets(layout: Layout) -> set[Facet]:
+    """Every way in which calls of one signature can differ."""
+    contents = {(index, "contents") for index, role in enumerate(layout.roles) if role in ROLES_WITH_ROWS}
+    shapes = {(index, "shapes") for index, role in enumerate(layout.roles) if role is Role.LIST}
+    return {STRUCTURE, LORAS} | contents | shapes
+
+
+def difference(one: Any, other: Any) -> str:
+    """Why two outputs are not the same up to rounding, or "" if they are."""
+    ours, theirs = tree_leaves(one), tree_leaves(other)
+    if len(ours) != len(theirs):
+        return f"{len(ours)} outputs instead of {len(theirs)}"
+    for a, b in zip(ours, theirs, strict=True):
+        if not isinstance(a, torch.Tensor) or not isinstance(b, torch.Tensor):
+            if type(a) is not type(b):
+                return f"a {type(a).__name__} instead of a {type(b).__name__}"
+        elif a.shape != b.shape or a.dtype != b.dtype:
+            return f"shape {tuple(a.shape)} instead of {tuple(b.shape)}"
+        elif (apart := _distance(a, b)) > TOLERANCE.get(a.dtype, 0.0):
+            return f"outputs are {apart:.1e} apart"
+    return ""
+
+
+def _distance(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Relative root mean square of the difference; equal broken outputs (NaN) are equal."""
+    reference = b.double()
+    if not bool(torch.isfinite(reference).all()):
+        return 0.0 if torch.equal(a.isnan(), b.isnan()) else float("inf")
+    error = float((a.double() - reference).square().mean().sqrt())
+    return error / max(float(reference.square().mean().sqrt()), 1e-30) if error else 0.0

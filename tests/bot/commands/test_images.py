@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.domain.model import CellRef, Preferences, Verb
+from bot.settings import StyleSettings
+from tests.bot.scripted import png, webp
+from tests.bot.world import World, labels
+
+
+async def test_blend_takes_two_to_five_pictures(world: World) -> None:
+    await world.ada.slash(
+        world.channel, "blend", first=("a.png", png("red")), second=("b.webp", webp("blue")), prompt="in oil"
+    )
+    await world.studio.done()
+    spec = world.studio.asks[0].spec
+    assert spec.verb is Verb.BLEND and len(spec.images) == 2 and spec.options.prompt == "in oil"
+    assert all(world.pictures.held[key].startswith(b"\x89PNG") for key in spec.images)
+
+
+async def test_an_image_prompt_is_kept_under_the_name_of_its_content(world: World) -> None:
+    await world.ada.slash(world.channel, "imagine", prompt="a fox", image=("../../x.png", png("red")), strength=0.4)
+    await world.studio.done()
+    spec = world.studio.asks[0].spec
+    [key] = spec.images
+    assert key.startswith("uploads/") and ".." not in key and spec.options.strength == 0.4
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [(b"not a picture", "no picture"), (b"\x89PNG\r\n\x1a\n" + b"0" * 50, "picture"), (b"<svg/>", "no picture")],
+)
+async def test_what_is_no_picture_is_refused_privately(world: World, content: bytes, word: str) -> None:
+    result = await world.ada.slash(world.channel, "describe", image=("a.png", content))
+    assert result.response is not None and result.response.ephemeral and word in result.response.content
+    assert not world.studio.asks
+
+
+async def test_describe_gives_captions_that_can_be_imagined(world: World) -> None:
+    await world.ada.slash(world.channel, "describe", image=("a.png", png()))
+    await world.studio.done()
+    world.jobs.change("job0000001", captions=("a red square", "a blood moon --ar 3:2"))
+    shown = await world.ada.slash(world.channel, "show", job="job0000001")
+    assert shown.response is not None and "2. a blood moon" in shown.response.content
+    assert labels(shown.response.message) == ["Imagine 1", "Imagine 2"]
+
+    await world.bo.click(shown.response, label="Imagine 2")
+    await world.studio.done()
+
+    options = world.studio.asks[-1].spec.options
+    assert (options.prompt, options.aspect) == ("a blood moon", (3, 2))
+
+
+async def test_a_style_is_chosen_from_thumbnails(world: World, tmp_path: Path) -> None:
+    sample = tmp_path / "oil.png"
+    sample.write_bytes(png("blue"))
+    styles = {"oil": StyleSettings(description="thick paint", thumbnail=sample, steps=30), "ink": StyleSettings()}
+    world.settings = world.settings.model_copy(update={"styles": styles})
+    await world.restart()
+
+    page = await world.ada.slash(world.channel, "style list")
+    assert page.response is not None and page.response.ephemeral and "thick paint" in page.response.content
+    assert page.response.attachments[0].description == "Samples, left to right, top to bottom: oil"
+    shown = await world.ada.select(page.response, ["oil"])
+    await world.ada.submit_modal(shown, {"prompt": "a harbour"})
+    await world.studio.done()
+
+    options = world.studio.asks[0].spec.options
+    assert (options.prompt, options.style) == ("a harbour", "oil")
+    one = await world.ada.slash(world.channel, "style show", name="oil")
+    assert one.response is not None and "Steps: 30" in one.response.content
+    assert [choice["value"] for choice in await world.ada.autocomplete(world.channel, "style show", "name", "i")] == [
+        "ink", "oil",
+    ]  # fmt: skip
+
+
+async def test_without_styles_that_is_said(world: World) -> None:
+    page = await world.ada.slash(world.channel, "style list")
+    assert page.response is not None and "No styles" in page.response.content
+    unknown = await world.ada.slash(world.channel, "style show", name="oil")
+    assert unknown.response is not None and unknown.response.ephemeral
+
+
+async def test_lineage_draws_the_family(world: World) -> None:
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.studio.done()
+    await world.bo.click(world.messages[-1], label="V2")
+    await world.studio.done()
+
+    tree = await world.ada.slash(world.channel, "lineage", job="job0000002")
+
+    assert tree.response is not None
+    [file] = tree.response.attachments
+    assert file.description == "imagine by ada; > vary strong by bo"
+
+
+async def upload(world: World, content: bytes):
+    return await world.bo.send(world.channel, "look", attachments=[("a.png", content)])
+
+
+async def test_menus_work_on_other_peoples_pictures(world: World) -> None:
+    message = await upload(world, png("red"))
+    await world.ada.context_menu(world.channel, "Darkroom: upscale", message)
+    await world.ada.context_menu(world.channel, "Darkroom: describe", message)
+    shown = await world.ada.context_menu(world.channel, "Darkroom: vary", message)
+    await world.ada.submit_modal(shown, {"prompt": "a red square"})
+    await world.studio.done()
+
+    verbs = [ask.spec.verb for ask in world.studio.asks]
+    assert verbs == [Verb.UPSCALE_SUBTLE, Verb.DESCRIBE, Verb.VARY_STRONG]
+    assert len({ask.spec.images for ask in world.studio.asks}) == 1 and world.studio.asks[0].spec.count == 1
+
+
+async def test_menus_on_our_own_pictures_know_the_cell(world: World) -> None:
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.studio.done()
+    grid = world.messages[-1]
+    post = (await world.ada.click(grid, label="U3")).response
+    assert post is not None
+
+    refused = await world.bo.context_menu(world.channel, "Darkroom: upscale", grid)
+    await world.bo.context_menu(world.channel, "Darkroom: upscale", post)
+    await world.studio.done()
+
+    assert refused.response is not None and "U1 to U4" in refused.response.content
+    assert world.studio.asks[-1].spec.source == CellRef(job_id="job0000001", cell=2)
+    await world.members.prefer(world.ada.id, Preferences(share="me"))
+    denied = await world.bo.context_menu(world.channel, "Darkroom: vary", post)
+    assert denied.response is not None and denied.response.ephemeral
+
+
+async def test_menus_need_a_picture(world: World) -> None:
+    message = await world.bo.send(world.channel, "only words https://example.com/a.png")
+    for name in ("Darkroom: vary", "Darkroom: upscale"):
+        result = await world.ada.context_menu(world.channel, name, message)
+        assert result.response is not None and "no uploaded picture" in result.response.content

@@ -1,0 +1,64 @@
+"""What is stored about a member is theirs."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import pytest
+
+from bot.domain.model import JobState
+from bot.errors import JobNotFound
+from tests.bot.court import Court, said
+
+
+async def test_everything_is_taken_away_as_an_archive(court: Court) -> None:
+    job = await court.imagine(court.ada, "a red fox")
+    await court.imagine(court.bo, "a secret owl")
+    result = await court.ada.slash(court.channel, "privacy export")
+    assert "Everything I store" in said(result) and result.response is not None
+    archive = zipfile.ZipFile(io.BytesIO(await result.response.message.attachments[0].read()))
+    assert {f"pictures/{job.id}-{cell}.png" for cell in (1, 2, 3, 4)} < set(archive.namelist())
+    records = archive.read("records.json").decode()
+    assert "a red fox" in records and "secret owl" not in records
+    assert "reservations" in json.loads(records)
+
+
+async def test_everything_is_deleted_when_one_is_sure(court: Court) -> None:
+    job = await court.imagine(court.ada)
+    other = await court.imagine(court.bo)
+    assert "nothing was deleted" in await court.say(court.ada, "privacy delete", confirm="yes")
+    await court.ada.slash(court.channel, "imagine", prompt="under way")
+    assert "2 jobs" in await court.say(court.ada, "privacy delete", confirm="“Delete everything”")
+    with pytest.raises(JobNotFound):
+        await court.jobs.get(job.id)
+    assert await court.jobs.recent(court.ada.id, 10) == []
+    assert (await court.jobs.get(other.id)).state is JobState.DELIVERED
+    records = await court.client.parts.office.records.export(court.ada.id, 10**6)
+    kept = json.loads(zipfile.ZipFile(io.BytesIO(records)).read("records.json"))
+    assert {table: rows for table, rows in kept.items() if rows} == {}
+
+
+async def test_deleting_is_no_way_around_a_quota(court: Court) -> None:
+    await court.say(court.mo, "quota set", window="day", amount=4.0)
+    await court.imagine(court.ada)
+    await court.say(court.ada, "privacy delete", confirm="delete everything")
+    assert "4 of 4 are used" in said(await court.ada.slash(court.channel, "imagine", prompt="a fox"))
+
+
+async def test_the_owner_says_who_may_vary_theirs(court: Court) -> None:
+    job = await court.imagine(court.ada)
+    await court.say(court.ada, "privacy consent", share="role", role=court.helpers)
+    assert "keeps this" in said(await court.bo.slash(court.channel, "show", job=job.id))
+    shown = await court.ria.slash(court.channel, "show", job=job.id)
+    assert shown.response is not None and not shown.response.ephemeral
+    assert "which role" in await court.say(court.ada, "privacy consent", share="role")
+
+
+async def test_how_long_results_are_kept_is_shown_to_all_and_set_by_moderators(court: Court) -> None:
+    assert "until somebody deletes" in await court.say(court.ada, "privacy retention")
+    assert "This is for moderators" in await court.say(court.ada, "privacy retention", days=30)
+    assert "after 30 days" in await court.say(court.mo, "privacy retention", days=30)
+    assert (await court.rules()).retention_days == 30
+    assert "after 30 days" in await court.say(court.ada, "privacy retention")

@@ -1,0 +1,101 @@
+"""Quotas as moderators set them and members meet them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.domain.quota import Limit, Scope, Unit, Window
+from tests.bot.court import Court, said
+
+
+async def test_a_limit_is_set_met_and_granted(court: Court) -> None:
+    assert "everyone: 4 pictures each day" in await court.say(court.mo, "quota set", window="day", amount=4.0)
+    await court.imagine(court.ada)
+    refused = said(await court.ada.slash(court.channel, "imagine", prompt="an owl"))
+    assert "needs 4 pictures" in refused and "4 of 4 are used" in refused and "<t:" in refused
+
+    used = await court.say(court.ada, "info me")
+    assert "4 of 4 pictures today, resets <t:" in used
+    assert "4 of 4 pictures today" in await court.say(court.mo, "quota show", member=court.ada)
+
+    await court.say(court.mo, "quota grant", member=court.ada, amount=4.0, reason="birthday")
+    await court.imagine(court.ada)
+    assert "8 of 8 pictures today" in await court.say(court.ada, "info me")
+    assert (await court.newest()).reason == "4 pictures, day. birthday"
+
+    await court.say(court.mo, "quota reset", member=court.ada)
+    assert "0 of 8 pictures today" in await court.say(court.ada, "info me")
+
+
+async def test_all_kinds_of_limits_are_listed_and_taken_away(court: Court) -> None:
+    await court.say(court.mo, "quota set", window="week", amount=90.5, unit="GPU-seconds", target=court.helpers)
+    await court.say(court.mo, "quota set", window="hour", unlimited=True, target=court.ada)
+    await court.say(court.mo, "quota set", window="month", amount=100.0, channel=court.channel)
+    await court.say(court.mo, "quota timezone", name="Europe/Berlin")
+    await court.say(court.mo, "quota jobs", most=2)
+    listed = await court.say(court.mo, "quota list")
+    for line in (
+        f"<@&{court.helpers.id}>: 90.5 GPU-seconds each week", f"<@{court.ada.id}>: any number of pictures each hour",
+        f"<#{court.channel.id}>, shared by all: 100 pictures each month", "Time zone: Europe/Berlin", "Jobs at once: 2",
+    ):  # fmt: skip
+        assert line in listed
+    await court.say(court.mo, "quota set", window="month", channel=court.channel)
+    assert "shared by all" not in await court.say(court.mo, "quota list")
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "why"),
+    [
+        ("quota set", {"window": "day", "amount": -1.0}, "a number from 0"),
+        ("quota set", {"window": "day", "amount": 0.0}, "leave you nothing"),
+        ("quota grant", {"amount": -4.0, "member": "ada"}, "above 0"),
+        ("quota reset", {}, "say whose"),
+        ("quota timezone", {"name": "Berlin"}, "Europe/Berlin"),
+    ],
+)
+async def test_what_cannot_be_is_refused_with_the_reason_and_changes_nothing(
+    court: Court, command: str, options: dict[str, Any], why: str
+) -> None:
+    before = await court.rules()
+    people = {"ada": court.ada}
+    given = {name: people.get(value, value) if isinstance(value, str) else value for name, value in options.items()}
+    assert why in await court.say(court.mo, command, **given)
+    assert await court.rules() == before
+    assert await court.log.newest(court.guild.id) == []
+
+
+async def test_a_role_that_is_gone_is_refused(court: Court) -> None:
+    role = court.guild.create_role("short-lived")
+    guild = court.client.get_guild(court.guild.id)
+    assert guild is not None
+    # Deleted while the moderator was typing: the interaction still names it.
+    guild._remove_role(role.id)
+    assert "no such role" in await court.say(court.mo, "quota set", window="day", amount=4.0, target=role)
+    assert (await court.rules()).limits == ()
+
+
+async def test_members_without_the_right_are_refused_and_it_is_logged(court: Court) -> None:
+    await court.allow("quota", court.ada)
+    assert await court.say(court.ada, "quota set", window="day", amount=4000.0) == "This is for moderators."
+    entry = await court.newest()
+    assert (entry.actor_id, entry.action, entry.done) == (court.ada.id, "quota set", False)
+    assert (await court.rules()).limits == ()
+
+
+async def test_a_configured_role_makes_a_moderator(court: Court) -> None:
+    await court.allow("quota", court.ria)
+    assert await court.say(court.ria, "quota list") == "This is for moderators."
+    await court.say(court.mo, "mod roles", first=court.helpers)
+    assert "There are no limits" in await court.say(court.ria, "quota list")
+    await court.allow("mod", court.ria)
+    assert "no longer be a moderator" in await court.say(court.ria, "mod roles")
+    assert (await court.rules()).moderator_roles == (court.helpers.id,)
+
+
+async def test_limits_survive_a_restart(court: Court) -> None:
+    await court.say(court.mo, "quota set", window="day", amount=4.0)
+    await court.restart()
+    limit = Limit(scope=Scope.EVERYONE, unit=Unit.PICTURES, window=Window.DAY, amount=4)
+    assert (await court.rules()).limits == (limit,)

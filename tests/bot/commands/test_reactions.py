@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from bot.domain.model import JobState
+from tests.bot.world import World, eventually
+
+
+async def grid(world: World):
+    await world.ada.slash(world.channel, "imagine", prompt="a fox --seed 7")
+    await world.studio.done()
+    return world.messages[-1]
+
+
+async def test_the_letter_brings_pictures_seed_and_id(world: World) -> None:
+    await world.bo.react(await grid(world), "✉️")
+    [letter] = world.bo.user.dm_channel.history()
+    assert len(letter.attachments) == 4 and "Seed 7" in letter.content and "job0000001" in letter.content
+
+
+async def test_closed_direct_messages_are_said_in_the_channel(world: World) -> None:
+    message = await grid(world)
+    world.env.inject_error("POST", "/channels/*/messages", status=403, code=50007)
+    await world.bo.react(message, "✉️")
+    assert f"<@{world.bo.id}>" in world.messages[-1].content and "direct messages" in world.messages[-1].content
+
+
+async def test_the_star_marks_and_unmarks(world: World) -> None:
+    message = await grid(world)
+    post = (await world.bo.click(message, label="U2")).response
+    assert post is not None
+    await world.bo.react(message, "⭐")
+    await world.bo.react(post, "⭐")
+    assert {ref.cell for ref in await world.members.favourites(world.bo.id, 9)} == {0, 1, 2, 3}
+    await world.bo.unreact(post, "⭐")
+    assert {ref.cell for ref in await world.members.favourites(world.bo.id, 9)} == {0, 2, 3}
+    await world.bo.unreact(message, "⭐")
+    assert not await world.members.favourites(world.bo.id, 9)
+
+
+async def test_the_cross_is_for_the_owner(world: World) -> None:
+    message = await grid(world)
+    await world.bo.react(message, "❌")
+    assert world.messages
+    await world.ada.react(message, "❌")
+    assert not world.messages
+
+
+async def test_the_cross_stops_a_job_under_way(world: World) -> None:
+    world.studio.gate.clear()
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await eventually(lambda: "step 3" in world.messages[-1].content)
+    await world.ada.react(world.messages[-1], "❌")
+    assert world.jobs.jobs["job0000001"].state is JobState.CANCELLED
+    await eventually(lambda: "Cancelled" in world.messages[-1].content)
+
+
+async def test_other_reactions_and_other_messages_mean_nothing(world: World) -> None:
+    message = await world.bo.send(world.channel, "hello")
+    await world.ada.react(message, "❌")
+    await world.ada.react(await grid(world), "👍")
+    assert len(world.messages) == 2

@@ -1,0 +1,104 @@
+"""Flagged pictures wait for a moderator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+
+from bot.domain.model import Job, JobState
+from tests.bot.court import Court, said
+from tests.bot.world import eventually, labels
+
+
+async def flagged(court: Court) -> tuple[Job, Any]:
+    """A flagged job of ada's, and the channel where it waits."""
+    room = court.guild.create_text_channel("review")
+    await court.say(court.mo, "mod review on", channel=room)
+    job = await court.imagine(court.ada, score=0.9)
+    assert job.state is JobState.REVIEW
+    return job, room
+
+
+async def test_approved_it_is_shown(court: Court) -> None:
+    job, room = await flagged(court)
+    assert "A moderator looks at this first" in court.messages[-1].content and not court.messages[-1].attachments
+    (asked,) = room.history()
+    assert asked.attachments[0].is_spoiler() and "0.90" in asked.attachments[0].description
+    assert labels(asked) == ["Approve", "Reject", "Reject and ban for a week"]
+    assert "shown now" in said(await court.mo.click(asked, label="Approve"))
+    await eventually(lambda: court.messages[-1].attachments)
+    await court.studio.wait(job.id)
+    assert (await court.jobs.get(job.id)).state is JobState.DELIVERED
+    assert "delivered already" in said(await court.mo.click(asked, label="Reject"))
+    assert [entry.action for entry in await court.log.newest(court.guild.id)] == ["review ok", "review on"]
+
+
+async def test_rejected_it_stays_hidden_and_nothing_is_charged(court: Court) -> None:
+    await court.say(court.mo, "quota set", window="day", amount=4.0)
+    job, room = await flagged(court)
+    assert "4 of 4 pictures" in await court.say(court.ada, "info me")
+    assert "nothing was charged" in said(await court.mo.click(room.history()[0], label="Reject"))
+    assert (await court.jobs.get(job.id)).state is JobState.FAILED
+    assert "0 of 4 pictures" in await court.say(court.ada, "info me")
+
+
+async def test_rejected_with_a_ban_and_after_a_restart(court: Court) -> None:
+    job, room = await flagged(court)
+    await court.restart()
+    assert "banned for a week" in said(await court.mo.click(room.history()[0], label="Reject and ban for a week"))
+    assert (await court.jobs.get(job.id)).state is JobState.FAILED
+    refused = said(await court.ada.slash(court.channel, "imagine", prompt="a fox"))
+    assert "rejected in review" in refused
+
+
+async def test_only_moderators_decide(court: Court) -> None:
+    job, room = await flagged(court)
+    assert said(await court.bo.click(room.history()[0], label="Approve")) == "This is for moderators."
+    assert (await court.jobs.get(job.id)).state is JobState.REVIEW
+    assert not (await court.newest()).done
+
+
+async def test_a_check_that_could_not_run_sends_pictures_to_review(court: Court) -> None:
+    job = await court.imagine(court.ada, score=None, error="no model file")
+    assert job.state is JobState.REVIEW
+    shown = await court.mo.slash(court.channel, "mod review list")
+    assert f"`{job.id}`" in said(shown)
+    assert shown.response is not None
+    look = await court.mo.click(shown.response.message, label="Look at 1")
+    assert look.response is not None and look.response.message.attachments[0].is_spoiler()
+    assert "no model file" in str(look.response.message.attachments[0].description)
+    assert "shown now" in said(await court.mo.click(look.response.message, label="Approve"))
+
+
+async def test_a_channel_closed_to_the_bot_is_refused(court: Court) -> None:
+    hidden = court.guild.create_text_channel(
+        "hidden",
+        overwrites={
+            court.guild.default_role: discord.PermissionOverwrite(view_channel=False),
+            court.mo: discord.PermissionOverwrite(view_channel=True),
+        },
+    )
+    assert "able to see it" in await court.say(court.mo, "mod review on", channel=hidden)
+    assert (await court.rules()).review_channel_id is None
+    await court.say(court.mo, "mod review off")
+
+
+async def test_reactions_do_not_go_around_the_review(court: Court) -> None:
+    job, room = await flagged(court)
+    for decide in (None, "Reject"):
+        if decide:
+            await court.mo.click(room.history()[0], label=decide)
+            await court.studio.wait(job.id)
+        await court.bo.react(court.messages[-1], "✉️")
+        await court.bo.react(court.messages[-1], "⭐")
+        await court.bo.unreact(court.messages[-1], "⭐")
+        assert not court.bo.user.dm_channel.history()
+        assert "None yet" in await court.say(court.bo, "info favourites")
+
+
+async def test_a_ban_after_the_decision_says_so(court: Court) -> None:
+    job, room = await flagged(court)
+    await court.mo.click(room.history()[0], label="Reject")
+    again = said(await court.mo.click(room.history()[0], label="Reject and ban for a week"))
+    assert "failed already" in again and f"<@{job.member_id}> is banned" in again

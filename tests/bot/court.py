@@ -1,0 +1,115 @@
+"""A simulated server with moderators, over the real studio, rules, quotas and log."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import discord
+from simcord import InteractionResult, MemberActor
+
+from bot.client import DarkroomClient
+from bot.domain.audit import Entry
+from bot.domain.guild import GuildRules
+from bot.domain.model import Job
+from bot.store.audit import AuditLog
+from bot.store.pictures import PictureStore
+from bot.store.quotas import Quotas
+from bot.store.records import Records
+from bot.store.rules import RuleBook
+from bot.store.statistics import Statistics
+from bot.ui.office import Office
+from bot.ui.quota_texts import usage
+from engine.events import Finished, GeneratedImage, Safety
+from tests.bot.scripted import COLOURS, png
+from tests.bot.test_client import House
+from tests.bot.world import eventually
+
+
+class Switch:
+    """The engine's gate, remembered."""
+
+    is_paused = False
+
+    def pause(self) -> None:
+        self.is_paused = True
+
+    def resume(self) -> None:
+        self.is_paused = False
+
+
+class Court(House):
+    """ada and bo are members, mo is a moderator by permission, ria by a role of theirs once it is configured."""
+
+    async def open(self) -> DarkroomClient:
+        client = await super().open()
+        self.book = RuleBook(self.database)
+        self.quotas = Quotas(self.database, self.book)
+        self.log, self.switch = AuditLog(self.database), Switch()
+        pictures = PictureStore.open(self.folder / "pictures")
+        office = Office(
+            book=self.book, quotas=self.quotas, log=self.log, records=Records(self.database, pictures),
+            numbers=Statistics(self.database), review=self.studio, engine=self.switch, has_meaning=True,
+        )  # fmt: skip
+        client.parts = replace(
+            client.parts,
+            rules=self.book,
+            office=office,
+            usage=usage(self.quotas, self.now),
+            models=lambda: ("pocket", "sdxl"),
+        )
+        self.client, self.drawn = client, 0
+        return client
+
+    async def start(self) -> None:
+        await super().start()
+        self.guild = self.channel.guild
+        mods = self.guild.create_role("mods", permissions=discord.Permissions(manage_guild=True))
+        self.helpers = self.guild.create_role("helpers")
+        self.bo = self.guild.add_member(self.env.create_user("bo"))
+        self.mo = self.guild.add_member(self.env.create_user("mo"), roles=[mods])
+        self.ria = self.guild.add_member(self.env.create_user("ria"), roles=[self.helpers])
+
+    async def allow(self, command: str, actor: MemberActor) -> None:
+        """Show a moderators' command to somebody, as a server's integration settings can."""
+        found = {listed.name: listed for listed in await self.client.tree.fetch_commands()}
+        self.guild.set_command_permissions(found[command].id, {actor: True})
+
+    async def rules(self) -> GuildRules:
+        return await self.book.get(self.guild.id)
+
+    async def newest(self) -> Entry:
+        return (await self.log.newest(self.guild.id, 1))[0]
+
+    async def say(self, actor: Any, command: str, **options: Any) -> str:
+        """What a command answers."""
+        return said(await actor.slash(self.channel, command, **options))
+
+    async def draw(self, *, score: float | None = 0.01, error: str = "", gpu_ms: float = 800.0) -> Job:
+        """Let the next request finish; the job as it is then."""
+        stream = await self.engine.stream(self.drawn)
+        self.drawn += 1
+        (job,) = [job for job in await self.jobs.active() if str(job.member_id) == stream.request.member]
+        images = tuple(
+            GeneratedImage(png(COLOURS[number]), 64, 64, stream.request.seed + number, Safety(score, error))
+            for number in range(stream.request.num_images)
+        )
+        stream.post(Finished(images=images, gpu_ms=gpu_ms))
+        await self.studio.wait(job.id)
+        return await self.jobs.get(job.id)
+
+    async def imagine(self, actor: Any, prompt: str = "a red fox", **how: Any) -> Job:
+        """From the command to the result."""
+        asked = await actor.slash(self.channel, "imagine", prompt=prompt)
+        assert asked.response is not None and not asked.response.ephemeral, asked.response
+        return await self.draw(**how)
+
+
+def said(result: InteractionResult) -> str:
+    """What the bot answered privately."""
+    assert result.response is not None
+    assert result.response.ephemeral, result.response.content
+    return result.response.content
+
+
+__all__ = ["Court", "eventually", "said"]

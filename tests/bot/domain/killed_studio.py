@@ -1,0 +1,115 @@
+"""A studio in a process of its own, to be killed: `python -m tests.bot.domain.killed_studio FOLDER`.
+
+It asks for the same fifty wishes at every start, as Discord delivers interactions again, and leaves when all are over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.domain.courier import RetryPolicy
+from bot.domain.model import Cell, Job
+from bot.domain.requests import Wording
+from bot.domain.run import Ports
+from bot.domain.studio import Studio
+from bot.errors import AlreadyAsked, DeliveryLater
+from bot.store.admission import Room
+from bot.store.database import Database
+from bot.store.jobs import JobStore
+from bot.store.outbox import OutboxStore
+from bot.store.pictures import PictureStore
+from bot.store.quotas import Quotas
+from bot.store.rules import RuleBook
+from engine.engine import Resolved
+from engine.errors import OutOfMemory
+from engine.events import Started
+from tests.bot.domain.scripted import OpenRules, ScriptedEngine, ScriptedStream, Wall
+from tests.bot.domain.studios import OWNER, Remembered
+from tests.bot.store.asks import ask
+
+WISHES = 50
+
+
+class SlowEngine(ScriptedEngine):
+    """Takes a little time for each step, and fails sometimes; always the same for the same seed."""
+
+    def submit(self, request: Resolved) -> ScriptedStream:
+        stream = super().submit(request)
+        self.work = asyncio.create_task(self._draw(stream))
+        return stream
+
+    async def _draw(self, stream: ScriptedStream) -> None:
+        stream.post(Started("cpu"))
+        for step in range(1, 6):
+            await asyncio.sleep(random.uniform(0.0, 0.03))
+            stream.step(step, 100.0 * step)
+        if stream.request.seed % 10 == 9:
+            stream.post(OutOfMemory("less"))
+        else:
+            stream.finish(gpu_ms=500.0 + stream.request.seed)
+
+
+class WallOnDisk(Wall):
+    """What Discord saw outlives us; every fifth delivery fails at first."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file.open("a", buffering=1)
+
+    async def deliver(self, job: Job, cells: Sequence[Cell]) -> int | None:
+        if random.random() < 0.2:
+            raise DeliveryLater(0.02, "503")
+        self._write(job, f"grid of {len(cells)}")
+        return 10_000 + job.interaction_id
+
+    async def notify(self, job: Job, message_id: int) -> None:
+        self._write(job, "ping")
+
+    async def closed(self, job: Job, error: Exception) -> None:
+        self._write(job, "closed")
+
+    def _write(self, job: Job, said: str) -> None:
+        self._file.write(json.dumps({"job": job.id, "said": said}) + "\n")
+
+
+async def main(folder: Path) -> None:
+    database = await Database.open(folder / "darkroom.sqlite3")
+    ports = Ports(
+        engine=SlowEngine(), jobs=JobStore(database, Quotas(database, RuleBook(database)), room=Room(100)),
+        outbox=OutboxStore(database), pictures=PictureStore.open(folder / "pictures"),
+        replies=WallOnDisk(folder / "wall.jsonl"), rules=OpenRules(), estimates=Remembered(), wording=Wording(),
+        clock=lambda: datetime.now(UTC),
+    )  # fmt: skip
+    studio = Studio(ports, retry=RetryPolicy(first_s=0.01, longest_s=0.1))
+    await studio.start()
+    print("ready", flush=True)
+    jobs = [await wish(studio, number) for number in range(WISHES)]
+    for job_id in jobs:
+        await studio.wait(job_id)
+    await studio.stop()
+    await database.close()
+    print("done", flush=True)
+
+
+async def wish(studio: Studio, number: int) -> str:
+    spec = {"spec_fields": {"count": 1 + number % 4}}
+    asked = ask(interaction=number + 1, notify=True, **spec)
+    asked = asked.model_copy(update={"spec": asked.spec.model_copy(update={"seed": number})})
+    try:
+        job_id = (await studio.submit(asked)).id
+    except AlreadyAsked as again:
+        job_id = again.job_id
+    if number % 7 == 3:
+        await asyncio.sleep(random.uniform(0.0, 0.1))
+        await studio.cancel(job_id, OWNER)
+    return job_id
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

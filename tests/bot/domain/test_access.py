@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.domain import access
+from bot.domain.access import Ban, ChannelRule, Gate
+from bot.domain.model import JobSpec, Member, Options, Place, Preferences, Verb
+from bot.errors import BadOption, Banned, NotAllowedHere, NotPermitted, NotYours, Paused
+from tests.bot.scripted import a_job
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MODERATOR = Member(id=1, name="mod", role_ids=(7,), guild_id=5, is_moderator=True)
+FRIEND = Member(id=2, name="friend", role_ids=(8,))
+
+
+def spec(**more: Any) -> JobSpec:
+    options = Options(prompt="a fox", steps=more.pop("steps", None))
+    return JobSpec(verb=Verb.IMAGINE, options=options, seed=1, **more)
+
+
+def here(*rules: ChannelRule, place: Place | None = None, model: str = "pocket", **more: Any) -> None:
+    access.check_channel(rules, place or Place(guild_id=5, channel_id=10), spec(**more), model)
+
+
+@pytest.mark.parametrize(("manages", "roles", "is_one"), [(True, (), True), (False, (7,), True), (False, (8,), False)])
+def test_moderators_are_those_with_the_permission_or_a_role(
+    manages: bool, roles: tuple[int, ...], is_one: bool
+) -> None:
+    assert access.moderates(manages_server=manages, role_ids=roles, moderator_roles=(7,)) is is_one
+
+
+def test_others_are_refused() -> None:
+    access.require_moderator(MODERATOR)
+    with pytest.raises(NotPermitted):
+        access.require_moderator(FRIEND)
+
+
+@pytest.mark.parametrize(
+    ("preferences", "by", "may"),
+    [
+        (Preferences(share="all"), FRIEND, True),
+        (Preferences(share="me"), FRIEND, False),
+        (Preferences(share="me"), Member(id=9, name="owner"), True),
+        (Preferences(share="me"), MODERATOR, True),
+        (Preferences(share="me"), MODERATOR.model_copy(update={"guild_id": 6}), False),
+        (Preferences(share="me"), MODERATOR.model_copy(update={"guild_id": None}), False),
+        (Preferences(share="role", share_role=8), FRIEND, True),
+        (Preferences(share="role", share_role=7), FRIEND, False),
+        (Preferences(share="role"), FRIEND, False),
+    ],
+)
+def test_the_owner_says_who_may_vary_theirs(preferences: Preferences, by: Member, may: bool) -> None:
+    job = a_job(member_id=9, guild_id=5)
+    if may:
+        access.may_derive(preferences, job, by)
+        return
+    with pytest.raises(NotYours) as caught:
+        access.may_derive(preferences, job, by)
+    assert caught.value.owner_id == 9
+
+
+def test_a_ban_lasts_until_its_end() -> None:
+    bans = access.with_ban((), Ban(member_id=2, until=NOW + timedelta(hours=1), reason="spam"), MODERATOR, NOW)
+    with pytest.raises(Banned, match="spam"):
+        access.check_ban(bans, 2, NOW)
+    access.check_ban(bans, 2, NOW + timedelta(hours=1))
+    access.check_ban(bans, 3, NOW)
+    access.check_ban(access.without_ban(bans, 2), 2, NOW)
+
+
+def test_bans_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(BadOption, match="yourself"):
+        access.with_ban((), Ban(member_id=1), MODERATOR, NOW)
+    with pytest.raises(BadOption, match="past"):
+        access.with_ban((), Ban(member_id=2, until=NOW), MODERATOR, NOW)
+
+
+@pytest.mark.parametrize("gate", [Gate.PAUSED, Gate.DRAINING])
+def test_a_closed_gate_says_why(gate: Gate) -> None:
+    access.check_gate(Gate.OPEN, "")
+    with pytest.raises(Paused, match="maintenance"):
+        access.check_gate(gate, "maintenance")
+
+
+@pytest.mark.parametrize(
+    ("rules", "more"),
+    [
+        ((), {}),
+        ((ChannelRule(channel_id=11, allowed=False),), {}),
+        ((ChannelRule(channel_id=10, listed=True),), {}),
+        ((ChannelRule(channel_id=10, models=("pocket",), max_side=512, max_steps=30),), {"width": 512, "steps": 30}),
+        ((ChannelRule(channel_id=10, listed=True),), {"place": Place(channel_id=99, parent_channel_id=10)}),
+    ],
+)
+def test_allowed_here(rules: tuple[ChannelRule, ...], more: dict[str, Any]) -> None:
+    here(*rules, **more)
+
+
+@pytest.mark.parametrize(
+    ("rule", "more", "why"),
+    [
+        (ChannelRule(channel_id=10, allowed=False), {}, "switched off"),
+        (ChannelRule(channel_id=11, listed=True), {}, "<#11>"),
+        (ChannelRule(channel_id=10, models=("sdxl",)), {}, "sdxl"),
+        (ChannelRule(channel_id=10, max_side=512), {"width": 256, "height": 513}, "512 pixels"),
+        (ChannelRule(channel_id=10, max_steps=30), {"steps": 31}, "30 steps"),
+        (ChannelRule(channel_id=10, allowed=False), {"place": Place(channel_id=99, parent_channel_id=10)}, "off"),
+    ],
+)
+def test_not_allowed_here(rule: ChannelRule, more: dict[str, Any], why: str) -> None:
+    with pytest.raises(NotAllowedHere, match=why):
+        here(rule, **more)
+
+
+def test_a_channel_rule_replaces_the_one_before_and_must_allow_something() -> None:
+    rules = access.with_channel((), ChannelRule(channel_id=10, allowed=False))
+    assert access.with_channel(rules, ChannelRule(channel_id=10)) == ()
+    with pytest.raises(BadOption, match="at least 1 step"):
+        access.with_channel(rules, ChannelRule(channel_id=10, max_steps=0))
+
+
+def test_moderators_keep_a_role_of_their_own() -> None:
+    assert access.with_moderator_roles((7, 7, 8), MODERATOR, manages_server=False) == (7, 8)
+    assert access.with_moderator_roles((), MODERATOR, manages_server=True) == ()
+    with pytest.raises(BadOption, match="no longer be a moderator"):
+        access.with_moderator_roles((8,), MODERATOR, manages_server=False)

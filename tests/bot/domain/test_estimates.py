@@ -1,0 +1,79 @@
+"""Estimates that learn."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.estimates import UNKNOWN_MS_PER_MEGAPIXEL_STEP, LearntEstimates, Timing, Work, ms_per_image, work_of
+from engine.requests import ImageRequest, ImageToImage
+
+
+class MemoryTimings:
+    def __init__(self) -> None:
+        self.known: dict[Work, Timing] = {}
+
+    async def of_model(self, model: str) -> list[Timing]:
+        return [timing for work, timing in self.known.items() if work.model == model]
+
+    async def learn(self, work: Work, ms_per_image: float) -> None:
+        known = self.known.get(work)
+        self.known[work] = Timing(work, ms_per_image) if known is None else known.with_measured(ms_per_image)
+
+
+def request(**more: object) -> ImageRequest:
+    fields = {"prompt": "x", "model": "pocket", "width": 512, "height": 512, "num_inference_steps": 20, "num_images": 4}
+    return ImageRequest.model_validate({**fields, **more})
+
+
+async def test_before_anything_is_known_it_is_a_guess_by_size_and_steps() -> None:
+    estimates = LearntEstimates(MemoryTimings())
+    expected = 512 * 512 / 1e6 * 20 * 4 * UNKNOWN_MS_PER_MEGAPIXEL_STEP
+    assert await estimates.estimate_ms(request()) == pytest.approx(expected)
+
+
+async def test_the_same_work_costs_what_it_was_measured_at() -> None:
+    estimates = LearntEstimates(MemoryTimings())
+    await estimates.learn(request(), 4000.0)
+    assert await estimates.estimate_ms(request()) == 4000.0
+    assert await estimates.estimate_ms(request(num_images=1)) == 1000.0
+
+
+async def test_other_sizes_and_steps_are_scaled_from_the_nearest() -> None:
+    estimates = LearntEstimates(MemoryTimings())
+    await estimates.learn(request(), 4000.0)
+    assert await estimates.estimate_ms(request(num_inference_steps=40)) == pytest.approx(8000.0)
+    assert await estimates.estimate_ms(request(width=1024)) == pytest.approx(8000.0)
+    await estimates.learn(request(num_inference_steps=40), 10_000.0)
+    assert await estimates.estimate_ms(request(num_inference_steps=44)) == pytest.approx(11_000.0)
+
+
+async def test_models_do_not_learn_from_each_other_but_kinds_do() -> None:
+    estimates = LearntEstimates(MemoryTimings())
+    await estimates.learn(request(), 4000.0)
+    assert await estimates.estimate_ms(request(model="other")) != 4000.0
+    half = ImageToImage.model_validate({**request().model_dump(), "image": b"x", "strength": 0.5})
+    assert await estimates.estimate_ms(half) == pytest.approx(2000.0)
+
+
+def test_stopping_early_is_less_work() -> None:
+    assert work_of(request(stop_at=0.5)).steps == 10
+
+
+@given(st.lists(st.floats(1.0, 1e6), min_size=1, max_size=50))
+def test_the_mean_stays_among_what_was_measured(measured: list[float]) -> None:
+    work = work_of(request())
+    timing = Timing(work, measured[0])
+    for ms in measured[1:]:
+        timing = timing.with_measured(ms)
+    assert min(measured) * 0.999 <= timing.ms_per_image <= max(measured) * 1.001
+    assert timing.samples == len(measured)
+
+
+def test_it_follows_a_change() -> None:
+    timing = Timing(work_of(request()), 1000.0)
+    for _ in range(20):
+        timing = timing.with_measured(500.0)
+    assert timing.ms_per_image == pytest.approx(500.0, rel=0.05)
+    assert ms_per_image(timing.work, [timing]) == timing.ms_per_image

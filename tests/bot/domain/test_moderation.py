@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from bot.domain.access import Ban, Gate
+from bot.domain.guild import DIRECT_MESSAGES, GuildRules, PicturePolicy
+from bot.domain.judge import Judge
+from bot.domain.meaning import Meaning, Sentences, clauses
+from bot.domain.model import Ask, Cell, JobSpec, Member, Options, Place, ReplyTo, Verb, Verdict
+from bot.domain.moderation import effective_text, picture_verdict
+from bot.domain.prompt import parse
+from bot.domain.words import RuleKind, with_rule
+from bot.errors import Banned, Paused, PromptRejected
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+WORDS = with_rule((), RuleKind.WORD, "gore", "no gore")
+
+
+def cell(score: float | None, number: int = 0) -> Cell:
+    return Cell(
+        job_id="j", cell=number, key="k", width=1, height=1, seed=1, sha256="", size_bytes=1, unsafe_score=score,
+        check_error="" if score is not None else "no model",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("policy", "scores", "verdict"),
+    [
+        (PicturePolicy.BLOCK, [0.1, 0.79], Verdict.DELIVER),
+        (PicturePolicy.BLOCK, [0.1, 0.8], Verdict.BLOCK),
+        (PicturePolicy.SPOILER, [0.9], Verdict.SPOILER),
+        (PicturePolicy.REVIEW, [0.9], Verdict.REVIEW),
+        (PicturePolicy.OFF, [0.9, None], Verdict.DELIVER),
+        # What could not be checked goes to review, whatever happens to flagged ones.
+        (PicturePolicy.SPOILER, [0.1, None], Verdict.REVIEW),
+        (PicturePolicy.BLOCK, [None], Verdict.REVIEW),
+        (PicturePolicy.REVIEW, [None], Verdict.REVIEW),
+    ],
+)
+def test_pictures(policy: PicturePolicy, scores: list[float | None], verdict: Verdict) -> None:
+    cells = [cell(score, number) for number, score in enumerate(scores)]
+    rules = GuildRules(guild_id=5, pictures=policy, pictures_age_restricted=PicturePolicy.OFF)
+    assert picture_verdict(rules, cells, age_restricted=False) is verdict
+    assert picture_verdict(rules, cells, age_restricted=True) is Verdict.DELIVER
+
+
+@pytest.mark.parametrize("score", [0.9, None])
+def test_outside_servers_nobody_reviews(score: float | None) -> None:
+    rules = GuildRules(guild_id=DIRECT_MESSAGES, pictures=PicturePolicy.REVIEW)
+    assert picture_verdict(rules, [cell(score)], age_restricted=False) is Verdict.BLOCK
+
+
+def test_the_words_that_count_are_all_but_the_negative_ones() -> None:
+    assert effective_text(parse("a fox", suffix="with gore")) == "a fox with gore"
+    assert "gore" not in effective_text(parse("a fox --no gore"))
+    assert (
+        effective_text(Options(prompt="plain", parts=(("fox", 1.0), ("gore", 2.0), ("cat", -1.0)))) == "plain fox gore"
+    )
+
+
+class Book:
+    """One server's rules, and nothing remembered about jobs."""
+
+    def __init__(self, **rules: Any) -> None:
+        self.rules = GuildRules(guild_id=5, meaning_margin=rules.pop("meaning_margin", None), **rules)
+        self.restricted = False
+
+    async def get(self, guild_id: int) -> GuildRules:
+        return self.rules if guild_id == 5 else GuildRules(guild_id=guild_id)
+
+    async def was_age_restricted(self, job_id: str) -> bool:
+        return self.restricted
+
+
+def judge(book: Book, meaning: Meaning | None = None) -> Judge:
+    return Judge(book, book, lambda: NOW, meaning)
+
+
+def ask(text: str = "a fox", *, member: int = 1, age_restricted: bool = False, roles: tuple[int, ...] = ()) -> Ask:
+    return Ask(
+        spec=JobSpec(verb=Verb.IMAGINE, options=parse(text), seed=1),
+        member=Member(id=member, name="m", role_ids=roles),
+        place=Place(guild_id=5, channel_id=10, age_restricted=age_restricted),
+        reply=ReplyTo(channel_id=10),
+        interaction_id=1,
+    )
+
+
+async def test_a_refusal_names_the_rule() -> None:
+    with pytest.raises(PromptRejected) as caught:
+        await judge(Book(words=WORDS)).check(ask("a fox with g0re"))
+    assert caught.value.rule == "no gore"
+    await judge(Book(words=WORDS)).check(ask("a fox --no gore"))
+
+
+async def test_changed_words_count_at_once() -> None:
+    book = Book()
+    bench = judge(book)
+    await bench.check(ask("gore"))
+    book.rules = book.rules.model_copy(update={"words": WORDS})
+    with pytest.raises(PromptRejected):
+        await bench.check(ask("gore"))
+
+
+async def test_bans_come_before_the_pause() -> None:
+    book = Book(bans=(Ban(member_id=1),), gate=Gate.PAUSED)
+    with pytest.raises(Banned):
+        await judge(book).check(ask())
+    with pytest.raises(Paused):
+        await judge(book).check(ask(member=2))
+
+
+async def test_the_heaviest_role_counts() -> None:
+    book = Book(role_weights=((7, 2.0), (8, 0.5)))
+    assert await judge(book).weight(ask(roles=(7, 8))) == 2.0
+    assert await judge(book).weight(ask(roles=(8,))) == 0.5
+    assert await judge(book).weight(ask()) == 1.0
+
+
+async def axes(texts: Sequence[str]) -> Sequence[Sequence[float]]:
+    """A stand-in for the encoder: one axis for each side of the line."""
+    return [(float("bad" in text), float("worse" in text), float("fine" in text)) for text in texts]
+
+
+LINE = Sentences(safe=("fine",), unsafe={"sexual": ("bad",), "gore": ("worse",)})
+
+
+async def test_meaning_is_measured_on_the_whole_and_on_every_clause() -> None:
+    meaning = Meaning(axes, LINE)
+    assert (await meaning.leaning("something fine")).margin < 0
+    leaning = await meaning.leaning("a fine castle, and a fine lake; something bad")
+    assert (leaning.margin, leaning.kind) == (1.0, "sexual")
+    assert clauses("a b, c, d e") == ["a b, c, d e", "a b", "d e"]
+
+
+async def test_no_length_hides_a_meaning() -> None:
+    meaning = Meaning(axes, LINE)
+    for text in ("fine " * 400 + "bad", "fine lake, " * 400 + "bad thing"):
+        asked = clauses(text)
+        assert len(asked) <= 50
+        assert all(len(part.split()) < 250 for part in asked[1:])
+        assert any("bad" in part for part in asked[1:])
+    assert (await meaning.leaning("a fine lake, " * 3 + "a bad thing")).margin == 1.0
+
+
+async def test_meaning_counts_from_the_servers_margin_and_never_as_sexual_in_restricted_channels() -> None:
+    strict, off = Book(meaning_margin=0.5), Book(meaning_margin=None)
+    with pytest.raises(PromptRejected, match="sexual"):
+        await judge(strict, Meaning(axes, LINE)).check(ask("bad thing"))
+    with pytest.raises(PromptRejected, match="gore"):
+        await judge(strict, Meaning(axes, LINE)).check(ask("worse", age_restricted=True))
+    await judge(strict, Meaning(axes, LINE)).check(ask("bad thing", age_restricted=True))
+    await judge(off, Meaning(axes, LINE)).check(ask("bad thing"))

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.model import Member
+from bot.domain.quota import Limit, Scope, Unit, Window, member_limit, span, with_limit, zone
+from bot.errors import BadOption
+
+ZONES = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+    "Pacific/Apia",
+    "America/Sao_Paulo",
+]
+MODERATOR = Member(id=1, name="mod", role_ids=(7,), is_moderator=True)
+
+
+def limit(amount: float | None, scope: Scope = Scope.EVERYONE, subject: int = 0) -> Limit:
+    return Limit(scope=scope, subject_id=subject, unit=Unit.PICTURES, window=Window.DAY, amount=amount)
+
+
+@given(
+    moment=st.integers(1_100_000_000, 2_200_000_000).map(lambda second: datetime.fromtimestamp(second, UTC)),
+    window=st.sampled_from(Window),
+    name=st.sampled_from(ZONES),
+)
+def test_every_moment_lies_in_its_window_and_the_next_one_begins_where_it_ends(
+    moment: datetime, window: Window, name: str
+) -> None:
+    here = span(window, moment, ZoneInfo(name))
+    assert here.start <= moment < here.end
+    assert span(window, here.start, ZoneInfo(name)) == here
+    following = span(window, here.end, ZoneInfo(name))
+    assert following.start == here.end
+    assert following.key != here.key
+
+
+@pytest.mark.parametrize(
+    ("window", "moment", "start", "end"),
+    [
+        # The day the clocks go forward has 23 hours, the day they go back 25.
+        (Window.DAY, "2026-03-29T12:00Z", "2026-03-28T23:00Z", "2026-03-29T22:00Z"),
+        (Window.DAY, "2026-10-25T12:00Z", "2026-10-24T22:00Z", "2026-10-25T23:00Z"),
+        (Window.HOUR, "2026-10-25T00:30Z", "2026-10-25T00:00Z", "2026-10-25T01:00Z"),
+        (Window.HOUR, "2026-10-25T01:30Z", "2026-10-25T01:00Z", "2026-10-25T02:00Z"),
+        (Window.WEEK, "2026-03-29T21:59Z", "2026-03-22T23:00Z", "2026-03-29T22:00Z"),
+        (Window.MONTH, "2026-03-31T23:00Z", "2026-03-31T22:00Z", "2026-04-30T22:00Z"),
+    ],
+)
+def test_windows_when_the_clocks_change_in_berlin(window: Window, moment: str, start: str, end: str) -> None:
+    found = span(window, datetime.fromisoformat(moment), ZoneInfo("Europe/Berlin"))
+    assert (found.start, found.end) == (datetime.fromisoformat(start), datetime.fromisoformat(end))
+
+
+def test_the_hour_the_clocks_repeat_is_two_windows() -> None:
+    first = span(Window.HOUR, datetime(2026, 10, 25, 0, 30, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
+    second = span(Window.HOUR, datetime(2026, 10, 25, 1, 30, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
+    assert first.key != second.key
+    assert second.start - first.start == timedelta(hours=1)
+
+
+def test_a_day_that_was_left_out_of_the_calendar() -> None:
+    # Samoa skipped 30 December 2011.
+    day = span(Window.DAY, datetime(2011, 12, 30, 9, tzinfo=UTC), ZoneInfo("Pacific/Apia"))
+    assert day.start <= datetime(2011, 12, 30, 9, tzinfo=UTC) < day.end
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("Berlin", "Europe/Berlin"),
+        ("Europe/Berln", "Europe/Berlin"),
+        ("new york", "America/New_York"),
+        ("../etc", "UTC"),
+        ("", "UTC"),
+    ],
+)
+def test_a_time_zone_that_does_not_exist_is_refused_with_a_hint(name: str, hint: str) -> None:
+    with pytest.raises(BadOption) as caught:
+        zone(name)
+    assert hint in caught.value.hint
+
+
+def test_roles_are_generous_and_members_come_first() -> None:
+    limits = [
+        limit(9),
+        limit(2, Scope.ROLE, 70),
+        limit(4, Scope.ROLE, 71),
+        limit(None, Scope.ROLE, 72),
+        limit(1, Scope.MEMBER, 5),
+    ]
+
+    def amount(member_id: int, *roles: int) -> float | None:
+        found = member_limit(limits, Unit.PICTURES, Window.DAY, Member(id=member_id, name="", role_ids=roles))
+        assert found is not None
+        return found.amount
+
+    assert amount(1) == 9
+    assert amount(1, 70) == 2
+    assert amount(1, 70, 71) == 4
+    assert amount(1, 70, 72) is None
+    assert amount(5, 70, 72) == 1
+    assert member_limit(limits, Unit.GPU_SECONDS, Window.DAY, MODERATOR) is None
+
+
+def test_setting_again_replaces() -> None:
+    once = with_limit((), limit(9), MODERATOR)
+    assert with_limit(once, limit(5), MODERATOR) == (limit(5),)
+
+
+@pytest.mark.parametrize("amount", [-1, -0.5, float("inf"), 1e12])
+def test_impossible_amounts_are_refused(amount: float) -> None:
+    with pytest.raises(BadOption, match="a number from 0"):
+        with_limit((), limit(amount), MODERATOR)
+
+
+@pytest.mark.parametrize("new", [limit(0), limit(0, Scope.ROLE, 7), limit(0, Scope.MEMBER, 1)])
+def test_moderators_cannot_lock_themselves_out(new: Limit) -> None:
+    with pytest.raises(BadOption, match="leave you nothing"):
+        with_limit((), new, MODERATOR)
+    mine = limit(5, Scope.MEMBER, 1)
+    if new.scope is not Scope.MEMBER:
+        assert with_limit((mine,), new, MODERATOR) == (mine, new)

@@ -1,0 +1,336 @@
+"""A job's life in the studio: what is shown, kept, charged and refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.domain.lineage import derive
+from bot.domain.model import Job, JobSpec, JobState, Options, Verb, Verdict
+from bot.errors import (
+    AlreadyAsked,
+    BadPicture,
+    CellNotFound,
+    JobNotFound,
+    NotPermitted,
+    NotYours,
+    Paused,
+    PromptRejected,
+    StoreError,
+)
+from engine.errors import AbortReason, EngineNotReady, MemberQueueFull, OutOfMemory, RequestAborted
+from engine.events import GeneratedImage, Progress, Queued, Safety, Started
+from engine.requests import ImageToImage
+from tests.bot.domain.scripted import PNG, finished, until
+from tests.bot.domain.studios import MODERATOR, OWNER, STRANGER, House
+from tests.bot.store.asks import ask
+
+
+async def test_from_wish_to_grid(house: House) -> None:
+    job = await house.submit(prompt="a red fox")
+    stream = await house.engine.stream()
+    assert (stream.request.prompt, stream.request.seed, stream.request.num_images) == ("a red fox", 7, 4)
+    assert (stream.request.member, stream.request.model) == ("1", "pocket")
+    stream.post(Started("cpu"))
+    stream.step(3, 300.0)
+    stream.finish(gpu_ms=812.5, frames=(b"one", b"two"))
+    done = await house.wait(job)
+    assert (done.state, done.gpu_ms, done.reply.message_id) == (JobState.DELIVERED, 812.5, 900)
+    assert [type(event) for _, event in house.wall.shown] == [Queued, Started, Progress]
+    assert house.wall.messages[job.id] == "grid of 4"
+    assert await house.studio.picture(job.id, 2) == PNG + b"9"
+    assert await house.studio.frames(job.id) == [b"one", b"two"]
+    assert await house.charged(job) == ("settled", 4, 813)
+    assert await house.used() == {"pictures": 4, "GPU-seconds": 813}
+    assert house.estimates.learnt == [812.5]
+    assert house.wall.notified == []
+
+
+async def test_pictures_lie_on_the_disk_before_they_are_shown(house: House) -> None:
+    job = await house.submit()
+    (await house.engine.stream()).finish()
+    seen: list[object] = []
+
+    async def look(_job: object, cells: list[object]) -> int:
+        seen.append((len(cells), len(house.files()), (await house.jobs.get(job.id)).state))
+        return 900
+
+    house.wall.deliver = look
+    await house.wait(job)
+    assert seen == [(4, 4, JobState.RENDERED)]
+
+
+async def test_a_refused_wish_leaves_nothing_behind(house: House) -> None:
+    house.rules.refusal = PromptRejected("words")
+    with pytest.raises(PromptRejected):
+        await house.submit()
+    assert await house.jobs.unfinished() == []
+    assert await house.used() == {}
+    assert house.engine.streams == []
+
+
+async def test_rules_see_what_will_really_run(house: House) -> None:
+    await house.submit(prompt="x", spec=JobSpec(verb=Verb.IMAGINE, options=Options(prompt="x", aspect=(3, 2)), seed=1))
+    [seen] = house.rules.checked
+    assert (seen.spec.options.model, seen.spec.options.steps, seen.spec.width) == ("pocket", 10, 64)
+
+
+async def test_the_same_interaction_twice_is_one_job(house: House) -> None:
+    asked = ask()
+    job = await house.studio.submit(asked)
+    with pytest.raises(AlreadyAsked) as again:
+        await house.studio.submit(asked)
+    assert again.value.job_id == job.id
+    assert (await house.used())["pictures"] == 4
+
+
+async def test_a_failure_is_told_and_refunded(house: House) -> None:
+    job = await house.submit()
+    stream = await house.engine.stream()
+    stream.step(5, 400.0)
+    stream.post(OutOfMemory("ask for fewer"))
+    done = await house.wait(job)
+    assert done.state is JobState.FAILED
+    assert "ask for fewer" in done.error
+    assert house.wall.messages[job.id] == "failed: OutOfMemory"
+    assert await house.charged(job) == ("refunded", 0, 0)
+    assert await house.used() == {"pictures": 0, "GPU-seconds": 0}
+
+
+async def test_a_bug_ends_one_job_loudly_and_refunded(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    job = await house.submit()
+    other = await house.submit()
+    (await house.engine.stream()).post(ZeroDivisionError())
+    done = await house.wait(job)
+    assert done.state is JobState.FAILED
+    assert (await house.charged(job))[0] == "refunded"
+    assert "ZeroDivisionError" in caplog.text
+    (await house.engine.stream(1)).finish()
+    assert (await house.wait(other)).state is JobState.DELIVERED
+
+
+async def test_a_database_that_fails_for_a_while_costs_a_delay(house: House) -> None:
+    keep, failures = house.jobs.keep, [StoreError("disk full"), StoreError("disk full")]
+
+    async def fails_at_first(*arguments: Any) -> Job:
+        if failures:
+            raise failures.pop()
+        return await keep(*arguments)
+
+    house.jobs.keep, house.engine.auto = fails_at_first, True
+    done = await house.wait_while_time_passes(await house.submit())
+    assert (done.state, done.epoch) == (JobState.DELIVERED, 3)
+    assert await house.charged(done) == ("settled", 4, 800)
+
+
+async def test_cancelled_before_the_first_step_is_free(house: House) -> None:
+    job = await house.submit()
+    stream = await house.engine.stream()
+    stream.post(Started("cpu"))
+    done = await house.studio.cancel(job.id, OWNER)
+    assert done.state is JobState.CANCELLED
+    done = await house.wait(job)
+    assert house.wall.messages[job.id] == "cancelled: RequestAborted"
+    assert await house.charged(job) == ("refunded", 0, 0)
+    assert stream.closed
+    assert await house.studio.cancel(job.id, OWNER) == done
+
+
+async def test_cancelled_later_costs_what_was_measured(house: House) -> None:
+    job = await house.submit()
+    stream = await house.engine.stream()
+    stream.post(Started("cpu"))
+    stream.step(4, 321.0)
+    await until(lambda: any(isinstance(event, Progress) for _, event in house.wall.shown))
+    await house.studio.cancel(job.id, MODERATOR)
+    done = await house.wait(job)
+    assert (done.state, done.gpu_ms) == (JobState.CANCELLED, 321.0)
+    assert await house.charged(job) == ("settled", 0, 321)
+    assert await house.used() == {"pictures": 0, "GPU-seconds": 321}
+
+
+async def test_only_the_owner_and_moderators_cancel(house: House) -> None:
+    job = await house.submit()
+    with pytest.raises(NotYours):
+        await house.studio.cancel(job.id, STRANGER)
+    with pytest.raises(JobNotFound):
+        await house.studio.cancel("nothing", OWNER)
+    assert (await house.jobs.get(job.id)).state is not JobState.CANCELLED
+
+
+async def test_finished_just_before_the_cancel(house: House) -> None:
+    """The pictures win: they are kept, shown and paid."""
+    job = await house.submit()
+    (await house.engine.stream()).finish()
+    await house.wait(job)
+    assert (await house.studio.cancel(job.id, OWNER)).state is JobState.DELIVERED
+    assert await house.charged(job) == ("settled", 4, 800)
+
+
+async def test_finished_just_after_the_cancel(house: House) -> None:
+    """The cancel wins: nothing is shown, and the files of the refused run are removed."""
+    job = await house.submit()
+    stream = await house.engine.stream()
+    put = house.pictures.put
+
+    async def cancel_then_put(key: str, content: bytes) -> None:
+        await house.studio.cancel(job.id, OWNER)
+        await put(key, content)
+
+    house.pictures.put = cancel_then_put
+    stream.finish()
+    assert (await house.wait(job)).state is JobState.CANCELLED
+    assert house.wall.delivered == []
+    assert house.files() == []
+    assert await house.charged(job) == ("refunded", 0, 0)
+
+
+async def test_a_deleted_reply_ends_the_job_quietly(house: House) -> None:
+    job = await house.submit()
+    await house.engine.stream()
+    await house.studio.gone(job.id)
+    done = await house.wait(job)
+    assert done.state is JobState.CANCELLED
+    assert not await house.outbox.owes(job.id)
+    assert (await house.charged(job))[0] == "refunded"
+
+
+async def test_a_full_engine_is_asked_again(house: House) -> None:
+    house.engine.refusals = [MemberQueueFull(3, 3, retry_after_s=20.0), EngineNotReady("starting")]
+    job = await house.submit()
+    await until(lambda: 20.0 in house.clock.slept)
+    assert (await house.jobs.get(job.id)).state is JobState.QUEUED
+    [(_, told)] = house.wall.shown
+    assert isinstance(told, Queued)
+    assert "3 of 3" in told.reason
+    house.clock.move(20.0)
+    await until(lambda: 2.0 in house.clock.slept)
+    house.clock.move(5.0)
+    (await house.engine.stream()).finish()
+    assert (await house.wait(job)).state is JobState.DELIVERED
+
+
+async def test_cancelled_while_the_engine_takes_nothing(house: House) -> None:
+    house.engine.refusals = [EngineNotReady("draining")] * 3
+    job = await house.submit()
+    await until(lambda: len(house.engine.refusals) < 3)
+    await house.studio.cancel(job.id, OWNER)
+    assert (await house.wait(job)).state is JobState.CANCELLED
+    assert house.engine.streams == []
+
+
+async def test_flagged_pictures_wait_for_a_moderator(house: House) -> None:
+    house.rules.word = Verdict.REVIEW
+    job = await house.submit()
+    (await house.engine.stream()).finish(safety=Safety(None, "model missing"))
+    assert (await house.wait(job)).state is JobState.REVIEW
+    assert house.wall.messages[job.id] == "review"
+    [cell, *_] = await house.jobs.cells(job.id)
+    assert (cell.unsafe_score, cell.check_error) == (None, "model missing")
+    with pytest.raises(NotPermitted):
+        await house.studio.approve(job.id, OWNER)
+    await house.studio.approve(job.id, MODERATOR)
+    assert (await house.wait(job)).state is JobState.DELIVERED
+    assert house.wall.messages[job.id] == "grid of 4"
+    assert (await house.studio.reject(job.id, MODERATOR)).state is JobState.DELIVERED
+
+
+async def test_a_rejected_picture_is_refunded_and_told(house: House) -> None:
+    house.rules.word = Verdict.REVIEW
+    job = await house.submit()
+    (await house.engine.stream()).finish()
+    await house.wait(job)
+    await house.studio.reject(job.id, MODERATOR)
+    done = await house.wait(job)
+    assert done.state is JobState.FAILED
+    assert house.wall.messages[job.id] == "failed: PictureBlocked"
+    assert (await house.charged(job))[0] == "refunded"
+
+
+async def test_a_blocked_picture_is_neither_kept_nor_charged(house: House) -> None:
+    house.rules.word = Verdict.BLOCK
+    job = await house.submit()
+    (await house.engine.stream()).finish()
+    assert (await house.wait(job)).state is JobState.FAILED
+    assert house.files() == []
+    assert (await house.charged(job))[0] == "refunded"
+
+
+async def test_a_spoiler_is_delivered_as_one(house: House) -> None:
+    house.rules.word = Verdict.SPOILER
+    job = await house.submit()
+    (await house.engine.stream()).finish()
+    done = await house.wait(job)
+    assert (done.state, done.spoiler) == (JobState.DELIVERED, True)
+
+
+async def test_a_variation_starts_from_the_kept_cell(house: House) -> None:
+    parent = await house.submit()
+    (await house.engine.stream()).finish()
+    parent = await house.wait(parent)
+    child = await house.submit(spec=derive(parent, Verb.VARY_STRONG, 2, seed=99))
+    stream = await house.engine.stream(1)
+    assert isinstance(stream.request, ImageToImage)
+    assert (stream.request.image, stream.request.strength, stream.request.seed) == (PNG + b"9", 0.7, 99)
+    assert (child.parent_id, child.parent_cell) == (parent.id, 2)
+    assert [found.id for found in await house.jobs.children(parent.id)] == [child.id]
+
+
+async def test_a_source_that_is_no_longer_kept_is_refused_free(house: House) -> None:
+    parent = await house.submit()
+    (await house.engine.stream()).finish()
+    parent = await house.wait(parent)
+    for cell in await house.jobs.cells(parent.id):
+        await house.pictures.delete(cell.key)
+    with pytest.raises(BadPicture):
+        await house.submit(spec=derive(parent, Verb.VARY_SUBTLE, 0, seed=1))
+    with pytest.raises(CellNotFound):
+        await house.studio.picture(parent.id, 0)
+    with pytest.raises(CellNotFound):
+        await house.studio.picture(parent.id, 7)
+    assert (await house.used())["pictures"] == 4
+
+
+async def test_captions_are_delivered_without_pictures(house: House) -> None:
+    await house.pictures.put("uploads/a.png", PNG)
+    spec = JobSpec(verb=Verb.DESCRIBE, options=Options(prompt=""), seed=1, images=("uploads/a.png",))
+    job = await house.submit(spec=spec)
+    stream = await house.engine.stream()
+    stream.post(replace(finished(stream.request), images=(), captions=("a fox", "a dog")))
+    done = await house.wait(job)
+    assert (done.state, done.captions) == (JobState.DELIVERED, ("a fox", "a dog"))
+
+
+async def test_latents_are_kept_beside_the_picture(house: House) -> None:
+    job = await house.submit(spec_fields={"count": 1})
+    image = GeneratedImage(PNG, 64, 64, 7, latents=b"latents")
+    stream = await house.engine.stream()
+    stream.post(replace(finished(stream.request), images=(image,)))
+    await house.wait(job)
+    [cell] = await house.jobs.cells(job.id)
+    assert cell.latents_key is not None
+    assert await house.pictures.get(cell.latents_key) == b"latents"
+
+
+async def test_nothing_is_taken_while_stopping(house: House) -> None:
+    await house.studio.stop(0.0)
+    with pytest.raises(Paused):
+        await house.submit()
+
+
+async def test_a_ping_comes_once_and_only_when_asked_for(house: House) -> None:
+    job = await house.submit(notify=True)
+    (await house.engine.stream()).finish()
+    await house.wait(job)
+    assert house.wall.notified == [job.id]
+
+
+async def test_an_engine_that_shuts_down_parks_the_job(house: House) -> None:
+    job = await house.submit()
+    stream = await house.engine.stream()
+    stream.post(Started("cpu"), RequestAborted(AbortReason.SHUTDOWN))
+    await until(lambda: stream.closed)
+    await house.reaches(job, JobState.QUEUED)
+    assert (await house.charged(job))[0] == "held"

@@ -1,0 +1,50 @@
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.operation.housekeeping import Housekeeping
+from bot.settings import OperationSettings, Settings
+from bot.store.database import Database
+from bot.store.pictures import PictureStore
+from bot.store.retention import Retention
+from bot.store.rules import RuleBook
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+async def test_one_copy_a_day_and_only_the_newest_are_kept(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, operation=OperationSettings(backups_kept=2))
+    database, clock = await Database.open(settings.database), Clock()
+    retention = Retention(database, PictureStore.open(tmp_path / "pictures"))
+    house = Housekeeping(settings, database, RuleBook(database), retention, clock)
+    for _ in range(4):
+        await house.round()
+        await house.round()
+        clock.now += timedelta(days=1)
+    copies = sorted(path.name for path in (tmp_path / "backups").glob("daily-*"))
+    assert copies == ["daily-2026-03-03.sqlite3", "daily-2026-03-04.sqlite3"]
+    with sqlite3.connect(tmp_path / "backups" / copies[0]) as copy:
+        assert copy.execute("select count(*) from jobs").fetchone() == (0,)
+    await database.close()
+
+
+async def test_files_nobody_names_are_swept_after_a_day(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, operation=OperationSettings(backup_daily=False))
+    database, clock = await Database.open(settings.database), Clock()
+    pictures = PictureStore.open(tmp_path / "pictures")
+    await pictures.put("jobs/lost/0-1.png", b"png")
+    house = Housekeeping(settings, database, RuleBook(database), Retention(database, pictures), clock)
+    clock.now = datetime.now(UTC)
+    await house.round()
+    assert await pictures.get("jobs/lost/0-1.png") == b"png"
+    clock.now += timedelta(days=2)
+    await house.round()
+    assert not list((tmp_path / "pictures").rglob("*.png"))
+    assert not (tmp_path / "backups").exists() or not list((tmp_path / "backups").glob("daily-*"))
+    await database.close()

@@ -1,0 +1,252 @@
+"""A studio that follows a script: the bot's own domain without an engine, for tests of what Discord shows."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from PIL import Image
+
+from bot.domain.access import moderates_job
+from bot.domain.guild import GuildRules
+from bot.domain.model import Ask, Cell, CellRef, Job, JobSpec, JobState, Member, Options, Preferences, ReplyTo, Verb
+from bot.errors import AlreadyAsked, BotError, CellNotFound, DeliveryLater, JobNotFound, NotYours, ReplyGone
+from bot.tasks import Tasks
+from engine.errors import AbortReason, EngineError, RequestAborted
+from engine.events import Event, Preview, Progress, Queued, Started
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+COLOURS = ("red", "green", "blue", "yellow")
+
+
+def png(colour: str = "red", side: int = 64) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (side, side), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def webp(colour: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32), colour).save(buffer, "WEBP")
+    return buffer.getvalue()
+
+
+def a_job(**fields: object) -> Job:
+    spec = JobSpec(verb=Verb.IMAGINE, options=Options(prompt="a red fox"), seed=7)
+    values = {
+        "id": "0123456789", "state": JobState.QUEUED, "epoch": 0, "spec": spec, "member_id": 1, "member_name": "ada",
+        "guild_id": 2, "channel_id": 3, "reply": ReplyTo(channel_id=3), "interaction_id": 4, "created_at": NOON,
+    }  # fmt: skip
+    return Job.model_validate({**values, **fields})
+
+
+SCRIPT: tuple[Event, ...] = (
+    Queued(position=2, eta_s=40),
+    Started(device="cpu"),
+    Progress(step=1, steps=4, preview=Preview(webp("grey"), 32, 32)),
+    Progress(step=3, steps=4, preview=Preview(webp("black"), 32, 32)),
+)
+
+
+class MemoryPictures:
+    def __init__(self) -> None:
+        self.held: dict[str, bytes] = {}
+
+    async def put(self, key: str, content: bytes) -> None:
+        self.held[key] = content
+
+    async def get(self, key: str) -> bytes:
+        return self.held[key]
+
+    async def delete(self, key: str) -> None:
+        self.held.pop(key, None)
+
+
+class MemoryMembers:
+    def __init__(self) -> None:
+        self.set: dict[int, Preferences] = {}
+        self.marks: dict[int, list[CellRef]] = {}
+
+    async def preferences(self, member_id: int) -> Preferences:
+        return self.set.get(member_id, Preferences())
+
+    async def prefer(self, member_id: int, preferences: Preferences) -> None:
+        self.set[member_id] = preferences
+
+    async def favour(self, member_id: int, cell: CellRef) -> None:
+        marks = self.marks.setdefault(member_id, [])
+        if cell not in marks:
+            marks.append(cell)
+
+    async def unfavour(self, member_id: int, cell: CellRef) -> None:
+        self.marks[member_id] = [mark for mark in self.marks.get(member_id, []) if mark != cell]
+
+    async def favourites(self, member_id: int, limit: int) -> list[CellRef]:
+        return self.marks.get(member_id, [])[-limit:]
+
+
+class MemoryJobs:
+    def __init__(self) -> None:
+        self.jobs: dict[str, Job] = {}
+        self.kept: dict[str, list[Cell]] = {}
+        self.posts: dict[int, tuple[str, int | None]] = {}
+
+    def change(self, job_id: str, **fields: object) -> Job:
+        job = self.jobs[job_id] = self.jobs[job_id].model_copy(update=fields)
+        return job
+
+    async def get(self, job_id: str) -> Job:
+        if job_id not in self.jobs:
+            raise JobNotFound(job_id)
+        return self.jobs[job_id]
+
+    async def cells(self, job_id: str) -> list[Cell]:
+        return self.kept.get(job_id, [])
+
+    async def at_message(self, message_id: int) -> tuple[Job, int | None]:
+        if message_id in self.posts:
+            job_id, cell = self.posts[message_id]
+            return self.jobs[job_id], cell
+        for job in self.jobs.values():
+            if job.reply.message_id == message_id:
+                return job, None
+        raise JobNotFound(str(message_id))
+
+    async def posted(self, job_id: str, cell: int | None, channel_id: int, message_id: int) -> None:
+        self.posts[message_id] = (job_id, cell)
+
+    async def reply_at(self, job_id: str, message_id: int) -> None:
+        job = self.jobs[job_id]
+        self.change(job_id, reply=job.reply.model_copy(update={"message_id": message_id}))
+
+    async def active(self, member_id: int | None = None, guild_id: int | None = None) -> list[Job]:
+        return [
+            job
+            for job in self.jobs.values()
+            if job.state in (JobState.QUEUED, JobState.RUNNING)
+            and member_id in (None, job.member_id)
+            and guild_id in (None, job.guild_id)
+        ]
+
+    async def recent(self, member_id: int, limit: int) -> list[Job]:
+        return [job for job in reversed(self.jobs.values()) if job.member_id == member_id][:limit]
+
+    async def family(self, job_id: str, limit: int = 300) -> list[Job]:
+        return list(self.jobs.values())[:limit]
+
+
+class MemoryRules:
+    def __init__(self) -> None:
+        self.set: dict[int, GuildRules] = {}
+
+    async def get(self, guild_id: int) -> GuildRules:
+        return self.set.get(guild_id, GuildRules(guild_id=guild_id))
+
+
+class ScriptedStudio:
+    """Accepts everything (or raises `refusal`), plays `script`, waits for `gate`, then delivers four colours."""
+
+    def __init__(self, jobs: MemoryJobs, pictures: MemoryPictures, replies, tasks: Tasks) -> None:
+        self.jobs, self.pictures, self.replies, self._tasks = jobs, pictures, replies, tasks
+        self.script: Sequence[Event] = SCRIPT
+        self.refusal: BotError | EngineError | None = None
+        self.accept_after_s = 0.0
+        self.failure: EngineError | None = None
+        self.asks: list[Ask] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.runs: dict[str, asyncio.Task[None]] = {}
+        self.delivery_errors: list[Exception] = []
+        self.kept_frames = [webp("grey"), webp("black"), webp("red")]
+
+    async def submit(self, ask: Ask) -> Job:
+        await asyncio.sleep(self.accept_after_s)
+        if self.refusal is not None:
+            raise self.refusal
+        if any((done.interaction_id, done.index) == (ask.interaction_id, ask.index) for done in self.asks):
+            raise AlreadyAsked("?")
+        self.asks.append(ask)
+        source = ask.spec.source
+        job = a_job(
+            id=f"job{len(self.asks):07d}", spec=ask.spec, member_id=ask.member.id, member_name=ask.member.name,
+            guild_id=ask.place.guild_id, channel_id=ask.place.channel_id, reply=ask.reply, notify=ask.notify,
+            interaction_id=ask.interaction_id, index=ask.index, parent_id=source.job_id if source else None,
+            parent_cell=source.cell if source else None,
+        )  # fmt: skip
+        self.jobs.jobs[job.id] = job
+        self.runs[job.id] = self._tasks.start(self._run(job.id), f"run-{job.id}")
+        return job
+
+    async def cancel(self, job_id: str, by: Member) -> Job:
+        job = await self.jobs.get(job_id)
+        if by.id != job.member_id and not moderates_job(by, job):
+            raise NotYours(job.member_id)
+        self.runs[job_id].cancel()
+        job = self.jobs.change(job_id, state=JobState.CANCELLED)
+        await self._tasks.start(self.replies.closed(job, RequestAborted(AbortReason.USER_REQUEST)), "closed")
+        return job
+
+    async def gone(self, job_id: str) -> None:
+        self.runs[job_id].cancel()
+        self.jobs.change(job_id, state=JobState.CANCELLED, error="reply gone")
+
+    async def cell(self, job_id: str, cell: int) -> Cell:
+        for kept in self.jobs.kept.get(job_id, []):
+            if kept.cell == cell:
+                return kept
+        raise CellNotFound(job_id, cell)
+
+    async def picture(self, job_id: str, cell: int) -> bytes:
+        return await self.pictures.get((await self.cell(job_id, cell)).key)
+
+    async def frames(self, job_id: str) -> list[bytes]:
+        return self.kept_frames if self.jobs.jobs[job_id].frames_key else []
+
+    async def done(self) -> None:
+        await asyncio.gather(*self.runs.values(), return_exceptions=True)
+
+    async def _run(self, job_id: str) -> None:
+        for event in self.script:
+            self.replies.show(self.jobs.jobs[job_id], event)
+            await asyncio.sleep(0.01)
+        await self.gate.wait()
+        if self.failure is not None:
+            await self.replies.closed(self.jobs.change(job_id, state=JobState.FAILED), self.failure)
+            return
+        await self._keep(job_id)
+        await self._deliver(job_id)
+
+    async def _keep(self, job_id: str) -> None:
+        job = self.jobs.jobs[job_id]
+        cells: list[Cell] = []
+        for number in range(job.spec.count):
+            content, key = png(COLOURS[number]), f"{job_id}/{number}.png"
+            await self.pictures.put(key, content)
+            cells.append(
+                Cell(
+                    job_id=job_id, cell=number, key=key, width=64, height=64, seed=job.spec.seed + number,
+                    sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content),
+                )
+            )  # fmt: skip
+        self.jobs.kept[job_id] = cells
+        self.jobs.change(job_id, state=JobState.RENDERED)
+
+    async def _deliver(self, job_id: str) -> None:
+        while True:
+            try:
+                await self.replies.deliver(self.jobs.jobs[job_id], self.jobs.kept[job_id])
+            except DeliveryLater as error:
+                self.delivery_errors.append(error)
+                await asyncio.sleep(0.01)
+            except ReplyGone as error:
+                self.delivery_errors.append(error)
+                self.jobs.change(job_id, state=JobState.CANCELLED)
+                return
+            else:
+                job = self.jobs.change(job_id, state=JobState.DELIVERED)
+                if job.notify:
+                    await self.replies.notify(job, job.reply.message_id)
+                return

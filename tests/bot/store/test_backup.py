@@ -1,0 +1,210 @@
+"""Backups are whole, restores are all or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from bot.domain.model import Job
+from bot.errors import BackupUnusable, ConfigError, JobNotFound
+from bot.settings import Settings
+from bot.store import archive, postgres_tools
+from bot.store.admission import Room
+from bot.store.backup import backup
+from bot.store.database import Database
+from bot.store.jobs import JobStore
+from bot.store.pictures import PictureStore
+from bot.store.restore import restore
+from tests.bot.store.asks import NOW, NoLedger, accept, ask, kept
+
+
+class Place:
+    """A data folder with a bot that may be running."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        is_file = url.startswith("sqlite")
+        self.settings = Settings(data_dir=folder / "data", database_url="" if is_file else url)
+        self.pictures = PictureStore.open(folder / "data" / "pictures")
+
+    async def start(self) -> None:
+        self.database = await Database.open(self.settings.database)
+        self.jobs = JobStore(self.database, NoLedger(), room=Room(999))
+
+    async def stop(self) -> None:
+        await self.database.close()
+
+    async def draw(self, content: bytes) -> Job:
+        job = await self.jobs.claim(await accept(self.jobs, ask()))
+        made = kept(job, 1)
+        await self.pictures.put(made.cells[0].key, content)
+        return await self.jobs.keep(job, made, NOW)
+
+    async def seen(self, job: Job) -> bytes:
+        [cell] = await self.jobs.cells(job.id)
+        return await self.pictures.get(cell.key)
+
+
+@pytest.fixture
+async def place(url: str, tmp_path: Path) -> AsyncIterator[Place]:
+    made = Place(tmp_path, url)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def test_there_and_back(place: Place, tmp_path: Path) -> None:
+    before = await place.draw(b"before")
+    said = await backup(place.settings, tmp_path / "backup.zip")
+    assert "1 pictures" in said
+    after = await place.draw(b"after")
+    await place.stop()
+    said = await restore(place.settings, tmp_path / "backup.zip")
+    await place.start()
+    assert await place.jobs.get(before.id) == before
+    assert await place.seen(before) == b"before"
+    with pytest.raises(JobNotFound):
+        await place.jobs.get(after.id)
+    [aside] = place.settings.data_dir.glob("before-restore-*")
+    assert aside.name in said
+    kept_aside = {path.name for path in aside.iterdir()}
+    assert kept_aside in ({"darkroom.sqlite3", "pictures"}, {"darkroom.pgdump", "pictures"})
+
+
+async def test_taken_while_jobs_are_written(place: Place, tmp_path: Path) -> None:
+    stop = asyncio.Event()
+
+    async def write() -> int:
+        count = 0
+        while not stop.is_set():
+            await place.draw(b"x" * 1000)
+            count += 1
+        return count
+
+    writing = asyncio.create_task(write())
+    await asyncio.sleep(0.2)
+    await backup(place.settings, tmp_path / "backup.zip")
+    stop.set()
+    assert await writing > 0
+    await place.stop()
+    await restore(place.settings, tmp_path / "backup.zip")
+    await place.start()
+    jobs = await place.jobs.unfinished()
+    assert jobs
+    for job in jobs:
+        for _ in await place.jobs.cells(job.id):
+            assert await place.seen(job) == b"x" * 1000
+
+
+async def test_into_an_empty_place(place: Place, tmp_path: Path) -> None:
+    if place.database.path is None:
+        pytest.skip("a server's database is not in the folder")
+    job = await place.draw(b"moved")
+    await backup(place.settings, tmp_path / "backup.zip")
+    new = Place(tmp_path / "new", "sqlite://")
+    await restore(new.settings, tmp_path / "backup.zip")
+    await new.start()
+    assert await new.seen(job) == b"moved"
+    await new.stop()
+
+
+async def test_refused_while_the_bot_runs(place: Place, tmp_path: Path) -> None:
+    if place.database.path is None:
+        pytest.skip("a server takes a restore at any time")
+    job = await place.draw(b"x")
+    await backup(place.settings, tmp_path / "backup.zip")
+    with pytest.raises(BackupUnusable, match="stop it first"):
+        await restore(place.settings, tmp_path / "backup.zip")
+    assert await place.jobs.get(job.id) == job
+
+
+async def test_a_backup_is_never_written_over(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "backup.zip").write_text("precious")
+    with pytest.raises(BackupUnusable, match="already"):
+        await backup(place.settings, tmp_path / "backup.zip")
+    assert leftovers(tmp_path) == []
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def rewrite(file: Path, change: Callable[[str, bytes], tuple[str, bytes] | None]) -> None:
+    with zipfile.ZipFile(file) as old:
+        contents = [(name, old.read(name)) for name in old.namelist()]
+    with zipfile.ZipFile(file, "w") as new:
+        for item in contents:
+            if (changed := change(*item)) is not None:
+                new.writestr(*changed)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda name, content: None if name.endswith(".png") else (name, content), "missing"),
+        (lambda name, content: (name, b"y" if name.endswith(".png") else content), "damaged"),
+        (lambda name, content: None if name == archive.MANIFEST else (name, content), "not a whole backup"),
+        (lambda name, content: (name, content.replace(b'"000', b'"999')), "newer Darkroom"),
+        (lambda name, content: (name, content.replace(b"jobs/", b"../../")), "not a key|missing|damaged"),
+    ],
+)
+async def test_a_broken_backup_changes_nothing(
+    tmp_path: Path, change: Callable[[str, bytes], tuple[str, bytes] | None], why: str
+) -> None:
+    place, file = Place(tmp_path, "sqlite://"), tmp_path / "backup.zip"
+    await place.start()
+    job = await place.draw(b"x")
+    await backup(place.settings, file)
+    await place.stop()
+    rewrite(file, change)
+    with pytest.raises((BackupUnusable, ValueError), match=why):
+        await restore(place.settings, file)
+    await place.start()
+    assert await place.seen(job) == b"x"
+    await place.stop()
+
+
+async def test_a_file_that_is_no_backup(tmp_path: Path) -> None:
+    place = Place(tmp_path, "sqlite://")
+    (tmp_path / "text").write_text("hello")
+    for file in (tmp_path / "text", tmp_path / "nothing"):
+        with pytest.raises(BackupUnusable):
+            await restore(place.settings, file)
+    with pytest.raises(BackupUnusable, match="no database yet"):
+        await backup(place.settings, tmp_path / "backup.zip")
+
+
+async def test_an_exchange_that_fails_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, file = Place(tmp_path, "sqlite://"), tmp_path / "backup.zip"
+    await place.start()
+    job = await place.draw(b"x")
+    await backup(place.settings, file)
+    later = await place.draw(b"later")
+    await place.stop()
+    from bot.store import restore as restoring
+
+    move, moved = restoring.shutil.move, []
+
+    def fails_in_between(source: Path, target: Path) -> object:
+        moved.append(target)
+        if len(moved) == 3:
+            raise OSError("disk full")
+        return move(source, target)
+
+    monkeypatch.setattr(restoring.shutil, "move", fails_in_between)
+    with pytest.raises(OSError, match="disk full"):
+        await restore(place.settings, file)
+    await place.start()
+    assert await place.seen(later) == b"later"
+    assert await place.seen(job) == b"x"
+    await place.stop()
+
+
+async def test_a_missing_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ConfigError, match="postgresql-client"):
+        await postgres_tools.dump(sa.make_url("postgresql://x/y"), tmp_path / "dump")

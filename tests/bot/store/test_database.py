@@ -1,0 +1,163 @@
+"""Opening, migrating, refusing: what happens to the database file before anybody uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from bot.errors import ConfigError, MigrationFailed, StoreError
+from bot.store import migrate
+from bot.store.database import Database
+from bot.store.jobs import JobStore
+from bot.store.schema import jobs, metadata, posts
+from tests.bot.store.conftest import fresh_postgres
+
+from .asks import NoLedger, accept
+
+
+async def test_the_migrations_lead_to_the_tables_in_the_code(database: Database) -> None:
+    def difference(connection: sa.Connection) -> list[object]:
+        return compare_metadata(MigrationContext.configure(connection), metadata)
+
+    async with database.write() as connection:
+        assert await connection.run_sync(difference) == []
+
+
+async def test_opened_by_several_at_once(url: str) -> None:
+    opened = await asyncio.gather(*(Database.open(url) for _ in range(4)))
+    async with opened[0].read() as connection:
+        assert await connection.scalar(sa.select(sa.func.count()).select_from(jobs)) == 0
+    await asyncio.gather(*(database.close() for database in opened))
+
+
+async def test_what_was_stored_is_there_after_reopening(url: str) -> None:
+    first = await Database.open(url)
+    job = await accept(JobStore(first, NoLedger()))
+    await first.close()
+    second = await Database.open(url)
+    assert await JobStore(second, NoLedger()).get(job.id) == job
+    await second.close()
+
+
+async def test_a_newer_schema_is_refused_and_left_alone(url: str) -> None:
+    database = await Database.open(url)
+    async with database.write() as connection:
+        await connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    await database.close()
+    with pytest.raises(MigrationFailed, match="newer Darkroom") as refused:
+        await Database.open(url)
+    assert refused.value.version == "9999"
+
+
+async def test_a_copy_is_made_before_a_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "darkroom.sqlite3"
+    database = await Database.open(file)
+    job = await accept(JobStore(database, NoLedger()))
+    await database.close()
+    with closing(sqlite3.connect(file)) as connection:
+        # A schema of the past: the one table that later migrations could be missing.
+        connection.executescript("DROP TABLE timings; UPDATE alembic_version SET version_num = '0000'")
+    old = tmp_path / "versions"
+    old.mkdir()
+    _write_revisions(old)
+    monkeypatch.setattr(migrate, "_config", lambda: _config(old))
+    await (await Database.open(file)).close()
+    [copy] = (tmp_path / "backups").iterdir()
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT id FROM jobs").fetchall() == [(job.id,)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0000",)]
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0005",)]
+
+
+async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "darkroom.sqlite3"
+    await (await Database.open(file)).close()
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    (versions / "a.py").write_text(_REVISION.format(revision=migrate.head(), down=None, body="pass"))
+    broken = "op.drop_table('posts'); op.execute('SELECT * FROM nowhere')"
+    (versions / "b.py").write_text(_REVISION.format(revision="0005", down=migrate.head(), body=broken))
+    monkeypatch.setattr(migrate, "_config", lambda: _config(versions))
+    with pytest.raises(MigrationFailed, match="nowhere"):
+        await Database.open(file)
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT count(*) FROM posts").fetchone() == (0,)
+
+
+async def test_a_commit_is_on_the_disk(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "darkroom.sqlite3")
+    for connect in (database.read, database.write):
+        async with connect() as connection:
+            pragmas = {
+                name: await connection.scalar(sa.text(f"PRAGMA {name}"))
+                for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            }
+        assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10000}
+    await database.close()
+
+
+async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "darkroom.sqlite3"
+    file.write_bytes(b"not a database" * 1000)
+    with pytest.raises(ConfigError, match=r"darkroom\.sqlite3 cannot be opened: file is not a database"):
+        await Database.open(file)
+
+
+async def test_a_server_that_does_not_answer_is_named_without_the_password() -> None:
+    with pytest.raises(ConfigError, match="cannot be opened") as failed:
+        await Database.open("postgresql://somebody:secret@127.0.0.1:1/darkroom", patience_s=0.0)
+    assert "somebody" in str(failed.value)
+    assert "secret" not in str(failed.value)
+
+
+@pytest.mark.postgres
+async def test_a_database_that_is_not_there_is_named() -> None:
+    async with fresh_postgres() as url:
+        with pytest.raises(ConfigError, match="does not exist"):
+            await Database.open(f"{url}_not", patience_s=0.0)
+
+
+async def test_errors_are_ours_and_tell_no_secret(database: Database) -> None:
+    row = {"message_id": 1, "channel_id": 1, "job_id": "a secret", "cell": None}
+    with pytest.raises(StoreError) as failed:
+        async with database.write() as connection:
+            await connection.execute(sa.insert(posts).values(row))
+            await connection.execute(sa.insert(posts).values(row))
+    assert failed.value.__cause__ is not None
+    assert "a secret" not in f"{failed.value} {failed.value.__cause__}".partition("DETAIL")[0]
+
+
+@pytest.mark.parametrize("url", ["not a url", "mysql://somewhere/x", "sqlite://", "sqlite:///:memory:"])
+async def test_other_places_are_refused(url: str) -> None:
+    with pytest.raises(ConfigError):
+        await Database.open(url)
+
+
+_REVISION = """
+from alembic import op
+revision = {revision!r}
+down_revision = {down!r}
+def upgrade():
+    {body}
+"""
+
+
+def _write_revisions(folder: Path) -> None:
+    (folder / "a.py").write_text(_REVISION.format(revision="0000", down=None, body="pass"))
+    (folder / "b.py").write_text(_REVISION.format(revision="0005", down="0000", body="op.execute('SELECT 1')"))
+
+
+def _config(versions: Path) -> migrate.Config:
+    config = migrate.Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    config.set_main_option("version_locations", str(versions))
+    config.set_main_option("path_separator", "os")
+    return config

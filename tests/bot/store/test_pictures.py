@@ -1,0 +1,47 @@
+"""Picture bytes by key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from obstore.store import MemoryStore
+
+from bot.errors import ConfigError
+from bot.store.pictures import PictureStore
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def pictures(request: pytest.FixtureRequest, tmp_path: Path) -> PictureStore:
+    # A bucket in memory stands for S3: the calls are the same, the network is not there.
+    return PictureStore.open(tmp_path / "pictures") if request.param == "folder" else PictureStore(MemoryStore())
+
+
+async def test_put_get_replace_delete(pictures: PictureStore) -> None:
+    await pictures.put("jobs/a/0.png", b"one")
+    await pictures.put("jobs/a/0.png", b"two")
+    await pictures.put("uploads/b.png", b"three")
+    assert await pictures.get("jobs/a/0.png") == b"two"
+    assert [{found.key: found.size_bytes for found in page} async for page in pictures.pages("jobs")] == [
+        {"jobs/a/0.png": 3}
+    ]
+    assert {found.key async for page in pictures.pages() for found in page} == {"jobs/a/0.png", "uploads/b.png"}
+    await pictures.delete_all(["jobs/a/0.png", "jobs/a/0.png"])
+    with pytest.raises(KeyError):
+        await pictures.get("jobs/a/0.png")
+
+
+@pytest.mark.parametrize("key", ["../x", "/etc/passwd", "a red fox.png", "jobs/../x", "jobs//x", "x", "jobs/.x", ""])
+async def test_only_keys_of_ours(pictures: PictureStore, key: str) -> None:
+    with pytest.raises(ValueError, match="not a key"):
+        await pictures.put(key, b"")
+
+
+async def test_a_folder_holds_whole_files_only(tmp_path: Path) -> None:
+    await PictureStore.open(tmp_path / "pictures").put("jobs/a/0.png", b"x" * 100_000)
+    assert [path.name for path in (tmp_path / "pictures").rglob("*") if path.is_file()] == ["0.png"]
+
+
+def test_an_unknown_kind_of_bucket_is_named() -> None:
+    with pytest.raises(ConfigError, match="pictures"):
+        PictureStore.open("gopher://bucket")

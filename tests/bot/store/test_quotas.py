@@ -1,0 +1,242 @@
+"""The ledger on a real database: reserved, settled and refunded exactly once, by as many at a time as there are."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bot.domain.access import ChannelRule
+from bot.domain.audit import Entry
+from bot.domain.guild import GuildRules
+from bot.domain.model import Ask, JobState, Member, Place, Verb
+from bot.domain.quota import Limit, Scope, Unit, Window
+from bot.errors import Fenced, PictureBlocked, QuotaExceeded, TooManyJobs
+from bot.store.admission import Room
+from bot.store.database import Database
+from bot.store.jobs import JobStore
+from bot.store.quotas import Quotas
+from bot.store.rules import RuleBook
+from bot.store.schema_rules import quota_counters, reservations
+
+from .asks import NOW, accept, ask, kept
+
+GUILD = 5
+MODERATOR = Entry(at=NOW, guild_id=GUILD, actor_id=9, action="quota set")
+
+
+def limit(amount: float | None, scope: Scope = Scope.EVERYONE, subject: int = 0, **more: Any) -> Limit:
+    return Limit(
+        **{"scope": scope, "subject_id": subject, "unit": Unit.PICTURES, "window": Window.DAY, **more}, amount=amount
+    )
+
+
+class Desk:
+    """Everything a quota needs, on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.rules = RuleBook(database)
+        self.quotas = Quotas(database, self.rules)
+        self.jobs = JobStore(database, self.quotas, room=Room(1000))
+
+    async def limit(self, *limits: Limit, **more: Any) -> None:
+        await self.rules.change(lambda rules: rules.model_copy(update={"limits": limits, **more}), MODERATOR)
+
+    async def used(self, unit: Unit = Unit.PICTURES, scope: str = "member", window: str = "day") -> int:
+        query = sa.select(sa.func.coalesce(sa.func.sum(quota_counters.c.used), 0)).where(
+            quota_counters.c.unit == unit, quota_counters.c.scope == scope, quota_counters.c.span.startswith(window)
+        )
+        async with self.database.read() as connection:
+            return int(await connection.scalar(query) or 0)
+
+    async def states(self) -> list[str]:
+        async with self.database.read() as connection:
+            return [row.state for row in await connection.execute(sa.select(reservations.c.state))]
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
+
+
+def one(member: int = 1, role_ids: tuple[int, ...] = (), place: Place | None = None, **more: Any) -> Ask:
+    """An ask for one picture."""
+    asked = ask(member=member, spec_fields={"count": 1}, **more)
+    who = asked.member.model_copy(update={"role_ids": role_ids})
+    return asked.model_copy(update={"member": who, "place": place or asked.place})
+
+
+async def test_two_hundred_at_once_against_fifty(desk: Desk) -> None:
+    await desk.limit(limit(50, Scope.CHANNEL, 10))
+    results = await asyncio.gather(*(accept(desk.jobs, one(member)) for member in range(200)), return_exceptions=True)
+    refused = [result for result in results if isinstance(result, QuotaExceeded)]
+    assert len(refused) == 150
+    assert len(results) - len(refused) == 50 == await desk.used(scope="channel") == await desk.used()
+    assert await desk.states() == ["held"] * 50
+
+
+async def test_one_member_two_hundred_times_against_fifty(desk: Desk) -> None:
+    await desk.limit(limit(50))
+    results = await asyncio.gather(*(accept(desk.jobs, one()) for _ in range(200)), return_exceptions=True)
+    assert sum(isinstance(result, QuotaExceeded) for result in results) == 150
+    assert await desk.used() == 50
+
+
+async def test_a_refusal_says_what_is_used_and_when_it_resets(desk: Desk) -> None:
+    await desk.limit(limit(6), timezone="Europe/Berlin")
+    await accept(desk.jobs)
+    with pytest.raises(QuotaExceeded) as caught:
+        await accept(desk.jobs)
+    error = caught.value
+    assert (error.used, error.limit, error.needed, error.unit) == (4, 6, 4, "pictures")
+    assert error.resets_at == datetime(2026, 3, 1, 23, 0, tzinfo=UTC)
+    assert await desk.used() == 4
+
+
+async def test_what_was_measured_is_charged_once(desk: Desk) -> None:
+    job = await desk.jobs.claim(await accept(desk.jobs))
+    assert (await desk.used(), await desk.used(Unit.GPU_SECONDS)) == (4, 1000)
+    job = await desk.jobs.keep(job, kept(job, count=3, gpu_ms=1700.4), NOW)
+    assert (await desk.used(), await desk.used(Unit.GPU_SECONDS)) == (3, 1701)
+    async with desk.database.write() as connection:
+        await desk.quotas.settle(connection, job.id, 9, 9.0, NOW)
+    assert (await desk.used(), await desk.used(Unit.GPU_SECONDS)) == (3, 1701)
+    await desk.jobs.close(job, JobState.FAILED, PictureBlocked(), NOW)
+    async with desk.database.write() as connection:
+        await desk.quotas.refund(connection, job.id, NOW)
+    assert (await desk.used(), await desk.used(Unit.GPU_SECONDS)) == (0, 0)
+    assert await desk.states() == ["refunded"]
+
+
+async def test_a_refund_gives_back_what_is_held(desk: Desk) -> None:
+    await desk.limit(limit(4))
+    job = await accept(desk.jobs)
+    await desk.jobs.close(job, JobState.CANCELLED, PictureBlocked(), NOW)
+    assert await desk.used() == 0
+    await accept(desk.jobs)
+
+
+async def test_cancelled_half_way_only_the_time_is_charged(desk: Desk) -> None:
+    job = await accept(desk.jobs)
+    await desk.jobs.close(job, JobState.CANCELLED, PictureBlocked(), NOW, charge_gpu_ms=400.0)
+    assert (await desk.used(), await desk.used(Unit.GPU_SECONDS)) == (0, 400)
+
+
+async def test_what_was_kept_meanwhile_is_not_cancelled_as_if_it_ran(desk: Desk) -> None:
+    running = await desk.jobs.started(await desk.jobs.claim(await accept(desk.jobs)), NOW)
+    kept_job = await desk.jobs.keep(running, kept(running), NOW)
+    with pytest.raises(Fenced):
+        await desk.jobs.close(running, JobState.CANCELLED, PictureBlocked(), NOW, charge_gpu_ms=10.0)
+    assert (await desk.used(), (await desk.jobs.get(running.id)).state) == (4, JobState.RENDERED)
+    await desk.jobs.close(kept_job, JobState.CANCELLED, PictureBlocked(), NOW)
+    assert await desk.used() == 0
+
+
+async def test_settling_after_the_window_ended_charges_the_window_it_was_held_in(desk: Desk) -> None:
+    job = await desk.jobs.claim(await accept(desk.jobs, now=NOW))
+    await desk.jobs.keep(job, kept(job), NOW + timedelta(days=1))
+    assert await desk.used() == 4
+    assert [use.used for use in await desk.quotas.uses(GUILD, Member(id=1, name="a"), Place(channel_id=10), NOW)] == []
+
+
+async def test_the_most_generous_role_wins_and_a_members_own_limit_beats_it(desk: Desk) -> None:
+    everyone, small, large = limit(1), limit(2, Scope.ROLE, 71), limit(4, Scope.ROLE, 72)
+    await desk.limit(everyone, small, large, limit(3, Scope.MEMBER, 2))
+    for member, roles, allowed in ((1, (), 1), (2, (71, 72), 3), (3, (71, 72), 4), (4, (71,), 2)):
+        for _ in range(allowed):
+            await accept(desk.jobs, one(member, roles))
+        with pytest.raises(QuotaExceeded):
+            await accept(desk.jobs, one(member, roles))
+
+
+async def test_a_thread_uses_its_channels_pool(desk: Desk) -> None:
+    await desk.limit(limit(1, Scope.CHANNEL, 10))
+    await accept(desk.jobs, one(1, place=Place(guild_id=GUILD, channel_id=99, parent_channel_id=10)))
+    with pytest.raises(QuotaExceeded, match="pool"):
+        await accept(desk.jobs, one(2))
+
+
+async def test_gpu_seconds_are_limited_by_the_estimate(desk: Desk) -> None:
+    await desk.limit(limit(1.5, unit=Unit.GPU_SECONDS))
+    await accept(desk.jobs, one())
+    with pytest.raises(QuotaExceeded) as caught:
+        await accept(desk.jobs, one())
+    assert (caught.value.used, caught.value.limit, caught.value.unit) == (1.0, 1.5, "GPU-seconds")
+
+
+async def test_a_job_larger_than_the_limit_is_refused_at_once_unless_granted(desk: Desk) -> None:
+    await desk.limit(limit(2))
+    with pytest.raises(QuotaExceeded):
+        await accept(desk.jobs)
+    await desk.quotas.grant(limit(2, Scope.MEMBER, 1), GUILD, NOW, MODERATOR)
+    await accept(desk.jobs)
+    with pytest.raises(QuotaExceeded):
+        await accept(desk.jobs, one())
+    with pytest.raises(QuotaExceeded):
+        await accept(desk.jobs, now=NOW + timedelta(days=1))
+
+
+async def test_reset_begins_anew_and_the_ledger_stays_true(desk: Desk) -> None:
+    await desk.limit(limit(4))
+    await accept(desk.jobs)
+    await desk.quotas.reset(GUILD, Scope.MEMBER, 1, NOW, MODERATOR)
+    (use,) = await desk.quotas.uses(GUILD, Member(id=1, name="a"), Place(channel_id=10), NOW)
+    assert (use.used, use.limit) == (0, 4)
+    await accept(desk.jobs)
+    assert await desk.used() == 8
+
+
+async def test_old_windows_are_forgotten_and_what_is_held_stays(desk: Desk) -> None:
+    done, held = await desk.jobs.claim(await accept(desk.jobs)), await accept(desk.jobs)
+    await desk.jobs.keep(done, kept(done), NOW)
+    await desk.quotas.tidy(NOW + timedelta(days=30))
+    assert await desk.used(window="month") == 8
+    await desk.quotas.tidy(NOW + timedelta(days=90))
+    assert (await desk.used(window="month"), await desk.states()) == (0, ["held"])
+    await desk.jobs.close(held, JobState.CANCELLED, PictureBlocked(), NOW + timedelta(days=90))
+    assert await desk.states() == ["refunded"]
+
+
+async def test_a_limit_set_later_finds_what_was_used_before(desk: Desk) -> None:
+    await accept(desk.jobs)
+    await desk.limit(limit(4))
+    with pytest.raises(QuotaExceeded):
+        await accept(desk.jobs, one())
+
+
+async def test_captions_cost_time_but_no_picture(desk: Desk) -> None:
+    await desk.limit(limit(0))
+    await accept(desk.jobs, ask(verb=Verb.DESCRIBE))
+    assert await desk.used() == 0
+
+
+async def test_a_member_has_so_many_jobs_at_once(desk: Desk) -> None:
+    await desk.limit(max_live_jobs=2)
+    await accept(desk.jobs, one())
+    await accept(desk.jobs, one())
+    with pytest.raises(TooManyJobs) as caught:
+        await accept(desk.jobs, one())
+    assert (caught.value.waiting, caught.value.limit) == (2, 2)
+
+
+async def test_rules_survive_a_restart_and_changes_do_not_overwrite_each_other(desk: Desk) -> None:
+    def allow(channel: int) -> Any:
+        return lambda rules: rules.model_copy(update={"channels": (*rules.channels, ChannelRule(channel_id=channel))})
+
+    await asyncio.gather(*(desk.rules.change(allow(channel), MODERATOR) for channel in range(20)))
+    rules = await RuleBook(desk.database).get(GUILD)
+    assert {rule.channel_id for rule in rules.channels} == set(range(20))
+    assert await desk.rules.get(6) == GuildRules(guild_id=6)
+
+
+async def test_a_refused_change_changes_nothing_and_logs_nothing(desk: Desk) -> None:
+    def refuse(rules: GuildRules) -> GuildRules:
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        await desk.rules.change(refuse, MODERATOR)
+    assert await desk.rules.get(GUILD) == GuildRules(guild_id=GUILD)

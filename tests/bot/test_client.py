@@ -1,0 +1,203 @@
+"""The client over the real studio, a real SQLite file and a real picture folder; only the engine follows a script."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import discord
+import pytest
+import simcord
+from simcord import _dpy_internals
+
+from bot.client import DarkroomClient
+from bot.domain.judge import Judge
+from bot.domain.model import JobState
+from bot.domain.requests import Wording
+from bot.domain.run import Ports
+from bot.domain.studio import Studio
+from bot.settings import Settings
+from bot.store.database import Database
+from bot.store.jobs import JobStore
+from bot.store.members import MemberStore
+from bot.store.outbox import OutboxStore
+from bot.store.pictures import PictureStore
+from bot.store.quotas import Quotas
+from bot.store.rules import RuleBook
+from bot.tasks import Tasks
+from bot.ui.darkroom import Parts
+from bot.ui.delivery import DiscordReplies
+from bot.ui.drawing import Drawing
+from bot.ui.intake import Intake, from_client
+from engine.events import Finished, GeneratedImage, Preview, Progress, Safety, Started
+from tests.bot.domain.scripted import ScriptedEngine, ScriptedStream
+from tests.bot.domain.studios import Remembered
+from tests.bot.scripted import COLOURS, png, webp
+from tests.bot.world import eventually, labels
+
+
+class House:
+    """What outlives the process: Discord, the database file and the picture folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.executor = ThreadPoolExecutor(1)
+        self.env: simcord.Env
+
+    async def open(self) -> DarkroomClient:
+        """A process's worth of parts, made anew."""
+        self.context = contextvars.Context()
+        self.database = await Database.open(self.folder / "darkroom.sqlite3")
+        book = RuleBook(self.database)
+        quotas = Quotas(self.database, book)
+        jobs, pictures = JobStore(self.database, quotas), PictureStore.open(self.folder / "pictures")
+        drawing, tasks = Drawing(self.executor), Tasks(self.context)
+        self.jobs, self.engine = jobs, ScriptedEngine()
+        replies = DiscordReplies(jobs, pictures, drawing, tasks, clock=self.now, preview_interval_s=0.0)
+        self.studio = Studio(
+            Ports(
+                engine=self.engine, jobs=jobs, outbox=OutboxStore(self.database), pictures=pictures, replies=replies,
+                rules=Judge(book, quotas, self.now), estimates=Remembered(), wording=Wording(), clock=self.now,
+                tasks=tasks,
+            )
+        )  # fmt: skip
+        parts = Parts(
+            Settings(data_dir=self.folder), self.studio, jobs, pictures, MemberStore(self.database, self.now), book,
+            Intake(from_client, drawing, pictures), drawing, clock=self.now, defer_after_s=1.2,
+        )  # fmt: skip
+        return DarkroomClient(parts, replies, shard_count=1)
+
+    def now(self):
+        return self.env.now()
+
+    async def start(self) -> None:
+        self.env = simcord.Env(await self.open())
+        await self.env.start()
+        guild = self.env.create_guild("Darkroom")
+        self.channel = guild.create_text_channel("pictures")
+        self.ada = guild.add_member(self.env.create_user("ada"))
+        await self._begin()
+
+    async def restart(self) -> None:
+        """Stop as SIGTERM does, and come back."""
+        await self.studio.stop(0.0)
+        await self.database.close()
+        await self.env.restart_bot(await self.open())
+        await self._begin()
+
+    async def stop(self) -> None:
+        await self.studio.stop(0.0)
+        await self.env.shutdown()
+        await self.database.close()
+        self.executor.shutdown()
+
+    async def _begin(self) -> None:
+        self.context.run(_dpy_internals.set_webhook_adapter, self.env._webhook_adapter)
+        await self.studio.start()
+
+    @property
+    def messages(self) -> list[discord.Message]:
+        return [message for message in self.channel.history() if not message.flags.ephemeral]
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    opened = House(tmp_path)
+    await opened.start()
+    yield opened
+    await opened.stop()
+    assert not opened.env.errors
+
+
+def draw(stream: ScriptedStream) -> None:
+    stream.post(Started("cpu"), Progress(1, 4, Preview(webp("grey"), 32, 32)), Progress(2, 4))
+
+
+def finish(stream: ScriptedStream) -> None:
+    images = tuple(
+        GeneratedImage(png(COLOURS[number]), 64, 64, stream.request.seed + number, Safety(0.01))
+        for number in range(stream.request.num_images)
+    )
+    stream.post(Finished(images=images, gpu_ms=800.0))
+
+
+async def test_from_the_command_to_the_grid_to_a_variation(house: House) -> None:
+    await house.ada.slash(house.channel, "imagine", prompt="a red fox --seed 7")
+    stream = await house.engine.stream()
+    draw(stream)
+    await eventually(lambda: "step 2 of 4" in house.messages[-1].content)
+    finish(stream)
+    await eventually(lambda: "U1" in labels(house.messages[-1]))
+
+    post = (await house.ada.click(house.messages[-1], label="U2")).response
+    assert post is not None and post.attachments
+    await house.ada.click(house.messages[0], label="V3")
+    finish(await house.engine.stream(1))
+    await eventually(lambda: "U1" in labels(house.messages[-1]))
+    for job in await house.jobs.recent(house.ada.id, 9):
+        await asyncio.wait_for(house.studio.wait(job.id), 5)
+
+    [first, second] = sorted(await house.jobs.recent(house.ada.id, 9), key=lambda job: job.parent_id is not None)
+    assert (second.parent_id, second.parent_cell) == (first.id, 2)
+    assert {first.state, second.state} == {JobState.DELIVERED}
+    assert len(house.messages) == 3
+
+
+async def test_a_restart_draws_what_waited_into_the_same_message(house: House) -> None:
+    await house.ada.slash(house.channel, "imagine", prompt="a red fox --seed 7")
+    draw(await house.engine.stream())
+    await eventually(lambda: "step 2 of 4" in house.messages[-1].content)
+    message_id = house.messages[-1].id
+
+    await house.restart()
+    stream = await house.engine.stream()
+    assert stream.request.seed == 7
+    finish(stream)
+
+    await eventually(lambda: "U1" in labels(house.messages[-1]))
+    assert [message.id for message in house.messages] == [message_id]
+
+
+async def test_a_deleted_reply_gives_everything_back(house: House) -> None:
+    await house.ada.slash(house.channel, "imagine", prompt="a red fox")
+    draw(await house.engine.stream())
+    await eventually(lambda: "step 2 of 4" in house.messages[-1].content)
+    house.env.backend.delete_message(house.channel.id, house.messages[-1].id)
+
+    [job] = await house.jobs.recent(house.ada.id, 9)
+    job = await asyncio.wait_for(house.studio.wait(job.id), 5)
+    assert job.state is JobState.CANCELLED and job.gpu_ms in (None, 0.0)
+
+
+async def test_cancel_ends_the_reply_and_the_engine(house: House) -> None:
+    await house.ada.slash(house.channel, "imagine", prompt="a red fox")
+    stream = await house.engine.stream()
+    draw(stream)
+    await eventually(lambda: "step 2 of 4" in house.messages[-1].content)
+
+    await house.ada.click(house.messages[-1], label="Cancel")
+
+    await eventually(lambda: "Cancelled" in house.messages[-1].content)
+    assert not house.messages[-1].components and not house.messages[-1].attachments
+    await eventually(lambda: stream.closed)
+
+
+async def test_favourites_are_marked_by_reaction_and_listed(house: House) -> None:
+    await house.ada.slash(house.channel, "imagine", prompt="a red fox")
+    finish(await house.engine.stream())
+    await eventually(lambda: "U1" in labels(house.messages[-1]))
+    await house.ada.react(house.messages[-1], "⭐")
+    sheet = await house.ada.slash(house.channel, "info favourites")
+    assert sheet.response is not None and sheet.response.attachments
+
+
+async def test_commands_are_told_to_discord_only_when_they_changed(house: House) -> None:
+    def syncs() -> int:
+        return sum(entry.method == "PUT" and entry.path.endswith("/commands") for entry in house.env.http_requests)
+
+    assert syncs() == 1
+    await house.restart()
+    assert syncs() == 1

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+
+import pytest
+from PIL import Image
+
+from tests.bot.world import World
+
+
+async def test_a_heavy_file_follows_the_first_word(world: World) -> None:
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.studio.done()
+    noise = io.BytesIO()
+    Image.frombytes("RGB", (900, 900), os.urandom(900 * 900 * 3)).save(noise, "PNG")
+    world.pictures.held[world.jobs.kept["job0000001"][0].key] = noise.getvalue()
+
+    result = await world.ada.click(world.messages[-1], label="U1")
+
+    callbacks = [entry for entry in world.env.http_requests if entry.path.endswith("/callback")]
+    assert callbacks[-1].json["type"] == 5
+    assert result.response is not None and result.response.attachments[0].size == len(noise.getvalue())
+
+
+@pytest.mark.parametrize("world", [{"settle_timeout": 1.0}], indirect=True)
+async def test_a_form_that_comes_too_late_is_replaced_by_words(world: World) -> None:
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.studio.done()
+    post = (await world.ada.click(world.messages[-1], label="U1")).response
+    assert post is not None
+    get = world.jobs.get
+
+    async def slow(job_id: str):
+        await asyncio.sleep(2.5)
+        return await get(job_id)
+
+    world.jobs.get = slow  # a real store cannot be made slow on purpose
+    pressed = await world.ada.click(post, label="Vary region")
+    await world.env.advance_time(3)
+
+    assert pressed.modal is None
+    assert any("too long" in said.content for said in pressed.followups)

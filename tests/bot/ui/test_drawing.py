@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from PIL import Image, ImageSequence
+
+from bot.ui.drawing import Drawing, animate, compose, contact_sheet, region_mask
+from bot.ui.family_tree import Relative, draw
+from engine.images import open_picture
+from tests.bot.scripted import COLOURS, png, webp
+
+
+def opened(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content))
+
+
+def test_the_grid_reads_left_to_right_top_to_bottom() -> None:
+    content, suffix = compose([png(colour) for colour in COLOURS], 10**6)
+    grid = opened(content)
+    corners = [grid.getpixel(at) for at in ((5, 5), (100, 5), (5, 100), (100, 100))]
+    assert (grid.size, suffix) == ((128, 128), "png")
+    assert corners == [(255, 0, 0), (0, 128, 0), (0, 0, 255), (255, 255, 0)]
+
+
+def test_a_grid_too_heavy_becomes_a_webp_that_fits() -> None:
+    noise = io.BytesIO()
+    Image.frombytes("RGB", (128, 128), os.urandom(128 * 128 * 3)).save(noise, "PNG")
+    content, suffix = compose([noise.getvalue()] * 4, 40_000)
+    assert suffix == "webp" and len(content) <= 40_000
+
+
+def test_one_picture_is_itself() -> None:
+    assert compose([png()], 10**6) == (png(), "png")
+
+
+def test_a_mask_is_white_in_the_chosen_ninths_only() -> None:
+    mask = open_picture(region_mask(png(side=90), {0, 4}))
+    assert mask.size == (90, 90)
+    assert [mask.getpixel(at)[0] for at in ((5, 5), (45, 45), (45, 5), (89, 89))] == [255, 255, 0, 0]
+
+
+def test_the_film_has_every_frame_and_fits() -> None:
+    film = opened(animate([webp(colour) for colour in COLOURS], 10**6))
+    assert film.format == "WEBP" and len(list(ImageSequence.Iterator(film))) == 4
+    noise = [Image.frombytes("RGB", (128, 128), os.urandom(128 * 128 * 3)) for _ in range(3)]
+    frames = []
+    for picture in noise:
+        buffer = io.BytesIO()
+        picture.save(buffer, "WEBP", quality=90)
+        frames.append(buffer.getvalue())
+    assert len(animate(frames, 8_000)) <= 8_000
+
+
+def test_contact_sheets_and_family_trees_fit() -> None:
+    assert len(contact_sheet([png(colour) for colour in COLOURS], 50_000)) <= 50_000
+    tree = [Relative("a", None, 0, png(), "imagine by ada"), Relative("b", "a", 1, None, "vary by 花子")]
+    assert opened(draw(tree, 50_000)).width > 300
+
+
+async def test_drawing_never_holds_up_the_loop() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        pictures = [png(colour, 768) for colour in COLOURS]
+        drawn = asyncio.create_task(Drawing(executor).grid(pictures, 10 * 2**20))
+        turns = 0
+        while not drawn.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+    assert drawn.result()[1] == "png" and turns > 10

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from PIL import Image
+
+from bot.errors import BadPicture
+from bot.ui.drawing import Drawing
+from bot.ui.intake import Download, Intake, from_client
+from engine.images import open_picture
+from tests.bot.scripted import MemoryPictures, png, webp
+
+
+@pytest.fixture
+async def cdn() -> AsyncIterator[TestServer]:
+    """A CDN on loopback with well-behaved and nasty addresses."""
+
+    async def picture(_: web.Request) -> web.Response:
+        return web.Response(body=png())
+
+    async def redirect(request: web.Request) -> web.Response:
+        raise web.HTTPFound("/picture.png")
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b"x" * 65536)
+
+    async def silent(_: web.Request) -> web.Response:
+        await asyncio.sleep(60)
+        return web.Response()
+
+    app = web.Application()
+    for path, answer in {
+        "/picture.png": picture, "/redirect": redirect, "/endless": endless, "/silent": silent,
+    }.items():  # fmt: skip
+        app.router.add_get(path, answer)
+    server = TestServer(app)
+    await server.start_server()
+    yield server
+    await server.close()
+
+
+async def test_the_allowed_origin_is_fetched(cdn: TestServer) -> None:
+    download = Download({f"http://{cdn.host}:{cdn.port}"})
+    assert await download.fetch(str(cdn.make_url("/picture.png"))) == png()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/a.png",
+        "http://cdn.discordapp.com/a.png",
+        "https://cdn.discordapp.com.evil.example/a.png",
+        "https://cdn.discordapp.com@evil.example/a.png",
+        "https://cdn.discordapp.com:8443/a.png",
+        "file:///etc/passwd",
+        "https://169.254.169.254/latest",
+    ],
+)
+async def test_other_origins_are_not_even_asked(url: str) -> None:
+    with pytest.raises(BadPicture, match="uploaded to Discord"):
+        await Download({"https://cdn.discordapp.com"}).fetch(url)
+
+
+@pytest.mark.parametrize("path", ["/redirect", "/missing", "/endless", "/silent"])
+async def test_redirects_missing_endless_and_silent_answers_are_refused(cdn: TestServer, path: str) -> None:
+    download = Download({f"http://{cdn.host}:{cdn.port}"}, max_bytes=200_000, timeout_s=0.5)
+    with pytest.raises(BadPicture):
+        await download.fetch(str(cdn.make_url(path)))
+
+
+@pytest.fixture
+def intake():
+    with ThreadPoolExecutor(1) as executor:
+        yield Intake(from_client, Drawing(executor), MemoryPictures())
+
+
+async def test_what_is_kept_is_a_plain_png_under_its_content(intake: Intake) -> None:
+    first, second = await intake.keep(webp("red")), await intake.keep(webp("red"))
+    assert first == second and first.startswith("uploads/")
+    assert open_picture(intake._pictures.held[first]).getpixel((0, 0))[0] > 200
+
+
+async def test_huge_and_animated_pictures_are_refused_with_the_limit(intake: Intake, tmp_path) -> None:
+    big, film = tmp_path / "big.png", tmp_path / "film.webp"
+    Image.new("1", (9000, 9000)).save(big)
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(film, save_all=True, append_images=frames[1:])
+    for path, word in ((big, "25 megapixels"), (film, "animated")):
+        with pytest.raises(BadPicture, match=word):
+            await intake.keep(path.read_bytes())

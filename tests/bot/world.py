@@ -1,0 +1,94 @@
+"""A simulated server with the real client on it, and what tests want to do there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+import discord
+import simcord
+from simcord import _dpy_internals
+from simcord._runtime import _BOT_SCOPE
+
+from bot.client import DarkroomClient
+from bot.settings import Settings
+from bot.tasks import Tasks
+from bot.ui.darkroom import Parts
+from bot.ui.delivery import DiscordReplies
+from bot.ui.drawing import Drawing
+from bot.ui.intake import Intake, from_client
+from tests.bot.scripted import MemoryJobs, MemoryMembers, MemoryPictures, MemoryRules, ScriptedStudio
+
+
+class World:
+    """Everything that outlives a restart of the client."""
+
+    def __init__(self, data_dir: Path, *, settle_timeout: float = 5.0, virtual_time: bool = False) -> None:
+        self._virtual_time = virtual_time
+        self.settings = Settings(data_dir=data_dir)
+        self.context = contextvars.Context()
+        self.tasks = Tasks(self.context)
+        self.executor = ThreadPoolExecutor(1)
+        self.jobs, self.pictures, self.members = MemoryJobs(), MemoryPictures(), MemoryMembers()
+        self.rules = MemoryRules()
+        self.replies = DiscordReplies(
+            self.jobs, self.pictures, Drawing(self.executor), self.tasks, clock=self.now, preview_interval_s=0.0
+        )
+        self.studio = ScriptedStudio(self.jobs, self.pictures, self.replies, self.tasks)
+        self.env = simcord.Env(self.client(), settle_timeout=settle_timeout)
+
+    def now(self) -> datetime:
+        return self.env.now()
+
+    def client(self) -> DarkroomClient:
+        drawing = Drawing(self.executor)
+        parts = Parts(
+            self.settings, self.studio, self.jobs, self.pictures, self.members, self.rules,
+            Intake(from_client, drawing, self.pictures), drawing,
+            clock=self.now, defer_after_s=1.2, models=lambda: ("pocket", "sdxl", "sd-turbo"),
+        )  # fmt: skip
+        return DarkroomClient(parts, self.replies, shard_count=1)
+
+    async def start(self) -> None:
+        await self.env.start()
+        self._connect()
+        self.guild = self.env.create_guild("Darkroom")
+        self.channel = self.guild.create_text_channel("pictures")
+        self.ada = self.guild.add_member(self.env.create_user("ada"))
+        self.bo = self.guild.add_member(self.env.create_user("bo"))
+
+    async def restart(self) -> None:
+        await self.env.restart_bot(self.client())
+        self._connect()
+
+    async def stop(self) -> None:
+        await self.tasks.stop()
+        await self.env.shutdown()
+        self.executor.shutdown()
+
+    def _connect(self) -> None:
+        # Background work reaches the simulated Discord, but no action of a member waits for it, unless its own
+        # timers are to run on the simulated clock.
+        self.context.run(_dpy_internals.set_webhook_adapter, self.env._webhook_adapter)
+        self.context.run(_BOT_SCOPE.set, (self.env, self.env._generation) if self._virtual_time else None)
+
+    @property
+    def messages(self) -> list[discord.Message]:
+        """What everybody sees in the channel."""
+        return [message for message in self.channel.history() if not message.flags.ephemeral]
+
+
+async def eventually(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
+    """Wait for background work that no action waits for."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 - what is waited for is Discord, which has no event to set
+            await asyncio.sleep(0.005)
+
+
+def labels(message: discord.Message) -> list[str]:
+    """What the buttons say, row by row."""
+    return [str(item.label or item.emoji) for row in message.components for item in row.children]

@@ -1,0 +1,22 @@
+"""Model folders for every test of the engine, drawn once per run and shared by its processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# Tiny models on many threads spend their time waiting for one another, worse with parallel test processes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def family_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The tiny model folder of a family by name; see `tests.engine.families.FAMILIES`."""
+    from tests.engine import families
+
+    base = tmp_path_factory.getbasetemp()
+    cache = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "families"
+    return lambda name: families.folder(name, cache)

@@ -1,0 +1,83 @@
+import json
+
+import pytest
+import torch
+
+from engine.pocket import WEIGHTS
+from engine.pocket.data import build
+from engine.pocket.denoiser import PocketDenoiser
+from engine.pocket.processes import train
+from engine.pocket.train import CHECKPOINT, LOSSES, Recipe, Trainer, averaged, learning_rate
+
+pytestmark = pytest.mark.filterwarnings("ignore:Mismatch dtype")  # autocast against float32 norms, on purpose
+pytest.importorskip("resvg_py", reason="resvg-py draws the art; it is a training-time package")
+
+TINY = {"batch": 4, "small_batch": 4, "conv_channels": 16, "width": 32, "depth": 1}
+
+
+def _run(recipe: Recipe, cache) -> Trainer:
+    trainer = Trainer(recipe, cache, cache / "run", WEIGHTS, torch.device("cpu"))
+    trainer.run(lambda _: None)
+    return trainer
+
+
+def test_training_goes_on_where_it_was_interrupted(cache, art):
+    build(cache, lambda _: None, art)
+
+    first = _run(Recipe(minutes=0.01, **TINY), cache)
+    second = _run(Recipe(minutes=0.02, **TINY), cache)
+
+    assert second.step > first.step > 0
+    assert second.pictures == second.step * 4
+    rows = [json.loads(line) for line in (cache / "run" / LOSSES).read_text().splitlines()]
+    assert [row[0] for row in rows] == list(range(1, second.step + 1))
+
+
+def test_the_averaged_weights_are_a_model_of_the_same_shape(cache, art):
+    build(cache, lambda _: None, art)
+    trainer = _run(Recipe(minutes=0.01, **TINY), cache)
+
+    model = averaged(cache / "run")
+
+    assert isinstance(model, PocketDenoiser)
+    assert model.config.width == 32
+    assert {n: p.shape for n, p in model.named_parameters()} == {
+        n: p.shape for n, p in trainer.denoiser.named_parameters()
+    }
+
+
+@pytest.mark.parametrize("small_until", [0.0, 1.0], ids=["sketch and refiner", "sketch alone"])
+def test_it_learns(cache, art, small_until):
+    build(cache, lambda _: None, art)
+    recipe = Recipe(
+        minutes=60, small_until=small_until, rate=1e-2, matrix_rate=2e-2, **TINY | {"batch": 8, "small_batch": 8}
+    )
+    trainer = Trainer(recipe, cache, cache / "run", WEIGHTS, torch.device("cpu"))
+
+    losses = [trainer.one_step() for _ in range(50)]
+
+    assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
+
+
+def test_a_checkpoint_is_never_half_written(cache, art):
+    build(cache, lambda _: None, art)
+    _run(Recipe(minutes=0.01, **TINY), cache)
+
+    assert [path.name for path in (cache / "run").iterdir() if path.suffix == ".part"] == []
+    torch.load(cache / "run" / CHECKPOINT, weights_only=True)
+
+
+def test_the_learning_rate_warms_up_and_ends_at_zero():
+    assert learning_rate(0, 0.0) == pytest.approx(0.01)
+    assert learning_rate(500, 0.3) == 1.0
+    assert learning_rate(500, 1.0) == pytest.approx(0.0)
+
+
+def test_two_processes_change_to_large_pictures_in_the_same_step(cache, art):
+    build(cache, lambda _: None, art)
+
+    # `print`, because what is shown must travel to the first process.
+    train(Recipe(minutes=0.03, small_until=0.5, **TINY), cache, cache / "run", WEIGHTS, processes=2, show=print)
+
+    rows = [json.loads(line) for line in (cache / "run" / LOSSES).read_text().splitlines()]
+    assert rows[-1][1] == rows[-1][0] * 2 * 4

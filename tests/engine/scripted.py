@@ -1,0 +1,66 @@
+"""An engine over `scripted_worker`, for what the real worker cannot be made to do at will."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from engine import Engine, EngineSettings, Event, Finished, ImageRequest
+from engine.catalogue import ModelSpec
+
+
+class Unchecked:
+    """Takes every request as it is: the scripted worker has no model whose limits could be known."""
+
+    def resolve(self, request: ImageRequest) -> tuple[ImageRequest, tuple[str, ...]]:
+        return request, ("as asked",)
+
+    def names(self) -> tuple[str, ...]:
+        return ()
+
+    def spec(self, name: str = "") -> ModelSpec:
+        raise NotImplementedError(name)
+
+
+@contextmanager
+def importable_by_workers() -> Iterator[None]:
+    """The worker's process gets this process's import path."""
+    folder = str(Path(__file__).parent)
+    sys.path.append(folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def engine(entry: str = "scripted_worker:main", **settings: Any) -> Engine:
+    defaults = {"devices": ("cpu",), "stall_timeout_s": 1.0, "stop_timeout_s": 5.0}
+    return Engine(EngineSettings(**{**defaults, **settings}), models=Unchecked(), entry=entry)
+
+
+def request(script: dict[str, Any] | None = None, **fields: Any) -> ImageRequest:
+    return ImageRequest(prompt=json.dumps(script or {"steps": 3}), **fields)
+
+
+async def events_of(engine: Engine, request: ImageRequest) -> list[Event]:
+    return [event async for event in engine.submit(request)]
+
+
+async def finished(engine: Engine, request: ImageRequest) -> Finished:
+    last = (await events_of(engine, request))[-1]
+    assert isinstance(last, Finished)
+    return last
+
+
+async def until(condition: Any, timeout_s: float = 10.0) -> None:
+    """Wait until a condition on another process holds; there is no event for it on our side."""
+    for _ in range(round(timeout_s / 0.01)):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError

@@ -1,0 +1,97 @@
+"""A model and a hub in the test's own process: everything of a worker but its pipe and its threads."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from engine.catalogue import Catalogue
+from engine.errors import EngineError
+from engine.events import Finished
+from engine.forwards import Forwards
+from engine.hub import Hub
+from engine.images import encode_png
+from engine.loading import load
+from engine.messages import Admit, LaneFailed, LaneFinished
+from engine.models import LoadedModel
+from engine.requests import ImageRequest
+from engine.settings import EngineSettings, ModelSettings
+
+SIDE = 64
+SIZE = {"width": SIDE, "height": SIDE}
+
+
+class Studio:
+    """One model and a hub for it, without a process around them."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        models = {"model": ModelSettings(source=str(folder))}
+        self.settings = EngineSettings(default_model="model", models=models, safety=False, **settings)
+        self.catalogue = Catalogue(self.settings)
+        self.model: LoadedModel = load(self.catalogue.spec("model"), "cpu", settings=self.settings)
+
+    @contextlib.contextmanager
+    def desk(self) -> Generator[tuple[Hub, list[Any]]]:
+        """A fresh hub, and everything it says."""
+        said = list[Any]()
+        hub = Hub(
+            self.settings,
+            torch.device("cpu"),
+            said.append,
+            lambda _: None,
+            Forwards(self.settings.deterministic),
+        )
+        yield hub, said
+        hub.finish()
+
+    def admit(self, request: ImageRequest) -> Admit:
+        return Admit(self.catalogue.resolve(request)[0], epoch=0)
+
+    def run(self, *requests: ImageRequest) -> list[list[Any]]:
+        """All messages about each request."""
+        with self.desk() as (hub, said), torch.inference_mode():
+            for request in requests:
+                hub.open(self.admit(request), self.model)
+            while hub.lanes:
+                hub.tick()
+        return [[message for message in said if message.request_id == request.id] for request in requests]
+
+    def tokens(self, text: str) -> torch.Tensor:
+        tokenizer = self.model.base.tokenizer
+        length = tokenizer.model_max_length
+        return tokenizer(text, padding="max_length", max_length=length, return_tensors="pt").input_ids
+
+    def refuse(self, request: ImageRequest) -> EngineError:
+        """The error with which the request ends."""
+        (messages,) = self.run(request)
+        assert isinstance(messages[-1], LaneFailed)
+        return messages[-1].error
+
+    def finish(self, request: ImageRequest) -> Finished:
+        """The last word on a request that succeeds."""
+        (messages,) = self.run(request)
+        assert isinstance(messages[-1], LaneFinished), messages[-1]
+        return messages[-1].finished
+
+    def draw(self, request: ImageRequest) -> list[np.ndarray]:
+        """The finished cells."""
+        return [as_array(image.png) for image in self.finish(request).images]
+
+
+def as_array(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def png(picture: np.ndarray) -> bytes:
+    return encode_png(Image.fromarray(picture))
+
+
+def ask(kind: type[ImageRequest] = ImageRequest, **fields: Any) -> Any:
+    return kind(**{"prompt": "a red apple", "seed": 7, "num_inference_steps": 4, "num_images": 2} | fields)

@@ -1,0 +1,224 @@
+"""LoRAs by name: rows with different LoRAs share one pass and come out as if each had been alone in stock diffusers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler, StableDiffusionPipeline
+from diffusers.utils import convert_state_dict_to_diffusers
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+
+from engine.adapters import Adapters, wearing
+from engine.catalogue import Catalogue
+from engine.errors import InvalidRequest
+from engine.forwards import Batch, Forwards
+from engine.lanes import Lane, Manner, ParkedCall
+from engine.requests import ImageRequest, LoRA
+from engine.settings import EngineSettings, LoRASettings
+from tests.engine.studio import SIZE, Studio, as_array, ask
+
+INPUTS = {"sample": (4, 8, 8), "encoder_hidden_states": (5, 16)}
+
+
+def save_lora(folder: Path, name: str, seed: int, alpha: float, *, text: bool = False) -> Path:
+    """A LoRA file for the tiny model, as diffusers writes it."""
+    pipeline = StableDiffusionPipeline.from_pretrained(folder)
+    generator = torch.Generator().manual_seed(seed)
+    states = {}
+    targets = [("unet", pipeline.unet, ["to_q", "to_v", "conv1"])]
+    targets += [("text_encoder", pipeline.text_encoder, ["q_proj"])] if text else []
+    for part, module, names in targets:
+        module.add_adapter(LoraConfig(r=2, lora_alpha=alpha, target_modules=names, init_lora_weights=False))
+        for key, parameter in module.named_parameters():
+            if "lora_" in key:
+                parameter.data = torch.randn(parameter.shape, generator=generator) * 0.3
+        states[part] = convert_state_dict_to_diffusers(get_peft_model_state_dict(module))
+    StableDiffusionPipeline.save_lora_weights(
+        folder.parent / "loras",
+        unet_lora_layers=states["unet"],
+        text_encoder_lora_layers=states.get("text_encoder"),
+        weight_name=f"{name}.safetensors",
+    )
+    return folder.parent / "loras" / f"{name}.safetensors"
+
+
+@pytest.fixture
+def offered(family_folder) -> dict[str, LoRASettings]:
+    folder = family_folder("stable-diffusion")
+    return {
+        "pixel.art": LoRASettings(path=save_lora(folder, "pixel", 1, 2), model="stable-diffusion"),
+        "ink": LoRASettings(path=save_lora(folder, "ink", 2, 4, text=True), model="stable-diffusion", weight=0.5),
+    }
+
+
+@pytest.fixture
+def pipeline(family_folder) -> StableDiffusionPipeline:
+    return StableDiffusionPipeline.from_pretrained(family_folder("stable-diffusion"))
+
+
+def inputs(rows: int) -> dict:
+    generator = torch.Generator().manual_seed(9)
+    made = {name: torch.randn(rows, *shape, generator=generator) for name, shape in INPUTS.items()}
+    return {**made, "timestep": torch.linspace(10, 900, rows)}
+
+
+@torch.no_grad()
+def unet(pipeline, **values) -> torch.Tensor:
+    return pipeline.unet(**values).sample
+
+
+def stock(family_folder, offered, names, weights) -> StableDiffusionPipeline:
+    made = StableDiffusionPipeline.from_pretrained(family_folder("stable-diffusion"))
+    for name in names:
+        path = offered[name].path
+        made.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=name.replace(".", "_"))
+    if names:
+        made.set_adapters([name.replace(".", "_") for name in names], weights)
+    return made
+
+
+def test_four_rows_of_different_loras_in_one_pass(pipeline, family_folder, offered):
+    worn = [
+        (("pixel.art", 1.0),),
+        (),
+        (("ink", 0.8),),
+        (("pixel.art", 0.5), ("ink", 1.0)),
+    ]
+    adapters = Adapters(pipeline, offered)
+    for each in worn:
+        adapters.ensure(each)
+    values = inputs(4)
+    with wearing(pipeline.unet, worn):
+        together = unet(pipeline, **values)
+    for row, each in enumerate(worn):
+        names = [name for name, _ in each]
+        weights = [weight * offered[name].weight for name, weight in each]
+        alone = unet(
+            stock(family_folder, offered, names, weights),
+            **{name: value[row : row + 1] for name, value in values.items()},
+        )
+        assert (together[row] - alone[0]).abs().max() < 1e-5, each
+    assert (together[0] - together[1]).abs().max() > 1e-3
+
+
+def test_text_encoders_wear_them_too(pipeline, family_folder, offered):
+    adapters = Adapters(pipeline, offered)
+    adapters.ensure((("ink", 1.0),))
+    ids = torch.tensor([[1, 2, 3], [1, 2, 3]])
+    with wearing(pipeline.text_encoder, [(("ink", 1.0),), ()]), torch.no_grad():
+        dressed, bare = pipeline.text_encoder(ids).last_hidden_state
+    other = stock(family_folder, offered, ["ink"], [0.5])
+    with torch.no_grad():
+        assert torch.allclose(other.text_encoder(ids[:1]).last_hidden_state[0], dressed, atol=1e-5)
+    assert not torch.allclose(dressed, bare, atol=1e-3)
+
+
+def test_nobody_wears_anything_by_default(pipeline, offered):
+    before = unet(pipeline, **inputs(3))
+    adapters = Adapters(pipeline, offered)
+    adapters.ensure((("pixel.art", 1.0),))
+    assert torch.allclose(unet(pipeline, **inputs(3)), before, atol=1e-6)
+    with wearing(pipeline.unet, [()]):
+        assert torch.allclose(unet(pipeline, **inputs(3)), before, atol=1e-6)
+
+
+def test_a_lora_of_another_shape_is_refused_and_the_model_goes_on(pipeline, family_folder, offered, tmp_path):
+    wide = save_lora(family_folder("stable-diffusion"), "wide", 3, 2)
+    save_file({key: torch.randn(7, 9) for key in load_file(wide)}, tmp_path / "wide.safetensors")
+    offered = {**offered, "wide": LoRASettings(path=tmp_path / "wide.safetensors", model="stable-diffusion")}
+    adapters = Adapters(pipeline, offered)
+    before = unet(pipeline, **inputs(2))
+    with pytest.raises(InvalidRequest, match="wide"):
+        adapters.ensure((("wide", 1.0),))
+    assert torch.allclose(unet(pipeline, **inputs(2)), before, atol=1e-6)
+    adapters.ensure((("ink", 1.0),))
+    with wearing(pipeline.unet, [(("ink", 1.0),), ()]):
+        assert not torch.allclose(unet(pipeline, **inputs(2))[0], before[0], atol=1e-3)
+
+
+def test_what_a_file_says_it_was_trained_for_is_believed(family_folder, tmp_path):
+    said = {"ss_base_model_version": "sdxl_base_v1-0"}
+    save_file({"lora_unet_x.alpha": torch.ones(1)}, tmp_path / "xl.safetensors", metadata=said)
+    (tmp_path / "pickle.safetensors").write_bytes(b"\x80\x04pickle")
+    folder = str(family_folder("stable-diffusion"))
+    settings = EngineSettings(
+        default_model=folder,
+        loras={
+            name: LoRASettings(path=tmp_path / f"{name}.safetensors", model="stable-diffusion")
+            for name in ("xl", "pickle", "gone")
+        },
+    )
+    catalogue = Catalogue(settings)
+    for name, why in (("xl", "trained for sdxl"), ("pickle", "safetensors"), ("gone", "safetensors")):
+        with pytest.raises(InvalidRequest, match=why) as refused:
+            catalogue.resolve(ImageRequest(prompt="x", loras=(LoRA(name=name),)))
+        assert refused.value.field == "loras"
+
+
+def test_calls_with_different_loras_share_a_pass_and_come_out_right(pipeline, offered):
+    adapters = Adapters(pipeline, offered)
+    lanes = [
+        Lane(str(number), print, Manner(loras=worn))
+        for number, worn in enumerate(((("pixel.art", 1.0),), (("ink", 0.7), ("pixel.art", 0.2)), ()))
+    ]
+    calls = []
+    for lane in lanes:
+        adapters.ensure(lane.manner.loras)
+        calls.append(ParkedCall(lane, pipeline.unet, "__call__", (), {**inputs(2), "return_dict": False}))
+    with torch.no_grad():
+        alone = [Forwards().run(Batch((call,)))[0] for call in calls]
+        forwards = Forwards()
+        forwards.run(forwards.choose(calls[0], calls[1:2], lambda _: 64))
+        batch = forwards.choose(calls[0], calls[1:], lambda _: 64)
+        together = forwards.run(batch)
+    assert len(batch.calls) == 3
+    for one, other in zip(alone, together, strict=True):
+        assert (one[0] - other[0]).abs().max() < 1e-5
+    assert (alone[0][0] - alone[2][0]).abs().max() > 1e-3
+
+
+def test_fixed_shapes_keep_different_loras_apart(pipeline, offered):
+    lanes = [Lane(name, print, Manner(loras=((name, 1.0),))) for name in offered]
+    calls = [ParkedCall(lane, pipeline.unet, "__call__", (), inputs(2)) for lane in lanes]
+    forwards = Forwards(deterministic=True)
+    assert len(forwards.choose(calls[0], calls[1:], lambda _: 64).calls) == 1
+
+
+def test_requests_with_different_loras_are_drawn_together_as_stock_diffusers_draws_each(family_folder, offered):
+    renamed = {name: lora.model_copy(update={"model": "model"}) for name, lora in offered.items()}
+    studio = Studio(family_folder("stable-diffusion"), loras=renamed)
+    worn = ([LoRA(name="pixel.art")], [LoRA(name="ink", weight=0.6), LoRA(name="pixel.art", weight=0.5)], [])
+    asked = {"num_inference_steps": 3, "guidance_scale": 3.0, "noise_scheduler": "DDIMScheduler", "num_images": 1}
+    requests = [ask(prompt="a red apple", seed=4, loras=tuple(loras), **SIZE, **asked) for loras in worn]
+    for messages, loras in zip(studio.run(*requests), worn, strict=True):
+        names = [lora.name for lora in loras]
+        pipeline = stock(family_folder, offered, names, [lora.weight * offered[lora.name].weight for lora in loras])
+        # Through the constructor, which switches `clip_sample` off: assigning the attribute would leave it on.
+        ddim = DDIMScheduler.from_config(pipeline.scheduler.config)
+        pipeline = StableDiffusionPipeline(**{**pipeline.components, "scheduler": ddim}, requires_safety_checker=False)
+        expected = pipeline(
+            "a red apple",
+            num_inference_steps=3,
+            guidance_scale=3.0,
+            generator=torch.Generator().manual_seed(4),
+            output_type="np",
+            **SIZE,
+        ).images[0]
+        ours = as_array(messages[-1].finished.images[0].png)
+        assert np.abs(ours.astype(int) - (expected * 255).round().astype(int)).max() <= 1, names
+
+
+def test_a_lora_that_does_not_fit_fails_its_own_request_only(family_folder, offered, tmp_path):
+    save_file({"unet.conv_in.lora_A.weight": torch.randn(7, 9)}, tmp_path / "wide.safetensors")
+    wide = LoRASettings(path=tmp_path / "wide.safetensors", model="model")
+    studio = Studio(family_folder("stable-diffusion"), loras={"wide": wide})
+    asked = {"num_inference_steps": 2, "num_images": 1, **SIZE}
+    broken, fine = ask(loras=(LoRA(name="wide"),), **asked), ask(**asked)
+    failed, drawn = studio.run(broken, fine)
+    assert isinstance(failed[-1].error, InvalidRequest) and failed[-1].error.field == "loras"
+    assert drawn[-1].finished.images

@@ -1,0 +1,141 @@
+"""The measuring itself is right: arrivals, percentiles, evenness; and the baseline draws what the engine draws."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import statistics
+from pathlib import Path
+
+import numpy
+import pytest
+import torch
+from rich.console import Console
+
+from engine import Engine, EngineSettings, Finished, ImageRequest, ModelSettings
+from engine.bench import parts
+from engine.bench.load import WHOLE_CALLS, SideBySide, UnderLoad, compare, whole_calls_settings
+from engine.bench.report import Machine, Report
+from engine.bench.stand_in import save_stand_in
+from engine.bench.traffic import HEAVY, LIGHT, Arrival, Trip, Waits, at_once, images_per_s, jain, poisson
+from engine.bench.whole_calls import easel_of
+from engine.catalogue import Catalogue
+from engine.images import open_picture
+from engine.loading import load
+from engine.models import LoadedModel
+from engine.operations import operate
+
+
+def test_half_of_the_arrivals_are_the_heavy_members_and_their_rate_is_what_was_asked() -> None:
+    arrivals = poisson(4.0, 4000, seed=1)
+    assert 0.47 < sum(each.member == HEAVY for each in arrivals) / 4000 < 0.53
+    assert {each.member for each in arrivals} == {HEAVY, *LIGHT}
+    assert arrivals[-1].at_s == pytest.approx(1000, rel=0.1)
+    assert arrivals == poisson(4.0, 4000, seed=1)
+    gaps = [b.at_s - a.at_s for a, b in itertools.pairwise(arrivals)]
+    assert statistics.stdev(gaps) == pytest.approx(statistics.fmean(gaps), rel=0.1), "exponential gaps"
+
+
+def test_waits_are_percentiles() -> None:
+    waits = Waits.of([float(number) for number in range(101)])
+    assert (waits.p50, waits.p95, waits.mean, waits.count) == (50.0, 95.0, 50.0, 101)
+    assert Waits.of([3.0]).p95 == 3.0
+
+
+def trip(member: str, arrived_s: float, finished_s: float) -> Trip:
+    return Trip(member, arrived_s, finished_s, finished_s, images=4)
+
+
+def test_evenness_is_one_among_equals_and_low_where_one_waits_for_all() -> None:
+    assert jain([trip("a", 0, 2), trip("b", 1, 3)]) == pytest.approx(1.0)
+    assert jain([trip("a", 0, 0.001), trip("b", 0, 10)]) == pytest.approx(0.5, abs=0.01)
+    assert images_per_s([trip("a", 1, 2), trip("b", 1, 5)]) == pytest.approx(2.0)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> EngineSettings:
+    folder = save_stand_in(tmp_path_factory.mktemp("models") / "small", channels=32)
+    small = ModelSettings(source=str(folder), num_inference_steps=3, width=64, height=64, dtype="float32")
+    return EngineSettings(
+        devices=("cpu",), models={"small": small}, default_model="small", safety=False, threads=1, max_waiting=1000
+    )
+
+
+@pytest.fixture(scope="module")
+def model(settings: EngineSettings) -> LoadedModel:
+    with torch.inference_mode():
+        return load(Catalogue(settings).spec("small"), "cpu", settings=settings)
+
+
+@pytest.fixture
+def like(settings: EngineSettings) -> ImageRequest:
+    asked = ImageRequest(prompt="a red apple", num_images=2, seed=5, negative_prompt="blurry")
+    return Catalogue(settings).resolve(asked)[0]
+
+
+def test_the_parts_are_measured_with_real_lanes(
+    settings: EngineSettings, model: LoadedModel, like: ImageRequest
+) -> None:
+    with torch.inference_mode():
+        assert 0.0 < parts.preview_share(model, settings, like) < 1.0
+        assert max(parts.cancel_ticks(model, settings, like)) == 0
+        assert set(parts.knee(model, settings, like, 1).ms) == set(parts.KNEE_ROWS)
+
+
+def test_overhead_is_that_of_a_denoiser_that_costs_nothing(settings: EngineSettings, like: ImageRequest) -> None:
+    with torch.inference_mode():
+        free = load(Catalogue(settings).spec("small"), "cpu", settings=settings)
+        cost = parts.overhead(free, settings, like, "EulerDiscreteScheduler")
+        assert free.parkable["unet"](torch.ones(2, 4, 8, 8), 1, None)[0].abs().max() == 0.0
+    assert cost.engine_ms > 0.0
+    assert cost.pipeline_ms > 0.0
+
+
+async def test_the_baseline_draws_what_the_engine_draws(
+    settings: EngineSettings, model: LoadedModel, like: ImageRequest
+) -> None:
+    """Both worker processes, the same request: only the way is measured, not the picture."""
+    async with Engine(whole_calls_settings(settings), entry=WHOLE_CALLS) as engine:
+        whole = await pictures(engine, like)
+    async with Engine(settings) as engine:
+        merged = await pictures(engine, like)
+    with torch.inference_mode():
+        here = operate(easel_of(model, like)).cells
+    assert len(whole) == len(here) == 2
+    for one, other, cell in zip(whole, merged, here, strict=True):
+        assert numpy.abs(one - other).max() <= 1
+        assert numpy.abs(one - cell * 255).max() <= 1
+
+
+async def pictures(engine: Engine, request: ImageRequest) -> list[numpy.ndarray]:
+    async with engine.submit(request) as events:
+        finished = [event async for event in events if isinstance(event, Finished)]
+    return [numpy.asarray(open_picture(image.png), dtype=float) for image in finished[0].images]
+
+
+async def test_both_ways_meet_the_same_arrivals(settings: EngineSettings, like: ImageRequest, tmp_path: Path) -> None:
+    said: list[str] = []
+    both = await compare(settings, like, budget_s=0.1, rounds=1, say=said.append)
+    assert both.whole_calls.all_to_grid.count == both.engine.all_to_grid.count == both.requests >= 12
+    assert both.light_to_grid_ratio > 0
+    assert 0 < both.engine.jain <= 1
+    report = Report("small", {}, 1, Machine.here(), 0.0, 1.0, both, [parts.Overhead("Euler", 0.5, 0.3)], 0.01, [0], [])
+    report.save(tmp_path / "bench.json")
+    report.show(Console(file=(tmp_path / "bench.txt").open("w"), width=120))
+    kept = json.loads((tmp_path / "bench.json").read_text())
+    assert kept["ratios"]["throughput"] == both.throughput_ratio
+    assert "light members, to grid" in (tmp_path / "bench.txt").read_text()
+
+
+def test_a_missed_aim_says_missed(tmp_path: Path) -> None:
+    waits = Waits(1.0, 2.0, 1.0, 10)
+    ways = UnderLoad(waits, waits, waits, waits, waits, 1.0, 1.0)
+    both = SideBySide(0.9, 10, 1.0, 1.0, 0.5, ways, ways)
+    report = Report("small", {}, 1, Machine.here(), 0.0, 1.0, both, [], 0.01, [0], [])
+    with (tmp_path / "bench.txt").open("w") as file:
+        report.show(Console(file=file, width=120))
+    assert "0.500" in (tmp_path / "bench.txt").read_text()
+    assert "missed" in (tmp_path / "bench.txt").read_text()
+    assert at_once(2) == [Arrival(0.0, LIGHT[0], 1000), Arrival(0.0, LIGHT[1], 1016)]
+    assert dataclasses.asdict(both)["load"] == 0.9

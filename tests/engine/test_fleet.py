@@ -1,0 +1,218 @@
+"""Workers that die, freeze, hang or talk from the past: nobody notices anything but a delay."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine import DeviceLost, EngineNotReady, Finished, Progress, RequestAborted, Started
+from tests.engine import scripted
+from tests.engine.scripted import events_of, finished, request, until
+
+LONG = {"steps": 2000, "step_s": 0.01}
+REPLACE_S = 8.0
+"""Ample for starting a process on a busy machine."""
+
+
+@pytest.fixture(autouse=True)
+def _importable():
+    with scripted.importable_by_workers():
+        yield
+
+
+def once(tmp_path: Path, fault: str, **more: object) -> dict[str, object]:
+    return {"steps": 4, "fault": fault, "once": str(tmp_path / fault), **more}
+
+
+@pytest.mark.parametrize("fault", ["crash", "freeze", "stuck"])
+async def test_a_worker_that_fails_mid_step_is_replaced_and_nobody_notices(tmp_path: Path, fault: str) -> None:
+    async with scripted.engine(step_timeout_s=0.5) as engine:
+        await finished(engine, request())
+        first_pid = engine.snapshot().devices[0].pid
+        bystander = asyncio.create_task(finished(engine, request({"steps": 6}, seed=1, member="bystander")))
+        events = await events_of(engine, request(once(tmp_path, fault), seed=5))
+        assert [type(event) for event in events].count(Started) == 1
+        steps = [event.step for event in events if isinstance(event, Progress)]
+        assert steps == sorted(set(steps)), "what was shown before the loss is not repeated"
+        assert events[-1].images[0].png == b"picture 5"
+        assert (await bystander).images[0].png == b"picture 1"
+        assert engine.snapshot().devices[0].pid != first_pid
+        await until(lambda: not psutil.pid_exists(first_pid))
+
+
+async def test_a_frozen_worker_is_replaced_within_the_stall_timeout(tmp_path: Path) -> None:
+    async with scripted.engine(stall_timeout_s=1.0) as engine:
+        stream = engine.submit(request(LONG))
+        async for event in stream:
+            if isinstance(event, Started):
+                break
+        pid = engine.snapshot().devices[0].pid
+        os.kill(pid, signal.SIGSTOP)
+        frozen_s = time.monotonic()
+        await until(lambda: engine.snapshot().devices[0].pid != pid)
+        assert time.monotonic() - frozen_s <= 1.0 + 2.0
+        stream.cancel()
+
+
+async def test_a_frozen_worker_with_a_full_pipe_does_not_block_the_loop() -> None:
+    async with scripted.engine(stall_timeout_s=1.5, max_lanes=64, max_running_per_member=64) as engine:
+        await finished(engine, request())
+        os.kill(engine.snapshot().devices[0].pid, signal.SIGSTOP)
+        big = "x" * 5000
+        streams = [engine.submit(request({"steps": 1}, negative_prompt=big, member=str(n))) for n in range(60)]
+        worst_s, until_s = 0.0, time.monotonic() + 1.0
+        while time.monotonic() < until_s:
+            before_s = time.monotonic()
+            await asyncio.sleep(0.01)
+            worst_s = max(worst_s, time.monotonic() - before_s)
+        assert worst_s < 0.5
+        results = await asyncio.gather(*(_last(stream) for stream in streams))
+        assert all(isinstance(last, Finished) for last in results)
+
+
+async def test_what_an_older_epoch_says_is_refused() -> None:
+    async with scripted.engine() as engine:
+        result = await finished(engine, request({"steps": 3, "fault": "stale"}, seed=9))
+        assert result.images[0].png == b"picture 9"
+        assert engine.snapshot().devices[0].refused_messages == 2
+
+
+async def test_after_max_attempts_the_request_fails_alone() -> None:
+    async with scripted.engine(max_attempts=2) as engine:
+        await finished(engine, request())
+        poison = asyncio.create_task(finished(engine, request({"steps": 3, "fault": "crash"})))
+        innocent = [asyncio.create_task(finished(engine, request({"steps": 30}, member=str(n)))) for n in range(3)]
+        with pytest.raises(DeviceLost) as lost:
+            await poison
+        assert lost.value.attempts == 2
+        assert all(isinstance(result, Finished) for result in await asyncio.gather(*innocent))
+
+
+async def test_a_device_that_never_starts_is_given_up_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.vitals.MAX_BACKOFF_S", 0.05)
+    async with scripted.engine("scripted_worker:crash") as engine:
+        with pytest.raises(DeviceLost):
+            await finished(engine, request())
+        with pytest.raises(EngineNotReady) as refused:
+            engine.submit(request())
+        assert "working device" in str(refused.value)
+
+
+async def test_a_crash_loop_backs_off() -> None:
+    async with scripted.engine("scripted_worker:crash") as engine:
+        await until(lambda: engine.snapshot().devices[0].failures == 3)
+        before_s = time.monotonic()
+        await until(lambda: engine.snapshot().devices[0].failures == 4)
+        assert time.monotonic() - before_s >= 1.0
+
+
+async def test_a_device_that_dies_drains_to_the_others() -> None:
+    async with scripted.engine(devices=("cpu", "cpu:1"), entry="scripted_worker:one_dies") as engine:
+        await until(lambda: engine.snapshot().devices[1].state == "ready")
+        results = await asyncio.gather(*(finished(engine, request(member=str(n), seed=n)) for n in range(6)))
+        assert [result.images[0].png for result in results] == [b"picture %d" % n for n in range(6)]
+
+
+async def test_requests_go_where_their_model_is_warm_and_spread_when_it_is_everywhere() -> None:
+    async with scripted.engine(devices=("cpu", "cpu:1"), max_lanes=4) as engine:
+        await until(lambda: all(device.models for device in engine.snapshot().devices))
+        streams = [engine.submit(request(LONG, member=str(n), model="pocket")) for n in range(4)]
+        await until(lambda: len(engine.snapshot().running) == 4)
+        assert [len(device.running) for device in engine.snapshot().devices] == [2, 2]
+        cold = [engine.submit(request(LONG, member=str(n), model="other")) for n in range(2)]
+        await until(lambda: len(engine.snapshot().running) == 6)
+        assert sorted(len(device.running) for device in engine.snapshot().devices) == [2, 4]
+        for stream in (*streams, *cold):
+            stream.cancel()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked from a nursery on Linux only")
+async def test_a_lost_nursery_is_replaced_when_it_is_needed(tmp_path: Path) -> None:
+    async with scripted.engine() as engine:
+        await finished(engine, request())
+        worker = psutil.Process(engine.snapshot().devices[0].pid)
+        nursery = worker.parent()
+        nursery.kill()
+        await until(lambda: not nursery.is_running() or nursery.status() == psutil.STATUS_ZOMBIE)
+        await finished(engine, request())
+        assert engine.snapshot().devices[0].pid == worker.pid, "the worker itself was not touched"
+        await finished(engine, request(once(tmp_path, "crash")))
+        assert engine.snapshot().devices[0].pid != worker.pid
+
+
+async def test_stop_does_not_wait_for_a_worker_that_is_still_starting() -> None:
+    engine = scripted.engine("sluggish_worker:main")
+    await engine.start()
+    stream = engine.submit(request())
+    await asyncio.sleep(0.5)
+    before_s = time.monotonic()
+    await engine.stop()
+    assert time.monotonic() - before_s < REPLACE_S
+    with pytest.raises(RequestAborted):
+        await _last(stream)
+
+
+@pytest.mark.parametrize("fault", ["crash", "freeze"])
+async def test_a_worker_that_cannot_be_forked_is_replaced_all_the_same(tmp_path: Path, fault: str) -> None:
+    async with scripted.engine(devices=("an accelerator",)) as engine:
+        await finished(engine, request())
+        parent = psutil.Process(engine.snapshot().devices[0].pid).ppid()
+        assert parent == os.getpid(), "started by this process itself, not forked from a nursery"
+        assert (await finished(engine, request(once(tmp_path, fault), seed=3))).images[0].png == b"picture 3"
+
+
+async def test_stop_leaves_no_process_even_if_it_is_frozen() -> None:
+    engine = scripted.engine()
+    await engine.start()
+    await finished(engine, request())
+    pid = engine.snapshot().devices[0].pid
+    os.kill(pid, signal.SIGSTOP)
+    await engine.stop()
+    assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", "raise SystemExit", "loop.stop()"])
+def test_no_worker_outlives_its_parent(end: str) -> None:
+    script = f"""
+        import asyncio, os, psutil
+        from tests.engine import scripted
+        async def main():
+            loop = asyncio.get_running_loop()
+            engine = scripted.engine()
+            await engine.start()
+            await scripted.finished(engine, scripted.request())
+            stream = engine.submit(scripted.request({LONG!r}))
+            await anext(stream)
+            worker = psutil.Process(engine.snapshot().devices[0].pid)
+            print(worker.pid, worker.ppid(), flush=True)
+            {end}
+            await asyncio.sleep(1)
+        with scripted.importable_by_workers():
+            asyncio.run(main())
+    """
+    parent = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, check=False, timeout=60
+    )
+    worker, nursery = map(int, parent.stdout.split())
+    deadline_s = time.monotonic() + REPLACE_S
+    while lives(worker) or lives(nursery):
+        assert time.monotonic() < deadline_s, "an orphan"
+        time.sleep(0.02)
+
+
+def lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def _last(stream: object) -> object:
+    return [event async for event in stream][-1]

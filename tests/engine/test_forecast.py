@@ -1,0 +1,97 @@
+"""Nobody is told a start that the simulation of the lanes does not bear out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import ImageRequest
+from engine.estimates import Estimates
+from engine.events import Queued
+from engine.fair_share import FairShare
+from engine.forecast import Room, Work, starts_ms
+from engine.places import Places
+from engine.ticket import Phase, Ticket
+
+WORKS = st.lists(st.builds(Work, st.sampled_from("abc"), st.floats(0.0, 1000.0)), max_size=8)
+ROOMS = st.builds(Room, st.integers(8, 12), st.integers(1, 3), st.integers(1, 4))
+
+
+@given(WORKS, WORKS, ROOMS)
+def test_everybody_starts_once_and_in_the_order_told(running: list[Work], waiting: list[Work], room: Room) -> None:
+    starts = starts_ms(running, waiting, room)
+    assert sorted(index for index, _ in starts) == list(range(len(waiting)))
+    assert [start for _, start in starts] == sorted(start for _, start in starts)
+    for member in "abc":
+        own = [index for index, _ in starts if waiting[index].member == member]
+        assert own == sorted(own), "a member's own order is kept"
+
+
+def test_one_lane_after_another() -> None:
+    waiting = [Work("a", 10.0), Work("b", 20.0), Work("c", 5.0)]
+    assert starts_ms([Work("a", 7.0)], waiting, Room(1, 1, 1)) == [(0, 7.0), (1, 17.0), (2, 37.0)]
+
+
+def test_lanes_that_share_a_device_run_slower() -> None:
+    assert starts_ms([Work("a", 10.0), Work("b", 10.0)], [Work("c", 1.0)], Room(2, 1, 1)) == [(0, 20.0)]
+    assert starts_ms([Work("a", 10.0), Work("b", 10.0)], [Work("c", 1.0)], Room(2, 2, 1)) == [(0, 10.0)]
+
+
+def test_a_member_at_their_cap_is_passed_over() -> None:
+    assert starts_ms([Work("a", 9.0)], [Work("a", 1.0), Work("b", 4.0)], Room(4, 1, 1)) == [(1, 0.0), (0, 13.0)]
+
+
+def ticket(member: str, arrived_s: float = 0.0, phase: Phase = Phase.WAITING) -> Ticket:
+    # No mailbox is read here, so no loop is needed either.
+    request = ImageRequest(prompt="x", member=member, model="m", width=512, height=512, num_inference_steps=10)
+    return Ticket(request, (), arrived_s, phase=phase)
+
+
+def places(share: FairShare, estimates: Estimates, waiting: list[Ticket], running: list[Ticket]) -> list[Queued]:
+    view = Places(share, estimates)
+    order = view.in_order(waiting, running, now_s=1.0)
+    return [place for _, place in view.queued(order, running, Room(1, 1, 1), now_s=1.0)]
+
+
+async def test_no_start_is_told_where_nothing_was_measured() -> None:
+    share, estimates = FairShare(), Estimates()
+    waiting, running = [ticket("b"), ticket("c", 0.5)], [ticket("a", phase=Phase.RUNNING)]
+    assert [place.eta_s for place in places(share, estimates, waiting, running)] == [None, None]
+    estimates.learn(running[0].request, 3000.0)
+    told = places(share, estimates, waiting, running)
+    assert told == [Queued(0, pytest.approx(3.0)), Queued(1, pytest.approx(6.0), "they came first")]
+
+
+async def test_whoever_waits_for_themselves_is_told_so() -> None:
+    running, waiting = [ticket("a", phase=Phase.RUNNING)], [ticket("a"), ticket("a", 0.5)]
+    told = Places(FairShare(), Estimates()).queued(waiting, running, Room(4, 1, 1), 1.0)
+    assert [place.reason for _, place in told] == [
+        "you have as many running as one may have",
+        "your own earlier requests",
+    ]
+
+
+async def test_whoever_lost_a_worker_begins_again_first() -> None:
+    again, other = ticket("heavy", 0.9), ticket("light", 0.0)
+    again.losses = 1
+    told = Places(FairShare(), Estimates()).queued([again, other], [], Room(0, 0, 1), 1.0)
+    assert [(one.request.member, place.reason) for one, place in told] == [("heavy", ""), ("light", "they begin again")]
+    assert Places(FairShare(), Estimates()).in_order([other, again], [], 1.0) == [again, other]
+
+
+def test_estimates_prefer_the_most_similar_request() -> None:
+    estimates = Estimates()
+    small = ImageRequest(prompt="x", model="m", width=512, height=512, num_inference_steps=10)
+    large = small.model_copy(update={"width": 1024, "height": 1024})
+    estimates.learn(small, 100.0)
+    assert estimates.gpu_ms(large) == pytest.approx(400.0)
+    estimates.learn(large, 1000.0)
+    assert estimates.gpu_ms(small) == pytest.approx(100.0)
+    assert estimates.gpu_ms(large) == pytest.approx(1000.0)
+    assert estimates.gpu_ms(small.model_copy(update={"model": "other"})) is None
+
+
+def test_estimates_learn_and_forget_slowly() -> None:
+    estimates, request = Estimates(), ImageRequest(prompt="x", model="m", width=512, height=512)
+    for gpu_ms in (100.0, 200.0, 200.0, 200.0, 200.0, 200.0):
+        estimates.learn(request, gpu_ms)
+    assert 180.0 < (estimates.gpu_ms(request) or 0.0) < 200.0

@@ -1,0 +1,226 @@
+"""Trouble in a forward pass: memory that runs out, modules that fail, numbers that break."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from engine.errors import OutOfMemory
+from engine.forward import forward
+from engine.forwards import Batch, Forwards
+from engine.lanes import Lane, Manner, ParkedCall, Stage
+from engine.row_budget import RowBudget, knee
+
+
+class Small(nn.Module):
+    """A device with memory for so many rows."""
+
+    def __init__(self, fits: int) -> None:
+        super().__init__()
+        self.fits, self.passes = fits, list[int]()
+
+    def forward(self, sample: torch.Tensor) -> tuple[torch.Tensor]:
+        if len(sample) > self.fits:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate too much")
+        self.passes.append(len(sample))
+        return (sample * 2,)
+
+
+def call(module: nn.Module, rows: int, **kwargs: Any) -> ParkedCall:
+    return ParkedCall(Lane("lane", print), module, "__call__", (torch.randn(rows, 3),), kwargs, Stage.DENOISE)
+
+
+def run(forwards: Forwards, *calls: ParkedCall) -> list[Any]:
+    return forwards.run(forwards.choose(calls[0], calls[1:], lambda layout: 64))
+
+
+def trusted(module: Small) -> Forwards:
+    """Forwards that have proved that the module's calls may be merged."""
+    forwards, fits = Forwards(), module.fits
+    module.fits = 1000
+    run(forwards, call(module, 1), call(module, 1))
+    module.fits = fits
+    module.passes.clear()
+    return forwards
+
+
+def test_the_same_calls_run_again_in_smaller_groups() -> None:
+    module = Small(fits=3)
+    forwards = trusted(module)
+    calls = [call(module, 4), call(module, 2)]
+    outputs = run(forwards, *calls)
+    for each, (output,) in zip(calls, outputs, strict=True):
+        assert torch.equal(output, each.args[0] * 2)
+    assert max(module.passes) <= 3
+    module.passes.clear()
+    run(forwards, call(module, 4))
+    assert max(module.passes) <= 3, "what did not fit is not tried again"
+
+
+def test_a_call_that_was_never_merged_is_proved_before_it_is_cut() -> None:
+    class Coupled(Small):
+        def forward(self, sample: torch.Tensor) -> tuple[torch.Tensor]:
+            return (super().forward(sample)[0] + sample.mean(),)
+
+    honest, coupled = Small(fits=2), Coupled(fits=2)
+    one = call(honest, 4)
+    assert torch.equal(run(Forwards(), one)[0][0], one.args[0] * 2)
+    (refused,) = run(Forwards(), call(coupled, 4))
+    assert isinstance(refused, OutOfMemory), "rows that depend on one another are never cut"
+
+
+def test_memory_is_freed_before_the_second_try() -> None:
+    freed = list[int]()
+    module = Small(fits=1)
+    forwards = trusted(module)
+    forwards.free_memory = lambda: freed.append(1)
+    run(forwards, call(module, 2))
+    assert freed
+
+
+def test_when_one_row_does_not_fit_the_advice_says_what_to_ask() -> None:
+    (error,) = run(Forwards(), call(Small(fits=0), 1))
+    assert isinstance(error, OutOfMemory)
+    assert "smaller" in error.advice
+
+
+def test_the_autoencoder_is_tiled_before_giving_up() -> None:
+    class Autoencoder(Small):
+        dtype = torch.float32
+        use_tiling = False
+
+        def enable_tiling(self) -> None:
+            self.use_tiling, self.fits = True, 1
+
+        def disable_tiling(self) -> None:
+            self.use_tiling, self.fits = False, 0
+
+        def decode(self, latents: torch.Tensor) -> tuple[torch.Tensor]:
+            return self(latents)
+
+    module = Autoencoder(fits=0)
+    latents = torch.randn(1, 3)
+    (output,) = Forwards().run(Batch((ParkedCall(Lane("x", print), module, "decode", (latents,), {}, Stage.DECODE),)))
+    assert torch.equal(output[0], latents * 2)
+    assert not module.use_tiling, "other pictures are decoded whole"
+
+
+def test_what_one_size_needs_does_not_slow_another_down() -> None:
+    class Wide(Small):
+        def forward(self, sample: torch.Tensor) -> tuple[torch.Tensor]:
+            if sample.numel() > 18:
+                raise torch.OutOfMemoryError("out of memory")
+            return super().forward(sample)
+
+    module = Wide(fits=1000)
+    forwards, wide = trusted(module), call(module, 2)
+    forwards.run(forwards.choose(wide, [], lambda layout: 64))
+    large = ParkedCall(Lane("large", print), module, "__call__", (torch.randn(4, 9),), {}, Stage.DENOISE)
+    assert torch.equal(run(forwards, large)[0][0], large.args[0] * 2)
+    module.passes.clear()
+    run(forwards, call(module, 4))
+    assert module.passes == [4]
+
+
+def test_an_error_belongs_to_the_call_that_caused_it() -> None:
+    class Picky(Small):
+        def forward(self, sample: torch.Tensor) -> tuple[torch.Tensor]:
+            if bool((sample > 100).any()):
+                raise ValueError("out of range")
+            return super().forward(sample)
+
+    module = Picky(fits=100)
+    forwards = trusted(module)
+    good, bad = call(module, 1), call(module, 1)
+    bad.args[0].fill_(101)
+    outputs = run(forwards, good, bad)
+    assert torch.equal(outputs[0][0], good.args[0] * 2)
+    assert isinstance(outputs[1], ValueError)
+
+
+@pytest.mark.parametrize("kind", ["merged only"])
+def test_what_fails_only_when_merged_is_never_merged_again(kind: str) -> None:
+    module = Small(fits=100)
+    forwards = trusted(module)
+
+    def fail(sample: torch.Tensor) -> tuple[torch.Tensor]:
+        if len(sample) > 1:
+            raise ValueError(kind)
+        module.passes.append(1)
+        return (sample * 2,)
+
+    module.forward = fail
+    assert not any(isinstance(output, Exception) for output in run(forwards, call(module, 1), call(module, 1)))
+    assert forwards.choose(call(module, 1), [call(module, 1)], lambda layout: 8).rows == [1]
+
+
+def test_the_second_try_runs_in_float32_and_leaves_the_weights_alone() -> None:
+    class Overflowing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.tensor([60000.0], dtype=torch.float16))
+
+        def forward(self, sample: torch.Tensor) -> tuple[torch.Tensor]:
+            return (sample * self.weight * 2,)
+
+    module = Overflowing()
+    sample = torch.ones(1, 1, dtype=torch.float16)
+    lanes = [Lane("first", print), Lane("second", print, Manner(upcast=True))]
+    with torch.inference_mode():
+        first, second = (forward(ParkedCall(lane, module, "__call__", (sample,), {}))[0] for lane in lanes)
+    assert first.isinf().all()
+    assert second.item() == 120000.0
+    assert module.weight.dtype == torch.float16
+    assert module.weight.item() == 60000.0
+
+
+def test_the_knee_is_the_fewest_rows_that_are_as_cheap_as_the_best() -> None:
+    assert knee({1: 1.0, 2: 0.6, 4: 0.52, 8: 0.5, 16: 0.6}) == 4
+    assert knee({1: 1.0, 2: 1.01}) == 1
+    assert knee({1: 1.0, 2: 1.2}) == 1
+
+
+def test_the_sweep_stops_where_it_gets_worse_and_is_not_repeated() -> None:
+    seconds = {1: 1.0, 2: 1.2, 4: 1.9, 8: 4.4}
+    now = [0.0]
+    module = Small(fits=100)
+
+    def timed(each: ParkedCall) -> None:
+        now[0] += seconds[len(each.args[0])] / 100
+        module(each.args[0])
+
+    budget = RowBudget(torch.device("cpu"), timed, clock=lambda: now[0])
+    forwards = Forwards()
+    layout = forwards.lay_out(call(module, 2))
+    assert layout
+    assert budget.rows(layout) == 4
+    module.passes.clear()
+    assert budget.rows(layout) == 4
+    assert module.passes == []
+
+
+def test_a_call_that_cannot_be_multiplied_is_its_own_budget() -> None:
+    class Exact(Small):
+        def forward(self, sample: torch.Tensor) -> tuple[torch.Tensor]:
+            if len(sample) != 3:
+                raise ValueError("three rows, please")
+            return super().forward(sample)
+
+    forwards, module = Forwards(), Exact(fits=100)
+    layout = forwards.lay_out(call(module, 3))
+    assert layout
+    assert RowBudget(torch.device("cpu")).rows(layout) == 3
+    assert torch.equal(run(forwards, layout.call)[0][0], layout.call.args[0] * 2)
+
+
+def test_the_sweep_takes_no_more_rows_than_memory_holds() -> None:
+    module = Small(fits=3)
+    layout = Forwards().lay_out(call(module, 1))
+    assert layout
+    ticks = itertools.count()  # every pass takes as long, however many rows it has
+    budget = RowBudget(torch.device("cpu"), forward, clock=lambda: next(ticks) / 100)
+    assert budget.rows(layout) == 2

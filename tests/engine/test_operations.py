@@ -1,0 +1,268 @@
+"""Everything one can ask of a lane, on tiny real pipelines in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers.models.autoencoders.autoencoder_kl_qwenimage import DiagonalGaussianDistribution as QwenDistribution
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+from PIL import Image
+from safetensors.torch import load as load_latents
+
+from engine.errors import InvalidRequest
+from engine.glimpses import MAX_FRAMES
+from engine.messages import LaneFinished, LaneProgress
+from engine.models import LoadedModel
+from engine.operations import enlarging
+from engine.operations.outpainting import lay_on_canvas
+from engine.operations.tools import Describer, SuperResolution, Tools
+from engine.parameters import read_request
+from engine.pocket.upscaler import Upscaler
+from engine.requests import Blend, Describe, ImageToImage, Inpaint, Outpaint, PromptPart, Upscale
+from engine.row_budget import RowBudget
+from tests.engine.studio import SIDE, SIZE, Studio, as_array, ask, png
+
+
+def noise(width: int, height: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def studio_of(family_folder: Callable[[str], Path]) -> Callable[[str], Studio]:
+    known = dict[str, Studio]()
+
+    def studio(name: str) -> Studio:
+        if name not in known:
+            known[name] = Studio(family_folder(name))
+        return known[name]
+
+    return studio
+
+
+OWN = ["stable-diffusion", "stable-diffusion-3", "flux", "z-image", "qwen-image", "kandinsky-2.2", "anima"]
+UNIVERSAL = ["pixart-sigma", "lumina2", "flux2-klein"]
+
+
+@pytest.mark.parametrize("family", ["stable-diffusion-3", "flux", "qwen-image", "z-image"])
+def test_the_universal_way_equals_the_familys_own_image_to_image(
+    studio_of: Callable[[str], Studio], family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for distribution in (DiagonalGaussianDistribution, QwenDistribution):
+        monkeypatch.setattr(distribution, "sample", lambda self, generator=None: self.mode())
+    studio, request = studio_of(family), ask(ImageToImage, image=png(noise(SIDE, SIDE)), strength=0.6, **SIZE)
+    own = studio.draw(request)
+    monkeypatch.setattr(LoadedModel, "supports", lambda self, task: task == "text_to_image")
+    for ours, theirs in zip(studio.draw(request), own, strict=True):
+        assert np.abs(ours.astype(int) - theirs).max() <= 1
+
+
+@pytest.mark.parametrize("family", OWN + UNIVERSAL)
+def test_a_picture_is_a_start(studio_of: Callable[[str], Studio], family: str) -> None:
+    studio = studio_of(family)
+    pictures = [noise(SIDE, SIDE, seed) for seed in range(2)]
+    drawn = [studio.draw(ask(ImageToImage, image=png(each), strength=0.5, **SIZE))[0] for each in pictures]
+    assert not np.array_equal(*drawn)
+
+
+@pytest.mark.parametrize("family", OWN + UNIVERSAL)
+@pytest.mark.parametrize("feather_px", [0, 3])
+def test_inpainting_leaves_every_pixel_outside_the_mask_alone(
+    studio_of: Callable[[str], Studio], family: str, feather_px: int
+) -> None:
+    picture = noise(90, 70)
+    mask = np.zeros_like(picture)
+    mask[20:50, 30:70] = 255
+    request = ask(Inpaint, image=png(picture), mask=png(mask), feather_px=feather_px, strength=1.0, **SIZE)
+    for cell in studio_of(family).draw(request):
+        assert cell.shape == picture.shape
+        assert np.array_equal(cell[mask == 0], picture[mask == 0])
+        assert (cell[25:45, 35:65] != picture[25:45, 35:65]).mean() > 0.5
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(one.astype(int) - other).mean())
+
+
+@pytest.mark.parametrize("family", ["stable-diffusion", "stable-diffusion-xl", "flux", "z-image", "pixart-sigma"])
+def test_one_weighted_part_is_the_prompt_itself(studio_of: Callable[[str], Studio], family: str) -> None:
+    studio = studio_of(family)
+    plain = studio.draw(ask(prompt="a dog", **SIZE))
+    parts = (PromptPart(text="a dog", weight=3.0),)
+    for ours, theirs in zip(studio.draw(ask(prompt_parts=parts, **SIZE)), plain, strict=True):
+        assert np.abs(ours.astype(int) - theirs).max() <= 1
+
+
+def test_weights_lead_from_one_prompt_to_the_other(studio_of: Callable[[str], Studio]) -> None:
+    studio = studio_of("stable-diffusion")
+
+    def mixed(cat: float, dog: float) -> bytes | None:
+        parts = (PromptPart(text="a cat on a mat", weight=cat), PromptPart(text="a dog", weight=dog))
+        return studio.finish(ask(prompt_parts=parts, num_images=1, **SIZE)).images[0].latents
+
+    def latents(raw: bytes | None) -> torch.Tensor:
+        assert raw
+        return load_latents(raw)["latents"]
+
+    cat, dog, both = (latents(mixed(*weights)) for weights in ((1, 0), (0, 1), (1, 1)))
+    assert 0 < (both - cat).norm() < (dog - cat).norm()
+
+
+def test_weights_that_cancel_out_are_refused(studio_of: Callable[[str], Studio]) -> None:
+    parts = (PromptPart(text="a cat"), PromptPart(text="a dog", weight=-1.0))
+    error = studio_of("stable-diffusion").refuse(ask(prompt_parts=parts, **SIZE))
+    assert isinstance(error, InvalidRequest)
+    assert error.field == "prompt_parts"
+
+
+def test_a_model_that_only_inpaints_says_so(studio_of: Callable[[str], Studio]) -> None:
+    error = studio_of("stable-diffusion-xl-inpaint").refuse(ask(**SIZE))
+    assert isinstance(error, InvalidRequest)
+    assert error.field == "model"
+
+
+@pytest.mark.parametrize(
+    "family", ["stable-diffusion", "latent-consistency", "flux", "z-image", "deepfloyd-if", "kandinsky-2.2"]
+)
+def test_stopping_early_shows_the_estimate_and_saves_the_rest(
+    studio_of: Callable[[str], Studio], family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = studio_of(family)
+    denoiser = studio.model.parkable.get("unet") or studio.model.parkable["transformer"]
+    passes = list[int]()
+    monkeypatch.setattr(RowBudget, "rows", lambda self, layout: 8)  # no sweeps among the passes that are counted
+    denoiser.register_forward_pre_hook(lambda *_: passes.append(1))
+    size = SIZE if family != "deepfloyd-if" else {"width": 16, "height": 16}
+    whole = studio.draw(ask(num_images=1, num_inference_steps=8, **size))
+    all_passes = len(passes)
+    passes.clear()
+    half = studio.draw(ask(num_images=1, num_inference_steps=8, stop_at=0.5, **size))
+    assert len(passes) < all_passes
+    assert len(passes) <= all_passes / 2 + 1 or family == "kandinsky-2.2", "a prior runs to its end"
+    assert not np.array_equal(half[0], whole[0])
+
+
+def seam(picture: np.ndarray) -> float:
+    """How much larger steps are across the left and right border than inside."""
+    picture = picture.astype(int)
+    return float(np.abs(picture[:, 0] - picture[:, -1]).mean() / np.abs(np.diff(picture, axis=1)).mean())
+
+
+def test_a_tile_has_no_seam(studio_of: Callable[[str], Studio]) -> None:
+    studio = studio_of("stable-diffusion")
+    plain = np.mean([seam(cell) for cell in studio.draw(ask(num_images=4, **SIZE))])
+    tiles = np.mean([seam(cell) for cell in studio.draw(ask(num_images=4, tile=True, **SIZE))])
+    assert tiles < 1.3
+    assert tiles < plain
+
+
+def test_a_family_without_convolutions_says_that_it_cannot_tile(studio_of: Callable[[str], Studio]) -> None:
+    error = studio_of("flux").refuse(ask(tile=True, **SIZE))
+    assert isinstance(error, InvalidRequest)
+    assert error.field == "tile"
+
+
+def gradient(width: int, height: int) -> np.ndarray:
+    x, y = np.meshgrid(np.linspace(0, 200, width), np.linspace(0, 55, height))
+    return np.stack([x + y, 255 - x, 128 + y], axis=2).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("change", "size"),
+    [({"zoom": 2.0}, (96, 80)), ({"right": 0.5}, (144, 80)), ({"zoom": 1.5, "top": 0.25}, (96, 100))],
+    ids=["zoom out", "pan", "both"],
+)
+def test_outpainting_keeps_the_picture_and_shows_no_seam(
+    studio_of: Callable[[str], Studio], change: dict[str, float], size: tuple[int, int]
+) -> None:
+    picture = gradient(96, 80)
+    request = ask(Outpaint, image=png(picture), num_images=1, **change)
+    (cell,) = studio_of("stable-diffusion").draw(request)
+    assert cell.shape[1::-1] == size
+    canvas, kept = lay_on_canvas(Image.fromarray(picture), request)
+    assert np.array_equal(cell[kept == 1], np.asarray(canvas)[kept == 1])
+    steps = np.abs(np.diff(cell.astype(int), axis=1)).mean(2)
+    border = np.flatnonzero(np.diff((kept.max(0) > 0).astype(int)))
+    across, inside = steps[:, border].mean(), np.delete(steps, border, axis=1)
+    assert across <= np.percentile(inside, 95)
+
+
+def test_a_blend_lies_between_its_pictures(studio_of: Callable[[str], Studio]) -> None:
+    studio, pictures = studio_of("stable-diffusion"), (png(noise(SIDE, SIDE, 1)), png(noise(SIDE, SIDE, 2)))
+
+    def blended(first: float, second: float) -> np.ndarray:
+        return studio.draw(ask(Blend, images=pictures, weights=(first, second), strength=0.0, **SIZE))[0]
+
+    one, other, both = blended(1, 0), blended(0, 1), blended(1, 1)
+    assert 0 < apart(both, one) < apart(other, one) + apart(both, other)
+
+
+@pytest.fixture
+def upscaler(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A small random network instead of the trained one; the list has the pixels of each pass."""
+    torch.manual_seed(0)
+    network, seen = Upscaler(channels=4, convolutions=2), list[int]()
+    network.register_forward_pre_hook(lambda _, args: seen.append(args[0][0, 0].numel()))
+    monkeypatch.setattr(Tools, "upscaler", SuperResolution(network, 4, len(network.body) // 2 + 1))
+    return seen
+
+
+def test_upscaling_in_tiles_equals_upscaling_at_once(
+    studio_of: Callable[[str], Studio], upscaler: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio, request = studio_of("stable-diffusion"), ask(Upscale, image=png(gradient(100, 70)), num_images=1)
+    (whole,) = studio.draw(request)
+    assert whole.shape == (280, 400, 3)
+    monkeypatch.setattr(enlarging, "TILE", 32)
+    upscaler.clear()
+    (tiled,) = studio.draw(request)
+    assert np.abs(tiled.astype(int) - whole).max() <= 1
+    assert max(upscaler) <= (32 + 2 * 8) ** 2
+
+
+def test_upscaling_creatively_draws_every_part_anew(studio_of: Callable[[str], Studio], upscaler: list[int]) -> None:
+    studio = studio_of("stable-diffusion")
+    spec = studio.model.spec
+    picture = gradient(spec.width, round(spec.height * 0.75))
+    (messages,) = studio.run(ask(Upscale, image=png(picture), mode="creative", num_images=1, strength=0.5))
+    last = messages[-1]
+    assert isinstance(last, LaneFinished)
+    assert as_array(last.finished.images[0].png).shape == (2 * picture.shape[0], 2 * picture.shape[1], 3)
+    assert any("twice" in note for note in last.finished.notes)
+    assert [message.step for message in messages if isinstance(message, LaneProgress)]
+
+
+def test_a_picture_is_described_by_its_nearest_labels_and_style(
+    studio_of: Callable[[str], Studio], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Encoder(torch.nn.Module):
+        """Sees how red and how bright a picture is."""
+
+        def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            red = pictures.mean((2, 3))[:, :1]
+            return torch.cat((red, -red), dim=1), torch.cat((-red, red), dim=1)
+
+    labels = ("tomato", "sea", "fog")
+    anchors = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 0.1]])
+    monkeypatch.setattr(Tools, "describer", Describer(Encoder(), labels, anchors, ("flat", "glossy")))
+    red = np.zeros((30, 40, 3), dtype=np.uint8)
+    red[..., 0] = 255
+    finished = studio_of("stable-diffusion").finish(ask(Describe, image=png(red), num_images=2))
+    assert finished.captions == ("tomato, glossy", "fog, glossy")
+    assert any("3 everyday things and 2 drawing styles" in note for note in finished.notes)
+    assert finished.images == ()
+
+
+def test_the_recipe_and_the_time_lapse_come_with_the_pictures(studio_of: Callable[[str], Studio]) -> None:
+    finished = studio_of("stable-diffusion").finish(ask(num_inference_steps=6, **SIZE))
+    assert finished.recipe
+    assert finished.recipe.noise_scheduler == "PNDMScheduler"
+    assert "Steps: 6" in finished.recipe.parameters
+    assert finished.gpu_ms > 0
+    assert 1 <= len(finished.frames) <= MAX_FRAMES
+    assert all(frame[:4] == b"RIFF" for frame in finished.frames)
+    again = read_request(finished.images[1].png)
+    assert again.seed == 8

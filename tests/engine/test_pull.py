@@ -1,0 +1,196 @@
+"""Models come from a hub over real HTTP, by the real client: the right files, their commit, and clear words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from engine.catalogue import Catalogue
+from engine.errors import ModelLoadFailed
+from engine.loading import load
+from engine.model_spec import ModelSpec, Source
+from engine.pull import Puller
+from engine.pulled import read_lock
+from engine.settings import EngineSettings
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+REPOSITORY = "people/tiny"
+
+
+@dataclass
+class Hub:
+    """The part of a hub's API that the client uses; what it serves may be changed by the test."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    gated: bool = False
+    fetched: list[str] = field(default_factory=list)
+    lie_about: str = ""
+    url: str = ""
+
+    def info(self) -> bytes:
+        siblings = [{"rfilename": path, "size": len(body), **self.lfs(path)} for path, body in self.files.items()]
+        return json.dumps(
+            {"id": REPOSITORY, "sha": COMMIT, "siblings": siblings, "cardData": {"license": "mit"}, "private": False}
+        ).encode()
+
+    def lfs(self, path: str) -> dict:
+        if not path.endswith(".safetensors"):
+            return {}
+        sha256 = "0" * 64 if path == self.lie_about else hashlib.sha256(self.files[path]).hexdigest()
+        return {"lfs": {"sha256": sha256, "size": len(self.files[path]), "pointerSize": 100}}
+
+
+class Answer(BaseHTTPRequestHandler):
+    hub: Hub
+
+    def do_GET(self) -> None:
+        self.answer(with_body=True)
+
+    def do_HEAD(self) -> None:
+        self.answer(with_body=False)
+
+    def answer(self, with_body: bool) -> None:
+        path = self.path.partition("?")[0]
+        if not path.startswith((f"/api/models/{REPOSITORY}", f"/{REPOSITORY}/")):
+            self.reply(404, b"", with_body, {"X-Error-Code": "RepoNotFound"})
+        elif path.startswith("/api/"):
+            self.reply(200, self.hub.info(), with_body, {"Content-Type": "application/json"})
+        elif self.hub.gated:
+            self.reply(403, b"", with_body, {"X-Error-Code": "GatedRepo"})
+        else:
+            name = path.split(f"/resolve/{COMMIT}/")[-1]
+            body = self.hub.files[name]
+            if with_body:
+                self.hub.fetched.append(name)
+            etag = {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(body).hexdigest()}"'}
+            self.reply(200, body, with_body, etag)
+
+    def reply(self, status: int, body: bytes, with_body: bool, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for key, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def hub(family_folder, monkeypatch) -> Iterator[Hub]:
+    # This hub is on the loopback address: the one place the client may reach when the tests run offline.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    folder = family_folder("stable-diffusion")
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    made = Hub({**files, "README.md": b"---\nlicense: mit\n---\n", "unet/diffusion_pytorch_model.bin": b"pickle"})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Answer,), {"hub": made}))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    made.url = f"http://127.0.0.1:{server.server_port}"
+    yield made
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def settings(tmp_path) -> EngineSettings:
+    return EngineSettings(models_dir=tmp_path, default_model=f"hf:{REPOSITORY}")
+
+
+def spec_of(settings: EngineSettings) -> ModelSpec:
+    return Catalogue(settings).spec()
+
+
+def test_a_pulled_model_loads_and_its_commit_is_kept(hub, settings):
+    news = []
+    Puller(settings, news.append, hub.url).pull(spec_of(settings))
+    assert Catalogue(settings).is_present(spec_of(settings))
+    assert load(spec_of(settings), "cpu", settings=settings).parkable.keys() == {"unet", "vae", "text_encoder"}
+    kept = read_lock(settings.models_dir)[REPOSITORY]
+    assert (kept["revision"], kept["licence"]) == (COMMIT, "mit")
+    assert news[-1].done == news[-1].total > 0
+    assert [each.done for each in news] == sorted(each.done for each in news)
+
+
+def test_a_pulled_model_tells_its_own_defaults(hub, settings):
+    assert (spec_of(settings).width, spec_of(settings).pipeline) == (1024, "")
+    Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+    spec = spec_of(settings)
+    assert (spec.width, spec.pipeline, spec.source.origin) == (64, "StableDiffusionPipeline", "hub")
+    assert 0 < spec.memory_gb < 0.01
+
+
+def test_no_pickle_and_no_code_is_fetched_and_nothing_twice(hub, settings):
+    hub.files |= {"pipeline.py": b"print()", "tiny.ckpt": b"pickle", "safety_checker/model.safetensors": b"x"}
+    Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+    assert not [name for name in hub.fetched if name.endswith((".bin", ".py", ".ckpt")) or "safety" in name]
+    before = len(hub.fetched)
+    Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+    assert len(hub.fetched) == before
+
+
+def test_the_wanted_variant_is_fetched_instead_of_the_full_weights(hub, settings):
+    half = "unet/diffusion_pytorch_model.fp16.safetensors"
+    hub.files[half] = hub.files["unet/diffusion_pytorch_model.safetensors"]
+    spec = spec_of(settings)
+    Puller(settings, endpoint=hub.url).pull(replace(spec, source=replace(spec.source, variant="fp16")))
+    assert half in hub.fetched and "unet/diffusion_pytorch_model.safetensors" not in hub.fetched
+    assert "vae/diffusion_pytorch_model.safetensors" in hub.fetched
+
+
+def test_one_file_of_a_repository_is_enough_for_a_lora(hub, settings):
+    spec = replace(spec_of(settings), fused_lora=Source("hub", REPOSITORY, COMMIT, file="style.safetensors"))
+    hub.files["style.safetensors"] = b"lora"
+    Puller(settings, endpoint=hub.url).pull(replace(spec, source=Source("folder", "here")))
+    assert hub.fetched == ["style.safetensors"]
+
+
+def test_pickled_weights_only_are_refused(hub, settings):
+    del hub.files["unet/diffusion_pytorch_model.safetensors"]
+    with pytest.raises(ModelLoadFailed, match="unet as a pickle"):
+        Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+
+
+def test_a_file_with_a_wrong_hash_is_thrown_away(hub, settings):
+    hub.lie_about = "vae/diffusion_pytorch_model.safetensors"
+    with pytest.raises(ModelLoadFailed, match="wrong sha256"):
+        Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+    assert not Catalogue(settings).is_present(spec_of(settings))
+    hub.lie_about = ""
+    Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+    assert Catalogue(settings).is_present(spec_of(settings))
+
+
+def test_a_gated_repository_says_where_to_accept(hub, settings):
+    hub.gated = True
+    with pytest.raises(ModelLoadFailed, match=r"accept them on https://huggingface\.co/people/tiny.*HF_TOKEN"):
+        Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+
+
+def test_an_unknown_repository_is_said(hub, settings):
+    other = settings.model_copy(update={"default_model": "hf:people/other"})
+    with pytest.raises(ModelLoadFailed, match="no repository people/other"):
+        Puller(other, endpoint=hub.url).pull(spec_of(other))
+
+
+def test_a_full_disk_is_refused_before_anything_large_is_fetched(hub, settings, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 5, 5))
+    with pytest.raises(ModelLoadFailed, match="disk space"):
+        Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+    assert hub.fetched == ["model_index.json"]
+
+
+def test_no_network_keeps_what_is_here_and_says_so(hub, settings):
+    with pytest.raises(ModelLoadFailed, match="cannot be reached"):
+        Puller(settings, endpoint="http://127.0.0.1:9").pull(spec_of(settings))
+
+
+def test_offline_is_respected(hub, settings):
+    with pytest.raises(ModelLoadFailed, match="offline"):
+        Puller(settings.model_copy(update={"offline": True}), endpoint=hub.url).pull(spec_of(settings))

@@ -1,0 +1,35 @@
+"""A studio under load that is meant to be killed: `python -m tests.integration.ledger_process FOLDER SEED`."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from pathlib import Path
+
+from bot.domain.model import Member
+from bot.errors import UserError
+from engine.errors import EngineError
+from tests.bot.domain.studios import House
+from tests.bot.store.asks import ask
+
+
+async def load(folder: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    house = await House(folder, auto=True).open()
+    print("ready", flush=True)
+    number = seed * 1_000_000
+    while True:
+        number += 1
+        member = chance.randint(1, 5)
+        try:
+            job = await house.studio.submit(ask(member=member, interaction=number))
+            if chance.random() < 0.3:
+                await asyncio.sleep(chance.random() * 0.02)
+                await house.studio.cancel(job.id, Member(id=member, name="m"))
+        except (UserError, EngineError):
+            await asyncio.sleep(0.01)
+
+
+if __name__ == "__main__":
+    asyncio.run(load(Path(sys.argv[1]), int(sys.argv[2])))

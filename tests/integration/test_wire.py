@@ -1,0 +1,177 @@
+"""The whole bot as a process, over a real gateway and REST: what a year on a busy server is made of."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.families import folder
+from tests.integration.bot_process import BotProcess
+from tests.wire.server import Discord, brief, buttons, running
+from tests.wire.world import Interaction
+
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(240), pytest.mark.xdist_group("wire")]
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random Stable Diffusion: the same way through the engine, in a fraction of the time."""
+    return folder("stable-diffusion", tmp_path_factory.getbasetemp().parent / "families")
+
+
+@asynccontextmanager
+async def bot(tmp_path: Path, model: Path, token_s: float = 900.0, **environment: str) -> AsyncIterator[BotProcess]:
+    async with running(token_s=token_s) as discord:
+        process = BotProcess(discord, tmp_path / "data", model, **environment)
+        try:
+            await process.start()
+            yield process
+        finally:
+            discord.faults.calm()
+            await process.stop()
+
+
+async def ask(discord: Discord, prompt: str = "a red apple --steps 8", **options: Any) -> Interaction:
+    return await discord.command("imagine", prompt=prompt, **options)
+
+
+async def everything_is_well(process: BotProcess, jobs: int) -> None:
+    """No job lost or doubled, nobody charged twice, no message left thinking, nothing Discord would refuse."""
+    discord = process.discord
+    await discord.until(lambda: not process.rows("select 1 from outbox"), 30)
+    states = [state for (state,) in process.rows("select state from jobs")]
+    assert len(states) == jobs, states
+    assert set(states) <= {"delivered", "cancelled"}, (states, process.said())
+    assert discord.world.thinking() == [], [brief(m) for m in discord.world.shown()]
+    assert discord.world.violations == []
+
+
+async def test_from_the_command_to_the_grid_and_its_buttons(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        asked = await ask(discord, "a red apple --steps 150")
+        previews = set[bytes]()
+
+        def look() -> dict[str, Any] | None:
+            if reply := discord.reply(asked):
+                previews.update(discord.world.files[int(a["id"])] for a in reply["attachments"])
+            return discord.grid(asked)
+
+        grid = await discord.until(look)
+        assert len(previews) >= 2, "at least one preview and the grid"
+        assert [b.get("label") or b["emoji"]["name"] for b in buttons(grid)][:9] == [
+            "U1", "U2", "U3", "U4", "🔄", "V1", "V2", "V3", "V4",
+        ]  # fmt: skip
+        assert all(a["description"] for a in grid["attachments"]), "alt text"
+        cell = await discord.press(grid, "U2", user=12)
+        large = await discord.until(lambda: discord.reply(cell), 10)
+        assert large["attachments"]
+        varied = await discord.press(grid, "V3", user=12)
+        await discord.until(lambda: discord.grid(varied))
+        await everything_is_well(process, jobs=2)
+        assert discord.limits.refused == [], "no 429 in a normal run"
+        assert max(i.acked_after or 9 for i in discord.world.interactions.values()) < 1.0
+
+
+async def test_twenty_at_once_all_end_in_a_grid(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        asked = [await ask(discord, f"thing {n} --steps 4", user=20 + n) for n in range(20)]
+        for one in asked:
+            await discord.until(lambda one=one: discord.grid(one), 120)
+        await everything_is_well(process, jobs=20)
+
+
+async def test_killed_at_random_moments_it_goes_on_where_it_was(tmp_path: Path, model: Path) -> None:
+    dice = random.Random(5)
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        asked = []
+        for round_ in range(4):
+            asked += [await ask(discord, f"thing {round_} {n} --steps 12", user=30 + n) for n in range(2)]
+            await asyncio.sleep(dice.random() * 3)
+            await process.kill()
+            await process.start()
+        acknowledged = [one for one in asked if one.acked_after is not None]
+        for one in acknowledged:
+            await discord.until(lambda one=one: discord.grid(one), 120)
+        (jobs,) = process.rows("select count(*) from jobs")[0]
+        assert jobs <= len(acknowledged)
+        await everything_is_well(process, jobs)
+
+
+async def test_sigterm_ends_it_in_time_and_the_next_start_picks_up(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model, DARKROOM_OPERATION__STOP_TIMEOUT_S="1") as process:
+        discord = process.discord
+        asked = [await ask(discord, f"thing {n} --steps 60", user=40 + n) for n in range(3)]
+        await discord.until(lambda: all(one.acked_after for one in asked))
+        assert await process.stop() < 20
+        assert process.workers() == [], "no orphans"
+        await process.start()
+        for one in asked:
+            await discord.until(lambda one=one: discord.grid(one), 120)
+        await everything_is_well(process, jobs=3)
+
+
+async def test_a_storm_of_errors_resets_and_limits(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        discord.faults.server_error, discord.faults.reset, discord.faults.rate_limited = 0.2, 0.1, 0.1
+        asked = [await ask(discord, f"thing {n} --steps 6", user=50 + n) for n in range(6)]
+        await asyncio.sleep(12)
+        discord.faults.calm()
+        assert sum(discord.faults.seen.values()) > 3
+        reached = [one for one in asked if one.acked_after is not None]
+        for one in reached:
+            await discord.until(lambda one=one: discord.grid(one), 120)
+        (jobs,) = process.rows("select count(*) from jobs")[0]
+        await everything_is_well(process, jobs)
+
+
+async def test_a_dropped_a_resumed_and_an_invalid_session(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        first = await ask(discord, "one --steps 12")
+        await discord.until(lambda: first.acked_after)
+        await discord.gateway.drop()
+        await asyncio.wait_for(discord.gateway.ready.wait(), 30)
+        second = await ask(discord, "two --steps 6")
+        await discord.until(lambda: second.acked_after)
+        await discord.gateway.ask_to_reconnect()
+        await asyncio.sleep(1)
+        await asyncio.wait_for(discord.gateway.ready.wait(), 30)
+        await discord.gateway.invalidate()
+        await asyncio.sleep(1)
+        await asyncio.wait_for(discord.gateway.ready.wait(), 30)
+        third = await ask(discord, "three --steps 6")
+        for one in (first, second, third):
+            await discord.until(lambda one=one: discord.grid(one), 60)
+        assert discord.gateway.resumed >= 1
+        await everything_is_well(process, jobs=3)
+
+
+async def test_a_token_that_dies_early_does_not_lose_the_picture(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model, token_s=1.5) as process:
+        discord = process.discord
+        asked = await ask(discord, "slow --steps 80")
+        await discord.until(lambda: discord.grid(asked), 90)
+        await everything_is_well(process, jobs=1)
+
+
+async def test_a_deleted_reply_cancels_the_job(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        asked = await ask(discord, "unwanted --steps 500")
+        await discord.until(lambda: process.rows("select 1 from jobs where state = 'running'"))
+        reply = await discord.until(lambda: discord.reply(asked))
+        discord.world.deleted.add(int(reply["id"]))
+        deleted = {"id": reply["id"], "channel_id": reply["channel_id"], "guild_id": "800000000000000001"}
+        await discord.gateway.dispatch("MESSAGE_DELETE", deleted)
+        await discord.until(lambda: process.rows("select 1 from jobs where state = 'cancelled'"), 30)
+        await everything_is_well(process, jobs=1)

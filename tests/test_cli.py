@@ -1,0 +1,88 @@
+"""The command line as somebody types it: every verb answers, and what is wrong is one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+VERBS = ("run", "demo", "imagine", "check", "models", "train", "bench", "backup", "restore")
+
+
+def darkroom(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("DARKROOM_", "DISCORD_"))}
+    clean |= {"HF_HUB_OFFLINE": "1", "COLUMNS": "120", "NO_COLOR": "1", "PYTHONPATH": str(ROOT), **environment}
+    command = [sys.executable, "-m", "bot", *arguments]
+    return subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, timeout=110, check=False)
+
+
+def test_help_names_every_verb_and_the_readme_no_other() -> None:
+    said = darkroom("--help")
+    assert said.returncode == 0
+    for verb in VERBS:
+        assert re.search(rf"[ │]{verb} ", said.stdout), verb
+    readme = (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
+    assert set(re.findall(r"(?<![\w-])darkroom (\w+)", readme.replace("-t darkroom .", ""))) <= set(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str) -> None:
+    said = darkroom(verb, "--help")
+    assert said.returncode == 0, said.stderr
+    assert "Usage" in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "words", "code"),
+    [
+        (("run",), {}, "DISCORD_TOKEN: is missing", 78),
+        (("run", "--config", "nowhere.toml"), {}, "nowhere.toml: no such file", 78),
+        (("run",), {"DARKROOM_ENGINE__MAX_LANE": "3"}, "max_lane: no such setting; did you mean 'max_lanes'?", 78),
+        (("run",), {"DARKROOM_DATABASE_URL": "oracle://x", "DISCORD_TOKEN": "x"}, "database", 78),
+        (("imagine", ""), {}, "prompt", 1),
+        (("imagine", "x" * 10_000), {}, "prompt", 1),
+        (("imagine", "a", "--steps", "-1"), {}, "num_inference_steps", 1),
+        (("imagine", "a", "--model", "nosuch"), {}, "no model named 'nosuch'", 1),
+        (("imagine", "a", "--image", "README.md"), {}, "image", 1),
+        (("imagine", "a", "--mask", "README.md"), {}, "mask: needs --image", 1),
+        (("models", "pull", "nosuch"), {}, "no model named 'nosuch'", 1),
+        (("restore", "nowhere.zip"), {}, "nowhere.zip", 1),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_one_line_that_says_what_to_do(
+    arguments: tuple[str, ...], environment: dict[str, str], words: str, code: int, tmp_path: Path
+) -> None:
+    said = darkroom(*arguments, cwd=tmp_path if "README.md" not in arguments else ROOT, **environment)
+    lines = [line for line in said.stderr.splitlines() if line.startswith("darkroom: ")]
+    assert len(lines) == 1, said.stderr
+    assert words in lines[0]
+    assert "Traceback" not in said.stderr
+    assert said.returncode == code
+
+
+def test_check_lists_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:
+    said = darkroom("check", "--json", cwd=tmp_path)
+    findings = {finding["name"]: finding for finding in json.loads(said.stdout)}
+    assert findings["token"]["remedy"].startswith("set DISCORD_TOKEN")
+    assert findings["database"]["remedy"] == ""
+    assert said.returncode == 1
+
+
+def test_check_refuses_a_token_of_the_wrong_form(tmp_path: Path) -> None:
+    said = darkroom("check", cwd=tmp_path, DISCORD_TOKEN="hello")
+    assert "has not the form of a bot token" in said.stdout
+    assert "hello" not in said.stdout
+
+
+def test_models_list_shows_every_preset_with_its_licence(tmp_path: Path) -> None:
+    said = darkroom("models", "list", cwd=tmp_path, COLUMNS="200")
+    for name in ("pocket", "z-image-turbo", "flux2-klein-4b", "sdxl", "sdxl-lightning", "sd-1.5", "qwen-image",
+                 "kandinsky-2.2", "deepfloyd-if"):  # fmt: skip
+        assert name in said.stdout, said.stdout
+    assert "Apache-2.0" in said.stdout

@@ -1,0 +1,114 @@
+"""Docs are part of the change: example, settings, README and `--help` say the same."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from bot.settings import DiscordSettings, OperationSettings, Settings, StyleSettings
+from engine.settings import EngineSettings, LoRASettings, ModelSettings
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = (ROOT / "config.example.toml").read_text()
+SECTIONS: dict[str, type[BaseModel]] = {
+    "": Settings,
+    "discord": DiscordSettings,
+    "engine": EngineSettings,
+    "engine.models.dreamy": ModelSettings,
+    "engine.loras.pixelart": LoRASettings,
+    "styles.poster": StyleSettings,
+    "operation": OperationSettings,
+}
+
+
+def uncommented() -> dict[str, dict[str, object]]:
+    """The example with every setting switched on, as flat sections."""
+    text = re.sub(r"^# (?=[a-z_]+ = |\[)", "", EXAMPLE, flags=re.MULTILINE)
+    flat: dict[str, dict[str, object]] = {}
+
+    def walk(prefix: str, table: dict[str, object]) -> None:
+        in_style = prefix.startswith("styles")
+        plain = {k: v for k, v in table.items() if not isinstance(v, dict) or (in_style and k == "loras")}
+        if plain:
+            flat[prefix] = plain
+        for name, value in table.items():
+            if isinstance(value, dict) and name not in plain:
+                walk(f"{prefix}.{name}".lstrip("."), value)
+
+    walk("", tomllib.loads(text))
+    return flat
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_setting_is_in_the_example_and_no_other(section: str) -> None:
+    tables = {"models", "loras", "discord", "engine", "styles", "operation"}
+    known = set(SECTIONS[section].model_fields)
+    if section in ("", "engine"):
+        known -= tables
+    assert set(uncommented()[section]) == known
+
+
+@pytest.mark.parametrize("section", ["", "discord", "engine", "operation"])
+def test_the_example_shows_the_defaults(section: str) -> None:
+    """Except where the default is "unset", which TOML cannot say: the comment says so."""
+    model = SECTIONS[section]
+    for key, shown in uncommented()[section].items():
+        default = model.model_fields[key].default
+        if default is None:
+            assert re.search(rf"^# {key} = .*unset", EXAMPLE, re.MULTILINE), key
+            continue
+        plain = default.get_secret_value() if hasattr(default, "get_secret_value") else default
+        told = list(plain) if isinstance(plain, tuple) else str(plain) if isinstance(plain, Path) else plain
+        assert shown == told, key
+
+
+def test_the_example_as_it_is_changes_nothing() -> None:
+    from bot.settings import load
+
+    assert load(ROOT / "config.example.toml") == load()
+
+
+README = (ROOT / "README.md").read_text()
+
+
+def command_names() -> set[str]:
+    """Every slash command as members type it."""
+    from discord import app_commands
+
+    from bot.commands.loaded import COGS
+
+    def leaves(command: app_commands.Command | app_commands.Group) -> list[str]:
+        if isinstance(command, app_commands.Group):
+            return [name for child in command.commands for name in leaves(child)]
+        return [command.qualified_name]
+
+    tops = [command for cog in COGS for command in cog.__cog_app_commands__ if command.parent is None]
+    return {name for top in tops for name in leaves(top)}
+
+
+def test_the_readmes_tables_list_every_command_and_no_other() -> None:
+    rows = [line for line in README.splitlines() if line.startswith("| `/")]
+    listed = {name for row in rows for name in re.findall(r"`/([a-z ]+)`", row.split("|")[1])}
+    assert listed == command_names()
+
+
+def test_the_readmes_table_of_models_agrees_with_the_presets() -> None:
+    from engine import Catalogue
+
+    catalogue = Catalogue(EngineSettings())
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in README.splitlines()]
+    table = {row[0].strip("`"): row for row in rows if row[0].strip("`") in catalogue.names()}
+    assert set(table) == set(catalogue.names())
+    for name, row in table.items():
+        spec = catalogue.spec(name)
+        assert row[1].startswith(str(spec.width)), name
+        assert (row[2], row[3]) == (str(spec.num_inference_steps), f"{spec.memory_gb:g} GB"), name
+
+
+def test_every_link_and_picture_of_the_docs_is_there() -> None:
+    for page in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        text = (ROOT / page).read_text()
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[\w-]+)?\)", text):
+            assert target.startswith("https://") or (ROOT / target).exists(), f"{page}: {target}"
