@@ -89,7 +89,11 @@ async def build(
         engine = await opened.enter_async_context(Engine(settings.engine))
         engine.load()
         outside = Outside(fetch or Download(settings.discord.picture_origins), clock, Tasks(context), shard_count)
-        yield _compose(settings, database, engine, Drawing(drawing), outside)
+        opened.push_async_callback(outside.tasks.stop)
+        meaning = Meaning(engine.embed) if _has_meaning() else None
+        if meaning:
+            outside.tasks.start(meaning.prepare(), "meaning")  # so that the first prompt need not wait for it
+        yield _compose(settings, database, engine, Drawing(drawing), outside, meaning)
 
 
 @dataclass(frozen=True)
@@ -111,10 +115,17 @@ def _stores(settings: Settings, database: Database) -> Stores:
     return Stores(database, book, quotas, JobStore(database, quotas), pictures, Statistics(database))
 
 
-def _compose(settings: Settings, database: Database, engine: Engine, drawing: Drawing, outside: Outside) -> App:
+def _compose(
+    settings: Settings,
+    database: Database,
+    engine: Engine,
+    drawing: Drawing,
+    outside: Outside,
+    meaning: Meaning | None,
+) -> App:
     kept, clock = _stores(settings, database), outside.clock
     replies = DiscordReplies(kept.jobs, kept.pictures, drawing, outside.tasks, clock=clock)
-    studio = Studio(_ports(settings, kept, engine, replies, outside))
+    studio = Studio(_ports(settings, kept, engine, replies, outside, meaning))
     parts = Parts(
         settings=settings,
         studio=studio,
@@ -135,8 +146,14 @@ def _compose(settings: Settings, database: Database, engine: Engine, drawing: Dr
     return App(settings, database, engine, studio, client, housekeeping, gauges)
 
 
-def _ports(settings: Settings, kept: Stores, engine: Engine, replies: DiscordReplies, outside: Outside) -> Ports:
-    meaning = Meaning(engine.embed) if _has_meaning() else None
+def _ports(
+    settings: Settings,
+    kept: Stores,
+    engine: Engine,
+    replies: DiscordReplies,
+    outside: Outside,
+    meaning: Meaning | None,
+) -> Ports:
     return Ports(
         engine=engine,
         jobs=kept.jobs,

@@ -9,14 +9,12 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.embedding import Embeddings
-from engine.errors import AbortReason, DeviceLost, EngineNotReady
+from engine.errors import AbortReason, DeviceLost
 from engine.launch import WORKER, Orders
 from engine.messages import (
     Admit,
     Beat,
     Cancel,
-    Embedded,
     FromWorker,
     LaneCharged,
     LaneFailed,
@@ -91,7 +89,6 @@ class Device:
         self.backoff = Backoff()
         self.refused = 0
         """Messages of older epochs that were not believed."""
-        self.embeddings = Embeddings(self._send)
         self._settings, self._dispatcher = settings, dispatcher
         self._orders = Orders(entry, settings, name)
         self._spawner = spawner(self._orders)
@@ -127,7 +124,6 @@ class Device:
     async def stop(self, timeout_s: float = 2.0) -> None:
         """Ask the worker to exit, then make it."""
         self.state = DeviceState.STOPPED
-        self.embeddings.fail(EngineNotReady("stopping"))
         if self._watching:
             self._watching.cancel()
         if self._restart:
@@ -151,8 +147,6 @@ class Device:
                 self.vitals.beat = message
             case ModelsLoaded():
                 self.models = dict(message.models)
-            case Embedded():
-                self.embeddings.hear(message)
             case _:
                 self._hear_lane(message)
 
@@ -209,7 +203,6 @@ class Device:
         self._restart = asyncio.get_running_loop().call_later(delay_s, self._begin)
         lanes = tuple(self.lanes.values())
         self.lanes.clear()
-        self.embeddings.fail(EngineNotReady("starting a worker anew", retry_after_s=delay_s))
         log.error("worker for %s is replaced: %s", self.name, why, extra={"action": "worker_replaced"})
         self._dispatcher.lost(self, lanes, why)
 

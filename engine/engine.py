@@ -14,10 +14,11 @@ from engine.catalogue import Catalogue, ModelSpec, fit_area
 from engine.device import Device
 from engine.discovery import device_names
 from engine.dispatch import Dispatch
-from engine.embedding import Vector
+from engine.embedding import Embedding, Floats
 from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest
 from engine.fair_share import FairShare
 from engine.launch import WORKER
+from engine.pocket import WEIGHTS
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
@@ -68,6 +69,7 @@ class Engine:
         )  # lanes are given out to the least served; their ticks take care of the rest
         self._state = EngineState.STOPPED
         self._dispatch: Dispatch | None = None
+        self._embedding: Embedding | None = None
         self._offered: tuple[ModelSpec, ...] = ()
 
     async def __aenter__(self) -> Self:
@@ -86,6 +88,7 @@ class Engine:
         names = await device_names(self._settings)
         self._dispatch = Dispatch(names, self._settings, self._share, self._entry)
         self._dispatch.start()
+        self._embedding = Embedding(WEIGHTS)
         self._state = EngineState.RUNNING
         await asyncio.to_thread(self._read_models)
 
@@ -101,6 +104,7 @@ class Engine:
         except TimeoutError:
             dispatch.abort_all([*dispatch.waiting, *dispatch.running], AbortReason.SHUTDOWN)
         finally:
+            self._end_embedding()
             await dispatch.stop()
             self._dispatch, self._state = None, EngineState.STOPPED
 
@@ -149,13 +153,17 @@ class Engine:
         """Have a model loaded before its first request. Raises `UnknownModel`."""
         self._ready().fleet.load(self._models.spec(model).name)
 
-    async def embed(self, texts: Sequence[str]) -> tuple[Vector, ...]:
-        """Texts as unit vectors of the embedded text encoder: their dot product says how alike they mean.
+    async def embed(self, texts: Sequence[str]) -> Floats:
+        """Texts as unit vectors (n, d) of the embedded text encoder: their dot product says how alike they mean.
+
+        Needs no worker: it answers while they start, are busy or die.
 
         Raises:
-            EngineError: it cannot run now (`EngineNotReady` while a worker starts).
+            EngineError: its weights cannot be read (`EngineNotReady`: not started).
         """
-        return await self._ready().fleet.embed(texts)
+        if not self._embedding:
+            raise EngineNotReady(self._state.value)
+        return await self._embedding.ask(texts)
 
     def models(self) -> tuple[ModelSpec, ...]:
         """The models on offer; what is configured but not there is left out."""
@@ -199,6 +207,11 @@ class Engine:
             except EngineError as error:
                 log.warning("model %s is not offered: %s", name, error, extra={"action": "model_refused"})
         self._offered = tuple(specs)
+
+    def _end_embedding(self) -> None:
+        if self._embedding:
+            self._embedding.close()
+        self._embedding = None
 
     def _set_paused(self, is_paused: bool) -> None:
         if not self._dispatch or self._state is EngineState.STOPPING:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import Sequence
 
 from engine.device import Device, DeviceState, Dispatcher, Lane
-from engine.embedding import Vector
-from engine.errors import AbortReason, EngineNotReady
+from engine.errors import AbortReason
 from engine.launch import WORKER
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
-
-EMBED_PATIENCE_S, EMBED_AGAIN_S = 60.0, 0.1
 
 
 class Fleet:
@@ -60,27 +56,6 @@ class Fleet:
         """Unwind the request's lane, wherever it is."""
         for device in self.devices:
             device.cancel(request_id, reason)
-
-    async def embed(self, texts: Sequence[str]) -> tuple[Vector, ...]:
-        """One unit vector for each text, from the first device that is up; waits while workers start.
-
-        Raises `EngineNotReady` when none is up in time.
-        """
-        try:
-            async with asyncio.timeout(EMBED_PATIENCE_S):
-                return await self._embed(texts)
-        except TimeoutError:
-            raise EngineNotReady("starting", retry_after_s=5.0) from None
-
-    async def _embed(self, texts: Sequence[str]) -> tuple[Vector, ...]:
-        while True:
-            ready = next((device for device in self.devices if device.state is DeviceState.READY), None)
-            if ready is not None:
-                with contextlib.suppress(EngineNotReady):  # its worker went away: ask the next one
-                    return await ready.embeddings.ask(texts)
-            if all(device.state is DeviceState.STOPPED for device in self.devices):
-                raise EngineNotReady("stopping")
-            await asyncio.sleep(EMBED_AGAIN_S)
 
     def load(self, model: str) -> None:
         """Have a model loaded on every device."""

@@ -44,15 +44,7 @@ class Stop:
     """Cancel what runs and exit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Embed:
-    """Turn texts into unit vectors with the embedded text encoder; `Embedded` answers under the same number."""
-
-    number: int
-    texts: tuple[str, ...]
-
-
-ToWorker = Admit | Cancel | LoadModel | Embed | Stop
+ToWorker = Admit | Cancel | LoadModel | Stop
 
 # --- worker → engine ---------------------------------------------------------------------------------
 
@@ -132,15 +124,4 @@ class LaneFailed:
     gpu_ms: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """One vector for each text of the `Embed` of that number, or why there is none."""
-
-    number: int
-    vectors: tuple[tuple[float, ...], ...] = ()
-    error: EngineError | None = None
-
-
-FromWorker = (
-    Ready | Beat | Embedded | ModelsLoaded | LaneStarted | LaneProgress | LaneCharged | LaneFinished | LaneFailed
-)
+FromWorker = Ready | Beat | ModelsLoaded | LaneStarted | LaneProgress | LaneCharged | LaneFinished | LaneFailed

@@ -17,12 +17,11 @@ from multiprocessing.connection import Connection
 import psutil
 import torch
 
-from engine.embedding import embed, prepare
 from engine.errors import EngineError, InferenceFailed, RequestAborted
 from engine.forwards import Forwards
 from engine.hub import Hub
 from engine.loading import quiet
-from engine.messages import Admit, Beat, Cancel, Embed, LaneFailed, LoadModel, ModelsLoaded, Ready, Stop, ToWorker
+from engine.messages import Admit, Beat, Cancel, LaneFailed, LoadModel, ModelsLoaded, Ready, Stop, ToWorker
 from engine.models import LoadedModel
 from engine.outbox import Outbox
 from engine.settings import EngineSettings
@@ -70,8 +69,6 @@ class Worker:
         self._loading = Activity("")
         self._shelf = ModelShelf(settings, device)
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
-        self._embedder = ThreadPoolExecutor(1, thread_name_prefix="embed")
-        self._encoder: Future[None] | None = None
         self._waiting: dict[str, tuple[Admit, Borrowed]] = {}
         self._without_room: dict[str, Admit] = {}
         self._hub = Hub(
@@ -127,18 +124,10 @@ class Worker:
                 self._cancel(message)
             case LoadModel():
                 self._loader.submit(self._preload, message.model)
-            case Embed():
-                self._embed(message)
             case Future():
                 self._open_loaded()
             case Stop():
                 pass
-
-    def _embed(self, message: Embed) -> None:
-        if self._encoder is None or (self._encoder.done() and self._encoder.exception()):
-            self._encoder = self._loader.submit(prepare)
-        answer = self._embedder.submit(embed, message, self._encoder)
-        answer.add_done_callback(lambda done: self._outbox.put(done.result()))
 
     def _admit(self, admit: Admit) -> None:
         borrowed = self._loader.submit(self._borrow, admit.request.model)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-import operator
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import resources
 from typing import Final, Protocol
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from bot.domain.model import Value
@@ -24,13 +26,14 @@ MAX_WORDS: Final = 24
 
 _BREAKS = re.compile(r"[,.;:|\n()\[\]{}!?]+|\s+[-–—]+\s+")
 
-Vector = Sequence[float]
+Vectors = npt.NDArray[np.float32]
+"""(n, d), a unit vector in each row."""
 
 
 class Embed(Protocol):
-    """The embedded text encoder: unit vectors, one for each text."""
+    """The embedded text encoder: a unit vector for each text."""
 
-    async def __call__(self, texts: Sequence[str]) -> Sequence[Vector]:
+    async def __call__(self, texts: Sequence[str]) -> Vectors:
         """Raises `engine.EngineError` when it cannot run now."""
         ...
 
@@ -63,25 +66,32 @@ class Meaning:
     def __init__(self, embed: Embed, sentences: Sentences | None = None) -> None:
         self._embed = embed
         self._sentences = sentences or Sentences.shipped()
-        self._safe: Sequence[Vector] = ()
-        self._unsafe: Mapping[str, Sequence[Vector]] = {}
+        self._learning = asyncio.Lock()
+        self._sides: tuple[Vectors, Mapping[str, Vectors]] | None = None
 
-    async def leaning(self, text: str) -> Leaning:
-        """The worst of the whole text and of each of its clauses: a harmless beginning hides nothing."""
-        await self._learn()
+    async def leaning(self, text: str, allowed: Collection[str] = ()) -> Leaning:
+        """The worst of the whole text and of each of its clauses: a harmless beginning hides nothing.
+
+        Kinds that are `allowed` are not looked at, and so hide none of the others.
+        """
+        safe, unsafe = await self.prepare()
         vectors = await self._embed(clauses(text))
-        return max((self._judge(vector) for vector in vectors), key=lambda leaning: leaning.margin)
+        kinds = [_judge(vectors, safe, kind, side) for kind, side in unsafe.items() if kind not in allowed]
+        return max(kinds, key=lambda one: one.margin)
 
-    async def _learn(self) -> None:
-        if self._safe:
-            return
-        unsafe = {kind: await self._embed(list(texts)) for kind, texts in self._sentences.unsafe.items()}
-        self._safe, self._unsafe = await self._embed(list(self._sentences.safe)), unsafe
+    async def prepare(self) -> tuple[Vectors, Mapping[str, Vectors]]:
+        """The vectors of both sides, asked for once, however many ask at the same moment."""
+        async with self._learning:
+            if self._sides is None:
+                unsafe = {kind: await self._embed(texts) for kind, texts in self._sentences.unsafe.items()}
+                self._sides = await self._embed(self._sentences.safe), unsafe
+            return self._sides
 
-    def _judge(self, vector: Vector) -> Leaning:
-        likeness, kind = max((_nearest(vector, vectors), kind) for kind, vectors in self._unsafe.items())
-        margin = likeness - _nearest(vector, self._safe) if likeness >= MIN_LIKENESS else -1.0
-        return Leaning(margin=margin, kind=kind)
+
+def _judge(vectors: Vectors, safe: Vectors, kind: str, unsafe: Vectors) -> Leaning:
+    likeness = (vectors @ unsafe.T).max(1)
+    margins = np.where(likeness >= MIN_LIKENESS, likeness - (vectors @ safe.T).max(1), -1.0)
+    return Leaning(margin=float(margins.max()), kind=kind)
 
 
 def clauses(text: str) -> list[str]:
@@ -96,7 +106,3 @@ def clauses(text: str) -> list[str]:
 def _windows(words: list[str]) -> list[str]:
     # The encoder reads only the beginning of a long text.
     return [" ".join(words[start : start + MAX_WORDS]) for start in range(0, len(words), MAX_WORDS) if len(words) > 1]
-
-
-def _nearest(vector: Vector, vectors: Sequence[Vector]) -> float:
-    return max(sum(map(operator.mul, vector, other)) for other in vectors)

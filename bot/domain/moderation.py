@@ -47,8 +47,8 @@ async def check_meaning(rules: GuildRules, text: str, meaning: Meaning | None, *
     """Raises `PromptRejected` with the kind of meaning when the text leans to it by the server's margin."""
     if meaning is None or rules.meaning_margin is None or not text.strip():
         return
-    leaning = await meaning.leaning(text)
-    if leaning.margin >= rules.meaning_margin and not (age_restricted and leaning.kind == SEXUAL):
+    leaning = await meaning.leaning(text, (SEXUAL,) if age_restricted else ())
+    if leaning.margin >= rules.meaning_margin:
         raise PromptRejected(f"meaning, {leaning.kind}")
 
 

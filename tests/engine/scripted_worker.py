@@ -22,8 +22,6 @@ from engine.messages import (
     Admit,
     Beat,
     Cancel,
-    Embed,
-    Embedded,
     LaneCharged,
     LaneFailed,
     LaneFinished,
@@ -80,8 +78,6 @@ class Worker:
                     self.lanes[message.request.id] = Running(message, Script.of(message.request.prompt))
                 elif isinstance(message, Cancel) and (lane := self.lanes.get(message.request_id)):
                     lane.cancelled = message
-                elif isinstance(message, Embed) and "silence" not in message.texts:
-                    self.send(Embedded(message.number, tuple((float(len(text)),) for text in message.texts)))
                 elif isinstance(message, Stop):
                     os._exit(0)
         except (EOFError, OSError):

@@ -1,65 +1,65 @@
-"""Texts become directions of meaning in a worker; whoever asks always gets an answer."""
+"""Texts become directions of meaning, whatever the workers do."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-from concurrent.futures import Future
+import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from engine import EngineNotReady
-from engine.embedding import embed
-from engine.messages import Embed
+from engine import EngineError, EngineNotReady
+from engine.embedding import Embedding, TextEncoder
+from engine.pocket import WEIGHTS
 from tests.engine import scripted
-from tests.engine.scripted import until
+
+TEXTS = [
+    "a",
+    "naked mole rat",
+    "naïve café 猫 ❤️, ÜBER-straße: it's::2 --ar 3:2",
+    "a very long sentence about a cat that sits on a mat beside another cat " * 30,
+]
 
 
-@pytest.fixture(autouse=True)
-def _importable():
+@pytest.fixture(scope="module")
+def encoder() -> TextEncoder:
+    return TextEncoder.load(WEIGHTS)
+
+
+def test_it_is_the_encoder_that_steers_the_denoiser(encoder: TextEncoder):
+    from engine.pocket.text import embed
+
+    np.testing.assert_allclose(encoder.embed(TEXTS), embed(TEXTS).numpy(), atol=1e-5)
+
+
+def test_unit_vectors_whatever_stands_beside_them(encoder: TextEncoder):
+    together = encoder.embed(TEXTS)
+
+    assert together.shape == (4, 384) and together.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1.0, atol=1e-5)
+    np.testing.assert_allclose(together[1], encoder.embed(TEXTS[1:2])[0], atol=1e-5)
+    assert encoder.embed([]).shape == (0, 384)
+
+
+async def test_the_engine_answers_without_any_worker_and_only_while_it_runs():
     with scripted.importable_by_workers():
-        yield
-
-
-async def ready(engine) -> None:
-    await until(lambda: engine.snapshot().devices[0].state == "ready")
-
-
-async def test_each_text_gets_its_own_vector_and_questions_do_not_mix():
-    async with scripted.engine() as engine:
-        await ready(engine)
-        first, second = await asyncio.gather(engine.embed(["a", "four"]), engine.embed(["sixsix"]))
-    assert first == ((1.0,), (4.0,)) and second == ((6.0,),)
-
-
-async def test_asking_before_a_worker_is_up_waits_for_it():
-    async with scripted.engine() as engine:
-        assert await engine.embed(["a"]) == ((1.0,),)
-
-
-async def test_a_worker_that_dies_owes_no_answer_and_patience_ends(monkeypatch):
-    monkeypatch.setattr("engine.fleet.EMBED_PATIENCE_S", 1.0)
-    async with scripted.engine() as engine:
-        await ready(engine)
-        asking = asyncio.create_task(engine.embed(["silence"]))
-        await asyncio.sleep(0)
-        os.kill(engine.snapshot().devices[0].pid, signal.SIGKILL)
+        engine = scripted.engine(entry="scripted_worker:crash")
         with pytest.raises(EngineNotReady):
-            await asking
+            await engine.embed(["cat"])
+        async with engine:
+            cat, puppy, dog = await engine.embed(["a cat", "a puppy", "a dog"])
+            assert puppy @ dog > puppy @ cat
+        with pytest.raises(EngineNotReady):
+            await engine.embed(["cat"])
 
 
-async def test_nobody_is_left_waiting_when_the_engine_stops():
-    async with scripted.engine() as engine:
-        await ready(engine)
-        asking = asyncio.create_task(engine.embed(["silence"]))
-        await asyncio.sleep(0)
-    with pytest.raises(EngineNotReady):
-        await asking
+@pytest.mark.parametrize("broken", ["model.safetensors", "config.json"])
+async def test_weights_that_cannot_be_read_are_named(tmp_path: Path, broken: str):
+    for part in ("text_encoder", "tokenizer"):
+        shutil.copytree(WEIGHTS / part, tmp_path / part)
+    (tmp_path / "text_encoder" / broken).write_bytes(b"not weights")
 
-
-def test_a_text_encoder_that_cannot_be_loaded_says_so():
-    prepared: Future[None] = Future()
-    prepared.set_exception(OSError("no weights"))
-    answer = embed(Embed(3, ("a",)), prepared)
-    assert answer.number == 3 and answer.vectors == () and "no weights" in str(answer.error)
+    embedding = Embedding(tmp_path)
+    with pytest.raises(EngineError, match="text_encoder cannot be read"):
+        await embedding.ask(["cat"])
+    embedding.close()

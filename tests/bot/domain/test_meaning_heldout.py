@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bot.domain.meaning import DEFAULT_MARGIN, Meaning, Sentences
+from engine.embedding import Floats, TextEncoder
 from engine.pocket import WEIGHTS
 
 HELD_OUT: dict[str, Any] = tomllib.loads(Path(__file__).with_name("meaning_heldout.toml").read_text(encoding="utf-8"))
@@ -22,12 +23,12 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def meaning() -> Meaning:
-    from engine.pocket.text import embed
+    encoder = TextEncoder.load(WEIGHTS)
 
-    async def embedded(texts: Sequence[str]) -> list[list[float]]:
-        return embed(texts).tolist()
+    async def embed(texts: Sequence[str]) -> Floats:
+        return encoder.embed(texts)
 
-    return Meaning(embedded)
+    return Meaning(embed)
 
 
 async def flagged(meaning: Meaning, texts: Sequence[str]) -> list[str]:

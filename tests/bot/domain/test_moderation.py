@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bot.domain.access import Ban, Gate
 from bot.domain.guild import DIRECT_MESSAGES, GuildRules, PicturePolicy
 from bot.domain.judge import Judge
-from bot.domain.meaning import Meaning, Sentences, clauses
+from bot.domain.meaning import Meaning, Sentences, Vectors, clauses
 from bot.domain.model import Ask, Cell, JobSpec, Member, Options, Place, ReplyTo, Verb, Verdict
 from bot.domain.moderation import effective_text, picture_verdict
 from bot.domain.prompt import parse
@@ -122,9 +124,9 @@ async def test_the_heaviest_role_counts() -> None:
     assert await judge(book).weight(ask()) == 1.0
 
 
-async def axes(texts: Sequence[str]) -> Sequence[Sequence[float]]:
+async def axes(texts: Sequence[str]) -> Vectors:
     """A stand-in for the encoder: one axis for each side of the line."""
-    return [(float("bad" in text), float("worse" in text), float("fine" in text)) for text in texts]
+    return np.array([["bad" in text, "worse" in text, "fine" in text] for text in texts], np.float32)
 
 
 LINE = Sentences(safe=("fine",), unsafe={"sexual": ("bad",), "gore": ("worse",)})
@@ -136,6 +138,19 @@ async def test_meaning_is_measured_on_the_whole_and_on_every_clause() -> None:
     leaning = await meaning.leaning("a fine castle, and a fine lake; something bad")
     assert (leaning.margin, leaning.kind) == (1.0, "sexual")
     assert clauses("a b, c, d e") == ["a b, c, d e", "a b", "d e"]
+
+
+async def test_the_sides_are_learnt_once_however_many_ask_at_once() -> None:
+    asked: list[Sequence[str]] = []
+
+    async def counted(texts: Sequence[str]) -> Vectors:
+        asked.append(texts)
+        await asyncio.sleep(0)
+        return await axes(texts)
+
+    meaning = Meaning(counted, LINE)
+    await asyncio.gather(*(meaning.leaning("fine") for _ in range(20)))
+    assert len(asked) == 20 + 3
 
 
 async def test_no_length_hides_a_meaning() -> None:
@@ -155,4 +170,6 @@ async def test_meaning_counts_from_the_servers_margin_and_never_as_sexual_in_res
     with pytest.raises(PromptRejected, match="gore"):
         await judge(strict, Meaning(axes, LINE)).check(ask("worse", age_restricted=True))
     await judge(strict, Meaning(axes, LINE)).check(ask("bad thing", age_restricted=True))
+    with pytest.raises(PromptRejected, match="gore"):
+        await judge(strict, Meaning(axes, LINE)).check(ask("bad thing, worse", age_restricted=True))
     await judge(off, Meaning(axes, LINE)).check(ask("bad thing"))
