@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,7 +28,7 @@ def finished(request: ImageRequest, **more: Any) -> Finished:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that another task brings about."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             if condition():
                 return
@@ -171,10 +171,12 @@ class HandClock:
     def __call__(self) -> datetime:
         return self.now
 
-    async def sleep(self, seconds: float) -> None:
-        """Return when the test has moved time that far."""
+    def sleep(self, seconds: float) -> Coroutine[Any, Any, None]:
+        """Return when the test has moved time that far, counted from this call and not from its first step."""
         self.slept.append(seconds)
-        until = self.now + timedelta(seconds=seconds)
+        return self._until(self.now + timedelta(seconds=seconds))
+
+    async def _until(self, until: datetime) -> None:
         while self.now < until:
             await self._moved.wait()
 

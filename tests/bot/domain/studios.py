@@ -88,7 +88,7 @@ class House:
         return await self.studio.submit(ask(**more))
 
     async def wait(self, job: Job) -> Job:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self.studio.wait(job.id)
 
     async def wait_while_time_passes(self, job: Job) -> Job:
@@ -101,7 +101,7 @@ class House:
 
     async def reaches(self, job: Job, *states: JobState) -> Job:
         """Wait until the job is in one of these states."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 found = await self.jobs.get(job.id)
                 if found.state in states:

@@ -122,7 +122,13 @@ async def test_a_server_that_does_not_answer_is_named_without_the_password() -> 
 async def test_a_database_that_is_not_there_is_named() -> None:
     async with fresh_postgres() as url:
         with pytest.raises(ConfigError, match="does not exist"):
-            await Database.open(f"{url}_not", patience_s=0.0)
+            await Database.open(_elsewhere(url), patience_s=0.0)
+
+
+def _elsewhere(url: str) -> str:
+    """The same server, which may be named behind the database, with a database that it does not have."""
+    located = sa.make_url(url)
+    return located.set(database=f"{located.database}_not").render_as_string(hide_password=False)
 
 
 async def test_errors_are_ours_and_tell_no_secret(database: Database) -> None:
