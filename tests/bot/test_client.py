@@ -37,6 +37,7 @@ from tests.bot.domain.scripted import ScriptedEngine, ScriptedStream
 from tests.bot.domain.studios import Remembered
 from tests.bot.scripted import COLOURS, png, webp
 from tests.bot.world import eventually, labels
+from tests.patience import PATIENCE_S
 
 
 class House:
@@ -74,7 +75,7 @@ class House:
         return self.env.now()
 
     async def start(self) -> None:
-        self.env = simcord.Env(await self.open())
+        self.env = simcord.Env(await self.open(), settle_timeout=PATIENCE_S)
         await self.env.start()
         guild = self.env.create_guild("Darkroom")
         self.channel = guild.create_text_channel("pictures")
@@ -138,7 +139,7 @@ async def test_from_the_command_to_the_grid_to_a_variation(house: House) -> None
     finish(await house.engine.stream(1))
     await eventually(lambda: "U1" in labels(house.messages[-1]))
     for job in await house.jobs.recent(house.ada.id, 9):
-        await asyncio.wait_for(house.studio.wait(job.id), 5)
+        await asyncio.wait_for(house.studio.wait(job.id), PATIENCE_S)
 
     [first, second] = sorted(await house.jobs.recent(house.ada.id, 9), key=lambda job: job.parent_id is not None)
     assert (second.parent_id, second.parent_cell) == (first.id, 2)
@@ -168,7 +169,7 @@ async def test_a_deleted_reply_gives_everything_back(house: House) -> None:
     house.env.backend.delete_message(house.channel.id, house.messages[-1].id)
 
     [job] = await house.jobs.recent(house.ada.id, 9)
-    job = await asyncio.wait_for(house.studio.wait(job.id), 5)
+    job = await asyncio.wait_for(house.studio.wait(job.id), PATIENCE_S)
     assert job.state is JobState.CANCELLED and job.gpu_ms in (None, 0.0)
 
 

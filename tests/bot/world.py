@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -22,12 +20,14 @@ from bot.ui.delivery import DiscordReplies
 from bot.ui.drawing import Drawing
 from bot.ui.intake import Intake, from_client
 from tests.bot.scripted import MemoryJobs, MemoryMembers, MemoryPictures, MemoryRules, ScriptedStudio
+from tests.patience import PATIENCE_S
+from tests.patience import until as eventually
 
 
 class World:
     """Everything that outlives a restart of the client."""
 
-    def __init__(self, data_dir: Path, *, settle_timeout: float = 5.0, virtual_time: bool = False) -> None:
+    def __init__(self, data_dir: Path, *, settle_timeout: float = PATIENCE_S, virtual_time: bool = False) -> None:
         self._virtual_time = virtual_time
         self.settings = Settings(data_dir=data_dir)
         self.context = contextvars.Context()
@@ -82,13 +82,9 @@ class World:
         return [message for message in self.channel.history() if not message.flags.ephemeral]
 
 
-async def eventually(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
-    """Wait for background work that no action waits for."""
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for is Discord, which has no event to set
-            await asyncio.sleep(0.005)
-
-
 def labels(message: discord.Message) -> list[str]:
     """What the buttons say, row by row."""
     return [str(item.label or item.emoji) for row in message.components for item in row.children]
+
+
+__all__ = ["World", "eventually", "labels"]

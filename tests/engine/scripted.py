@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Iterator
@@ -39,7 +38,7 @@ def importable_by_workers() -> Iterator[None]:
 
 
 def engine(entry: str = "scripted_worker:main", **settings: Any) -> Engine:
-    defaults = {"devices": ("cpu",), "stall_timeout_s": 1.0, "stop_timeout_s": 5.0}
+    defaults = {"devices": ("cpu",), "stall_timeout_s": 30.0, "stop_timeout_s": 5.0}
     return Engine(EngineSettings(**{**defaults, **settings}), models=Unchecked(), entry=entry)
 
 
@@ -55,12 +54,3 @@ async def finished(engine: Engine, request: ImageRequest) -> Finished:
     last = (await events_of(engine, request))[-1]
     assert isinstance(last, Finished)
     return last
-
-
-async def until(condition: Any, timeout_s: float = 10.0) -> None:
-    """Wait until a condition on another process holds; there is no event for it on our side."""
-    for _ in range(round(timeout_s / 0.01)):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise TimeoutError

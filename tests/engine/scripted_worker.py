@@ -91,18 +91,17 @@ class Worker:
 
     def run(self) -> None:
         while True:
-            for request_id, lane in list(self.lanes.items()):
+            for lane in list(self.lanes.values()):
                 self.busy_since_s = time.monotonic()
-                if self.advance(lane):
-                    del self.lanes[request_id]
+                self.advance(lane)
             self.busy_since_s = 0.0
             time.sleep(0.002)
 
-    def advance(self, lane: Running) -> bool:
+    def advance(self, lane: Running) -> None:
         request, epoch, script = lane.admit.request, lane.admit.epoch, lane.script
         if lane.cancelled:
-            self.send(LaneFailed(request.id, epoch, RequestAborted(lane.cancelled.reason)))
-            return True
+            self.end(lane, LaneFailed(request.id, epoch, RequestAborted(lane.cancelled.reason)))
+            return
         if lane.step == 0:
             self.send(LaneStarted(request.id, epoch))
         time.sleep(script.step_s)
@@ -113,11 +112,15 @@ class Worker:
             self.send(LaneProgress(request.id, epoch, lane.step, script.steps, preview))
         self.send(LaneCharged(request.id, epoch, request.member, script.step_s * 1000))
         if lane.step < script.steps:
-            return False
+            return
         png = json.dumps(dict(os.environ)).encode() if script.environment else f"picture {request.seed}".encode()
         image = GeneratedImage(png, request.width or 8, request.height or 8, request.seed)
-        self.send(LaneFinished(request.id, epoch, Finished((image,), gpu_ms=script.step_s * 1000 * script.steps)))
-        return True
+        self.end(lane, LaneFinished(request.id, epoch, Finished((image,), gpu_ms=script.step_s * 1000 * script.steps)))
+
+    def end(self, lane: Running, last: LaneFailed | LaneFinished) -> None:
+        """Forget the lane before the engine hears of it: the next one may come under the same id at once."""
+        del self.lanes[lane.admit.request.id]
+        self.send(last)
 
     def fault(self, lane: Running) -> None:
         script = lane.script

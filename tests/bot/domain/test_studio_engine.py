@@ -15,8 +15,8 @@ from PIL import Image
 from bot.domain.lineage import derive
 from bot.domain.model import Job, JobState, Verb
 from engine import Engine, EngineSettings, InvalidRequest, Progress
-from tests.bot.domain.scripted import until
 from tests.bot.domain.studios import OWNER, House
+from tests.patience import until
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 # A worker of its own has to import torch first; slow machines run many tests beside this one.

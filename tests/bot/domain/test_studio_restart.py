@@ -13,10 +13,10 @@ from bot.domain.model import JobState
 from bot.errors import ReplyGone
 from engine.errors import OutOfMemory
 from engine.events import Started
-from tests.bot.domain.scripted import until
 from tests.bot.domain.studios import OWNER, House
 from tests.bot.store.asks import ask
 from tests.bot.store.conftest import fresh_postgres
+from tests.patience import PATIENCE_S, until
 
 
 class Border:
@@ -70,7 +70,7 @@ async def test_killed_at(name: str, house: House) -> None:
     BORDERS[name](border, house)
     house.engine.auto = True
     job = await house.submit(notify=True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await border.reached.wait()
     await house.crash()
     house.pictures.put, house.wall.deliver, house.wall.notify = real["pictures"], real["deliver"], real["notify"]
@@ -103,7 +103,7 @@ async def test_a_failure_that_was_not_told_is_told(house: House) -> None:
     border.before(house.wall, "closed")
     job = await house.submit()
     (await house.engine.stream()).post(OutOfMemory("ask for fewer"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await border.reached.wait()
     house.wall.closed = closed
     await house.restart()
@@ -118,7 +118,7 @@ async def test_a_reply_deleted_while_away_is_refunded(house: House) -> None:
     border.after(house.jobs, "keep")
     house.engine.auto = True
     job = await house.submit()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await border.reached.wait()
     house.wall.troubles = [ReplyGone(job.id)]
     await house.restart()
@@ -174,7 +174,7 @@ async def test_a_stop_lets_running_jobs_finish(house: House) -> None:
     stream = await house.engine.stream()
     stream.post(Started("cpu"))
     await house.reaches(job, JobState.RUNNING)
-    stopping = asyncio.create_task(house.studio.stop(5.0))
+    stopping = asyncio.create_task(house.studio.stop(PATIENCE_S))
     await asyncio.sleep(0.01)
     stream.finish()
     await stopping
@@ -210,7 +210,7 @@ async def test_the_same_on_postgresql(tmp_path: Path) -> None:
         border.after(house.jobs, "keep")
         house.engine.auto = True
         kept, parked = await house.submit(notify=True), await house.submit()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await border.reached.wait()
         house.auto = True
         await house.restart()

@@ -21,6 +21,7 @@ from bot.store.jobs import JobStore
 from bot.store.pictures import PictureStore
 from bot.store.restore import restore
 from tests.bot.store.asks import NOW, NoLedger, accept, ask, kept
+from tests.patience import until
 
 
 class Place:
@@ -76,20 +77,17 @@ async def test_there_and_back(place: Place, tmp_path: Path) -> None:
 
 
 async def test_taken_while_jobs_are_written(place: Place, tmp_path: Path) -> None:
-    stop = asyncio.Event()
+    stop, written = asyncio.Event(), list[Job]()
 
-    async def write() -> int:
-        count = 0
+    async def write() -> None:
         while not stop.is_set():
-            await place.draw(b"x" * 1000)
-            count += 1
-        return count
+            written.append(await place.draw(b"x" * 1000))
 
     writing = asyncio.create_task(write())
-    await asyncio.sleep(0.2)
+    await until(lambda: len(written) >= 3)
     await backup(place.settings, tmp_path / "backup.zip")
     stop.set()
-    assert await writing > 0
+    await writing
     await place.stop()
     await restore(place.settings, tmp_path / "backup.zip")
     await place.start()

@@ -24,8 +24,7 @@ async def test_a_heavy_file_follows_the_first_word(world: World) -> None:
     assert result.response is not None and result.response.attachments[0].size == len(noise.getvalue())
 
 
-@pytest.mark.parametrize("world", [{"settle_timeout": 1.0}], indirect=True)
-async def test_a_form_that_comes_too_late_is_replaced_by_words(world: World) -> None:
+async def test_a_form_that_comes_too_late_is_replaced_by_words(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await world.studio.done()
     post = (await world.ada.click(world.messages[-1], label="U1")).response
@@ -33,12 +32,12 @@ async def test_a_form_that_comes_too_late_is_replaced_by_words(world: World) -> 
     get = world.jobs.get
 
     async def slow(job_id: str):
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(0.2)
         return await get(job_id)
 
+    monkeypatch.setattr("bot.ui.answer.MODAL_AFTER_S", 0.05)
     world.jobs.get = slow  # a real store cannot be made slow on purpose
     pressed = await world.ada.click(post, label="Vary region")
-    await world.env.advance_time(3)
 
     assert pressed.modal is None
     assert any("too long" in said.content for said in pressed.followups)

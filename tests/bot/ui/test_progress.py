@@ -17,6 +17,7 @@ from bot.ui.progress import ProgressReply
 from bot.ui.rate_limits import RateLimits
 from engine.events import Preview, Progress, Queued
 from tests.bot.scripted import NOON, a_job
+from tests.patience import PATIENCE_S, until
 
 
 class Screen:
@@ -98,7 +99,7 @@ async def test_a_waiting_reply_ends_at_once(stage: Stage) -> None:
     await stage.idle()
     stage.reply._pace.refused(asyncio.get_running_loop().time(), 600.0)
     stage.step(2)
-    await asyncio.wait_for(stage.reply.stop(), 1.0)
+    await asyncio.wait_for(stage.reply.stop(), PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -126,16 +127,15 @@ async def test_places_in_the_queue_are_told_more_slowly_than_pictures(stage: Sta
     await asyncio.sleep(0.02)
     assert len(stage.screen.pages) == 1
     stage.step(1)
-    await asyncio.sleep(0.02)
-    assert len(stage.screen.pages) == 2
+    await until(lambda: len(stage.screen.pages) == 2)
 
 
 async def test_the_first_picture_does_not_wait_for_its_turn(stage: Stage) -> None:
-    stage.reply._pace = Pace(60.0)
+    stage.reply._pace = Pace(600.0)
     stage.reply.show(a_job(), Queued(1))
     await stage.idle()
     stage.reply.show(a_job(), Progress(1, 9, Preview(b"one", 8, 8)))
-    await asyncio.wait_for(stage.idle(), 1.0)
+    await asyncio.wait_for(stage.idle(), PATIENCE_S)
     stage.reply.show(a_job(), Progress(2, 9, Preview(b"two", 8, 8)))
     await asyncio.sleep(0.02)
     assert stage.screen.pictures == [None, b"one"]
@@ -176,5 +176,5 @@ async def test_a_token_still_good_for_long_gets_no_notice(stage: Stage) -> None:
     stage.screen.is_lasting = False
     reply = a_job().reply.model_copy(update={"expires_at": NOON + timedelta(minutes=15), "token": "x"})
     stage.reply.show(a_job(reply=reply), Progress(1, 30))
-    await asyncio.sleep(0.01)
+    await until(lambda: stage.screen.pages)
     assert "direct message" not in stage.screen.pages[-1]
