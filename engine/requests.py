@@ -102,6 +102,8 @@ class ImageRequest(Frozen):
     weight: float = Field(default=1.0, gt=0.0, le=1000.0)
     """The member's share relative to others."""
     priority: Priority = Priority.NORMAL
+    preview_limit: float | None = Field(default=None, ge=0.0, le=1.0)
+    """Previews are shown clearly only when the picture check scores them below this; None shows all, unchecked."""
 
     @field_validator("prompt")
     @classmethod
@@ -124,7 +126,8 @@ class Inpaint(ImageToImage):
 
     kind: ClassVar[str] = "inpaint"
     mask: Picture
-    feather_px: int = Field(default=0, ge=0, le=256)
+    feather_px: int | None = Field(default=None, ge=0, le=256)
+    """How far the new part fades in, inside the mask; None means a little, by the picture's size."""
 
 
 class Outpaint(ImageRequest):
@@ -140,7 +143,8 @@ class Outpaint(ImageRequest):
     right: float = Field(default=0.0, ge=0.0, le=1.0)
     top: float = Field(default=0.0, ge=0.0, le=1.0)
     bottom: float = Field(default=0.0, ge=0.0, le=1.0)
-    strength: float = Field(default=1.0, ge=0.0, le=1.0)
+    strength: float = Field(default=0.8, ge=0.0, le=1.0)
+    """Below 1 the new parts begin with the colours at the picture's edge, and go on with them."""
 
 
 class Blend(ImageRequest):

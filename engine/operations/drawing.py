@@ -10,8 +10,9 @@ from PIL import Image
 from engine.errors import InvalidRequest
 from engine.images import open_mask, open_picture
 from engine.operations.easel import Easel
+from engine.operations.joining import FEATHER, join
 from engine.operations.origin import PictureOrigin
-from engine.operations.pixels import Pixels, composite, cover, inward_feather, picture_of, pixels_of
+from engine.operations.pixels import Pixels, cover, inward_feather, picture_of, pixels_of, resized
 from engine.requests import Blend, ImageToImage, Inpaint
 
 
@@ -32,8 +33,9 @@ def inpaint(easel: Easel) -> list[Pixels]:
     picture = open_picture(request.image)
     mask = open_mask(request.mask, picture.size)
     cells = within_mask(easel, picture, mask, request.strength)
-    alpha, under = inward_feather(mask, request.feather_px), pixels_of(picture)
-    return [composite(under, cell, alpha) for cell in cells]
+    feather_px = round(FEATHER / 2 * min(picture.size)) if request.feather_px is None else request.feather_px
+    kept, under = 1 - inward_feather(mask, feather_px), pixels_of(picture)
+    return [join(under, resized(cell, picture.size), kept) for cell in cells]
 
 
 def blend(easel: Easel) -> list[Pixels]:

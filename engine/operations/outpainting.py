@@ -11,12 +11,10 @@ from PIL import Image, ImageFilter
 from engine.images import open_picture
 from engine.operations.drawing import within_mask
 from engine.operations.easel import Easel
+from engine.operations.joining import FEATHER, join
 from engine.operations.pixels import Pixels, picture_of, pixels_of, resized
 from engine.requests import MAX_SIDE, Outpaint
 from engine.sizes import fit_area
-
-FEATHER = 0.08
-"""The share of the picture's shorter side over which it fades into what is drawn around it."""
 
 
 def outpaint(easel: Easel) -> list[Pixels]:
@@ -76,33 +74,3 @@ def _ramp(length: int, before: int, after: int, feather: float) -> Pixels:
     ahead = place / feather if before else np.full(length, math.inf)
     behind = (length - place) / feather if after else np.full(length, math.inf)
     return np.minimum(np.minimum(ahead, behind), 1.0).clip(0, 1)
-
-
-def join(under: Pixels, over: Pixels, kept: Pixels) -> Pixels:
-    """The picture fading into what was drawn, whose colours are first bent towards the picture's where they meet."""
-    bent = (over + _colour_gap(under, over, kept)).clip(0, 1)
-    return bent + kept[..., None] * (under - bent)
-
-
-def _colour_gap(under: Pixels, over: Pixels, kept: Pixels) -> Pixels:
-    """The smooth part of the difference in the fading band, dying away with the distance from it."""
-    band = ((kept > 0) & (kept < 1)).astype(np.float32)[..., None]
-    radius = max(2.0, FEATHER * min(under.shape[:2]))
-    near = _blurred(band, radius)
-    gap = _blurred(band * (under - over), radius) / np.maximum(near, 1e-3)
-    return gap * (near / max(float(near.max()), 1e-3))
-
-
-def _blurred(pixels: Pixels, radius: float) -> Pixels:
-    """Gaussian blur of any floats, channel by channel, at reduced size: it is smooth anyway."""
-    height, width = pixels.shape[:2]
-    small = (max(1, round(width / radius * 2)), max(1, round(height / radius * 2)))
-    channels = [
-        np.asarray(
-            Image.fromarray(pixels[..., channel].astype(np.float32))
-            .resize(small, Image.Resampling.BOX)
-            .resize((width, height), Image.Resampling.BICUBIC)
-        )
-        for channel in range(pixels.shape[2])
-    ]
-    return np.stack(channels, axis=2)

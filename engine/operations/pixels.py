@@ -51,19 +51,18 @@ def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def inward_feather(mask: Image.Image, feather_px: int) -> Pixels:
-    """How much of the new picture each pixel takes: 0 wherever the mask is black, rising inside of it."""
-    white = np.asarray(mask, dtype=np.float32) / 255
-    inside = (white >= 0.5).astype(np.float32)
-    if not feather_px:
-        return inside
-    soft = np.asarray(mask.filter(ImageFilter.GaussianBlur(feather_px)), dtype=np.float32) / 255
-    return (2 * soft - 1).clip(0, 1) * inside
+    """How much of the new picture each pixel takes: 0 wherever the mask is black, rising inside of it.
 
-
-def composite(under: Pixels, over: Pixels, alpha: Pixels) -> Pixels:
-    """`over` on `under`, which keeps its own values to the bit where `alpha` is 0."""
-    height, width = under.shape[:2]
-    return under + alpha[..., None] * (resized(over, (width, height)) - under)
+    Where the mask is too narrow to rise over `feather_px`, it rises faster.
+    """
+    inside = (np.asarray(mask, dtype=np.float32) / 255 >= 0.5).astype(np.float32)
+    while feather_px:
+        soft = np.asarray(mask.filter(ImageFilter.GaussianBlur(feather_px)), dtype=np.float32) / 255
+        alpha = (2 * soft - 1).clip(0, 1) * inside
+        if alpha.sum() > inside.sum() / 2:
+            return alpha
+        feather_px //= 2
+    return inside
 
 
 def cover(picture: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -18,7 +18,9 @@ from engine.glimpses import MAX_FRAMES
 from engine.messages import LaneFinished, LaneProgress
 from engine.models import LoadedModel
 from engine.operations import enlarging
+from engine.operations.joining import join
 from engine.operations.outpainting import lay_on_canvas
+from engine.operations.pixels import inward_feather
 from engine.operations.tools import Describer, SuperResolution, Tools
 from engine.parameters import read_request
 from engine.pocket.upscaler import Upscaler
@@ -69,9 +71,9 @@ def test_a_picture_is_a_start(studio_of: Callable[[str], Studio], family: str) -
 
 
 @pytest.mark.parametrize("family", OWN + UNIVERSAL)
-@pytest.mark.parametrize("feather_px", [0, 3])
+@pytest.mark.parametrize("feather_px", [None, 0, 3])
 def test_inpainting_leaves_every_pixel_outside_the_mask_alone(
-    studio_of: Callable[[str], Studio], family: str, feather_px: int
+    studio_of: Callable[[str], Studio], family: str, feather_px: int | None
 ) -> None:
     picture = noise(90, 70)
     mask = np.zeros_like(picture)
@@ -188,6 +190,34 @@ def test_outpainting_keeps_the_picture_and_shows_no_seam(
     border = np.flatnonzero(np.diff((kept.max(0) > 0).astype(int)))
     across, inside = steps[:, border].mean(), np.delete(steps, border, axis=1)
     assert across <= np.percentile(inside, 95)
+
+
+def ramp(width: int, height: int) -> np.ndarray:
+    """What a picture on the left keeps: all, fading to nothing over a sixth of the width."""
+    across = np.clip((width / 2 - np.arange(width)) / (width / 6), 0, 1)
+    return np.repeat(across[None].astype(np.float32), height, axis=0)
+
+
+@pytest.mark.parametrize(("tone", "limit"), [(0.15, 0.006), (0.6, 0.05)], ids=["another tone", "another thing"])
+def test_where_two_pictures_meet_there_is_no_line(tone: float, limit: float) -> None:
+    x = np.linspace(0, 0.2, 240, dtype=np.float32)[None, :, None]
+    under = np.broadcast_to(0.1 + x, (160, 240, 3)).copy()
+    over, kept = under + np.float32(tone), ramp(240, 160)
+
+    joined = join(under, over, kept)
+
+    steps = np.abs(np.diff(joined, axis=1))
+    assert steps.max() < limit, "no step across the band is larger than fading over it takes"
+    assert joined.min() >= under.min() - 0.01 and joined.max() <= over.max() + 0.01, "no colour that is in neither"
+    assert np.array_equal(joined[kept == 1], under[kept == 1])
+
+
+def test_a_narrow_mask_is_drawn_in_all_the_same() -> None:
+    mask = Image.new("L", (100, 100))
+    mask.paste(255, (40, 0, 46, 100))
+    alpha = inward_feather(mask, 20)
+    assert alpha[:, 43].min() > 0.5
+    assert not alpha[:, :40].any() and not alpha[:, 46:].any()
 
 
 def test_a_blend_lies_between_its_pictures(studio_of: Callable[[str], Studio]) -> None:
