@@ -70,6 +70,9 @@ def train(
     width: Annotated[int, typer.Option(help="Width of the transformer.")] = 256,
     depth: Annotated[int, typer.Option(help="Blocks of the transformer.")] = 8,
     restart: Annotated[bool, typer.Option("--restart", help="Forget the run's checkpoint.")] = False,
+    begin_with: Annotated[
+        Path | None, typer.Option("--from", help="Begin with this weights folder's denoiser; its sizes are kept.")
+    ] = None,
 ) -> None:
     """Train the denoiser, or go on with a run that was interrupted, and write it into `weights`."""
     from engine.pocket.export import export
@@ -82,7 +85,7 @@ def train(
     if restart:
         (run / CHECKPOINT).unlink(missing_ok=True)
         (run / LOSSES).unlink(missing_ok=True)
-    recipe = Recipe(minutes, batch, conv_channels, width, depth, small_batch=small_batch)
+    recipe = Recipe(minutes, batch, conv_channels, width, depth, small_batch=small_batch, begin_with=begin_with)
     start(recipe, cache, run, weights, processes, TrainingBar(minutes))
     export(averaged(run), weights)
     loss_curve(run / LOSSES, _PICTURES / "loss.png")

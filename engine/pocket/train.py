@@ -49,6 +49,7 @@ class Recipe:
         small_batch: Pictures per step and process meanwhile.
         noise_mean: Mean of the logit-normal signal share; -1.2 is the noisy end, where layout is decided.
         small_noise_mean: The same for half the edge, where as much static hides more.
+        begin_with: A weights folder whose denoiser the run begins with, sizes included, instead of chance.
     """
 
     minutes: float = 120.0
@@ -67,6 +68,7 @@ class Recipe:
     small_noise_mean: float = -0.8
     noise_spread: float = 1.0
     seed: int = 7
+    begin_with: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Trainer:
         self._rank = dist.get_rank() if dist.is_initialized() else 0
         self._world = dist.get_world_size() if dist.is_initialized() else 1
         torch.manual_seed(recipe.seed)
-        self.denoiser = PocketDenoiser(SIZE, conv_channels=recipe.conv_channels, width=recipe.width, depth=recipe.depth)
+        self.denoiser = _beginning(recipe)
         cast(Any, self.denoiser).to(device=device, memory_format=torch.channels_last)
         self._small: _Network = self.denoiser.sketch
         self._full: _Network = self.denoiser.estimates
@@ -134,7 +136,7 @@ class Trainer:
             "denoiser": self.denoiser.state_dict(),
             "ema": self._ema.state_dict(),
             "optimizers": [each.state_dict() for each in self._optimizers],
-            "config": dict(self.denoiser.config),
+            "config": {key: value for key, value in self.denoiser.config.items() if not key.startswith("_")},
             "step": self.step,
             "pictures": self.pictures,
             "seconds": self.seconds,
@@ -244,6 +246,12 @@ def learning_rate(step: int, part: float) -> float:
     return min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * max(0.0, min(1.0, (part - 0.7) / 0.3))))
 
 
+def _beginning(recipe: Recipe) -> PocketDenoiser:
+    if recipe.begin_with is not None:
+        return PocketDenoiser.from_pretrained(recipe.begin_with / "unet", torch_dtype=torch.float32).train()
+    return PocketDenoiser(SIZE, conv_channels=recipe.conv_channels, width=recipe.width, depth=recipe.depth)
+
+
 def _optimizers(denoiser: PocketDenoiser, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Muon (torch.optim.Muon) for the transformer's matrices, AdamW for the rest."""
     matrices = [
@@ -264,8 +272,7 @@ def _optimizers(denoiser: PocketDenoiser, recipe: Recipe) -> list[torch.optim.Op
 def averaged(run: Path) -> PocketDenoiser:
     """The averaged weights of a run's checkpoint, as a model in eval mode."""
     state: dict[str, Any] = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
-    config = {key: value for key, value in state["config"].items() if not key.startswith("_")}
-    denoiser = PocketDenoiser(**config)
+    denoiser = PocketDenoiser(**state["config"])
     denoiser.load_state_dict(state["denoiser"])
     ema = EMAModel(denoiser.parameters())
     ema.load_state_dict(state["ema"])

@@ -6,6 +6,7 @@ import torch
 from engine.pocket import WEIGHTS
 from engine.pocket.data import build
 from engine.pocket.denoiser import PocketDenoiser
+from engine.pocket.errors import BrokenWeights
 from engine.pocket.processes import train
 from engine.pocket.train import CHECKPOINT, LOSSES, Recipe, Trainer, averaged, learning_rate
 
@@ -57,6 +58,31 @@ def test_it_learns(cache, art, small_until):
     losses = [trainer.one_step() for _ in range(50)]
 
     assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
+
+
+def test_a_run_can_begin_with_finished_weights(cache, art):
+    build(cache, lambda _: None, art)
+    finished = PocketDenoiser(conv_channels=16, width=32, depth=1)
+    finished.save_pretrained(cache / "finished" / "unet")
+
+    recipe = Recipe(minutes=60, begin_with=cache / "finished", depth=8)
+    trainer = Trainer(recipe, cache, cache / "run", WEIGHTS, torch.device("cpu"))
+
+    for name, weight in finished.state_dict().items():
+        torch.testing.assert_close(trainer.denoiser.state_dict()[name], weight)
+    trainer.save()
+    for name, weight in averaged(cache / "run").state_dict().items():
+        torch.testing.assert_close(weight, finished.state_dict()[name])
+
+
+def test_what_a_run_cannot_begin_with_is_named(cache, art):
+    build(cache, lambda _: None, art)
+    (cache / "unet").mkdir()
+    (cache / "unet" / "config.json").write_text('{"_class_name": "PocketDenoiser"}')
+    (cache / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"a picture, perhaps")
+
+    with pytest.raises(BrokenWeights, match=r"diffusion_pytorch_model\.safetensors"):
+        Trainer(Recipe(begin_with=cache), cache, cache / "run", WEIGHTS, torch.device("cpu"))
 
 
 def test_a_checkpoint_is_never_half_written(cache, art):
