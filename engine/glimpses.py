@@ -10,43 +10,16 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
-from PIL import Image
 
+from engine.allowance import Allowance, Clock
 from engine.events import Preview
-from engine.images import encode_webp, mosaic
 from engine.previews import Previewer
+from engine.thumbnails import frame_of, preview_of
+from engine.veil import Cells, Veil
 
-PREVIEW_SHARE = 0.02
-"""Of wall time, at most so much goes into previews and frames of all lanes together."""
 PREVIEW_EVERY_S = 0.25
 MAX_FRAMES = 24
-FRAME_SIDE = 128
-
-Clock = Callable[[], float]
-
-
-@dataclass
-class Allowance:
-    """Seconds that may be spent: a share of wall time, saved up for a little while at most."""
-
-    share: float = PREVIEW_SHARE
-    clock: Clock = time.perf_counter
-    burst_s: float = 0.1
-    _left_s: float = field(default=0.0, init=False)
-    _since_s: float = field(default=0.0, init=False)
-
-    def has_left(self) -> bool:
-        """May something be spent now? The last one may overdraw."""
-        now_s = self.clock()
-        self._left_s = min(self.burst_s, self._left_s + self.share * (now_s - self._since_s))
-        self._since_s = now_s
-        return self._left_s > 0
-
-    def spend(self, seconds: float) -> None:
-        """Book what something took."""
-        self._left_s -= seconds
 
 
 @dataclass
@@ -59,7 +32,9 @@ class Glimpses:
     tell: Callable[[int, int, Preview | None], None]
     """Told (step, steps, preview) of every step; from any thread."""
     allowance: Allowance
+    """Of wall time, at most so much goes into previews and frames of all lanes together."""
     executor: Executor
+    veil: Veil = field(default_factory=Veil)
     clock: Clock = time.perf_counter
     has_shown: bool = False
     """A first preview is on its way."""
@@ -91,9 +66,15 @@ class Glimpses:
         return None
 
     def settle(self) -> None:
-        """Wait for what is being encoded, so that nothing is told after the end."""
+        """Wait for what is being encoded and judged, so that nothing is told after the end."""
         if self._encoding:
             self._encoding.exception()
+        self.veil.settle()
+
+    @property
+    def timelapse(self) -> tuple[bytes, ...]:
+        """The frames in order; none of a lane whose previews were flagged."""
+        return () if self.veil.is_flagged else tuple(self.frames[step] for step in sorted(self.frames))
 
     def _is_due(self) -> bool:
         return self.clock() >= self._due_s and not self._is_encoding
@@ -109,19 +90,17 @@ class Glimpses:
 
     def _encode(self, step: int, steps: int, pixels: torch.Tensor, as_preview: bool, as_frame: bool) -> None:
         began_s = self.clock()
+
+        def tell(cells: Cells | None) -> None:
+            self.tell(step, steps, preview_of(cells) if cells else None)
+
         try:
-            preview = self.previewer.encode(pixels, *self.size) if as_preview else None
             if as_frame:
-                self.frames[step] = _frame(pixels, self.size)
-            self.tell(step, steps, preview)
+                self.frames[step] = frame_of(pixels, self.size)
+            if as_preview:
+                self.veil.show(self.previewer.cells(pixels, *self.size), step / steps, tell)
+            else:
+                tell(None)
         finally:
             self._is_encoding = False
             self.allowance.spend(self.clock() - began_s)
-
-
-def _frame(pixels: torch.Tensor, size: tuple[int, int]) -> bytes:
-    scale = min(1.0, FRAME_SIDE / max(size))
-    small = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-    levels = (torch.nan_to_num(pixels) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-    cells = [Image.fromarray(np.ascontiguousarray(cell)).resize(small, Image.Resampling.BILINEAR) for cell in levels]
-    return encode_webp(mosaic(cells), 70, effort=0)

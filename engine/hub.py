@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 
 import torch
 
+from engine.allowance import Allowance
 from engine.errors import AbortReason, BadOutput, EngineError, InferenceFailed, OutOfMemory, RequestAborted
 from engine.events import Preview
 from engine.fair_share import Claim, FairShare
 from engine.finishing import finish, recipe_of
 from engine.forward import is_out_of_memory
 from engine.forwards import ADVICE, BUCKET, Batch, Forwards
-from engine.glimpses import Allowance, Glimpses
+from engine.glimpses import Glimpses
 from engine.lanes import Lane, Manner, ParkedCall, Stage
 from engine.merging import Layout
 from engine.messages import Admit, FromWorker, LaneCharged, LaneFailed, LaneFinished, LaneProgress, LaneStarted
@@ -32,6 +33,7 @@ from engine.safety import PictureCheck
 from engine.settings import EngineSettings
 from engine.sizes import drawn_size
 from engine.steps import StepWatch
+from engine.veil import SAVED_S, Lookout, Veil
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +83,7 @@ class Hub:
         self._allowance = Allowance()
         self._finishers = ThreadPoolExecutor(2, thread_name_prefix="finish")
         self._check = PictureCheck() if self.settings.safety else None
+        self._lookout = Lookout(self._check, self._spared()) if self._check else None
         self._encoders = ThreadPoolExecutor(1, thread_name_prefix="preview")
 
     def open(self, admit: Admit, model: LoadedModel, upcast: bool = False, gpu_ms: float = 0.0) -> None:
@@ -145,11 +148,16 @@ class Hub:
 
         lane = Lane(request.id, draw, manner)
         size = drawn_size(request, model.spec)
-        glimpses = Glimpses(model.previewer, size, tell, self._allowance, self._encoders)
+        veil = Veil(request.preview_limit, self._lookout)
+        glimpses = Glimpses(model.previewer, size, tell, self._allowance, self._encoders, veil)
         watch = StepWatch(lane, glimpses.wants_x0, glimpses.show, request.stop_at)
         lane.answers.append(watch.answer)
         opened = OpenLane(admit, model, lane, Easel(request, model, lane, watch, self.tools), glimpses, self.clock())
         return opened
+
+    def _spared(self) -> Allowance | None:
+        """What the picture check may take from lanes for looking at previews: on a CPU they share it."""
+        return Allowance(burst_s=SAVED_S) if self.device.type == "cpu" else None
 
     def _in_order(self) -> list[ParkedCall]:
         """All parked calls, most deserving first; prompts and decoding get at most as much time as denoising."""
@@ -209,9 +217,8 @@ class Hub:
         request = opened.request
         try:
             opened.glimpses.settle()
-            frames = tuple(opened.glimpses.frames[step] for step in sorted(opened.glimpses.frames))
             recipe = recipe_of(request, opened.model, outcome.noise_scheduler)
-            finished = finish(request, outcome, recipe, opened.gpu_ms, frames, self._check)
+            finished = finish(request, outcome, recipe, opened.gpu_ms, opened.glimpses.timelapse, self._check)
             self.send(LaneFinished(request.id, opened.admit.epoch, finished))
         except Exception as error:
             logger.exception("finishing failed", extra={"action": "lane_failed", "request_id": request.id})

@@ -22,9 +22,8 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from engine.events import Preview
-from engine.images import fit_jpeg, mosaic
+from engine.thumbnails import cells_of, preview_of
 
-MAX_PREVIEW_BYTES = 40_000
 _FIT_PICTURES = 8
 _FIT_SIDE = 128
 _WORTH_KEEPING_S = 1.0
@@ -294,9 +293,8 @@ class Previewer:
 
     def encode(self, pixels: torch.Tensor, width: int, height: int) -> Preview:
         """The mosaic of `pixels`; pure CPU work after one copy, so it may run in another thread."""
-        scale = min(1.0, self._side / max(width, height))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        levels = (torch.nan_to_num(pixels) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        cells = [Image.fromarray(cell).resize(size, Image.Resampling.BILINEAR) for cell in levels]
-        whole = mosaic(cells)
-        return Preview(fit_jpeg(whole, MAX_PREVIEW_BYTES), whole.width, whole.height, "image/jpeg")
+        return preview_of(self.cells(pixels, width, height))
+
+    def cells(self, pixels: torch.Tensor, width: int, height: int) -> list[Image.Image]:
+        """Each cell of `pixels` as a small picture."""
+        return cells_of(pixels, (width, height), self._side)

@@ -71,7 +71,7 @@ class EngineSettings(Section):
     preview_side: int = Field(default=256, ge=64, le=1024)
     """Longer side of one cell in a preview mosaic, in pixels, at most."""
     safety: bool = True
-    """Run the picture check on every finished picture."""
+    """Run the picture check on every finished picture, and on previews where a request sets a limit."""
     upscaler: Path | None = None
     """A super-resolution checkpoint (safetensors) that spandrel reads, instead of the embedded network."""
     threads: int | None = Field(default=None, ge=1)

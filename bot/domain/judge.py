@@ -61,5 +61,11 @@ class Judge:
         restricted = await self._register.was_age_restricted(job.id)
         return moderation.picture_verdict(rules, cells, age_restricted=restricted)
 
+    async def preview_limit(self, job: Job) -> float | None:
+        """See the port."""
+        rules = await self._rules(job.guild_id)
+        restricted = await self._register.was_age_restricted(job.id)
+        return moderation.preview_limit(rules, age_restricted=restricted)
+
     async def _rules(self, guild_id: int | None) -> GuildRules:
         return await self._book.get(guild_id or DIRECT_MESSAGES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from bot.domain.guild import DIRECT_MESSAGES, GuildRules, PicturePolicy
 from bot.domain.meaning import Meaning
@@ -12,6 +13,8 @@ from bot.errors import PromptRejected
 
 SEXUAL = "sexual"
 """The kind of meaning that channels marked as age-restricted may hold."""
+PREVIEW_STRICTNESS: Final = 0.5
+"""An unfinished picture is flagged from this share of the threshold on: a blur scores lower than what it becomes."""
 
 
 def effective_text(options: Options) -> str:
@@ -57,7 +60,7 @@ def picture_verdict(rules: GuildRules, cells: Sequence[Cell], *, age_restricted:
 
     A picture without a score and without an error was not checked because the host switched the check off.
     """
-    policy = rules.pictures_age_restricted if age_restricted else rules.pictures
+    policy = _policy(rules, age_restricted)
     if policy is PicturePolicy.OFF:
         return Verdict.DELIVER
     if any(cell.unsafe_score is None and cell.check_error for cell in cells):
@@ -68,3 +71,14 @@ def picture_verdict(rules: GuildRules, cells: Sequence[Cell], *, age_restricted:
     if policy is PicturePolicy.REVIEW and rules.guild_id == DIRECT_MESSAGES:
         return Verdict.BLOCK
     return Verdict(policy)
+
+
+def preview_limit(rules: GuildRules, *, age_restricted: bool) -> float | None:
+    """From which score on previews are not shown clearly; None where nothing is kept back from anybody's eyes."""
+    if _policy(rules, age_restricted) is PicturePolicy.OFF:
+        return None
+    return PREVIEW_STRICTNESS * rules.picture_threshold
+
+
+def _policy(rules: GuildRules, age_restricted: bool) -> PicturePolicy:
+    return rules.pictures_age_restricted if age_restricted else rules.pictures

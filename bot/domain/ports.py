@@ -75,6 +75,10 @@ class Rules(Protocol):
         """What to do with finished pictures, given their `unsafe_score` or `check_error` (which means review)."""
         ...
 
+    async def preview_limit(self, job: Job) -> float | None:
+        """The score from which previews are not shown clearly; None where pictures are not checked."""
+        ...
+
 
 class Jobs(Protocol):
     """The store of jobs. Every write that belongs to a run names its epoch and raises `Fenced` when it is old."""

@@ -130,7 +130,8 @@ class Run:
             asker = Asker(member=str(job.member_id), weight=job.weight)
             resolved = await self._ports.resolve(job.spec, asker, job.model)
         # An id of its own for each epoch: the engine may still be busy ending the last one.
-        return Resolved(resolved.request.model_copy(update={"id": f"{job.id}-{job.epoch}"}), resolved.notes)
+        update = {"id": f"{job.id}-{job.epoch}", "preview_limit": await self._ports.rules.preview_limit(job)}
+        return Resolved(resolved.request.model_copy(update=update), resolved.notes)
 
     async def _through_engine(self, resolved: Resolved) -> Finished:
         pause_s = 1.0

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
+from engine.allowance import Allowance
 from engine.errors import AbortReason
 from engine.forward import forward
 from engine.forwards import Forwards
-from engine.glimpses import Allowance
 from engine.hub import Hub, OpenLane
 from engine.lanes import Stage
 from engine.messages import Admit, FromWorker, LaneFailed, LaneFinished

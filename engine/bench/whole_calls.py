@@ -15,10 +15,11 @@ from multiprocessing.connection import Connection
 
 import torch
 
+from engine.allowance import Allowance
 from engine.errors import InferenceFailed
 from engine.events import Preview
 from engine.finishing import finish, recipe_of
-from engine.glimpses import Allowance, Glimpses
+from engine.glimpses import Glimpses
 from engine.lanes import Lane
 from engine.messages import (
     Admit,

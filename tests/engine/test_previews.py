@@ -14,7 +14,6 @@ from PIL import Image
 
 from engine import previews
 from engine.previews import (
-    MAX_PREVIEW_BYTES,
     LatentLayout,
     Previewer,
     RGBMap,
@@ -23,6 +22,7 @@ from engine.previews import (
     remembered_rgb_map,
     synthetic_pictures,
 )
+from engine.thumbnails import MAX_PREVIEW_BYTES
 from tests.engine.families import parts
 
 # diffusers computes sigmas with numpy functions on tensors, which numpy 2 deprecates.

