@@ -11,8 +11,10 @@ from datetime import datetime
 
 from bot.client import DarkroomClient
 from bot.domain.estimates import LearntEstimates
+from bot.domain.hints import Hints
 from bot.domain.judge import Judge
 from bot.domain.meaning import Meaning
+from bot.domain.prices import PriceList
 from bot.domain.requests import Wording
 from bot.domain.run import Ports
 from bot.domain.studio import Studio
@@ -21,6 +23,7 @@ from bot.operation.metrics import Gauges
 from bot.settings import Settings
 from bot.store.audit import AuditLog
 from bot.store.database import Database
+from bot.store.hints import HintStore
 from bot.store.jobs import JobStore
 from bot.store.members import MemberStore
 from bot.store.outbox import OutboxStore
@@ -138,6 +141,7 @@ def _compose(
         clock=clock,
         models=lambda: tuple(spec.name for spec in engine.models()),
         usage=usage(kept.quotas, clock),
+        prices=PriceList(TimingStore(database, clock)),
         office=_office(kept, engine, studio),
     )
     client = DarkroomClient(parts, replies, shard_count=outside.shard_count)
@@ -164,8 +168,17 @@ def _ports(
         estimates=LearntEstimates(TimingStore(kept.database, outside.clock)),
         wording=Wording(settings.styles),
         clock=outside.clock,
+        hints=_hints(kept, engine, outside),
         tasks=outside.tasks,
     )
+
+
+def _hints(kept: Stores, engine: Engine, outside: Outside) -> Hints | None:
+    if not _has_meaning():
+        return None
+    hints = Hints(engine.embed, engine.models, HintStore(kept.database))
+    outside.tasks.start(hints.prepare(), "hints")
+    return hints
 
 
 def _office(kept: Stores, engine: Engine, studio: Studio) -> Office:
@@ -182,5 +195,5 @@ def _office(kept: Stores, engine: Engine, studio: Studio) -> Office:
 
 
 def _has_meaning() -> bool:
-    """The meaning rule needs the embedded text encoder."""
+    """The meaning rule and hints need the embedded text encoder."""
     return (WEIGHTS / "text_encoder").exists()

@@ -18,6 +18,7 @@ from bot.ui import asking, texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.drawing import contact_sheet
 from bot.ui.page import Upload
+from bot.ui.quota_texts import use_line
 from engine.events import Event, Progress, Queued
 
 LISTED = 10
@@ -98,7 +99,7 @@ class Jobs(commands.Cog):
         async with Answer(interaction, ephemeral=True) as answer:
             member, place = await asking.member_of(interaction), asking.place_of(interaction)
             jobs = await parts.jobs.recent(member.id, LISTED)
-            used = await parts.usage(member, place)
+            used = [use_line(use) for use in await parts.usage(member, place)]
             lines = [*used, "", *(_line(job, own=True) for job in jobs)] if jobs else [*used, "No pictures yet."]
             await answer.private("\n".join(lines).strip())
 

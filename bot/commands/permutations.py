@@ -29,7 +29,8 @@ async def offer(interaction: Pressed, answer: Answer, options: Sequence[Options]
         raise BadOption("prompt", f"where I am not a member of the server, at most {FOLLOWUPS} jobs start at once")
     text = _carried(wishes, compact, "\n".join(render(one) for one in options))
     await answer.private(
-        f"This makes **{len(wishes)} jobs** of four pictures each. Start them?\n```\n{text}\n```",
+        f"This makes **{len(wishes)} jobs** of four pictures each, {4 * len(wishes)} in all. "
+        f"Start them?\n```\n{text}\n```",
         view=permute_view(interaction.user.id),
     )
 

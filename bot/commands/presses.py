@@ -6,7 +6,7 @@ from bot.commands.moderating import note
 from bot.domain.access import may_derive
 from bot.domain.model import Job, JobState
 from bot.errors import JobNotFound
-from bot.ui import asking, recipes, texts
+from bot.ui import asking, costs, recipes, texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.buttons import cell_view, recipe_view
 from bot.ui.custom_ids import ButtonId
@@ -26,12 +26,13 @@ async def show(interaction: Pressed, pressed: ButtonId) -> None:
         cell = await parts.studio.cell(job.id, pressed.cell)
         picture = await parts.studio.picture(job.id, pressed.cell)
         url = interaction.message.jump_url if interaction.message else ""
+        prices = costs.list_of(await parts.prices(job, cell))
 
         async def fitted(limit: int) -> Page:
             content, suffix = await parts.drawing.fitted(picture, limit)
             name = texts.file_name(job, suffix, cell.cell)
             upload = Upload(name, content, texts.alt_text(job, cell.cell), spoiler=job.spoiler)
-            text = texts.cell_caption(job, cell, interaction.user.id, url)
+            text = texts.cell_caption(job, cell, interaction.user.id, url, prices)
             return Page(text, (upload,), cell_view(job.id, cell.cell, client.offered, url))
 
         message_id = await answer.page(fitted, place.file_limit_bytes)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
-from engine.requests import ImageRequest, ImageToImage
+from engine.requests import ImageRequest, ImageToImage, Outpaint, Upscale
 
 NEWEST = 0.2
 """Weight of the newest measurement once there are several."""
 
 UNKNOWN_MS_PER_MEGAPIXEL_STEP = 250.0
 """Before anything was measured: about what a small model takes on a small GPU."""
+
+UNKNOWN_MS_PER_MEGAPIXEL: Mapping[str, float] = MappingProxyType({"describe": 250.0, "upscale_subtle": 2000.0})
+"""The same for what takes no steps of denoising: neither says anything about the cost of any other kind."""
 
 _STEPS = 25
 
@@ -79,19 +83,34 @@ class LearntEstimates:
 
 def work_of(request: ImageRequest) -> Work:
     """What kind of work a resolved request is."""
-    pixels = (request.width or 1024) * (request.height or 1024)
     steps = (request.num_inference_steps or _STEPS) * request.stop_at
-    if isinstance(request, ImageToImage):
+    if isinstance(request, ImageToImage | Outpaint):
         steps *= request.strength
-    return Work(request.model, request.kind, round(2 * math.log2(pixels)), max(1, round(steps)))
+    kind, pixels = request.kind, (request.width or 1024) * (request.height or 1024)
+    if isinstance(request, Upscale):
+        kind = f"{kind}_{request.mode}"
+        if request.mode == "creative":
+            steps, pixels = steps * request.strength, round(pixels * request.factor**2)
+    return work(request.model, kind, pixels, steps)
+
+
+def work(model: str, kind: str, pixels: int, steps: float) -> Work:
+    """Drawing `pixels` in so many steps of denoising, where the kind of work has any."""
+    counted = 1 if kind in UNKNOWN_MS_PER_MEGAPIXEL else max(1, round(steps))
+    return Work(model, kind, round(2 * math.log2(pixels)), counted)
 
 
 def ms_per_image(work: Work, known: Iterable[Timing]) -> float:
     """From the timing nearest to this work, scaled by megapixel-steps; the guess when there is none."""
-    nearest = min(known, key=lambda timing: _distance(work, timing.work), default=None)
+    alike = (timing for timing in known if timing.work.kind == work.kind or _are_denoised(timing.work, work))
+    nearest = min(alike, key=lambda timing: _distance(work, timing.work), default=None)
     if nearest is None:
-        return work.units * UNKNOWN_MS_PER_MEGAPIXEL_STEP
+        return work.units * UNKNOWN_MS_PER_MEGAPIXEL.get(work.kind, UNKNOWN_MS_PER_MEGAPIXEL_STEP)
     return nearest.ms_per_image * (work.units / nearest.work.units)
+
+
+def _are_denoised(*works: Work) -> bool:
+    return all(work.kind not in UNKNOWN_MS_PER_MEGAPIXEL for work in works)
 
 
 def _distance(one: Work, other: Work) -> tuple[bool, float]:

@@ -80,8 +80,7 @@ class JobStore(JobReads):
             )  # fmt: skip
             if kept.cells:
                 await connection.execute(sa.insert(cells), [cell.model_dump() for cell in kept.cells])
-            pictures = len(kept.cells) or len(kept.captions)
-            await self._ledger.settle(connection, job.id, pictures, kept.gpu_ms, now)
+            await self._ledger.settle(connection, job.id, len(kept.cells), kept.gpu_ms, now)
             kind = ParcelKind.REVIEW if kept.state is JobState.REVIEW else ParcelKind.RESULT
             await _owe(connection, stored, kind, now)
         return stored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 
@@ -10,8 +11,8 @@ import discord
 from bot.domain.access import moderates
 from bot.domain.guild import DIRECT_MESSAGES
 from bot.domain.model import Ask, Job, JobSpec, Member, Options, Place, ReplyTo, Verb
-from bot.errors import FileLimitTooSmall, MissingPermissions
-from bot.ui import texts
+from bot.errors import FileLimitTooSmall, MissingPermissions, StoreError
+from bot.ui import costs, texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.buttons import cancel_view
 from bot.ui.delivery import SMALLEST_LIMIT
@@ -108,13 +109,16 @@ async def submit(
             notify=preferences.notify,
         )
     )
-    await _acknowledge(interaction, answer, job)
+    used = ""
+    with contextlib.suppress(StoreError):  # the job is accepted: whatever happens now, its reply must come
+        used = costs.share(await parts.usage(member, place))
+    await _acknowledge(interaction, answer, job, used)
     return job
 
 
-async def _acknowledge(interaction: Pressed, answer: Answer, job: Job) -> None:
+async def _acknowledge(interaction: Pressed, answer: Answer, job: Job, used: str) -> None:
     try:
-        text = f"{texts.headline(job)}\n⏳ waiting…{texts.cost(job)}"
+        text = f"{texts.headline(job)}\n⏳ waiting… · {costs.cost(job, used)}"
         message_id = await answer.public(text, view=cancel_view(job.id))
     except (discord.HTTPException, *NETWORK_ERRORS) as error:
         # It may have arrived all the same: the job goes on, and its reply is looked for by the token.
@@ -124,7 +128,7 @@ async def _acknowledge(interaction: Pressed, answer: Answer, job: Job) -> None:
     if answer.is_dead:
         await interaction.client.parts.studio.gone(job.id)
     else:
-        await interaction.client.replies.opened(job, message_id)
+        await interaction.client.replies.opened(job, message_id, used)
 
 
 def _bot_present(interaction: Pressed) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -11,8 +11,10 @@ import discord
 from discord.ext import commands
 
 from bot.domain.guild import GuildRules
-from bot.domain.model import Ask, Cell, CellRef, Job, Member, Place, Preferences
+from bot.domain.model import Ask, Cell, CellRef, Job, Member, Place, Preferences, Verb
 from bot.domain.ports import Jobs, Pictures
+from bot.domain.prices import Price
+from bot.domain.quota import Use
 from bot.settings import Settings
 from bot.ui.custom_ids import Act, ButtonId
 from bot.ui.delivery import DiscordReplies
@@ -98,9 +100,14 @@ class RulesPort(Protocol):
         ...
 
 
-async def no_limits(member: Member, place: Place) -> Sequence[str]:
+async def no_limits(member: Member, place: Place) -> Sequence[Use]:
     """Nobody counts."""
     return ()
+
+
+async def no_prices(job: Job, cell: Cell) -> Mapping[Verb, Price]:
+    """Nobody knows."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -121,8 +128,10 @@ class Parts:
     """Who is not answered by then sees that the bot is thinking."""
     models: Callable[[], Sequence[str]] = tuple
     """Names for autocomplete; answers from memory."""
-    usage: Callable[[Member, Place], Awaitable[Sequence[str]]] = no_limits
-    """What a member used and has left, in lines to read."""
+    usage: Callable[[Member, Place], Awaitable[Sequence[Use]]] = no_limits
+    """What a member used and has left."""
+    prices: Callable[[Job, Cell], Awaitable[Mapping[Verb, Price]]] = no_prices
+    """What can be made of a kept picture, and what it will cost."""
     office: Office | None = None
     """What moderators' commands reach."""
 

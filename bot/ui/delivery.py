@@ -65,7 +65,7 @@ class DiscordReplies:
         self._on_gone: Callable[[str], Awaitable[None]] | None = None
         self._reviewers: Reviewers | None = None
         self._live: dict[str, ProgressReply] = {}
-        self._opened: dict[str, int | None] = {}
+        self._opened: dict[str, tuple[int | None, str]] = {}
         self._newest: dict[str, Event] = {}
         self._channels: dict[int, ChannelWindow] = {}
 
@@ -81,12 +81,15 @@ class DiscordReplies:
         self._client, self._on_gone, self._reviewers = client, on_gone, reviewers
         self.results.offered = offered
 
-    async def opened(self, job: Job, message_id: int | None) -> None:
-        """The acknowledgement is out; remember its message. None: it was sent, but nobody heard whether it arrived."""
+    async def opened(self, job: Job, message_id: int | None, used: str = "") -> None:
+        """The acknowledgement is out; remember its message. None: it was sent, but nobody heard whether it arrived.
+
+        `used` says how much of a limit is used with this job, as long as it waits.
+        """
         if live := self._live.get(job.id):
-            live.opened(message_id)
+            live.opened(message_id, used)
         else:
-            self._opened[job.id] = message_id
+            self._opened[job.id] = message_id, used
             while len(self._opened) > OPENED_KEPT:
                 self._opened.pop(next(iter(self._opened)))
         if message_id is not None:
@@ -138,7 +141,7 @@ class DiscordReplies:
             self._message(job), Pace(self._interval_s), channel, self.limits, self._tasks, self._clock, self._gone
         )
         if job.id in self._opened:
-            live.opened(self._opened.pop(job.id))
+            live.opened(*self._opened.pop(job.id))
         return live
 
     def _message(self, job: Job) -> ReplyMessage:
@@ -155,7 +158,7 @@ class DiscordReplies:
         live = self._live.get(job.id)
         if live is None:
             message = self._message(job)
-            message.message_id = message.message_id or self._opened.pop(job.id, None)
+            message.message_id = message.message_id or self._opened.pop(job.id, (None, ""))[0]
             return message
         await live.stop()
         return live.message

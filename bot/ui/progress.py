@@ -60,10 +60,12 @@ class ProgressReply:
         self._queue_shown_at = -QUEUE_INTERVAL_S
         self._is_open = message.message_id is not None or message.may_be_open
         self._is_stopped = False
+        self._used = ""
         self._woken = asyncio.Event()
 
-    def opened(self, message_id: int | None) -> None:
+    def opened(self, message_id: int | None, used: str = "") -> None:
         """The acknowledgement is out: from now on there is a message to edit, even if its id is not known."""
+        self._used = used
         self.message.message_id = message_id
         self._is_open = True
         self._start()
@@ -159,7 +161,7 @@ class ProgressReply:
             await self._on_gone(job.id)
 
     def _page(self, job: Job, event: Event) -> Page:
-        text = texts.live(job, event)
+        text = texts.live(job, event, self._used)
         view = cancel_view(job.id)
         if not self.message.is_lasting and self._ends_soon(job):
             text, view = text + NOTICE, fetch_view(job.id)

@@ -12,15 +12,15 @@ from bot.domain.model import Member, Place
 from bot.domain.quota import Limit, Scope, Use, Window
 from bot.ui.office import QuotaDesk
 
-_NOW = {Window.HOUR: "this hour", Window.DAY: "today", Window.WEEK: "this week", Window.MONTH: "this month"}
+NOW = {Window.HOUR: "this hour", Window.DAY: "today", Window.WEEK: "this week", Window.MONTH: "this month"}
 
 
 def use_line(use: Use) -> str:
     """One limit and what is used of it."""
     pool = " of this channel's pool" if use.scope is Scope.CHANNEL else ""
     if use.limit is None:
-        return f"{use.used:g} {use.unit} {_NOW[use.window]}{pool}, without limit"
-    return f"{use.used:g} of {use.limit:g} {use.unit} {_NOW[use.window]}{pool}, resets {format_dt(use.resets_at, 'R')}"
+        return f"{use.used:g} {use.unit} {NOW[use.window]}{pool}, without limit"
+    return f"{use.used:g} of {use.limit:g} {use.unit} {NOW[use.window]}{pool}, resets {format_dt(use.resets_at, 'R')}"
 
 
 def limit_line(limit: Limit) -> str:
@@ -42,11 +42,10 @@ def subject(scope: Scope, subject_id: int) -> str:
             return f"<#{subject_id}>, shared by all"
 
 
-def usage(quotas: QuotaDesk, clock: Callable[[], datetime]) -> Callable[[Member, Place], Awaitable[Sequence[str]]]:
-    """What `Parts.usage` asks for: a member's limits here, in lines to read."""
+def usage(quotas: QuotaDesk, clock: Callable[[], datetime]) -> Callable[[Member, Place], Awaitable[Sequence[Use]]]:
+    """What `Parts.usage` asks for: a member's limits here, and what is used of them."""
 
-    async def lines(member: Member, place: Place) -> Sequence[str]:
-        uses = await quotas.uses(place.guild_id or DIRECT_MESSAGES, member, place, clock())
-        return [use_line(use) for use in uses]
+    async def uses(member: Member, place: Place) -> Sequence[Use]:
+        return await quotas.uses(place.guild_id or DIRECT_MESSAGES, member, place, clock())
 
-    return lines
+    return uses

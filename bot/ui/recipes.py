@@ -55,6 +55,10 @@ def _rows(job: Job, recipe: dict[str, Any]) -> list[tuple[str, object]]:
         ("Sampler", recipe.get("noise_scheduler")),
         ("Size", f"{recipe['width']}x{recipe['height']}" if "width" in recipe else None),
         ("Device", recipe.get("device")),
-        ("GPU time", f"{job.gpu_ms / 1000:.1f} s" if job.gpu_ms else None),
+        (_time_label(recipe), f"{job.gpu_ms / 1000:.1f} s" if job.gpu_ms else None),
     ]
     return [(name, value) for name, value in rows if value not in (None, "")]
+
+
+def _time_label(recipe: dict[str, Any]) -> str:
+    return "CPU time" if recipe.get("device") == "cpu" else "GPU time"

@@ -9,6 +9,7 @@ from discord.utils import escape_markdown, escape_mentions
 
 from bot.domain.model import Cell, Job, JobState, Verb
 from bot.domain.prompt import render, shorten
+from bot.ui.costs import cost
 from engine.events import Event, Finished, Progress, Queued, Started
 
 MESSAGE_LIMIT = 2000
@@ -61,27 +62,22 @@ def safe(text: str) -> str:
     return escape_mentions(escape_markdown(text))
 
 
-def live(job: Job, event: Event) -> str:
-    """The whole reply while a job lives; room is left for a notice."""
-    return f"{headline(job)}\n{status(job, event)}"
+def live(job: Job, event: Event, used: str = "") -> str:
+    """The whole reply while a job lives, with what is `used` of a limit; room is left for a notice."""
+    return f"{headline(job)}\n{status(job, event, used)}"
 
 
-def status(job: Job, event: Event) -> str:
+def status(job: Job, event: Event, used: str = "") -> str:
     """The line below the headline while a job lives."""
     match event:
         case Queued():
-            return waiting(event) + cost(job)
+            return f"{waiting(event)} · {cost(job, used)}"
         case Started():
             return "⏳ starting…"
         case Progress():
             return progress(event)
         case Finished():
             return "⏳ developing…"
-
-
-def cost(job: Job) -> str:
-    """What the job is expected to take of the device, said before it runs."""
-    return f" · costs about {duration(job.estimate_ms / 1000)} of GPU time" if job.estimate_ms >= 500 else ""
 
 
 def waiting(event: Queued) -> str:
@@ -121,18 +117,24 @@ def result(job: Job, parent_url: str = "") -> str:
 
 def alt_text(job: Job, cell: int | None = None) -> str:
     """What a picture shows, as far as the prompt says it."""
-    what = shorten(job.spec.options.prompt, _ALT_ECHO)
+    of = _of_what(job)
     if cell is not None:
-        return f"Picture {cell + 1} of the prompt: {what}"[:ALT_LIMIT]
+        return f"Picture {cell + 1} {of}"[:ALT_LIMIT]
     if job.spec.count == 1:
-        return f"A picture of the prompt: {what}"[:ALT_LIMIT]
-    return f"{job.spec.count} pictures of the prompt, numbered left to right, top to bottom: {what}"[:ALT_LIMIT]
+        return f"A picture {of}"[:ALT_LIMIT]
+    return f"{job.spec.count} pictures, numbered left to right, top to bottom, {of}"[:ALT_LIMIT]
 
 
 def preview_alt(job: Job, event: Progress) -> str:
     """What an unfinished picture is."""
-    what = shorten(job.spec.options.prompt, _ALT_ECHO)
-    return f"Unfinished pictures after step {event.step} of {event.steps}: {what}"[:ALT_LIMIT]
+    return f"Unfinished pictures after step {event.step} of {event.steps} {_of_what(job)}"[:ALT_LIMIT]
+
+
+def _of_what(job: Job) -> str:
+    """What a picture shows, or what was done where no words say it."""
+    if what := shorten(job.spec.options.prompt, _ALT_ECHO):
+        return f"of the prompt: {what}"
+    return f"without words ({_ACTS[job.spec.verb] or 'imagined'})"
 
 
 def message_url(guild_id: int | None, channel_id: int, message_id: int) -> str:
@@ -146,8 +148,9 @@ def file_name(job: Job, suffix: str, cell: int | None = None) -> str:
     return f"darkroom-{job.id}{part}.{suffix}"
 
 
-def cell_caption(job: Job, cell: Cell, by: int, parent_url: str) -> str:
-    """What stands above one kept picture."""
-    said = echo(render(job.spec.options), _ECHO)
+def cell_caption(job: Job, cell: Cell, by: int, parent_url: str, prices: str = "") -> str:
+    """What stands above one kept picture, and below it what its buttons cost."""
+    said = echo(render(job.spec.options), _ECHO - len(prices))
     origin = f" · [from this grid]({parent_url})" if parent_url else ""
-    return shorten(f"**{said}** · picture {cell.cell + 1}, <@{by}>{origin}", MESSAGE_LIMIT)
+    prompt = f"**{said}** · " if said else ""
+    return shorten(f"{prompt}picture {cell.cell + 1}, <@{by}>{origin}{prices}", MESSAGE_LIMIT)

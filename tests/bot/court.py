@@ -12,12 +12,14 @@ from bot.client import DarkroomClient
 from bot.domain.audit import Entry
 from bot.domain.guild import GuildRules
 from bot.domain.model import Job
+from bot.domain.prices import PriceList
 from bot.store.audit import AuditLog
 from bot.store.pictures import PictureStore
 from bot.store.quotas import Quotas
 from bot.store.records import Records
 from bot.store.rules import RuleBook
 from bot.store.statistics import Statistics
+from bot.store.timings import TimingStore
 from bot.ui.office import Office
 from bot.ui.quota_texts import usage
 from engine.events import Finished, GeneratedImage, Safety
@@ -56,6 +58,7 @@ class Court(House):
             rules=self.book,
             office=office,
             usage=usage(self.quotas, self.now),
+            prices=PriceList(TimingStore(self.database, self.now)),
             models=lambda: ("pocket", "sdxl"),
         )
         self.client, self.drawn = client, 0
@@ -74,6 +77,14 @@ class Court(House):
         """Show a moderators' command to somebody, as a server's integration settings can."""
         found = {listed.name: listed for listed in await self.client.tree.fetch_commands()}
         self.guild.set_command_permissions(found[command].id, {actor: True})
+
+    def message(self, message_id: int) -> discord.Message:
+        """A message as it is now."""
+        return next(message for message in self.channel.history() if message.id == message_id)
+
+    def mark_age_restricted(self, channel: Any) -> None:
+        """As a server's settings can; the simulated ones know nothing of it."""
+        self.client.get_channel(channel.id).nsfw = True
 
     async def rules(self) -> GuildRules:
         return await self.book.get(self.guild.id)

@@ -19,9 +19,7 @@ from bot.domain.model import Job, JobState
 from bot.playground.clock import WallClock
 from bot.settings import Settings
 from tests.bot.world import eventually
-
-PATIENCE_S = 240.0
-"""A worker has to import torch and load its model first, beside many other tests."""
+from tests.patience import PATIENCE_S
 
 
 @dataclass

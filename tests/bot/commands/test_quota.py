@@ -99,3 +99,20 @@ async def test_limits_survive_a_restart(court: Court) -> None:
     await court.restart()
     limit = Limit(scope=Scope.EVERYONE, unit=Unit.PICTURES, window=Window.DAY, amount=4)
     assert (await court.rules()).limits == (limit,)
+
+
+async def test_what_it_costs_stands_in_the_reply_before_it_runs_and_on_every_picture(court: Court) -> None:
+    await court.say(court.mo, "quota set", window="day", amount=40.0)
+    asked = await court.ada.slash(court.channel, "imagine", prompt="a red fox")
+    assert asked.response is not None
+    assert "costs 4 pictures, about 1 s of computing time" in asked.response.content
+    assert "then 4 of your 40 pictures today are used" in asked.response.content
+    assert "GPU" not in asked.response.content, "this host may have none"
+    job = await court.draw()
+
+    post = (await court.ada.click(court.message(asked.response.id), label="U1")).response
+    assert post is not None and "-# Vary, zoom, pan: 4 pictures, " in post.content
+    assert "upscale: 1 picture, under a second (subtle)" in post.content and "describe: no picture" in post.content
+    pressed = await court.ada.click(post, custom_id=f"dr:us:{job.id}:0")
+    assert pressed.response is not None
+    assert "costs 1 picture, " in pressed.response.content and "5 of your 40" in pressed.response.content

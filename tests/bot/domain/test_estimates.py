@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.estimates import UNKNOWN_MS_PER_MEGAPIXEL_STEP, LearntEstimates, Timing, Work, ms_per_image, work_of
-from engine.requests import ImageRequest, ImageToImage
+from engine.requests import Describe, ImageRequest, ImageToImage, Upscale
 
 
 class MemoryTimings:
@@ -77,3 +77,18 @@ def test_it_follows_a_change() -> None:
         timing = timing.with_measured(500.0)
     assert timing.ms_per_image == pytest.approx(500.0, rel=0.05)
     assert ms_per_image(timing.work, [timing]) == timing.ms_per_image
+
+
+async def test_words_and_larger_copies_say_nothing_about_drawing() -> None:
+    estimates = LearntEstimates(MemoryTimings())
+    picture = {**request(num_images=1).model_dump(), "image": b"x"}
+    await estimates.learn(request(), 4000.0)
+    await estimates.learn(Describe.model_validate(picture), 10.0)
+    await estimates.learn(Upscale.model_validate({**picture, "mode": "subtle"}), 100.0)
+
+    assert await estimates.estimate_ms(request(num_images=1)) == pytest.approx(1000.0)
+    assert await estimates.estimate_ms(Describe.model_validate(picture)) == pytest.approx(10.0)
+    half = ImageToImage.model_validate({**picture, "strength": 0.5})
+    assert await estimates.estimate_ms(half) == pytest.approx(500.0), "from drawing, though describing was measured too"
+    creative = Upscale.model_validate({**picture, "mode": "creative", "factor": 2.0, "strength": 0.5})
+    assert await estimates.estimate_ms(creative) == pytest.approx(2000.0), "four times the pixels in half the steps"

@@ -302,6 +302,7 @@ async def test_captions_are_delivered_without_pictures(house: House) -> None:
     stream.post(replace(finished(stream.request), images=(), captions=("a fox", "a dog")))
     done = await house.wait(job)
     assert (done.state, done.captions) == (JobState.DELIVERED, ("a fox", "a dog"))
+    assert (await house.charged(job))[:2] == ("settled", 0), "words are no pictures"
 
 
 async def test_latents_are_kept_beside_the_picture(house: House) -> None:

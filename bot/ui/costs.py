@@ -1,0 +1,59 @@
+"""What things cost, in words that people read before they pay: pictures of a quota, and computing time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.domain.model import Job, Verb
+from bot.domain.prices import Price
+from bot.domain.quota import Scope, Unit, Use, pictures
+from bot.ui.quota_texts import NOW
+
+_VARIED = (Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.REGION, Verb.ZOOM, Verb.PAN)
+
+
+def cost(job: Job, used: str = "") -> str:
+    """What a job is expected to take, said before it runs, and what is `used` of a limit with it."""
+    price = _price(Price(pictures(job.spec.verb, job.spec.count), job.estimate_ms))
+    return f"costs {price} of computing time" + (f"; then {used} are used" if used else "")
+
+
+def share(uses: Sequence[Use]) -> str:
+    """How much of the tightest limit is used with this job: "16 of your 40 pictures today", or "" without limits."""
+    limited = [use for use in uses if use.limit]
+    if not limited:
+        return ""
+    tightest = max(limited, key=lambda use: use.used / (use.limit or 1))
+    amount = f"{tightest.used:.0f}" if tightest.unit is Unit.PICTURES else f"{tightest.used:.3g}"
+    whose = "this channel's" if tightest.scope is Scope.CHANNEL else "your"
+    return f"{amount} of {whose} {tightest.limit:g} {tightest.unit} {NOW[tightest.window]}"
+
+
+def list_of(prices: Mapping[Verb, Price]) -> str:
+    """One small line for the buttons under a picture, or "" when no prices are known."""
+    if not prices:
+        return ""
+    varied = max((prices[verb] for verb in _VARIED), key=lambda price: price.ms)
+    subtle, creative = prices[Verb.UPSCALE_SUBTLE], prices[Verb.UPSCALE_CREATIVE]
+    return (
+        f"\n-# Vary, zoom, pan: {_price(varied)} · upscale: {_count(1)}, {duration(subtle.ms)} (subtle) "
+        f"or {duration(creative.ms)} (creative) · describe: {_count(0)}"
+    )
+
+
+def duration(ms: float) -> str:
+    """An expected time as people say it."""
+    seconds = ms / 1000
+    if seconds < 1:
+        return "under a second"
+    if seconds < 90:
+        return f"about {round(seconds)} s"
+    return f"about {round(seconds / 60)} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
+
+
+def _price(price: Price) -> str:
+    return f"{_count(price.pictures)}, {duration(price.ms)}"
+
+
+def _count(number: int) -> str:
+    return {0: "no picture", 1: "1 picture"}.get(number, f"{number} pictures")
