@@ -142,6 +142,8 @@ class Catalogue:
             "stages": tuple(_source(stage) for stage in preset.get("stages", ())),
         }
         parts |= {key: _source(preset[key]) for key in ("prior", "fused_lora") if key in preset}
+        if "vocabulary" in preset:
+            parts["vocabulary"] = _lines(str(preset["vocabulary"]))
         return replace(base, **{**known, **parts})
 
     def _inspect(self, name: str, location: str) -> ModelSpec:
@@ -199,6 +201,10 @@ def _source(entry: Mapping[str, Any]) -> Source:
     found = _hub_source(str(entry["source"]))
     chosen = {key: entry[key] for key in entry.keys() & {"revision", "file", "variant"}}
     return replace(found, shared=tuple(entry.get("shared", ())), **chosen)
+
+
+def _lines(name: str) -> tuple[str, ...]:
+    return tuple((resources.files("engine") / name).read_text("utf-8").splitlines())
 
 
 def _hub_source(text: str) -> Source:

@@ -88,6 +88,10 @@ class ModelSpec:
     """Further pipelines that enlarge the result (DeepFloyd IF)."""
     fused_lora: Source | None = None
     """Fused into the weights at load (SDXL-Lightning)."""
+    vocabulary: tuple[str, ...] = ()
+    """Everything it can draw, where that is little enough to list."""
+    hint: str = ""
+    """What to tell somebody whose prompt is about nothing in its vocabulary."""
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -30,15 +30,17 @@ def files_of(job: Job, finished: Finished) -> dict[str, bytes]:
     return files
 
 
-def kept_from(job: Job, finished: Finished, cells: tuple[Cell, ...], verdict: Verdict) -> Kept:
-    """What to write down of a finished run that may be kept."""
+def kept_from(
+    job: Job, finished: Finished, cells: tuple[Cell, ...], verdict: Verdict, hints: tuple[str, ...] = ()
+) -> Kept:
+    """What to write down of a finished run that may be kept; `hints` join the engine's notes."""
     return Kept(
         cells=cells,
         gpu_ms=finished.gpu_ms,
         state=JobState.REVIEW if verdict is Verdict.REVIEW else JobState.RENDERED,
         spoiler=verdict is Verdict.SPOILER,
         recipe=_json(finished.recipe),
-        notes=finished.notes,
+        notes=(*finished.notes, *hints),
         captions=finished.captions,
         frames_key=_key(job, "frames.zip") if finished.frames else None,
     )

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.database import Database
 from bot.store.pictures import PictureStore
-from bot.store.schema import UNFINISHED, cells, favourites, jobs, members, uploads
+from bot.store.schema import UNFINISHED, cells, favourites, hints, jobs, members, uploads
 
 _BATCH = 100
 _STRAY_AFTER = timedelta(days=1)
@@ -32,6 +32,7 @@ class Retention:
         deleted = await self._delete_where(_is_over, jobs.c.member_id == member_id)
         async with self._database.write() as connection:
             await connection.execute(sa.delete(favourites).where(favourites.c.member_id == member_id))
+            await connection.execute(sa.delete(hints).where(hints.c.member_id == member_id))
             await connection.execute(sa.delete(members).where(members.c.member_id == member_id))
         return deleted
 

@@ -178,6 +178,16 @@ favourites = sa.Table(
     sa.Column("created_at", Utc, nullable=False),
 )
 
+hints = sa.Table(
+    "hints",
+    metadata,
+    sa.Column("member_id", sa.BigInteger, primary_key=True),
+    sa.Column("model", sa.Text, primary_key=True),
+    # No foreign key: the member stays told when the job is deleted.
+    sa.Column("job_id", sa.String(16), nullable=False),
+)
+"""Members who were told what a model does not know, and the job that told them."""
+
 timings = sa.Table(
     "timings",
     metadata,

@@ -14,6 +14,7 @@ import simcord
 from simcord import _dpy_internals
 
 from bot.client import DarkroomClient
+from bot.domain.hints import Hints
 from bot.domain.judge import Judge
 from bot.domain.model import JobState
 from bot.domain.requests import Wording
@@ -62,7 +63,7 @@ class House:
             Ports(
                 engine=self.engine, jobs=jobs, outbox=OutboxStore(self.database), pictures=pictures, replies=replies,
                 rules=Judge(book, quotas, self.now), estimates=Remembered(), wording=Wording(), clock=self.now,
-                tasks=tasks,
+                hints=self.hints(), tasks=tasks,
             )
         )  # fmt: skip
         parts = Parts(
@@ -70,6 +71,10 @@ class House:
             Intake(from_client, drawing, pictures), drawing, clock=self.now, defer_after_s=1.2,
         )  # fmt: skip
         return DarkroomClient(parts, replies, shard_count=1)
+
+    def hints(self) -> Hints | None:
+        """Told to members, if anything is."""
+        return None
 
     def now(self):
         return self.env.now()
