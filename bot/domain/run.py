@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.domain import keeping
 from bot.domain.courier import Sleep, first_of
+from bot.domain.hints import Hints
 from bot.domain.model import Job, JobSpec, JobState, Verdict
 from bot.domain.ports import Clock, EnginePort, Estimates, Jobs, Outbox, Pictures, Replies, Rules, Stream
 from bot.domain.requests import Asker, Sources, Wording
@@ -40,6 +41,7 @@ class Ports:
     estimates: Estimates
     wording: Wording
     clock: Clock
+    hints: Hints | None = None
     sleep: Sleep = asyncio.sleep
     tasks: Tasks = field(default_factory=Tasks)
 
@@ -173,7 +175,8 @@ class Run:
         files = await asyncio.to_thread(keeping.files_of, self.job, finished)
         try:
             await asyncio.gather(*(self._ports.pictures.put(key, content) for key, content in files.items()))
-            kept = keeping.kept_from(self.job, finished, cells, verdict)
+            hints = await self._ports.hints.notes(self.job) if self._ports.hints else ()
+            kept = keeping.kept_from(self.job, finished, cells, verdict, hints)
             self.job = await self._ports.jobs.keep(self.job, kept, self._ports.clock())
         except Fenced:
             for key in files:
