@@ -15,7 +15,7 @@ from engine.settings import EngineSettings
 
 
 class ModelShelf:
-    """The models in one device's memory. Used by the device thread only."""
+    """The models in one device's memory. Used by the device thread only, but for `load`."""
 
     def __init__(self, settings: EngineSettings, device: str | torch.device, budget_bytes: int | None = None) -> None:
         self._settings, self._device = settings, torch.device(device)
@@ -26,11 +26,26 @@ class ModelShelf:
 
     def borrow(self, name: str) -> LoadedModel:
         """The model, loaded if needed, kept until `give_back`; raises what `load` raises."""
+        if not self.is_here(name):
+            self.make_room(name)
+            self.put(self.load(name))
         spec = self._catalogue.spec(name)
-        model = self._loaded.get(spec.name) or self._bring(spec)
         self._loaded.move_to_end(spec.name)
         self._in_use[spec.name] = self._in_use.get(spec.name, 0) + 1
-        return model
+        return self._loaded[spec.name]
+
+    def is_here(self, name: str) -> bool:
+        """Can it be borrowed without loading it?"""
+        return self._catalogue.spec(name).name in self._loaded
+
+    def load(self, name: str) -> LoadedModel:
+        """From files, not yet on the shelf; changes nothing here, so that any thread may spend its time on it."""
+        return load(self._catalogue.spec(name), self._device, settings=self._settings)
+
+    def put(self, model: LoadedModel) -> None:
+        """Keep a model that was loaded; an estimate may have been low, so room is made again for what it takes."""
+        self._make_room(model.bytes)
+        self._loaded[model.spec.name] = model
 
     def give_back(self, model: LoadedModel) -> None:
         """One lane less uses the model."""
@@ -42,17 +57,13 @@ class ModelShelf:
         busy = sum(model.bytes for other, model in self._loaded.items() if self._in_use.get(other))
         return spec.name in self._loaded or busy == 0 or busy + self._estimate(spec) <= self._budget
 
+    def make_room(self, name: str) -> None:
+        """Drop what nobody uses, as far as this model needs it gone."""
+        self._make_room(self._estimate(self._catalogue.spec(name)))
+
     def models(self) -> tuple[tuple[str, int], ...]:
         """Names and bytes of what is in memory, the least recently used first."""
         return tuple((name, model.bytes) for name, model in self._loaded.items())
-
-    def _bring(self, spec: ModelSpec) -> LoadedModel:
-        self._make_room(self._estimate(spec))
-        model = load(spec, self._device, settings=self._settings)
-        # An estimate may be low: measure again with the model itself.
-        self._make_room(model.bytes)
-        self._loaded[spec.name] = model
-        return model
 
     def _estimate(self, spec: ModelSpec) -> int:
         # What presets say is meant for bfloat16; a CPU computes in float32.

@@ -10,17 +10,18 @@ import os
 import queue
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
 import psutil
 import torch
 
-from engine.errors import EngineError, InferenceFailed, RequestAborted
+from engine.errors import EngineError, RequestAborted
 from engine.forwards import Forwards
 from engine.hub import Hub
 from engine.loading import quiet
+from engine.loans import Loans
 from engine.messages import Admit, Beat, Cancel, LaneFailed, LoadModel, ModelsLoaded, Ready, Stop, ToWorker
 from engine.models import LoadedModel
 from engine.outbox import Outbox
@@ -32,8 +33,8 @@ logger = logging.getLogger(__name__)
 
 BEAT_S = 1.0
 
-Borrowed = Future[LoadedModel | None]
-"""A model on its way; None means that it has no room beside those in use, yet."""
+Errand = Callable[[], None]
+"""Something another thread wants done by the device's."""
 
 
 def main(connection: Connection, settings: EngineSettings, device: str) -> None:
@@ -64,18 +65,15 @@ class Worker:
         self._connection, self._device = connection, device
         self._beat_s = min(BEAT_S, settings.stall_timeout_s / 4)
         self._outbox = Outbox(connection)
-        self._inbox: queue.SimpleQueue[ToWorker | Borrowed] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[ToWorker | Errand] = queue.SimpleQueue()
         self._activity = Activity()
-        self._loading = Activity("")
         self._shelf = ModelShelf(settings, device)
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
-        self._waiting: dict[str, tuple[Admit, Borrowed]] = {}
-        self._without_room: dict[str, Admit] = {}
+        self._loans = Loans(self._shelf, self._lend, self._fail, self._tell_models, self._inbox.put)
         self._hub = Hub(
             settings,
             device,
             self._outbox.put,
-            self._give_back,
+            self._loans.give_back,
             Forwards(settings.deterministic, self._free_memory),
             activity=self._activity.begin,
         )
@@ -89,6 +87,7 @@ class Worker:
         while self._take_messages():
             if self._hub.lanes:
                 self._hub.tick()
+        self._loans.close()
         self._hub.close()
         self._outbox.close()
 
@@ -101,8 +100,10 @@ class Worker:
 
     def _beat(self) -> None:
         while True:
-            activity = self._loading if self._loading.name and self._activity.name == "idle" else self._activity
-            self._outbox.put(Beat(activity.name, time.monotonic() - activity.since_s))
+            activity, since_s = self._activity.name, self._activity.since_s
+            if activity == "idle" and (loading := self._loans.loading):
+                activity, since_s = f"loading {loading.model}", loading.since_s
+            self._outbox.put(Beat(activity, time.monotonic() - since_s))
             time.sleep(self._beat_s)
 
     def _take_messages(self) -> bool:
@@ -116,86 +117,38 @@ class Worker:
             self._take(message)
         return True
 
-    def _take(self, message: ToWorker | Borrowed) -> None:
+    def _take(self, message: ToWorker | Errand) -> None:
         match message:
             case Admit():
-                self._admit(message)
+                self._loans.ask(message)
             case Cancel():
                 self._cancel(message)
             case LoadModel():
-                self._loader.submit(self._preload, message.model)
-            case Future():
-                self._open_loaded()
+                self._loans.preload(message.model)
             case Stop():
                 pass
+            case _:
+                message()
 
-    def _admit(self, admit: Admit) -> None:
-        borrowed = self._loader.submit(self._borrow, admit.request.model)
-        self._waiting[admit.request.id] = admit, borrowed
-        borrowed.add_done_callback(self._inbox.put)
+    def _lend(self, admit: Admit, model: LoadedModel) -> None:
+        self._hub.open(admit, model)
 
-    def _open_loaded(self) -> None:
-        for request_id, (admit, borrowed) in list(self._waiting.items()):
-            if not borrowed.done():
-                continue
-            del self._waiting[request_id]
-            if error := borrowed.exception():
-                self._outbox.put(LaneFailed(request_id, admit.epoch, _engine_error(error)))
-            elif model := borrowed.result():
-                self._hub.open(admit, model)
-            else:
-                self._without_room[request_id] = admit
+    def _tell_models(self) -> None:
+        self._outbox.put(ModelsLoaded(self._shelf.models()))
+
+    def _fail(self, admit: Admit, error: EngineError) -> None:
+        self._outbox.put(LaneFailed(admit.request.id, admit.epoch, error))
 
     def _cancel(self, cancel: Cancel) -> None:
-        admit, borrowed = self._waiting.get(cancel.request_id, (None, None))
-        admit = admit or self._without_room.get(cancel.request_id)
-        if admit is None or admit.epoch != cancel.epoch:
-            return self._hub.cancel(cancel.request_id, cancel.epoch, cancel.reason)
-        if borrowed:
-            borrowed.add_done_callback(self._give_back_unused)
-        self._waiting.pop(cancel.request_id, None)
-        self._without_room.pop(cancel.request_id, None)
-        self._outbox.put(LaneFailed(cancel.request_id, cancel.epoch, RequestAborted(cancel.reason)))
-        return None
-
-    def _borrow(self, name: str) -> LoadedModel | None:
-        """Loader thread only, as all that touches the shelf."""
-        if not self._shelf.has_room(name):
-            return None
-        self._loading.begin(f"loading {name}")
-        try:
-            model = self._shelf.borrow(name)
-            self._outbox.put(ModelsLoaded(self._shelf.models()))
-            return model
-        finally:
-            self._loading.begin("")
-
-    def _preload(self, name: str) -> None:
-        try:
-            if model := self._borrow(name):
-                self._shelf.give_back(model)
-        except EngineError as error:
-            logger.warning("%s", error)
-
-    def _give_back(self, model: LoadedModel) -> None:
-        self._loader.submit(self._shelf.give_back, model)
-        while self._without_room:
-            self._admit(self._without_room.pop(next(iter(self._without_room))))
-
-    def _give_back_unused(self, borrowed: Borrowed) -> None:
-        if not borrowed.exception() and (model := borrowed.result()):
-            self._loader.submit(self._shelf.give_back, model)
+        if self._loans.cancel(cancel.request_id, cancel.epoch):
+            self._outbox.put(LaneFailed(cancel.request_id, cancel.epoch, RequestAborted(cancel.reason)))
+        else:
+            self._hub.cancel(cancel.request_id, cancel.epoch, cancel.reason)
 
     def _free_memory(self) -> None:
         gc.collect()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-
-
-def _engine_error(error: BaseException) -> EngineError:
-    if isinstance(error, EngineError):
-        return error
-    return InferenceFailed(f"{type(error).__name__}: {error}")
 
 
 def _memory_bytes(device: torch.device) -> int:

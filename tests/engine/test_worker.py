@@ -64,6 +64,14 @@ async def test_leaving_early_frees_the_lane_also_while_the_model_is_loading(engi
     assert engine.snapshot().running == ()
 
 
+async def test_a_model_nobody_wants_any_more_makes_room_when_it_is_loaded(engine: Engine) -> None:
+    left, wanted = (engine.submit(ask(model=model, **SIZE)) for model in ("flux", "sd"))
+    async with left:
+        await anext(left)
+    heard = [event async for event in wanted]
+    assert isinstance(heard[-1], Finished)
+
+
 async def test_a_model_that_cannot_be_loaded_fails_its_requests_alone(engine: Engine) -> None:
     good, bad = await asyncio.gather(
         events(engine, ask(model="sd", **SIZE)),
