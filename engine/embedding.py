@@ -5,7 +5,8 @@ whose torch twin steers the denoiser; a test holds the two together. This one an
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# (safetensors, tokenizers and slices leave types open)
+# pyright: reportMissingTypeStubs=false
+# (safetensors, tokenizers, threadpoolctl and slices leave types open)
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
+from threadpoolctl import ThreadpoolController
 from tokenizers import Tokenizer
 
 from engine.errors import EngineError
@@ -63,6 +65,7 @@ class TextEncoder:
         # Of tens of thousands of words a text needs a few: the table stays as it is stored.
         self._words = "embeddings.word_embeddings.weight"
         self._stored = state
+        self._blas = ThreadpoolController()
         self._state = {name: _rows(state, name) for name in state if name != self._words and not name.endswith(_SCALE)}
 
     @classmethod
@@ -86,9 +89,11 @@ class TextEncoder:
         # All texts in one row of tokens, without padding; only attention needs to know where each begins.
         ends = np.cumsum([len(ids) for ids in tokens])
         spans = [slice(end - len(ids), end) for ids, end in zip(tokens, ends, strict=True)]
-        states = self._words_and_places(np.concatenate(tokens), spans)
-        for layer in range(self._layers):
-            states = self._layer(states, f"encoder.layer.{layer}.", spans)
+        # On a busy CPU, threads that wait for each other make so small a product ten times slower.
+        with self._blas.limit(limits=1, user_api="blas"):
+            states = self._words_and_places(np.concatenate(tokens), spans)
+            for layer in range(self._layers):
+                states = self._layer(states, f"encoder.layer.{layer}.", spans)
         means = np.stack([states[span].mean(0) for span in spans])
         return means / np.linalg.norm(means, axis=1, keepdims=True)
 

@@ -18,8 +18,11 @@ from bot.domain.model import Value
 
 DEFAULT_MARGIN: Final = 0.1
 """Chosen between the two sides of the lists the sentences were chosen on."""
-MIN_LIKENESS: Final = 0.3
-"""A prompt that is like none of the sentences is not judged by them."""
+MIN_LIKENESS: Final = 0.4
+"""A text that is like none of the sentences is not judged by them."""
+FEW_WORDS: Final = 2
+"""One word, or two, say little by themselves ("face", "thing 3"): they must lean further."""
+FEW_WORDS_DOUBT: Final = 0.1
 MAX_CLAUSES: Final = 48
 """A text of more is measured in groups of them."""
 MAX_WORDS: Final = 24
@@ -75,8 +78,10 @@ class Meaning:
         Kinds that are `allowed` are not looked at, and so hide none of the others.
         """
         safe, unsafe = await self.prepare()
-        vectors = await self._embed(clauses(text))
-        kinds = [_judge(vectors, safe, kind, side) for kind, side in unsafe.items() if kind not in allowed]
+        texts = clauses(text)
+        vectors = await self._embed(texts)
+        doubts = np.array([FEW_WORDS_DOUBT if len(part.split()) <= FEW_WORDS else 0.0 for part in texts])
+        kinds = [_judge(vectors, doubts, safe, kind, side) for kind, side in unsafe.items() if kind not in allowed]
         return max(kinds, key=lambda one: one.margin)
 
     async def prepare(self) -> tuple[Vectors, Mapping[str, Vectors]]:
@@ -88,8 +93,8 @@ class Meaning:
             return self._sides
 
 
-def _judge(vectors: Vectors, safe: Vectors, kind: str, unsafe: Vectors) -> Leaning:
-    likeness = (vectors @ unsafe.T).max(1)
+def _judge(vectors: Vectors, doubts: npt.NDArray[np.float64], safe: Vectors, kind: str, unsafe: Vectors) -> Leaning:
+    likeness = (vectors @ unsafe.T).max(1) - doubts
     margins = np.where(likeness >= MIN_LIKENESS, likeness - (vectors @ safe.T).max(1), -1.0)
     return Leaning(margin=float(margins.max()), kind=kind)
 

@@ -135,7 +135,7 @@ LINE = Sentences(safe=("fine",), unsafe={"sexual": ("bad",), "gore": ("worse",)}
 async def test_meaning_is_measured_on_the_whole_and_on_every_clause() -> None:
     meaning = Meaning(axes, LINE)
     assert (await meaning.leaning("something fine")).margin < 0
-    leaning = await meaning.leaning("a fine castle, and a fine lake; something bad")
+    leaning = await meaning.leaning("a fine castle, and a fine lake; something rather bad")
     assert (leaning.margin, leaning.kind) == (1.0, "sexual")
     assert clauses("a b, c, d e") == ["a b, c, d e", "a b", "d e"]
 
@@ -160,7 +160,7 @@ async def test_no_length_hides_a_meaning() -> None:
         assert len(asked) <= 50
         assert all(len(part.split()) < 250 for part in asked[1:])
         assert any("bad" in part for part in asked[1:])
-    assert (await meaning.leaning("a fine lake, " * 3 + "a bad thing")).margin == 1.0
+    assert (await meaning.leaning("a fine lake, " * 3 + "a rather bad thing")).margin == 1.0
 
 
 async def test_meaning_counts_from_the_servers_margin_and_never_as_sexual_in_restricted_channels() -> None:
