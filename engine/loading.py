@@ -24,10 +24,12 @@ from engine import folders
 from engine.content_hash import FileHashes
 from engine.dtypes import choose_dtype
 from engine.errors import ModelLoadFailed, OutOfMemory
+from engine.latents import LatentLayout
 from engine.model_spec import ModelSpec, Source
 from engine.models import VAE_NAMES, LoadedModel
-from engine.previews import LatentLayout, Previewer, remembered_rgb_map
+from engine.previews import Previewer
 from engine.pulled import find_pulled
+from engine.rgb_map import remembered_rgb_map
 from engine.settings import EngineSettings
 from engine.single_file import base_model
 

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import torch
 
+from engine.denoised import predict_x0
 from engine.lanes import Lane, ParkedCall, Pipeline, Stage, with_inner
-from engine.previews import predict_x0
 
 
 class Origin(Protocol):

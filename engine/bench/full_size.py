@@ -13,9 +13,11 @@ import torch
 import transformers
 
 from engine.bench.stand_in import tokenizer
+from engine.latents import LatentLayout
 from engine.model_spec import ModelSpec, Source
 from engine.models import LoadedModel
-from engine.previews import LatentLayout, Previewer, fit_rgb_map
+from engine.previews import Previewer
+from engine.rgb_map import fit_rgb_map
 
 VOCABULARY = 2 + 2 * 256
 _BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}

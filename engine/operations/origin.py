@@ -15,8 +15,9 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
+from engine.latents import LatentLayout
 from engine.operations.pixels import tensor_of
-from engine.previews import LatentLayout, encode_pictures
+from engine.rgb_map import encode_pictures
 
 
 @dataclass

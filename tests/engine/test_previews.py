@@ -12,16 +12,11 @@ from diffusers import AutoencoderKL, AutoencoderTiny, FluxPipeline, QwenImagePip
 from diffusers.utils import is_scipy_available
 from PIL import Image
 
-from engine import previews
-from engine.previews import (
-    LatentLayout,
-    Previewer,
-    RGBMap,
-    fit_rgb_map,
-    predict_x0,
-    remembered_rgb_map,
-    synthetic_pictures,
-)
+from engine import rgb_map
+from engine.denoised import predict_x0
+from engine.latents import LatentLayout
+from engine.previews import Previewer
+from engine.rgb_map import RGBMap, fit_rgb_map, remembered_rgb_map, synthetic_pictures
 from engine.thumbnails import MAX_PREVIEW_BYTES
 from tests.engine.families import parts
 
@@ -211,7 +206,7 @@ def test_many_channels_carry_more_than_one_pixel_each():
 def test_a_fit_that_took_long_is_kept(tmp_path, monkeypatch):
     vae = smooth_vae(16)
     layout, kept = LatentLayout.of(vae), tmp_path / "previews" / "x.safetensors"
-    monkeypatch.setattr(previews, "_WORTH_KEEPING_S", 0.0)
+    monkeypatch.setattr(rgb_map, "_WORTH_KEEPING_S", 0.0)
     fitted = remembered_rgb_map(vae, layout, kept)
     again = remembered_rgb_map(None, layout, kept)
     assert torch.equal(fitted.weight, again.weight) and again.upscale == fitted.upscale == 2

@@ -1,0 +1,96 @@
+"""Latents to RGB without a decoder: a linear map, fitted to the model's own VAE on a few synthetic pictures."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (diffusers has hardly any types)
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.nn import functional
+
+from engine.latents import LatentLayout, divisors
+
+_FIT_PICTURES = 8
+_FIT_SIDE = 128
+_WORTH_KEEPING_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RGBMap:
+    """A linear map from VAE latents to `upscale` x `upscale` RGB sub-pixels each.
+
+    `weight` has shape (3 * upscale**2, channels), `bias` (3 * upscale**2,); RGB is in [0, 1].
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    upscale: int
+
+    def __call__(self, latents: torch.Tensor) -> torch.Tensor:
+        """(batch, channels, rows, columns) -> (batch, 3, rows * upscale, columns * upscale)."""
+        weight, bias = self.weight.to(latents.device), self.bias.to(latents.device)
+        return functional.pixel_shuffle(functional.conv2d(latents, weight[:, :, None, None], bias), self.upscale)
+
+
+def fit_rgb_map(vae: Any, layout: LatentLayout) -> RGBMap:
+    """Fit by least squares what the VAE makes of a few synthetic pictures. Deterministic."""
+    pictures = synthetic_pictures(_FIT_PICTURES, max(_FIT_SIDE, 4 * layout.factor))
+    latents = torch.cat([encode_pictures(vae, picture[None]) for picture in pictures]).float().cpu()
+    channels = latents.shape[1]
+    upscale = max(divisor for divisor in divisors(layout.factor) if 3 * divisor * divisor <= max(3, channels))
+    side = latents.shape[-1] * upscale
+    target = functional.pixel_unshuffle(functional.adaptive_avg_pool2d(pictures, side), upscale)
+    inputs = latents.permute(0, 2, 3, 1).reshape(-1, channels).double()
+    inputs = torch.cat([inputs, torch.ones(len(inputs), 1, dtype=torch.double)], dim=1)
+    outputs = target.permute(0, 2, 3, 1).reshape(-1, target.shape[1]).double()
+    # A little ridge keeps dead channels of small or broken VAEs from blowing up.
+    gram = inputs.T @ inputs + 1e-6 * len(inputs) * torch.eye(channels + 1, dtype=torch.double)
+    solution = torch.linalg.solve(gram, inputs.T @ outputs).float()
+    return RGBMap(solution[:-1].T.contiguous(), solution[-1].contiguous(), upscale)
+
+
+def remembered_rgb_map(vae: Any, layout: LatentLayout, kept: Path) -> RGBMap:
+    """`fit_rgb_map`, kept in a file where the fit takes more than a second (a large VAE on a CPU)."""
+    if kept.is_file():
+        stored = load_file(kept)
+        return RGBMap(stored["weight"], stored["bias"], math.isqrt(len(stored["bias"]) // 3))
+    begin = time.perf_counter()
+    fitted = fit_rgb_map(vae, layout)
+    if time.perf_counter() - begin > _WORTH_KEEPING_S:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        save_file({"weight": fitted.weight, "bias": fitted.bias}, kept)
+    return fitted
+
+
+@torch.no_grad()
+def encode_pictures(vae: Any, pictures: torch.Tensor) -> torch.Tensor:
+    """The VAE's own latents (n, channels, rows, columns) of pictures (n, 3, h, w) in [0, 1]; the likeliest ones."""
+    parameter = next(iter(vae.parameters()), torch.zeros(1))
+    inputs = (pictures * 2 - 1).to(parameter.device, parameter.dtype)
+    if "temperal_downsample" in vae.config or "temporal_compression_ratio" in vae.config:
+        inputs = inputs[:, :, None]
+    output = vae.encode(inputs)
+    found = next(getattr(output, key) for key in ("latent_dist", "latents", "latent") if hasattr(output, key))
+    latents = found.mode() if hasattr(found, "mode") and not isinstance(found, torch.Tensor) else found
+    return latents[:, :, 0] if latents.ndim == 5 else latents
+
+
+def synthetic_pictures(count: int, side: int) -> torch.Tensor:
+    """Smooth colour fields with hard-edged discs, (count, 3, side, side) in [0, 1]; always the same."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(count, 3, 5, 5, generator=generator)
+    pictures = functional.interpolate(coarse, size=(side, side), mode="bicubic", align_corners=True).clamp(0, 1)
+    axis = torch.linspace(0, 1, side)
+    for picture in pictures:
+        for _ in range(4):
+            x, y, radius = torch.rand(3, generator=generator).tolist()
+            disc = (axis[None] - x) ** 2 + (axis[:, None] - y) ** 2 < (0.05 + 0.2 * radius) ** 2
+            picture[:, disc] = torch.rand(3, 1, generator=generator)
+    return pictures
