@@ -37,7 +37,7 @@ async def serve(settings: Settings) -> None:
 async def _until(stopping: asyncio.Event, app: App) -> None:
     connection = asyncio.create_task(_connect(app), name="connection")
     stop = asyncio.create_task(stopping.wait(), name="signal")
-    rounds = asyncio.create_task(app.housekeeping.run(), name="housekeeping")
+    rounds = asyncio.gather(app.housekeeping.run(), app.gauges.lag.run())
     try:
         await asyncio.wait({connection, stop}, return_when=asyncio.FIRST_COMPLETED)
         if connection.done():

@@ -14,7 +14,7 @@ from bot.errors import BotError
 from bot.operation import invite
 from bot.settings import TOKEN_FORM, Settings
 from bot.store.database import Database
-from engine import EngineError
+from engine import ClusterRefused, EngineError, cluster
 from engine.catalogue import Catalogue
 
 MIN_FREE_BYTES = 2 * 1024**3
@@ -41,6 +41,7 @@ async def run_all(settings: Settings) -> list[Finding]:
         _disk,
         _database,
         _model,
+        _cluster,
         _token,
         _login,
     )
@@ -84,6 +85,15 @@ async def _model(settings: Settings) -> Finding:
     if not catalogue.is_present(spec):
         return Finding("model", f"{name} is not here yet", f"darkroom models pull {name}")
     return Finding("model", f"{name} ({spec.licence})")
+
+
+async def _cluster(settings: Settings) -> Finding:
+    if not settings.engine.cluster.address:
+        return Finding("cluster", "none: workers run on this machine")
+    try:
+        return Finding("cluster", await cluster.describe(settings.engine))
+    except ClusterRefused as error:
+        return Finding("cluster", error.why, error.remedy)
 
 
 async def _token(settings: Settings) -> Finding:

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from bot.operation.http import Health, Metric
+from bot.operation.lag import LoopLag
 from bot.store.statistics import Statistics
 from engine import Engine
 
@@ -23,6 +24,7 @@ class Gauges:
 
     def __init__(self, engine: Engine, numbers: Statistics, data_dir: Path, latency_s: Latency) -> None:
         self._engine, self._numbers, self._data_dir, self._latency_s = engine, numbers, data_dir, latency_s
+        self.lag = LoopLag()
 
     async def health(self) -> Health:
         """Ready means: a device takes requests and the gateway is connected."""
@@ -59,5 +61,9 @@ class Gauges:
         latency = self._latency_s()
         if latency is not None:
             yield Metric("darkroom_gateway_latency_seconds", "Heartbeat to acknowledgement.", latency)
+        for share in (0.5, 0.99):
+            if (lag := self.lag.quantile(share)) is not None:
+                late = "How late the event loop was in the last minute."
+                yield Metric("darkroom_event_loop_lag_seconds", late, lag, (("quantile", str(share)),))
         version = (("version", metadata.version("darkroom")),)
         yield Metric("darkroom_build_info", "Always 1.", 1, version)

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 class BotProcess:
     """`darkroom run` with its data in one folder."""
 
-    def __init__(self, discord: Discord, data: Path, model: Path, **environment: str) -> None:
+    def __init__(self, discord: Discord, data: Path, model: Path | str, **environment: str) -> None:
         self.discord, self.data = discord, data
         self._process: asyncio.subprocess.Process | None = None
         self._environment = {
