@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check wire bench pictures browser format clean
+.PHONY: help demo test check wire cluster bench pictures browser format clean
 
 help: ## show these verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,7 +27,7 @@ demo: $(STAMP) ## open the playground in your browser: no account, no download, 
 	@$(BIN)/darkroom demo
 
 test: $(STAMP) ## run all tests, in parallel, without network
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -q -m "not wire and not browser"
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -q -m "not wire and not browser and not cluster"
 
 check: $(STAMP) ## formatting, lint, types and layers
 	$(BIN)/ruff format --check bot engine tests
@@ -37,6 +37,10 @@ check: $(STAMP) ## formatting, lint, types and layers
 
 wire: $(STAMP) ## the bot as a process against a little Discord, with faults (minutes)
 	$(BIN)/python -m pytest -q -m wire tests/integration
+
+cluster: $(STAMP) ## workers on other machines: a real Ray on this one, with faults (240 MB, minutes)
+	$(PIP) install -q -c constraints.txt -e '.[dev,cluster]'
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q -m cluster tests/engine
 
 bench: $(STAMP) ## measure the engine against whole calls in line, side by side
 	$(BIN)/darkroom bench

@@ -17,7 +17,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.errors import ConfigError
-from engine.settings import EngineSettings, Section
+from engine.settings import ClusterSettings, EngineSettings, Section
 
 TOKEN_FORM = re.compile(r"[\w-]{20,}\.[\w-]{4,}\.[\w-]{20,}")
 
@@ -152,5 +152,5 @@ def _explain(error: ValidationError) -> ConfigError:
 
 
 def _known_keys() -> list[str]:
-    sections = (Settings, DiscordSettings, StyleSettings, OperationSettings, EngineSettings)
+    sections = (Settings, DiscordSettings, StyleSettings, OperationSettings, EngineSettings, ClusterSettings)
     return [name for section in sections for name in section.model_fields]

@@ -5,6 +5,7 @@ from engine.engine import Engine, Resolved
 from engine.errors import (
     AbortReason,
     BadOutput,
+    ClusterRefused,
     DeviceLost,
     EngineError,
     EngineNotReady,
@@ -32,7 +33,7 @@ from engine.requests import (
     PromptPart,
     Upscale,
 )
-from engine.settings import EngineSettings, LoRASettings, ModelSettings
+from engine.settings import ClusterSettings, EngineSettings, LoRASettings, ModelSettings
 from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
 from engine.stream import RequestStream
 
@@ -41,6 +42,8 @@ __all__ = [
     "BadOutput",
     "Blend",
     "Catalogue",
+    "ClusterRefused",
+    "ClusterSettings",
     "Describe",
     "DeviceLost",
     "DeviceSnapshot",

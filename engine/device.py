@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+from engine.cluster import DRIVER, is_remote
 from engine.errors import AbortReason, DeviceLost
 from engine.launch import WORKER, Orders
 from engine.messages import (
@@ -90,7 +91,7 @@ class Device:
         self.refused = 0
         """Messages of older epochs that were not believed."""
         self._settings, self._dispatcher = settings, dispatcher
-        self._orders = Orders(entry, settings, name)
+        self._orders = Orders(DRIVER if is_remote(name) else entry, settings, name)
         self._spawner = spawner(self._orders)
         self._process: WorkerProcess | None = None
         self._restart: asyncio.TimerHandle | None = None

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from engine.cluster import remote_devices
 from engine.environment import worker_environment
 from engine.settings import EngineSettings
 
@@ -19,11 +20,15 @@ print(json.dumps(found or (["mps"] if torch.backends.mps.is_available() else ["c
 
 
 async def device_names(settings: EngineSettings) -> tuple[str, ...]:
-    """The configured devices, "auto" replaced by every CUDA device, else MPS, else the CPU."""
+    """The configured devices, "auto" replaced by every CUDA device, else MPS, else the CPU; then the cluster's.
+
+    Raises:
+        ClusterRefused: a cluster is set up, but cannot be used as things are.
+    """
     found: list[str] = []
     for name in settings.devices:
         found += await _discover(settings) if name == "auto" else [name]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys((*found, *remote_devices(settings))))
 
 
 async def _discover(settings: EngineSettings) -> list[str]:

@@ -8,6 +8,7 @@ EngineError
 │   ├── QueueFull(waiting, limit)
 │   ├── MemberQueueFull(waiting, limit)
 │   └── EngineNotReady(state)
+├── ClusterRefused(why, remedy)         at start only
 ├── RequestAborted(reason)
 └── InferenceFailed                    ours; the request may be asked again
     ├── OutOfMemory(advice)
@@ -103,6 +104,14 @@ class EngineNotReady(Rejected):
     def __init__(self, state: str, retry_after_s: float = 0.0) -> None:
         self.state = state
         super().__init__(f"the engine is {state}", retry_after_s)
+
+
+class ClusterRefused(EngineError):
+    """Workers on other machines cannot be used as things are."""
+
+    def __init__(self, why: str, remedy: str) -> None:
+        self.why, self.remedy = why, remedy
+        super().__init__(f"the cluster cannot be used: {why}; {remedy}")
 
 
 class RequestAborted(EngineError):

@@ -25,9 +25,7 @@ class Outbox:
     def put(self, message: FromWorker) -> None:
         """Queue a message; returns at once, from any thread."""
         with self._changed:
-            if isinstance(message, LaneProgress | LaneCharged):
-                message = self._merged(message)
-            self._waiting.append(message)
+            put_latest(self._waiting, message)
             self._changed.notify()
 
     def close(self, timeout_s: float = 2.0) -> None:
@@ -36,13 +34,6 @@ class Outbox:
             self._is_closed = True
             self._changed.notify()
         self._thread.join(timeout_s)
-
-    def _merged(self, message: LaneProgress | LaneCharged) -> LaneProgress | LaneCharged:
-        for older in self._waiting:
-            if isinstance(older, LaneProgress | LaneCharged) and _is_same_lane(older, message):
-                self._waiting.remove(older)
-                return _sum(older, message)
-        return message
 
     def _send_all(self) -> None:
         with contextlib.suppress(OSError):  # the engine is gone, and so will be this process
@@ -53,6 +44,17 @@ class Outbox:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
             return self._waiting.popleft() if self._waiting else None
+
+
+def put_latest(waiting: deque[FromWorker], message: FromWorker) -> None:
+    """Append a message, in place of an older one that it makes superfluous."""
+    if isinstance(message, LaneProgress | LaneCharged):
+        for older in waiting:
+            if isinstance(older, LaneProgress | LaneCharged) and _is_same_lane(older, message):
+                waiting.remove(older)
+                message = _sum(older, message)
+                break
+    waiting.append(message)
 
 
 def _is_same_lane(older: LaneProgress | LaneCharged, newer: LaneProgress | LaneCharged) -> bool:

@@ -37,11 +37,25 @@ class LoRASettings(Section):
     weight: float = 1.0
 
 
+class ClusterSettings(Section):
+    """Workers on other machines, reached through Ray; needs the extra `cluster`."""
+
+    address: str = ""
+    """Ray's head as host:port; empty means no cluster."""
+    workers: int = Field(default=1, ge=1)
+    """How many to keep; Ray finds each a node with room."""
+    gpus: float = Field(default=1.0, ge=0)
+    """GPUs each of them takes; 0 means that they draw on CPUs."""
+    resources: tuple[str, ...] = ()
+    """Names of custom Ray resources; each worker takes one of each. Says which nodes may be used."""
+
+
 class EngineSettings(Section):
     """Devices, models and limits."""
 
     devices: tuple[str, ...] = ("auto",)
     """"auto" means every CUDA device, else MPS, else the CPU; or names such as "cuda:0", "cpu"."""
+    cluster: ClusterSettings = ClusterSettings()
     default_model: str = "pocket"
     models: dict[str, ModelSettings] = Field(default_factory=dict[str, ModelSettings])
     """Besides the presets, which need no entry."""

@@ -15,6 +15,7 @@ from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from typing import Protocol
 
+from engine.cluster import driver_environment, is_remote
 from engine.environment import worker_environment
 from engine.launch import FORK, Orders
 
@@ -48,6 +49,8 @@ class Spawner(Protocol):
 
 def spawner(orders: Orders) -> Spawner:
     """The fastest sound way to start workers: what touched an accelerator, or Apple's frameworks, cannot be forked."""
+    if is_remote(orders.device):
+        return Direct(driver_environment(orders.settings, orders.device))
     environment = worker_environment(orders.settings, orders.device)
     if orders.device.startswith("cpu") and sys.platform == "linux":
         return Nursery(environment, orders)

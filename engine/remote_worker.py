@@ -1,0 +1,106 @@
+"""The far end of a remote device: one worker process on a node, inside a Ray actor that lives while it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import platform
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.environment import worker_environment
+from engine.launch import Orders
+from engine.messages import FromWorker, ToWorker
+from engine.outbox import put_latest
+from engine.process import WorkerProcess
+from engine.spawning import Direct
+
+HOLD_S = 1.0
+"""How long a question waits for an answer; then it is asked again, which is also the sign that somebody still asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the worker said since the last question; `exit_code` once it is gone and has nothing more to say."""
+
+    messages: tuple[FromWorker, ...]
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Where the actor came to life, and which Darkroom it runs."""
+
+    name: str
+    fingerprint: str
+
+
+class RemoteWorker:
+    """An async Ray actor, but plain Python. Its worker ends with it, and it ends `lease_s` after the last question."""
+
+    def __init__(self, lease_s: float) -> None:
+        self._lease_s = lease_s
+        self._waiting: deque[FromWorker] = deque()
+        self._changed = asyncio.Event()
+        self._process: WorkerProcess | None = None
+        self._exit_code: int | None = None
+        self._expiry: asyncio.TimerHandle | None = None
+
+    async def meet(self) -> Node:
+        """Say who this is, so that the caller need not talk to a stranger; the lease begins."""
+        self._renew()
+        return Node(platform.node(), fingerprint())
+
+    async def start(self, orders: Orders) -> None:
+        """Start the worker, on whatever Ray gave to this actor."""
+        self._process = WorkerProcess(orders, Direct(worker_environment(orders.settings, orders.device)), self)
+
+    async def tell(self, messages: tuple[ToWorker, ...]) -> None:
+        """Pass these on, in order."""
+        if self._process:
+            for message in messages:
+                self._process.send(message)
+
+    async def listen(self) -> Heard:
+        """Everything the worker has said since; waits a moment when that is nothing. Renews the lease."""
+        self._renew()
+        try:
+            async with asyncio.timeout(HOLD_S):
+                await self._changed.wait()
+        except TimeoutError:
+            return Heard(())
+        self._changed.clear()
+        messages = tuple(self._waiting)
+        self._waiting.clear()
+        return Heard(messages, self._exit_code)
+
+    def hear(self, process: WorkerProcess, message: FromWorker) -> None:
+        """The worker said something."""
+        put_latest(self._waiting, message)
+        self._changed.set()
+
+    def ended(self, process: WorkerProcess, exit_code: int) -> None:
+        """The worker is gone."""
+        self._exit_code = exit_code
+        self._changed.set()
+
+    def _renew(self) -> None:
+        if self._expiry:
+            self._expiry.cancel()
+        self._expiry = asyncio.get_running_loop().call_later(self._lease_s, self._expire)
+
+    def _expire(self) -> None:
+        """Nobody asks any more: free the device for whoever comes next."""
+        if self._process:
+            self._process.kill()
+        os._exit(1)
+
+
+def fingerprint() -> str:
+    """Of the engine's source: machines whose engines differ must not exchange its values."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
