@@ -14,14 +14,16 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.commands.loaded import COGS, DYNAMIC_ITEMS, LISTENERS, MENUS, ONCE, PRESSES
+from bot.commands.loaded import COGS, DYNAMIC_ITEMS, FORMS, LISTENERS, MENUS, ONCE, PRESSES
 from bot.commands.mod_review import ReviewRoom
 from bot.ui.answer import Answer
 from bot.ui.clicks import Clicks
-from bot.ui.custom_ids import ButtonId
+from bot.ui.custom_ids import ButtonId, FormId
 from bot.ui.darkroom import Darkroom, Parts
 from bot.ui.delivery import DiscordReplies
+from bot.ui.modals import Filled
 from bot.ui.replies import GENERIC
+from bot.ui.seen import SeenPictures
 from bot.ui.translation import Translator
 from bot.ui.wire import NETWORK_ERRORS
 
@@ -64,7 +66,7 @@ class DarkroomClient(Darkroom):
         )
         self.parts, self.replies = parts, replies
         self.offered = frozenset(PRESSES)
-        self._clicks = Clicks()
+        self._clicks, self.seen = Clicks(), SeenPictures()
 
     async def setup_hook(self) -> None:
         """Load everything before the first event arrives."""
@@ -86,6 +88,10 @@ class DarkroomClient(Darkroom):
             await interaction.response.defer()
             return
         await PRESSES[button_id.act](interaction, button_id)
+
+    async def fill(self, interaction: discord.Interaction[Darkroom], form_id: FormId, filled: Filled) -> None:
+        """Do what a form was filled in for."""
+        await FORMS[form_id.kind](interaction, form_id.about, filled)
 
     def _is_double(self, interaction: discord.Interaction[Darkroom], button_id: ButtonId) -> bool:
         message_id = interaction.message.id if interaction.message else 0

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
-
-import discord
 
 from bot.commands.presses import derivable
 from bot.domain.lineage import derive
 from bot.domain.model import Job, JobSpec, Options, Verb
 from bot.domain.prompt import parse, render
-from bot.errors import BadOption
+from bot.errors import BadOption, JobNotFound
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
-from bot.ui.custom_ids import Act, ButtonId
-from bot.ui.modals import PromptModal, RegionModal, ZoomModal
+from bot.ui.custom_ids import Act, ButtonId, FormId, FormKind
+from bot.ui.modals import Filled, Form, RegionForm, ZoomForm
 from bot.ui.recipes import exactly
 
 PAN_SHARE = 0.5
@@ -43,21 +41,12 @@ _REMIXED = frozenset({Act.VARY, Act.VARY_SUBTLE, Act.VARY_STRONG})
 
 async def from_cell(interaction: Pressed, pressed: ButtonId) -> None:
     """Any job made from one cell; with remix mode, variations ask for the words first."""
-    verb, fields = DERIVED[pressed.act]
-
-    def wish(job: Job, options: Options) -> JobSpec:
-        return derive(job, verb, pressed.cell, seed=asking.fresh_seed(), options=options, **fields)
-
-    await _ask(interaction, pressed, wish, remixed=pressed.act in _REMIXED)
+    await _ask(interaction, pressed, may_remix=pressed.act in _REMIXED)
 
 
 async def reroll(interaction: Pressed, pressed: ButtonId) -> None:
     """🔄: the same words, another seed; with remix mode, other words."""
-
-    def wish(job: Job, options: Options) -> JobSpec:
-        return derive(job, Verb.REROLL, seed=asking.fresh_seed(), options=options)
-
-    await _ask(interaction, pressed, wish, remixed=True)
+    await _ask(interaction, pressed, may_remix=True)
 
 
 async def again(interaction: Pressed, pressed: ButtonId) -> None:
@@ -79,54 +68,69 @@ async def caption(interaction: Pressed, pressed: ButtonId) -> None:
 
 async def region(interaction: Pressed, pressed: ButtonId) -> None:
     """Vary region: words for a part of the picture; everything else stays exactly as it is."""
-
-    async def then(submitted: Pressed, prompt: str, ninths: list[int], upload: discord.Attachment | None) -> None:
-        async with Answer(submitted) as answer:
-            job = await derivable(submitted, pressed.job_id)
-            mask = await _mask(submitted, pressed, ninths, upload)
-            options = _as_drawn(job, parse(prompt))
-            wish = derive(job, Verb.REGION, pressed.cell, seed=asking.fresh_seed(), options=options, mask=mask)
-            await asking.submit(submitted, answer, wish)
-
     async with Answer(interaction, may_ask=True) as answer:
         job = await derivable(interaction, pressed.job_id)
-        await answer.modal(RegionModal(job.spec.options.prompt, then))
+        form_id = FormId(FormKind.REGION, str(pressed))
+        await answer.modal(RegionForm("Vary region", form_id, job.spec.options.prompt, "Prompt for the region"))
+
+
+async def region_filled(interaction: Pressed, about: str, filled: Filled) -> None:
+    """Draw the region anew."""
+    async with Answer(interaction) as answer:
+        pressed, job = await _about(interaction, about)
+        mask = await _mask(interaction, pressed, filled)
+        options = _as_drawn(job, parse(filled.prompt))
+        wish = derive(job, Verb.REGION, pressed.cell, seed=asking.fresh_seed(), options=options, mask=mask)
+        await asking.submit(interaction, answer, wish)
 
 
 async def zoom(interaction: Pressed, pressed: ButtonId) -> None:
     """Custom zoom: how far, and what to draw around."""
-
-    async def then(submitted: Pressed, factor: str, prompt: str) -> None:
-        async with Answer(submitted) as answer:
-            job = await derivable(submitted, pressed.job_id)
-            options, times = parse(prompt), _factor(factor)
-            wish = derive(job, Verb.ZOOM, pressed.cell, seed=asking.fresh_seed(), options=options, zoom=times)
-            await asking.submit(submitted, answer, wish)
-
     async with Answer(interaction, may_ask=True) as answer:
         job = await derivable(interaction, pressed.job_id)
-        await answer.modal(ZoomModal(render(job.spec.options), then))
+        await answer.modal(ZoomForm("Custom zoom", FormId(FormKind.ZOOM, str(pressed)), render(job.spec.options)))
 
 
-async def _ask(
-    interaction: Pressed, pressed: ButtonId, wish: Callable[[Job, Options], JobSpec], *, remixed: bool
-) -> None:
-    async with Answer(interaction, may_ask=remixed) as answer:
+async def zoom_filled(interaction: Pressed, about: str, filled: Filled) -> None:
+    """Zoom out by that factor."""
+    async with Answer(interaction) as answer:
+        pressed, job = await _about(interaction, about)
+        options, times = parse(filled.prompt), _factor(filled.zoom)
+        wish = derive(job, Verb.ZOOM, pressed.cell, seed=asking.fresh_seed(), options=options, zoom=times)
+        await asking.submit(interaction, answer, wish)
+
+
+async def remixed(interaction: Pressed, about: str, filled: Filled) -> None:
+    """V and 🔄 with other words."""
+    async with Answer(interaction) as answer:
+        pressed, job = await _about(interaction, about)
+        await asking.submit(interaction, answer, _wish(pressed, job, parse(filled.prompt)))
+
+
+async def _ask(interaction: Pressed, pressed: ButtonId, *, may_remix: bool) -> None:
+    async with Answer(interaction, may_ask=may_remix) as answer:
         job = await derivable(interaction, pressed.job_id)
         preferences = await interaction.client.parts.members.preferences(interaction.user.id)
-        if remixed and preferences.remix:
-            await answer.modal(PromptModal("Remix", render(_open(job)), _remix(job.id, wish)))
+        if may_remix and preferences.remix:
+            await answer.modal(Form("Remix", FormId(FormKind.REMIX, str(pressed)), render(_open(job))))
         else:
-            await asking.submit(interaction, answer, wish(job, _open(job)))
+            await asking.submit(interaction, answer, _wish(pressed, job, _open(job)))
 
 
-def _remix(job_id: str, wish: Callable[[Job, Options], JobSpec]) -> Callable[[Pressed, str], Awaitable[None]]:
-    async def then(submitted: Pressed, prompt: str) -> None:
-        async with Answer(submitted) as answer:
-            job = await derivable(submitted, job_id)
-            await asking.submit(submitted, answer, wish(job, parse(prompt)))
+def _wish(pressed: ButtonId, job: Job, options: Options) -> JobSpec:
+    """What a button asks for, with these words."""
+    if pressed.act is Act.REROLL:
+        return derive(job, Verb.REROLL, seed=asking.fresh_seed(), options=options)
+    verb, fields = DERIVED[pressed.act]
+    return derive(job, verb, pressed.cell, seed=asking.fresh_seed(), options=options, **fields)
 
-    return then
+
+async def _about(interaction: Pressed, about: str) -> tuple[ButtonId, Job]:
+    """The button whose form was filled in, and its job."""
+    pressed = ButtonId.parse(about)
+    if pressed is None:
+        raise JobNotFound(about)
+    return pressed, await derivable(interaction, pressed.job_id)
 
 
 def _as_drawn(job: Job, options: Options) -> Options:
@@ -140,14 +144,14 @@ def _open(job: Job) -> Options:
     return job.spec.options.model_copy(update={"seed": None, "repeat": 1, "strength": None, "image_weight": None})
 
 
-async def _mask(interaction: Pressed, pressed: ButtonId, ninths: list[int], upload: discord.Attachment | None) -> str:
+async def _mask(interaction: Pressed, pressed: ButtonId, filled: Filled) -> str:
     parts = interaction.client.parts
-    if upload is not None:
-        return await parts.intake.take(upload, "mask")
-    if not ninths:
+    if filled.mask is not None:
+        return await parts.intake.take(filled.mask, "mask")
+    if not filled.ninths:
         raise BadOption("region", "tick at least one part, or upload a mask")
     picture = await parts.studio.picture(pressed.job_id, pressed.cell)
-    return await parts.intake.store(await parts.drawing.mask(picture, ninths))
+    return await parts.intake.store(await parts.drawing.mask(picture, filled.ninths))
 
 
 def _factor(text: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 
 import discord
 from discord import app_commands
@@ -12,16 +13,16 @@ from discord.ext import commands
 from bot.commands.contexts import everywhere
 from bot.commands.imagine import choices
 from bot.commands.jobs import own_newest
-from bot.commands.presses import SHOWABLE, derivable
+from bot.commands.presses import derivable, visible
 from bot.domain.lineage import family
-from bot.domain.model import Job, Options, Verb
-from bot.domain.prompt import parse
-from bot.errors import BadOption, CellNotFound
+from bot.domain.model import Job, Options, Place, Verb
+from bot.domain.prompt import parse, shorten
+from bot.errors import BadOption, JobNotFound, NotAllowedHere
 from bot.ui import asking, texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.darkroom import Parts
 from bot.ui.family_tree import Relative, draw
-from bot.ui.page import Upload
+from bot.ui.page import Page, Upload
 from bot.ui.style_page import style_page
 
 MAX_FAMILY = 40
@@ -75,8 +76,8 @@ class Images(commands.Cog):
     async def styles(self, interaction: Pressed) -> None:
         """Names and what they do."""
         async with Answer(interaction, ephemeral=True) as answer:
-            page = await style_page(interaction.client, interaction.filesize_limit)
-            await answer.private(page.text, view=page.view, files=page.files())
+            page = functools.partial(style_page, interaction.client)
+            await answer.page(page, interaction.filesize_limit, is_private=True)
 
     @style.command(name="show", description=locale_str("What one style does"))
     @app_commands.describe(name=locale_str("The style's name"))
@@ -110,12 +111,18 @@ class Images(commands.Cog):
             asking.preflight(place)
             found = await derivable(interaction, job.strip())
             tree = family(await parts.jobs.family(found.id, MAX_FAMILY))
-            everybody = [await _relative(parts, depth, one) for depth, one in tree.generations()]
-            content = await parts.drawing.run(draw, everybody, place.file_limit_bytes)
-            alt = "; ".join(f"{'> ' * one.depth}{one.caption}" for one in everybody)[: texts.ALT_LIMIT]
-            hidden = any(one.spoiler for one in tree.jobs)
-            upload = Upload(f"darkroom-{found.id}-lineage.webp", content, alt, spoiler=hidden)
-            await answer.public(f"🌳 {texts.headline(found)}"[: texts.MESSAGE_LIMIT], files=[upload.file()])
+            found_all = [await _relative(parts, depth, one, place) for depth, one in tree.generations()]
+            everybody = [one for one, _ in found_all]
+            said = ((one.depth, f"{one.caption}, {one.detail}".rstrip(", ")) for one in everybody)
+            alt = "; ".join(f"{'> ' * depth}{words}" for depth, words in said)[: texts.ALT_LIMIT]
+            hidden = any(is_hidden for _, is_hidden in found_all)
+
+            async def fitted(limit: int) -> Page:
+                content = await parts.drawing.run(draw, everybody, limit)
+                upload = Upload(f"darkroom-{found.id}-lineage.webp", content, alt, spoiler=hidden)
+                return Page(f"🌳 {texts.headline(found)}"[: texts.MESSAGE_LIMIT], (upload,))
+
+            await answer.page(fitted, place.file_limit_bytes)
 
     @lineage.autocomplete("job")
     async def earlier(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
@@ -123,10 +130,15 @@ class Images(commands.Cog):
         return await own_newest(interaction, typed)
 
 
-async def _relative(parts: Parts, depth: int, job: Job) -> Relative:
-    picture = None
-    if job.state in SHOWABLE:
-        with contextlib.suppress(CellNotFound):
-            picture = await parts.studio.picture(job.id, 0)
+async def _relative(parts: Parts, depth: int, job: Job, place: Place) -> tuple[Relative, bool]:
+    """A job with as much of it as may be shown in that place, and whether that is hidden until clicked."""
+    pictures: list[bytes] = []
+    said, is_hidden = "", job.spoiler
+    with contextlib.suppress(JobNotFound, NotAllowedHere, KeyError):
+        is_hidden = (await visible(parts, job, place)).spoiler
+        said = shorten(job.captions[0] if job.captions else job.spec.options.prompt, 80)
+        pictures = [await parts.pictures.get(cell.key) for cell in (await parts.jobs.cells(job.id))[:4]]
+    origin = "" if job.parent_cell is None else f"from picture {job.parent_cell + 1}"
     caption = f"{job.spec.verb.value.replace('_', ' ')} by {job.member_name}"
-    return Relative(job.id, job.parent_id, depth, picture, caption)
+    detail = ", ".join(filter(None, (origin, said)))
+    return Relative(job.id, job.parent_id, depth, tuple(pictures), caption, detail), is_hidden

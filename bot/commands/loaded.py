@@ -9,13 +9,13 @@ from typing import Any
 from discord.ext import commands
 from discord.ui import DynamicItem
 
-from bot.commands import derivations, permutations, presses
+from bot.commands import derivations, menus, permutations, presses
+from bot.commands.forms import Forms
 from bot.commands.gatekeeper import Gatekeeper
 from bot.commands.help import Help
 from bot.commands.images import Images
 from bot.commands.imagine import Imagine
 from bot.commands.jobs import Jobs
-from bot.commands.menus import menus
 from bot.commands.mod import Mod
 from bot.commands.mod_review import ReviewButton
 from bot.commands.presence import Presence
@@ -26,15 +26,17 @@ from bot.commands.settings import MySettings
 from bot.commands.stats import Stats
 from bot.ui.answer import Pressed
 from bot.ui.buttons import JobButton
-from bot.ui.custom_ids import Act, ButtonId
+from bot.ui.custom_ids import Act, ButtonId, FormKind
 from bot.ui.darkroom import Darkroom
-from bot.ui.style_page import StyleMenu
+from bot.ui.modals import Filled
+from bot.ui.style_page import StyleMenu, styled
 
 Press = Callable[[Pressed, ButtonId], Awaitable[None]]
+Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (Imagine, Images, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats)
-LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper)
-MENUS = menus
+LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
+MENUS = menus.menus
 DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (JobButton, StyleMenu, ReviewButton)
 PRESSES: Mapping[Act, Press] = MappingProxyType(
     {
@@ -50,6 +52,15 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.VARY_REGION: derivations.region,
         Act.ZOOM_CUSTOM: derivations.zoom,
         Act.PERMUTE: permutations.confirmed,
+    }
+)
+FORMS: Mapping[FormKind, Fill] = MappingProxyType(
+    {
+        FormKind.REMIX: derivations.remixed,
+        FormKind.REGION: derivations.region_filled,
+        FormKind.ZOOM: derivations.zoom_filled,
+        FormKind.STYLE: styled,
+        FormKind.MENU: menus.varied,
     }
 )
 ONCE = frozenset({*derivations.DERIVED, Act.SHOW, Act.TIMELAPSE, Act.REROLL, Act.AGAIN, Act.CAPTION, Act.PERMUTE})

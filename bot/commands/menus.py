@@ -17,7 +17,9 @@ from bot.domain.prompt import parse
 from bot.errors import BadPicture, JobNotFound
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
-from bot.ui.modals import PromptModal
+from bot.ui.custom_ids import FormId, FormKind
+from bot.ui.modals import Filled, Form
+from bot.ui.wire import NETWORK_ERRORS
 
 _COUNTS = {Verb.UPSCALE_SUBTLE: 1}
 
@@ -33,19 +35,30 @@ def menus() -> tuple[app_commands.ContextMenu, ...]:
 
 async def vary(interaction: Pressed, message: discord.Message) -> None:
     """Four variations; for a picture of somebody else's, words are asked for first."""
-
-    async def then(submitted: Pressed, prompt: str) -> None:
-        async with Answer(submitted) as answer:
-            key = await submitted.client.parts.intake.take(_attachment(message))
-            await asking.submit(submitted, answer, asking.spec(Verb.VARY_STRONG, parse(prompt), images=(key,)))
-
     async with Answer(interaction, may_ask=True) as answer:
         ours = await _ours(interaction, message)
         if ours is not None:
             await asking.submit(interaction, answer, _derived(*ours, Verb.VARY_STRONG))
             return
-        _attachment(message)
-        await answer.modal(PromptModal("What does it show?", "", then))
+        interaction.client.seen.remember(message.id, _attachment(message))
+        about = f"{message.channel.id}:{message.id}"
+        await answer.modal(Form("What does it show?", FormId(FormKind.MENU, about), ""))
+
+
+async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
+    """The words for somebody else's picture; after a restart the message is read again, where the bot may."""
+    async with Answer(interaction) as answer:
+        options = parse(filled.prompt)
+        channel_id, _, message_id = about.partition(":")
+        attachment = interaction.client.seen.recall(int(message_id))
+        if attachment is None:
+            channel = interaction.client.get_partial_messageable(int(channel_id), guild_id=interaction.guild_id)
+            try:
+                attachment = _attachment(await channel.fetch_message(int(message_id)))
+            except (discord.HTTPException, *NETWORK_ERRORS) as error:
+                raise BadPicture("I was restarted meanwhile and cannot see it; use the menu again") from error
+        key = await interaction.client.parts.intake.take(attachment)
+        await asking.submit(interaction, answer, asking.spec(Verb.VARY_STRONG, options, images=(key,)))
 
 
 async def upscale(interaction: Pressed, message: discord.Message) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+
 from bot.commands.moderating import note
 from bot.domain.access import may_derive
-from bot.domain.model import Job, JobState
-from bot.errors import JobNotFound
+from bot.domain.model import Job, JobState, Place, Verdict
+from bot.domain.moderation import verdict_in
+from bot.errors import JobNotFound, NotAllowedHere
 from bot.ui import asking, costs, recipes, texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.buttons import cell_view, recipe_view
 from bot.ui.custom_ids import ButtonId
+from bot.ui.darkroom import Parts
 from bot.ui.page import Page, Upload
-
-SHOWABLE = (JobState.RENDERED, JobState.DELIVERED)
-"""Stored and cleared for showing; in review or kept back is neither."""
 
 
 async def show(interaction: Pressed, pressed: ButtonId) -> None:
@@ -54,12 +55,12 @@ async def fetch(interaction: Pressed, pressed: ButtonId) -> None:
     client = interaction.client
     async with Answer(interaction, ephemeral=True) as answer:
         job = await client.parts.jobs.get(pressed.job_id)
-        if job.state not in SHOWABLE:
+        if not job.state.is_showable:
             await answer.private(texts.NOT_SHOWN[job.state])
             return
         cells = await client.parts.jobs.cells(job.id)
-        page = await client.replies.results.page(job, cells, interaction.filesize_limit)
-        await answer.private(page.text, view=page.view, files=page.files())
+        page = functools.partial(client.replies.results.page, job, cells)
+        await answer.page(page, interaction.filesize_limit, is_private=True)
 
 
 async def recipe(interaction: Pressed, pressed: ButtonId) -> None:
@@ -82,19 +83,37 @@ async def timelapse(interaction: Pressed, pressed: ButtonId) -> None:
         if not frames:
             await answer.private("No steps were kept of this one.")
             return
-        content = await parts.drawing.timelapse(frames, place.file_limit_bytes)
+        pictures = [await parts.studio.picture(job.id, cell.cell) for cell in await parts.jobs.cells(job.id)]
         alt = f"How the pictures came out of the noise: {texts.alt_text(job)}"[: texts.ALT_LIMIT]
-        upload = Upload(texts.file_name(job, "webp"), content, alt, spoiler=job.spoiler)
         url = interaction.message.jump_url if interaction.message else ""
-        await answer.public(f"⏱️ {texts.headline(job, url)}", files=[upload.file()])
+
+        async def fitted(limit: int) -> Page:
+            content = await parts.drawing.timelapse(frames, pictures, limit)
+            upload = Upload(texts.file_name(job, "webp"), content, alt, spoiler=job.spoiler)
+            return Page(f"⏱️ {texts.headline(job, url)}", (upload,))
+
+        await answer.page(fitted, place.file_limit_bytes)
 
 
 async def shown(interaction: Pressed, job_id: str) -> Job:
-    """A job whose result may be seen: neither in review nor kept back. Raises as `derivable`."""
+    """A job whose result may be seen here, hidden until clicked where the rules say so.
+
+    Raises as `derivable`, `JobNotFound` for what is in review, kept back or deleted, and `NotAllowedHere`.
+    """
     job = await derivable(interaction, job_id)
-    if job.state not in SHOWABLE:
-        raise JobNotFound(job_id)
-    return job
+    return await visible(interaction.client.parts, job, asking.place_of(interaction))
+
+
+async def visible(parts: Parts, job: Job, place: Place) -> Job:
+    """The job as it may be shown in that place. Raises `JobNotFound` and `NotAllowedHere`."""
+    cells = await parts.jobs.cells(job.id)
+    if not job.state.is_showable or not (cells or job.captions):
+        raise JobNotFound(job.id)
+    rules = await parts.rules.get(place.rules_id)
+    verdict = verdict_in(rules, job, cells, place)
+    if verdict in (Verdict.REVIEW, Verdict.BLOCK):
+        raise NotAllowedHere(f"this picture is only shown in <#{job.channel_id}>")
+    return job.model_copy(update={"spoiler": verdict is Verdict.SPOILER})
 
 
 async def derivable(interaction: Pressed, job_id: str) -> Job:

@@ -75,15 +75,18 @@ class Answer:
         """Say it to everybody; returns the message id, or None when it is not known whether it was said."""
         return await self._say(text, view, files or [], ephemeral=False)
 
-    async def page(self, fitted: Callable[[int], Awaitable[Page]], limit: int) -> int | None:
-        """Say a page to everybody, made for fewer bytes when Discord finds it too large.
+    async def page(
+        self, fitted: Callable[[int], Awaitable[Page]], limit: int, *, is_private: bool = False
+    ) -> int | None:
+        """Say a page to everybody (or privately), made for fewer bytes when Discord finds it too large.
 
         Raises `FileLimitTooSmall` where even small files are.
         """
         while True:
             page = await fitted(limit)
             try:
-                return await self.public(page.text, view=page.view, files=page.files())
+                say = self.private if is_private else self.public
+                return await say(page.text, view=page.view, files=page.files())
             except discord.HTTPException as error:
                 if not is_too_large(error):
                     raise

@@ -1,4 +1,4 @@
-"""What a button carries: an act, a job and a cell, never an object. `dr:<verb>:<job>:<cell>`."""
+"""What buttons and forms carry: an act, a job and a cell, never an object. `dr:<verb>:<job>:<cell>`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Self
 
 TEMPLATE = r"dr:(?P<act>[a-z0-9]{1,8}):(?P<job>[0-9A-Za-z_-]{1,64}):(?P<cell>[0-9]{1,2})"
 _COMPILED = re.compile(TEMPLATE)
+ID_LIMIT = 100
+"""Discord takes no longer ids."""
 
 
 class Act(enum.StrEnum):
@@ -57,3 +59,33 @@ class ButtonId:
         if found is None or found["act"] not in set(Act):
             return None
         return cls(Act(found["act"]), found["job"], int(found["cell"]))
+
+
+class FormKind(enum.StrEnum):
+    """What a form is for. The values stand in forms that are open while the bot restarts."""
+
+    REMIX = "r"
+    REGION = "g"
+    ZOOM = "z"
+    STYLE = "s"
+    MENU = "m"
+
+
+@dataclass(frozen=True, slots=True)
+class FormId:
+    """What a form carries: its kind, and what it is about (a button's id, a style, a message)."""
+
+    kind: FormKind
+    about: str
+
+    def __str__(self) -> str:
+        return f"drf:{self.kind.value}:{self.about}"[:ID_LIMIT]
+
+    @classmethod
+    def parse(cls, custom_id: str) -> Self | None:
+        """The id a form carries, or None when it is none of ours or of a version that is gone."""
+        prefix, _, rest = custom_id.partition(":")
+        kind, _, about = rest.partition(":")
+        if prefix != "drf" or kind not in set(FormKind):
+            return None
+        return cls(FormKind(kind), about)

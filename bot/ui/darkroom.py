@@ -16,12 +16,14 @@ from bot.domain.ports import Jobs, Pictures
 from bot.domain.prices import Price
 from bot.domain.quota import Use
 from bot.settings import Settings
-from bot.ui.custom_ids import Act, ButtonId
+from bot.ui.custom_ids import Act, ButtonId, FormId
 from bot.ui.delivery import DiscordReplies
 from bot.ui.drawing import Drawing
 from bot.ui.intake import Intake
+from bot.ui.modals import Filled
 from bot.ui.office import Office
 from bot.ui.reply_message import now
+from bot.ui.seen import SeenPictures
 
 
 class StudioPort(Protocol):
@@ -143,7 +145,13 @@ class Darkroom(commands.AutoShardedBot):
     replies: DiscordReplies
     offered: frozenset[Act]
     """What buttons can do; nothing else is shown."""
+    seen: SeenPictures
+    """Other people's pictures that somebody is asked about in a form."""
 
     async def press(self, interaction: discord.Interaction[Darkroom], button_id: ButtonId) -> None:
         """Do what a button says."""
+        raise NotImplementedError
+
+    async def fill(self, interaction: discord.Interaction[Darkroom], form_id: FormId, filled: Filled) -> None:
+        """Do what a form was filled in for."""
         raise NotImplementedError

@@ -15,7 +15,9 @@ from engine.images import encode_png, fit_upload, fit_webp, mosaic, open_picture
 
 REGIONS = 9
 FRAME_MS = 120
-LAST_FRAME_MS = 1500
+LAST_FRAME_MS = 2500
+FILM_SIDE = 640
+"""Longer side of a time-lapse, in pixels."""
 
 ArgumentsT = ParamSpec("ArgumentsT")
 ResultT = TypeVar("ResultT")
@@ -52,9 +54,9 @@ class Drawing:
         """A mask for the picture with the given ninths (0-8 in reading order) white."""
         return await self.run(region_mask, picture, frozenset(regions))
 
-    async def timelapse(self, frames: Sequence[bytes], limit: int) -> bytes:
-        """The kept frames as one animated WebP of at most `limit` bytes."""
-        return await self.run(animate, tuple(frames), limit)
+    async def timelapse(self, frames: Sequence[bytes], pictures: Sequence[bytes], limit: int) -> bytes:
+        """The kept frames and at last the pictures, as one animated WebP of at most `limit` bytes."""
+        return await self.run(animate, tuple(frames), tuple(pictures), limit)
 
 
 def compose(pictures: Sequence[bytes], limit: int) -> tuple[bytes, str]:
@@ -86,15 +88,22 @@ def region_mask(picture: bytes, regions: Collection[int]) -> bytes:
     return encode_png(mask)
 
 
-def animate(frames: Sequence[bytes], limit: int) -> bytes:
-    """An animated WebP; at lower quality, then with half the sides, until it fits."""
-    pictures = [open_picture(frame) for frame in frames]
+def animate(frames: Sequence[bytes], pictures: Sequence[bytes], limit: int) -> bytes:
+    """An animated WebP that ends with the finished pictures; of lower quality, then with half the sides, until it fits.
+
+    The kept frames are small; all are shown at one size that can be seen well.
+    """
+    shown = [open_picture(frame) for frame in frames]
+    shown.append(mosaic([open_picture(picture) for picture in pictures]))
+    scale = FILM_SIDE / max(shown[-1].size)
+    size = (round(shown[-1].width * scale), round(shown[-1].height * scale))
     while True:
+        film = [picture.resize(size, Image.Resampling.LANCZOS) for picture in shown]
         for quality in (80, 60, 40, 20):
-            encoded = _animated(pictures, quality)
-            if len(encoded) <= limit or max(pictures[0].size) <= 16:
+            encoded = _animated(film, quality)
+            if len(encoded) <= limit or max(size) <= 16:
                 return encoded
-        pictures = [picture.resize((picture.width // 2 or 1, picture.height // 2 or 1)) for picture in pictures]
+        size = (size[0] // 2 or 1, size[1] // 2 or 1)
 
 
 def _animated(pictures: Sequence[Image.Image], quality: int) -> bytes:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.images import fit_webp, open_picture
+from engine.images import fit_webp, mosaic, open_picture
 
-THUMBNAIL = 96
+THUMBNAIL = 112
 INDENT = 56
-GAP = 12
-CAPTION_WIDTH = 360
-BACKGROUND, LINE, INK = "#202225", "#72767d", "#dcddde"
+GAP = 14
+CAPTION_WIDTH = 420
+BACKGROUND, LINE, INK, FAINT = "#202225", "#72767d", "#f2f3f5", "#b5bac1"
+_LAST_DRAWABLE = "\u024f"
+"""The built-in font draws Latin letters; for others it has only boxes. The alt text has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,28 +25,47 @@ class Relative:
     id: str
     parent_id: str | None
     depth: int
-    picture: bytes | None
+    pictures: tuple[bytes, ...]
     caption: str
+    detail: str = ""
 
 
 def draw(relatives: Sequence[Relative], limit: int) -> bytes:
     """The tree as a WebP of at most `limit` bytes."""
     deepest = max(relative.depth for relative in relatives)
-    size = (2 * GAP + deepest * INDENT + THUMBNAIL + CAPTION_WIDTH, GAP + len(relatives) * (THUMBNAIL + GAP))
+    size = (3 * GAP + deepest * INDENT + THUMBNAIL + CAPTION_WIDTH, GAP + len(relatives) * (THUMBNAIL + GAP))
     canvas = Image.new("RGB", size, BACKGROUND)
-    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(15)
+    pen = ImageDraw.Draw(canvas)
     places = {relative.id: _place(row, relative.depth) for row, relative in enumerate(relatives)}
     for relative in relatives:
         _connect(pen, places, relative)
     for relative in relatives:
         left, top = places[relative.id]
-        canvas.paste(_thumbnail(relative.picture), (left, top))
-        pen.text((left + THUMBNAIL + GAP, top + THUMBNAIL // 2), relative.caption, INK, font, anchor="lm")
+        if relative.pictures:
+            canvas.paste(_thumbnail(relative.pictures), (left, top))
+        _label(pen, relative, left + GAP + (THUMBNAIL if relative.pictures else 0), top)
     return fit_webp(canvas, limit)
 
 
 def _place(row: int, depth: int) -> tuple[int, int]:
     return GAP + depth * INDENT, GAP + row * (THUMBNAIL + GAP)
+
+
+def _label(pen: ImageDraw.ImageDraw, relative: Relative, left: int, top: int) -> None:
+    middle = top + THUMBNAIL // 2
+    large, small = ImageFont.load_default(17), ImageFont.load_default(13)
+    pen.text((left, middle - 12), _fitted(relative.caption, large), INK, large, anchor="lm")
+    pen.text((left, middle + 12), _fitted(relative.detail, small), FAINT, small, anchor="lm")
+
+
+def _fitted(words: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """What the font can draw of the words, in one line."""
+    drawn = "".join(letter if letter <= _LAST_DRAWABLE else "·" for letter in words)
+    if font.getlength(drawn) <= CAPTION_WIDTH:
+        return drawn
+    while drawn and font.getlength(drawn + "...") > CAPTION_WIDTH:
+        drawn = drawn[:-1]
+    return drawn.rstrip() + "..."
 
 
 def _connect(pen: ImageDraw.ImageDraw, places: dict[str, tuple[int, int]], relative: Relative) -> None:
@@ -55,10 +76,10 @@ def _connect(pen: ImageDraw.ImageDraw, places: dict[str, tuple[int, int]], relat
     pen.line([(stem, parent_top + THUMBNAIL), (stem, middle), (left, middle)], LINE, 2)
 
 
-def _thumbnail(picture: bytes | None) -> Image.Image:
-    square = Image.new("RGB", (THUMBNAIL, THUMBNAIL), LINE)
-    if picture is not None:
-        image = open_picture(picture)
-        image.thumbnail((THUMBNAIL, THUMBNAIL))
-        square.paste(image, ((THUMBNAIL - image.width) // 2, (THUMBNAIL - image.height) // 2))
+def _thumbnail(pictures: Sequence[bytes]) -> Image.Image:
+    """All cells of a job in one square."""
+    square = Image.new("RGB", (THUMBNAIL, THUMBNAIL), BACKGROUND)
+    grid = mosaic([open_picture(picture) for picture in pictures])
+    grid.thumbnail((THUMBNAIL, THUMBNAIL))
+    square.paste(grid, ((THUMBNAIL - grid.width) // 2, (THUMBNAIL - grid.height) // 2))
     return square

@@ -1,17 +1,18 @@
-"""Questions that need a form: a new prompt, a region, a canvas. What to do with the answer is given by the caller."""
+"""Questions that need a form: a new prompt, a region, a canvas. What to do with the answer stands in the form's id."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import discord
 from discord import CheckboxGroupOption, TextStyle
 from discord.ui import CheckboxGroup, FileUpload, Label, Modal, TextInput
 
-from bot.ui.answer import Pressed
+from bot.ui.custom_ids import FormId, FormKind
 
-TIMEOUT_S = 15 * 60.0
 PROMPT_CHARS = 4000
 _NINTHS = (
     "top left", "top middle", "top right",
@@ -20,63 +21,79 @@ _NINTHS = (
 )  # fmt: skip
 
 
-class PromptModal(Modal):
-    """Asks for a prompt, starting from the one there is."""
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What somebody wrote into a form."""
 
-    def __init__(self, title: str, prompt: str, then: Callable[[Pressed, str], Awaitable[None]]) -> None:
-        super().__init__(title=title, timeout=TIMEOUT_S)
-        self._then = then
-        self.prompt: TextInput[Any] = _prompt_input(prompt)
-        self.add_item(Label(text="Prompt", component=self.prompt))
+    prompt: str
+    zoom: str = ""
+    ninths: tuple[int, ...] = ()
+    mask: discord.Attachment | None = None
+
+
+class Form(Modal):
+    """A modal that outlives restarts: it is built anew from its id when it comes back."""
+
+    def __init__(self, title: str, form_id: FormId, prompt: str, label: str = "Prompt") -> None:
+        super().__init__(title=title[:45], custom_id=str(form_id), timeout=None)
+        self.form_id = form_id
+        self.prompt: TextInput[Any] = TextInput(
+            custom_id="prompt", style=TextStyle.paragraph, default=prompt[:PROMPT_CHARS], max_length=PROMPT_CHARS
+        )
+        self.more()
+        self.add_item(Label(text=label, component=self.prompt))
+        # A stopped modal is shown but not remembered: what comes back is found by its id, in this process or the next.
+        self.stop()
+
+    def more(self) -> None:
+        """Add what is asked besides the prompt."""
+
+    def filled(self) -> Filled:
+        """The answers, once it was submitted."""
+        return Filled(self.prompt.value)
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Go on with the words."""
-        await self._then(interaction, self.prompt.value)
+        """Let the client do what the form is for."""
+        await interaction.client.fill(interaction, self.form_id, self.filled())
 
 
-class ZoomModal(Modal):
+class ZoomForm(Form):
     """Asks how far to zoom out, and what to draw around."""
 
-    def __init__(self, prompt: str, then: Callable[[Pressed, str, str], Awaitable[None]]) -> None:
-        super().__init__(title="Custom zoom", timeout=TIMEOUT_S)
-        self._then = then
+    def more(self) -> None:
+        """The factor."""
         self.zoom: TextInput[Any] = TextInput(custom_id="zoom", default="1.75", max_length=5)
-        self.prompt: TextInput[Any] = _prompt_input(prompt)
         self.add_item(Label(text="Zoom", description="From 1.1 to 4", component=self.zoom))
-        self.add_item(Label(text="Prompt", component=self.prompt))
 
-    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Go on with the factor and the words."""
-        await self._then(interaction, self.zoom.value, self.prompt.value)
+    def filled(self) -> Filled:
+        """The factor as written, and the words."""
+        return Filled(self.prompt.value, zoom=self.zoom.value)
 
 
-class RegionModal(Modal):
+class RegionForm(Form):
     """Asks what to draw where: ninths to tick on a phone, or a mask painted white on black."""
 
-    def __init__(
-        self, prompt: str, then: Callable[[Pressed, str, list[int], discord.Attachment | None], Awaitable[None]]
-    ) -> None:
-        super().__init__(title="Vary region", timeout=TIMEOUT_S)
-        self._then = then
-        self.prompt: TextInput[Any] = _prompt_input(prompt)
+    def more(self) -> None:
+        """The two ways to say where."""
         options = [CheckboxGroupOption(label=name, value=str(number)) for number, name in enumerate(_NINTHS)]
         self.ninths: CheckboxGroup[Any] = CheckboxGroup(
             custom_id="ninths", options=options, required=False, min_values=0, max_values=len(_NINTHS)
         )
         self.mask: FileUpload[Any] = FileUpload(custom_id="mask", required=False, min_values=0, max_values=1)
-        self.add_item(Label(text="Prompt for the region", component=self.prompt))
         self.add_item(Label(text="Which parts", description="The rest stays exactly as it is", component=self.ninths))
         self.add_item(
             Label(text="Or a mask", description="A picture of the same shape: white is drawn anew", component=self.mask)
         )
 
-    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Go on with the words and the region."""
-        ninths = [int(value) for value in self.ninths.values]
-        await self._then(interaction, self.prompt.value, ninths, next(iter(self.mask.values), None))
+    def filled(self) -> Filled:
+        """The words and the region."""
+        ninths = tuple(int(value) for value in self.ninths.values)
+        return Filled(self.prompt.value, ninths=ninths, mask=next(iter(self.mask.values), None))
 
 
-def _prompt_input(prompt: str) -> TextInput[Any]:
-    return TextInput(
-        custom_id="prompt", style=TextStyle.paragraph, default=prompt[:PROMPT_CHARS], max_length=PROMPT_CHARS
-    )
+_FORMS: Mapping[FormKind, type[Form]] = MappingProxyType({FormKind.ZOOM: ZoomForm, FormKind.REGION: RegionForm})
+
+
+def form_of(form_id: FormId) -> Form:
+    """An empty form of that kind, to read what was submitted."""
+    return _FORMS.get(form_id.kind, Form)("", form_id, "")

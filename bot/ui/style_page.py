@@ -16,9 +16,10 @@ from bot.errors import BadOption
 from bot.settings import StyleSettings
 from bot.ui import asking, texts
 from bot.ui.answer import Answer, Pressed
+from bot.ui.custom_ids import FormId, FormKind
 from bot.ui.darkroom import Darkroom
 from bot.ui.drawing import contact_sheet
-from bot.ui.modals import PromptModal
+from bot.ui.modals import Filled, Form
 from bot.ui.page import Page, Upload
 
 MENU = 25
@@ -48,7 +49,7 @@ class StyleMenu(DynamicItem[Select[View]], template=_CUSTOM_ID):
         async with Answer(interaction, ephemeral=True, may_ask=True) as answer:
             if name not in interaction.client.parts.settings.styles:
                 raise BadOption(name, "that style is not there any more; see `/style list`")
-            await answer.modal(PromptModal(f"Imagine in {name}"[:45], "", _drawn_in(name)))
+            await answer.modal(Form(f"Imagine in {name}", FormId(FormKind.STYLE, name), ""))
 
 
 async def style_page(client: Darkroom, limit: int) -> Page:
@@ -74,11 +75,11 @@ def _read(paths: list[Path]) -> list[bytes]:
     return [path.read_bytes() for path in paths]
 
 
-def _drawn_in(name: str) -> Any:
-    async def then(submitted: Pressed, prompt: str) -> None:
-        async with Answer(submitted) as answer:
-            preferences = await submitted.client.parts.members.preferences(submitted.user.id)
-            options = parse(prompt, suffix=preferences.suffix, style=name)
-            await asking.submit(submitted, answer, asking.spec(Verb.IMAGINE, options))
-
-    return then
+async def styled(interaction: Pressed, about: str, filled: Filled) -> None:
+    """Draw in the style that was chosen. A very long name is cut in the form's id."""
+    async with Answer(interaction) as answer:
+        styles = interaction.client.parts.settings.styles
+        name = next((name for name in styles if str(FormId(FormKind.STYLE, name)).endswith(f":{about}")), about)
+        preferences = await interaction.client.parts.members.preferences(interaction.user.id)
+        options = parse(filled.prompt, suffix=preferences.suffix, style=name)
+        await asking.submit(interaction, answer, asking.spec(Verb.IMAGINE, options))

@@ -93,7 +93,16 @@ async def test_lineage_draws_the_family(world: World) -> None:
 
     assert tree.response is not None
     [file] = tree.response.attachments
-    assert file.description == "imagine by ada; > vary strong by bo"
+    assert file.description == "imagine by ada, a fox; > vary strong by bo, from picture 2, a fox"
+
+
+async def test_a_family_tree_too_large_for_discord_is_sent_smaller(world: World) -> None:
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.studio.done()
+    world.env.inject_error("POST", "/interactions/*", status=413, code=40005)
+    tree = await world.ada.slash(world.channel, "lineage", job="job0000001")
+    assert tree.response is not None and tree.response.attachments
+    assert not world.env.backend.faults, "it was refused once"
 
 
 async def upload(world: World, content: bytes):
@@ -136,3 +145,31 @@ async def test_menus_need_a_picture(world: World) -> None:
     for name in ("Darkroom: vary", "Darkroom: upscale"):
         result = await world.ada.context_menu(world.channel, name, message)
         assert result.response is not None and "no uploaded picture" in result.response.content
+
+
+async def test_forms_of_styles_and_menus_outlive_a_restart(world: World) -> None:
+    world.settings = world.settings.model_copy(update={"styles": {"oil": StyleSettings()}})
+    await world.restart()
+    page = await world.ada.slash(world.channel, "style list")
+    assert page.response is not None
+    style = await world.ada.select(page.response, ["oil"])
+    message = await upload(world, png("red"))
+    menu = await world.ada.context_menu(world.channel, "Darkroom: vary", message)
+    await world.restart()
+
+    await world.ada.submit_modal(style, {"prompt": "a harbour"})
+    await world.ada.submit_modal(menu, {"prompt": "a red square"})
+    await world.studio.done()
+
+    styled, varied = (ask.spec for ask in world.studio.asks)
+    assert (styled.options.style, varied.options.prompt) == ("oil", "a red square") and varied.images
+
+
+async def test_a_menu_whose_message_is_gone_says_so(world: World) -> None:
+    message = await upload(world, png("red"))
+    menu = await world.ada.context_menu(world.channel, "Darkroom: vary", message)
+    await world.restart()
+    await message.delete()
+    answer = (await world.ada.submit_modal(menu, {"prompt": "a red square"})).response
+    assert answer is not None and answer.ephemeral and "use the menu again" in answer.content
+    assert not world.studio.asks

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.model import CellRef, Preferences, Verb
-from bot.ui.custom_ids import Act
+from bot.ui.custom_ids import Act, FormId
 from tests.bot.scripted import webp
 from tests.bot.world import World, eventually, labels
 
@@ -208,6 +208,12 @@ async def test_timelapse_is_offered_only_where_frames_are_kept(world: World) -> 
 
     assert film.response is not None and film.response.attachments[0].filename.endswith(".webp")
 
+    await world.env.advance_time(5)
+    world.env.inject_error("POST", "/interactions/*", status=413, code=40005)
+    smaller = await world.bo.click(shown.response, label="Time-lapse")
+    assert smaller.response is not None and smaller.response.attachments and not smaller.response.ephemeral
+    assert not world.env.backend.faults, "it was refused once"
+
 
 async def test_a_file_that_is_too_large_for_discord_is_sent_smaller(world: World) -> None:
     message = await grid(world)
@@ -225,3 +231,46 @@ async def test_a_region_is_drawn_by_the_model_that_drew_the_rest(world: World) -
     await world.ada.submit_modal(form, {"prompt": "an owl", "ninths": ["4"]})
     await world.studio.done()
     assert world.studio.asks[-1].spec.options.model == "sdxl"
+
+
+@pytest.mark.parametrize(
+    ("button", "values", "verb"),
+    [
+        ("Vary region", {"prompt": "a moon", "ninths": ["4"]}, Verb.REGION),
+        ("Custom zoom", {"prompt": "a moon", "zoom": "1.5"}, Verb.ZOOM),
+        ("Vary (subtle)", {"prompt": "a moon"}, Verb.VARY_SUBTLE),
+    ],
+)
+async def test_a_form_that_was_open_during_a_restart_still_works(
+    world: World, button: str, values: dict[str, object], verb: Verb
+) -> None:
+    post = (await world.bo.click(await grid(world), label="U3")).response
+    assert post is not None
+    await world.members.prefer(world.bo.id, Preferences(remix=True))
+    shown = await world.bo.click(post, label=button)
+    assert shown.modal is not None
+    await world.restart()
+
+    await world.bo.submit_modal(shown, values)
+    await world.studio.done()
+
+    spec = world.studio.asks[-1].spec
+    assert (spec.verb, spec.options.prompt, spec.source) == (verb, "a moon", CellRef(job_id="job0000001", cell=2))
+
+
+async def test_a_form_is_refused_like_a_button_when_its_picture_is_gone(world: World) -> None:
+    post = (await world.bo.click(await grid(world), label="U1")).response
+    assert post is not None
+    shown = await world.bo.click(post, label="Custom zoom")
+    world.jobs.jobs.clear()
+    answer = (await world.bo.submit_modal(shown, {"prompt": "a moon", "zoom": "2"})).response
+    assert answer is not None and answer.ephemeral and "do not have that picture" in answer.content
+
+
+async def test_a_form_of_another_version_is_answered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    post = (await world.bo.click(await grid(world), label="U1")).response
+    assert post is not None
+    monkeypatch.setattr(FormId, "__str__", lambda self: "drf:old:1")
+    shown = await world.bo.click(post, label="Custom zoom")
+    answer = (await world.bo.submit_modal(shown, {"prompt": "a moon", "zoom": "2"})).response
+    assert answer is not None and answer.ephemeral and "press the button again" in answer.content

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from PIL import Image, ImageSequence
 
-from bot.ui.drawing import Drawing, animate, compose, contact_sheet, region_mask
+from bot.ui.drawing import FILM_SIDE, Drawing, animate, compose, contact_sheet, region_mask
 from bot.ui.family_tree import Relative, draw
 from engine.images import open_picture
 from tests.bot.scripted import COLOURS, png, webp
@@ -43,20 +43,26 @@ def test_a_mask_is_white_in_the_chosen_ninths_only() -> None:
 
 
 def test_the_film_has_every_frame_and_fits() -> None:
-    film = opened(animate([webp(colour) for colour in COLOURS], 10**6))
-    assert film.format == "WEBP" and len(list(ImageSequence.Iterator(film))) == 4
+    film = opened(animate([webp(colour) for colour in COLOURS], [png("white"), png("black")], 10**6))
+    assert film.format == "WEBP" and max(film.size) == FILM_SIDE, "small frames are shown large"
+    shown = [frame.convert("RGB") for frame in ImageSequence.Iterator(film)]
+    assert len(shown) == 5, "the finished pictures come last"
+    assert min(shown[-1].getpixel((5, 5))) > 240 and max(shown[-1].getpixel((FILM_SIDE - 5, 5))) < 15
     noise = [Image.frombytes("RGB", (128, 128), os.urandom(128 * 128 * 3)) for _ in range(3)]
     frames = []
     for picture in noise:
         buffer = io.BytesIO()
         picture.save(buffer, "WEBP", quality=90)
         frames.append(buffer.getvalue())
-    assert len(animate(frames, 8_000)) <= 8_000
+    assert len(animate(frames, [png()], 8_000)) <= 8_000
 
 
 def test_contact_sheets_and_family_trees_fit() -> None:
     assert len(contact_sheet([png(colour) for colour in COLOURS], 50_000)) <= 50_000
-    tree = [Relative("a", None, 0, png(), "imagine by ada"), Relative("b", "a", 1, None, "vary by 花子")]
+    tree = [
+        Relative("a", None, 0, (png(), png("blue")), "imagine by ada", "fox " * 99),
+        Relative("b", "a", 1, (), "vary by 花子"),
+    ]
     assert opened(draw(tree, 50_000)).width > 300
 
 

@@ -1,0 +1,39 @@
+"""Forms that come back: each is found by its id, so that one opened before a restart still works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord.ext import commands
+
+from bot.ui.answer import Answer
+from bot.ui.custom_ids import FormId
+from bot.ui.darkroom import Darkroom
+from bot.ui.modals import form_of
+
+OUTDATED = "This form is of an earlier version of me. Please press the button again."
+
+
+class Forms(commands.Cog):
+    """Reads every submitted form."""
+
+    def __init__(self, bot: Darkroom) -> None:
+        self._bot = bot
+
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Build the form anew and let it read what was written."""
+        if interaction.type is not discord.InteractionType.modal_submit:
+            return
+        data: Any = interaction.data
+        form_id = FormId.parse(data["custom_id"])
+        if form_id is None:
+            async with Answer(interaction) as answer:
+                await answer.private(OUTDATED)
+            return
+        # discord.py finds buttons by their ids after a restart, but not modals: this is how it reads one.
+        submitted = form_of(form_id)._dispatch_submit(  # pyright: ignore[reportPrivateUsage]
+            interaction, data["components"], data.get("resolved", {})
+        )
+        await submitted

@@ -1,0 +1,26 @@
+"""Pictures in other people's messages, remembered while somebody fills in a form about them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import discord
+
+_REMEMBERED = 1000
+
+
+class SeenPictures:
+    """The newest ones, by message: where the bot is no member it cannot read a message again."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[int, discord.Attachment] = OrderedDict()
+
+    def remember(self, message_id: int, attachment: discord.Attachment) -> None:
+        """Keep it until many newer ones came."""
+        self._seen[message_id] = attachment
+        while len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+
+    def recall(self, message_id: int) -> discord.Attachment | None:
+        """The picture, or None when it was forgotten or seen by an earlier process."""
+        return self._seen.get(message_id)
