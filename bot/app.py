@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.client import DarkroomClient
+from bot.direct_rules import direct_rules
 from bot.domain.estimates import LearntEstimates
 from bot.domain.hints import Hints
 from bot.domain.judge import Judge
@@ -84,6 +85,7 @@ async def build(
     Raises `ConfigError` and `MigrationFailed`.
     """
     async with AsyncExitStack() as opened:
+        direct_rules(settings.direct_messages)  # what is wrong in it is said before anything is opened
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         database = await Database.open(settings.database, backups=settings.data_dir / "backups")
         opened.push_async_callback(database.close)
@@ -112,7 +114,7 @@ class Stores:
 
 
 def _stores(settings: Settings, database: Database) -> Stores:
-    book = RuleBook(database)
+    book = RuleBook(database, direct_rules(settings.direct_messages))
     quotas = Quotas(database, book)
     pictures = PictureStore.open(settings.pictures_url or settings.data_dir / "pictures")
     return Stores(database, book, quotas, JobStore(database, quotas), pictures, Statistics(database))

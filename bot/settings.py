@@ -48,6 +48,29 @@ class StyleSettings(Section):
     """A picture for the page members choose styles from."""
 
 
+class DirectMessageSettings(Section):
+    """The rules outside servers: in direct messages, and where members carry the bot along to."""
+
+    allowed: bool = True
+    limits: tuple[str, ...] = ()
+    """Each member's own: "40 pictures a day", "600 gpu-seconds a month"."""
+    timezone: str = "UTC"
+    """In which the limits' days begin."""
+    max_live_jobs: int | None = Field(default=None, ge=1)
+    """How many jobs one member may have waiting and running."""
+    words: tuple[str, ...] = ()
+    """Words and phrases that prompts may not have."""
+    meaning_margin: float = Field(default=0.1, ge=-0.5, le=1.0)
+    """Prompts that lean to an unsafe meaning by this much are refused; 1 lets all pass."""
+    picture_policy: Literal["off", "spoiler", "block"] = "block"
+    """What happens with pictures that the check flags."""
+    picture_threshold: float = Field(default=0.8, ge=0.05, le=1.0)
+    banned: tuple[int, ...] = ()
+    """Ids of members who make no pictures there."""
+    retention_days: int | None = Field(default=None, ge=1)
+    """Results older than this are deleted."""
+
+
 class OperationSettings(Section):
     """How the host watches over the bot."""
 
@@ -76,6 +99,7 @@ class Settings(BaseSettings):
     discord: DiscordSettings = DiscordSettings()
     engine: EngineSettings = EngineSettings()
     styles: dict[str, StyleSettings] = Field(default_factory=dict[str, StyleSettings])
+    direct_messages: DirectMessageSettings = DirectMessageSettings()
     operation: OperationSettings = OperationSettings()
 
     @classmethod
@@ -152,5 +176,13 @@ def _explain(error: ValidationError) -> ConfigError:
 
 
 def _known_keys() -> list[str]:
-    sections = (Settings, DiscordSettings, StyleSettings, OperationSettings, EngineSettings, ClusterSettings)
+    sections = (
+        Settings,
+        DiscordSettings,
+        StyleSettings,
+        DirectMessageSettings,
+        OperationSettings,
+        EngineSettings,
+        ClusterSettings,
+    )
     return [name for section in sections for name in section.model_fields]

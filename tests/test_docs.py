@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from bot.settings import DiscordSettings, OperationSettings, Settings, StyleSettings
+from bot.settings import DirectMessageSettings, DiscordSettings, OperationSettings, Settings, StyleSettings
 from engine.settings import ClusterSettings, EngineSettings, LoRASettings, ModelSettings
 
 ROOT = Path(__file__).parents[1]
@@ -20,6 +20,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "engine.models.dreamy": ModelSettings,
     "engine.loras.pixelart": LoRASettings,
     "styles.poster": StyleSettings,
+    "direct_messages": DirectMessageSettings,
     "operation": OperationSettings,
 }
 
@@ -44,14 +45,14 @@ def uncommented() -> dict[str, dict[str, object]]:
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_setting_is_in_the_example_and_no_other(section: str) -> None:
-    tables = {"models", "loras", "cluster", "discord", "engine", "styles", "operation"}
+    tables = {"models", "loras", "cluster", "discord", "engine", "styles", "direct_messages", "operation"}
     known = set(SECTIONS[section].model_fields)
     if section in ("", "engine"):
         known -= tables
     assert set(uncommented()[section]) == known
 
 
-@pytest.mark.parametrize("section", ["", "discord", "engine", "engine.cluster", "operation"])
+@pytest.mark.parametrize("section", ["", "discord", "engine", "engine.cluster", "direct_messages", "operation"])
 def test_the_example_shows_the_defaults(section: str) -> None:
     """Except where the default is "unset", which TOML cannot say: the comment says so."""
     model = SECTIONS[section]

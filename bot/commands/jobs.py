@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from dataclasses import dataclass
 
 from discord import app_commands
 from discord.app_commands import Choice, locale_str
@@ -11,11 +13,13 @@ from discord.utils import format_dt
 
 from bot.commands.contexts import everywhere
 from bot.commands.moderating import note
-from bot.commands.presses import shown
-from bot.domain.model import Job, JobState
+from bot.commands.presses import shown, visible
+from bot.domain.model import CellRef, Job, JobState, Place
 from bot.domain.prompt import shorten
+from bot.errors import CellNotFound, JobNotFound, NotAllowedHere
 from bot.ui import asking, texts
 from bot.ui.answer import Answer, Pressed
+from bot.ui.darkroom import Parts
 from bot.ui.drawing import contact_sheet
 from bot.ui.page import Upload
 from bot.ui.quota_texts import use_line
@@ -108,20 +112,40 @@ class Jobs(commands.Cog):
         """A contact sheet of what one marked with ⭐."""
         parts = interaction.client.parts
         async with Answer(interaction, ephemeral=True) as answer:
-            marked = await parts.members.favourites(interaction.user.id, SHEET)
+            marked = [
+                found
+                for ref in await parts.members.favourites(interaction.user.id, SHEET)
+                if (found := await _favourite(parts, ref, asking.place_of(interaction)))
+            ]
             if not marked:
                 await answer.private("None yet. React with ⭐ to a picture you like.")
                 return
-            pictures = [await parts.studio.picture(ref.job_id, ref.cell) for ref in marked]
-            sheet = await parts.drawing.run(contact_sheet, pictures, interaction.filesize_limit)
-            hidden = any([(await parts.jobs.get(ref.job_id)).spoiler for ref in marked])
-            names = "\n".join(f"{n}. `/show {ref.job_id}`, picture {ref.cell + 1}" for n, ref in enumerate(marked, 1))
+            sheet = await parts.drawing.run(contact_sheet, [one.picture for one in marked], interaction.filesize_limit)
+            names = "\n".join(
+                f"{n}. `/show {one.ref.job_id}`, picture {one.ref.cell + 1}" for n, one in enumerate(marked, 1)
+            )
             alt = f"{len(marked)} favourite pictures, numbered left to right, top to bottom"
+            hidden = any(one.is_hidden for one in marked)
             await answer.private(names, files=[Upload("darkroom-favourites.webp", sheet, alt, spoiler=hidden).file()])
 
     async def _newest(self, interaction: Pressed) -> str | None:
         jobs = await interaction.client.parts.jobs.active(interaction.user.id)
         return jobs[-1].id if jobs else None
+
+
+@dataclass(frozen=True)
+class _Favourite:
+    ref: CellRef
+    picture: bytes
+    is_hidden: bool
+
+
+async def _favourite(parts: Parts, ref: CellRef, place: Place) -> _Favourite | None:
+    """A marked picture, when it is still there and may be shown here."""
+    with contextlib.suppress(CellNotFound, JobNotFound, NotAllowedHere):
+        job = await visible(parts, await parts.jobs.get(ref.job_id), place)
+        return _Favourite(ref, await parts.studio.picture(ref.job_id, ref.cell), job.spoiler)
+    return None
 
 
 async def own_newest(interaction: Pressed, typed: str) -> list[Choice[str]]:

@@ -10,6 +10,7 @@ from bot.commands.moderating import guild_id, office
 from bot.domain.model import Job, Member
 from bot.errors import BadOption
 from bot.ui.answer import Pressed
+from bot.ui.darkroom import Darkroom
 from bot.ui.wire import NETWORK_ERRORS
 
 MOST = 1000
@@ -34,18 +35,20 @@ async def delete_results(interaction: Pressed, by: Member, job_id: str, member_i
         if not job.state.is_final:
             await parts.studio.cancel(job.id, by)
             await parts.studio.gone(job.id)  # what waits for review cannot be cancelled, only given up
-        await _delete_messages(interaction, job)
+        await delete_messages(interaction.client, job)
         deleted += await office(interaction).records.delete_job(job.id)
     return deleted
 
 
-async def _delete_messages(interaction: Pressed, job: Job) -> None:
+async def delete_messages(client: Darkroom, job: Job) -> None:
     """The reply, and the posts that show one cell of it."""
-    shown = set(await office(interaction).records.messages_of(job.id))
+    shown = (
+        set(await client.parts.office.records.messages_of(job.id)) if client.parts.office else set[tuple[int, int]]()
+    )
     if job.reply.message_id is not None and not job.reply.ephemeral:
         shown.add((job.channel_id, job.reply.message_id))
     for channel_id, message_id in shown:
-        channel = interaction.client.get_partial_messageable(channel_id, guild_id=job.guild_id)
+        channel = client.get_partial_messageable(channel_id, guild_id=job.guild_id)
         try:
             await channel.get_partial_message(message_id).delete()
         except (discord.HTTPException, *NETWORK_ERRORS) as error:

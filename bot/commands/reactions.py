@@ -7,15 +7,17 @@ import logging
 import discord
 from discord.ext import commands
 
+from bot.commands.mod_results import delete_messages
 from bot.commands.moderating import note
-from bot.commands.presses import SHOWABLE
+from bot.commands.presses import visible
 from bot.domain.access import moderates
 from bot.domain.guild import DIRECT_MESSAGES
-from bot.domain.model import CellRef, Job, Member
-from bot.errors import JobNotFound, NotYours
+from bot.domain.model import CellRef, Job, Member, Place
+from bot.errors import JobNotFound, NotAllowedHere, NotYours
 from bot.ui import texts
 from bot.ui.darkroom import Darkroom
 from bot.ui.page import Upload
+from bot.ui.replies import words
 from bot.ui.wire import NETWORK_ERRORS
 
 LETTER, STAR, CROSS = "✉", "⭐", "❌"
@@ -47,7 +49,7 @@ class Reactions(commands.Cog):
                 for ref in await self._marked(job, cell):
                     await self._bot.parts.members.favour(payload.user_id, ref)
             case _:
-                await self._end(payload, job)
+                await self._end(payload, job, cell)
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
@@ -68,13 +70,18 @@ class Reactions(commands.Cog):
 
     async def _marked(self, job: Job, cell: int | None) -> list[CellRef]:
         """The pictures a message shows: one, or all of a grid; none of a job in review or kept back."""
-        kept = await self._bot.parts.jobs.cells(job.id) if job.state in SHOWABLE else []
+        kept = await self._bot.parts.jobs.cells(job.id) if job.state.is_showable else []
         return [CellRef(job_id=job.id, cell=one.cell) for one in kept if cell in (None, one.cell)]
 
     async def _send(self, payload: discord.RawReactionActionEvent, job: Job, cell: int | None) -> None:
         """The pictures, the seed and the id, privately; closed direct messages are said in the channel."""
         parts = self._bot.parts
-        if job.state not in SHOWABLE:
+        try:
+            job = await visible(parts, job, Place(channel_id=0))
+        except JobNotFound:
+            return
+        except NotAllowedHere as error:
+            await self._say(payload, f"<@{payload.user_id}> {words(error)}")
             return
         kept = [one for one in await parts.jobs.cells(job.id) if cell in (None, one.cell)]
         files: list[discord.File] = []
@@ -91,16 +98,23 @@ class Reactions(commands.Cog):
         except (discord.HTTPException, *NETWORK_ERRORS) as error:
             log.warning("not sent by direct message: %s", error, extra={"action": "letter", "job_id": job.id})
 
-    async def _end(self, payload: discord.RawReactionActionEvent, job: Job) -> None:
-        """Stop a job under way; delete a result. By the owner or a moderator, silently ignored from others."""
+    async def _end(self, payload: discord.RawReactionActionEvent, job: Job, cell: int | None) -> None:
+        """Stop a job under way; delete a result with its pictures, or a message that shows one of them.
+
+        By the owner or a moderator, silently ignored from others.
+        """
         member = await self._member(payload)
         try:
             ended = await self._bot.parts.studio.cancel(job.id, member)
         except NotYours:
             return
         await note(self._bot, member, ended, "delete" if job.state.is_final else "cancel")
-        if ended.id == job.id and job.state.is_final:
-            await self._delete(payload)
+        if not job.state.is_final:
+            return
+        await self._delete(payload)
+        if cell is None and self._bot.parts.office is not None:
+            await delete_messages(self._bot, job)
+            await self._bot.parts.office.records.drop_pictures(job.id)
 
     async def _member(self, payload: discord.RawReactionActionEvent) -> Member:
         member = payload.member

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import enum
-from typing import Final
 
 from bot.domain.access import Ban, ChannelRule, Gate
 from bot.domain.meaning import DEFAULT_MARGIN
+from bot.domain.model import DIRECT_MESSAGES as DIRECT_MESSAGES
 from bot.domain.model import Value
 from bot.domain.quota import Limit
 from bot.domain.words import WordRule
-
-DIRECT_MESSAGES: Final = 0
-"""The number under which rules and counters outside servers are kept."""
 
 
 class PicturePolicy(enum.StrEnum):

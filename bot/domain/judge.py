@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bot.domain import access, moderation
-from bot.domain.guild import DIRECT_MESSAGES, GuildRules
+from bot.domain.guild import GuildRules
 from bot.domain.meaning import Meaning
 from bot.domain.model import Ask, Cell, Job, Verdict
 from bot.domain.ports import Clock
@@ -37,35 +37,28 @@ class Judge:
 
     async def check(self, ask: Ask) -> None:
         """See the port."""
-        rules, spec = await self._rules(ask.place.guild_id), ask.spec
+        rules, spec = await self._book.get(ask.place.rules_id), ask.spec
         access.check_ban(rules.bans, ask.member.id, self._clock())
         access.check_gate(rules.gate, rules.gate_reason)
         access.check_channel(rules.channels, ask.place, spec, spec.options.model or "")
-        await self.check_text(ask.place.guild_id, moderation.effective_text(spec.options), ask.place.age_restricted)
-
-    async def check_text(self, guild_id: int | None, text: str, age_restricted: bool = False) -> None:
-        """Raises `PromptRejected` for words of any origin: a prompt, a remix, a caption."""
-        rules = await self._rules(guild_id)
+        text = moderation.effective_text(spec.options)
         self._lexicons.check(rules, text)
-        await moderation.check_meaning(rules, text, self._meaning, age_restricted=age_restricted)
+        await moderation.check_meaning(rules, text, self._meaning, age_restricted=ask.place.age_restricted)
 
     async def weight(self, ask: Ask) -> float:
         """See the port."""
-        rules = await self._rules(ask.place.guild_id)
+        rules = await self._book.get(ask.place.rules_id)
         theirs = [weight for role_id, weight in rules.role_weights if role_id in ask.member.role_ids]
         return max(theirs, default=1.0)
 
     async def verdict(self, job: Job, cells: Sequence[Cell]) -> Verdict:
         """See the port."""
-        rules = await self._rules(job.guild_id)
+        rules = await self._book.get(job.rules_id)
         restricted = await self._register.was_age_restricted(job.id)
         return moderation.picture_verdict(rules, cells, age_restricted=restricted)
 
     async def preview_limit(self, job: Job) -> float | None:
         """See the port."""
-        rules = await self._rules(job.guild_id)
+        rules = await self._book.get(job.rules_id)
         restricted = await self._register.was_age_restricted(job.id)
         return moderation.preview_limit(rules, age_restricted=restricted)
-
-    async def _rules(self, guild_id: int | None) -> GuildRules:
-        return await self._book.get(guild_id or DIRECT_MESSAGES)

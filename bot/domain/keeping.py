@@ -30,6 +30,12 @@ def files_of(job: Job, finished: Finished) -> dict[str, bytes]:
     return files
 
 
+def keys_of(job: Job, cells: Sequence[Cell]) -> list[str]:
+    """The keys of everything kept of a finished job."""
+    keys = (job.frames_key, *(cell.key for cell in cells), *(cell.latents_key for cell in cells))
+    return [key for key in keys if key is not None]
+
+
 def kept_from(
     job: Job, finished: Finished, cells: tuple[Cell, ...], verdict: Verdict, hints: tuple[str, ...] = ()
 ) -> Kept:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,10 @@ class Value(BaseModel):
     """A frozen value that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+DIRECT_MESSAGES: Final = 0
+"""The number under which rules and counters outside servers are kept."""
 
 
 class Verb(enum.StrEnum):
@@ -43,6 +47,11 @@ class JobState(enum.StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+    @property
+    def is_showable(self) -> bool:
+        """The pictures are stored and cleared for showing: neither in review nor kept back."""
+        return self in (JobState.RENDERED, JobState.DELIVERED)
 
     @property
     def is_final(self) -> bool:
@@ -138,6 +147,11 @@ class Place(Value):
     file_limit_bytes: int = 10 * 1024 * 1024
     missing_permissions: tuple[str, ...] = ()
 
+    @property
+    def rules_id(self) -> int:
+        """Whose rules hold: the server's where the bot is a member, the host's elsewhere."""
+        return self.guild_id or DIRECT_MESSAGES if self.bot_present else DIRECT_MESSAGES
+
 
 class ReplyTo(Value):
     """How to reach the one reply message of a job."""
@@ -221,6 +235,11 @@ class Job(Value):
     started_at: datetime | None = None
     rendered_at: datetime | None = None
     finished_at: datetime | None = None
+
+    @property
+    def rules_id(self) -> int:
+        """Whose rules hold, as for the place where it was asked."""
+        return self.guild_id or DIRECT_MESSAGES if self.reply.bot_present else DIRECT_MESSAGES
 
 
 class Cell(Value):

@@ -7,7 +7,7 @@ from typing import Final
 
 from bot.domain.guild import DIRECT_MESSAGES, GuildRules, PicturePolicy
 from bot.domain.meaning import Meaning
-from bot.domain.model import Cell, Options, Verdict
+from bot.domain.model import Cell, Job, Options, Place, Verdict
 from bot.domain.words import Lexicon, WordRule
 from bot.errors import PromptRejected
 
@@ -71,6 +71,17 @@ def picture_verdict(rules: GuildRules, cells: Sequence[Cell], *, age_restricted:
     if policy is PicturePolicy.REVIEW and rules.guild_id == DIRECT_MESSAGES:
         return Verdict.BLOCK
     return Verdict(policy)
+
+
+def verdict_in(rules: GuildRules, job: Job, cells: Sequence[Cell], place: Place) -> Verdict:
+    """What may happen with pictures that were shown before, when somebody shows them here.
+
+    In their own channel they stay what they are; elsewhere they are judged by what holds there.
+    """
+    if job.channel_id in (place.channel_id, place.parent_channel_id):
+        return Verdict.SPOILER if job.spoiler else Verdict.DELIVER
+    verdict = picture_verdict(rules, cells, age_restricted=place.age_restricted)
+    return Verdict.SPOILER if verdict is Verdict.DELIVER and job.spoiler else verdict
 
 
 def preview_limit(rules: GuildRules, *, age_restricted: bool) -> float | None:

@@ -60,6 +60,8 @@ class Ports:
         return Sources(source=source, images=images, mask=mask)
 
     async def _cell(self, job_id: str, index: int) -> bytes:
+        if not (await self.jobs.get(job_id)).state.is_showable:
+            raise BadPicture("the picture this starts from is not shown to anybody")
         keys = {cell.cell: cell.key for cell in await self.jobs.cells(job_id)}
         return await self.pictures.get(keys[index])
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from datetime import timedelta
 
+from bot.domain import keeping
 from bot.domain.access import moderates_job
 from bot.domain.courier import RetryPolicy
 from bot.domain.deliveries import Deliveries
@@ -116,11 +117,14 @@ class Studio(Gallery):
         return job
 
     async def reject(self, job_id: str, by: Member) -> Job:
-        """Never show it, and give the quota back. Raises `NotPermitted`; decided already is harmless."""
+        """Never show or keep it, and give the quota back. Raises `NotPermitted`; decided already is harmless."""
         job = await self._reviewed(job_id, by)
         if job.state is JobState.REVIEW:
+            cells = await self._jobs.cells(job_id)
             job = await self._jobs.close(job, JobState.FAILED, PictureBlocked(), self._ports.clock())
             self._deliveries.wake()
+            for key in keeping.keys_of(job, cells):
+                await self._ports.pictures.delete(key)
         return job
 
     async def _reviewed(self, job_id: str, by: Member) -> Job:

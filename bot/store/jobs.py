@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import failures
 from bot.domain.model import Ask, Job, JobState, Kept, ParcelKind
-from bot.errors import Fenced, ReplyGone
+from bot.errors import Fenced, PictureBlocked, ReplyGone
 from bot.store.admission import Room, admit
 from bot.store.database import Database, upsert
 from bot.store.job_reads import LIVE, JobReads
@@ -115,6 +115,10 @@ class JobStore(JobReads):
         states = LIVE if job.state in LIVE else UNFINISHED
         async with self._database.write() as connection:
             closed = await _move(connection, job, states, **values)
+            if isinstance(error, PictureBlocked):
+                # What is never shown is not kept: the sweep takes what its files leave behind.
+                await connection.execute(sa.delete(cells).where(cells.c.job_id == job.id))
+                await connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(frames_key=None))
             if charge_gpu_ms is None:
                 await self._ledger.refund(connection, job.id, now)
             else:

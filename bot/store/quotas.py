@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.audit import Entry
-from bot.domain.guild import DIRECT_MESSAGES, GuildRules
+from bot.domain.guild import GuildRules
 from bot.domain.model import Ask, Job, Member, Place
 from bot.domain.quota import Limit, Scope, Unit, Use, Window, channel_limit, member_limit, pictures, span, zone
 from bot.errors import QuotaExceeded, TooManyJobs
@@ -19,12 +19,12 @@ from bot.store import counters
 from bot.store.audit import record
 from bot.store.counters import Counter
 from bot.store.database import Database
+from bot.store.job_reads import is_live
 from bot.store.rules import RuleBook
 from bot.store.schema import jobs
 from bot.store.schema_rules import reservations
 
 _KEPT = timedelta(days=40)
-_LIVE = ("queued", "running")
 _RESERVE = sa.insert(reservations)
 
 
@@ -36,7 +36,7 @@ class Quotas:
 
     async def reserve(self, connection: AsyncConnection, job: Job, ask: Ask, now: datetime) -> None:
         """Hold the job's pictures and estimated time. Raises `QuotaExceeded` or `TooManyJobs`; the caller undoes."""
-        rules = await self._rules.load(connection, job.guild_id or DIRECT_MESSAGES)
+        rules = await self._rules.load(connection, job.rules_id)
         await counters.lock(connection, rules.guild_id)
         await _refuse_too_many(connection, rules, job.member_id)
         counted = _counters(rules, ask.member, _pool(ask.place), now)
@@ -129,10 +129,12 @@ def _counters(rules: GuildRules, member: Member, channel_id: int, now: datetime)
 async def _refuse_too_many(connection: AsyncConnection, rules: GuildRules, member_id: int) -> None:
     if rules.max_live_jobs is None:
         return
-    theirs = (jobs.c.member_id == member_id, jobs.c.guild_id == rules.guild_id, jobs.c.state.in_(_LIVE))
-    live = await connection.scalar(sa.select(sa.func.count()).select_from(jobs).where(*theirs)) or 0
-    if live > rules.max_live_jobs:
-        raise TooManyJobs(live - 1, rules.max_live_jobs)
+    # The new one is not among them yet: its reservation comes last.
+    theirs = (jobs.c.member_id == member_id, is_live(), reservations.c.guild_id == rules.guild_id)
+    held = jobs.join(reservations, reservations.c.job_id == jobs.c.id)
+    live = await connection.scalar(sa.select(sa.func.count()).select_from(held).where(*theirs)) or 0
+    if live >= rules.max_live_jobs:
+        raise TooManyJobs(live, rules.max_live_jobs)
 
 
 async def _refuse(connection: AsyncConnection, refused: Iterable[Counter], cost: dict[Unit, int]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bot.domain.model import JobState
 from bot.store.database import Database
 from bot.store.pictures import PictureStore
 from bot.store.privacy import PersonalData
@@ -37,6 +38,10 @@ class Records:
     async def delete_job(self, job_id: str) -> bool:
         """Delete one finished job with its pictures; False when there is none."""
         return await self._retention.delete_job(job_id)
+
+    async def drop_pictures(self, job_id: str) -> None:
+        """Delete a finished job's pictures and leave its row, which others' pictures may come from."""
+        await self._retention.drop_pictures(job_id)
 
     async def messages_of(self, job_id: str) -> list[tuple[int, int]]:
         """Channel and message of everything that shows a job or a cell of it."""
@@ -70,8 +75,10 @@ class Records:
 
 
 def _newest_first(rows: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    made_at = {job["id"]: job["created_at"] for job in rows["jobs"]}
-    return sorted(rows["cells"], key=lambda cell: (made_at.get(cell["job_id"], ""), -cell["cell"]), reverse=True)
+    """What waits for review or was kept back is not handed out this way either."""
+    made_at = {job["id"]: job["created_at"] for job in rows["jobs"] if JobState(job["state"]).is_showable}
+    shown = [cell for cell in rows["cells"] if cell["job_id"] in made_at]
+    return sorted(shown, key=lambda cell: (made_at[cell["job_id"]], -cell["cell"]), reverse=True)
 
 
 def _packed(rows: dict[str, list[dict[str, Any]]]) -> bytes:

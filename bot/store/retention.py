@@ -24,8 +24,11 @@ class Retention:
         self._database, self._pictures = database, pictures
 
     async def purge(self, before: datetime, guild_id: int | None = None) -> int:
-        """Delete the jobs asked for before that time in a server (None: in direct messages); returns how many."""
-        return await self._delete_where(_is_over, jobs.c.guild_id == guild_id, jobs.c.created_at < before)
+        """Delete the jobs asked for before that time in a server (None: outside of all); returns how many."""
+        # Where the bot is no member, as the reply's JSON says, the rules are those outside servers too.
+        outside = jobs.c.guild_id.is_(None) | jobs.c.reply.contains('"bot_present":false')
+        here = outside if guild_id is None else jobs.c.guild_id == guild_id
+        return await self._delete_where(_is_over, here, jobs.c.created_at < before)
 
     async def erase_member(self, member_id: int) -> int:
         """Delete everything a member made, set and marked; returns how many jobs. Their live jobs must be over."""
@@ -41,12 +44,13 @@ class Retention:
         return await self._delete_where(_is_over, jobs.c.id == job_id) > 0
 
     async def drop_pictures(self, job_id: str) -> None:
-        """Delete a finished job's pictures and leave its row, for statistics and lineage."""
+        """Delete a finished job's pictures, those it began from too; leave its row, for statistics and lineage."""
         async with self._database.write() as connection:
             if not await connection.scalar(sa.select(jobs.c.id).where(jobs.c.id == job_id, _is_over)):
                 return
-            keys = await _keys_of(connection, [job_id])
+            keys = await _keys_of(connection, [job_id]) + await _unshared_uploads(connection, [job_id])
             await connection.execute(sa.delete(cells).where(cells.c.job_id == job_id))
+            await connection.execute(sa.delete(uploads).where(uploads.c.job_id == job_id))
             await connection.execute(sa.delete(favourites).where(favourites.c.job_id == job_id))
             await connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(frames_key=None))
         await self._pictures.delete_all(keys)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.audit import Entry
-from bot.domain.guild import GuildRules
+from bot.domain.guild import DIRECT_MESSAGES, GuildRules
 from bot.store.audit import record
 from bot.store.database import Database, upsert
 from bot.store.schema_rules import guild_rules
@@ -22,8 +22,10 @@ Change = Callable[[GuildRules], GuildRules]
 class RuleBook:
     """Reads and changes rules. What is read is kept by version, so reading again costs one number."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, direct: GuildRules | None = None) -> None:
+        """`direct` are the host's rules outside servers."""
         self._database = database
+        self._direct = direct or GuildRules(guild_id=DIRECT_MESSAGES)
         self._known: dict[int, tuple[int, GuildRules]] = {}
 
     async def get(self, guild_id: int) -> GuildRules:
@@ -32,13 +34,15 @@ class RuleBook:
             return await self.load(connection, guild_id)
 
     async def all(self) -> list[GuildRules]:
-        """Every server that set something."""
+        """Those of every server that set something, and those outside servers."""
         async with self._database.read() as connection:
             ids = list(await connection.scalars(sa.select(guild_rules.c.guild_id)))
-            return [await self.load(connection, guild_id) for guild_id in ids]
+            return [await self.load(connection, guild_id) for guild_id in dict.fromkeys((*ids, DIRECT_MESSAGES))]
 
     async def load(self, connection: AsyncConnection, guild_id: int) -> GuildRules:
         """The rules as this transaction sees them."""
+        if guild_id == DIRECT_MESSAGES:
+            return self._direct
         version = await connection.scalar(_VERSION, {"guild_id": guild_id})
         if version is None:
             return GuildRules(guild_id=guild_id)

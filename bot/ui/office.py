@@ -61,6 +61,10 @@ class Records(Protocol):
         """Delete one finished job with its pictures."""
         ...
 
+    async def drop_pictures(self, job_id: str) -> None:
+        """Delete one finished job's pictures, not its row."""
+        ...
+
     async def messages_of(self, job_id: str) -> list[tuple[int, int]]:
         """Channel and message of everything that shows it."""
         ...

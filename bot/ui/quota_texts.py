@@ -7,7 +7,6 @@ from datetime import datetime
 
 from discord.utils import format_dt
 
-from bot.domain.guild import DIRECT_MESSAGES
 from bot.domain.model import Member, Place
 from bot.domain.quota import Limit, Scope, Use, Window
 from bot.ui.office import QuotaDesk
@@ -46,6 +45,6 @@ def usage(quotas: QuotaDesk, clock: Callable[[], datetime]) -> Callable[[Member,
     """What `Parts.usage` asks for: a member's limits here, and what is used of them."""
 
     async def uses(member: Member, place: Place) -> Sequence[Use]:
-        return await quotas.uses(place.guild_id or DIRECT_MESSAGES, member, place, clock())
+        return await quotas.uses(place.rules_id, member, place, clock())
 
     return uses

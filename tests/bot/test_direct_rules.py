@@ -1,0 +1,118 @@
+"""Outside servers the host's rules hold: in direct messages, and where members carry the bot along to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.direct_rules import direct_rules
+from bot.domain.access import Gate
+from bot.domain.guild import DIRECT_MESSAGES
+from bot.domain.judge import Judge
+from bot.domain.model import Ask, Job, Member, Place
+from bot.domain.quota import Unit, Window
+from bot.errors import Banned, ConfigError, Paused, PromptRejected, QuotaExceeded, TooManyJobs
+from bot.settings import DirectMessageSettings
+from bot.store.database import Database
+from bot.store.jobs import JobStore
+from bot.store.quotas import Quotas
+from bot.store.rules import RuleBook
+from tests.bot.store.asks import ask
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DIRECT = Place(channel_id=10)
+CARRIED = Place(guild_id=77, channel_id=11, bot_present=False)
+
+
+class Desk:
+    """The stores and the judge under a host's settings."""
+
+    def __init__(self, database: Database, settings: DirectMessageSettings) -> None:
+        book = RuleBook(database, direct_rules(settings))
+        self.quotas = Quotas(database, book)
+        self.jobs = JobStore(database, self.quotas)
+        self.judge = Judge(book, self.quotas, lambda: NOW)
+        self.asked = 0
+
+    async def accept(self, place: Place, member_id: int = 1) -> Job:
+        self.asked += 1
+        wish = asked_at(place, member_id, self.asked)
+        await self.judge.check(wish)
+        return await self.jobs.accept(wish, model="pocket", weight=1.0, estimate_ms=1000.0, now=NOW)
+
+
+def asked_at(place: Place, member_id: int, number: int) -> Ask:
+    wish = ask(member=member_id)
+    reply = wish.reply.model_copy(update={"bot_present": place.bot_present})
+    return wish.model_copy(update={"place": place, "interaction_id": number, "reply": reply})
+
+
+@pytest.fixture
+async def database(tmp_path: Path):
+    opened = await Database.open(tmp_path / "darkroom.sqlite3")
+    yield opened
+    await opened.close()
+
+
+async def test_a_limit_counts_in_direct_messages_and_on_servers_without_the_bot_together(database: Database) -> None:
+    desk = Desk(database, DirectMessageSettings(limits=("8 pictures a day",)))
+    await desk.accept(DIRECT)
+    await desk.accept(CARRIED)
+    for place in (DIRECT, CARRIED, Place(guild_id=78, channel_id=12, bot_present=False)):
+        with pytest.raises(QuotaExceeded):
+            await desk.accept(place)
+    (use,) = await desk.quotas.uses(DIRECT_MESSAGES, Member(id=1, name="ada"), DIRECT, NOW)
+    assert (use.used, use.limit) == (8, 8)
+    await desk.accept(Place(guild_id=5, channel_id=10))  # a server has rules of its own
+    await desk.accept(DIRECT, member_id=2)
+
+
+async def test_the_cap_on_jobs_at_once_holds_there_too(database: Database) -> None:
+    desk = Desk(database, DirectMessageSettings(max_live_jobs=1))
+    await desk.accept(Place(guild_id=5, channel_id=10))
+    await desk.accept(DIRECT)
+    with pytest.raises(TooManyJobs):
+        await desk.accept(CARRIED)
+
+
+@pytest.mark.parametrize(
+    ("settings", "refusal"),
+    [
+        ({"allowed": False}, Paused),
+        ({"banned": (1,)}, Banned),
+        ({"words": ("fox",)}, PromptRejected),
+    ],
+)
+async def test_the_hosts_other_rules(database: Database, settings: dict[str, object], refusal: type[Exception]) -> None:
+    desk = Desk(database, DirectMessageSettings.model_validate(settings))
+    for place in (DIRECT, CARRIED):
+        with pytest.raises(refusal):
+            await desk.accept(place)
+    await desk.accept(Place(guild_id=5, channel_id=10))
+
+
+def test_limits_are_read() -> None:
+    rules = direct_rules(DirectMessageSettings(limits=("40 pictures a day", "0.5 GPU-seconds each hour")))
+    assert [(limit.amount, limit.unit, limit.window) for limit in rules.limits] == [
+        (40, Unit.PICTURES, Window.DAY),
+        (0.5, Unit.GPU_SECONDS, Window.HOUR),
+    ]
+    assert direct_rules(DirectMessageSettings()).gate is Gate.OPEN
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"limits": ("40 a day",)}, "direct_messages.limits: '40 a day' is no limit; write it as in"),
+        ({"limits": ("-1 pictures a day",)}, "is no limit"),
+        ({"limits": ("1 pictures a fortnight",)}, "is no limit"),
+        ({"timezone": "Europe/Berln"}, "did you mean Europe/Berlin"),
+        ({"words": ("…",)}, "no letter or digit"),
+    ],
+)
+def test_what_is_wrong_is_named(settings: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigError, match="direct_messages") as failed:
+        direct_rules(DirectMessageSettings.model_validate(settings))
+    assert told in str(failed.value)
