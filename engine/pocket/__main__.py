@@ -108,6 +108,20 @@ def companions(cache: Cache = _CACHE, weights: Weights = WEIGHTS, minutes: float
 
 
 @app.command()
+def text(cache: Cache = _CACHE, weights: Weights = WEIGHTS, minutes: float = 15) -> None:
+    """Distil a smaller text encoder and print how far it agrees with the shipped one (see TRAINING.md)."""
+    from engine.pocket.distil import Distillation
+
+    run = Distillation(cache, weights)
+    with _clock("text encoder", minutes) as advance:
+        run.learn(minutes, advance)
+    size = sum(each.numel() for each in run.student.parameters())
+    _console.print(f"{size / 1e6:.1f} million parameters")
+    for kind, agreement in run.measured().items():
+        _console.print(f"{kind}: {agreement}")
+
+
+@app.command()
 def judge(cache: Cache, to: Path, weights: Weights = WEIGHTS, minutes: float = 10) -> None:
     """Train a picture encoder on art that the model never saw (built into `cache`), to test the model with."""
     from engine.pocket.companions import train_picture_encoder

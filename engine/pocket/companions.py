@@ -38,7 +38,7 @@ def train_upscaler(cache: Path, file: Path, minutes: float, advance: Callable[[f
         small = small + torch.randn_like(small) * 0.02 * torch.rand(len(small), 1, 1, 1)
         return (model(small) - sharp).abs().mean()
 
-    for seconds in _descend(model, loss, minutes, rate=2e-3):
+    for seconds in descend(model, loss, minutes, rate=2e-3):
         advance(seconds)
     model.save(file)
 
@@ -72,12 +72,12 @@ def train_picture_encoder(
             + 0.3 * F.cross_entropy(style, torch.tensor([styles.index(each.style) for each in shown]))
         )
 
-    for seconds in _descend(model, loss, minutes, rate=1e-3):
+    for seconds in descend(model, loss, minutes, rate=1e-3):
         advance(seconds)
     model.save(folder)
 
 
-def _descend(model: nn.Module, loss: Callable[[], Tensor], minutes: float, rate: float) -> Iterator[float]:
+def descend(model: nn.Module, loss: Callable[[], Tensor], minutes: float, rate: float) -> Iterator[float]:
     """AdamW by the clock: warm-up, cosine to zero; yields the seconds spent after every step."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
     started, step = time.monotonic(), 0
