@@ -42,7 +42,7 @@ class Agreement:
 
 
 class Phrases:
-    """Endless captions, keywords and English words; one in ten captions, and of words that no caption says, is kept for the test."""
+    """Endless captions, keywords and English words; one in ten captions, and of words no caption says, is kept back."""
 
     def __init__(self, collection: Collection, tokenizer: BertTokenizer, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 - words, not secrets
