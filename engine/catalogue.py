@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from engine import folders
 from engine.errors import InvalidRequest, ModelLoadFailed, UnknownLoRA, UnknownModel
 from engine.model_spec import FLOW_NOISE_SCHEDULERS, NOISE_SCHEDULERS, ModelSpec, Source
+from engine.pipeline_names import unfit
 from engine.pulled import find_pulled
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
@@ -161,6 +162,8 @@ class Catalogue:
 
     def _folder(self, name: str, path: Path) -> ModelSpec:
         found = folders.read(path)
+        if why := unfit(found.pipeline, self._signatures.of(found.pipeline)):
+            raise ModelLoadFailed(name, f"{found.pipeline} draws no pictures from words: {why}", "choose another model")
         base = self._of_class(name, Source("folder", str(path)), found.pipeline)
         distilled: dict[str, Any] = {"num_inference_steps": 4, "guidance_scale": 1.0} if found.distilled else {}
         return replace(

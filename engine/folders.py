@@ -30,6 +30,8 @@ class ModelFolder:
     modular: bool
     components: dict[str, tuple[str, str]]
     """Component name -> (library, class)."""
+    left_out: frozenset[str]
+    """Components that the index names as null: SD 3 without T5."""
     noise_scheduler: str
     side: int
     size_multiple: int
@@ -57,6 +59,7 @@ def read(folder: Path) -> ModelFolder:
         pipeline=str(index.get("_class_name", "")),
         modular=index_file.name == INDEXES[1],
         components=components,
+        left_out=frozenset(name for name, value in index.items() if value == [None, None]),
         noise_scheduler=noise_scheduler,
         side=_side(folder, components, factor),
         size_multiple=_size_multiple(folder, components, factor),
@@ -99,7 +102,8 @@ def _is_diffusers_package(library: str) -> bool:
     spec = importlib.util.find_spec("diffusers")
     if spec is None or spec.origin is None or not re.fullmatch(r"[a-z0-9_]+", library):
         return False
-    return (Path(spec.origin).parent / "pipelines" / library / "__init__.py").is_file()
+    pipelines = Path(spec.origin).parent / "pipelines"
+    return any((folder / library / "__init__.py").is_file() for folder in (pipelines, pipelines / "deprecated"))
 
 
 def _allowed() -> str:

@@ -18,6 +18,7 @@ from engine.lanes import ParkedCall, Stage
 
 def forward(call: ParkedCall) -> Any:
     """One forward pass of the call's module, in the manner of its lane."""
+    is_own = call.is_own
     if call.stage is Stage.DECODE:
         # Pipelines do so themselves, unless they believe they have just cast the autoencoder.
         call = _cast_floats(call, cast(torch.dtype, call.module.dtype))
@@ -25,6 +26,8 @@ def forward(call: ParkedCall) -> Any:
     if manner.upcast:
         call = _cast_floats(call, torch.float32)
     with contextlib.ExitStack() as stack:
+        if is_own:
+            stack.enter_context(call.lane.in_force())
         if manner.upcast:
             stack.enter_context(in_float32(call.module))
         if manner.circular:

@@ -71,7 +71,7 @@ class Forwards:
 
     def lay_out(self, call: ParkedCall) -> Layout | None:
         """Take the call apart, or None if it has to run alone."""
-        if self.trust.is_alone(call):
+        if call.lane.processors or self.trust.is_alone(call):
             return None
         if call.laid_out is None:
             call.laid_out = (lay_out(call, self.digests.whole, fixed_shapes=self.deterministic),)

@@ -146,7 +146,7 @@ class Hub:
             model.adapters.ensure(lane.manner.loras)
             return operate(opened.easel)
 
-        lane = Lane(request.id, draw, manner)
+        lane = Lane(request.id, draw, manner, processors=model.processors())
         size = drawn_size(request, model.spec)
         veil = Veil(request.preview_limit, self._lookout)
         glimpses = Glimpses(model.previewer, size, tell, self._allowance, self._encoders, veil)

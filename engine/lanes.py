@@ -11,9 +11,10 @@ Forwards run in the hub's greenlet, never inside a lane's; the hub keeps `torch.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,9 @@ from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from greenlet import getcurrent, greenlet
 from transformers import PreTrainedModel
+
+from engine.processors import Processors
+from engine.randomness import Randomness
 
 Pipeline = Any
 """A `DiffusionPipeline` or a `ModularPipeline`: what they can be called with is theirs to say."""
@@ -64,12 +68,14 @@ class ParkedCall:
     worn: tuple[tuple[tuple[str, float], ...], ...] = ()
     """The LoRAs of each row, in a call merged of several; () means those of the lane, for all."""
 
+    is_own: bool = True
+    """As the lane made it; not a part of that, nor merged of several."""
     laid_out: Any = None
     """Kept by whoever takes the call apart: it may wait for many ticks."""
 
     def replaced(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ParkedCall:
         """The same call with other arguments."""
-        return ParkedCall(self.lane, self.module, self.method, args, kwargs, self.stage, self.worn)
+        return ParkedCall(self.lane, self.module, self.method, args, kwargs, self.stage, self.worn, is_own=False)
 
 
 @dataclass(eq=False)
@@ -90,6 +96,9 @@ class Lane:
     """Told of every call and its output."""
     last_output: Any = None
     """What the denoiser answered last."""
+    randomness: Randomness = field(default_factory=Randomness, repr=False)
+    processors: Processors | None = field(default=None, repr=False)
+    """Of a pipeline that exchanges attention processors; none of its calls can share a forward pass."""
     _greenlet: greenlet = field(init=False, repr=False)
     _hub: greenlet = field(init=False, repr=False)
 
@@ -104,27 +113,37 @@ class Lane:
     def start(self) -> None:
         """Run up to the first parked call. Raises what the work raises, here and in the methods below."""
         self._hub = getcurrent()
-        self._settle(self._greenlet.switch(self))
+        with self.in_force():
+            reply = self._greenlet.switch(self)
+        self._settle(reply)
 
     def resume(self, output: Any) -> None:
         """Answer the parked call and run on to the next one or to the end."""
         self._unpark()
-        self._settle(self._greenlet.switch(output))
+        with self.in_force():
+            reply = self._greenlet.switch(output)
+        self._settle(reply)
 
     def fail(self, error: BaseException) -> None:
         """Raise `error` at the parked call, as the pipeline would have seen it from the module itself."""
         self._unpark()
-        self._settle(self._greenlet.throw(error))
+        with self.in_force():
+            reply = self._greenlet.throw(error)
+        self._settle(reply)
 
     def cancel(self) -> None:
         """Unwind the pipeline; the lane is finished when this returns."""
         self._unpark()
         if not self._greenlet:
             return  # not begun, or over: a throw would run nothing but raise here
-        try:
+        with self.in_force(), contextlib.suppress(LaneCancelled):
             self._greenlet.throw(LaneCancelled())
-        except LaneCancelled:
-            return
+
+    @contextlib.contextmanager
+    def in_force(self) -> Generator[None]:
+        """What belongs to the process and yet is this lane's own, put in place for a while."""
+        with self.randomness.in_force(), self.processors.in_force() if self.processors else contextlib.nullcontext():
+            yield
 
     def park(self, call: ParkedCall) -> Any:
         """Wait for the hub's answer to `call`; outside of the lane's own greenlet the call simply runs."""

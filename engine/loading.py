@@ -125,7 +125,8 @@ def _read_folder(path: Path, variant: str | None, dtype: torch.dtype, given: Map
         pipeline = ModularPipeline.from_pretrained(str(path), local_files_only=True)
         pipeline.load_components(dtype=dtype, **options)
         return pipeline
-    options |= {**dict.fromkeys(folders.UNWANTED & found.components.keys()), **(given or {})}
+    absent = (folders.UNWANTED & found.components.keys()) | found.left_out
+    options |= {**dict.fromkeys(absent), **(given or {})}
     return DiffusionPipeline.from_pretrained(str(path), dtype=dtype, variant=variant, **options)
 
 

@@ -215,11 +215,11 @@ def _spec(leaf: Any, role: Role, fixed_shapes: bool) -> Hashable:
 def _cut(leaf: Any, role: Role, cut: slice | list[int], rows: list[int]) -> Any:
     match role:
         case Role.ROWS:
-            return leaf[cut]
+            return leaf[cut].clone()  # a module may write into what it is given
         case Role.NUMBER:
             return leaf[cut] if leaf.ndim and leaf.shape[0] > 1 else leaf
         case Role.LIST | Role.REPEAT:
-            return [leaf[row] for row in rows]
+            return [item.clone() if isinstance(item := leaf[row], torch.Tensor) else item for row in rows]
         case _:
             return leaf
 

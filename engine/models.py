@@ -14,6 +14,7 @@ import diffusers
 import torch
 from diffusers.guiders.guider_utils import BaseGuidance
 from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
+from diffusers.pipelines.pag.pag_utils import PAGMixin
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import nn
 
@@ -87,6 +88,10 @@ class LoadedModel:
         made = build(cls, self.base, parts)
         made.set_progress_bar_config(disable=True)
         return made
+
+    def processors(self) -> Processors | None:
+        """For a new lane, where the family's pipelines exchange the shared modules' attention processors."""
+        return Processors(self.parkable.values()) if isinstance(self.base, PAGMixin) else None
 
     def tile_vae(self, on: bool) -> bool:
         """Let the VAE work in tiles (less memory, slightly other pixels); False when it cannot."""

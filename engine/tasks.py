@@ -8,26 +8,23 @@ from __future__ import annotations
 import copy
 import importlib
 import inspect
-import re
-from typing import Any, Literal
+from typing import Any
 
 from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import nn
 
-Task = Literal["text_to_image", "image_to_image", "inpaint"]
+from engine.pipeline_names import TASK_MARK, Task, task_of
 
 _TAKES: dict[Task, frozenset[str]] = {
     "text_to_image": frozenset(),
     "image_to_image": frozenset({"image", "strength"}),
     "inpaint": frozenset({"image", "mask_image"}),
 }
-_MARKS: dict[Task, str] = {"text_to_image": "", "image_to_image": "Img2Img", "inpaint": "Inpaint"}
 _MASK_CHANNELS_ONLY = ("KandinskyV22",)
 """Their inpainting class always hands the denoiser mask and picture as further channels."""
 _BROKEN = frozenset({"ChromaInpaintPipeline"})
 """Asks the transformer's config for `guidance_embeds`, which no Chroma has (diffusers 0.42.1)."""
-_ANY_MARK = re.compile("Img2Img|Inpainting|Inpaint|Text2Img")
 
 
 def class_for(base: Any, task: Task) -> type | None:
@@ -38,8 +35,10 @@ def class_for(base: Any, task: Task) -> type | None:
     if isinstance(base, ModularPipeline):
         return type(base) if _TAKES[task] <= set(base.blocks.input_names) else None
     own = type(base)
-    if _mark(own) == _MARKS[task]:
+    if task_of(own.__name__) == task:
         return own
+    if task == "text_to_image" and _only_refines(base):
+        return None
     if _lacks_mask(base) if task == "inpaint" else _takes_mask(base):
         return None
     return next((each for each in _siblings(own, task) if _fits(each, base, task)), None)
@@ -59,13 +58,13 @@ def build(cls: type, base: Any, parts: dict[str, Any]) -> Any:
     return pipeline(**{name: parts.get(name) for name in modules}, **chosen)
 
 
-def _mark(cls: type) -> str:
-    found = _ANY_MARK.search(cls.__name__)
-    return {"Inpainting": "Inpaint", "Text2Img": ""}.get(found.group(), found.group()) if found else ""
-
-
 def _stem(cls: type) -> str:
-    return _ANY_MARK.sub("", cls.__name__)
+    return TASK_MARK.sub("", cls.__name__)
+
+
+def _only_refines(base: Any) -> bool:
+    """SDXL's refiner has embeddings that only its own pipeline fills."""
+    return bool(base.config.get("requires_aesthetics_score"))
 
 
 def _takes_mask(base: Any) -> bool:
@@ -86,7 +85,7 @@ def _siblings(cls: type, task: Task) -> list[type]:
     package = importlib.import_module(cls.__module__.rpartition(".")[0])
     everything = (getattr(package, name) for name in sorted(dir(package)) if name.endswith("Pipeline"))
     pipelines = [each for each in everything if inspect.isclass(each) and issubclass(each, DiffusionPipeline)]
-    return [each for each in pipelines if _stem(each) == _stem(cls) and _mark(each) == _MARKS[task]]
+    return [each for each in pipelines if _stem(each) == _stem(cls) and task_of(each.__name__) == task]
 
 
 def _fits(cls: Any, base: Any, task: Task) -> bool:

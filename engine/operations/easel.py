@@ -25,6 +25,7 @@ from engine.sizes import drawn_size
 from engine.steps import StepWatch
 from engine.tasks import Task
 
+SMALLEST_TABLED_SIDE = 256
 _PER_CELL = ("image", "mask_image")
 
 
@@ -78,14 +79,18 @@ class Easel:
         Raises `InvalidRequest` where the family cannot do the task at all.
         """
         if not self.model.supports(task):
-            can = "draws only inside a mask" if task == "text_to_image" else f"cannot do {task.replace('_', ' ')}"
-            raise InvalidRequest("model", f"{self.model.spec.name} {can}; choose another model")
+            raise InvalidRequest("model", f"{self.model.spec.name} {self._limit(task)}; choose another model")
         made = self.model.pipeline(
             task, self.request.noise_scheduler, wrap=lambda _, module: parking_view(module, self.lane)
         )
         self.watch.attach(made)
         self.noise_scheduler = type(_noise_scheduler(made)).__name__
         return made
+
+    def _limit(self, task: Task) -> str:
+        if task != "text_to_image":
+            return f"cannot do {task.replace('_', ' ')}"
+        return "draws only from a picture" if self.model.supports("image_to_image") else "draws only inside a mask"
 
     def draw(self, task: Task, **inputs: Any) -> list[Pixels]:
         """Run the family's own pipeline for `task` on the request; `inputs` add to what the request says."""
@@ -107,7 +112,12 @@ class Easel:
         if self.request.prompt_parts:
             return self._run_weighted(pipeline, inputs)
         if "num_images_per_prompt" in known and len(with_inner(pipeline)) == 1:
-            return self._call(pipeline, known, self.cells, inputs)
+            try:
+                return self._call(pipeline, known, self.cells, inputs)
+            except (AttributeError, IndexError, TypeError, ValueError):
+                if len(self.cells) == 1:
+                    raise
+                # Some families (aMUSEd, Kandinsky 3) cannot take a generator for each cell.
         return [self._call(pipeline, known, [cell], inputs)[0] for cell in self.cells]
 
     def _run_weighted(self, pipeline: Pipeline, inputs: dict[str, Any]) -> list[Pixels]:
@@ -144,8 +154,8 @@ class Easel:
             wanted |= {**lists, "num_images_per_prompt": 1}
         wanted = {name: value for name, value in wanted.items() if name in known}
         self.watch.restart()
-        images = pipeline(**wanted, output="images") if self.model.is_modular else pipeline(**wanted).images
-        cells = arrays_of(images)
+        torch.manual_seed(seeds[0])  # for whatever asks no generator; the state is the lane's own
+        cells = arrays_of(_images(pipeline(**wanted, output="images") if self.model.is_modular else pipeline(**wanted)))
         if what := flaw(cells):
             raise BadOutput(what)
         return cells
@@ -173,6 +183,21 @@ class Easel:
             "output_type": "np",
         }
         return {name: value for name, value in wanted.items() if value is not None}
+
+    def _own_size(self) -> dict[str, Any]:
+        """What keeps some pipelines from drawing at another size than was asked."""
+        width, height = self.size
+        # The tables of sizes they round to begin there (PixArt, Sana).
+        is_tabled = max(self.model.spec.width, self.model.spec.height) >= SMALLEST_TABLED_SIDE
+        return {
+            "max_area": width * height,  # FLUX.1 Kontext
+            "use_resolution_binning": None if is_tabled else False,
+        }
+
+
+def _images(output: Any) -> Any:
+    """Kandinsky 5 alone says `image`; a Modular pipeline gives them bare."""
+    return next((getattr(output, name) for name in ("images", "image") if hasattr(output, name)), output)
 
 
 def accepted(pipeline: Pipeline) -> frozenset[str]:

@@ -1,0 +1,235 @@
+"""Families nobody prepared the engine for: each does something that no family in `FAMILIES` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from diffusers import (
+    AmusedPipeline,
+    AmusedScheduler,
+    BriaPipeline,
+    BriaTransformer2DModel,
+    CogVideoXDDIMScheduler,
+    CogView3PlusPipeline,
+    CogView3PlusTransformer2DModel,
+    DDIMScheduler,
+    DDPMPipeline,
+    DDPMScheduler,
+    DiffusionPipeline,
+    FlowMatchEulerDiscreteScheduler,
+    FluxAutoBlocks,
+    FluxModularPipeline,
+    LDMTextToImagePipeline,
+    OvisImagePipeline,
+    OvisImageTransformer2DModel,
+    StableDiffusionInstructPix2PixPipeline,
+    StableDiffusionPAGPipeline,
+    StableDiffusionPipeline,
+    StableDiffusionXLImg2ImgPipeline,
+    UNet2DModel,
+    UVit2DModel,
+    VQModel,
+)
+from transformers import Qwen3Config, Qwen3Model
+
+from tests.engine.families import dits, parts, unets
+
+
+def _classic() -> dict[str, object]:
+    return {
+        "vae": parts.kl_autoencoder(),
+        "text_encoder": parts.clip_text(),
+        "tokenizer": parts.clip_tokenizer(),
+        "unet": unets.unet(),
+        "scheduler": DDIMScheduler(**unets.BETAS, clip_sample=False),
+        "safety_checker": None,
+        "feature_extractor": None,
+        "requires_safety_checker": False,
+    }
+
+
+def velocity() -> StableDiffusionPipeline:
+    """Stable Diffusion 2: predicts v, betas without signal at the end."""
+    v = {"prediction_type": "v_prediction", "timestep_spacing": "trailing", "rescale_betas_zero_snr": True}
+    scheduler = DDIMScheduler(**unets.BETAS, clip_sample=False, **v)
+    return StableDiffusionPipeline(**{**_classic(), "scheduler": scheduler})
+
+
+def perturbed_attention() -> StableDiffusionPAGPipeline:
+    """Exchanges the UNet's attention processors while it draws; others ask for the same UNet meanwhile."""
+    return StableDiffusionPAGPipeline(**_classic())
+
+
+def pix2pix() -> StableDiffusionInstructPix2PixPipeline:
+    """Edits a picture by words; cannot begin without one."""
+    return StableDiffusionInstructPix2PixPipeline(**{**_classic(), "unet": unets.unet(in_channels=8)})
+
+
+def refiner() -> StableDiffusionXLImg2ImgPipeline:
+    """SDXL's refiner: one text encoder, embeddings of an aesthetic score, no drawing from words."""
+    unet = unets.unet(
+        transformer_layers_per_block=(1, 2),
+        attention_head_dim=(2, 4),
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=5 * 8 + 16,
+    )
+    known = {**unets.stable_diffusion_xl().components, "unet": unet, "text_encoder": None, "tokenizer": None}
+    return StableDiffusionXLImg2ImgPipeline(**known, requires_aesthetics_score=True, add_watermarker=False)
+
+
+def latent_diffusion() -> LDMTextToImagePipeline:
+    """The first latent diffusion model: its parts have other names."""
+    return LDMTextToImagePipeline(
+        vqvae=parts.kl_autoencoder(),
+        bert=parts.clip_text(),
+        tokenizer=parts.clip_tokenizer(),
+        unet=unets.unet(),
+        scheduler=DDIMScheduler(**unets.BETAS, clip_sample=False),
+    )
+
+
+def amused() -> AmusedPipeline:
+    """No diffusion of numbers but of tokens; cannot take a generator for each cell."""
+    return AmusedPipeline(
+        vqvae=VQModel(
+            block_out_channels=[8, 8, 8, 8],
+            down_block_types=["DownEncoderBlock2D"] * 4,
+            up_block_types=["UpDecoderBlock2D"] * 4,
+            latent_channels=8,
+            norm_num_groups=2,
+            num_vq_embeddings=32,
+            sample_size=8,
+            mid_block_add_attention=False,
+            lookup_from_codebook=True,
+        ),
+        tokenizer=parts.clip_tokenizer(),
+        text_encoder=parts.clip_text_with_projection(),
+        transformer=UVit2DModel(
+            hidden_size=16,
+            cond_embed_dim=16,
+            micro_cond_encode_dim=2,
+            micro_cond_embed_dim=10,
+            encoder_hidden_size=16,
+            vocab_size=32,
+            codebook_size=32,
+            in_channels=16,
+            block_out_channels=16,
+            num_res_blocks=1,
+            downsample=True,
+            upsample=True,
+            block_num_heads=1,
+            num_hidden_layers=1,
+            num_attention_heads=1,
+            intermediate_size=16,
+        ),
+        scheduler=AmusedScheduler(mask_token_id=31),
+    )
+
+
+def cogview3() -> CogView3PlusPipeline:
+    """CogView 3: a video model's noise scheduler."""
+    return CogView3PlusPipeline(
+        transformer=CogView3PlusTransformer2DModel(
+            patch_size=2,
+            in_channels=4,
+            num_layers=1,
+            attention_head_dim=4,
+            num_attention_heads=2,
+            out_channels=4,
+            text_embed_dim=16,
+            time_embed_dim=8,
+            condition_dim=2,
+            pos_embed_max_size=16,
+            sample_size=8,
+        ),
+        vae=parts.kl_autoencoder(),
+        scheduler=CogVideoXDDIMScheduler(prediction_type="v_prediction"),
+        text_encoder=parts.t5(),
+        tokenizer=parts.t5_tokenizer(),
+    )
+
+
+def bria() -> BriaPipeline:
+    """Bria: T5 without a pooled embedding."""
+    return BriaPipeline(
+        transformer=BriaTransformer2DModel(
+            patch_size=1,
+            in_channels=16,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            joint_attention_dim=16,
+            pooled_projection_dim=None,
+            axes_dims_rope=[0, 4, 4],
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        vae=parts.kl_autoencoder(shift_factor=0.0, scaling_factor=0.13),
+        text_encoder=parts.t5(),
+        tokenizer=parts.t5_tokenizer(),
+    )
+
+
+def ovis() -> OvisImagePipeline:
+    """Ovis-Image: a chat model as text encoder."""
+    return OvisImagePipeline(
+        transformer=OvisImageTransformer2DModel(
+            patch_size=1,
+            in_channels=16,
+            out_channels=16,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=16,
+            axes_dims_rope=(4, 4, 8),
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=parts.kl_autoencoder(shift_factor=0.06, scaling_factor=1.5),
+        text_encoder=Qwen3Model(Qwen3Config(**parts.qwen_sizes())),
+        tokenizer=parts.qwen_tokenizer(),
+    )
+
+
+def flux_modular() -> FluxModularPipeline:
+    """FLUX.1 as a Modular pipeline, which exists as a classic one too."""
+    pipeline = FluxAutoBlocks().init_pipeline()
+    known = dits.flux().components
+    pipeline.update_components(**{name: known[name] for name in pipeline.component_names if name in known})
+    return pipeline
+
+
+def without_words() -> DDPMPipeline:
+    """Draws whatever it was trained on, and hears no prompt."""
+    unet = UNet2DModel(
+        sample_size=8,
+        block_out_channels=(4, 8),
+        layers_per_block=1,
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+    )
+    return DDPMPipeline(unet=unet, scheduler=DDPMScheduler())
+
+
+STRANGERS: Mapping[str, Callable[[], DiffusionPipeline]] = {
+    draw.__name__: draw
+    for draw in (velocity, perturbed_attention, latent_diffusion, amused, cogview3, bria, ovis, flux_modular)
+}
+"""What draws from words."""
+
+
+def save(draw: Callable[[], DiffusionPipeline], folder: Path) -> Path:
+    """Draw a family, every weight from a fixed seed, and write its folder."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        pipeline = draw()
+    for seed, part in enumerate(pipeline.components.values()):
+        if isinstance(part, torch.nn.Module):
+            parts.redraw(part, seed)
+    pipeline.save_pretrained(str(folder), safe_serialization=True)
+    return folder

@@ -1,0 +1,132 @@
+"""A folder of a family nobody named draws what stock diffusers draws from it, in a crowd too, or says why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy
+import pytest
+import torch
+
+from engine.catalogue import Catalogue
+from engine.errors import InvalidRequest, ModelLoadFailed
+from engine.pipeline_names import task_of, unfit
+from engine.requests import ImageRequest, ImageToImage
+from engine.settings import EngineSettings, ModelSettings
+from tests.engine.families import strangers
+from tests.engine.families.strangers import STRANGERS
+from tests.engine.studio import SIZE, Studio, as_array, ask, png
+
+PICTURE = png(numpy.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=numpy.uint8))
+CROWD = [
+    ask(num_images=2, guidance_scale=4.0, **SIZE),
+    ask(prompt="a blue bird in the rain, by night", seed=9, num_images=1, guidance_scale=2.5, **SIZE),
+    ask(prompt="two boats", seed=5, num_inference_steps=5, num_images=1, guidance_scale=1.0, **SIZE),
+    ask(seed=21, num_inference_steps=3, num_images=1, negative_prompt="blurry", guidance_scale=4.0, **SIZE),
+]
+
+
+def stock(folder: Path, request: ImageRequest, **inputs: Any) -> list[numpy.ndarray]:
+    """Each cell alone, by diffusers alone, as bytes."""
+    known = dict.fromkeys(("prompt", "width", "height", "num_inference_steps", "guidance_scale"))
+    called = {name: getattr(request, name) for name in known} | inputs
+    if request.negative_prompt:
+        called["negative_prompt"] = request.negative_prompt
+    is_classic = (folder / "model_index.json").exists()
+    cells = []
+    for cell in range(request.num_images):
+        generator = torch.Generator().manual_seed(request.seed + cell)
+        pipeline = _classic(folder) if is_classic else _modular(folder, called)
+        taken = pipeline.__call__.__code__.co_varnames if is_classic else pipeline.blocks.input_names
+        chosen = {name: value for name, value in called.items() if name in taken}
+        output = pipeline(
+            **chosen, generator=generator, output_type="np", **({} if is_classic else {"output": "images"})
+        )
+        cells.append(output.images[0] if is_classic else output[0])
+    return [(cell.clip(0, 1) * 255).round() for cell in cells]
+
+
+def _classic(folder: Path) -> Any:
+    pipeline = diffusers.DiffusionPipeline.from_pretrained(folder)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _modular(folder: Path, called: dict[str, Any]) -> Any:
+    pipeline = diffusers.ModularPipeline.from_pretrained(str(folder))
+    pipeline.load_components()
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_a_stranger_draws_in_a_crowd_what_it_draws_alone(name: str, tmp_path: Path) -> None:
+    folder = strangers.save(STRANGERS[name], tmp_path / name)
+    studio = Studio(folder)
+    crowd = [studio.admit(request).request for request in CROWD]
+    for request, messages in zip(crowd, studio.run(*CROWD), strict=True):
+        with torch.inference_mode():
+            expected = stock(folder, request)
+        for image, cell in zip(messages[-1].finished.images, expected, strict=True):
+            assert numpy.abs(as_array(image.png) - cell).max() <= 1
+
+
+def test_what_edits_pictures_does_not_draw_from_words(tmp_path: Path) -> None:
+    studio = Studio(strangers.save(strangers.pix2pix, tmp_path / "pix2pix"))
+    refused = studio.refuse(ask(**SIZE))
+    assert isinstance(refused, InvalidRequest)
+    assert "picture" in refused.why
+    assert len(studio.draw(ask(ImageToImage, image=PICTURE, **SIZE))) == 2
+
+
+def test_a_refiner_refines_and_does_not_draw_from_words(tmp_path: Path) -> None:
+    studio = Studio(strangers.save(strangers.refiner, tmp_path / "refiner"))
+    assert isinstance(studio.refuse(ask(**SIZE)), InvalidRequest)
+    assert len(studio.draw(ask(ImageToImage, image=PICTURE, **SIZE))) == 2
+
+
+def test_a_pipeline_without_words_is_refused_by_name_before_anything_is_queued(tmp_path: Path) -> None:
+    folder = strangers.save(strangers.without_words, tmp_path / "faces")
+    catalogue = Catalogue(EngineSettings(models={"faces": ModelSettings(source=str(folder))}))
+    with pytest.raises(ModelLoadFailed, match=r"faces.*takes no prompt"):
+        catalogue.spec("faces")
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "why"),
+    [
+        ("StableDiffusionControlNetPipeline", "control picture"),
+        ("FluxControlPipeline", "control picture"),
+        ("StableDiffusionAdapterPipeline", "control picture"),
+        ("StableDiffusionUpscalePipeline", "enlarges"),
+        ("KandinskyV22PriorPipeline", "first half"),
+        ("WanPipeline", "films"),
+        ("DiTPipeline", "no prompt"),
+        ("StableDiffusionPipeline", ""),
+        ("FluxKontextPipeline", ""),
+        ("A class of tomorrow", ""),
+    ],
+)
+def test_a_pipelines_name_and_parameters_say_whether_it_can_serve(pipeline: str, why: str) -> None:
+    from engine.signatures import Signatures
+
+    said = unfit(pipeline, Signatures().of(pipeline))
+    assert why in said and bool(why) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "task"),
+    [
+        ("StableDiffusionXLPipeline", "text_to_image"),
+        ("StableDiffusionXLImg2ImgPipeline", "image_to_image"),
+        ("StableDiffusionDepth2ImgPipeline", "image_to_image"),
+        ("QwenImageEditPipeline", "image_to_image"),
+        ("QwenImageEditInpaintPipeline", "inpaint"),
+        ("IFInpaintingPipeline", "inpaint"),
+        ("FluxFillPipeline", "inpaint"),
+    ],
+)
+def test_a_pipelines_name_says_what_it_draws_from(pipeline: str, task: str) -> None:
+    assert task_of(pipeline) == task
