@@ -21,6 +21,7 @@ from torch import nn
 from engine.adapters import Adapters
 from engine.model_spec import ModelSpec
 from engine.previews import Previewer
+from engine.processors import Processors
 from engine.settings import LoRASettings
 from engine.tasks import Task, build, class_for
 
