@@ -162,7 +162,7 @@ class Catalogue:
 
     def _folder(self, name: str, path: Path) -> ModelSpec:
         found = folders.read(path)
-        if why := unfit(found.pipeline, self._signatures.of(found.pipeline)):
+        if not found.modular and (why := unfit(found.pipeline, self._signatures.of(found.pipeline))):
             raise ModelLoadFailed(name, f"{found.pipeline} draws no pictures from words: {why}", "choose another model")
         base = self._of_class(name, Source("folder", str(path)), found.pipeline)
         distilled: dict[str, Any] = {"num_inference_steps": 4, "guidance_scale": 1.0} if found.distilled else {}

@@ -153,6 +153,8 @@ class Easel:
             lists = {name: [wanted[name]] * len(seeds) for name in ("prompt", "negative_prompt") if name in wanted}
             wanted |= {**lists, "num_images_per_prompt": 1}
         wanted = {name: value for name, value in wanted.items() if name in known}
+        if "intermediate_timesteps" in known and wanted["num_inference_steps"] != 2:
+            wanted["intermediate_timesteps"] = None  # Sana Sprint's default is for two steps only
         self.watch.restart()
         torch.manual_seed(seeds[0])  # for whatever asks no generator; the state is the lane's own
         cells = arrays_of(_images(pipeline(**wanted, output="images") if self.model.is_modular else pipeline(**wanted)))

@@ -12,6 +12,7 @@ import torch
 
 from engine.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed
+from engine.operations.easel import accepted
 from engine.pipeline_names import task_of, unfit
 from engine.requests import ImageRequest, ImageToImage
 from engine.settings import EngineSettings, ModelSettings
@@ -38,9 +39,8 @@ def stock(folder: Path, request: ImageRequest, **inputs: Any) -> list[numpy.ndar
     cells = []
     for cell in range(request.num_images):
         generator = torch.Generator().manual_seed(request.seed + cell)
-        pipeline = _classic(folder) if is_classic else _modular(folder, called)
-        taken = pipeline.__call__.__code__.co_varnames if is_classic else pipeline.blocks.input_names
-        chosen = {name: value for name, value in called.items() if name in taken}
+        pipeline = _classic(folder) if is_classic else _modular(folder)
+        chosen = {name: value for name, value in called.items() if name in accepted(pipeline)}
         output = pipeline(
             **chosen, generator=generator, output_type="np", **({} if is_classic else {"output": "images"})
         )
@@ -54,7 +54,7 @@ def _classic(folder: Path) -> Any:
     return pipeline
 
 
-def _modular(folder: Path, called: dict[str, Any]) -> Any:
+def _modular(folder: Path) -> Any:
     pipeline = diffusers.ModularPipeline.from_pretrained(str(folder))
     pipeline.load_components()
     pipeline.set_progress_bar_config(disable=True)
