@@ -86,3 +86,18 @@ def test_models_list_shows_every_preset_with_its_licence(tmp_path: Path) -> None
                  "kandinsky-2.2", "deepfloyd-if"):  # fmt: skip
         assert name in said.stdout, said.stdout
     assert "Apache-2.0" in said.stdout
+
+
+def test_models_list_names_a_broken_folder_and_shows_the_others(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "config.toml").write_text('[engine.models.mine]\nsource = "model"\n')
+    said = darkroom("models", "list", cwd=tmp_path, COLUMNS="200")
+    assert said.returncode == 0, said.stderr
+    assert "the folder holds no model_index.json" in said.stdout
+    assert "pocket" in said.stdout
+
+
+def test_models_show_verify_and_rm_say_what_is_not_there(tmp_path: Path) -> None:
+    assert "licence: " in darkroom("models", "show", "sdxl", cwd=tmp_path).stdout
+    assert "nothing was pulled" in darkroom("models", "verify", "sdxl", cwd=tmp_path).stdout
+    assert "yours to delete" in darkroom("models", "rm", "pocket", cwd=tmp_path).stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -13,18 +14,27 @@ from rich.table import Table
 
 from bot.settings import load
 from engine.catalogue import Catalogue, ModelSpec
+from engine.errors import ModelLoadFailed
+from engine.pulled_files import discard, files_of, forget, needed_elsewhere
 
-app = typer.Typer(help="Models: list them, pull one.", no_args_is_help=True)
+app = typer.Typer(help="Models: list them, pull, verify or remove one.", no_args_is_help=True)
 Config = Annotated[Path | None, typer.Option(help="Configuration file.")]
+Name = Annotated[str, typer.Argument(help="A name from `darkroom models list`.")]
+
+
+COLUMNS = ("model", "here", "size", "steps", "memory", "licence")
 
 
 @app.command("list")
 def list_models(config: Config = None) -> None:
     """Show every model by name: is it here, how big, under which licence."""
     catalogue = Catalogue(load(config).engine)
-    table = Table("model", "here", "size", "steps", "memory", "licence")
+    table = Table(*COLUMNS)
     for name in catalogue.names():
-        table.add_row(*_row(catalogue, catalogue.spec(name)))
+        try:
+            table.add_row(*_row(catalogue, catalogue.spec(name)))
+        except ModelLoadFailed as error:
+            table.add_row(name, "broken", "", "", "", error.why)
     console = Console()
     console.print(table, width=None if console.is_terminal else 160)
 
@@ -36,11 +46,69 @@ def _row(catalogue: Catalogue, spec: ModelSpec) -> tuple[str, ...]:
 
 
 @app.command()
-def pull(
-    name: Annotated[str, typer.Argument(help="A name from `darkroom models list`.")], config: Config = None
-) -> None:
+def pull(name: Name, config: Config = None) -> None:
     """Download a model's weights (safetensors only), with progress; goes on where it stopped."""
     settings = load(config).engine
     Catalogue(settings).spec(name)
     command = [sys.executable, "-m", "engine.pull", name, "--settings", settings.model_dump_json()]
     raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own module, checked name
+
+
+@app.command()
+def show(name: Name, config: Config = None) -> None:
+    """Show what is known of one model, and the files that were pulled for it."""
+    settings = load(config).engine
+    catalogue = Catalogue(settings)
+    spec = catalogue.spec(name)
+    for title, word in zip(COLUMNS, _row(catalogue, spec), strict=True):
+        typer.echo(f"{title}: {word}")
+    typer.echo(f"pipeline: {spec.pipeline or 'known when it is here'}")
+    for source in spec.sources:
+        at = f" at {source.revision}" if source.revision else ""
+        typer.echo(f"from: {source.location}{at}")
+    for file in files_of(spec, settings.models_dir):
+        typer.echo(f"  {file.bytes / 1e6:10.1f} MB  {file.repository}/{file.path}")
+
+
+@app.command()
+def verify(name: Name, config: Config = None) -> None:
+    """Compare a pulled model's files with their hashes; what is damaged is deleted, so that `pull` fetches it again."""
+    settings = load(config).engine
+    files = files_of(Catalogue(settings).spec(name), settings.models_dir, check=True)
+    if not files:
+        typer.echo(f"{name}: nothing was pulled for it, so there is nothing to compare with")
+        return
+    damaged = [file for file in files if file.flaw]
+    for file in damaged:
+        typer.echo(f"{file.repository}/{file.path} {file.flaw}")
+    if damaged:
+        discard(damaged, settings.models_dir)
+        typer.echo(f"get it again with: darkroom models pull {name}")
+        raise typer.Exit(1)
+    typer.echo(f"{name}: {len(files)} files are as they were pulled")
+
+
+@app.command("rm")
+def remove(name: Name, config: Config = None) -> None:
+    """Delete a pulled model's files, except those that another model here needs too."""
+    settings = load(config).engine
+    catalogue = Catalogue(settings)
+    files = files_of(spec := catalogue.spec(name), settings.models_dir)
+    shared = needed_elsewhere(spec, _readable(catalogue), settings.models_dir)
+    for repository in sorted({file.repository for file in files}):
+        if other := shared.get(repository):
+            typer.echo(f"{repository} stays: {other} needs it too")
+            continue
+        forget(repository, settings.models_dir)
+        freed = sum(file.bytes for file in files if file.repository == repository)
+        typer.echo(f"{repository} is deleted, {freed / 1e9:.1f} GB are free again")
+    if not files:
+        typer.echo(f"{name}: nothing was pulled for it; a folder of your own is yours to delete")
+
+
+def _readable(catalogue: Catalogue) -> list[ModelSpec]:
+    found: list[ModelSpec] = []
+    for name in catalogue.names():
+        with contextlib.suppress(ModelLoadFailed):
+            found.append(catalogue.spec(name))
+    return found

@@ -18,6 +18,7 @@ from engine.loading import load
 from engine.model_spec import ModelSpec, Source
 from engine.pull import Puller
 from engine.pulled import read_lock
+from engine.pulled_files import discard, files_of, forget, needed_elsewhere
 from engine.settings import EngineSettings
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -165,6 +166,37 @@ def test_a_file_with_a_wrong_hash_is_thrown_away(hub, settings):
     hub.lie_about = ""
     Puller(settings, endpoint=hub.url).pull(spec_of(settings))
     assert Catalogue(settings).is_present(spec_of(settings))
+
+
+def test_a_damaged_file_is_found_and_it_alone_is_fetched_again(hub, settings):
+    spec, damaged = spec_of(settings), "vae/diffusion_pytorch_model.safetensors"
+    Puller(settings, endpoint=hub.url).pull(spec)
+    files = {file.path: file for file in files_of(spec, settings.models_dir, check=True)}
+    assert damaged in files and not any(file.flaw for file in files.values())
+    weights = files[damaged].at.resolve()
+    weights.write_bytes(bytes(weights.stat().st_size))
+    files["unet/config.json"].at.resolve().write_bytes(b"{}")
+    flaws = [file for file in files_of(spec, settings.models_dir, check=True) if file.flaw]
+    assert sorted(file.path for file in flaws) == ["unet/config.json", damaged]
+    discard(flaws, settings.models_dir)
+    assert not Catalogue(settings).is_present(spec)
+    hub.fetched.clear()
+    Puller(settings, endpoint=hub.url).pull(spec)
+    assert {damaged, "unet/config.json"} <= set(
+        hub.fetched
+    ) and "unet/diffusion_pytorch_model.safetensors" not in hub.fetched
+    assert not any(file.flaw for file in files_of(spec, settings.models_dir, check=True))
+
+
+def test_what_is_removed_is_gone_unless_another_model_needs_it(hub, settings):
+    spec = spec_of(settings)
+    Puller(settings, endpoint=hub.url).pull(spec)
+    other = replace(spec, name="other")
+    assert needed_elsewhere(spec, [spec, other], settings.models_dir) == {REPOSITORY: "other"}
+    assert needed_elsewhere(spec, [spec], settings.models_dir) == {}
+    forget(REPOSITORY, settings.models_dir)
+    assert not Catalogue(settings).is_present(spec) and files_of(spec, settings.models_dir) == ()
+    assert not list(settings.models_dir.rglob("*.safetensors"))
 
 
 def test_a_gated_repository_says_where_to_accept(hub, settings):
