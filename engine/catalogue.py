@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from engine import folders
 from engine.errors import InvalidRequest, ModelLoadFailed, UnknownLoRA, UnknownModel
+from engine.images import open_picture
 from engine.model_spec import FLOW_NOISE_SCHEDULERS, NOISE_SCHEDULERS, ModelSpec, Source
 from engine.pipeline_names import unfit
 from engine.pulled import find_pulled
@@ -68,6 +69,7 @@ class Catalogue:
         spec = self.spec(request.model)
         self._check_noise_scheduler(spec, request)
         self._check_loras(spec, request)
+        self._check_style_image(spec, request)
         (width, height), notes = choose_size(spec, request)
         filled: dict[str, Any] = {
             "model": spec.name,
@@ -94,6 +96,15 @@ class Catalogue:
             if self.spec(offered[lora.name].model) != spec:
                 raise InvalidRequest("loras", f"{lora.name!r} was made for {offered[lora.name].model}, not {spec.name}")
             self._check_lora_file(spec, lora.name)
+
+    def _check_style_image(self, spec: ModelSpec, request: ImageRequest) -> None:
+        if request.style_image is None:
+            return
+        if spec.style_adapter is None:
+            able = [name for name, chosen in self._configured().items() if chosen.style_adapter is not None]
+            those = f"; those that can: {', '.join(able)}" if able else ""
+            raise InvalidRequest("style_image", f"{spec.name} cannot follow a style picture{those}")
+        open_picture(request.style_image, "style_image")
 
     def _check_lora_file(self, spec: ModelSpec, name: str) -> None:
         try:

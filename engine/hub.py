@@ -79,7 +79,7 @@ class Hub:
     def __post_init__(self) -> None:
         self.share = FairShare(self.settings.first_preview_share)
         self.budget = RowBudget(self.device)
-        self.tools = Tools(self.device, self.settings.upscaler)
+        self.tools = Tools(self.device, self.settings.upscaler, self.settings.captioner)
         self._allowance = Allowance()
         self._finishers = ThreadPoolExecutor(2, thread_name_prefix="finish")
         self._check = PictureCheck() if self.settings.safety else None
@@ -134,7 +134,7 @@ class Hub:
         self._finishers.shutdown()
 
     def _prepare(self, admit: Admit, model: LoadedModel, upcast: bool) -> OpenLane:
-        request = admit.request
+        request, drawn_by = admit.request, model.for_request(admit.request)
         loras = tuple((lora.name, lora.weight) for lora in request.loras)
         manner = Manner(loras, upcast, request.tile)
 
@@ -143,7 +143,7 @@ class Hub:
             self.send(LaneProgress(request.id, admit.epoch, step, steps, preview))
 
         def draw(lane: Lane) -> Outcome:
-            model.adapters.ensure(lane.manner.loras)
+            drawn_by.adapters.ensure(lane.manner.loras)
             return operate(opened.easel)
 
         lane = Lane(request.id, draw, manner, processors=model.processors())
@@ -152,7 +152,8 @@ class Hub:
         glimpses = Glimpses(model.previewer, size, tell, self._allowance, self._encoders, veil)
         watch = StepWatch(lane, glimpses.wants_x0, glimpses.show, request.stop_at)
         lane.answers.append(watch.answer)
-        opened = OpenLane(admit, model, lane, Easel(request, model, lane, watch, self.tools), glimpses, self.clock())
+        easel = Easel(request, drawn_by, lane, watch, self.tools)
+        opened = OpenLane(admit, model, lane, easel, glimpses, self.clock())
         return opened
 
     def _spared(self) -> Allowance | None:
@@ -217,7 +218,7 @@ class Hub:
         request = opened.request
         try:
             opened.glimpses.settle()
-            recipe = recipe_of(request, opened.model, outcome.noise_scheduler)
+            recipe = recipe_of(request, opened.easel.model, outcome.noise_scheduler)
             finished = finish(request, outcome, recipe, opened.gpu_ms, opened.glimpses.timelapse, self._check)
             self.send(LaneFinished(request.id, opened.admit.epoch, finished))
         except Exception as error:

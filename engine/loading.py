@@ -32,6 +32,7 @@ from engine.pulled import find_pulled
 from engine.rgb_map import remembered_rgb_map
 from engine.settings import EngineSettings
 from engine.single_file import base_model
+from engine.style_adapter import adapter_files, twin_with_adapter
 
 _FAILURES = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
 
@@ -75,10 +76,16 @@ def _load(
     for module in parts.values():
         module.requires_grad_(False).eval()
     alone = replace(spec, stages=(), prior=None, fused_lora=None, noise_scheduler=None, noise_scheduler_options={})
-    alone = replace(alone, enlarge=1)
+    alone = replace(alone, enlarge=1, style_adapter=None)
     stages = tuple(_load(replace(alone, source=stage), device, dtype, settings, base) for stage in spec.stages)
     previewer = _previewer(spec, base, parts, settings, identity)
-    return LoadedModel(spec, base, device, dtype, identity, previewer, stages, settings.loras)
+    styled = None
+    if spec.style_adapter is not None:
+        twin = twin_with_adapter(spec, base, VAE_NAMES)
+        files = (path, *others, *adapter_files(spec.style_adapter))
+        known = FileHashes(settings.models_dir / "hashes.json").of_model(files)
+        styled = LoadedModel(spec, twin, device, dtype, known, previewer, stages, settings.loras)
+    return LoadedModel(spec, base, device, dtype, identity, previewer, stages, settings.loras, styled)
 
 
 def _locate(spec: ModelSpec, source: Source, settings: EngineSettings) -> Path:

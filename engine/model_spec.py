@@ -82,6 +82,9 @@ class ModelSpec:
     """Pictures are drawn this many times smaller, and enlarged by `stages`, else by the super-resolution network."""
     taesd: str | None = None
     """A folder with a tiny autoencoder for previews."""
+    style_adapter: str | None = None
+    """A file of IP-Adapter weights; None means that it takes no style pictures."""
+    style_weight: float = 0.6
     prior: Source | None = None
     """The repository of the first stage, where a pipeline needs two (Kandinsky 2.2)."""
     stages: tuple[Source, ...] = ()

@@ -22,6 +22,7 @@ from engine.adapters import Adapters
 from engine.model_spec import ModelSpec
 from engine.previews import Previewer
 from engine.processors import Processors
+from engine.requests import Blend, ImageRequest
 from engine.settings import LoRASettings
 from engine.tasks import Task, build, class_for
 
@@ -42,6 +43,7 @@ class LoadedModel:
         previewer: Previewer,
         stages: tuple[LoadedModel, ...] = (),
         loras: Mapping[str, LoRASettings] | None = None,
+        styled: LoadedModel | None = None,
     ) -> None:
         self.spec, self.device, self.dtype, self.hash = spec, device, dtype, hash_
         self.previewer = previewer
@@ -55,7 +57,10 @@ class LoadedModel:
             name: part for name, part in base.components.items() if isinstance(part, nn.Module)
         }
         """Component name -> shared module: denoisers, text encoders, VAEs."""
-        self.bytes = _bytes(self.parkable.values()) + sum(stage.bytes for stage in stages)
+        self.styled = styled
+        """The same weights with a style adapter, for requests with a style picture."""
+        every = [*self.parkable.values(), *(styled.parkable.values() if styled else ())]
+        self.bytes = _bytes(every) + sum(stage.bytes for stage in stages)
         """Memory that the weights take, on this model's device."""
 
     @property
@@ -67,6 +72,11 @@ class LoadedModel:
     def vae(self) -> Any | None:
         """The autoencoder, or None for a pixel model."""
         return next((self.parkable[name] for name in VAE_NAMES if name in self.parkable), None)
+
+    def for_request(self, request: ImageRequest) -> LoadedModel:
+        """This model, or its twin that sees pictures where the request wants that and there is one."""
+        sees = request.style_image is not None or (isinstance(request, Blend) and request.strength is None)
+        return self.styled if sees and self.styled else self
 
     def supports(self, task: Task) -> bool:
         """Whether the family has its own pipeline for this task (with `strength` for image-to-image)."""
@@ -109,8 +119,8 @@ class LoadedModel:
         for module in self.parkable.values():
             module.to("meta")
         self.parkable.clear()
-        for stage in self.stages:
-            stage.close()
+        for other in (*self.stages, *([self.styled] if self.styled else [])):
+            other.close()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 

@@ -24,6 +24,8 @@ MAX_PROMPT_CHARS = 6000
 MAX_SEED = 2**32 - 1
 MAX_SIDE = 4096
 MAX_IMAGES = 16
+WORDLESS_BLEND = "a blend of pictures"
+"""What stands where a blend has no words of its own."""
 
 
 class Priority(enum.IntEnum):
@@ -94,6 +96,8 @@ class ImageRequest(Frozen):
     """Make the picture repeat without a seam at its borders."""
     noise_scheduler: str | None = None
     """A diffusers class name; None means the model's own."""
+    style_image: Picture | None = None
+    """Draw in the manner of this picture; for models with a style adapter."""
     loras: tuple[LoRA, ...] = Field(default=(), max_length=8)
 
     id: str = Field(default_factory=lambda: uuid.uuid4().hex, min_length=1, max_length=64)
@@ -151,10 +155,11 @@ class Blend(ImageRequest):
     """Mix two to five pictures into new ones."""
 
     kind: ClassVar[str] = "blend"
-    prompt: str = Field(default="a blend of pictures", min_length=1, max_length=MAX_PROMPT_CHARS)
+    prompt: str = Field(default=WORDLESS_BLEND, min_length=1, max_length=MAX_PROMPT_CHARS)
     images: tuple[Picture, ...] = Field(min_length=2, max_length=5)
     weights: tuple[float, ...] = ()
-    strength: float = Field(default=0.7, ge=0.0, le=1.0)
+    strength: float | None = Field(default=None, ge=0.0, le=1.0)
+    """How far from their mean, pixel by pixel; None means: by what they show, where the model can see, else 0.7."""
 
     @field_validator("weights")
     @classmethod

@@ -27,6 +27,10 @@ class ModelSettings(Section):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     taesd: str | None = None
     """A folder with a tiny autoencoder for previews."""
+    style_adapter: str | None = None
+    """IP-Adapter weights (safetensors), with their `image_encoder` folder beside the file."""
+    style_weight: float | None = Field(default=None, ge=0.0, le=2.0)
+    """How strongly a style picture acts; 0.6 unless set."""
 
 
 class LoRASettings(Section):
@@ -86,6 +90,9 @@ class EngineSettings(Section):
     """Longer side of one cell in a preview mosaic, in pixels, at most."""
     safety: bool = True
     """Run the picture check on every finished picture, and on previews where a request sets a limit."""
+    captioner: Path | None = None
+    """A folder with an image-to-text model (BLIP and its like, safetensors) for descriptions, instead of the embedded
+    picture encoder."""
     upscaler: Path | None = None
     """A super-resolution checkpoint (safetensors) that spandrel reads, instead of the embedded network."""
     threads: int | None = Field(default=None, ge=1)

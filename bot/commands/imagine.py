@@ -39,6 +39,7 @@ class Imagine(commands.Cog):
         style=locale_str("A style of this host"),
         image=locale_str("A picture to start from"),
         strength=locale_str("How far from that picture, 0 to 1"),
+        style_image=locale_str("A picture in whose manner to draw"),
     )
     @everywhere
     async def imagine(
@@ -54,6 +55,7 @@ class Imagine(commands.Cog):
         style: str | None = None,
         image: discord.Attachment | None = None,
         strength: Range[float, 0.0, 1.0] | None = None,
+        style_image: discord.Attachment | None = None,
     ) -> None:
         """Make pictures."""
         async with Answer(interaction) as answer:
@@ -66,12 +68,14 @@ class Imagine(commands.Cog):
             prompts = expand(prompt)
             wishes = [read(text, preferences, given) for text in prompts]
             if len(prompts) > 1 or wishes[0].repeat > 1:
-                if image is not None:
+                if image is not None or style_image is not None:
                     raise BadOption("image", "not together with {…} or --repeat; start them one by one")
                 await permutations.offer(interaction, answer, wishes, _compact(prompt, preferences, given))
                 return
             images = (await parts.intake.take(image),) if image is not None else ()
-            await asking.submit(interaction, answer, asking.spec(Verb.IMAGINE, wishes[0], images=images))
+            manner = None if style_image is None else await parts.intake.take(style_image, "style_image")
+            wish = asking.spec(Verb.IMAGINE, wishes[0], images=images, style_image=manner)
+            await asking.submit(interaction, answer, wish)
 
     @imagine.autocomplete("model")
     async def models(self, interaction: Pressed, typed: str) -> list[Choice[str]]:

@@ -135,6 +135,8 @@ def closest(word: str) -> Flag | None:
 
 def unknown(word: str) -> BadOption:
     """There is no such flag: name the one probably meant, or all."""
+    if word.lower() in ("sref", "style-reference"):
+        return BadOption(f"--{word}", "links are not fetched; upload the picture in the option `style_image` instead")
     meant = closest(word)
     if meant:
         return BadOption(f"--{word}", f"did you mean {meant.example}?")

@@ -12,6 +12,8 @@ from engine.requests import MAX_SEED
 STRENGTHS: Mapping[Verb, float] = {Verb.VARY_SUBTLE: 0.35, Verb.VARY_STRONG: 0.7}
 """How far from the cell a variation goes when nothing else is said: 0 keeps it, 1 forgets it."""
 
+_UNDRAWN = frozenset({Verb.UPSCALE_SUBTLE, Verb.DESCRIBE})
+"""What no diffusion model draws."""
 _SINGLE = frozenset({Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE})
 _FACTORS: Mapping[Verb, float] = {Verb.UPSCALE_SUBTLE: 4.0, Verb.UPSCALE_CREATIVE: 2.0}
 
@@ -35,6 +37,7 @@ def derive(
         "factor": _FACTORS.get(verb, 4.0),
         "width": job.spec.width,
         "height": job.spec.height,
+        "style_image": None if verb in _UNDRAWN else job.spec.style_image,
     }
     source = CellRef(job_id=job.id, cell=cell)
     return JobSpec(verb=verb, options=options, seed=seed, source=source, **{**defaults, **fields})

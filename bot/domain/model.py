@@ -115,6 +115,8 @@ class JobSpec(Value):
     """Keys of uploaded pictures in the picture store."""
     mask: str | None = None
     """Key of the mask (white = redraw)."""
+    style_image: str | None = None
+    """Key of a picture in whose manner to draw."""
     zoom: float = 1.0
     pan: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     """Shares of the canvas to add: left, right, top, bottom."""

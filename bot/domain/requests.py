@@ -10,6 +10,7 @@ from bot.domain.lineage import STRENGTHS
 from bot.domain.model import JobSpec, Options, Verb
 from bot.errors import BadOption, BadPicture
 from engine.requests import (
+    WORDLESS_BLEND,
     Blend,
     Describe,
     ImageRequest,
@@ -66,6 +67,7 @@ class Sources:
     source: bytes | None = None
     images: tuple[bytes, ...] = ()
     mask: bytes | None = None
+    style: bytes | None = None
 
     @property
     def first(self) -> bytes:
@@ -95,7 +97,7 @@ class Wording:
         """What to ask the engine for this spec. Raises `BadOption`, `BadPicture` and `InvalidRequest`."""
         options = self._styled(spec.options)
         common = {**_words(options), **_numbers(spec, options), **_size(spec, options, size, model), **_who(asker)}
-        common["model"] = options.model or model
+        common |= {"model": options.model or model, "style_image": sources.style}
         return _build(spec, options, sources, common)
 
     def _styled(self, options: Options) -> Options:
@@ -161,7 +163,8 @@ def _build(spec: JobSpec, options: Options, sources: Sources, common: dict[str, 
         case Verb.DESCRIBE:
             return Describe(image=sources.first, **_without_size(common, prompt="describe"))
         case Verb.BLEND:
-            return Blend(images=sources.images, strength=_strength(spec, options), **_without_size(common, "a blend"))
+            words = _without_size(common, WORDLESS_BLEND)
+            return Blend(images=sources.images, strength=_asked_strength(options), **words)
         case Verb.REGION:
             if sources.mask is None:
                 raise BadPicture("the mask is missing")
@@ -186,18 +189,22 @@ def _drawn(spec: JobSpec, options: Options, sources: Sources, common: dict[str, 
     if sources.source is None and not sources.images:
         return ImageRequest(**common)
     if len(sources.images) > 1:
-        return Blend(images=sources.images, strength=_strength(spec, options), **common)
+        return Blend(images=sources.images, strength=_asked_strength(options), **common)
     return ImageToImage(image=sources.first, strength=_strength(spec, options), **common)
 
 
 def _strength(spec: JobSpec, options: Options) -> float:
-    """How far from the picture: as asked, or what an image weight leaves, or the verb's own."""
-    if options.strength is not None:
+    """How far from the picture: as asked, or the verb's own."""
+    asked = _asked_strength(options)
+    return STRENGTHS.get(spec.verb, 0.7) if asked is None else asked
+
+
+def _asked_strength(options: Options) -> float | None:
+    """As asked, or what an image weight leaves."""
+    if options.strength is not None or options.image_weight is None:
         return options.strength
-    if options.image_weight is not None:
-        # 0 forgets the picture, 1 (the usual weight) gives 0.7, 3 stays close to it.
-        return 1.0 / (1.0 + 0.43 * options.image_weight)
-    return STRENGTHS.get(spec.verb, 0.7)
+    # 0 forgets the picture, 1 (the usual weight) gives 0.7, 3 stays close to it.
+    return 1.0 / (1.0 + 0.43 * options.image_weight)
 
 
 def _without_size(common: dict[str, Any], prompt: str = "") -> dict[str, Any]:

@@ -55,9 +55,10 @@ class Ports:
             source = None if spec.source is None else await self._cell(spec.source.job_id, spec.source.cell)
             images = tuple([await self.pictures.get(key) for key in spec.images])
             mask = None if spec.mask is None else await self.pictures.get(spec.mask)
+            style = None if spec.style_image is None else await self.pictures.get(spec.style_image)
         except KeyError as missing:
             raise BadPicture("a picture this starts from is no longer kept") from missing
-        return Sources(source=source, images=images, mask=mask)
+        return Sources(source=source, images=images, mask=mask, style=style)
 
     async def _cell(self, job_id: str, index: int) -> bytes:
         if not (await self.jobs.get(job_id)).state.is_showable:

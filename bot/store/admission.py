@@ -43,7 +43,7 @@ async def admit(connection: AsyncConnection, ask: Ask, room: Room, now: datetime
     limits = {"per_member": room.per_member, "in_all": room.in_all}
     if (await connection.execute(statement, {**values, **limits})).rowcount != 1:
         raise await _refusal(connection, ask, room)
-    if keys := {*ask.spec.images, ask.spec.mask} - {None}:
+    if keys := {*ask.spec.images, ask.spec.mask, ask.spec.style_image} - {None}:
         await connection.execute(sa.insert(uploads), [{"job_id": values["id"], "key": key} for key in keys])
     return job_from(values)
 

@@ -30,7 +30,8 @@ def operate(easel: Easel) -> Outcome:
     """Make what the request asks for. Raises `InvalidRequest` for what this family cannot do."""
     _refuse_tile(easel)
     cells = OPERATIONS[type(easel.request)](easel)
-    return Outcome(cells, easel.watch.latents, easel.captions, tuple(easel.notes), easel.noise_scheduler)
+    sampler = next(iter(easel.noise_schedulers), "")
+    return Outcome(cells, easel.watch.latents, easel.captions, tuple(easel.notes), sampler)
 
 
 def _refuse_tile(easel: Easel) -> None:

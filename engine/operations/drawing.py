@@ -11,9 +11,13 @@ from engine.errors import InvalidRequest
 from engine.images import open_mask, open_picture
 from engine.operations.easel import Easel
 from engine.operations.joining import FEATHER, join
+from engine.operations.meaning import from_meaning
 from engine.operations.origin import PictureOrigin
 from engine.operations.pixels import Pixels, cover, inward_feather, picture_of, pixels_of, resized
 from engine.requests import Blend, ImageToImage, Inpaint
+
+BLEND_STRENGTH = 0.7
+"""How far from the mean of pixels, where nothing else is asked."""
 
 
 def text_to_image(easel: Easel) -> list[Pixels]:
@@ -39,15 +43,18 @@ def inpaint(easel: Easel) -> list[Pixels]:
 
 
 def blend(easel: Easel) -> list[Pixels]:
-    """Draw from the weighted mean of several pictures."""
+    """Draw from the weighted mean of several pictures: of what they show where the model can see, else of pixels."""
     request = cast(Blend, easel.request)
     weights = request.weights or (1.0,) * len(request.images)
     total = sum(weights)
     if total <= 0:
         raise InvalidRequest("weights", "their sum must be above 0")
     pictures = [cover(open_picture(image, f"images.{i}"), easel.size) for i, image in enumerate(request.images)]
-    shares = [weight / total * pixels_of(picture) for weight, picture in zip(weights, pictures, strict=True)]
-    return from_picture(easel, picture_of(np.sum(shares, axis=0)), request.strength)
+    shares = [weight / total for weight in weights]
+    if request.strength is None and (cells := from_meaning(easel, pictures, shares)):
+        return cells
+    mean = np.sum([share * pixels_of(picture) for share, picture in zip(shares, pictures, strict=True)], axis=0)
+    return from_picture(easel, picture_of(mean), BLEND_STRENGTH if request.strength is None else request.strength)
 
 
 def from_picture(easel: Easel, picture: Image.Image, strength: float) -> list[Pixels]:

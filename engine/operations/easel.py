@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from engine.errors import BadOutput, InvalidRequest
+from engine.images import open_picture
 from engine.lanes import Lane, Pipeline, parking_view, with_inner
 from engine.models import LoadedModel
 from engine.operations.enlarging import enlarged
@@ -49,7 +50,8 @@ class Easel:
     lane: Lane
     watch: StepWatch
     tools: Tools
-    noise_scheduler: str = ""
+    noise_schedulers: list[str] = field(default_factory=list[str])
+    """The class names of those that ran, also at changed places of work."""
     captions: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list[str])
     """What the member should know."""
@@ -84,7 +86,7 @@ class Easel:
             task, self.request.noise_scheduler, wrap=lambda _, module: parking_view(module, self.lane)
         )
         self.watch.attach(made)
-        self.noise_scheduler = type(_noise_scheduler(made)).__name__
+        self.noise_schedulers.append(type(_noise_scheduler(made)).__name__)
         return made
 
     def _limit(self, task: Task) -> str:
@@ -152,6 +154,8 @@ class Easel:
             # Pixel models (DeepFloyd IF) want a prompt for each picture.
             lists = {name: [wanted[name]] * len(seeds) for name in ("prompt", "negative_prompt") if name in wanted}
             wanted |= {**lists, "num_images_per_prompt": 1}
+        if "ip_adapter_image" in wanted and "ip_adapter_image" not in known:
+            raise InvalidRequest("style_image", f"{self.model.spec.name} cannot follow a style picture in this")
         wanted = {name: value for name, value in wanted.items() if name in known}
         if "intermediate_timesteps" in known and wanted["num_inference_steps"] != 2:
             wanted["intermediate_timesteps"] = None  # Sana Sprint's default is for two steps only
@@ -183,6 +187,8 @@ class Easel:
             "num_inference_steps": request.num_inference_steps or self.model.spec.num_inference_steps,
             parameter: guidance,
             "output_type": "np",
+            **self._own_size(),
+            "ip_adapter_image": None if request.style_image is None else open_picture(request.style_image),
         }
         return {name: value for name, value in wanted.items() if value is not None}
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from engine.errors import ModelLoadFailed
+from engine.operations.captioner import Captioner
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.text import embed
 from engine.pocket.upscaler import FILE, SCALE, Upscaler
@@ -47,6 +48,8 @@ class Tools:
     device: torch.device
     upscaler_file: Path | None = None
     """A super-resolution checkpoint of the host's own, as safetensors."""
+    captioner_folder: Path | None = None
+    """An image-to-text model of the host's own."""
 
     @cached_property
     def upscaler(self) -> SuperResolution:
@@ -57,6 +60,11 @@ class Tools:
             raise ModelLoadFailed("upscaler", "the embedded network is not installed", "name a file in the settings")
         network = Upscaler.load().to(self.device)
         return SuperResolution(network, SCALE, len(network.body) // 2 + 1)
+
+    @cached_property
+    def captioner(self) -> Captioner | None:
+        """The host's own image-to-text model; None where the embedded encoder describes. Raises `ModelLoadFailed`."""
+        return None if self.captioner_folder is None else Captioner.load(self.captioner_folder, self.device)
 
     @cached_property
     def describer(self) -> Describer:

@@ -173,3 +173,22 @@ async def test_a_menu_whose_message_is_gone_says_so(world: World) -> None:
     answer = (await world.ada.submit_modal(menu, {"prompt": "a red square"})).response
     assert answer is not None and answer.ephemeral and "use the menu again" in answer.content
     assert not world.studio.asks
+
+
+async def test_a_style_picture_goes_with_everything_drawn_from_the_result(world: World) -> None:
+    await world.ada.slash(world.channel, "imagine", prompt="a fox", style_image=("a.png", png("red")))
+    await world.studio.done()
+    post = (await world.ada.click(world.messages[-1], label="U1")).response
+    assert post is not None
+    for button in ("Vary (strong)", "Zoom out 2x", "Upscale (subtle)"):
+        await world.ada.click(post, label=button)
+    await world.studio.done()
+
+    first, varied, zoomed, larger = (ask.spec for ask in world.studio.asks)
+    assert first.style_image is not None and first.style_image.startswith("uploads/") and not first.images
+    assert varied.style_image == zoomed.style_image == first.style_image and larger.style_image is None
+
+
+async def test_a_style_given_as_a_link_is_explained(world: World) -> None:
+    asked = await world.ada.slash(world.channel, "imagine", prompt="a fox --sref https://example.com/x")
+    assert asked.response is not None and asked.response.ephemeral and "style_image" in asked.response.content

@@ -1,0 +1,62 @@
+"""An image-to-text model of the host's own: what is in a picture, in whole sentences."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (transformers leaves most types open)
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel
+
+from engine.errors import ModelLoadFailed
+from engine.lanes import Lane, parking_view
+
+MAX_NEW_TOKENS = 40
+_FAILURES = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Captioner:
+    """A model that continues a picture with words, and what prepares pictures for it."""
+
+    name: str
+    model: Any
+    processor: Any
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device) -> Captioner:
+        """From a local folder: safetensors only, none of its own code is run. Raises `ModelLoadFailed`."""
+        safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        if not folder.is_dir():
+            raise ModelLoadFailed("captioner", f"{folder} is no folder", "correct captioner in the settings")
+        try:
+            model: Any = AutoModelForImageTextToText.from_pretrained(folder, use_safetensors=True, **safely)
+            processor = AutoProcessor.from_pretrained(folder, **safely)
+        except _FAILURES as error:
+            raise ModelLoadFailed("captioner", f"{type(error).__name__}: {error}") from error
+        return cls(folder.name, model.to(device).requires_grad_(False).eval(), processor)
+
+    def captions(self, picture: Image.Image, count: int, lane: Lane) -> tuple[str, ...]:
+        """The `count` likeliest descriptions (fewer where they are the same), each pass of the model parked."""
+        inputs = self.processor(images=picture, return_tensors="pt").to(self.model.device, self.model.dtype)
+        # Beams, not dice: the same picture always gets the same words. And without a cache that passes would change.
+        beams = {"num_beams": count, "num_return_sequences": count, "do_sample": False, "use_cache": False}
+        tokens = _parking(self.model, lane).generate(**inputs, **beams, max_new_tokens=MAX_NEW_TOKENS)
+        said = (" ".join(text.split()) for text in self.processor.batch_decode(tokens, skip_special_tokens=True))
+        return tuple(dict.fromkeys(filter(None, said)))
+
+
+def _parking(model: PreTrainedModel, lane: Lane) -> Any:
+    """The model as the lane may call it; some leave writing to a model within (BLIP), so those park as well."""
+    view = parking_view(model, lane)
+    inner = {
+        name: parking_view(part, lane) if isinstance(part, PreTrainedModel) else part
+        for name, part in model.named_children()
+    }
+    vars(view)["_modules"] = {**vars(model)["_modules"], **inner}
+    return view

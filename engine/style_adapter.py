@@ -1,0 +1,62 @@
+"""A model's twin that follows style pictures: the same weights with an IP-Adapter's layers beside them.
+
+With the adapter a UNet asks for a picture at every call, so those who give none draw with the model itself.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (diffusers and transformers have hardly any types)
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from diffusers.loaders.ip_adapter import IPAdapterMixin
+from torch import nn
+from transformers import CLIPVisionModelWithProjection
+
+from engine.errors import ModelLoadFailed
+from engine.model_spec import ModelSpec
+from engine.tasks import build
+
+ENCODER = "image_encoder"
+"""The folder beside the adapter's file."""
+
+
+def adapter_files(location: str) -> tuple[Path, Path]:
+    """The adapter's weights, and the folder of the encoder they were trained with."""
+    file = Path(location).expanduser()
+    return file, file.parent / ENCODER
+
+
+def twin_with_adapter(spec: ModelSpec, base: Any, kept: tuple[str, ...]) -> Any:
+    """A pipeline like `base` with the adapter of `spec` in it; the components named in `kept` are the very same.
+
+    Raises `ModelLoadFailed` for families without one, and what diffusers and transformers raise for files that do
+    not fit.
+    """
+    file, encoder_folder = adapter_files(str(spec.style_adapter))
+    if not issubclass(type(base), IPAdapterMixin):
+        raise ModelLoadFailed(spec.name, f"{type(base).__name__} takes no style adapter", "remove style_adapter")
+    if file.suffix != ".safetensors" or not file.is_file() or not encoder_folder.is_dir():
+        why = f"{file} is no safetensors file with a folder `{ENCODER}` beside it"
+        raise ModelLoadFailed(spec.name, why, "correct style_adapter in the settings")
+    made = build(type(base), base, {name: _twin(name, part, kept) for name, part in base.components.items()})
+    encoder = CLIPVisionModelWithProjection.from_pretrained(
+        encoder_folder, local_files_only=True, use_safetensors=True, dtype=base.dtype
+    )
+    made.register_modules(image_encoder=encoder.to(base.device).requires_grad_(False).eval())
+    made.load_ip_adapter(
+        str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None, local_files_only=True
+    )
+    made.set_ip_adapter_scale(spec.style_weight)
+    made.unet.requires_grad_(False).eval()
+    return made
+
+
+def _twin(name: str, part: Any, kept: tuple[str, ...]) -> Any:
+    """A module of its own around the same parameters, so that what is added to one is not in the other."""
+    if name in kept or not isinstance(part, nn.Module):
+        return part
+    return copy.deepcopy(part, {id(tensor): tensor for tensor in (*part.parameters(), *part.buffers())})
