@@ -16,7 +16,7 @@ from engine import ClusterRefused, ClusterSettings, Engine, EngineSettings, Fini
 from engine.cluster import describe, driver_environment, has_ray
 from engine.environment import worker_environment
 from tests.engine.ray_cluster import OFFER, RayCluster, free_port, ray_cluster, thaw
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 real_ray = [
     pytest.mark.cluster,
@@ -164,14 +164,21 @@ class TestWithRay:
             driver.suspend()
             await until(lambda: leftovers(cluster) == [driver])
 
-    async def test_without_its_head_requests_finish_on_this_machine(
+    async def test_without_its_head_requests_finish_here_and_a_new_head_is_found(
         self, settings: EngineSettings, undisturbed: dict[int, list[bytes]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with ray_cluster(nodes=1) as cluster:
             enter(cluster, monkeypatch)
             async with Engine(remote(settings, cluster, workers=1, devices=("cpu",))) as engine:
                 await until(lambda: all(device.state == "ready" for device in engine.snapshot().devices))
+                [orphan] = cluster.workers("node0")
                 assert await disturbed(engine, lambda: cluster.kill("head")) == undisturbed
+                await until(lambda: not orphan.is_running())
+                cluster.kill("node0")
+                cluster.start_head()
+                cluster.start_node("node0")
+                await until(lambda: engine.snapshot().devices[1].state == "ready", 2 * PATIENCE_S)
+                assert await disturbed(engine, lambda: None) == undisturbed
             await until(lambda: not leftovers(cluster))
 
     async def test_the_check_tells_what_is_there_and_what_is_wrong(
