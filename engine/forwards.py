@@ -78,29 +78,37 @@ class Forwards:
         return call.laid_out[0]
 
     def choose(self, head: ParkedCall, others: Sequence[ParkedCall], budget: Callable[[Layout], int]) -> Batch:
-        """The head and as many of the others, in order, as may share its pass within the budget of rows."""
+        """The head and as many of the others, in order, as may share its pass within the budget of rows.
+
+        The budget, which may take a sweep to know, is asked for only where there is somebody to share with.
+        """
         layout = self.lay_out(head)
         if layout is None:
             return Batch((head,))
-        chosen, room = [layout], budget(layout) - layout.rows
+        chosen, room = [layout], None
         worn = {head.lane.manner.loras}
         for call in others:
             may_wear = len(worn | {call.lane.manner.loras}) <= MOST_LORAS
-            other = self._fitting(call, layout, room) if may_wear else None
-            verdict = self.trust.verdict(layout, other) if other else Verdict.APART
-            if other and verdict is Verdict.PROVE and len(chosen) == 1:
+            other = self._fitting(call, layout) if may_wear else None
+            if other is None:
+                continue
+            room = budget(layout) - layout.rows if room is None else room
+            if room <= 0:
+                break
+            verdict = self.trust.verdict(layout, other) if other.rows <= room else Verdict.APART
+            if verdict is Verdict.PROVE and len(chosen) == 1:
                 return Batch((head, call), (layout, other), proof=True)
-            if other and verdict is Verdict.MERGE:
+            if verdict is Verdict.MERGE:
                 chosen.append(other)
                 worn.add(call.lane.manner.loras)
                 room -= other.rows
         return Batch(tuple(each.call for each in chosen), tuple(chosen))
 
-    def _fitting(self, call: ParkedCall, head: Layout, room: int) -> Layout | None:
-        if room <= 0 or call.module is not head.call.module:
+    def _fitting(self, call: ParkedCall, head: Layout) -> Layout | None:
+        if call.module is not head.call.module:
             return None
         other = self.lay_out(call)
-        return other if other and other.rows <= room and other.key == head.key else None
+        return other if other and other.key == head.key else None
 
     def run(self, batch: Batch) -> list[Any]:
         """The outputs in order; an exception in the place of an output belongs to that call alone."""

@@ -25,7 +25,9 @@ def save_stand_in(folder: Path, channels: int = 32) -> Path:
         text_encoder=CLIPTextModel(_text_config()),
         tokenizer=tokenizer(),
         unet=_unet(channels),
-        scheduler=library.EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"),
+        scheduler=library.EulerDiscreteScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1
+        ),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
