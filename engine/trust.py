@@ -127,7 +127,12 @@ class Trust:
         What `forward` raises for a separate call is passed on.
         """
         facets = self._differing(one, other, self._record(one))
+        given = [_copies(each) for each in (one, other)]
         separate = [forward(each.call) for each in (one, other)]
+        if any(_differ(_copies(each), before) for each, before in zip((one, other), given, strict=True)):
+            logger.warning("%s: calls stay apart, it writes into its arguments", type(one.call.module).__name__)
+            self.distrust(one)
+            return separate
         if not is_divisible(separate[0], one.rows):
             self._alone.setdefault(one.call.module, set()).add(one.call.method)
             return separate
@@ -140,7 +145,7 @@ class Trust:
         return separate
 
     def distrust(self, layout: Layout) -> None:
-        """Merged calls of this signature failed where separate ones did not: keep them apart from now on."""
+        """Merged calls of this signature fail, or do not do all that separate ones do: keep them apart from now on."""
         self._record(layout).disproven.append(frozenset())
 
     def _disproof(
@@ -180,6 +185,16 @@ class Trust:
         if layout.roles[index] is Role.NUMBER:
             return distinct_rows(leaf.cpu().double().reshape(-1, 1))
         return self._digests.rows(leaf)
+
+
+def _copies(layout: Layout) -> list[torch.Tensor]:
+    return [leaf.clone() for leaf in tree_leaves(layout.leaves) if isinstance(leaf, torch.Tensor)]
+
+
+def _differ(tensors: list[torch.Tensor], others: list[torch.Tensor]) -> bool:
+    return any(
+        not torch.equal(one.nan_to_num(), other.nan_to_num()) for one, other in zip(tensors, others, strict=True)
+    )
 
 
 def _facets(layout: Layout) -> set[Facet]:
