@@ -77,8 +77,9 @@ def train(
     """Train the denoiser, or go on with a run that was interrupted, and write it into `weights`."""
     from engine.pocket.export import export
     from engine.pocket.processes import train as start
+    from engine.pocket.runs import CHECKPOINT, LOSSES, averaged
     from engine.pocket.sheets import loss_curve
-    from engine.pocket.train import CHECKPOINT, LOSSES, Recipe, averaged
+    from engine.pocket.train import Recipe
     from engine.pocket.training_bar import TrainingBar
 
     run = run or cache / "run"
@@ -138,11 +139,11 @@ def measure(judge: Path, cache: Cache = _CACHE, weights: Weights = WEIGHTS) -> N
     from engine.pocket.text import SentenceEncoder
     from engine.pocket.vision import PictureEncoder
 
-    draw = obedience.drawing_with(sampling.load(weights))
+    encoder = PictureEncoder.load(judge)
     known = [sprite.label for sprite in Collection.load(cache).sprites]
+    draw = obedience.drawing_with(sampling.load(weights))
     _console.print("colour", obedience.obeys_colour(draw))
     _console.print("background", obedience.obeys_background(draw))
-    encoder = PictureEncoder.load(judge)
     _console.print("top 5 of 200", obedience.is_recognised(draw, encoder, SentenceEncoder(weights), known))
 
 
@@ -192,7 +193,7 @@ def main() -> None:
     try:
         app()
     except PocketError as error:
-        _console.print(f"[red]{error}[/red]")
+        _console.print(str(error), style="red", markup=False, soft_wrap=True)
         sys.exit(1)
 
 

@@ -39,8 +39,10 @@ class Package:
         if npm is None:
             raise MissingTool("npm", "install Node.js, which brings npm, then run the command again")
         packed = subprocess.run(  # noqa: S603 - our own pinned names, no shell
-            [npm, "pack", "--silent", self.spec], cwd=into, check=True, capture_output=True, text=True
+            [npm, "pack", "--silent", self.spec], cwd=into, check=False, capture_output=True, text=True
         )
+        if packed.returncode != 0:
+            raise MissingTool(self.spec, "check the connection to the npm registry and run the command again")
         tarball = into / packed.stdout.split()[-1]
         found = hashlib.sha256(tarball.read_bytes()).hexdigest()
         if found != self.sha256:

@@ -10,13 +10,22 @@ from pickle import UnpicklingError
 
 from safetensors import SafetensorError
 
-from engine.pocket.errors import BrokenWeights
+from engine.pocket.errors import BrokenRun, BrokenWeights
 
 
 @contextmanager
-def naming(path: Path) -> Generator[None]:
-    """Turn what goes wrong while `path` is read into BrokenWeights."""
+def naming(path: Path, broken: type[BrokenWeights] | type[BrokenRun] = BrokenWeights) -> Generator[None]:
+    """Turn what goes wrong while `path` is read into `broken`."""
     try:
         yield
     except (SafetensorError, RuntimeError, OSError, ValueError, KeyError, UnpicklingError, EOFError) as error:
-        raise BrokenWeights(path, str(error).strip().splitlines()[0]) from error
+        raise broken(path, _reason(path, error)) from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if not path.exists():
+        return "it is missing"
+    # Unpickling something else fails in many ways, few of which say anything.
+    if isinstance(error, (KeyError, UnpicklingError, EOFError)):
+        return "it is damaged, or not what it should be"
+    return str(error).strip().splitlines()[0]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from engine.pocket.blocks import JointBlock, Refiner, ResidualBlock, axial_rotation
 from engine.pocket.checkpoint import naming
 from engine.pocket.codec import LUMINANCE
+from engine.pocket.errors import BrokenWeights
 from engine.pocket.noise import alphas_cumprod
 
 _FREQUENCIES = 64
@@ -97,8 +98,17 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         Raises:
             BrokenWeights: the file is damaged or does not fit the config beside it.
         """
-        with naming(Path(pretrained_model_name_or_path) / "diffusion_pytorch_model.safetensors"):
-            return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+        folder = Path(pretrained_model_name_or_path) / kwargs.get("subfolder", "")
+        file = folder / "diffusion_pytorch_model.safetensors"
+        with naming(file):
+            if not file.exists():
+                raise FileNotFoundError(file)  # diffusers would look for it on a hub
+            model, found = super().from_pretrained(
+                str(pretrained_model_name_or_path), **kwargs | {"output_loading_info": True}
+            )
+        if found["missing_keys"] or found["unexpected_keys"] or found["mismatched_keys"]:
+            raise BrokenWeights(file, "its tensors are of another model")
+        return model
 
     def forward(
         self,

@@ -4,7 +4,8 @@ PocketError
 ├── MissingTool     a training-time program or package is not installed
 ├── MissingData     the training set has not been built
 ├── WrongHash       a fetched file is not the pinned one
-└── BrokenWeights   a checkpoint is damaged or belongs to something else
+├── BrokenWeights   a weight file is damaged or belongs to something else
+└── BrokenRun       an interrupted run cannot be resumed
 """
 
 from dataclasses import dataclass
@@ -62,4 +63,18 @@ class BrokenWeights(PocketError):
         return (
             f"{self.path} cannot be used ({self.reason}): restore it with `git checkout -- {self.path}` or "
             "reinstall Darkroom; `python -m engine.pocket train --restart` trains a new one"
+        )
+
+
+@dataclass(eq=False)
+class BrokenRun(PocketError):
+    """The checkpoint of an interrupted run is damaged or belongs to something else."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} cannot be resumed ({self.reason}): begin anew with "
+            f"`python -m engine.pocket train --run {self.path.parent} --restart`"
         )

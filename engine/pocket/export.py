@@ -10,12 +10,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from engine.pocket.checkpoint import naming
 from engine.pocket.codec import PixelCodec
 from engine.pocket.denoiser import PocketDenoiser
 from engine.pocket.errors import BrokenWeights
 from engine.pocket.noise import noise_scheduler
 
 HASHES = "hashes.json"
+INDEX = "model_index.json"
 
 _INDEX = {
     "_class_name": "StableDiffusionPipeline",
@@ -38,7 +40,7 @@ def export(denoiser: PocketDenoiser, weights: Path) -> None:
     denoiser.save_pretrained(weights / "unet")
     PixelCodec().save_pretrained(weights / "vae")
     noise_scheduler().save_pretrained(weights / "scheduler")
-    (weights / "model_index.json").write_text(json.dumps(_INDEX, indent=2) + "\n")
+    (weights / INDEX).write_text(json.dumps(_INDEX, indent=2) + "\n")
     write_hashes(weights)
 
 
@@ -54,7 +56,8 @@ def verify(weights: Path) -> int:
     Raises:
         BrokenWeights: one is missing or differs.
     """
-    hashes: dict[str, str] = json.loads((weights / HASHES).read_text())
+    with naming(weights / HASHES):
+        hashes: dict[str, str] = json.loads((weights / HASHES).read_text())
     for name, expected in hashes.items():
         path = weights / name
         if not path.exists():

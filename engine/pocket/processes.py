@@ -15,7 +15,7 @@ from torch.multiprocessing.spawn import spawn
 
 from engine.pocket.data import DRAWN
 from engine.pocket.errors import MissingData
-from engine.pocket.train import Progress, Recipe, Trainer
+from engine.pocket.train import Progress, Recipe, Trainer, check
 
 ALLOCATOR = {
     "MALLOC_MMAP_MAX_": "0",
@@ -36,7 +36,8 @@ def train(
     Only the first process calls `show`, in a process of its own on a CPU: pass a module-level function or partial.
     """
     if not (cache / DRAWN).exists():
-        raise MissingData(cache)  # here, not in three processes at once
+        raise MissingData(cache)
+    check(recipe, run)  # here, not in three processes at once
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")
         Trainer(recipe, cache, run, weights, torch.device("cuda")).run(show)

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from engine.pocket import WEIGHTS
 from engine.pocket.codec import PixelCodec
+from engine.pocket.errors import BrokenWeights
+from engine.pocket.export import INDEX
 
 STEPS = 12
 GUIDANCE = 3.0
@@ -55,7 +57,13 @@ STATIC = (
 
 
 def load(weights: Path = WEIGHTS) -> Any:
-    """The shipped pipeline (a stock StableDiffusionPipeline, whose own types are looser than its behaviour), quiet."""
+    """The shipped pipeline (a stock StableDiffusionPipeline, whose own types are looser than its behaviour), quiet.
+
+    Raises:
+        BrokenWeights: a file is missing, damaged or belongs to something else.
+    """
+    if not (weights / INDEX).exists():
+        raise BrokenWeights(weights / INDEX, "it is missing")  # diffusers would look for it on a hub
     pipeline = StableDiffusionPipeline.from_pretrained(weights)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

@@ -23,13 +23,12 @@ from engine.pocket.checkpoint import naming
 from engine.pocket.codec import PixelCodec
 from engine.pocket.data import SIZE, Collection
 from engine.pocket.denoiser import PocketDenoiser
+from engine.pocket.errors import BrokenRun
+from engine.pocket.runs import CHECKPOINT, LOSSES, checkpoint
 from engine.pocket.scenes import SceneWriter
 from engine.pocket.text_encoder import PocketTextEncoder
 
 _Network = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, ...]]
-
-CHECKPOINT = "denoiser.pt"
-LOSSES = "losses.jsonl"
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class Trainer:
         self._rank = dist.get_rank() if dist.is_initialized() else 0
         self._world = dist.get_world_size() if dist.is_initialized() else 1
         torch.manual_seed(recipe.seed)
-        self.denoiser = _beginning(recipe)
+        self.denoiser = beginning(recipe)
         cast(Any, self.denoiser).to(device=device, memory_format=torch.channels_last)
         self._small: _Network = self.denoiser.sketch
         self._full: _Network = self.denoiser.estimates
@@ -147,15 +146,14 @@ class Trainer:
 
     def _resume(self) -> None:
         self._run.mkdir(parents=True, exist_ok=True)
-        path = self._run / CHECKPOINT
-        if not path.exists():
+        if not (self._run / CHECKPOINT).exists():
             return
-        with naming(path):
-            state: dict[str, Any] = torch.load(path, map_location=self._device, weights_only=True)
+        state = checkpoint(self._run, self._device)
+        with naming(self._run / CHECKPOINT, BrokenRun):
             self.denoiser.load_state_dict(state["denoiser"])
             self._ema.load_state_dict(state["ema"])
-        for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
+            for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
         self.step, self.pictures, self.seconds = state["step"], state["pictures"], state["seconds"]
 
     def _over(self) -> bool:
@@ -246,7 +244,8 @@ def learning_rate(step: int, part: float) -> float:
     return min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * max(0.0, min(1.0, (part - 0.7) / 0.3))))
 
 
-def _beginning(recipe: Recipe) -> PocketDenoiser:
+def beginning(recipe: Recipe) -> PocketDenoiser:
+    """The model before its first step. Raises `BrokenWeights`."""
     if recipe.begin_with is not None:
         return PocketDenoiser.from_pretrained(recipe.begin_with / "unet", torch_dtype=torch.float32).train()
     return PocketDenoiser(SIZE, conv_channels=recipe.conv_channels, width=recipe.width, depth=recipe.depth)
@@ -269,12 +268,13 @@ def _optimizers(denoiser: PocketDenoiser, recipe: Recipe) -> list[torch.optim.Op
     return [muon, adamw]
 
 
-def averaged(run: Path) -> PocketDenoiser:
-    """The averaged weights of a run's checkpoint, as a model in eval mode."""
-    state: dict[str, Any] = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
-    denoiser = PocketDenoiser(**state["config"])
-    denoiser.load_state_dict(state["denoiser"])
-    ema = EMAModel(denoiser.parameters())
-    ema.load_state_dict(state["ema"])
-    ema.copy_to(denoiser.parameters())
-    return denoiser.eval()
+def check(recipe: Recipe, run: Path) -> None:
+    """Read what a run would begin with, so that it fails here and not in each of its processes.
+
+    Raises:
+        BrokenRun: the run was interrupted and cannot be resumed.
+        BrokenWeights: `recipe.begin_with` cannot be used.
+    """
+    beginning(recipe)
+    if (run / CHECKPOINT).exists():
+        checkpoint(run, torch.device("cpu"))

@@ -101,3 +101,12 @@ def test_no_npm_says_what_to_install(tmp_path, monkeypatch):
 
     with pytest.raises(MissingTool, match=r"install Node\.js"):
         Package("thing@1.0.0", "0" * 64, "MIT").folder(tmp_path / "cache")
+
+
+def test_a_registry_that_does_not_answer_says_what_to_do(tmp_path, monkeypatch):
+    (tmp_path / "npm").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "npm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    with pytest.raises(MissingTool, match=r"thing@1\.0\.0 .* check the connection"):
+        Package("thing@1.0.0", "0" * 64, "MIT").folder(tmp_path / "cache")

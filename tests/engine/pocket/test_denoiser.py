@@ -1,5 +1,6 @@
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from engine.pocket.denoiser import PocketDenoiser, reduced
 from engine.pocket.errors import BrokenWeights
@@ -117,6 +118,14 @@ def test_a_damaged_file_is_named_with_what_mends_it(denoiser, tmp_path):
     file.write_bytes(file.read_bytes()[:1000])
 
     with pytest.raises(BrokenWeights, match=r"diffusion_pytorch_model.safetensors .*git checkout"):
+        PocketDenoiser.from_pretrained(tmp_path)
+
+
+def test_tensors_of_another_model_are_refused(denoiser, tmp_path):
+    denoiser.save_pretrained(tmp_path)
+    save_file({"body.0.weight": torch.zeros(3)}, tmp_path / "diffusion_pytorch_model.safetensors")
+
+    with pytest.raises(BrokenWeights, match="its tensors are of another model"):
         PocketDenoiser.from_pretrained(tmp_path)
 
 

@@ -28,17 +28,54 @@ def test_an_error_is_one_sentence_with_the_command_that_mends_it(monkeypatch, ca
     assert "Traceback" not in words
 
 
-def test_a_broken_checkpoint_is_named(cache, art):
-    import torch
-
+def test_a_broken_checkpoint_is_named(monkeypatch, capsys, cache, art):
     from engine.pocket.data import build
-    from engine.pocket.errors import BrokenWeights
-    from engine.pocket.train import CHECKPOINT, Recipe, Trainer
+    from engine.pocket.runs import CHECKPOINT
 
     pytest.importorskip("resvg_py", reason="resvg-py draws the art; it is a training-time package")
     build(cache, lambda _: None, art)
     (cache / "run").mkdir()
     (cache / "run" / CHECKPOINT).write_bytes(b"not a checkpoint")
 
-    with pytest.raises(BrokenWeights, match=r"denoiser\.pt .* --restart"):
-        Trainer(Recipe(width=32, depth=1), cache, cache / "run", WEIGHTS, torch.device("cpu"))
+    code, words = _run(monkeypatch, capsys, "train", "--cache", cache, "--weights", WEIGHTS)
+
+    assert code == 1
+    assert f"{cache / 'run' / CHECKPOINT} cannot be resumed" in words
+    assert "--restart" in words and "Traceback" not in words
+
+
+def test_weights_of_another_run_are_not_resumed_as_a_checkpoint(cache, art):
+    import torch
+
+    from engine.pocket.errors import BrokenRun
+    from engine.pocket.runs import CHECKPOINT, averaged
+
+    torch.save({"denoiser": {}}, cache / CHECKPOINT)
+
+    with pytest.raises(BrokenRun, match="without config, ema"):
+        averaged(cache)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "file"),
+    [(("check",), "hashes.json"), (("sample", "a cat"), "model_index.json")],
+    ids=["check", "sample"],
+)
+def test_a_folder_without_a_model_is_named(monkeypatch, capsys, tmp_path, arguments, file):
+    code, words = _run(monkeypatch, capsys, *arguments, "--weights", tmp_path / "nothing")
+
+    assert code == 1
+    assert f"{tmp_path / 'nothing' / file} cannot be used (it is missing)" in words
+    assert "Traceback" not in words
+
+
+def test_a_run_that_would_begin_with_nothing_is_refused_before_it_starts(monkeypatch, capsys, cache, art):
+    from engine.pocket.data import build
+
+    pytest.importorskip("resvg_py", reason="resvg-py draws the art; it is a training-time package")
+    build(cache, lambda _: None, art)
+    code, words = _run(monkeypatch, capsys, "train", "--cache", cache, "--from", cache / "nothing")
+
+    assert code == 1
+    assert "diffusion_pytorch_model.safetensors cannot be used (it is missing)" in words
+    assert "Traceback" not in words

@@ -8,7 +8,8 @@ from engine.pocket.data import build
 from engine.pocket.denoiser import PocketDenoiser
 from engine.pocket.errors import BrokenWeights
 from engine.pocket.processes import train
-from engine.pocket.train import CHECKPOINT, LOSSES, Recipe, Trainer, averaged, learning_rate
+from engine.pocket.runs import CHECKPOINT, LOSSES, averaged
+from engine.pocket.train import Recipe, Trainer, learning_rate
 
 pytestmark = pytest.mark.filterwarnings("ignore:Mismatch dtype")  # autocast against float32 norms, on purpose
 pytest.importorskip("resvg_py", reason="resvg-py draws the art; it is a training-time package")
