@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import secrets
 import shutil
@@ -98,6 +99,7 @@ class RayCluster:
             stderr=log,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
         deadline_s = time.monotonic() + START_S
         while b"Ray runtime started" not in (told := (self.folder / f"{name}.log").read_bytes()):
@@ -123,6 +125,12 @@ def ray_cluster(nodes: int) -> Iterator[RayCluster]:
     finally:
         cluster.stop()
         shutil.rmtree(cluster.folder, ignore_errors=True)
+
+
+def _end_with_parent() -> None:
+    """Also when the tests are killed no daemon stays: SIGTERM, on which `ray start --block` ends what it started."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def thaw(processes: list[psutil.Process]) -> None:
