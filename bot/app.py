@@ -29,6 +29,7 @@ from bot.store.jobs import JobStore
 from bot.store.members import MemberStore
 from bot.store.outbox import OutboxStore
 from bot.store.pictures import PictureStore
+from bot.store.promises import PromiseStore
 from bot.store.quotas import Quotas
 from bot.store.records import Records
 from bot.store.retention import Retention
@@ -145,6 +146,7 @@ def _compose(
         usage=usage(kept.quotas, clock),
         prices=PriceList(TimingStore(database, clock)),
         office=_office(kept, engine, studio),
+        promises=PromiseStore(database),
     )
     client = DarkroomClient(parts, replies, shard_count=outside.shard_count)
     housekeeping = Housekeeping(settings, database, kept.book, Retention(database, kept.pictures), clock)

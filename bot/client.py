@@ -21,6 +21,7 @@ from bot.ui.clicks import Clicks
 from bot.ui.custom_ids import ButtonId, FormId
 from bot.ui.darkroom import Darkroom, Parts
 from bot.ui.delivery import DiscordReplies
+from bot.ui.first_words import FirstWords
 from bot.ui.modals import Filled
 from bot.ui.replies import GENERIC
 from bot.ui.seen import SeenPictures
@@ -65,6 +66,7 @@ class DarkroomClient(Darkroom):
             http_trace=replies.limits.trace(),
         )
         self.parts, self.replies = parts, replies
+        self.first_words = FirstWords(parts.promises, parts.clock)
         self.offered = frozenset(PRESSES)
         self._clicks, self.seen = Clicks(), SeenPictures()
 

@@ -17,6 +17,9 @@ from bot.errors import ConfigError
 from bot.operation import http
 from bot.settings import Settings
 
+ANSWERS_WITHIN_S = 3.0
+"""What a member was promised before the stop is still said."""
+
 log = logging.getLogger(__name__)
 
 
@@ -47,6 +50,7 @@ async def _until(stopping: asyncio.Event, app: App) -> None:
         stop.cancel()
         rounds.cancel()
         await app.studio.stop(app.settings.operation.stop_timeout_s)
+        await app.client.first_words.all_said(ANSWERS_WITHIN_S)
         await app.client.close()
         await asyncio.gather(connection, stop, rounds, return_exceptions=True)
 
@@ -57,8 +61,12 @@ async def _connect(app: App) -> None:
     await _until_reachable(token)
     await app.client.login(token)
     await app.studio.start()
+    making_up = asyncio.create_task(app.client.first_words.make_up(app.client), name="first words")
     log.info("ready", extra={"action": "ready"})
-    await app.client.connect()
+    try:
+        await app.client.connect()
+    finally:
+        making_up.cancel()
 
 
 async def _until_reachable(token: str) -> None:

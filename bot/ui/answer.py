@@ -46,17 +46,28 @@ class Answer:
         self._defer_after_s = MODAL_AFTER_S if may_ask else interaction.client.parts.defer_after_s
         self._lock = asyncio.Lock()
         self._sent = False
+        self._promised = False
         self._timer: asyncio.Task[None] | None = None
         self.is_dead = False
         """Discord no longer takes answers to this interaction."""
 
     async def __aenter__(self) -> Self:
+        self._interaction.client.first_words.begin(self._interaction.id)
         self._timer = asyncio.create_task(self._defer_in_time(), name=f"defer-{self._interaction.id}")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        first_words = self._interaction.client.first_words
+        try:
+            return await self._end(error)
+        finally:
+            if self._promised and (self._sent or self.is_dead):
+                await first_words.keep(self._interaction.id)
+            first_words.end(self._interaction.id)
+
+    async def _end(self, error: BaseException | None) -> bool:
         if isinstance(error, AlreadyAsked):
             self._stop_timer()
             return True
@@ -124,10 +135,15 @@ class Answer:
         async with self._lock:
             if not self._interaction.response.is_done():
                 try:
-                    await self._interaction.response.defer(thinking=True, ephemeral=self._ephemeral)
+                    await self._think(ephemeral=self._ephemeral)
                 except (discord.HTTPException, *NETWORK_ERRORS) as error:
                     # The answer itself is still to come, and tells better what is wrong.
                     log.info("not deferred: %s", error, extra={"action": "answer"})
+
+    async def _think(self, *, ephemeral: bool) -> None:
+        self._promised = True
+        await self._interaction.client.first_words.promise(self._interaction)
+        await self._interaction.response.defer(thinking=True, ephemeral=ephemeral)
 
     async def _say(
         self,
@@ -163,7 +179,7 @@ class Answer:
         card = embed if embed is not None else discord.utils.MISSING
         if _weight(files) > LIGHT_BYTES and not response.is_done():
             # An upload may take longer than the 3 s Discord waits for a first word.
-            await response.defer(thinking=True, ephemeral=ephemeral)
+            await self._think(ephemeral=ephemeral)
             self._ephemeral = ephemeral
         if not response.is_done():
             sent = await response.send_message(text, view=shown, files=files, embed=card, ephemeral=ephemeral)

@@ -14,11 +14,13 @@ from bot.domain.guild import GuildRules
 from bot.domain.model import Ask, Cell, CellRef, Job, Member, Place, Preferences, Verb
 from bot.domain.ports import Jobs, Pictures
 from bot.domain.prices import Price
+from bot.domain.promise import Promises
 from bot.domain.quota import Use
 from bot.settings import Settings
 from bot.ui.custom_ids import Act, ButtonId, FormId
 from bot.ui.delivery import DiscordReplies
 from bot.ui.drawing import Drawing
+from bot.ui.first_words import FirstWords
 from bot.ui.intake import Intake
 from bot.ui.modals import Filled
 from bot.ui.office import Office
@@ -136,6 +138,8 @@ class Parts:
     """What can be made of a kept picture, and what it will cost."""
     office: Office | None = None
     """What moderators' commands reach."""
+    promises: Promises | None = None
+    """Who was told "thinking…", for the next start; None: nobody is remembered."""
 
 
 class Darkroom(commands.AutoShardedBot):
@@ -143,6 +147,7 @@ class Darkroom(commands.AutoShardedBot):
 
     parts: Parts
     replies: DiscordReplies
+    first_words: FirstWords
     offered: frozenset[Act]
     """What buttons can do; nothing else is shown."""
     seen: SeenPictures

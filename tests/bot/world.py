@@ -14,6 +14,7 @@ from simcord._runtime import _BOT_SCOPE
 
 from bot.client import DarkroomClient
 from bot.settings import Settings
+from bot.store.promises import PromiseStore
 from bot.tasks import Tasks
 from bot.ui.darkroom import Parts
 from bot.ui.delivery import DiscordReplies
@@ -35,6 +36,7 @@ class World:
         self.executor = ThreadPoolExecutor(1)
         self.jobs, self.pictures, self.members = MemoryJobs(), MemoryPictures(), MemoryMembers()
         self.rules = MemoryRules()
+        self.promises: PromiseStore | None = None
         self.replies = DiscordReplies(
             self.jobs, self.pictures, Drawing(self.executor), self.tasks, clock=self.now, preview_interval_s=0.0
         )
@@ -50,8 +52,10 @@ class World:
             self.settings, self.studio, self.jobs, self.pictures, self.members, self.rules,
             Intake(from_client, drawing, self.pictures), drawing,
             clock=self.now, defer_after_s=1.2, models=lambda: ("pocket", "sdxl", "sd-turbo"),
+            promises=self.promises,
         )  # fmt: skip
-        return DarkroomClient(parts, self.replies, shard_count=1)
+        self.bot = DarkroomClient(parts, self.replies, shard_count=1)
+        return self.bot
 
     async def start(self) -> None:
         await self.env.start()

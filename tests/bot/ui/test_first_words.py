@@ -1,0 +1,79 @@
+"""Nobody is left with "thinking…", whatever happens to the process that promised an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import discord
+import pytest
+
+from bot.domain.promise import Promise
+from bot.store.database import Database
+from bot.store.promises import PromiseStore
+from bot.ui.first_words import INTERRUPTED
+from tests.bot.world import World, eventually
+
+
+@pytest.fixture
+async def promises(tmp_path: Path) -> AsyncIterator[PromiseStore]:
+    database = await Database.open(tmp_path / "darkroom.sqlite3")
+    yield PromiseStore(database)
+    await database.close()
+
+
+def thinking(world: World) -> list[discord.Message]:
+    return [message for message in world.channel.history() if message.flags.loading]
+
+
+async def test_an_answer_a_crash_took_is_made_up_for_at_the_next_start(world: World, promises: PromiseStore) -> None:
+    world.promises = promises
+    await world.restart()
+    world.studio.accept_after_s = 3600.0  # the process dies before the wish is accepted
+    asking = asyncio.create_task(world.ada.slash(world.channel, "imagine", prompt="a fox"))
+    await eventually(lambda: thinking(world))
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await world.restart()
+
+    await world.tasks.start(world.bot.first_words.make_up(world.bot), "make up")
+
+    assert thinking(world) == []
+    assert INTERRUPTED in [message.content for message in world.channel.history()]
+    assert await promises.broken() == []
+
+
+async def test_an_answer_that_was_given_is_owed_no_more(world: World, promises: PromiseStore) -> None:
+    world.promises = promises
+    await world.restart()
+    world.studio.accept_after_s = 1.5
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.studio.done()
+
+    assert await promises.broken() == []
+    await world.tasks.start(world.bot.first_words.make_up(world.bot), "make up")
+    assert INTERRUPTED not in [message.content for message in world.channel.history()]
+
+
+async def test_a_token_that_is_over_is_let_go(world: World, promises: PromiseStore) -> None:
+    world.promises = promises
+    await world.restart()
+    for interaction_id, until in ((1, world.now()), (2, world.now().replace(year=2100))):
+        await promises.made(Promise(interaction_id=interaction_id, application_id=1, token="t", expires_at=until))
+
+    await world.tasks.start(world.bot.first_words.make_up(world.bot), "make up")
+
+    assert await promises.broken() == []
+
+
+async def test_a_stop_waits_for_the_answers_under_way(world: World) -> None:
+    words = world.bot.first_words
+    words.begin(1)
+    waiting = asyncio.create_task(words.all_said(within_s=60.0))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    words.end(1)
+    await waiting
+    words.begin(2)
+    await words.all_said(within_s=0.01)
