@@ -24,7 +24,9 @@ class Suite(StrEnum):
 
 @app.command()
 def bench(
-    quick: Annotated[bool, typer.Option("--quick", help="Under a minute on two cores.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Under a minute on two cores; with `gpu`, in miniature on any device.")
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="Also write the figures here.")] = None,
     suite: Annotated[Suite, typer.Option(help="`gpu`: full-size SDXL and Z-Image, random weights.")] = Suite.LOAD,
     model: Annotated[str, typer.Option(help="A model's name or folder; else pocket, or a small random one.")] = "",
@@ -37,7 +39,7 @@ def bench(
         if suite is Suite.GPU:
             from engine.bench.gpu import measure
 
-            report = measure(say)
+            report = measure(say, miniature=quick)
         else:
             from engine.bench.suite import FULL, QUICK, LoadSuite
 

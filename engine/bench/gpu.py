@@ -27,6 +27,7 @@ from engine.bench.parts import Desk, Knee, knee, requests
 from engine.bench.report import Machine
 from engine.bench.whole_calls import easel_of
 from engine.images import open_picture
+from engine.loading import quiet
 from engine.messages import LaneFinished
 from engine.models import LoadedModel
 from engine.operations import operate
@@ -94,24 +95,30 @@ class GpuReport:
                 )
 
 
-def measure(say: Callable[[str], None], queue: int = 6) -> GpuReport:
-    """Run everything; needs a CUDA device with about 40 GB."""
-    if not torch.cuda.is_available():
-        raise SystemExit("the gpu suite needs a CUDA device; `darkroom bench` without --suite runs anywhere")
-    device = torch.device("cuda")
-    report = GpuReport(torch.cuda.get_device_name(device), Machine.here(), {}, [], [], {})
+def measure(say: Callable[[str], None], queue: int = 6, miniature: bool = False) -> GpuReport:
+    """Run everything; needs a CUDA device with about 40 GB, in `miniature` none, and then the figures say nothing."""
+    if not torch.cuda.is_available() and not miniature:
+        raise SystemExit(
+            "the gpu suite needs a CUDA device; with --quick it runs in miniature anywhere, to be tried out"
+        )
+    quiet()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "no GPU"
+    report = GpuReport(f"{name}, in miniature" if miniature else name, Machine.here(), {}, [], [], {})
     with torch.inference_mode():
-        for name in MODELS:
-            say(f"drawing {name}")
-            _measure_model(load_full_size(name, device), report, queue, say)
+        for model in MODELS:
+            say(f"drawing {model}")
+            _measure_model(load_full_size(model, device, miniature), report, queue, miniature, say)
             gc.collect()
             torch.cuda.empty_cache()
     return report
 
 
-def _measure_model(model: LoadedModel, report: GpuReport, queue: int, say: Callable[[str], None]) -> None:
+def _measure_model(
+    model: LoadedModel, report: GpuReport, queue: int, miniature: bool, say: Callable[[str], None]
+) -> None:
     name, settings = model.spec.name, EngineSettings(safety=False)
-    asked = requests(_like(model, 1024), queue)
+    asked = requests(_like(model, model.spec.width), queue)
     with FlopCounterMode(display=False) as counter:
         _whole_call(model, asked[0].model_copy(update={"num_images": 1}))
     report.tflop_per_image[name] = counter.get_total_flops() / 1e12
@@ -124,14 +131,15 @@ def _measure_model(model: LoadedModel, report: GpuReport, queue: int, say: Calla
         for way, run in ways.items()
     }
     report.exactness.append(_exactness(name, pictures["whole calls"], pictures["engine"]))
-    report.knees[name] = [knee(model, settings, _like(model, side), 5) for side in SIDES]
+    sides = (model.spec.width,) if miniature else SIDES
+    report.knees[name] = [knee(model, settings, _like(model, side), 5) for side in sides]
     for part in model.parkable.values():
         cast(Any, part).to(memory_format=torch.channels_last)
     _measure_way(name, "B1 whole calls", ways["whole calls"], False, report, say)
     _measure_way(name, "engine", ways["engine"], False, report, say)
     for component in ("unet", "transformer"):
         if component in model.parkable:
-            model.parkable[component].compile(dynamic=None)
+            model.parkable[component].compile(dynamic=None, backend="eager" if miniature else "inductor")
     _measure_way(name, "B1 whole calls", ways["whole calls"], True, report, say)
     _measure_way(name, "engine", ways["engine"], True, report, say)
 
@@ -141,15 +149,20 @@ def _measure_way(
 ) -> Pictures:
     say(f"{model}: {way}, {'compiled' if compiled else 'eager'}")
     run()
-    torch.cuda.synchronize()
+    _synchronize()
     began_s = time.perf_counter()
     pictures = run()
-    torch.cuda.synchronize()
+    _synchronize()
     rate = len(pictures) / (time.perf_counter() - began_s)
     peak = next((tflops for key, tflops in PEAK_TFLOPS.items() if key in report.device), None)
     mfu = None if peak is None else rate * report.tflop_per_image[model] / peak
     report.throughput.append(Throughput(model, way, compiled, rate, mfu))
     return pictures
+
+
+def _synchronize() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def _like(model: LoadedModel, side: int) -> ImageRequest:

@@ -129,15 +129,15 @@ def _denoise_s(model: LoadedModel, settings: EngineSettings, like: ImageRequest)
     desk = Desk(model, settings)
     lanes = [desk.open(request, previews=False) for request in requests(like, 8)]
     seconds = 0.0
-    while any(opened.lane.parked and opened.lane.parked.stage is not Stage.DECODE for opened in lanes):
+    while desk.hub.lanes:
         began_s = time.thread_time()
         desk.hub.tick()
         if desk.activities[-1] == "forward":
             seconds += time.thread_time() - began_s
-    steps = len(lanes) * (like.num_inference_steps or 0)
-    for opened in list(desk.hub.lanes.values()):
-        desk.hub.cancel(opened.request.id, 1, AbortReason.SHUTDOWN)
-    return seconds, steps
+        for opened in list(desk.hub.lanes.values()):
+            if opened.lane.parked and opened.lane.parked.stage is Stage.DECODE:  # at 1024 pixels it takes seconds
+                desk.hub.cancel(opened.request.id, 1, AbortReason.SHUTDOWN)
+    return seconds, len(lanes) * (like.num_inference_steps or 0)
 
 
 def _stock_s(model: LoadedModel, like: ImageRequest) -> float:

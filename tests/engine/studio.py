@@ -31,11 +31,11 @@ SIZE = {"width": SIDE, "height": SIDE}
 class Studio:
     """One model and a hub for it, without a process around them."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, device: str = "cpu", **settings: Any) -> None:
         models = {"model": ModelSettings(source=str(folder))}
         self.settings = EngineSettings(default_model="model", models=models, safety=False, **settings)
         self.catalogue = Catalogue(self.settings)
-        self.model: LoadedModel = load(self.catalogue.spec("model"), "cpu", settings=self.settings)
+        self.model: LoadedModel = load(self.catalogue.spec("model"), device, settings=self.settings)
 
     @contextlib.contextmanager
     def desk(self) -> Generator[tuple[Hub, list[Any]]]:
@@ -43,7 +43,7 @@ class Studio:
         said = list[Any]()
         hub = Hub(
             self.settings,
-            torch.device("cpu"),
+            self.model.device,
             said.append,
             lambda _: None,
             Forwards(self.settings.deterministic),

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from engine import Engine, EngineSettings, Finished, ImageRequest, ModelSettings
 from engine.bench import parts
+from engine.bench.gpu import measure
 from engine.bench.load import WHOLE_CALLS, SideBySide, UnderLoad, compare, whole_calls_settings
 from engine.bench.report import Machine, Report
 from engine.bench.stand_in import save_stand_in
@@ -139,3 +140,13 @@ def test_a_missed_aim_says_missed(tmp_path: Path) -> None:
     assert "missed" in (tmp_path / "bench.txt").read_text()
     assert at_once(2) == [Arrival(0.0, LIGHT[0], 1000), Arrival(0.0, LIGHT[1], 1016)]
     assert dataclasses.asdict(both)["load"] == 0.9
+
+
+def test_the_gpu_suite_starts_and_measures_everything_in_miniature() -> None:
+    said: list[str] = []
+    report = measure(said.append, queue=2, miniature=True)
+    ways = {(each.model, each.way, each.compiled) for each in report.throughput}
+    assert len(ways) == 2 * 5 and all(each.images_per_s > 0 for each in report.throughput)
+    assert all(each.psnr_db > 30 for each in report.exactness), report.exactness
+    assert set(report.knees) == set(report.tflop_per_image) == {"sdxl", "z-image"}
+    assert "miniature" in report.device
