@@ -48,6 +48,7 @@ def counted(
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     pictures, gpu_s = Counter[date](), Counter[date]()
     members, models = Counter[str](), Counter[str]()
+    names = _told_apart(names)
     for use in uses:
         pictures[use.day] += use.pictures
         gpu_s[use.day] += use.gpu_ms / 1000  # pyright: ignore[reportArgumentType] - counters add floats as well
@@ -62,8 +63,16 @@ def counted(
     )
 
 
+def _told_apart(names: Mapping[int, str]) -> Mapping[int, str]:
+    """Two members may be called the same."""
+    common = Counter(names.values())
+    return {member: name if common[name] == 1 else f"{name} …{member % 10_000:04d}" for member, name in names.items()}
+
+
 def alt_text(report: Report) -> str:
     """The chart in words, for people who do not see it."""
+    if not report.gpu_s_by_member:
+        return "Four charts. Nothing was drawn in this time."
     busiest = max(report.pictures_by_day, key=lambda day: report.pictures_by_day[day])
     members = ", ".join(f"{name} {value:.0f} s" for name, value in list(report.gpu_s_by_member.items())[:5])
     models = ", ".join(f"{name} {value:.0f} s" for name, value in list(report.gpu_s_by_model.items())[:5])
