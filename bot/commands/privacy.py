@@ -20,8 +20,8 @@ from bot.ui.page import Upload
 
 SURE = "delete everything"
 LEFT = (
-    "What moderators did with you stays in their log, as numbers without words or pictures, and what you used stays "
-    "counted until the running windows end. The host's backups forget you as they are replaced. "
+    "What moderators did with you and why stays in their log and rules, without your words and pictures, and what you "
+    "used stays counted until the running windows end. The host's backups forget you as they are replaced. "
     "Messages on Discord are yours to delete: react to them with ❌ first."
 )
 

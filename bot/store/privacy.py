@@ -6,10 +6,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic_core import to_jsonable_python
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.guild import GuildRules
+from bot.domain.quota import Scope
 from bot.store.database import Database
 from bot.store.schema import jobs
-from bot.store.schema_rules import metadata
+from bot.store.schema_rules import audit_log, guild_rules, metadata, quota_counters
 
 _SECRET = frozenset({"token"})
 
@@ -23,20 +26,43 @@ class PersonalData:
     async def export(self, member_id: int) -> dict[str, list[dict[str, Any]]]:
         """The rows about a member by table, ready for JSON; the kept pictures stand there by key."""
         async with self._database.read() as connection:
-            return {
+            rows = {
                 table.name: [_plain(row) for row in (await connection.execute(query)).mappings()]
                 for table in metadata.sorted_tables
                 if (query := _about(table, member_id)) is not None
             }
+            rows[guild_rules.name] = await _rules_about(connection, member_id)
+        for entry in rows[audit_log.name]:
+            # Which moderator it was is not about this member.
+            entry["actor_id"] = member_id if entry["actor_id"] == member_id else None
+        return rows
 
 
 def _about(table: sa.Table, member_id: int) -> sa.Select[Any] | None:
+    if table is quota_counters:
+        mine = (table.c.scope == Scope.MEMBER, table.c.subject_id == member_id)
+        return sa.select(table).where(*mine)
+    if table is audit_log:
+        return sa.select(table).where((table.c.actor_id == member_id) | table.c.subject.contains(f"<@{member_id}>"))
     if "member_id" in table.c:
         return sa.select(table).where(table.c.member_id == member_id)
     if "job_id" in table.c:
         theirs = sa.select(jobs.c.id).where(jobs.c.member_id == member_id)
         return sa.select(table).where(table.c.job_id.in_(theirs))
     return None
+
+
+async def _rules_about(connection: AsyncConnection, member_id: int) -> list[dict[str, Any]]:
+    """What servers' rules say of the member alone: bans and limits of their own."""
+    named = sa.select(guild_rules.c.body).where(guild_rules.c.body.contains(str(member_id)))
+    found: list[dict[str, Any]] = []
+    for body in await connection.scalars(named):
+        rules = GuildRules.model_validate_json(body)
+        bans = [ban for ban in rules.bans if ban.member_id == member_id]
+        limits = [limit for limit in rules.limits if (limit.scope, limit.subject_id) == (Scope.MEMBER, member_id)]
+        if bans or limits:
+            found.append(to_jsonable_python({"guild_id": rules.guild_id, "bans": bans, "limits": limits}))
+    return found
 
 
 def _plain(row: sa.RowMapping) -> dict[str, Any]:
