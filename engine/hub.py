@@ -33,7 +33,7 @@ from engine.safety import PictureCheck
 from engine.settings import EngineSettings
 from engine.sizes import drawn_size
 from engine.steps import StepWatch
-from engine.veil import SAVED_S, Lookout, Veil
+from engine.veil import SAVED_S, SHARE_BESIDE, SHARE_ON_CPU, Lookout, Veil
 
 logger = logging.getLogger(__name__)
 
@@ -156,9 +156,9 @@ class Hub:
         opened = OpenLane(admit, model, lane, easel, glimpses, self.clock())
         return opened
 
-    def _spared(self) -> Allowance | None:
-        """What the picture check may take from lanes for looking at previews: on a CPU they share it."""
-        return Allowance(burst_s=SAVED_S) if self.device.type == "cpu" else None
+    def _spared(self) -> Allowance:
+        """What the picture check may take for looking at previews: on a CPU it takes it from the lanes."""
+        return Allowance(SHARE_ON_CPU if self.device.type == "cpu" else SHARE_BESIDE, burst_s=SAVED_S)
 
     def _in_order(self) -> list[ParkedCall]:
         """All parked calls, most deserving first; prompts and decoding get at most as much time as denoising."""

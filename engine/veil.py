@@ -17,8 +17,10 @@ from engine.thumbnails import coarse
 Cells = Sequence[Image.Image]
 FIRST_SHARE = 0.25
 """Before this share of the steps an estimate is a blur anyway, and no check is spent on it."""
+SHARE_ON_CPU, SHARE_BESIDE = 0.02, 0.2
+"""Of wall time, at most so much goes into looking: on the cores that lanes draw with, and on one that is idle else."""
 SAVED_S = 0.3
-"""Checking time that may be saved up on a device which the check shares: a few previews' worth."""
+"""Looking time that may be saved up: a few previews' worth."""
 
 
 @dataclass
@@ -26,14 +28,13 @@ class Lookout:
     """Judges previews of all lanes in the safety thread: one at a time, and no more than its allowance permits."""
 
     check: PictureCheck
-    allowance: Allowance | None = None
-    """None where the check takes nothing from the lanes, because they run elsewhere."""
+    allowance: Allowance = field(default_factory=lambda: Allowance(SHARE_BESIDE, burst_s=SAVED_S))
     clock: Callable[[], float] = time.thread_time
     _is_busy: bool = field(default=False, init=False)
 
     def judge(self, cells: Cells, then: Callable[[Safety], None]) -> Future[None] | None:
         """Tell `then` the worst of the cells, from the safety thread; None when there is no time for these."""
-        if self._is_busy or not (self.allowance is None or self.allowance.has_left()):
+        if self._is_busy or not self.allowance.has_left():
             return None
         self._is_busy = True
         return self.check.call(lambda: self._judge(cells, then))
@@ -43,8 +44,7 @@ class Lookout:
             self.check.load()  # takes its time once, which is no preview's fault
             began_s = self.clock()
             safety = self.check.worst(cells)
-            if self.allowance:
-                self.allowance.spend(self.clock() - began_s)
+            self.allowance.spend(self.clock() - began_s)
             then(safety)
         finally:
             self._is_busy = False
