@@ -27,7 +27,7 @@ class AuditLog:
         """The last entries of a server, newest first; of one moderator or about one member when given."""
         query = sa.select(*[audit_log.c[name] for name in Entry.model_fields]).where(audit_log.c.guild_id == guild_id)
         if member_id is not None:
-            query = query.where((audit_log.c.actor_id == member_id) | (audit_log.c.subject == f"<@{member_id}>"))
+            query = query.where((audit_log.c.actor_id == member_id) | audit_log.c.subject.contains(f"<@{member_id}>"))
         async with self._database.read() as connection:
             rows = await connection.execute(query.order_by(audit_log.c.id.desc()).limit(limit))
             return [Entry.model_validate(row._mapping) for row in rows]  # pyright: ignore[reportPrivateUsage]

@@ -25,6 +25,15 @@ async def test_the_newest_come_first_and_only_of_this_server(database: Database)
     assert await log.newest(5, member_id=7) == [first]
 
 
+async def test_what_was_done_to_somebodys_job_is_about_them_too(database: Database) -> None:
+    log = AuditLog(database)
+    done = Entry(at=NOW, guild_id=5, actor_id=1, action="delete", subject="job 4711 of <@7>")
+    other = done.model_copy(update={"subject": "<@77>: 4 pictures each day"})
+    for entry in (done, other):
+        await log.add(entry)
+    assert await log.newest(5, member_id=7) == [done]
+
+
 async def test_nothing_in_it_can_be_changed_or_removed(database: Database) -> None:
     log = AuditLog(database)
     entry = Entry(at=NOW, guild_id=5, actor_id=1, action="ban")
