@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.requests import ImageRequest, ImageToImage
+from engine.requests import Describe, ImageRequest, ImageToImage, Upscale
 
 _NEWEST = 0.3
 """Weight of the newest measurement in the running mean."""
@@ -31,9 +31,12 @@ class Estimates:
 
 
 def _keys(request: ImageRequest) -> tuple[_Key, ...]:
-    """From the most to the least similar requests."""
+    """From the most to the least similar requests; what is not drawn by diffusion says nothing about what is."""
     kind, model = request.kind, request.model
-    return (kind, model, request.width or 0, request.height or 0), (kind, model), (model,)
+    if isinstance(request, Upscale):
+        kind = f"{kind}_{request.mode}"
+    alike = (kind, model, request.width or 0, request.height or 0), (kind, model)
+    return alike if isinstance(request, Describe) or kind == "upscale_subtle" else (*alike, (model,))
 
 
 def _units(request: ImageRequest) -> float:

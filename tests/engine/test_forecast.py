@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import ImageRequest
+from engine import Describe, ImageRequest, Upscale
 from engine.estimates import Estimates
 from engine.events import Queued
 from engine.fair_share import FairShare
@@ -95,3 +95,14 @@ def test_estimates_learn_and_forget_slowly() -> None:
     for gpu_ms in (100.0, 200.0, 200.0, 200.0, 200.0, 200.0):
         estimates.learn(request, gpu_ms)
     assert 180.0 < (estimates.gpu_ms(request) or 0.0) < 200.0
+
+
+def test_describing_says_nothing_about_drawing() -> None:
+    estimates = Estimates()
+    same = {"prompt": "x", "model": "m", "width": 512, "height": 512, "num_inference_steps": 10, "num_images": 1}
+    described = Describe.model_validate({**same, "image": b"x"})
+    larger = Upscale.model_validate({**same, "image": b"x"})
+    for request in (described, larger):
+        estimates.learn(request, 10.0)
+        assert estimates.gpu_ms(request) == pytest.approx(10.0)
+    assert estimates.gpu_ms(ImageRequest.model_validate(same)) is None
