@@ -14,7 +14,6 @@ from engine.operations.easel import Easel
 from engine.operations.pixels import Pixels
 from engine.requests import WORDLESS_BLEND, Blend
 
-
 NOTE = "mixed by what the pictures show; give a strength to mix their pixels instead"
 
 
