@@ -126,4 +126,6 @@ def read_request(png: bytes, **changes: Any) -> ImageRequest:
         raise InvalidRequest("image", "this picture carries no recipe of Darkroom's") from error
     if kind != ImageRequest.kind:
         raise InvalidRequest("image", f"this picture was made from another picture ({kind}); that one is needed too")
+    if isinstance(fields.get("style_image"), str):
+        raise InvalidRequest("style_image", "this picture follows the style of another; that one is needed too")
     return ImageRequest.model_validate(fields)

@@ -88,3 +88,12 @@ def test_a_forged_recipe_is_judged_like_any_request():
                 {"darkroom": '{"kind": "text_to_image", "cell_seed": -1, "request": {"prompt": "x"}}'},
             )
         )
+
+
+def test_a_picture_in_the_style_of_another_needs_that_one_again():
+    source = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(source, "PNG")
+    data = png(ImageRequest(prompt="fox", style_image=source.getvalue()))
+    with pytest.raises(InvalidRequest, match="style of another"):
+        read_request(data)
+    assert read_request(data, style_image=source.getvalue()).prompt == "fox"
