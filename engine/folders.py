@@ -100,7 +100,7 @@ def _judge(folder: Path, index: dict[str, Any], components: dict[str, tuple[str,
 def _is_diffusers_package(library: str) -> bool:
     """diffusers' own pipeline packages ("stable_diffusion") hold the old safety checkers."""
     spec = importlib.util.find_spec("diffusers")
-    if spec is None or spec.origin is None or not re.fullmatch(r"[a-z0-9_]+", library):
+    if spec is None or spec.origin is None or not re.fullmatch(r"[a-z0-9_]{1,64}", library):
         return False
     pipelines = Path(spec.origin).parent / "pipelines"
     return any((folder / library / "__init__.py").is_file() for folder in (pipelines, pipelines / "deprecated"))

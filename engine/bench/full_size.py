@@ -28,11 +28,12 @@ CHAT = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 
 
 def load_full_size(name: str, device: torch.device, miniature: bool = False) -> LoadedModel:
-    """Draw `sdxl` or `z-image` in bfloat16 on the device."""
+    """Draw `sdxl` or `z-image` on the device, in bfloat16 unless that is a CPU, which would take minutes."""
     draw, steps, guidance = _MODELS[name]
     side, steps = (64, 2) if miniature else (1024, steps)
     torch.manual_seed(0)
-    torch.set_default_dtype(torch.bfloat16)
+    dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
+    torch.set_default_dtype(dtype)
     try:
         with torch.device(device):
             base = draw(miniature)
@@ -45,7 +46,7 @@ def load_full_size(name: str, device: torch.device, miniature: bool = False) -> 
         name, Source("folder", "random"), steps, guidance, side, side, 16, 0.0, "random weights", type(base).__name__
     )
     layout = LatentLayout.of(base.vae)
-    return LoadedModel(spec, base, device, torch.bfloat16, "random", Previewer(layout, fit_rgb_map(base.vae, layout)))
+    return LoadedModel(spec, base, device, dtype, "random", Previewer(layout, fit_rgb_map(base.vae, layout)))
 
 
 @torch.no_grad()
@@ -127,7 +128,7 @@ def _autoencoder(latent_channels: int, miniature: bool, **config: Any) -> Any:
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         block_out_channels=(wide, 2 * wide, 4 * wide, 4 * wide),
-        layers_per_block=2,
+        layers_per_block=1 if miniature else 2,
         latent_channels=latent_channels,
         sample_size=1024,
         **config,

@@ -11,7 +11,7 @@ import gc
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -95,7 +95,9 @@ class GpuReport:
                 )
 
 
-def measure(say: Callable[[str], None], queue: int = 6, miniature: bool = False) -> GpuReport:
+def measure(
+    say: Callable[[str], None], queue: int = 6, miniature: bool = False, models: Sequence[str] = MODELS
+) -> GpuReport:
     """Run everything; needs a CUDA device with about 40 GB, in `miniature` none, and then the figures say nothing."""
     if not torch.cuda.is_available() and not miniature:
         raise SystemExit(
@@ -106,7 +108,7 @@ def measure(say: Callable[[str], None], queue: int = 6, miniature: bool = False)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "no GPU"
     report = GpuReport(f"{name}, in miniature" if miniature else name, Machine.here(), {}, [], [], {})
     with torch.inference_mode():
-        for model in MODELS:
+        for model in models:
             say(f"drawing {model}")
             _measure_model(load_full_size(model, device, miniature), report, queue, miniature, say)
             gc.collect()
@@ -173,6 +175,7 @@ def _like(model: LoadedModel, side: int) -> ImageRequest:
         height=side,
         num_inference_steps=model.spec.num_inference_steps,
         guidance_scale=model.spec.guidance_scale,
+        num_images=4 if model.spec.width == SIDES[-1] else 1,
     )
 
 
