@@ -30,8 +30,8 @@ from bot.playground.clock import WallClock
 from bot.playground.page import LivePreview
 from bot.settings import Settings
 
-SETTLE_S = 0.4
-"""How long an action may keep the page waiting for the bot's answer to it; jobs are never waited for."""
+SETTLE_S = 10.0
+"""How long the page waits for the answer to an action; past it, a form would not open. Jobs are never waited for."""
 
 
 async def play(settings: Settings, port: int, data: Path | None, browser: bool) -> None:

@@ -8,14 +8,32 @@ from __future__ import annotations
 
 import asyncio
 from importlib.resources import files
-from typing import Any
+from typing import Any, ClassVar
 
 from aiohttp import web
 from simcord.preview import Preview
 from simcord.preview._server import PreviewServer
 
-_STYLE = files("bot.playground").joinpath("page.css").read_text(encoding="utf-8")
+
+def _own(name: str) -> str:
+    return files("bot.playground").joinpath(name).read_text(encoding="utf-8")
+
+
+_STYLE, _IDEAS = _own("page.css"), _own("ideas.html")
+_SERVED = {
+    "/playground.js": (_own("page.js"), "application/javascript"),
+    "/icon.svg": (_own("icon.svg"), "image/svg+xml"),
+}
 _RENAMED = (
+    ("</head>", '<link rel="icon" href="/icon.svg"><script type="module" src="/playground.js"></script></head>'),
+    (
+        "</header>\n      <div",
+        '</header>\n<p id="playground-notice" class="playground-notice" role="alert" hidden></p>\n<div',
+    ),
+    ('<nav class="message-navigation"', _IDEAS + '<nav class="message-navigation"'),
+    ("<h1>Messages</h1>", "<h1>The Darkroom</h1>"),
+    (">Messages</button>", ">What to try</button>"),
+    ('aria-label="Message navigation"', 'aria-label="Server"'),
     ("<title>SimCord Preview</title>", "<title>Darkroom playground</title>"),
     ('aria-hidden="true">S</span>', 'aria-hidden="true">D</span>'),
     ("<strong>SimCord</strong><small>Preview</small>", "<strong>Darkroom</strong><small>playground</small>"),
@@ -24,13 +42,18 @@ _POLL = ("interval = 500", "interval = 250")
 
 
 class LivePage(PreviewServer):
-    """Serves SimCord's page with our style, and lets members act while the bot is busy."""
+    """Serves SimCord's page with our style and script, and lets members act while the bot is busy."""
+
+    _STATIC_FILES: ClassVar[dict[str, str]] = {**PreviewServer._STATIC_FILES, **dict.fromkeys(_SERVED, "")}
 
     def __init__(self, preview: Preview, port: int) -> None:
         super().__init__(preview, port)
         self._turn = asyncio.Lock()
 
     async def _static(self, request: web.Request) -> web.Response:
+        if (served := _SERVED.get(request.path)) is not None:
+            text, content_type = served
+            return web.Response(text=text, content_type=content_type, headers=self._SECURITY_HEADERS)
         response: web.Response = await super()._static(request)
         changes = {"/": _RENAMED, "/session.js": (_POLL,)}.get(request.path, ())
         text = response.text if changes or request.path == "/preview.css" else None

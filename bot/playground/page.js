@@ -1,0 +1,25 @@
+/* Darkroom playground: follows the newest message as a chat does, and says when nobody answers. */
+const timeline = document.getElementById("channel-timeline");
+const status = document.getElementById("action-status");
+const notice = document.getElementById("playground-notice");
+const NEAR_PX = 60;
+
+let follows = true;
+const follow = () => { if (follows) timeline.scrollTop = timeline.scrollHeight; };
+const look = () => requestAnimationFrame(() => {
+  follows = timeline.scrollHeight - timeline.scrollTop - timeline.clientHeight < NEAR_PX;
+});
+for (const name of ["wheel", "touchmove", "pointerup", "keyup"]) timeline.addEventListener(name, look, { passive: true });
+document.getElementById("channel-composer").addEventListener("submit", () => { follows = true; follow(); });
+new ResizeObserver(follow).observe(document.getElementById("channel-message-list"));
+new ResizeObserver(follow).observe(timeline);
+
+function tell() {
+  const isLost = /interrupted|uncertain|ended|closed|unavailable/.test(status.textContent);
+  notice.textContent = location.hash
+    ? "The playground does not answer. If it was stopped, start it again with “make demo” and open the address it prints."
+    : "Open the whole address that “make demo” printed, with everything behind the #.";
+  notice.hidden = Boolean(location.hash) && !isLost;
+}
+new MutationObserver(tell).observe(status, { childList: true, characterData: true, subtree: true });
+tell();
