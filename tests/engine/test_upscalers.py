@@ -1,0 +1,47 @@
+"""Super-resolution checkpoints of the host's own, through the extra `upscalers`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from engine.errors import ModelLoadFailed
+from engine.operations.tools import Tools
+
+
+@pytest.fixture
+def compact(tmp_path: Path) -> Path:
+    """A tiny checkpoint of the Compact (SRVGG) architecture: two convolutions, a PReLU between, twice the size."""
+    torch.manual_seed(0)
+    state = {
+        "body.0.weight": torch.randn(8, 3, 3, 3) / 9,
+        "body.0.bias": torch.zeros(8),
+        "body.1.weight": torch.full((8,), 0.2),
+        "body.2.weight": torch.randn(12, 8, 3, 3) / 9,
+        "body.2.bias": torch.zeros(12),
+    }
+    save_file(state, tmp_path / "compact.safetensors")
+    return tmp_path / "compact.safetensors"
+
+
+def test_a_checkpoint_of_the_hosts_own_enlarges(compact: Path) -> None:
+    pytest.importorskip("spandrel", reason="the extra `upscalers` is not installed, or its torchvision does not fit")
+    upscaler = Tools(torch.device("cpu"), compact).upscaler
+    assert upscaler.scale == 2
+    assert upscaler.network(torch.rand(1, 3, 8, 10)).shape == (1, 3, 16, 20)
+
+
+def test_without_the_extra_it_is_named(compact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "spandrel", None)
+    with pytest.raises(ModelLoadFailed, match=r"pip install 'darkroom\[upscalers\]'"):
+        _ = Tools(torch.device("cpu"), compact).upscaler
+
+
+def test_pickled_checkpoints_are_never_opened(tmp_path: Path) -> None:
+    (tmp_path / "esrgan.pth").write_bytes(b"pickled")
+    with pytest.raises(ModelLoadFailed, match="no safetensors file"):
+        _ = Tools(torch.device("cpu"), tmp_path / "esrgan.pth").upscaler
