@@ -45,7 +45,7 @@ class Court(House):
 
     async def open(self) -> DarkroomClient:
         client = await super().open()
-        self.book = RuleBook(self.database)
+        self.book = RuleBook(self.database, self.direct)
         self.quotas = Quotas(self.database, self.book)
         self.log, self.switch = AuditLog(self.database), Switch()
         pictures = PictureStore.open(self.folder / "pictures")

@@ -14,6 +14,7 @@ import simcord
 from simcord import _dpy_internals
 
 from bot.client import DarkroomClient
+from bot.domain.guild import GuildRules
 from bot.domain.hints import Hints
 from bot.domain.judge import Judge
 from bot.domain.model import JobState
@@ -44,8 +45,8 @@ from tests.patience import PATIENCE_S
 class House:
     """What outlives the process: Discord, the database file and the picture folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, direct: GuildRules | None = None) -> None:
+        self.folder, self.direct = folder, direct
         self.executor = ThreadPoolExecutor(1)
         self.env: simcord.Env
 
@@ -53,7 +54,7 @@ class House:
         """A process's worth of parts, made anew."""
         self.context = contextvars.Context()
         self.database = await Database.open(self.folder / "darkroom.sqlite3")
-        book = RuleBook(self.database)
+        book = RuleBook(self.database, self.direct)
         quotas = Quotas(self.database, book)
         jobs, pictures = JobStore(self.database, quotas), PictureStore.open(self.folder / "pictures")
         drawing, tasks = Drawing(self.executor), Tasks(self.context)
