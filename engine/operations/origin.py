@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
+from engine.errors import InvalidRequest
 from engine.latents import LatentLayout
 from engine.operations.pixels import tensor_of
 from engine.rgb_map import encode_pictures
@@ -34,9 +35,15 @@ class PictureOrigin:
     _share: torch.Tensor | None = None
 
     def noised(self, like: torch.Tensor, noise: torch.Tensor, noise_scheduler: Any, index: int) -> torch.Tensor:
-        """The picture in the form of `like`, with the noise of timestep number `index`; past the last, none."""
+        """The picture in the form of `like`, with the noise of timestep number `index`; past the last, none.
+
+        Raises `InvalidRequest` for a family whose latents are of a form that is not known here.
+        """
         if self._x0 is None:
             self._x0 = self._latents(like)
+            if self._x0.shape[1:] != like.shape[1:]:
+                # Kandinsky 5's channels come last, Kontext's tokens hold more than the picture ...
+                raise InvalidRequest("image", "this model cannot start from a picture; ask it with words alone")
         x0 = self._x0.expand_as(like).to(like.dtype)
         if index >= len(noise_scheduler.timesteps):
             return x0

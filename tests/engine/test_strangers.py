@@ -12,11 +12,13 @@ import torch
 
 from engine.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed
+from engine.images import open_picture
 from engine.operations.easel import accepted
+from engine.operations.origin import PictureOrigin
 from engine.pipeline_names import task_of, unfit
 from engine.requests import ImageRequest, ImageToImage
 from engine.settings import EngineSettings, ModelSettings
-from tests.engine.families import strangers
+from tests.engine.families import parts, strangers
 from tests.engine.families.strangers import STRANGERS
 from tests.engine.studio import SIZE, Studio, as_array, ask, png
 
@@ -85,6 +87,14 @@ def test_a_refiner_refines_and_does_not_draw_from_words(tmp_path: Path) -> None:
     studio = Studio(strangers.save(strangers.refiner, tmp_path / "refiner"))
     assert isinstance(studio.refuse(ask(**SIZE)), InvalidRequest)
     assert len(studio.draw(ask(ImageToImage, image=PICTURE, **SIZE))) == 2
+
+
+def test_a_picture_that_does_not_fit_into_a_familys_latents_is_refused_in_words() -> None:
+    vae = parts.kl_autoencoder().eval()
+    channels_last = torch.zeros(2, 1, 8, 8, 4)
+    origin = PictureOrigin(open_picture(PICTURE), 0.5, None, vae)
+    with pytest.raises(InvalidRequest, match="cannot start from a picture"):
+        origin.noised(channels_last, channels_last, diffusers.FlowMatchEulerDiscreteScheduler(), 0)
 
 
 def test_a_pipeline_without_words_is_refused_by_name_before_anything_is_queued(tmp_path: Path) -> None:
