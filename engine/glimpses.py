@@ -57,7 +57,9 @@ class Glimpses:
         pixels = self._pixels(x0) if x0 is not None else None
         if pixels is None or self._is_encoding:
             return self.tell(step, steps, None)
-        is_due, is_frame = self._is_due() or not self.has_shown, self._wants_frame(step)
+        is_due = self._is_due() or not self.has_shown
+        # The first preview is for everybody, whatever it costs; a frame beside it is not.
+        is_frame = self._wants_frame(step) and (self.has_shown or self.allowance.has_left())
         self.has_shown = True
         if is_due:
             self._due_s = self.clock() + PREVIEW_EVERY_S

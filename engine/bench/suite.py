@@ -42,7 +42,7 @@ class Effort:
 
 
 # A line has to form before its order matters: in a short run the requests are small, so that there are enough of them.
-QUICK, FULL = Effort(26.0, 1, 3, side=64, steps=3, own_size=False), Effort(180.0, 3, 9)
+QUICK, FULL = Effort(20.0, 1, 3, side=64, steps=3, own_size=False), Effort(180.0, 3, 9)
 
 
 @dataclass

@@ -1,0 +1,31 @@
+"""The first preview is for everybody; whatever else is shown on the way has to be paid for."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+
+from engine.allowance import Allowance
+from engine.events import Preview
+from engine.glimpses import Glimpses
+from engine.previews import Previewer
+
+
+@pytest.mark.parametrize("is_rich", [True, False])
+def test_the_first_preview_comes_without_an_allowance_and_its_frame_does_not(is_rich: bool) -> None:
+    now_s, told = [0.0], list[Preview | None]()
+    allowance = Allowance(clock=lambda: now_s[0])
+    allowance.spend(0.0 if is_rich else 1.0)
+    now_s[0] = 1.0
+    with ThreadPoolExecutor(1) as executor:
+        glimpses = Glimpses(
+            Previewer(None, None), (8, 8), lambda _step, _steps, preview: told.append(preview), allowance, executor
+        )
+        for step in (1, 2):
+            wanted = glimpses.wants_x0(step)
+            glimpses.show(step, 4, torch.zeros(1, 3, 8, 8) if wanted else None)
+            glimpses.settle()
+    assert told[0] is not None
+    assert bool(glimpses.frames) == is_rich
