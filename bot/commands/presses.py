@@ -68,8 +68,8 @@ async def recipe(interaction: Pressed, pressed: ButtonId) -> None:
     client = interaction.client
     async with Answer(interaction, ephemeral=True) as answer:
         job = await client.parts.jobs.get(pressed.job_id)
-        url = await client.replies.results.parent_url(job)
-        await answer.private("", embed=recipes.card(job, url), view=recipe_view(job.id))
+        url, is_exact = await client.replies.results.parent_url(job), client.parts.settings.engine.deterministic
+        await answer.private("", embed=recipes.card(job, url, is_exact=is_exact), view=recipe_view(job.id))
 
 
 async def timelapse(interaction: Pressed, pressed: ButtonId) -> None:

@@ -14,8 +14,18 @@ from bot.ui.texts import echo
 _FIELD = 1024
 
 
-def card(job: Job, parent_url: str = "") -> discord.Embed:
-    """Prompt, seed, steps, sampler, guidance, model, versions, time and origin."""
+SAME = "Made again on this device it is the same to the bit."
+ALIKE = (
+    "Made again it is the same picture; shades may differ when others draw at the same time "
+    "(engine.deterministic is off)."
+)
+
+
+def card(job: Job, parent_url: str = "", *, is_exact: bool = False) -> discord.Embed:
+    """Prompt, seed, steps, sampler, guidance, model, versions, time and origin.
+
+    `is_exact`: this host draws in fixed shapes, so that nothing depends on who shares the device.
+    """
     recipe: dict[str, Any] = json.loads(job.recipe) if job.recipe else {}
     embed = discord.Embed(title=f"Recipe of {job.id}", description=echo(render(job.spec.options), 3500))
     for name, value in _rows(job, recipe):
@@ -26,6 +36,7 @@ def card(job: Job, parent_url: str = "") -> discord.Embed:
     if parent_url or job.parent_id:
         origin = f"[this picture]({parent_url})" if parent_url else f"job `{job.parent_id}`"
         embed.add_field(name="Made from", value=origin, inline=False)
+    embed.set_footer(text=SAME if is_exact else ALIKE)
     return embed
 
 

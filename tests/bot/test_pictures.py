@@ -15,6 +15,7 @@ from PIL import Image
 
 from bot.domain.model import Job
 from bot.settings import Settings
+from bot.ui.recipes import SAME
 from engine.settings import EngineSettings
 from tests.bot.whole import Whole, whole
 
@@ -79,6 +80,7 @@ async def test_made_again_from_its_recipe_every_picture_is_the_same_to_the_bit(
     first, message = await bot.finished(await derive(bot, grid, what))
     card = await bot.bo.click(message, custom_id=f"dr:i:{first.id}:0")
     assert card.response is not None and card.response.ephemeral
+    assert card.response.embeds[0].footer.text == SAME
     said = {field.name: field.value for field in card.response.embeds[0].fields}
     assert said["Seed"] == str(first.spec.seed) and said["Device"] == "cpu" and "CPU time" in said
     assert what == "us" or said["Sampler"], "whatever was drawn says with which sampler"

@@ -20,6 +20,7 @@ def test_the_card_says_all_it_takes() -> None:
     assert said["Seed"] == "7" and said["Sampler"] == "EulerDiscreteScheduler" and said["Size"] == "768x512"
     assert said["GPU time"] == "4.2 s" and said["Versions"] == "torch 2.13" and "discord.com" in str(said["Made from"])
     assert len(embed) <= 6000
+    assert "deterministic is off" in str(embed.footer.text), "what cannot be promised is not"
 
 
 def test_a_job_without_a_recipe_still_has_a_card() -> None:
