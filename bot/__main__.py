@@ -8,7 +8,7 @@ import typer
 
 from bot.cli import backup, check, forward, imagine, models, serve
 from bot.errors import BotError, ConfigError
-from engine.errors import EngineError
+from engine.errors import ClusterRefused, EngineError
 
 CONFIGURATION_WRONG, INTERRUPTED = 78, 130
 
@@ -34,7 +34,7 @@ def main() -> None:
     """Run a verb; what people can mend is one line, never a traceback."""
     try:
         app()
-    except ConfigError as error:
+    except (ConfigError, ClusterRefused) as error:
         _say(error, CONFIGURATION_WRONG)
     except (BotError, EngineError) as error:
         _say(error, 1)

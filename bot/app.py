@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,7 @@ from bot.store.quotas import Quotas
 from bot.store.records import Records
 from bot.store.retention import Retention
 from bot.store.rules import RuleBook
+from bot.store.sole import sole_use
 from bot.store.statistics import Statistics
 from bot.store.timings import TimingStore
 from bot.tasks import Tasks
@@ -59,6 +61,8 @@ class App:
     client: DarkroomClient
     housekeeping: Housekeeping
     gauges: Gauges
+    evicted: asyncio.Future[None]
+    """Fails when another bot has come to use the database."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ async def build(
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         database = await Database.open(settings.database, backups=settings.data_dir / "backups")
         opened.push_async_callback(database.close)
+        evicted = await opened.enter_async_context(sole_use(database))
         drawing = ThreadPoolExecutor(2, thread_name_prefix="drawing")
         opened.callback(drawing.shutdown, wait=True, cancel_futures=True)
         engine = await opened.enter_async_context(Engine(settings.engine))
@@ -99,7 +104,7 @@ async def build(
         meaning = Meaning(engine.embed) if _has_meaning() else None
         if meaning:
             outside.tasks.start(meaning.prepare(), "meaning")  # so that the first prompt need not wait for it
-        yield _compose(settings, database, engine, Drawing(drawing), outside, meaning)
+        yield _compose(settings, database, engine, Drawing(drawing), outside, meaning, evicted)
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,7 @@ def _compose(
     drawing: Drawing,
     outside: Outside,
     meaning: Meaning | None,
+    evicted: asyncio.Future[None],
 ) -> App:
     kept, clock = _stores(settings, database), outside.clock
     replies = DiscordReplies(kept.jobs, kept.pictures, drawing, outside.tasks, clock=clock)
@@ -151,7 +157,7 @@ def _compose(
     client = DarkroomClient(parts, replies, shard_count=outside.shard_count)
     housekeeping = Housekeeping(settings, database, kept.book, Retention(database, kept.pictures), clock)
     gauges = Gauges(engine, kept.numbers, settings.data_dir, lambda: client.latency if client.is_ready() else None)
-    return App(settings, database, engine, studio, client, housekeeping, gauges)
+    return App(settings, database, engine, studio, client, housekeeping, gauges, evicted)
 
 
 def _ports(

@@ -42,7 +42,9 @@ async def _until(stopping: asyncio.Event, app: App) -> None:
     stop = asyncio.create_task(stopping.wait(), name="signal")
     rounds = asyncio.gather(app.housekeeping.run(), app.gauges.lag.run())
     try:
-        await asyncio.wait({connection, stop}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({connection, stop, app.evicted}, return_when=asyncio.FIRST_COMPLETED)
+        if app.evicted.done():
+            app.evicted.result()
         if connection.done():
             _explain(connection)
     finally:

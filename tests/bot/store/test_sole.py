@@ -1,0 +1,99 @@
+"""Two bots on one database: the second is refused, whatever became of the first it is not locked out for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from bot.__main__ import CONFIGURATION_WRONG
+from bot.errors import ConfigError
+from bot.store.database import Database
+from bot.store.sole import sole_use
+from tests.patience import until
+
+ROOT = Path(__file__).parents[3]
+OTHER_BOT = """
+import asyncio, sys
+from bot.store.database import Database
+from bot.store.sole import sole_use
+
+async def main():
+    async with sole_use(await Database.open(sys.argv[1])):
+        print("mine", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def other_bot(url: str) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", OTHER_BOT, url, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"mine\n"
+    return process
+
+
+async def test_a_second_bot_is_refused_while_the_first_lives_and_let_in_when_it_was_killed(
+    url: str, database: Database
+) -> None:
+    first = await other_bot(url)
+    try:
+        with pytest.raises(ConfigError, match="used by another bot"):
+            async with sole_use(database, patience_s=0.0):
+                pytest.fail("both would run")
+    finally:
+        first.send_signal(signal.SIGKILL)
+        await first.wait()
+    async with sole_use(database) as lost:
+        assert not lost.done()
+
+
+async def test_who_ends_leaves_the_database_to_the_next(url: str) -> None:
+    for _ in range(2):
+        database = await Database.open(url)
+        async with sole_use(database, patience_s=5.0):
+            pass
+        await database.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_a_bot_whose_connection_was_cut_while_another_came_hears_of_it(
+    url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.store.sole.LOOK_S", 0.05)
+    monkeypatch.setattr("bot.store.sole.RETAKE_S", 5.0)  # the other one must come first
+    async with sole_use(database, patience_s=0.0) as lost:
+        other = await Database.open(url)
+        cut = sa.text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        async with other.write() as connection:
+            await connection.execute(cut)
+        async with sole_use(other):
+            await until(lost.done)
+            with pytest.raises(ConfigError, match="used by another bot"):
+                lost.result()
+        await other.close()
+
+
+async def test_darkroom_run_says_so_and_ends(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "darkroom.sqlite3")
+    async with sole_use(database):
+        second = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "run"),
+            cwd=ROOT,
+            env={**os.environ, "DARKROOM_DATA_DIR": str(tmp_path), "DISCORD_TOKEN": "not-needed-so-far"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await second.communicate()
+    await database.close()
+    assert second.returncode == CONFIGURATION_WRONG
+    assert "is used by another bot" in " ".join(said.decode().split())
