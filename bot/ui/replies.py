@@ -90,7 +90,7 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.NotYours: _not_yours,
         bot.NotPermitted: lambda error: "This is for moderators.",
         bot.Paused: lambda error: (
-            "The moderators have paused the queue" + (f": {error.why}" if error.why else ". Try again later.")
+            f"The queue is paused: {error.why}" if error.why else "The queue is paused. Try again later."
         ),
         bot.PictureBlocked: lambda error: (
             "The picture check of this server does not let this result through. Nothing was charged."

@@ -32,6 +32,14 @@ async def test_the_hosts_limit_is_met_and_shown(court: Court) -> None:
     await court.imagine(court.ada)  # the server has rules of its own
 
 
+async def test_a_host_that_allows_none_says_why(court: Court) -> None:
+    court.direct = direct_rules(DirectMessageSettings(allowed=False))
+    await court.restart()
+    refused = said(await court.ada.user.slash("imagine", prompt="a fox"))
+    assert refused == "The queue is paused: pictures are made on servers only"
+    await court.imagine(court.ada)
+
+
 async def test_moderators_commands_are_not_there(court: Court) -> None:
     offered = {name.split()[0] for name in court.mo.user.available_commands()}
     assert "imagine" in offered and not {"quota", "mod", "stats"} & offered
