@@ -17,7 +17,7 @@ new ResizeObserver(follow).observe(timeline);
 function tell() {
   const isLost = /interrupted|uncertain|ended|closed|unavailable/.test(status.textContent);
   notice.textContent = location.hash
-    ? "The playground does not answer. If it was stopped, start it again with “make demo” and open the address it prints."
+    ? "The playground does not answer. Reload the page; if it was stopped, start it again with “make demo” and open the address it prints."
     : "Open the whole address that “make demo” printed, with everything behind the #.";
   notice.hidden = Boolean(location.hash) && !isLost;
 }
