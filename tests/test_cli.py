@@ -19,7 +19,7 @@ def darkroom(*arguments: str, cwd: Path = ROOT, **environment: str) -> subproces
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("DARKROOM_", "DISCORD_"))}
     clean |= {"HF_HUB_OFFLINE": "1", "COLUMNS": "120", "NO_COLOR": "1", "PYTHONPATH": str(ROOT), **environment}
     command = [sys.executable, "-m", "bot", *arguments]
-    return subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, timeout=110, check=False)
+    return subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, timeout=280, check=False)
 
 
 def test_help_names_every_verb_and_the_readme_no_other() -> None:

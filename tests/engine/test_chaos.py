@@ -83,7 +83,7 @@ class Trouble:
         self.silences_s[how].append(time.monotonic() - struck_s)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_killed_and_frozen_at_random_moments_every_request_finishes_once_with_the_same_pixels(
     engine: Engine,
 ) -> None:

@@ -20,7 +20,7 @@ from tests.patience import until
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 # A worker of its own has to import torch first; slow machines run many tests beside this one.
-pytestmark = [in_one_loop, pytest.mark.timeout(300)]
+pytestmark = [in_one_loop, pytest.mark.timeout(600)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -41,7 +41,7 @@ async def house(engine: Engine, tmp_path: Path) -> AsyncIterator[House]:
 
 
 async def done(house: House, job: Job) -> Job:
-    async with asyncio.timeout(240):
+    async with asyncio.timeout(280):
         return await house.studio.wait(job.id)
 
 
