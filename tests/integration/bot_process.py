@@ -45,10 +45,10 @@ class BotProcess:
         )
         ready = asyncio.ensure_future(self.discord.gateway.ready.wait())
         ended = asyncio.ensure_future(self._process.wait())
-        await asyncio.wait((ready, ended), timeout=60, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((ready, ended), timeout=120, return_when=asyncio.FIRST_COMPLETED)
         assert ready.done(), f"the bot did not come up:\n{self.said()}"
         ended.cancel()
-        await self.discord.until(lambda: self.discord.world.commands, 20)
+        await self.discord.until(lambda: self.discord.world.commands, 120)
 
     async def kill(self) -> None:
         """SIGKILL: no time to say good-bye."""
@@ -63,7 +63,7 @@ class BotProcess:
         began = time.monotonic()
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(self._process.wait(), 40)
+            await asyncio.wait_for(self._process.wait(), 120)
         self.discord.gateway.ready.clear()
         return time.monotonic() - began
 

@@ -17,7 +17,7 @@ from tests.integration.bot_process import BotProcess
 from tests.wire.server import Discord, brief, buttons, running
 from tests.wire.world import Interaction
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(240), pytest.mark.xdist_group("wire")]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(600), pytest.mark.xdist_group("wire")]
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def was_told(discord: Discord, asked: Interaction) -> bool:
 async def everything_is_well(process: BotProcess, jobs: int) -> None:
     """No job lost or doubled, nobody charged twice, no message left thinking, nothing Discord would refuse."""
     discord = process.discord
-    await discord.until(lambda: not process.rows("select 1 from outbox"), 30)
+    await discord.until(lambda: not process.rows("select 1 from outbox"), 120)
     states = [state for (state,) in process.rows("select state from jobs")]
     assert len(states) == jobs, states
     assert set(states) <= {"delivered", "cancelled"}, (states, process.said())
@@ -77,7 +77,7 @@ async def test_from_the_command_to_the_grid_and_its_buttons(tmp_path: Path, mode
         ]  # fmt: skip
         assert all(a["description"] for a in grid["attachments"]), "alt text"
         cell = await discord.press(grid, "U2", user=12)
-        large = await discord.until(lambda: discord.reply(cell), 10)
+        large = await discord.until(lambda: discord.reply(cell), 120)
         assert large["attachments"]
         varied = await discord.press(grid, "V3", user=12)
         await discord.until(lambda: discord.grid(varied))
@@ -148,18 +148,18 @@ async def test_a_dropped_a_resumed_and_an_invalid_session(tmp_path: Path, model:
         first = await ask(discord, "one --steps 12")
         await discord.until(lambda: first.acked_after)
         await discord.gateway.drop()
-        await asyncio.wait_for(discord.gateway.ready.wait(), 30)
+        await asyncio.wait_for(discord.gateway.ready.wait(), 120)
         second = await ask(discord, "two --steps 6")
         await discord.until(lambda: second.acked_after)
         await discord.gateway.ask_to_reconnect()
         await asyncio.sleep(1)
-        await asyncio.wait_for(discord.gateway.ready.wait(), 30)
+        await asyncio.wait_for(discord.gateway.ready.wait(), 120)
         await discord.gateway.invalidate()
         await asyncio.sleep(1)
-        await asyncio.wait_for(discord.gateway.ready.wait(), 30)
+        await asyncio.wait_for(discord.gateway.ready.wait(), 120)
         third = await ask(discord, "three --steps 6")
         for one in (first, second, third):
-            await discord.until(lambda one=one: discord.grid(one), 60)
+            await discord.until(lambda one=one: discord.grid(one), 120)
         assert discord.gateway.resumed >= 1
         await everything_is_well(process, jobs=3)
 
@@ -183,5 +183,5 @@ async def test_a_deleted_reply_cancels_the_job(tmp_path: Path, model: Path) -> N
         discord.world.deleted.add(int(reply["id"]))
         deleted = {"id": reply["id"], "channel_id": reply["channel_id"], "guild_id": "800000000000000001"}
         await discord.gateway.dispatch("MESSAGE_DELETE", deleted)
-        await discord.until(lambda: process.rows("select 1 from jobs where state = 'cancelled'"), 30)
+        await discord.until(lambda: process.rows("select 1 from jobs where state = 'cancelled'"), 120)
         await everything_is_well(process, jobs=1)

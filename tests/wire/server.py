@@ -140,7 +140,7 @@ class Discord:
             return value.kind
         return 5 if isinstance(value, bool) else 4 if isinstance(value, int) else 10 if isinstance(value, float) else 3
 
-    async def until(self, look: Callable[[], T | None], within_s: float = 60.0) -> T:
+    async def until(self, look: Callable[[], T | None], within_s: float = 120.0) -> T:
         """Wait until something can be seen."""
         end = time.monotonic() + within_s
         while time.monotonic() < end:
