@@ -33,7 +33,7 @@ from engine.safety import PictureCheck
 from engine.settings import EngineSettings
 from engine.sizes import drawn_size
 from engine.steps import StepWatch
-from engine.veil import SAVED_S, SHARE_BESIDE, SHARE_ON_CPU, Lookout, Veil
+from engine.veil import SAVED_S, SHARE_BESIDE, SHARE_ON_CPU, Lookout, Veil, limit_of
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class Hub:
 
         lane = Lane(request.id, draw, manner, processors=model.processors())
         size = drawn_size(request, model.spec)
-        veil = Veil(request.preview_limit, self._lookout)
+        veil = Veil(limit_of(request, model.spec), self._lookout)
         glimpses = Glimpses(model.previewer, size, tell, self._allowance, self._encoders, veil)
         watch = StepWatch(lane, glimpses.wants_x0, glimpses.show, request.stop_at)
         lane.answers.append(watch.answer)

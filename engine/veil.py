@@ -11,6 +11,8 @@ from PIL import Image
 
 from engine.allowance import Allowance
 from engine.events import Safety
+from engine.model_spec import ModelSpec
+from engine.requests import ImageRequest
 from engine.safety import PictureCheck
 from engine.thumbnails import coarse
 
@@ -21,6 +23,12 @@ SHARE_ON_CPU, SHARE_BESIDE = 0.02, 0.2
 """Of wall time, at most so much goes into looking: on the cores that lanes draw with, and on one that is idle else."""
 SAVED_S = 0.3
 """Looking time that may be saved up: a few previews' worth."""
+
+
+def limit_of(request: ImageRequest, spec: ModelSpec) -> float | None:
+    """The request's limit; none where everything that can come of its words is listed, and so known to be harmless."""
+    is_from_words = request.kind == ImageRequest.kind and not request.loras and request.style_image is None
+    return None if spec.vocabulary and is_from_words else request.preview_limit
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ from PIL import Image
 
 from engine import veil
 from engine.allowance import Allowance
+from engine.catalogue import Catalogue
 from engine.events import Preview, Safety
 from engine.messages import LaneFinished, LaneProgress
+from engine.requests import ImageRequest, ImageToImage, LoRA
 from engine.safety import PictureCheck
+from engine.settings import EngineSettings
 from engine.thumbnails import coarse
-from engine.veil import FIRST_SHARE, Lookout, Veil
+from engine.veil import FIRST_SHARE, Lookout, Veil, limit_of
 from tests.engine.studio import SIZE, Studio, as_array, ask
 
 CELLS = [Image.effect_noise((64, 48), 90).convert("RGB") for _ in range(4)]
@@ -144,6 +148,17 @@ def _previews(messages: list[Any]) -> list[Preview]:
 def _is_green(preview: Preview) -> bool:
     pixels = np.asarray(Image.open(io.BytesIO(preview.image)).convert("RGB")).astype(int)
     return bool(np.abs(pixels - [0, 128, 0]).max() < 8)
+
+
+def test_what_a_listed_vocabulary_draws_from_words_needs_no_look_and_anything_else_does() -> None:
+    pocket = Catalogue(EngineSettings()).spec("pocket")
+    of_everything = replace(pocket, vocabulary=())
+    words = ImageRequest(prompt="a cat", preview_limit=0.4)
+    assert limit_of(words, pocket) is None
+    assert limit_of(words, of_everything) == 0.4
+    assert limit_of(words.model_copy(update={"style_image": b"picture"}), pocket) == 0.4
+    assert limit_of(words.model_copy(update={"loras": (LoRA(name="x"),)}), pocket) == 0.4
+    assert limit_of(ImageToImage(prompt="a cat", image=b"picture", preview_limit=0.4), pocket) == 0.4
 
 
 def test_a_lane_whose_previews_are_flagged_has_coarse_ones_and_no_time_lapse(
