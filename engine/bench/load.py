@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.bench.traffic import HEAVY, Trip, Waits, at_once, drive, images_per_s, jain, poisson
+from engine.bench.traffic import HEAVY, Arrival, Trip, Waits, at_once, drive, images_per_s, jain, poisson
 from engine.engine import Engine
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
@@ -83,8 +84,13 @@ def whole_calls_settings(settings: EngineSettings) -> EngineSettings:
     return settings.model_copy(update=unlimited)
 
 
-async def compare(settings: EngineSettings, like: ImageRequest, budget_s: float, rounds: int, say: Say) -> SideBySide:
-    """Alternate both ways `rounds` times within about `budget_s` seconds."""
+async def compare(
+    settings: EngineSettings, like: ImageRequest, budget_s: float, rounds: int, say: Say, together: bool = False
+) -> SideBySide:
+    """Both ways `rounds` times within about `budget_s` seconds: one after the other, or at the same time.
+
+    At the same time whatever else the machine does slows both; each needs a core of its own.
+    """
     async with (
         Engine(whole_calls_settings(settings), entry=WHOLE_CALLS) as whole_calls,
         Engine(settings) as engine,
@@ -94,19 +100,19 @@ async def compare(settings: EngineSettings, like: ImageRequest, budget_s: float,
             await drive(each, at_once(3), like)
             await drive(each, at_once(1), like)
         service_s = await _service_s(whole_calls, like)
-        count = max(12, int(budget_s / rounds / service_s / (2 / LOAD + 2 * 0.4)))
+        count = max(12, int(budget_s / rounds / service_s / (1 / LOAD + 0.4) / (1 if together else 2)))
         full = max(6, int(0.4 * count))
         saturated: dict[Engine, list[float]] = {whole_calls: [], engine: []}
         trips: dict[Engine, list[list[Trip]]] = {whole_calls: [], engine: []}
         for number in range(rounds):
-            for each in (whole_calls, engine):
-                say(f"a full queue of {full}, round {number + 1} of {rounds}, {_name(each, engine)}")
-                saturated[each].append(images_per_s(await drive(each, at_once(full), like)))
+            say(f"a full queue of {full}, round {number + 1} of {rounds}")
+            for each, found in await _drive_both(whole_calls, engine, at_once(full), like, together):
+                saturated[each].append(images_per_s(found))
             capacity = statistics.median(saturated[whole_calls]) / like.num_images
             arrivals = poisson(LOAD * capacity, count, seed=number)
-            for each in (whole_calls, engine):
-                say(f"{count} arrivals at {LOAD * capacity:.2f}/s, round {number + 1}, {_name(each, engine)}")
-                trips[each].append(await drive(each, arrivals, like))
+            say(f"{count} arrivals at {LOAD * capacity:.2f}/s, round {number + 1} of {rounds}")
+            for each, found in await _drive_both(whole_calls, engine, arrivals, like, together):
+                trips[each].append(found)
     return SideBySide(
         LOAD,
         count * rounds,
@@ -118,8 +124,13 @@ async def compare(settings: EngineSettings, like: ImageRequest, budget_s: float,
     )
 
 
-def _name(each: Engine, engine: Engine) -> str:
-    return "engine" if each is engine else "whole calls"
+async def _drive_both(
+    whole_calls: Engine, engine: Engine, arrivals: list[Arrival], like: ImageRequest, together: bool
+) -> list[tuple[Engine, list[Trip]]]:
+    both = (whole_calls, engine)
+    if together:
+        return list(zip(both, await asyncio.gather(*(drive(each, arrivals, like) for each in both)), strict=True))
+    return [(each, await drive(each, arrivals, like)) for each in both]
 
 
 async def _service_s(engine: Engine, like: ImageRequest) -> float:

@@ -37,12 +37,14 @@ class Effort:
     repeats: int
     side: int | None = None
     steps: int | None = None
+    together: bool = False
+    """Both ways at the same time, one thread each, where there are cores for that."""
     own_size: bool = True
     """Also look at the parts at the model's own size."""
 
 
 # A line has to form before its order matters: in a short run the requests are small, so that there are enough of them.
-QUICK, FULL = Effort(20.0, 1, 3, side=64, steps=3, own_size=False), Effort(180.0, 3, 9)
+QUICK, FULL = Effort(22.0, 1, 3, side=64, steps=3, together=True, own_size=False), Effort(180.0, 3, 9)
 
 
 @dataclass
@@ -67,7 +69,8 @@ class LoadSuite:
         settings = self._settings()
         name = self._name(settings)
         like, own = self._like(settings, name), self._like(settings, name, small=False)
-        both = asyncio.run(compare(settings, like, self.effort.load_s, self.effort.rounds, self.say))
+        effort = self.effort
+        both = asyncio.run(compare(settings, like, effort.load_s, effort.rounds, self.say, self._is_together))
         self.say("looking at the engine's parts")
         if self.threads:
             torch.set_num_threads(self.threads)
@@ -106,8 +109,13 @@ class LoadSuite:
             max_waiting_per_member=MANY,
             safety=False,
             offline=True,
-            threads=self.threads,
+            threads=self.threads or (1 if self._is_together else None),
         )
+
+    @property
+    def _is_together(self) -> bool:
+        is_cpu = self.device == "cpu" or (self.device == "auto" and not torch.cuda.is_available())
+        return self.effort.together and is_cpu and (os.cpu_count() or 1) >= 2
 
     def _name(self, settings: EngineSettings) -> str:
         return CHOSEN if CHOSEN in settings.models else self.model or self._default(settings)

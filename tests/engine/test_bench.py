@@ -115,9 +115,12 @@ async def pictures(engine: Engine, request: ImageRequest) -> list[numpy.ndarray]
     return [numpy.asarray(open_picture(image.png), dtype=float) for image in finished[0].images]
 
 
-async def test_both_ways_meet_the_same_arrivals(settings: EngineSettings, like: ImageRequest, tmp_path: Path) -> None:
+@pytest.mark.parametrize("together", [False, True])
+async def test_both_ways_meet_the_same_arrivals(
+    settings: EngineSettings, like: ImageRequest, tmp_path: Path, together: bool
+) -> None:
     said: list[str] = []
-    both = await compare(settings, like, budget_s=0.1, rounds=1, say=said.append)
+    both = await compare(settings, like, budget_s=0.1, rounds=1, say=said.append, together=together)
     assert both.whole_calls.all_to_grid.count == both.engine.all_to_grid.count == both.requests >= 12
     assert both.light_to_grid_ratio > 0
     assert 0 < both.engine.jain <= 1
