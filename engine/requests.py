@@ -147,7 +147,7 @@ class Outpaint(ImageRequest):
     right: float = Field(default=0.0, ge=0.0, le=1.0)
     top: float = Field(default=0.0, ge=0.0, le=1.0)
     bottom: float = Field(default=0.0, ge=0.0, le=1.0)
-    strength: float = Field(default=0.8, ge=0.0, le=1.0)
+    strength: float = Field(default=0.7, ge=0.0, le=1.0)
     """Below 1 the new parts begin with the colours at the picture's edge, and go on with them."""
 
 
