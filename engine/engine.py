@@ -8,13 +8,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from engine.catalogue import Catalogue, ModelSpec, fit_area
 from engine.device import Device
 from engine.discovery import device_names
 from engine.dispatch import Dispatch
-from engine.embedding import Embedding, Floats
+from engine.embedding import Embedding
 from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest
 from engine.fair_share import FairShare
 from engine.launch import WORKER
@@ -24,6 +24,9 @@ from engine.settings import EngineSettings
 from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
 from engine.stream import RequestStream
 from engine.ticket import Ticket
+
+if TYPE_CHECKING:
+    from engine.text_encoder import Floats
 
 log = logging.getLogger(__name__)
 

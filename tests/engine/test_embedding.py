@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from engine import EngineError, EngineNotReady
-from engine.embedding import Embedding, TextEncoder
+from engine.embedding import Embedding
 from engine.pocket import WEIGHTS
+from engine.text_encoder import TextEncoder
 from tests.engine import scripted
 
 TEXTS = [
