@@ -103,9 +103,8 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         with naming(file):
             if not file.exists():
                 raise FileNotFoundError(file)  # diffusers would look for it on a hub
-            model, found = super().from_pretrained(
-                str(pretrained_model_name_or_path), **kwargs | {"output_loading_info": True}
-            )
+            load: Any = super().from_pretrained
+            model, found = load(str(pretrained_model_name_or_path), **kwargs | {"output_loading_info": True})
         if found["missing_keys"] or found["unexpected_keys"] or found["mismatched_keys"]:
             raise BrokenWeights(file, "its tensors are of another model")
         return model
