@@ -148,9 +148,9 @@ def test_two_stages_from_two_folders_become_one_pipeline(family_folder, tmp_path
     combined = diffusers.KandinskyV22CombinedPipeline.from_pretrained(family_folder("kandinsky-2.2"))
     combined.prior_pipe.save_pretrained(tmp_path / "prior", safe_serialization=True)
     combined.decoder_pipe.save_pretrained(tmp_path / "decoder", safe_serialization=True)
-    settings = EngineSettings(default_model=str(tmp_path / "decoder"))
-    prior = Source("folder", str(tmp_path / "prior"))
-    spec = replace(Catalogue(settings).spec(), prior=prior, pipeline="KandinskyV22CombinedPipeline")
+    settings = EngineSettings(default_model="kandinsky-2.2")
+    prior, decoder = (Source("folder", str(tmp_path / name)) for name in ("prior", "decoder"))
+    spec = replace(Catalogue(settings).spec(), source=decoder, prior=prior)
     model = load(spec, "cpu", settings=settings)
     assert {"prior_prior", "unet", "movq"} <= model.parkable.keys()
 
