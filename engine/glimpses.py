@@ -28,13 +28,15 @@ class Glimpses:
 
     previewer: Previewer
     size: tuple[int, int]
-    """The picture's width and height in pixels."""
+    """Width and height in pixels that are drawn."""
     tell: Callable[[int, int, Preview | None], None]
     """Told (step, steps, preview) of every step; from any thread."""
     allowance: Allowance
     """Of wall time, at most so much goes into previews and frames of all lanes together."""
     executor: Executor
     veil: Veil = field(default_factory=Veil)
+    shown_size: tuple[int, int] | None = None
+    """Width and height in which the picture will be seen; None: as it is drawn."""
     clock: Clock = time.perf_counter
     cost: Clock = time.thread_time
     """What side work takes is its own CPU time: on a busy machine it waits, and takes nothing from anybody."""
@@ -100,9 +102,9 @@ class Glimpses:
 
         try:
             if as_frame:
-                self.frames[step] = frame_of(pixels, self.size)
+                self.frames[step] = frame_of(pixels, self.shown_size or self.size)
             if as_preview:
-                self.veil.show(self.previewer.cells(pixels, *self.size), step / steps, tell)
+                self.veil.show(self.previewer.cells(pixels, *(self.shown_size or self.size)), step / steps, tell)
             else:
                 tell(None)
         finally:

@@ -149,7 +149,8 @@ class Hub:
         lane = Lane(request.id, draw, manner, processors=model.processors())
         size = drawn_size(request, model.spec)
         veil = Veil(limit_of(request, model.spec), self._lookout)
-        glimpses = Glimpses(model.previewer, size, tell, self._allowance, self._encoders, veil)
+        seen = size[0] * model.spec.enlarge, size[1] * model.spec.enlarge
+        glimpses = Glimpses(model.previewer, size, tell, self._allowance, self._encoders, veil, seen)
         watch = StepWatch(lane, glimpses.wants_x0, glimpses.show, request.stop_at)
         lane.answers.append(watch.answer)
         easel = Easel(request, drawn_by, lane, watch, self.tools)

@@ -16,9 +16,10 @@ from PIL import Image
 from tests.integration.test_browser import CHROMIUM, ROOT, SWITCHES, Page, playground, playwright
 
 OUT = ROOT / "docs" / "pictures" / "imagine.webp"
-PROMPT = "a red apple on a blue background"
+PROMPT = "a red apple on a blue background --steps 50"
 VIEW = {"width": 860, "height": 860}
 LAST_FRAME_MS = 3500
+LOADED = "[...document.images].every(image => image.complete && image.naturalWidth)"
 
 
 def main() -> None:
@@ -52,7 +53,7 @@ def record(page: Page) -> list[tuple[Image.Image, float]]:
     settled_at = 0.0
     while not settled_at or time.monotonic() - settled_at < 2:
         shot = page.page.locator("#channel-layout").screenshot()
-        if shot != before:
+        if shot != before and page.page.evaluate(LOADED):
             frames.append((Image.open(io.BytesIO(shot)).convert("RGB"), time.monotonic()))
             before = shot
         if not settled_at and page.page.get_by_role("button", name="U2", exact=True).count():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from PIL import Image
 
 from engine.allowance import Allowance
 from engine.events import Preview
@@ -29,3 +31,16 @@ def test_the_first_preview_comes_without_an_allowance_and_its_frame_does_not(is_
             glimpses.settle()
     assert told[0] is not None
     assert bool(glimpses.frames) == is_rich
+
+
+def test_previews_and_frames_have_the_size_in_which_the_picture_will_be_seen() -> None:
+    told = list[Preview | None]()
+    with ThreadPoolExecutor(1) as executor:
+        glimpses = Glimpses(
+            Previewer(None, None), (8, 8), lambda _step, _steps, preview: told.append(preview),
+            Allowance(clock=lambda: 1.0), executor, shown_size=(32, 32),
+        )  # fmt: skip
+        glimpses.show(1, 4, torch.zeros(4, 3, 8, 8))
+        glimpses.settle()
+    assert told[0] is not None and (told[0].width, told[0].height) == (64, 64)
+    assert Image.open(io.BytesIO(glimpses.frames[1])).size == (64, 64)
