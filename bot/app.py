@@ -152,7 +152,7 @@ def _compose(
         usage=usage(kept.quotas, clock),
         prices=PriceList(TimingStore(database, clock)),
         office=_office(kept, engine, studio),
-        promises=PromiseStore(database),
+        promises=PromiseStore(settings.data_dir / "promises.jsonl", database),
     )
     client = DarkroomClient(parts, replies, shard_count=outside.shard_count)
     housekeeping = Housekeeping(settings, database, kept.book, Retention(database, kept.pictures), clock)

@@ -188,16 +188,6 @@ hints = sa.Table(
 )
 """Members who were told what a model does not know, and the job that told them."""
 
-promises = sa.Table(
-    "promises",
-    metadata,
-    sa.Column("interaction_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("application_id", sa.BigInteger, nullable=False),
-    sa.Column("token", sa.Text, nullable=False),
-    sa.Column("expires_at", Utc, nullable=False),
-)
-"""Interactions that were told "thinking…" and nothing else yet."""
-
 timings = sa.Table(
     "timings",
     metadata,

@@ -19,7 +19,7 @@ from tests.bot.world import World, eventually
 @pytest.fixture
 async def promises(tmp_path: Path) -> AsyncIterator[PromiseStore]:
     database = await Database.open(tmp_path / "darkroom.sqlite3")
-    yield PromiseStore(database)
+    yield PromiseStore(tmp_path / "promises.jsonl", database)
     await database.close()
 
 
@@ -77,3 +77,22 @@ async def test_a_stop_waits_for_the_answers_under_way(world: World) -> None:
     await waiting
     words.begin(2)
     await words.all_said(within_s=0.01)
+
+
+async def test_what_was_promised_is_read_back_in_the_next_process(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "darkroom.sqlite3")
+    path, until = tmp_path / "promises.jsonl", discord.utils.utcnow()
+    before = PromiseStore(path, database)
+    for number in (1, 2):
+        await before.made(Promise(interaction_id=number, application_id=1, token="t", expires_at=until))
+    with path.open("a") as file:
+        file.write('{"interaction_id": 3, "tok')
+    await before.kept(1)
+
+    after = PromiseStore(path, database)
+    assert [promise.interaction_id for promise in await after.broken()] == [1, 2]
+    assert path.stat().st_mode & 0o077 == 0
+    for number in (1, 2):
+        await after.kept(number)
+    assert path.read_text() == ""
+    await database.close()
