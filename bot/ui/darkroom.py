@@ -128,7 +128,7 @@ class Parts:
     drawing: Drawing
     """Decodes and composes pictures off the event loop."""
     clock: Callable[[], datetime] = now
-    defer_after_s: float = 0.1
+    defer_after_s: float = 0.03
     """Who is not answered by then sees that the bot is thinking."""
     models: Callable[[], Sequence[str]] = tuple
     """Names for autocomplete; answers from memory."""
