@@ -142,6 +142,29 @@ async def test_a_storm_of_errors_resets_and_limits(tmp_path: Path, model: Path) 
         await everything_is_well(process, jobs)
 
 
+async def test_a_slow_network_loses_nothing(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        discord.faults.late_s = 1.0
+        asked = [await ask(discord, f"thing {n} --steps 6", user=70 + n) for n in range(4)]
+        for one in asked:
+            await discord.until(lambda one=one: discord.grid(one), 120)
+        assert all(one.acked_after is not None for one in asked)
+        await everything_is_well(process, jobs=4)
+
+
+@pytest.mark.parametrize("where", ["direct message", "carried"])
+async def test_in_a_direct_message_and_where_only_the_member_carries_the_bot(
+    tmp_path: Path, model: Path, where: str
+) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        asked = await ask(discord, "a red apple --steps 12", where=where)
+        grid = await discord.until(lambda: discord.grid(asked), 120)
+        assert grid["attachments"]
+        await everything_is_well(process, jobs=1)
+
+
 async def test_a_dropped_a_resumed_and_an_invalid_session(tmp_path: Path, model: Path) -> None:
     async with bot(tmp_path, model) as process:
         discord = process.discord

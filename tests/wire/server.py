@@ -35,11 +35,15 @@ class Discord:
     def __init__(self, world: World, gateway: Gateway, faults: Faults, limits: Limits, host: str) -> None:
         self.world, self.gateway, self.faults, self.limits, self.host = world, gateway, faults, limits, host
 
-    async def command(self, name: str, user: int = 11, moderator: bool = False, **options: Any) -> Interaction:
-        """Type a slash command; "mod ban" names a subcommand."""
-        return await self.type(name, options, user, moderator)
+    async def command(
+        self, name: str, user: int = 11, moderator: bool = False, where: str = "server", **options: Any
+    ) -> Interaction:
+        """Type a slash command; "mod ban" names a subcommand. `where`: see `elsewhere`."""
+        return await self.type(name, options, user, moderator, where)
 
-    async def type(self, name: str, options: dict[str, Any], user: int, moderator: bool) -> Interaction:
+    async def type(
+        self, name: str, options: dict[str, Any], user: int, moderator: bool, where: str = "server"
+    ) -> Interaction:
         """The same for options of any name and kind."""
         top, *rest = name.split()
         known = next(c for c in self.world.commands if c["name"] == top and c["type"] == 1)
@@ -47,7 +51,7 @@ class Discord:
         for sub in reversed(rest):
             given = [{"name": sub, "type": 1 if sub == rest[-1] else 2, "options": given}]
         content = {"id": known["id"], "name": top, "type": 1, "options": given, "resolved": self._resolved(options)}
-        return await self._interact(2, content, user, moderator)
+        return await self._interact(2, content, user, moderator, where=where)
 
     async def press(self, message: dict[str, Any], label: str, user: int = 11, moderator: bool = False) -> Interaction:
         """Press the button that reads so."""
@@ -95,7 +99,13 @@ class Discord:
         await self.gateway.dispatch("MESSAGE_REACTION_ADD", content)
 
     async def _interact(
-        self, kind: int, content: dict[str, Any], user_id: int, moderator: bool, message: dict[str, Any] | None = None
+        self,
+        kind: int,
+        content: dict[str, Any],
+        user_id: int,
+        moderator: bool,
+        message: dict[str, Any] | None = None,
+        where: str = "server",
     ) -> Interaction:
         user = self.world.user(user_id, f"user{user_id}")
         interaction = Interaction(self.world.snowflake(), secrets.token_urlsafe(60), {}, time.time())
@@ -121,6 +131,8 @@ class Discord:
         }
         if message is not None:
             interaction.payload["message"] = message
+        interaction.payload |= self.world.elsewhere(where, user)
+        interaction.payload = {key: value for key, value in interaction.payload.items() if value is not None}
         self.world.interactions[interaction.token] = interaction
         await self.gateway.dispatch("INTERACTION_CREATE", interaction.payload)
         return interaction

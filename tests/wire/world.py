@@ -13,6 +13,7 @@ from aiohttp import web
 APPLICATION_ID = 700000000000000001
 GUILD_ID = 800000000000000001
 CHANNEL_ID = 800000000000000002
+ELSEWHERE_ID = 800000000000000090
 TOKEN = "NzAwMDAwMDAwMDAwMDAwMDAx.aaaaaa.bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 ACK_S, TOKEN_S = 3.0, 900.0
 PERMISSIONS = str((1 << 46) - 1)
@@ -94,6 +95,21 @@ class World:
             "parent_id": None,
             "flags": 0,
         }
+
+    def elsewhere(self, where: str, user: dict[str, Any]) -> dict[str, Any]:
+        """What differs in a "direct message" and where a member "carried" the bot to a server that it is not in."""
+        if where == "direct message":
+            channel = {"id": str(ELSEWHERE_ID), "type": 1, "recipients": [user], "last_message_id": None, "flags": 0}
+            absent: dict[str, Any] = dict.fromkeys(("guild_id", "guild", "guild_locale", "member"))
+            owners = {"authorizing_integration_owners": {"0": "0"}}
+            return {**absent, "user": user, "channel": channel, "channel_id": str(ELSEWHERE_ID), "context": 1, **owners}
+        if where == "carried":
+            place = {"guild_id": str(ELSEWHERE_ID), "channel_id": str(ELSEWHERE_ID + 1)}
+            guild = {"id": str(ELSEWHERE_ID), "locale": "en-US", "features": []}
+            channel = {**self.channel(), "id": place["channel_id"], "guild_id": place["guild_id"]}
+            owners = {"authorizing_integration_owners": {"1": user["id"]}}
+            return {**place, "guild": guild, "channel": channel, **owners}
+        return {}
 
     def guild(self) -> dict[str, Any]:
         """The one server, as GUILD_CREATE sends it."""
