@@ -22,13 +22,33 @@ PATIENCE_S = 20.0
 class Shelf(Protocol):
     """What is needed of a `ModelShelf`."""
 
-    def is_here(self, name: str) -> bool: ...  # noqa: D102
-    def has_room(self, name: str) -> bool: ...  # noqa: D102
-    def make_room(self, name: str) -> None: ...  # noqa: D102
-    def load(self, name: str) -> LoadedModel: ...  # noqa: D102
-    def put(self, model: LoadedModel) -> None: ...  # noqa: D102
-    def borrow(self, name: str) -> LoadedModel: ...  # noqa: D102
-    def give_back(self, model: LoadedModel) -> None: ...  # noqa: D102
+    def is_here(self, name: str) -> bool:
+        """Is it loaded?"""
+        ...
+
+    def has_room(self, name: str) -> bool:
+        """Could it be loaded beside what is in use?"""
+        ...
+
+    def make_room(self, name: str) -> None:
+        """Drop what nobody uses until it fits."""
+        ...
+
+    def load(self, name: str) -> LoadedModel:
+        """Read it; slow, and from any thread."""
+        ...
+
+    def put(self, model: LoadedModel) -> None:
+        """Keep it."""
+        ...
+
+    def borrow(self, name: str) -> LoadedModel:
+        """Take it for a lane."""
+        ...
+
+    def give_back(self, model: LoadedModel) -> None:
+        """A lane is done with it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
