@@ -20,6 +20,7 @@ from bot.domain.prices import PriceList
 from bot.domain.requests import Wording
 from bot.domain.run import Ports
 from bot.domain.studio import Studio
+from bot.folders import writable
 from bot.operation.housekeeping import Housekeeping
 from bot.operation.metrics import Gauges
 from bot.settings import Settings
@@ -91,7 +92,7 @@ async def build(
     """
     async with AsyncExitStack() as opened:
         direct_rules(settings.direct_messages)  # what is wrong in it is said before anything is opened
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        writable(settings.data_dir, "data_dir")
         database = await Database.open(settings.database, backups=settings.data_dir / "backups")
         opened.push_async_callback(database.close)
         evicted = await opened.enter_async_context(sole_use(database))

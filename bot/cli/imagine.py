@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bot.folders import writable
 from bot.settings import Settings, load
 from engine import (
     Engine,
@@ -59,8 +60,7 @@ def imagine(
     if seed is not None:
         wish["seed"] = seed
     request = _request(wish, image, mask, strength)
-    out.mkdir(parents=True, exist_ok=True)
-    asyncio.run(_draw(engine, request, out))
+    asyncio.run(_draw(engine, request, writable(out, "--out")))
 
 
 def _engine_settings(settings: Settings, model: str) -> tuple[EngineSettings, str]:

@@ -25,6 +25,7 @@ from simcord.backend.errors import SetupError
 
 from bot.app import App, build
 from bot.errors import ConfigError
+from bot.folders import writable
 from bot.playground import world
 from bot.playground.clock import WallClock
 from bot.playground.page import LivePreview
@@ -51,8 +52,7 @@ async def play(settings: Settings, port: int, data: Path | None, browser: bool) 
 @contextlib.contextmanager
 def _folder(data: Path | None) -> Generator[Path]:
     if data is not None:
-        data.mkdir(parents=True, exist_ok=True)
-        yield data
+        yield writable(data, "--data")
         return
     with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
         yield Path(folder)
