@@ -197,9 +197,9 @@ def brief(message: dict[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def running(limited: bool = True, token_s: float = 900.0) -> AsyncIterator[Discord]:
+async def running(limited: bool = True) -> AsyncIterator[Discord]:
     """The server on a free port of the loopback address."""
-    world, faults, limits = World(token_s=token_s), Faults(), Limits()
+    world, faults, limits = World(), Faults(), Limits()
     app = web.Application(
         client_max_size=64 * 1024 * 1024,
         middlewares=[faults.middleware, *((limits.middleware,) if limited else ())],
