@@ -66,6 +66,7 @@ def train(
     processes: Annotated[int, typer.Option(help="Processes on a CPU, one thread each.")] = 2,
     batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 24,
     small_batch: Annotated[int, typer.Option(help="The same while pictures are half as large.")] = 32,
+    small_until: Annotated[float, typer.Option(help="Share of the run that trains the sketch alone.")] = 0.65,
     conv_channels: Annotated[int, typer.Option(help="Width of the convolutions.")] = 128,
     width: Annotated[int, typer.Option(help="Width of the transformer.")] = 256,
     depth: Annotated[int, typer.Option(help="Blocks of the transformer.")] = 8,
@@ -86,7 +87,10 @@ def train(
     if restart:
         (run / CHECKPOINT).unlink(missing_ok=True)
         (run / LOSSES).unlink(missing_ok=True)
-    recipe = Recipe(minutes, batch, conv_channels, width, depth, small_batch=small_batch, begin_with=begin_with)
+    recipe = Recipe(
+        minutes, batch, conv_channels, width, depth,
+        small_until=small_until, small_batch=small_batch, begin_with=begin_with,
+    )  # fmt: skip
     start(recipe, cache, run, weights, processes, TrainingBar(minutes))
     export(averaged(run), weights)
     loss_curve(run / LOSSES, _PICTURES / "loss.png")

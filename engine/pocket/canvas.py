@@ -3,13 +3,16 @@
 # torch and diffusers leave many types open
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
+import math
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from engine.pocket.data import SIZE, Collection
 from engine.pocket.palette import COLOURS, MainColour, recolour
-from engine.pocket.scenes import Background, Scene
+from engine.pocket.scenes import Background, Pose, Scene
 
 
 class Canvas:
@@ -57,6 +60,9 @@ class Canvas:
         mirrored = [i for i, scene in enumerate(owners) if scene.mirror]
         art[mirrored] = art[mirrored].flip(-1)
         art[:, :3] *= art[:, 3:]
+        posed = [i for i, scene in enumerate(owners) if scene.pose]
+        if posed:
+            art[posed] = _placed(art[posed], [pose for scene in owners if (pose := scene.pose)])
         return art
 
     def _background(self, background: Background) -> Tensor:
@@ -64,3 +70,19 @@ class Canvas:
         down = torch.linspace(0, 1, SIZE, device=self._device)
         mix = (down > 0.62).float() if background.horizon else down
         return torch.lerp(top[:, None], bottom[:, None], mix)[:, :, None].repeat(1, 1, SIZE)
+
+
+def _placed(art: Tensor, poses: Sequence[Pose]) -> Tensor:
+    """Premultiplied drawings (B, 4, SIZE, SIZE), scaled, turned and shifted; what is beyond their edge is clear."""
+    back: list[list[list[float]]] = []  # from a place in the picture to the place in the drawing it shows
+    for pose in poses:
+        turn = math.radians(pose.degrees)
+        across, along = math.cos(turn) / pose.scale, math.sin(turn) / pose.scale
+        back.append(
+            [
+                [across, along, -across * pose.right - along * pose.down],
+                [-along, across, along * pose.right - across * pose.down],
+            ]
+        )
+    grid = F.affine_grid(torch.tensor(back, device=art.device), list(art.shape), align_corners=False)
+    return F.grid_sample(art, grid, align_corners=False)

@@ -3,7 +3,7 @@
 import random
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.pocket.data import SIZE, Sprite
 from engine.pocket.everyday import EVERYDAY
@@ -57,6 +57,16 @@ PLACES = (
 
 
 @dataclass(frozen=True)
+class Pose:
+    """How one drawing stands: `scale` of its edge, `degrees` clockwise, shift in half edges of the picture."""
+
+    scale: float
+    degrees: float
+    right: float
+    down: float
+
+
+@dataclass(frozen=True)
 class Scene:
     """One training picture before pixels: which drawings where, in which colour, on what, and its caption.
 
@@ -70,6 +80,7 @@ class Scene:
     colour: str | None
     background: Background
     mirror: bool
+    pose: Pose | None = None
 
 
 def held_out(words: str, parts: int) -> bool:
@@ -108,8 +119,18 @@ class SceneWriter:
             return self._composed()
         drawing = self._drawing()
         colour, subject = self._paint(drawing, tags=0.2)
-        boxes, subject = (_SMALL, f"small {subject}") if self._random.random() < 0.04 else (SINGLE, subject)
-        return self._finish(subject, (drawing,), boxes, colour)
+        if self._random.random() < 0.04:
+            return self._finish(f"small {subject}", (drawing,), _SMALL, colour)
+        return replace(self._finish(subject, (drawing,), SINGLE, colour), pose=self._pose())
+
+    def _pose(self) -> Pose | None:
+        """Half of the single drawings stand a little aside, smaller or tilted, so that four seeds are four pictures."""
+        if self._random.random() < 0.5:
+            return None
+        scale = self._random.uniform(0.72, 0.96)
+        degrees = self._random.uniform(-12, 12) if self._random.random() < 0.6 else 0.0
+        right, down = (self._random.uniform(-1, 1) * (1 - scale) for _ in range(2))
+        return Pose(scale, degrees, right, down)
 
     def _drawing(self) -> int:
         return self._random.choices(range(len(self._sprites)), cum_weights=self._cumulative)[0]
