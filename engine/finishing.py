@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import platform
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -34,19 +36,19 @@ def recipe_of(request: ImageRequest, model: LoadedModel, noise_scheduler: str) -
         seed=request.seed,
         device=str(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
-        versions=_versions(),
+        versions=dict(_versions()),
     )
     return replace(recipe, parameters=write_parameters(request, recipe, request.seed))
 
 
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+@functools.cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    """Python's and those of the packages that draw; read once, because that parses all their metadata."""
+    found = [("python", platform.python_version())]
     for package in ("darkroom", "torch", "diffusers", "transformers"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+        with contextlib.suppress(PackageNotFoundError):
+            found.append((package, version(package)))
+    return tuple(found)
 
 
 def finish(
