@@ -43,7 +43,7 @@ class Glimpses:
     has_shown: bool = False
     """A first preview is on its way."""
     frames: dict[int, bytes] = field(default_factory=dict[int, bytes])
-    """Small WebP mosaics by step."""
+    """Small JPEG mosaics by step."""
     _due_s: float = float("-inf")
     _stride: int = 1
     _is_encoding: bool = False

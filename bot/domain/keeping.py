@@ -57,7 +57,7 @@ def pack_frames(frames: Sequence[bytes]) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for index, frame in enumerate(frames):
-            archive.writestr(f"{index:03d}.webp", frame)
+            archive.writestr(f"{index:03d}", frame)
     return packed.getvalue()
 
 

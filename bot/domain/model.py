@@ -225,7 +225,7 @@ class Job(Value):
     spoiler: bool = False
     """Deliver the pictures hidden until clicked."""
     frames_key: str | None = None
-    """Key of the kept x0 frames (a zip of WebP mosaics), for the time-lapse."""
+    """Key of the kept x0 frames (a zip of small mosaics), for the time-lapse."""
     estimate_ms: float = 0.0
     gpu_ms: float | None = None
     error: str = ""
