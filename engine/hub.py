@@ -27,6 +27,7 @@ from engine.models import LoadedModel
 from engine.operations import operate
 from engine.operations.easel import Easel, Outcome
 from engine.operations.tools import Tools
+from engine.prompt_memory import PromptMemory
 from engine.requests import ImageRequest
 from engine.row_budget import RowBudget
 from engine.safety import PictureCheck
@@ -80,7 +81,7 @@ class Hub:
         self.share = FairShare(self.settings.first_preview_share)
         self.budget = RowBudget(self.device)
         self.tools = Tools(self.device, self.settings.upscaler, self.settings.captioner)
-        self._allowance = Allowance()
+        self._allowance, self._prompts = Allowance(), PromptMemory()
         self._finishers = ThreadPoolExecutor(2, thread_name_prefix="finish")
         self._check = PictureCheck() if self.settings.safety else None
         self._lookout = Lookout(self._check, self._spared()) if self._check else None
@@ -117,6 +118,7 @@ class Hub:
             if isinstance(output, Exception):
                 self._advance(opened, lambda lane=call.lane, error=output: lane.fail(error))
             else:
+                self._prompts.keep(call, output)
                 self._advance(opened, lambda lane=call.lane, output=output: lane.resume(output))
 
     def close(self) -> None:
@@ -192,6 +194,8 @@ class Hub:
         """Let a lane run on, and see to it when that was the end."""
         try:
             onward()
+            while (call := opened.lane.parked) and (known := self._prompts.recall(call)) is not NotImplemented:
+                opened.lane.resume(known)
         except BadOutput as error:
             return self._try_again(opened, error)
         except EngineError as error:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import functools
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +72,8 @@ class ParkedCall:
     """As the lane made it; not a part of that, nor merged of several."""
     laid_out: Any = None
     """Kept by whoever takes the call apart: it may wait for many ticks."""
+    content: Hashable = None
+    """What an encoder's answer depends on, as it was before the pass; None where nothing is remembered."""
 
     def replaced(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ParkedCall:
         """The same call with other arguments."""

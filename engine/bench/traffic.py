@@ -74,8 +74,10 @@ async def drive(engine: Engine, arrivals: Sequence[Arrival], like: ImageRequest)
 
 async def _travel(engine: Engine, arrival: Arrival, like: ImageRequest, began_s: float) -> Trip:
     await asyncio.sleep(max(0.0, arrival.at_s - (time.perf_counter() - began_s)))
-    fields = like.model_dump(exclude={"id", "seed", "member"})
-    request = type(like)(**fields, seed=arrival.seed, member=arrival.member)
+    fields = like.model_dump(exclude={"id", "seed", "member", "prompt"})
+    # Words of its own, or the engine would remember how they are encoded.
+    prompt = f"{like.prompt} {arrival.seed}"
+    request = type(like)(**fields, prompt=prompt, seed=arrival.seed, member=arrival.member)
     arrived_s = time.perf_counter() - began_s
     first_preview_s, images = 0.0, 0
     async with engine.submit(request) as events:

@@ -15,6 +15,7 @@ from safetensors.torch import load as load_latents
 
 from engine.errors import InvalidRequest
 from engine.glimpses import MAX_FRAMES
+from engine.images import open_picture
 from engine.messages import LaneFinished, LaneProgress
 from engine.models import LoadedModel
 from engine.operations import enlarging
@@ -26,6 +27,7 @@ from engine.parameters import read_request
 from engine.pocket.upscaler import Upscaler
 from engine.requests import Blend, Describe, ImageToImage, Inpaint, Outpaint, PromptPart, Upscale
 from engine.row_budget import RowBudget
+from engine.thumbnails import FRAME_SIDE
 from tests.engine.studio import SIDE, SIZE, Studio, as_array, ask, png
 
 
@@ -293,6 +295,21 @@ def test_the_recipe_and_the_time_lapse_come_with_the_pictures(studio_of: Callabl
     assert "Steps: 6" in finished.recipe.parameters
     assert finished.gpu_ms > 0
     assert 1 <= len(finished.frames) <= MAX_FRAMES
-    assert all(frame[:4] == b"RIFF" for frame in finished.frames)
+    assert all(open_picture(frame).width <= 2 * FRAME_SIDE for frame in finished.frames)
     again = read_request(finished.images[1].png)
     assert again.seed == 8
+
+
+def test_the_same_prompt_is_encoded_once(studio_of: Callable[[str], Studio]) -> None:
+    studio = studio_of("stable-diffusion")
+    encoder, passes = studio.model.parkable["text_encoder"], list[int]()
+    watching = encoder.register_forward_hook(lambda *_: passes.append(1))
+    with studio.desk() as (hub, said), torch.inference_mode():
+        for request in (ask(**SIZE), ask(**SIZE), ask(prompt="a blue pear", **SIZE)):
+            hub.open(studio.admit(request), studio.model)
+            while hub.lanes:
+                hub.tick()
+    watching.remove()
+    first, again, _ = (message.finished for message in said if isinstance(message, LaneFinished))
+    assert [image.png for image in first.images] == [image.png for image in again.images]
+    assert len(passes) == 3, "the prompt, the empty negative one, and the other prompt"
