@@ -69,7 +69,7 @@ def _load(
 ) -> LoadedModel:
     path, *others = [_locate(spec, source, settings) for source in spec.sources]
     identity = FileHashes(settings.models_dir / "hashes.json").of_model((path, *others))
-    dtype = dtype or choose_dtype(spec, device, settings, identity, lambda kind: _base(spec, path, kind, settings))
+    dtype = dtype or choose_dtype(spec, device)
     base = _base(spec, path, dtype, settings, first)
     base.to(device)
     parts = {name: part for name, part in base.components.items() if isinstance(part, nn.Module)}

@@ -76,8 +76,6 @@ class ModelSpec:
     noise_schedulers: tuple[str, ...] = NOISE_SCHEDULERS + FLOW_NOISE_SCHEDULERS[:3]
     """Which ones a request may name."""
     dtype: str = "auto"
-    timing: bool = False
-    """On a CPU, choose between float32 and bfloat16 by timing one step of each."""
     enlarge: int = 1
     """Pictures are drawn this many times smaller, and enlarged by `stages`, else by the super-resolution network."""
     taesd: str | None = None

@@ -88,16 +88,6 @@ def test_the_host_chooses_the_number_format(family_folder):
     assert model.dtype == model.parkable["unet"].dtype == torch.bfloat16
 
 
-def test_the_format_is_timed_once_where_the_model_allows(family_folder, tmp_path):
-    settings = EngineSettings(default_model=str(family_folder("stable-diffusion")), models_dir=tmp_path)
-    spec = replace(Catalogue(settings).spec(), timing=True)
-    first = load(spec, "cpu", settings=settings)
-    kept = (tmp_path / "dtypes.json").read_text()
-    assert first.dtype in (torch.float32, torch.bfloat16)
-    (tmp_path / "dtypes.json").write_text(kept.replace("float32", "bfloat16").replace("bbfloat16", "bfloat16"))
-    assert load(spec, "cpu", settings=settings).dtype == torch.bfloat16
-
-
 @pytest.mark.parametrize("name", ["EulerDiscreteScheduler", "UniPCMultistepScheduler", "HeunDiscreteScheduler"])
 def test_a_lane_may_have_another_noise_scheduler(loaded, name):
     model = loaded("stable-diffusion")
