@@ -67,9 +67,8 @@ class Engine:
         self._settings = settings or EngineSettings()
         self._models = models or Catalogue(self._settings)
         self._entry = entry
-        self._share = FairShare(
-            quantum_ms=1.0
-        )  # lanes are given out to the least served; their ticks take care of the rest
+        # Lanes are given out to the least served; their ticks take care of the rest.
+        self._share = FairShare(quantum_requests=0.0)
         self._state = EngineState.STOPPED
         self._dispatch: Dispatch | None = None
         self._embedding: Embedding | None = None

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+_NEWEST = 0.1
+"""Weight of the newest in the running mean of what a request takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -49,10 +52,12 @@ class FairShare:
         first_preview_burst: float = 4.0,
         ageing_s: float = 20.0,
         credit_ms: float = 30_000.0,
-        quantum_ms: float = 8_000.0,
+        quantum_requests: float = 4.0,
+        request_ms: float = 2_000.0,
     ) -> None:
         self._share, self._burst = first_preview_share, first_preview_burst
-        self._ageing_s, self._credit_ms, self._quantum_ms = ageing_s, credit_ms, quantum_ms
+        self._ageing_s, self._credit_ms, self._quantum_requests = ageing_s, credit_ms, quantum_requests
+        self._request_ms, self._since_leave_ms = request_ms, 0.0
         self._accounts: dict[str, _Account] = {}
         self._active: dict[str, _Account] = {}
         self._virtual_ms = 0.0
@@ -71,6 +76,8 @@ class FairShare:
 
     def leave(self, member: str) -> None:
         """Count one active request less."""
+        self._request_ms += _NEWEST * (self._since_leave_ms - self._request_ms)
+        self._since_leave_ms = 0.0
         account = self._active[member]
         account.requests -= 1
         if account.requests == 0:
@@ -83,6 +90,7 @@ class FairShare:
         account.virtual_ms += gpu_ms / account.weight
         account.served_ms += gpu_ms
         account.last_turn_s = now_s
+        self._since_leave_ms += gpu_ms
         self._advance()
 
     def virtual_ms(self, member: str) -> float:
@@ -119,7 +127,7 @@ class FairShare:
     def rank(self, claim: Claim, now_s: float) -> Rank:
         """What claims are sorted by; smaller goes first.
 
-        Members within `quantum_ms` (about two grids) count as equally served, and among them the shorter request goes
+        Members within a few requests of each other count as equally served, and among them the shorter request goes
         first: taking turns step by step would finish all of them late. A member without a turn for `ageing_s` rises
         one priority class each time; above the highest class whoever has waited longest goes first. Requests of a
         member who *is* served do not age, or a long queue would be FIFO.
@@ -130,7 +138,8 @@ class FairShare:
             return -1, since_s, claim.remaining, claim.arrived_s, claim.id
         account = self._account(claim.member)
         virtual = account.virtual_ms + claim.pending_ms / account.weight
-        return priority, virtual // self._quantum_ms, claim.remaining, claim.arrived_s, claim.id
+        quantum_ms = max(1.0, self._quantum_requests * self._request_ms)
+        return priority, virtual // quantum_ms, claim.remaining, claim.arrived_s, claim.id
 
     def why_first(self, ahead: Claim, behind: Claim, now_s: float) -> str:
         """Why `ahead` goes before `behind`, in words that end the sentence "3 ahead of you: ..."."""

@@ -164,13 +164,17 @@ class Hub:
         return Allowance(SHARE_ON_CPU if self.device.type == "cpu" else SHARE_BESIDE, burst_s=SAVED_S)
 
     def _in_order(self) -> list[ParkedCall]:
-        """All parked calls, most deserving first; prompts and decoding get at most as much time as denoising."""
+        """All parked calls, most deserving first, prompts before all others.
+
+        Prompts and decoding get at most as much time as denoising; jumping the queue costs a request nothing there.
+        """
         waiting = [opened for opened in self.lanes.values() if opened.lane.parked]
-        order = self.share.next_turn([_claim(opened) for opened in waiting], self.clock())
-        calls = [call for claim in order if (call := self.lanes[claim.id].lane.parked)]
-        if self._aside_ms >= self._denoise_ms:
-            calls.sort(key=lambda call: call.stage is not Stage.DENOISE)
-        return calls
+        claims = [_claim(opened) for opened in waiting]
+        first = Stage.DENOISE if self._aside_ms >= self._denoise_ms else Stage.ENCODE
+        parked = {opened.request.id: call for opened in waiting if (call := opened.lane.parked)}
+        is_prompt = first is Stage.ENCODE and any(call.stage is first for call in parked.values())
+        order = (self.share.order if is_prompt else self.share.next_turn)(claims, self.clock())
+        return sorted((parked[claim.id] for claim in order), key=lambda call: call.stage is not first)
 
     def _budget(self, layout: Layout) -> int:
         if self.settings.deterministic:

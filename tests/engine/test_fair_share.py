@@ -27,7 +27,7 @@ def run(share: FairShare, claims: list[Claim], costs: list[float], start_s: floa
 
 @given(st.lists(st.floats(0.2, 8.0), min_size=2, max_size=6), st.lists(COSTS, min_size=50, max_size=300))
 def test_shares_converge_to_weights(weights: list[float], costs: list[float]) -> None:
-    share = FairShare(ageing_s=NO_AGEING, quantum_ms=100.0)
+    share = FairShare(ageing_s=NO_AGEING, quantum_requests=1.0, request_ms=100.0)
     claims = [claim(str(number)) for number in range(len(weights))]
     for number, weight in enumerate(weights):
         share.join(str(number), weight)
@@ -162,3 +162,17 @@ def test_members_equally_served_do_not_take_turns_step_by_step() -> None:
     share.charge("a", 100.0, 1.0)
     nearly_done, just_begun = claim("a", remaining=1), claim("b", remaining=30)
     assert share.order([just_begun, nearly_done], 1.0)[0] is nearly_done
+
+
+def test_what_counts_as_equal_follows_what_requests_take() -> None:
+    share = FairShare()
+    for member in "ab":
+        share.join(member)
+    share.charge("a", 1_000.0, 1.0)
+    nearly_done, just_begun = claim("a", remaining=1), claim("b", remaining=30)
+    assert share.order([just_begun, nearly_done], 1.0)[0] is nearly_done, "half of a large request is nothing"
+    for _ in range(60):  # as it turns out, requests are small
+        share.join("c")
+        share.charge("c", 20.0, 1.0)
+        share.leave("c")
+    assert share.order([just_begun, nearly_done], 1.0)[0] is just_begun

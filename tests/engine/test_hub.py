@@ -190,3 +190,18 @@ def test_every_request_is_a_request_like_any_other() -> None:
         return {kind}.union(*(kinds(each) for each in kind.__subclasses__()))
 
     assert kinds(ImageRequest) == set(OPERATIONS)
+
+
+def test_a_newcomers_prompt_is_encoded_at_once_and_costs_no_turn_of_the_boost(studio: Studio) -> None:
+    with studio.desk() as (hub, _), torch.inference_mode():
+        hub.share = FairShare(first_preview_share=0.0)
+        hub.open(studio.admit(ask(member="early", num_inference_steps=20, **SIZE)), studio.model)
+        for _ in range(6):
+            hub.tick()
+        hub.share.charge("late", 60_000.0, 0.0)
+        late = ask(member="late", prompt="words nobody said before", **SIZE)
+        hub.open(studio.admit(late), studio.model)
+        hub.tick()
+        parked = hub.lanes[late.id].lane.parked
+        assert parked is not None and parked.stage is Stage.DENOISE, "the negative prompt was known"
+        hub.close()
