@@ -78,7 +78,7 @@ async def live(folder: Path, acts: list[tuple[str, int]]) -> None:
     await house.close()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 50)), min_size=4, max_size=20))
 def test_the_books_equal_the_delivered_work(acts: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
