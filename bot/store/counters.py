@@ -17,7 +17,6 @@ from bot.store.database import upsert
 from bot.store.schema_rules import quota_counters as table
 
 _KEY = ("guild_id", "scope", "subject_id", "unit", "span")
-_LOCK = 0x71756F74  # "quot": the class of the advisory locks in PostgreSQL
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +67,6 @@ def span_key(window: Window, key: str) -> str:
     return f"{window} {key}"
 
 
-async def lock(connection: AsyncConnection, guild_id: int) -> None:
-    """Let PostgreSQL change one server's counters in one order only, so that no two changes wait for each other."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK, guild_id & 0x7FFFFFFF)))
-
-
 async def add_within(
     connection: AsyncConnection, counters: Sequence[Counter], amounts: dict[Unit, int]
 ) -> list[Counter]:
@@ -86,7 +79,7 @@ async def add_within(
         # Only a row that is there is compared with its limit: a grant may lift it.
         await connection.execute(upsert(connection, table).on_conflict_do_nothing(), [item.row() for item in tight])
     # Rows given apart from the statement let it be built and compiled once: everybody waits for this.
-    rows = [counter.row(used=amounts[counter.unit]) for counter in sorted(counters, key=lambda item: item.key)]
+    rows = [counter.row(used=amounts[counter.unit]) for counter in counters]
     taken = {tuple(row) for row in await connection.execute(_add(connection.dialect.name), rows)}
     return [counter for counter in counters if counter.key not in taken]
 

@@ -18,7 +18,7 @@ from bot.errors import QuotaExceeded, TooManyJobs
 from bot.store import counters
 from bot.store.audit import record
 from bot.store.counters import Counter
-from bot.store.database import Database
+from bot.store.database import Database, in_turn
 from bot.store.job_reads import is_live
 from bot.store.rules import RuleBook
 from bot.store.schema import jobs
@@ -37,7 +37,6 @@ class Quotas:
     async def reserve(self, connection: AsyncConnection, job: Job, ask: Ask, now: datetime) -> None:
         """Hold the job's pictures and estimated time. Raises `QuotaExceeded` or `TooManyJobs`; the caller undoes."""
         rules = await self._rules.load(connection, job.rules_id)
-        await counters.lock(connection, rules.guild_id)
         await _refuse_too_many(connection, rules, job.member_id)
         counted = _counters(rules, ask.member, _pool(ask.place), now)
         cost = {Unit.PICTURES: pictures(job.spec.verb, job.spec.count), Unit.GPU_SECONDS: math.ceil(job.estimate_ms)}
@@ -86,6 +85,7 @@ class Quotas:
     async def grant(self, limit: Limit, guild_id: int, now: datetime, entry: Entry) -> None:
         """Allow a member or a channel `limit.amount` more in the running window."""
         async with self._database.write() as connection:
+            await in_turn(connection)
             rules = await self._rules.load(connection, guild_id)
             running = span(limit.window, now, zone(rules.timezone))
             counter = Counter(guild_id, limit.scope, limit.subject_id, limit.unit, limit.window, running)
@@ -95,6 +95,7 @@ class Quotas:
     async def reset(self, guild_id: int, scope: Scope, subject_id: int, now: datetime, entry: Entry) -> None:
         """Let a member or a channel begin anew in all running windows."""
         async with self._database.write() as connection:
+            await in_turn(connection)
             await counters.forgive(connection, guild_id, scope, subject_id, now)
             await record(connection, entry)
 
@@ -168,7 +169,7 @@ async def _move(connection: AsyncConnection, job_id: str, before: str, **values:
 async def _correct(connection: AsyncConnection, row: sa.Row[Any], pictures: int, gpu_ms: int) -> None:
     if not pictures and not gpu_ms:
         return
-    await counters.lock(connection, row.guild_id)
+    await in_turn(connection)
     subjects = {Scope.MEMBER: row.member_id, Scope.CHANNEL: row.channel_id}
     amounts = {Unit.PICTURES: pictures, Unit.GPU_SECONDS: gpu_ms}
     await counters.correct(connection, row.guild_id, subjects, row.spans, amounts)
