@@ -13,7 +13,7 @@ from bot.commands.contexts import servers_only
 from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, moderator, office
 from bot.domain.guild import GuildRules
 from bot.domain.model import Member
-from bot.domain.quota import MAX_AMOUNT, Limit, Scope, Unit, Window, with_limit, without_limit, zone
+from bot.domain.quota import Limit, Scope, Unit, Window, check_amount, with_limit, without_limit, zone
 from bot.errors import BadOption
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
@@ -77,8 +77,8 @@ class Quota(commands.Cog):
             gone = amount is None and not unlimited
 
             def changed(rules: GuildRules, by: Member) -> GuildRules:
-                limits = without_limit(rules.limits, new) if gone else with_limit(rules.limits, new, by)
-                return rules.model_copy(update={"limits": limits})
+                changes = without_limit if gone else with_limit
+                return rules.model_copy(update={"limits": changes(rules.limits, new, by)})
 
             line = f"{subject(scope, subject_id)}: no limit of their own" if gone else limit_line(new)
             await change(interaction, "quota set", changed, subject=line)
@@ -104,8 +104,9 @@ class Quota(commands.Cog):
         """Something extra for one member, once."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "quota grant")
-            if not 0 < amount <= MAX_AMOUNT:
-                raise BadOption(f"{amount:g}", f"a number above 0 and up to {MAX_AMOUNT} goes here")
+            if amount <= 0:
+                raise BadOption(f"{amount:g}", "a number above 0 goes here")
+            check_amount(Unit(unit), amount)
             extra = Limit(
                 scope=Scope.MEMBER, subject_id=member.id, unit=Unit(unit), window=Window(window), amount=amount
             )

@@ -44,9 +44,7 @@ class Counter:
     @property
     def cap(self) -> int | None:
         """The limit in the ledger's units."""
-        if self.limit is None or self.limit.amount is None:
-            return None
-        return round(self.limit.amount * self.unit.scale)
+        return self.limit and self.limit.cap
 
     def row(self, **values: int | None) -> dict[str, Any]:
         """A new row for it."""
@@ -114,11 +112,12 @@ async def grant(connection: AsyncConnection, counter: Counter, amount: int) -> N
     await connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=more))
 
 
-async def forgive(connection: AsyncConnection, guild_id: int, scope: Scope, subject_id: int, now: datetime) -> None:
-    """Let what is used in all running windows no longer count."""
+async def forgive(
+    connection: AsyncConnection, guild_id: int, scope: Scope, subject_id: int, spans: Sequence[str]
+) -> None:
+    """Let what is used in these windows no longer count."""
     where = (table.c.guild_id == guild_id, table.c.scope == scope, table.c.subject_id == subject_id)
-    running = table.c.ends_at > now
-    await connection.execute(sa.update(table).where(*where, running).values(forgiven=table.c.used))
+    await connection.execute(sa.update(table).where(*where, table.c.span.in_(spans)).values(forgiven=table.c.used))
 
 
 async def readings(connection: AsyncConnection, counters: Sequence[Counter]) -> list[Reading]:

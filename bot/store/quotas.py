@@ -13,11 +13,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.audit import Entry
 from bot.domain.guild import GuildRules
 from bot.domain.model import Ask, Job, Member, Place
-from bot.domain.quota import Limit, Scope, Unit, Use, Window, channel_limit, member_limit, pictures, span, zone
+from bot.domain.quota import (
+    Limit,
+    Scope,
+    Span,
+    Unit,
+    Use,
+    Window,
+    channel_limit,
+    member_limit,
+    pictures,
+    span,
+    zone,
+)
 from bot.errors import QuotaExceeded, TooManyJobs
 from bot.store import counters
 from bot.store.audit import record
-from bot.store.counters import Counter
+from bot.store.counters import Counter, span_key
 from bot.store.database import Database, in_turn
 from bot.store.job_reads import is_live
 from bot.store.rules import RuleBook
@@ -86,17 +98,18 @@ class Quotas:
         """Allow a member or a channel `limit.amount` more in the running window."""
         async with self._database.write() as connection:
             await in_turn(connection)
-            rules = await self._rules.load(connection, guild_id)
-            running = span(limit.window, now, zone(rules.timezone))
+            running = _spans(await self._rules.load(connection, guild_id), now)[limit.window]
             counter = Counter(guild_id, limit.scope, limit.subject_id, limit.unit, limit.window, running)
-            await counters.grant(connection, counter, round((limit.amount or 0) * limit.unit.scale))
+            await counters.grant(connection, counter, limit.cap or 0)
             await record(connection, entry)
 
     async def reset(self, guild_id: int, scope: Scope, subject_id: int, now: datetime, entry: Entry) -> None:
         """Let a member or a channel begin anew in all running windows."""
         async with self._database.write() as connection:
             await in_turn(connection)
-            await counters.forgive(connection, guild_id, scope, subject_id, now)
+            spans = _spans(await self._rules.load(connection, guild_id), now)
+            keys = [span_key(window, running.key) for window, running in spans.items()]
+            await counters.forgive(connection, guild_id, scope, subject_id, keys)
             await record(connection, entry)
 
     async def tidy(self, now: datetime) -> None:
@@ -112,10 +125,14 @@ def _pool(place: Place) -> int:
     return place.parent_channel_id or place.channel_id
 
 
+def _spans(rules: GuildRules, now: datetime) -> dict[Window, Span]:
+    zoned = zone(rules.timezone)
+    return {window: span(window, now, zoned) for window in Window}
+
+
 def _counters(rules: GuildRules, member: Member, channel_id: int, now: datetime) -> list[Counter]:
     """Every counter a job counts in, limited or not: a limit set later finds what was used before."""
-    zoned = zone(rules.timezone)
-    spans = {window: span(window, now, zoned) for window in Window}
+    spans = _spans(rules, now)
     return [
         Counter(rules.guild_id, scope, subject, unit, window, spans[window], limit)
         for unit in Unit

@@ -194,6 +194,16 @@ async def test_reset_begins_anew_and_the_ledger_stays_true(desk: Desk) -> None:
     assert await desk.used() == 8
 
 
+async def test_reset_holds_for_the_windows_of_a_new_time_zone(desk: Desk) -> None:
+    await desk.limit(limit(4))
+    await accept(desk.jobs)
+    # The same day, which lasts eight hours longer from now on.
+    await desk.limit(limit(4), timezone="America/Los_Angeles")
+    late = NOW.replace(hour=0) + timedelta(days=1, hours=3)
+    await desk.quotas.reset(GUILD, Scope.MEMBER, 1, late, MODERATOR)
+    await accept(desk.jobs, now=late)
+
+
 async def test_old_windows_are_forgotten_and_what_is_held_stays(desk: Desk) -> None:
     done, held = await desk.jobs.claim(await accept(desk.jobs)), await accept(desk.jobs)
     await desk.jobs.keep(done, kept(done), NOW)
