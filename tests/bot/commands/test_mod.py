@@ -197,5 +197,5 @@ async def test_stats_are_a_chart_with_words(court: Court) -> None:
     assert result.response is not None
     (chart,) = result.response.message.attachments
     assert chart.description is not None and "By model: " in chart.description
-    assert "by member: ada 2 s, bo 1 s" in chart.description
+    assert "by member: 1. ada 2 s, 2. bo 1 s" in chart.description
     assert (await chart.read())[:8] == b"\x89PNG\r\n\x1a\n"
