@@ -10,7 +10,7 @@ from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
 from bot.commands.contexts import servers_only
-from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, moderator, office
+from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, moderator, office, tell_all
 from bot.domain.guild import GuildRules
 from bot.domain.model import Member
 from bot.domain.quota import Limit, Scope, Unit, Window, check_amount, with_limit, without_limit, zone
@@ -147,7 +147,7 @@ class Quota(commands.Cog):
             rules = await office(interaction).book.get(guild_id(interaction))
             lines = [limit_line(limit) for limit in rules.limits] or ["There are no limits."]
             live = "the host's setting" if rules.max_live_jobs is None else str(rules.max_live_jobs)
-            await answer.private("\n".join([*lines[:40], f"Time zone: {rules.timezone}", f"Jobs at once: {live}"]))
+            await tell_all(answer, [f"Time zone: {rules.timezone}", f"Jobs at once: {live}", *lines])
 
     @quota.command(name="timezone", description=locale_str("The time zone in which days begin"))
     @app_commands.describe(name=locale_str("For example Europe/Berlin"))
