@@ -6,11 +6,9 @@ import discord
 from discord import app_commands
 from discord.app_commands import Range, locale_str
 
-from bot.commands.moderating import change, guild_id, moderator, office
+from bot.commands.moderating import change, guild_id, moderator, office, tell_all
 from bot.domain.access import ChannelRule, with_channel
 from bot.domain.guild import GuildRules
-from bot.domain.prompt import shorten
-from bot.ui import texts
 from bot.ui.answer import Answer, Pressed
 from engine.errors import UnknownModel
 
@@ -76,7 +74,7 @@ class ChannelRules(app_commands.Group):
             await moderator(interaction, "channel list")
             rules = await office(interaction).book.get(guild_id(interaction))
             lines = [_described(rule) for rule in rules.channels]
-            await answer.private(shorten("\n".join(lines), texts.MESSAGE_LIMIT) or "Everything is allowed everywhere.")
+            await tell_all(answer, lines, "Everything is allowed everywhere.")
 
 
 async def _changed(interaction: Pressed, action: str, channel: Channel, **update: object) -> ChannelRule:

@@ -28,8 +28,7 @@ async def delete_results(interaction: Pressed, by: Member, job_id: str, member_i
             raise BadOption(job_id, "that job is not of this server")
         chosen = [job]
     else:
-        newest = await parts.jobs.recent(member_id, MOST)
-        chosen = [job for job in newest if job.guild_id == guild_id(interaction)]
+        chosen = await parts.jobs.recent(member_id, MOST, guild_id(interaction))
     deleted = 0
     for job in chosen:
         if not job.state.is_final:

@@ -16,18 +16,14 @@ from discord.ui import Button, DynamicItem, View
 from bot.commands.moderating import change, entry, guild_id, moderator, office
 from bot.domain.access import Ban, with_ban
 from bot.domain.guild import DIRECT_MESSAGES, GuildRules, PicturePolicy
-from bot.domain.model import Cell, Job, JobState
-from bot.domain.prompt import render, shorten
+from bot.domain.model import Cell, Job, JobState, Member
 from bot.errors import BadOption, DeliveryLater
-from bot.ui import texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.darkroom import Darkroom
-from bot.ui.page import Upload
+from bot.ui.flagged import asking, drawn, note_decision
 from bot.ui.wire import NETWORK_ERRORS
 
 BANNED_FOR = timedelta(days=7)
-_FILE_LIMIT = 8 * 1024 * 1024
-_ECHO = 1200
 _SHOWN = 5
 
 
@@ -74,20 +70,31 @@ class ReviewButton(DynamicItem[Button[View]], template=r"mod:(?P<act>[a-z]{1,8})
             if (job.guild_id or DIRECT_MESSAGES) != guild_id(interaction):
                 raise BadOption(job.id, "that job is not of this server")
             if self.act is ReviewAct.LOOK:
-                await answer.private(_asking(job), view=review_view(job.id), files=await _files(interaction, job))
+                cells = await interaction.client.parts.jobs.cells(job.id)
+                files = await drawn(interaction.client, job, cells)
+                await answer.private(asking(job), view=review_view(job.id), files=files)
                 return
-            if self.act is ReviewAct.CANCEL:
-                ended = await interaction.client.parts.studio.cancel(job.id, by)
-            elif self.act is ReviewAct.APPROVE:
-                ended = await office(interaction).review.approve(job.id, by)
-            else:
-                ended = await office(interaction).review.reject(job.id, by)
-            decided = entry(interaction, f"review {self.act}", f"job {job.id} of <@{job.member_id}>")
+            asked = await office(interaction).records.messages_of(job.id) if job.state is JobState.REVIEW else []
+            ended = await self._decide(interaction, by)
+            if ended.state.is_showable is not (self.act is ReviewAct.APPROVE):
+                job = ended  # somebody else decided otherwise at the same moment
             if job.state is not ended.state:
+                decided = entry(interaction, f"review {self.act}", f"job {job.id} of <@{job.member_id}>")
                 await office(interaction).log.add(decided)
             if self.act is ReviewAct.BAN:
                 await _ban(interaction, job)
             await answer.private(_outcome(self.act, job, ended))
+            if job.state is not ended.state:
+                await note_decision(interaction.client, asked, ended, interaction.user)
+
+    async def _decide(self, interaction: Pressed, by: Member) -> Job:
+        match self.act:
+            case ReviewAct.CANCEL:
+                return await interaction.client.parts.studio.cancel(self.job_id, by)
+            case ReviewAct.APPROVE:
+                return await office(interaction).review.approve(self.job_id, by)
+            case _:
+                return await office(interaction).review.reject(self.job_id, by)
 
 
 def review_view(job_id: str) -> View:
@@ -111,14 +118,16 @@ class ReviewRoom:
         if rules.review_channel_id is None:
             return
         channel = self._client.get_partial_messageable(rules.review_channel_id, guild_id=job.guild_id)
-        files = await _drawn(self._client, job, cells)
+        files = await drawn(self._client, job, cells)
         try:
-            await channel.send(_asking(job), files=files, view=review_view(job.id), nonce=f"review-{job.id}"[:25])
+            sent = await channel.send(asking(job), files=files, view=review_view(job.id), nonce=f"review-{job.id}"[:25])
         except (discord.Forbidden, discord.NotFound):
             # The channel is gone or closed to us: the list still shows what waits.
             return
         except (discord.HTTPException, discord.RateLimited, *NETWORK_ERRORS) as error:
             raise DeliveryLater(5.0, f"review channel: {type(error).__name__}") from error
+        # It goes when the result is deleted.
+        await self._client.parts.jobs.posted(job.id, None, channel.id, sent.id)
 
 
 class Review(app_commands.Group):
@@ -184,25 +193,3 @@ def _outcome(act: ReviewAct, before: Job, after: Job) -> str:
         ReviewAct.REJECT: "✖️ It stays hidden; nothing was charged.",
         ReviewAct.BAN: f"🚫 It stays hidden, and <@{after.member_id}> is banned for a week.",
     }.get(act, f"`{after.id}`: {after.state.value}")
-
-
-def _asking(job: Job) -> str:
-    echo = texts.echo(render(job.spec.options), _ECHO)
-    return f"🔎 <@{job.member_id}> in <#{job.channel_id}>, job `{job.id}`:\n**{echo}**"
-
-
-async def _files(interaction: Pressed, job: Job) -> list[discord.File]:
-    return await _drawn(interaction.client, job, await interaction.client.parts.jobs.cells(job.id))
-
-
-async def _drawn(client: Darkroom, job: Job, cells: Sequence[Cell]) -> list[discord.File]:
-    if not cells:
-        return []
-    parts = client.parts
-    pictures = [await parts.pictures.get(cell.key) for cell in cells]
-    content, suffix = await parts.drawing.grid(pictures, _FILE_LIMIT)
-    scores = ", ".join(cell.check_error or f"{cell.unsafe_score or 0:.2f}" for cell in cells)
-    alt = f"Flagged pictures (scores {scores}) of the prompt: {shorten(job.spec.options.prompt, 500)}"[
-        : texts.ALT_LIMIT
-    ]
-    return [Upload(texts.file_name(job, suffix), content, alt, spoiler=True).file()]

@@ -7,9 +7,8 @@ from typing import Literal
 from discord import app_commands
 from discord.app_commands import Range, locale_str
 
-from bot.commands.moderating import change, guild_id, moderator, office
+from bot.commands.moderating import change, guild_id, moderator, office, tell_all
 from bot.domain.guild import GuildRules
-from bot.domain.prompt import shorten
 from bot.domain.words import RuleKind, with_rule, without_rule
 from bot.errors import BadOption
 from bot.ui import texts
@@ -72,7 +71,7 @@ class Words(app_commands.Group):
             ]
             off = rules.meaning_margin is None or not office(interaction).has_meaning
             meaning = "off" if off else f"from {rules.meaning_margin:g}"
-            await answer.private(shorten("\n".join([f"Meaning rule: {meaning}", *lines]), texts.MESSAGE_LIMIT))
+            await tell_all(answer, [f"Meaning rule: {meaning}", *lines])
 
     @app_commands.command(name="meaning", description=locale_str("How far prompts may lean to an unsafe meaning"))
     @app_commands.describe(margin=locale_str("0.1 by default; lower is stricter; without it the rule is off"))

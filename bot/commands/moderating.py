@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import discord
 
@@ -12,9 +12,11 @@ from bot.domain.guild import DIRECT_MESSAGES, GuildRules
 from bot.domain.model import Job, Member
 from bot.errors import ConfigError, NotPermitted
 from bot.ui import asking
-from bot.ui.answer import Pressed
+from bot.ui.answer import Answer, Pressed
 from bot.ui.darkroom import Darkroom
 from bot.ui.office import Office
+from bot.ui.page import Upload
+from bot.ui.texts import MESSAGE_LIMIT
 
 PERMISSIONS = discord.Permissions(manage_guild=True)
 """Who sees the commands, unless a server's integration settings say otherwise; the right is checked again here."""
@@ -69,6 +71,16 @@ async def change(
     member = await moderator(interaction, action)
     made = entry(interaction, action, subject, reason)
     return await office(interaction).book.change(lambda rules: changed(rules, member), made)
+
+
+async def tell_all(answer: Answer, lines: Sequence[str], nothing: str = "") -> None:
+    """Say the lines privately, as a file when they are too many for a message."""
+    text = "\n".join(lines) or nothing
+    if len(text) <= MESSAGE_LIMIT:
+        await answer.private(text)
+    else:
+        whole = Upload("list.txt", text.encode(), "The whole list")
+        await answer.private(f"{lines[0]}\n… {len(lines)} lines in all:", files=[whole.file()])
 
 
 async def note(client: Darkroom, member: Member, job: Job, action: str) -> None:

@@ -10,6 +10,7 @@ from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
 from bot.commands.contexts import everywhere
+from bot.commands.mod_results import delete_messages
 from bot.commands.moderating import change, guild_id, office
 from bot.domain.model import Job, JobState, Member
 from bot.errors import BadOption, FileLimitTooSmall
@@ -53,6 +54,8 @@ class Privacy(commands.Cog):
             for job in await parts.jobs.unfinished():
                 if job.member_id == member.id:
                     await _end(parts.studio, job, member)
+                if job.member_id == member.id and job.state is JobState.REVIEW:
+                    await delete_messages(interaction.client, job)
             deleted = await office(interaction).records.erase_member(member.id)
             await answer.private(f"🗑️ Deleted: {deleted} jobs with their pictures, your settings and favourites. {LEFT}")
 

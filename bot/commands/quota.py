@@ -10,10 +10,10 @@ from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
 from bot.commands.contexts import servers_only
-from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, moderator, office
+from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, moderator, office, tell_all
 from bot.domain.guild import GuildRules
 from bot.domain.model import Member
-from bot.domain.quota import MAX_AMOUNT, Limit, Scope, Unit, Window, with_limit, without_limit, zone
+from bot.domain.quota import Limit, Scope, Unit, Window, check_amount, with_limit, without_limit, zone
 from bot.errors import BadOption
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
@@ -77,8 +77,8 @@ class Quota(commands.Cog):
             gone = amount is None and not unlimited
 
             def changed(rules: GuildRules, by: Member) -> GuildRules:
-                limits = without_limit(rules.limits, new) if gone else with_limit(rules.limits, new, by)
-                return rules.model_copy(update={"limits": limits})
+                changes = without_limit if gone else with_limit
+                return rules.model_copy(update={"limits": changes(rules.limits, new, by)})
 
             line = f"{subject(scope, subject_id)}: no limit of their own" if gone else limit_line(new)
             await change(interaction, "quota set", changed, subject=line)
@@ -104,8 +104,9 @@ class Quota(commands.Cog):
         """Something extra for one member, once."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "quota grant")
-            if not 0 < amount <= MAX_AMOUNT:
-                raise BadOption(f"{amount:g}", f"a number above 0 and up to {MAX_AMOUNT} goes here")
+            if amount <= 0:
+                raise BadOption(f"{amount:g}", "a number above 0 goes here")
+            check_amount(Unit(unit), amount)
             extra = Limit(
                 scope=Scope.MEMBER, subject_id=member.id, unit=Unit(unit), window=Window(window), amount=amount
             )
@@ -146,7 +147,7 @@ class Quota(commands.Cog):
             rules = await office(interaction).book.get(guild_id(interaction))
             lines = [limit_line(limit) for limit in rules.limits] or ["There are no limits."]
             live = "the host's setting" if rules.max_live_jobs is None else str(rules.max_live_jobs)
-            await answer.private("\n".join([*lines[:40], f"Time zone: {rules.timezone}", f"Jobs at once: {live}"]))
+            await tell_all(answer, [f"Time zone: {rules.timezone}", f"Jobs at once: {live}", *lines])
 
     @quota.command(name="timezone", description=locale_str("The time zone in which days begin"))
     @app_commands.describe(name=locale_str("For example Europe/Berlin"))

@@ -24,7 +24,7 @@ _LEET_CHARS = re.compile(r"[0-9@$€+!|]")
 _PIECE = re.compile(r"[^\W_]+")
 _NOISE = re.compile(r"[^\w@$€+!|]|_")
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
-_SPACED = re.compile(r"(?<![^\W_])[^\W_](?:[\W_]{1,3}[^\W_](?![^\W_])){2,}")
+_SPACED = re.compile(r"(?<![^\W_])[^\W_](?:(?:\s{4,}|[\W_]{1,3})[^\W_](?![^\W_])){2,}")
 
 
 def fold(text: str) -> str:

@@ -61,6 +61,11 @@ class Limit(Value):
         """What it limits: there is one limit for each place."""
         return self.scope, self.subject_id, self.unit, self.window
 
+    @property
+    def cap(self) -> int | None:
+        """The amount in the ledger's units."""
+        return None if self.amount is None else round(self.amount * self.unit.scale)
+
 
 class Span(Value):
     """One window on the calendar: from `start` until before `end`, in UTC, under a key that names it."""
@@ -137,26 +142,39 @@ def channel_limit(limits: Iterable[Limit], unit: Unit, window: Window, channel_i
 def with_limit(limits: Sequence[Limit], new: Limit, by: Member) -> tuple[Limit, ...]:
     """The limits with `new` in place of the old one there.
 
-    Raises `BadOption` for an amount below zero, and when it would leave the moderator who sets it nothing.
+    Raises `BadOption` for an amount that is none, and when it would leave the moderator who sets it nothing.
     """
-    if new.amount is not None and not 0 <= new.amount <= MAX_AMOUNT:
-        raise BadOption(f"{new.amount:g}", f"a limit is a number from 0 to {MAX_AMOUNT}")
-    changed = (*without_limit(limits, new), new)
-    if not _is_shut_out(limits, by) and _is_shut_out(changed, by):
-        raise BadOption(
-            f"{new.amount:g}", "this would leave you nothing yourself; give yourself a limit of your own first"
-        )
-    return changed
+    if new.amount is not None:
+        check_amount(new.unit, new.amount)
+    return _for(by, limits, (*_besides(limits, new), new))
 
 
-def without_limit(limits: Sequence[Limit], gone: Limit) -> tuple[Limit, ...]:
-    """The limits without the one in that place."""
-    return tuple(limit for limit in limits if limit.place != gone.place)
+def without_limit(limits: Sequence[Limit], gone: Limit, by: Member) -> tuple[Limit, ...]:
+    """The limits without the one in that place. Raises `BadOption` when that leaves the moderator nothing."""
+    return _for(by, limits, _besides(limits, gone))
+
+
+def check_amount(unit: Unit, amount: float) -> None:
+    """Raises `BadOption` for what is less than nothing, more than anybody counts, or a part of a picture."""
+    if not 0 <= amount <= MAX_AMOUNT:
+        raise BadOption(f"{amount:g}", f"this is a number from 0 to {MAX_AMOUNT}")
+    if unit is Unit.PICTURES and not amount.is_integer():
+        raise BadOption(f"{amount:g}", "pictures are counted whole")
+
+
+def _besides(limits: Sequence[Limit], one: Limit) -> tuple[Limit, ...]:
+    return tuple(limit for limit in limits if limit.place != one.place)
+
+
+def _for(by: Member, before: Sequence[Limit], after: tuple[Limit, ...]) -> tuple[Limit, ...]:
+    if not _is_shut_out(before, by) and _is_shut_out(after, by):
+        raise BadOption("0", "this would leave you nothing yourself; give yourself a limit of your own first")
+    return after
 
 
 def _is_shut_out(limits: Sequence[Limit], member: Member) -> bool:
     found = (member_limit(limits, unit, window, member) for unit in Unit for window in Window)
-    return any(limit is not None and limit.amount == 0 for limit in found)
+    return any(limit is not None and limit.cap == 0 for limit in found)
 
 
 def pictures(verb: Verb, count: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from bot.domain.gallery import Gallery
 from bot.domain.model import Ask, Job, JobState, Member
 from bot.domain.requests import Asker
 from bot.domain.run import Ports, Run
-from bot.errors import Fenced, NotPermitted, NotYours, Paused, PictureBlocked, ReplyGone, StoreError
+from bot.errors import Fenced, JobNotFound, NotPermitted, NotYours, Paused, PictureBlocked, ReplyGone, StoreError
 from engine.engine import Resolved
 from engine.errors import AbortReason, RequestAborted
 
@@ -106,13 +107,17 @@ class Studio(Gallery):
     async def gone(self, job_id: str) -> None:
         """The reply was deleted: nobody waits for this job any more."""
         states = (*_LIVE, JobState.RENDERED, JobState.REVIEW)
-        await self._end(job_id, ReplyGone(job_id), AbortReason.CLIENT_GONE, states)
+        with contextlib.suppress(JobNotFound):  # deleted together with its reply
+            await self._end(job_id, ReplyGone(job_id), AbortReason.CLIENT_GONE, states)
 
     async def approve(self, job_id: str, by: Member) -> Job:
         """Show a picture that waits for review. Raises `NotPermitted`; decided already is harmless."""
         job = await self._reviewed(job_id, by)
         if job.state is JobState.REVIEW:
-            job = await self._jobs.approve(job, self._ports.clock())
+            try:
+                job = await self._jobs.approve(job, self._ports.clock())
+            except Fenced:
+                return await self._jobs.get(job_id)
             self._deliveries.wake()
         return job
 
@@ -121,7 +126,10 @@ class Studio(Gallery):
         job = await self._reviewed(job_id, by)
         if job.state is JobState.REVIEW:
             cells = await self._jobs.cells(job_id)
-            job = await self._jobs.close(job, JobState.FAILED, PictureBlocked(), self._ports.clock())
+            try:
+                job = await self._jobs.close(job, JobState.FAILED, PictureBlocked(), self._ports.clock())
+            except Fenced:
+                return await self._jobs.get(job_id)
             self._deliveries.wake()
             for key in keeping.keys_of(job, cells):
                 await self._ports.pictures.delete(key)

@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.model import Ask, Job, JobState
 from bot.errors import AlreadyAsked, TooManyJobs
+from bot.store.database import in_turn
 from bot.store.job_reads import is_live
 from bot.store.rows import asked_columns, job_from
 from bot.store.schema import jobs, uploads
 from engine.errors import QueueFull
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_LOCK = 0x61646D69  # "admi": the class of the advisory locks in PostgreSQL
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Room:
 
 async def admit(connection: AsyncConnection, ask: Ask, room: Room, now: datetime, **known: Any) -> Job:
     """Insert the job as queued. Raises `AlreadyAsked`, `TooManyJobs` or `QueueFull`."""
-    await _lock(connection, ask.member.id)
+    await in_turn(connection)
     values = dict.fromkeys(jobs.c.keys()) | asked_columns(ask) | known
     values |= {
         "id": _new_id(), "state": JobState.QUEUED.value, "epoch": 0, "attempts": 0, "created_at": now, "spoiler": False,
@@ -46,12 +46,6 @@ async def admit(connection: AsyncConnection, ask: Ask, room: Room, now: datetime
     if keys := {*ask.spec.images, ask.spec.mask, ask.spec.style_image} - {None}:
         await connection.execute(sa.insert(uploads), [{"job_id": values["id"], "key": key} for key in keys])
     return job_from(values)
-
-
-async def _lock(connection: AsyncConnection, member_id: int) -> None:
-    """Count one member's asks one by one; in SQLite there is one writer anyway."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK, member_id & 0x7FFFFFFF)))
 
 
 @functools.cache

@@ -17,7 +17,6 @@ from bot.store.database import upsert
 from bot.store.schema_rules import quota_counters as table
 
 _KEY = ("guild_id", "scope", "subject_id", "unit", "span")
-_LOCK = 0x71756F74  # "quot": the class of the advisory locks in PostgreSQL
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +44,7 @@ class Counter:
     @property
     def cap(self) -> int | None:
         """The limit in the ledger's units."""
-        if self.limit is None or self.limit.amount is None:
-            return None
-        return round(self.limit.amount * self.unit.scale)
+        return self.limit and self.limit.cap
 
     def row(self, **values: int | None) -> dict[str, Any]:
         """A new row for it."""
@@ -68,12 +65,6 @@ def span_key(window: Window, key: str) -> str:
     return f"{window} {key}"
 
 
-async def lock(connection: AsyncConnection, guild_id: int) -> None:
-    """Let PostgreSQL change one server's counters in one order only, so that no two changes wait for each other."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK, guild_id & 0x7FFFFFFF)))
-
-
 async def add_within(
     connection: AsyncConnection, counters: Sequence[Counter], amounts: dict[Unit, int]
 ) -> list[Counter]:
@@ -86,7 +77,7 @@ async def add_within(
         # Only a row that is there is compared with its limit: a grant may lift it.
         await connection.execute(upsert(connection, table).on_conflict_do_nothing(), [item.row() for item in tight])
     # Rows given apart from the statement let it be built and compiled once: everybody waits for this.
-    rows = [counter.row(used=amounts[counter.unit]) for counter in sorted(counters, key=lambda item: item.key)]
+    rows = [counter.row(used=amounts[counter.unit]) for counter in counters]
     taken = {tuple(row) for row in await connection.execute(_add(connection.dialect.name), rows)}
     return [counter for counter in counters if counter.key not in taken]
 
@@ -121,11 +112,12 @@ async def grant(connection: AsyncConnection, counter: Counter, amount: int) -> N
     await connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=more))
 
 
-async def forgive(connection: AsyncConnection, guild_id: int, scope: Scope, subject_id: int, now: datetime) -> None:
-    """Let what is used in all running windows no longer count."""
+async def forgive(
+    connection: AsyncConnection, guild_id: int, scope: Scope, subject_id: int, spans: Sequence[str]
+) -> None:
+    """Let what is used in these windows no longer count."""
     where = (table.c.guild_id == guild_id, table.c.scope == scope, table.c.subject_id == subject_id)
-    running = table.c.ends_at > now
-    await connection.execute(sa.update(table).where(*where, running).values(forgiven=table.c.used))
+    await connection.execute(sa.update(table).where(*where, table.c.span.in_(spans)).values(forgiven=table.c.used))
 
 
 async def readings(connection: AsyncConnection, counters: Sequence[Counter]) -> list[Reading]:

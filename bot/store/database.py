@@ -16,6 +16,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from bot.errors import ConfigError, StoreError
 from bot.store import migrate
+from bot.store.sqlite_driver import Connection
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -25,6 +26,7 @@ _PRAGMAS = (
     "PRAGMA busy_timeout = 10000",
     "PRAGMA temp_store = MEMORY",
 )
+_TURN = sa.select(sa.func.pg_advisory_xact_lock(0x7475726E))  # "turn"
 
 
 class Database:
@@ -93,6 +95,12 @@ def _our_errors() -> Generator[None]:
         raise StoreError(f"the database failed ({type(error).__name__})") from error
 
 
+async def in_turn(connection: AsyncConnection) -> None:
+    """Let PostgreSQL count jobs and use in one transaction after the other; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(_TURN)
+
+
 def upsert(connection: AsyncConnection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An insert that understands `on_conflict_do_update` and `on_conflict_do_nothing`."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
@@ -146,14 +154,20 @@ def _engines(url: sa.URL) -> tuple[AsyncEngine, AsyncEngine]:
         return engine, engine
     if not url.database or url.database == ":memory:":
         raise ConfigError("database", "a database in memory forgets everything; give a file")
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    file = Path(url.database)
+    file.parent.mkdir(parents=True, exist_ok=True)
     # Parameters are people's words and secrets: they are hidden from every error text.
     # One writer: SQLite has one anyway, and waiting in the pool is fairer and quicker than its busy loop.
-    writer = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=60, hide_parameters=True)
-    reader = create_async_engine(url, pool_size=4, max_overflow=4, pool_timeout=60, hide_parameters=True)
+    common: dict[str, Any] = {
+        "async_creator": lambda: Connection(file), "pool_timeout": 60, "pool_reset_on_return": None,
+        "hide_parameters": True,
+    }  # fmt: skip
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, **common)
+    reader = create_async_engine(url, pool_size=4, max_overflow=4, **common)
     for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
         event.listen(engine.sync_engine, "connect", _on_connect)
         event.listen(engine.sync_engine, "begin", _begin_with(begin))
+        event.listen(engine.sync_engine, "reset", _on_reset)
     return writer, reader
 
 
@@ -171,3 +185,9 @@ def _begin_with(statement: str) -> Any:
         connection.exec_driver_sql(statement)
 
     return begin
+
+
+def _on_reset(connection: Any, _record: object, _state: object) -> None:
+    # What was committed needs no rollback; the driver knows without asking its thread.
+    if connection.driver_connection.in_transaction:
+        connection.rollback()

@@ -62,9 +62,11 @@ class JobReads:
             query = query.where(jobs.c.guild_id == guild_id)
         return await self._all(query.order_by(jobs.c.created_at, jobs.c.id))
 
-    async def recent(self, member_id: int, limit: int) -> list[Job]:
-        """A member's newest jobs, newest first."""
+    async def recent(self, member_id: int, limit: int, guild_id: int | None = None) -> list[Job]:
+        """A member's newest jobs, newest first; those on one server, or all."""
         mine = sa.select(jobs).where(jobs.c.member_id == member_id)
+        if guild_id is not None:
+            mine = mine.where(jobs.c.guild_id == guild_id)
         return await self._all(mine.order_by(jobs.c.created_at.desc(), jobs.c.id).limit(limit))
 
     async def children(self, job_id: str) -> list[Job]:

@@ -111,8 +111,8 @@ class JobStore(JobReads):
         values: dict[str, Any] = {"state": state, "error": str(error), "finished_at": now}
         if charge_gpu_ms is not None:
             values["gpu_ms"] = charge_gpu_ms
-        # One that was kept meanwhile is charged for its pictures, and shown: it is not closed as if it still ran.
-        states = LIVE if job.state in LIVE else UNFINISHED
+        # One that was kept or approved meanwhile is shown: it is not closed as if it still ran or waited for review.
+        states = LIVE if job.state in LIVE else [state for state in UNFINISHED if state == job.state]
         async with self._database.write() as connection:
             closed = await _move(connection, job, states, **values)
             if isinstance(error, PictureBlocked):

@@ -13,12 +13,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.audit import Entry
 from bot.domain.guild import GuildRules
 from bot.domain.model import Ask, Job, Member, Place
-from bot.domain.quota import Limit, Scope, Unit, Use, Window, channel_limit, member_limit, pictures, span, zone
+from bot.domain.quota import (
+    Limit,
+    Scope,
+    Span,
+    Unit,
+    Use,
+    Window,
+    channel_limit,
+    member_limit,
+    pictures,
+    span,
+    zone,
+)
 from bot.errors import QuotaExceeded, TooManyJobs
 from bot.store import counters
 from bot.store.audit import record
-from bot.store.counters import Counter
-from bot.store.database import Database
+from bot.store.counters import Counter, span_key
+from bot.store.database import Database, in_turn
 from bot.store.job_reads import is_live
 from bot.store.rules import RuleBook
 from bot.store.schema import jobs
@@ -37,7 +49,6 @@ class Quotas:
     async def reserve(self, connection: AsyncConnection, job: Job, ask: Ask, now: datetime) -> None:
         """Hold the job's pictures and estimated time. Raises `QuotaExceeded` or `TooManyJobs`; the caller undoes."""
         rules = await self._rules.load(connection, job.rules_id)
-        await counters.lock(connection, rules.guild_id)
         await _refuse_too_many(connection, rules, job.member_id)
         counted = _counters(rules, ask.member, _pool(ask.place), now)
         cost = {Unit.PICTURES: pictures(job.spec.verb, job.spec.count), Unit.GPU_SECONDS: math.ceil(job.estimate_ms)}
@@ -86,16 +97,19 @@ class Quotas:
     async def grant(self, limit: Limit, guild_id: int, now: datetime, entry: Entry) -> None:
         """Allow a member or a channel `limit.amount` more in the running window."""
         async with self._database.write() as connection:
-            rules = await self._rules.load(connection, guild_id)
-            running = span(limit.window, now, zone(rules.timezone))
+            await in_turn(connection)
+            running = _spans(await self._rules.load(connection, guild_id), now)[limit.window]
             counter = Counter(guild_id, limit.scope, limit.subject_id, limit.unit, limit.window, running)
-            await counters.grant(connection, counter, round((limit.amount or 0) * limit.unit.scale))
+            await counters.grant(connection, counter, limit.cap or 0)
             await record(connection, entry)
 
     async def reset(self, guild_id: int, scope: Scope, subject_id: int, now: datetime, entry: Entry) -> None:
         """Let a member or a channel begin anew in all running windows."""
         async with self._database.write() as connection:
-            await counters.forgive(connection, guild_id, scope, subject_id, now)
+            await in_turn(connection)
+            spans = _spans(await self._rules.load(connection, guild_id), now)
+            keys = [span_key(window, running.key) for window, running in spans.items()]
+            await counters.forgive(connection, guild_id, scope, subject_id, keys)
             await record(connection, entry)
 
     async def tidy(self, now: datetime) -> None:
@@ -111,10 +125,14 @@ def _pool(place: Place) -> int:
     return place.parent_channel_id or place.channel_id
 
 
+def _spans(rules: GuildRules, now: datetime) -> dict[Window, Span]:
+    zoned = zone(rules.timezone)
+    return {window: span(window, now, zoned) for window in Window}
+
+
 def _counters(rules: GuildRules, member: Member, channel_id: int, now: datetime) -> list[Counter]:
     """Every counter a job counts in, limited or not: a limit set later finds what was used before."""
-    zoned = zone(rules.timezone)
-    spans = {window: span(window, now, zoned) for window in Window}
+    spans = _spans(rules, now)
     return [
         Counter(rules.guild_id, scope, subject, unit, window, spans[window], limit)
         for unit in Unit
@@ -168,7 +186,7 @@ async def _move(connection: AsyncConnection, job_id: str, before: str, **values:
 async def _correct(connection: AsyncConnection, row: sa.Row[Any], pictures: int, gpu_ms: int) -> None:
     if not pictures and not gpu_ms:
         return
-    await counters.lock(connection, row.guild_id)
+    await in_turn(connection)
     subjects = {Scope.MEMBER: row.member_id, Scope.CHANNEL: row.channel_id}
     amounts = {Unit.PICTURES: pictures, Unit.GPU_SECONDS: gpu_ms}
     await counters.correct(connection, row.guild_id, subjects, row.spans, amounts)

@@ -22,8 +22,9 @@ _RESERVE = 64 * 1024
 """Left free in an archive for its own directory."""
 
 README = """\
-records.json holds every row that is stored about you, by table. pictures/ holds your pictures, the newest first, as
-many as fit into one file here; the others are listed in records.json under "cells" and are in your messages.
+records.json holds every row that is stored about you, by table. pictures/ holds your pictures, the newest first,
+uploads/ the pictures you began from, and frames/ how yours came out of the noise, as many as fit into one file here;
+the others are listed in records.json under "cells", "uploads" and "jobs", and are in your messages.
 """
 
 
@@ -63,20 +64,38 @@ class Records:
         rows = await self._personal.export(member_id)
         files = {"README.txt": README.encode(), "records.json": await asyncio.to_thread(_packed, rows)}
         left = limit_bytes - _RESERVE - len(files["records.json"]) // 4
-        for cell in _newest_first(rows):
-            if cell["size_bytes"] > left:
+        for name, key, size_bytes in _kept(rows):
+            if size_bytes > left:
                 continue
             try:
-                files[f"pictures/{cell['job_id']}-{cell['cell'] + 1}.png"] = await self._pictures.get(cell["key"])
+                content = await self._pictures.get(key)
             except KeyError:
                 continue
-            left -= cell["size_bytes"] + 300
+            if len(content) <= left:
+                files[name] = content
+                left -= len(content) + 300
         return await asyncio.to_thread(_zipped, files)
 
 
-def _newest_first(rows: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """What waits for review or was kept back is not handed out this way either."""
-    made_at = {job["id"]: job["created_at"] for job in rows["jobs"] if JobState(job["state"]).is_showable}
+def _kept(rows: dict[str, list[dict[str, Any]]]) -> list[tuple[str, str, int]]:
+    """Name, key and least size of every kept file of theirs, those first that they will miss most."""
+    pictures = [(f"{cell['job_id']}-{cell['cell'] + 1}.png", cell["key"], cell["size_bytes"]) for cell in _shown(rows)]
+    uploads = dict.fromkeys(upload["key"] for upload in rows["uploads"])
+    frames = {job["id"]: job["frames_key"] for job in rows["jobs"] if job["frames_key"] and _is_shown(job)}
+    return [
+        *((f"pictures/{name}", key, size_bytes) for name, key, size_bytes in pictures),
+        *((f"uploads/{key.rpartition('/')[2]}", key, 1) for key in uploads),
+        *((f"frames/{job_id}.zip", key, 1) for job_id, key in frames.items()),
+    ]
+
+
+def _is_shown(job: dict[str, Any]) -> bool:
+    return JobState(job["state"]).is_showable
+
+
+def _shown(rows: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The newest first. What waits for review or was kept back is not handed out this way either."""
+    made_at = {job["id"]: job["created_at"] for job in rows["jobs"] if _is_shown(job)}
     shown = [cell for cell in rows["cells"] if cell["job_id"] in made_at]
     return sorted(shown, key=lambda cell: (made_at[cell["job_id"]], -cell["cell"]), reverse=True)
 

@@ -14,13 +14,12 @@ from bot.store.database import Database, upsert
 from bot.store.schema_rules import guild_rules
 
 _CACHED = 1000
-_VERSION = sa.select(guild_rules.c.version).where(guild_rules.c.guild_id == sa.bindparam("guild_id"))
 
 Change = Callable[[GuildRules], GuildRules]
 
 
 class RuleBook:
-    """Reads and changes rules. What is read is kept by version, so reading again costs one number."""
+    """Reads and changes rules. One bot has the database to itself, so what was read once is true until changed here."""
 
     def __init__(self, database: Database, direct: GuildRules | None = None) -> None:
         """`direct` are the host's rules outside servers."""
@@ -30,8 +29,16 @@ class RuleBook:
 
     async def get(self, guild_id: int) -> GuildRules:
         """The rules as they are now; a server that set nothing has the defaults."""
+        if (known := self._recall(guild_id)) is not None:
+            return known
         async with self._database.read() as connection:
             return await self.load(connection, guild_id)
+
+    async def load(self, connection: AsyncConnection, guild_id: int) -> GuildRules:
+        """The same inside a transaction."""
+        if (known := self._recall(guild_id)) is not None:
+            return known
+        return self._remember(*await _read(connection, guild_id))
 
     async def all(self) -> list[GuildRules]:
         """Those of every server that set something, and those outside servers."""
@@ -39,46 +46,50 @@ class RuleBook:
             ids = list(await connection.scalars(sa.select(guild_rules.c.guild_id)))
             return [await self.load(connection, guild_id) for guild_id in dict.fromkeys((*ids, DIRECT_MESSAGES))]
 
-    async def load(self, connection: AsyncConnection, guild_id: int) -> GuildRules:
-        """The rules as this transaction sees them."""
-        if guild_id == DIRECT_MESSAGES:
-            return self._direct
-        version = await connection.scalar(_VERSION, {"guild_id": guild_id})
-        if version is None:
-            return GuildRules(guild_id=guild_id)
-        known = self._known.get(guild_id)
-        if known is not None and known[0] == version:
-            return known[1]
-        here = guild_rules.c.guild_id == guild_id
-        row = (await connection.execute(sa.select(guild_rules.c.version, guild_rules.c.body).where(here))).one()
-        rules = GuildRules.model_validate_json(row.body)
-        self._remember(guild_id, row.version, rules)
-        return rules
-
     async def change(self, change: Change, entry: Entry) -> GuildRules:
         """Apply a change and log it, both or neither. What `change` raises leaves everything as it was."""
         while True:
-            async with self._database.write() as connection:
-                before = await self._version(connection, entry.guild_id)
-                rules = change(await self.load(connection, entry.guild_id))
-                if await self._save(connection, rules, before):
-                    await record(connection, entry)
-                    return rules
+            try:
+                async with self._database.write() as connection:
+                    before, rules = await _read(connection, entry.guild_id)
+                    rules = change(rules)
+                    if saved := await _save(connection, rules, before):
+                        await record(connection, entry)
+            except BaseException:
+                # Whether it was written is not known: it is read anew.
+                self._known.pop(entry.guild_id, None)
+                raise
+            if saved:
+                return self._remember(before + 1, rules)
 
-    async def _version(self, connection: AsyncConnection, guild_id: int) -> int:
-        query = sa.select(guild_rules.c.version).where(guild_rules.c.guild_id == guild_id)
-        return await connection.scalar(query) or 0
+    def _recall(self, guild_id: int) -> GuildRules | None:
+        if guild_id == DIRECT_MESSAGES:
+            return self._direct
+        known = self._known.get(guild_id)
+        return known and known[1]
 
-    async def _save(self, connection: AsyncConnection, rules: GuildRules, before: int) -> bool:
-        """Write unless somebody else did since; says whether it was written."""
-        written = {"version": before + 1, "body": rules.model_dump_json(exclude_defaults=True)}
-        statement = upsert(connection, guild_rules).values(guild_id=rules.guild_id, **written)
-        same = guild_rules.c.version == before
-        saved = statement.on_conflict_do_update(index_elements=["guild_id"], set_=written, where=same)
-        return (await connection.execute(saved.returning(guild_rules.c.version))).first() is not None
-
-    def _remember(self, guild_id: int, version: int, rules: GuildRules) -> None:
-        self._known.pop(guild_id, None)
+    def _remember(self, version: int, rules: GuildRules) -> GuildRules:
+        """Keep the rules unless newer ones are known; returns the newest."""
+        known = self._known.pop(rules.guild_id, (version, rules))
         if len(self._known) >= _CACHED:
             self._known.pop(next(iter(self._known)))
-        self._known[guild_id] = version, rules
+        self._known[rules.guild_id] = max(known, (version, rules), key=lambda one: one[0])
+        return self._known[rules.guild_id][1]
+
+
+async def _read(connection: AsyncConnection, guild_id: int) -> tuple[int, GuildRules]:
+    """The rules as this transaction sees them, and how often they were changed."""
+    here = guild_rules.c.guild_id == guild_id
+    row = (await connection.execute(sa.select(guild_rules.c.version, guild_rules.c.body).where(here))).one_or_none()
+    return (
+        (0, GuildRules(guild_id=guild_id)) if row is None else (row.version, GuildRules.model_validate_json(row.body))
+    )
+
+
+async def _save(connection: AsyncConnection, rules: GuildRules, before: int) -> bool:
+    """Write unless somebody else did since; says whether it was written."""
+    written = {"version": before + 1, "body": rules.model_dump_json(exclude_defaults=True)}
+    statement = upsert(connection, guild_rules).values(guild_id=rules.guild_id, **written)
+    same = guild_rules.c.version == before
+    saved = statement.on_conflict_do_update(index_elements=["guild_id"], set_=written, where=same)
+    return (await connection.execute(saved.returning(guild_rules.c.version))).first() is not None

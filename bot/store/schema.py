@@ -98,9 +98,14 @@ def is_unfinished(table: sa.FromClause = jobs) -> sa.ColumnElement[bool]:
 
 _unfinished = jobs.c.state.in_(UNFINISHED)
 
-# Partial: the few jobs in flight are found at once among the many that are done.
+# Partial: the few jobs in flight are found at once among the many that are done, and counted without reading them.
 sa.Index(
-    "ix_jobs_unfinished", jobs.c.member_id, jobs.c.created_at, sqlite_where=_unfinished, postgresql_where=_unfinished
+    "ix_jobs_unfinished",
+    jobs.c.member_id,
+    jobs.c.state,
+    jobs.c.created_at,
+    sqlite_where=_unfinished,
+    postgresql_where=_unfinished,
 )
 sa.Index("ix_jobs_member_created", jobs.c.member_id, jobs.c.created_at)
 sa.Index("ix_jobs_guild_created", jobs.c.guild_id, jobs.c.created_at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -12,7 +12,14 @@ from typing import Any
 from bot.domain.usage import DayUse
 
 MOST_BARS = 8
-_BLUE, _ORANGE, _GREY = "#4269d0", "#efb118", "#9498a0"
+_FEWEST = 7
+"""Room for so many bars at least: a single one is a bar, not a wall."""
+_BLUE, _PALE, _ORANGE, _GREY = "#4269d0", "#b4c3ee", "#efb118", "#9498a0"
+_OTHER_SCRIPTS = (
+    *(f"Noto Sans CJK {region}" for region in ("JP", "SC", "TC", "KR")),
+    *("WenQuanYi Zen Hei", "Hiragino Sans", "Yu Gothic", "Microsoft YaHei", "Malgun Gothic"),
+    *(f"Noto Sans {script}" for script in ("Arabic", "Devanagari", "Thai")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +81,22 @@ def alt_text(report: Report) -> str:
     if not report.gpu_s_by_member:
         return "Four charts. Nothing was drawn in this time."
     busiest = max(report.pictures_by_day, key=lambda day: report.pictures_by_day[day])
-    members = ", ".join(f"{name} {value:.0f} s" for name, value in list(report.gpu_s_by_member.items())[:5])
-    models = ", ".join(f"{name} {value:.0f} s" for name, value in list(report.gpu_s_by_model.items())[:5])
+    members, models = (
+        ", ".join(f"{label} {value:.0f} s" for label, value in _ranked(values))
+        for values in (report.gpu_s_by_member, report.gpu_s_by_model)
+    )
+    days = len(report.pictures_by_day)
     return (
         f"Four charts. {report.pictures} pictures and {report.gpu_s:.0f} GPU-seconds in "
-        f"{len(report.pictures_by_day)} days, most on {busiest:%d %B} ({report.pictures_by_day[busiest]}). "
-        f"GPU time by member: {members or 'none'}. By model: {models or 'none'}. "
+        f"{days} {'day' if days == 1 else 'days'}, most on {busiest:%d %B} ({report.pictures_by_day[busiest]}). "
+        f"GPU time by member: {members}. By model: {models}. "
         f"Half of the jobs waited up to {report.wait_s(0.5):.0f} s, 95 of 100 up to {report.wait_s(0.95):.0f} s."
     )[:1024]
+
+
+def _ranked(values: Mapping[str, float]) -> list[tuple[str, float]]:
+    """The largest, numbered: the words tell whose bar it is where no font can."""
+    return [(f"{rank}. {name}", value) for rank, (name, value) in enumerate(list(values.items())[:MOST_BARS], 1)]
 
 
 def draw(report: Report) -> bytes:
@@ -103,9 +118,14 @@ def draw(report: Report) -> bytes:
 
 
 def _days(axes: Any, report: Report) -> None:
-    days = list(report.pictures_by_day)
+    axes.set_title("Pictures (bars) and GPU-seconds (line) by day (UTC)")
+    if not report.gpu_s:
+        _nothing(axes)
+        return
+    days, room = list(report.pictures_by_day), max(_FEWEST, len(report.pictures_by_day))
     axes.bar(range(len(days)), list(report.pictures_by_day.values()), color=_BLUE)
-    axes.set_title("Pictures (bars) and GPU-seconds (line) by day")
+    axes.locator_params(axis="y", integer=True)
+    axes.set_xlim((len(days) - 1 - room) / 2, (len(days) - 1 + room) / 2)
     step = max(1, len(days) // 7)
     axes.set_xticks(range(0, len(days), step), [f"{day:%d %b}" for day in days[::step]])
     time = axes.twinx()
@@ -115,14 +135,42 @@ def _days(axes: Any, report: Report) -> None:
 
 def _waits(axes: Any, report: Report) -> None:
     axes.set_title("How long jobs waited (s)")
-    if report.waits_s:
-        axes.hist(list(report.waits_s), bins=min(30, max(5, len(report.waits_s) // 5)), color=_GREY)
+    if not report.waits_s:
+        _nothing(axes)
+        return
+    bins = min(30, max(10, len(report.waits_s) // 5))
+    axes.hist(list(report.waits_s), bins=bins, range=(0, max(1.0, *report.waits_s)), color=_GREY)
+    axes.locator_params(axis="y", integer=True)
     axes.set_ylabel("jobs")
 
 
 def _bars(axes: Any, title: str, values: Mapping[str, float]) -> None:
-    shown = list(values.items())[:MOST_BARS][::-1]
     axes.set_title(title)
-    axes.barh(range(len(shown)), [value for _, value in shown], color=_BLUE)
-    # A name with a dollar would be read as a formula.
-    axes.set_yticks(range(len(shown)), [name[:24].replace("$", r"\$") for name, _ in shown])
+    shown = _ranked(values)
+    if not shown:
+        _nothing(axes)
+        return
+    families, has_glyph = _fonts()
+    axes.barh(range(len(shown)), [value for _, value in shown], color=_PALE, height=0.7)
+    for place, (label, _) in enumerate(shown):
+        # Inside, so that a long name takes no room from the bars.
+        drawn = "".join(letter if has_glyph(letter) else "·" for letter in label)
+        axes.text(0, place, f" {drawn}", va="center", family=families, parse_math=False, clip_on=True)
+    axes.set_yticks([])
+    axes.set_ylim(max(_FEWEST, len(shown)) - 0.5, -0.5)
+
+
+def _nothing(axes: Any) -> None:
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, "nothing yet", ha="center", va="center", color=_GREY, transform=axes.transAxes)
+
+
+def _fonts() -> tuple[list[str], Callable[[str], bool]]:
+    """The shipped font and those of the machine that add other scripts, and whether any of them has a letter."""
+    import matplotlib.font_manager
+
+    manager: Any = matplotlib.font_manager
+    installed = set(manager.get_font_names())
+    families = ["DejaVu Sans", *(family for family in _OTHER_SCRIPTS if family in installed)]
+    fonts = [manager.get_font(manager.findfont(family)) for family in families]
+    return families, lambda letter: letter.isprintable() and any(font.get_char_index(ord(letter)) for font in fonts)

@@ -63,8 +63,8 @@ class JobsPort(Jobs, Protocol):
         """Queued and running ones, oldest first."""
         ...
 
-    async def recent(self, member_id: int, limit: int) -> list[Job]:
-        """A member's newest jobs."""
+    async def recent(self, member_id: int, limit: int, guild_id: int | None = None) -> list[Job]:
+        """A member's newest jobs; those on one server, or all."""
         ...
 
     async def family(self, job_id: str, limit: int = ...) -> list[Job]:

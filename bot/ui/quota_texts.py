@@ -17,14 +17,15 @@ NOW = {Window.HOUR: "this hour", Window.DAY: "today", Window.WEEK: "this week", 
 def use_line(use: Use) -> str:
     """One limit and what is used of it."""
     pool = " of this channel's pool" if use.scope is Scope.CHANNEL else ""
+    what = f"{use.unit} {NOW[use.window]}{pool}"
     if use.limit is None:
-        return f"{use.used:g} {use.unit} {NOW[use.window]}{pool}, without limit"
-    return f"{use.used:g} of {use.limit:g} {use.unit} {NOW[use.window]}{pool}, resets {format_dt(use.resets_at, 'R')}"
+        return f"{use.used:.12g} {what}, without limit"
+    return f"{use.used:.12g} of {use.limit:.12g} {what}, resets {format_dt(use.resets_at, 'R')}"
 
 
 def limit_line(limit: Limit) -> str:
     """A limit and whose it is."""
-    amount = "any number of" if limit.amount is None else f"{limit.amount:g}"
+    amount = "any number of" if limit.amount is None else f"{limit.amount:.12g}"
     return f"{subject(limit.scope, limit.subject_id)}: {amount} {limit.unit} each {limit.window}"
 
 

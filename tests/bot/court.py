@@ -17,7 +17,6 @@ from bot.store.audit import AuditLog
 from bot.store.pictures import PictureStore
 from bot.store.quotas import Quotas
 from bot.store.records import Records
-from bot.store.rules import RuleBook
 from bot.store.statistics import Statistics
 from bot.store.timings import TimingStore
 from bot.ui.office import Office
@@ -45,7 +44,6 @@ class Court(House):
 
     async def open(self) -> DarkroomClient:
         client = await super().open()
-        self.book = RuleBook(self.database, self.direct)
         self.quotas = Quotas(self.database, self.book)
         self.log, self.switch = AuditLog(self.database), Switch()
         pictures = PictureStore.open(self.folder / "pictures")

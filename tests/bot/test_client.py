@@ -54,8 +54,8 @@ class House:
         """A process's worth of parts, made anew."""
         self.context = contextvars.Context()
         self.database = await Database.open(self.folder / "darkroom.sqlite3")
-        book = RuleBook(self.database, self.direct)
-        quotas = Quotas(self.database, book)
+        self.book = RuleBook(self.database, self.direct)
+        quotas = Quotas(self.database, self.book)
         jobs, pictures = JobStore(self.database, quotas), PictureStore.open(self.folder / "pictures")
         drawing, tasks = Drawing(self.executor), Tasks(self.context)
         self.jobs, self.engine = jobs, ScriptedEngine()
@@ -63,13 +63,14 @@ class House:
         self.studio = Studio(
             Ports(
                 engine=self.engine, jobs=jobs, outbox=OutboxStore(self.database), pictures=pictures, replies=replies,
-                rules=Judge(book, quotas, self.now), estimates=Remembered(), wording=Wording(), clock=self.now,
+                rules=Judge(self.book, quotas, self.now), estimates=Remembered(), wording=Wording(), clock=self.now,
                 hints=self.hints(), tasks=tasks,
             )
         )  # fmt: skip
         parts = Parts(
-            Settings(data_dir=self.folder), self.studio, jobs, pictures, MemberStore(self.database, self.now), book,
-            Intake(from_client, drawing, pictures), drawing, clock=self.now, defer_after_s=1.2,
+            Settings(data_dir=self.folder), self.studio, jobs, pictures,
+            MemberStore(self.database, self.now), self.book, Intake(from_client, drawing, pictures), drawing,
+            clock=self.now, defer_after_s=1.2,
         )  # fmt: skip
         return DarkroomClient(parts, replies, shard_count=1)
 

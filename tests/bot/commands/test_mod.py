@@ -9,7 +9,10 @@ import discord
 import pytest
 
 from bot.domain.access import Gate
+from bot.domain.audit import Entry
+from bot.domain.guild import GuildRules
 from bot.domain.model import JobState
+from bot.domain.words import RuleKind, WordRule
 from bot.errors import JobNotFound
 from tests.bot.court import Court, said
 from tests.bot.world import eventually, labels
@@ -128,6 +131,31 @@ async def test_results_are_deleted_one_or_all(court: Court) -> None:
     assert "either a job or a member" in await court.say(court.mo, "mod delete")
 
 
+async def test_all_of_a_members_results_here_go_whatever_they_made_elsewhere(
+    court: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = await court.imagine(court.ada)
+    elsewhere = court.env.create_guild("Elsewhere")
+    room, there = elsewhere.create_text_channel("pictures"), elsewhere.add_member(court.ada.user)
+    await there.slash(room, "imagine", prompt="a newer fox")
+    newer = await court.draw()
+    monkeypatch.setattr("bot.commands.mod_results.MOST", 1)
+    assert "1 deleted" in await court.say(court.mo, "mod delete", member=court.ada)
+    assert [job.id for job in await court.jobs.recent(court.ada.id, 9)] == [newer.id] != [here.id]
+
+
+async def test_a_list_too_long_for_a_message_is_a_file(court: Court) -> None:
+    def many(rules: GuildRules) -> GuildRules:
+        words = tuple(WordRule(id=number, kind=RuleKind.WORD, pattern=f"word{number}") for number in range(1000))
+        return rules.model_copy(update={"words": words})
+
+    await court.book.change(many, Entry(at=court.now(), guild_id=court.guild.id, actor_id=1, action="words add"))
+    shown = await court.mo.slash(court.channel, "mod words list")
+    assert "1001 lines" in said(shown) and shown.response is not None
+    (attached,) = shown.response.message.attachments
+    assert b"999. word: ||word999||" in await attached.read()
+
+
 async def test_words_are_added_met_and_removed(court: Court) -> None:
     await court.say(court.mo, "mod words add", pattern="gore", label="no gore")
     await court.say(court.mo, "mod words add", pattern=r"\bblo+d\b", kind="regex")
@@ -197,5 +225,5 @@ async def test_stats_are_a_chart_with_words(court: Court) -> None:
     assert result.response is not None
     (chart,) = result.response.message.attachments
     assert chart.description is not None and "By model: " in chart.description
-    assert "by member: ada 2 s, bo 1 s" in chart.description
+    assert "by member: 1. ada 2 s, 2. bo 1 s" in chart.description
     assert (await chart.read())[:8] == b"\x89PNG\r\n\x1a\n"

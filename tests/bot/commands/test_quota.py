@@ -50,7 +50,11 @@ async def test_all_kinds_of_limits_are_listed_and_taken_away(court: Court) -> No
     [
         ("quota set", {"window": "day", "amount": -1.0}, "a number from 0"),
         ("quota set", {"window": "day", "amount": 0.0}, "leave you nothing"),
+        ("quota set", {"window": "day", "amount": 2.5}, "counted whole"),
+        ("quota set", {"window": "day", "amount": 0.0001, "unit": "GPU-seconds"}, "leave you nothing"),
         ("quota grant", {"amount": -4.0, "member": "ada"}, "above 0"),
+        ("quota grant", {"amount": 1e12, "member": "ada"}, "from 0 to 1000000000"),
+        ("quota grant", {"amount": 0.3, "member": "ada"}, "counted whole"),
         ("quota reset", {}, "say whose"),
         ("quota timezone", {"name": "Berlin"}, "Europe/Berlin"),
     ],
@@ -64,6 +68,15 @@ async def test_what_cannot_be_is_refused_with_the_reason_and_changes_nothing(
     assert why in await court.say(court.mo, command, **given)
     assert await court.rules() == before
     assert await court.log.newest(court.guild.id) == []
+
+
+async def test_a_moderator_does_not_lose_the_limit_that_keeps_them_in(court: Court) -> None:
+    await court.say(court.mo, "quota set", window="day", amount=1234567.0, target=court.mo)
+    await court.say(court.mo, "quota set", window="day", amount=0.0)
+    before = await court.rules()
+    assert "leave you nothing" in await court.say(court.mo, "quota set", window="day", target=court.mo)
+    assert await court.rules() == before
+    assert "0 of 1234567 pictures" in await court.say(court.mo, "quota show")
 
 
 async def test_a_role_that_is_gone_is_refused(court: Court) -> None:

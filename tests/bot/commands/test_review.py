@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import discord
+import pytest
 
-from bot.domain.model import Job, JobState
+from bot.domain.model import Job, JobState, Member
 from tests.bot.court import Court, said
 from tests.bot.world import eventually, labels
 
@@ -102,3 +104,41 @@ async def test_a_ban_after_the_decision_says_so(court: Court) -> None:
     await court.mo.click(room.history()[0], label="Reject")
     again = said(await court.mo.click(room.history()[0], label="Reject and ban for a week"))
     assert "failed already" in again and f"<@{job.member_id}> is banned" in again
+
+
+async def test_the_review_channel_says_who_decided_and_no_longer_shows_what_was_rejected(court: Court) -> None:
+    job, room = await flagged(court)
+    await court.mo.click(room.history()[0], label="Approve")
+    (approved,) = room.history()
+    assert f"✅ decided by <@{court.mo.id}>" in approved.content and approved.attachments
+    await court.studio.wait(job.id)
+
+    again = await court.imagine(court.ada, score=0.9)
+    assert again.state is JobState.REVIEW
+    await court.mo.click(room.history()[-1], label="Reject")
+    rejected = room.history()[-1]
+    assert f"✖️ decided by <@{court.mo.id}>" in rejected.content and not rejected.attachments
+
+
+@pytest.mark.parametrize("by", ["moderator", "member"])
+async def test_what_waits_goes_from_the_review_channel_when_it_is_deleted(court: Court, by: str) -> None:
+    job, room = await flagged(court)
+    if by == "moderator":
+        assert "1 deleted" in await court.say(court.mo, "mod delete", job=job.id)
+    else:
+        assert "1 jobs" in await court.say(court.ada, "privacy delete", confirm="delete everything")
+    assert room.history() == []
+
+
+async def test_who_is_a_moment_too_late_learns_it_and_is_not_in_the_log(court: Court) -> None:
+    job, room = await flagged(court)
+
+    class Overtaken:
+        async def reject(self, job_id: str, by: Member) -> Job:
+            return await court.studio.approve(job_id, by)
+
+    office = replace(court.client.parts.office, review=Overtaken())
+    court.client.parts = replace(court.client.parts, office=office)
+    assert "already" in said(await court.mo.click(room.history()[0], label="Reject"))
+    assert (await court.newest()).action == "review on"
+    await court.studio.wait(job.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -236,6 +237,19 @@ async def test_flagged_pictures_wait_for_a_moderator(house: House) -> None:
     assert (await house.wait(job)).state is JobState.DELIVERED
     assert house.wall.messages[job.id] == "grid of 4"
     assert (await house.studio.reject(job.id, MODERATOR)).state is JobState.DELIVERED
+
+
+@pytest.mark.parametrize("decisions", [("approve", "approve"), ("reject", "reject"), ("approve", "reject")])
+async def test_two_moderators_at_the_same_moment_decide_once(house: House, decisions: tuple[str, str]) -> None:
+    house.rules.word = Verdict.REVIEW
+    job = await house.submit()
+    (await house.engine.stream()).finish()
+    await house.wait(job)
+    one, other = await asyncio.gather(*(getattr(house.studio, decide)(job.id, MODERATOR) for decide in decisions))
+    assert (one.state is other.state) or {one.state, other.state} == {JobState.RENDERED, JobState.DELIVERED}
+    done = await house.wait(job)
+    charged = {JobState.DELIVERED: "settled", JobState.FAILED: "refunded"}
+    assert (await house.charged(job))[0] == charged[done.state]
 
 
 async def test_a_rejected_picture_is_refunded_and_told(house: House) -> None:

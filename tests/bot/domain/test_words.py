@@ -47,6 +47,7 @@ LEXICON = Lexicon(
         ("𝐚𝓼𝔰", "ass"),
         ("asssss", "ass"),
         ("a s s", "ass"),
+        ("p     o    r  n", "porn"),
         ("p0rn", "porn"),
         ("pооrn porn", "porn"),
         ("po-rn", "porn"),

@@ -44,3 +44,19 @@ async def test_nothing_in_it_can_be_changed_or_removed(database: Database) -> No
                 await connection.execute(statement)
         assert "append-only" in str(refused.value.__cause__)
     assert await log.newest(5) == [entry]
+
+
+async def test_it_is_not_emptied_or_written_over(database: Database) -> None:
+    log = AuditLog(database)
+    entry = Entry(at=NOW, guild_id=5, actor_id=1, action="ban")
+    await log.add(entry)
+    other = ", ".join(f"'{NOW:%Y-%m-%d %H:%M:%S}'" if name == "at" else "0" for name in audit_log.c.keys()[1:])
+    statement = {
+        "sqlite": f"INSERT OR REPLACE INTO audit_log VALUES (1, {other})",
+        "postgresql": "TRUNCATE audit_log",
+    }[database.url.get_backend_name()]
+    with pytest.raises(StoreError) as refused:
+        async with database.write() as connection:
+            await connection.execute(sa.text(statement))
+    assert "append-only" in str(refused.value.__cause__)
+    assert await log.newest(5) == [entry]

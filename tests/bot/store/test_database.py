@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import aiosqlite
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -16,7 +17,7 @@ from bot.errors import ConfigError, MigrationFailed, StoreError
 from bot.store import migrate
 from bot.store.database import Database
 from bot.store.jobs import JobStore
-from bot.store.schema import jobs, metadata, posts
+from bot.store.schema import jobs, members, metadata, posts
 from tests.bot.store.conftest import fresh_postgres
 
 from .asks import NoLedger, accept
@@ -102,6 +103,39 @@ async def test_a_commit_is_on_the_disk(tmp_path: Path) -> None:
             }
         assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10000}
     await database.close()
+
+
+async def test_a_statement_goes_to_the_thread_and_back_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = await Database.open(tmp_path / "darkroom.sqlite3")
+    trips: list[object] = []
+    go = aiosqlite.Connection._execute
+    monkeypatch.setattr(
+        aiosqlite.Connection, "_execute", lambda self, fn, *more: trips.append(fn) or go(self, fn, *more)
+    )
+    async with database.write() as connection:
+        assert (await connection.scalars(sa.select(jobs.c.id))).all() == []
+    assert len(trips) == len(("begin", "select", "commit"))
+    await database.close()
+
+
+async def test_a_write_that_is_cut_off_leaves_nothing(database: Database) -> None:
+    row = {"member_id": 1, "settings": "{}"}
+    begun = asyncio.Event()
+
+    async def write() -> None:
+        async with database.write() as connection:
+            await connection.execute(sa.insert(members).values(row))
+            begun.set()
+            await asyncio.Event().wait()
+
+    writing = asyncio.create_task(write())
+    await begun.wait()
+    writing.cancel()
+    await asyncio.wait({writing})
+    async with database.write() as connection:
+        await connection.execute(sa.insert(members).values(row))
+    async with database.read() as connection:
+        assert await connection.scalar(sa.select(sa.func.count()).select_from(members)) == 1
 
 
 async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

@@ -8,18 +8,22 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import sqlite
 
 from bot.domain.access import ChannelRule
 from bot.domain.audit import Entry
 from bot.domain.guild import GuildRules
 from bot.domain.model import Ask, JobState, Member, Place, Verb
 from bot.domain.quota import Limit, Scope, Unit, Window
-from bot.errors import Fenced, PictureBlocked, QuotaExceeded, TooManyJobs
+from bot.errors import Fenced, PictureBlocked, QuotaExceeded, StoreError, TooManyJobs
 from bot.store.admission import Room
 from bot.store.database import Database
+from bot.store.job_reads import is_live
 from bot.store.jobs import JobStore
 from bot.store.quotas import Quotas
 from bot.store.rules import RuleBook
+from bot.store.schema import jobs
 from bot.store.schema_rules import quota_counters, reservations
 
 from .asks import NOW, accept, ask, kept
@@ -190,6 +194,16 @@ async def test_reset_begins_anew_and_the_ledger_stays_true(desk: Desk) -> None:
     assert await desk.used() == 8
 
 
+async def test_reset_holds_for_the_windows_of_a_new_time_zone(desk: Desk) -> None:
+    await desk.limit(limit(4))
+    await accept(desk.jobs)
+    # The same day, which lasts eight hours longer from now on.
+    await desk.limit(limit(4), timezone="America/Los_Angeles")
+    late = NOW.replace(hour=0) + timedelta(days=1, hours=3)
+    await desk.quotas.reset(GUILD, Scope.MEMBER, 1, late, MODERATOR)
+    await accept(desk.jobs, now=late)
+
+
 async def test_old_windows_are_forgotten_and_what_is_held_stays(desk: Desk) -> None:
     done, held = await desk.jobs.claim(await accept(desk.jobs)), await accept(desk.jobs)
     await desk.jobs.keep(done, kept(done), NOW)
@@ -240,3 +254,49 @@ async def test_a_refused_change_changes_nothing_and_logs_nothing(desk: Desk) -> 
     with pytest.raises(ValueError):
         await desk.rules.change(refuse, MODERATOR)
     assert await desk.rules.get(GUILD) == GuildRules(guild_id=GUILD)
+
+
+async def test_an_admission_is_few_statements_and_reads_no_rules(desk: Desk) -> None:
+    await desk.limit(limit(40))
+    said: list[str] = []
+    async with desk.database.write() as connection:
+        engine = connection.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda _c, _k, statement, *_: said.append(statement.split("(")[0]))
+    await accept(desk.jobs, one())
+    turn = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock"}[engine.dialect.name]
+    assert said == [turn, "INSERT INTO jobs ", "INSERT INTO quota_counters ", "INSERT INTO reservations "]
+
+
+async def test_a_change_by_two_at_once_is_seen_by_the_next_admission(desk: Desk) -> None:
+    await desk.limit(limit(50))
+    await asyncio.gather(desk.limit(limit(1)), desk.limit(limit(1), timezone="Asia/Tokyo"))
+    stored = await RuleBook(desk.database).get(GUILD)
+    assert await desk.rules.get(GUILD) == stored
+    await accept(desk.jobs, one())
+    with pytest.raises(QuotaExceeded):
+        await accept(desk.jobs, one())
+
+
+async def test_rules_whose_writing_failed_are_read_anew(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await desk.limit(limit(50))
+    with monkeypatch.context() as broken:
+
+        async def committed_and_lost(*_: object) -> None:
+            async with desk.database.read() as connection:
+                await connection.execute(sa.text("SELECT * FROM nowhere"))
+
+        broken.setattr("bot.store.rules.record", committed_and_lost)
+        with pytest.raises(StoreError):
+            await desk.limit(limit(1))
+    assert (await desk.rules.get(GUILD)).limits == (limit(50),)
+
+
+async def test_live_jobs_are_counted_from_the_index_alone(desk: Desk) -> None:
+    if desk.database.path is None:
+        pytest.skip("a small table on PostgreSQL is read as it is")
+    query = sa.select(sa.func.count()).select_from(jobs).where(is_live())
+    for where, how in ((sa.true(), "SCAN"), (jobs.c.member_id == 1, "SEARCH")):
+        asked = query.where(where).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+        async with desk.database.read() as connection:
+            plan = [row.detail for row in await connection.execute(sa.text(f"EXPLAIN QUERY PLAN {asked}"))]
+        assert [line.split(" (")[0] for line in plan] == [f"{how} jobs USING COVERING INDEX ix_jobs_unfinished"]

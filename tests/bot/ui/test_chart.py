@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import date, timedelta
 
 from bot.domain.usage import DayUse
@@ -14,10 +15,21 @@ def test_members_of_one_name_have_bars_of_their_own() -> None:
     uses = [DayUse(DAY, 100_001, "pocket", 1, 4, 2000.0), DayUse(DAY, 200_002, "pocket", 1, 4, 3000.0)]
     report = chart.counted(uses, [timedelta(seconds=2)], {100_001: "sam", 200_002: "sam"}, DAY, DAY)
     assert report.gpu_s_by_member == {"sam …0002": 3.0, "sam …0001": 2.0}
-    assert "sam …0002 3 s, sam …0001 2 s" in chart.alt_text(report)
+    assert "1. sam …0002 3 s, 2. sam …0001 2 s" in chart.alt_text(report)
 
 
 def test_an_empty_time_is_drawn_and_said() -> None:
     report = chart.counted([], [], {}, DAY - timedelta(days=6), DAY)
     assert chart.alt_text(report) == "Four charts. Nothing was drawn in this time."
     assert chart.draw(report).startswith(b"\x89PNG")
+
+
+def test_names_no_font_has_letters_for_are_numbered_in_chart_and_words() -> None:
+    names = {1: "田中さくら", 2: "🦊 $5 fox", 3: "x\u202eevil", 4: "W" * 32}
+    uses = [DayUse(DAY, member, "pocket", 1, 4, 1000.0 * member) for member in names]
+    report = chart.counted(uses, [timedelta(seconds=0.3)], names, DAY, DAY)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib warns of letters that it draws as boxes
+        assert chart.draw(report).startswith(b"\x89PNG")
+    assert "4. 田中さくら 1 s" in chart.alt_text(report)
+    assert "GPU-seconds in 1 day, " in chart.alt_text(report)

@@ -1,0 +1,84 @@
+"""Whatever tables there are: a member gets all that is about them, and nothing of it stays that has no reason to."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bot.domain.access import Ban
+from bot.domain.guild import GuildRules
+from bot.store.database import Database
+from bot.store.pictures import PictureStore
+from bot.store.records import Records
+from bot.store.schema_rules import metadata
+
+from .asks import NOW
+
+ADA, BO = 4711, 815
+ABOUT_NOBODY = {"timings"}
+STAYS = {"quota_counters", "audit_log", "guild_rules"}
+"""What is used counts until its windows end; what moderators did stays in their log and rules."""
+FILES = ("cell.png", "upload.png", "frames.zip")
+
+
+def row_about(table: sa.Table, member: int) -> dict[str, Any]:
+    """A row with something in every column."""
+    named = {
+        "member_id": member, "subject_id": member, "actor_id": member, "scope": "member",
+        "subject": f"<@{member}>", "body": GuildRules(guild_id=1, bans=(Ban(member_id=member),)).model_dump_json(),
+        "job_id": f"job{member}", "guild_id": member, "message_id": member, "interaction_id": member,
+        "notes": [], "captions": [], "spans": [], "frames_key": f"{member}/frames.zip", "latents_key": None,
+        "key": f"{member}/{'upload' if table.name == 'uploads' else 'cell'}.png",
+    }  # fmt: skip
+    if table.name == "jobs":
+        named |= {"id": f"job{member}", "state": "delivered"}
+    plain = {int: 1, str: "x", float: 1.0, bool: False}
+    return {
+        column.name: named[column.name] if column.name in named else plain.get(column.type.python_type, NOW)
+        for column in table.c
+        if (table.name, column.name) != ("audit_log", "id")
+    }
+
+
+async def count(database: Database, table: sa.Table) -> int:
+    async with database.read() as connection:
+        return int(await connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0)
+
+
+@pytest.fixture
+async def records(database: Database, tmp_path: Path) -> Records:
+    pictures = PictureStore.open(tmp_path / "pictures")
+    for member in (ADA, BO):
+        for name in FILES:
+            await pictures.put(f"{member}/{name}", b"file of %d" % member)
+        async with database.write() as connection:
+            for table in metadata.sorted_tables:
+                if table.name not in ABOUT_NOBODY:
+                    await connection.execute(sa.insert(table).values(row_about(table, member)))
+    return Records(database, pictures)
+
+
+async def test_every_table_and_file_is_exported(records: Records) -> None:
+    archive = zipfile.ZipFile(io.BytesIO(await records.export(ADA, 10**6)))
+    rows = json.loads(archive.read("records.json"))
+    assert {name for name, found in rows.items() if len(found) == 1} == set(metadata.tables) - ABOUT_NOBODY
+    assert str(BO) not in str(rows)
+    kept = {f"pictures/job{ADA}-2.png", "uploads/upload.png", f"frames/job{ADA}.zip"}
+    assert set(archive.namelist()) == {"README.txt", "records.json", *kept}
+    assert {archive.read(name) for name in kept} == {b"file of %d" % ADA}
+
+
+async def test_every_table_and_file_is_emptied_but_for_what_must_stay(
+    records: Records, database: Database, tmp_path: Path
+) -> None:
+    await records.erase_member(ADA)
+    left = {table.name: await count(database, table) for table in metadata.sorted_tables}
+    assert left == {name: 0 if name in ABOUT_NOBODY else 2 if name in STAYS else 1 for name in metadata.tables}
+    files = [path for path in (tmp_path / "pictures").rglob("*") if path.is_file()]
+    assert {path.parent.name for path in files} == {str(BO)} and len(files) == len(FILES)
