@@ -137,7 +137,7 @@ class Inpaint(ImageToImage):
 class Outpaint(ImageRequest):
     """Put the picture on a larger canvas and draw the rest: zoom out and pan.
 
-    The canvas is the picture scaled by `1 / zoom`, then grown by the given shares of its width and height.
+    The canvas is the picture scaled by `1 / zoom`, then grown by the given shares of its shorter side.
     """
 
     kind: ClassVar[str] = "outpaint"

@@ -174,7 +174,7 @@ def gradient(width: int, height: int) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("change", "size"),
-    [({"zoom": 2.0}, (96, 80)), ({"right": 0.5}, (144, 80)), ({"zoom": 1.5, "top": 0.25}, (96, 100))],
+    [({"zoom": 2.0}, (96, 80)), ({"right": 0.5}, (136, 80)), ({"zoom": 1.5, "top": 0.25}, (96, 100))],
     ids=["zoom out", "pan", "both"],
 )
 def test_outpainting_keeps_the_picture_and_shows_no_seam(
