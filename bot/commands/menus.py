@@ -13,7 +13,6 @@ from bot.commands.contexts import everywhere
 from bot.commands.presses import derivable
 from bot.domain.lineage import derive
 from bot.domain.model import Job, JobSpec, Options, Verb
-from bot.domain.prompt import parse
 from bot.errors import BadPicture, JobNotFound
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
@@ -48,7 +47,7 @@ async def vary(interaction: Pressed, message: discord.Message) -> None:
 async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
     """The words for somebody else's picture; after a restart the message is read again, where the bot may."""
     async with Answer(interaction) as answer:
-        options = parse(filled.prompt)
+        options = await asking.read(interaction, filled.prompt, has_picture=True)
         channel_id, _, message_id = about.partition(":")
         attachment = interaction.client.seen.recall(int(message_id))
         if attachment is None:
