@@ -106,6 +106,8 @@ class ImageRequest(Frozen):
     weight: float = Field(default=1.0, gt=0.0, le=1000.0)
     """The member's share relative to others."""
     priority: Priority = Priority.NORMAL
+    alone: bool = False
+    """Share no forward pass with others: what was drawn so once is drawn so again, to the bit."""
     preview_limit: float | None = Field(default=None, ge=0.0, le=1.0)
     """Previews are shown clearly only when the picture check scores them below this; None shows all, unchecked."""
 

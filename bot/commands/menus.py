@@ -101,7 +101,8 @@ def _derived(job: Job, cell: int, verb: Verb) -> JobSpec:
 
 
 def _attachment(message: discord.Message) -> discord.Attachment:
-    for attachment in message.attachments:
+    forwarded = (attachment for original in message.message_snapshots for attachment in original.attachments)
+    for attachment in (*message.attachments, *forwarded):
         if (attachment.content_type or "").startswith("image/"):
             return attachment
     raise BadPicture("there is no uploaded picture in that message")

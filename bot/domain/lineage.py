@@ -28,8 +28,8 @@ def derive(
     options = (options or job.spec.options).model_copy(update={"seed": None, "repeat": 1})
     seed %= MAX_SEED + 1
     if verb is Verb.REROLL:
-        again = {"verb": _rerolled(job.spec.verb), "options": options, "seed": seed, "parent_id": job.id, **fields}
-        return job.spec.model_copy(update=again)
+        again = {"verb": _rerolled(job.spec.verb), "options": options, "seed": seed, "parent_id": job.id}
+        return job.spec.model_copy(update={**again, "alone": False, **fields})
     if cell is None:
         raise ValueError(f"{verb} needs a cell")
     sized = {"width": job.spec.width, "height": job.spec.height}

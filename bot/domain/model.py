@@ -121,6 +121,8 @@ class JobSpec(Value):
     pan: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     """Shares of the shorter side to add: left, right, top, bottom."""
     factor: float = 4.0
+    alone: bool = False
+    """Drawn in forward passes of its own, so that nothing depends on who else is there."""
 
 
 class Member(Value):

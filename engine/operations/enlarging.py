@@ -90,7 +90,9 @@ class _Stretch:
 
 def _cut(piece: Pixels, across: _Stretch, down: _Stretch) -> Pixels:
     """What a tile gives to the result."""
-    size = across.place.stop - across.place.start, down.place.stop - down.place.start
+    width, height = across.place.stop - across.place.start, down.place.stop - down.place.start
     (left, right), (top, bottom) = across.seen, down.seen
-    resized = Image.fromarray(piece).resize(size, Image.Resampling.LANCZOS, box=(left, top, right, bottom))
-    return np.asarray(resized)
+    tile, high = Image.fromarray(piece), piece.shape[0]
+    # Pillow clips between the two axes, and their order hangs on the shape: not the same for every tile.
+    tile = tile.resize((width, high), Image.Resampling.LANCZOS, box=(left, 0, right, high))
+    return np.asarray(tile.resize((width, height), Image.Resampling.LANCZOS, box=(0, top, width, bottom)))
