@@ -207,6 +207,12 @@ def test_each_further_pan_is_drawn_as_large_as_the_first(studio_of: Callable[[st
     assert len(drawn) == 1
 
 
+def test_a_pan_is_of_a_size_that_kandinskys_masks_fit(studio_of: Callable[[str], Studio]) -> None:
+    request = ask(Outpaint, image=png(gradient(96, 64)), left=0.5, num_images=1)
+    (cell,) = studio_of("kandinsky-2.2-inpaint").draw(request)
+    assert cell.shape == (64, 128, 3)
+
+
 @pytest.mark.parametrize("family", ["stable-diffusion", "flux"])
 def test_the_preview_of_a_pan_has_the_shape_that_is_drawn(studio_of: Callable[[str], Studio], family: str) -> None:
     (messages,) = studio_of(family).run(ask(Outpaint, image=png(gradient(64, 64)), bottom=1.0, num_images=1))
