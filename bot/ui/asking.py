@@ -76,11 +76,19 @@ def reply_to(interaction: Pressed, place: Place, *, ephemeral: bool = False) -> 
     )
 
 
-async def read(interaction: Pressed, text: str, **given: str | float | None) -> Options:
+async def read(
+    interaction: Pressed,
+    text: str,
+    *,
+    has_picture: bool = False,
+    needs_words: bool = True,
+    **given: str | float | None,
+) -> Options:
     """What was written, with the settings of whoever wrote it; see `bot.domain.reading`. Raises `BadOption`."""
     parts = interaction.client.parts
     preferences = await parts.members.preferences(interaction.user.id)
-    return reading.read(text, preferences, parts.settings.styles, **given)
+    styles = parts.settings.styles
+    return reading.read(text, preferences, styles, has_picture=has_picture, needs_words=needs_words, **given)
 
 
 def fresh_seed() -> int:
