@@ -82,7 +82,7 @@ async def _at_once(interaction: Pressed, message: discord.Message, verb: Verb) -
 
 
 async def _ours(interaction: Pressed, message: discord.Message) -> tuple[Job, int] | None:
-    """The job and cell this message of ours shows, or None. Raises `BadPicture` for a grid and `NotYours`."""
+    """The job and cell this message of ours shows, or None. Raises `NotYours`, and `BadPicture` for a grid or none."""
     if message.author.id != interaction.client.application_id and message.author != interaction.client.user:
         return None
     jobs = interaction.client.parts.jobs
@@ -91,7 +91,10 @@ async def _ours(interaction: Pressed, message: discord.Message) -> tuple[Job, in
     except JobNotFound:
         return None
     await derivable(interaction, job.id)
-    if cell is None and len(await jobs.cells(job.id)) != 1:
+    kept = await jobs.cells(job.id)
+    if not kept:
+        raise BadPicture("there is no finished picture in that message")
+    if cell is None and len(kept) > 1:
         raise BadPicture("this is a grid; press U1 to U4 first and use the picture that comes")
     return job, cell or 0
 

@@ -156,6 +156,14 @@ async def test_menus_need_a_picture(world: World) -> None:
         assert result.response is not None and "no uploaded picture" in result.response.content
 
 
+async def test_menus_on_a_reply_without_a_result_say_so(world: World) -> None:
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.studio.done()
+    world.jobs.kept.clear()
+    result = await world.ada.context_menu(world.channel, "Darkroom: upscale", world.messages[-1])
+    assert result.response is not None and "no finished picture" in result.response.content
+
+
 async def test_forms_of_styles_and_menus_outlive_a_restart(world: World) -> None:
     world.settings = world.settings.model_copy(update={"styles": {"oil": StyleSettings()}})
     await world.restart()
