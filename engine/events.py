@@ -78,6 +78,8 @@ class Recipe:
     device: str
     dtype: str
     versions: dict[str, str] = field(default_factory=dict[str, str])
+    alone: bool = False
+    """No forward pass was shared with others, so that nothing depends on who else was there."""
     parameters: str = ""
     """One line per the convention other tools read from PNG files."""
 

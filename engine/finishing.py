@@ -22,23 +22,33 @@ from engine.requests import ImageRequest
 from engine.safety import PictureCheck
 
 
-def recipe_of(request: ImageRequest, model: LoadedModel, noise_scheduler: str) -> Recipe:
+def recipe_of(request: ImageRequest, model: LoadedModel, outcome: Outcome, *, alone: bool) -> Recipe:
     """All it takes to make these pictures again."""
     spec = model.spec
+    width, height = _size(request, model, outcome)
     recipe = Recipe(
         model=spec.name,
         model_hash=model.hash,
-        noise_scheduler=noise_scheduler,
+        noise_scheduler=outcome.noise_scheduler,
         num_inference_steps=request.num_inference_steps or spec.num_inference_steps,
         guidance_scale=spec.guidance_scale if request.guidance_scale is None else request.guidance_scale,
-        width=request.width or spec.width,
-        height=request.height or spec.height,
+        width=width,
+        height=height,
         seed=request.seed,
         device=str(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
         versions=dict(_versions()),
+        alone=alone,
     )
     return replace(recipe, parameters=write_parameters(request, recipe, request.seed))
+
+
+def _size(request: ImageRequest, model: LoadedModel, outcome: Outcome) -> tuple[int, int]:
+    """As asked for; where pictures gave it, that of what came of them."""
+    if request.kind == ImageRequest.kind or not outcome.cells:
+        return request.width or model.spec.width, request.height or model.spec.height
+    height, width = outcome.cells[0].shape[:2]
+    return width, height
 
 
 @functools.cache

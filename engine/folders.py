@@ -138,6 +138,8 @@ def _side(folder: Path, components: dict[str, tuple[str, str]], factor: int) -> 
 
 
 def _size_multiple(folder: Path, components: dict[str, tuple[str, str]], factor: int) -> int:
+    if "movq" in components:  # Kandinsky's pipelines round sizes up to whole multiples of its square
+        return max(8, factor * factor)
     if "transformer" not in components:
         return max(8, factor)
     patch = _denoiser(folder, components).get("patch_size", 2)

@@ -87,7 +87,7 @@ class Forwards:
             return Batch((head,))
         chosen, room = [layout], None
         worn = {head.lane.manner.loras}
-        for call in others:
+        for call in () if head.lane.is_alone else others:
             may_wear = len(worn | {call.lane.manner.loras}) <= MOST_LORAS
             other = self._fitting(call, layout) if may_wear else None
             if other is None:
@@ -105,7 +105,7 @@ class Forwards:
         return Batch(tuple(each.call for each in chosen), tuple(chosen))
 
     def _fitting(self, call: ParkedCall, head: Layout) -> Layout | None:
-        if call.module is not head.call.module:
+        if call.module is not head.call.module or call.lane.is_alone:
             return None
         other = self.lay_out(call)
         return other if other and other.key == head.key else None

@@ -51,6 +51,8 @@ class OpenLane:
     opened_s: float
     gpu_ms: float = 0.0
     remaining_steps: int = 1
+    is_alone: bool = True
+    """No forward pass was shared so far."""
 
     @property
     def request(self) -> ImageRequest:
@@ -113,12 +115,14 @@ class Hub:
         outputs = self.forwards.run(batch)
         self._synchronize()
         self._charge(batch, (self.timer() - began_s) * 1000)
+        self._note_company(batch)
         for call, output in zip(batch.calls, outputs, strict=True):
             opened = self.lanes[call.lane.id]
             if isinstance(output, Exception):
                 self._advance(opened, lambda lane=call.lane, error=output: lane.fail(error))
             else:
-                self._prompts.keep(call, output)
+                if len(batch.calls) == 1:  # what came of a shared pass may differ in its last bits
+                    self._prompts.keep(call, output)
                 self._advance(opened, lambda lane=call.lane, output=output: lane.resume(output))
 
     def close(self) -> None:
@@ -148,7 +152,7 @@ class Hub:
             drawn_by.adapters.ensure(lane.manner.loras)
             return operate(opened.easel)
 
-        lane = Lane(request.id, draw, manner, processors=model.processors())
+        lane = Lane(request.id, draw, manner, request.alone, processors=model.processors())
         size = drawn_size(request, model.spec)
         veil = Veil(limit_of(request, model.spec), self._lookout)
         seen = size[0] * model.spec.enlarge, size[1] * model.spec.enlarge
@@ -194,6 +198,11 @@ class Hub:
             self.share.charge(opened.request.member, share_ms, self.clock())
             self.send(LaneCharged(opened.request.id, opened.admit.epoch, opened.request.member, share_ms))
 
+    def _note_company(self, batch: Batch) -> None:
+        if len(batch.calls) > 1:
+            for call in batch.calls:
+                self.lanes[call.lane.id].is_alone = False
+
     def _advance(self, opened: OpenLane, onward: Callable[[], None]) -> None:
         """Let a lane run on, and see to it when that was the end."""
         try:
@@ -227,7 +236,7 @@ class Hub:
         request = opened.request
         try:
             opened.glimpses.settle()
-            recipe = recipe_of(request, opened.easel.model, outcome.noise_scheduler)
+            recipe = recipe_of(request, opened.easel.model, outcome, alone=opened.is_alone)
             finished = finish(request, outcome, recipe, opened.gpu_ms, opened.glimpses.timelapse, self._check)
             self.send(LaneFinished(request.id, opened.admit.epoch, finished))
         except Exception as error:

@@ -87,6 +87,8 @@ class Lane:
     id: str
     work: Callable[[Lane], Any]
     manner: Manner = Manner()
+    is_alone: bool = False
+    """Its calls share no forward pass."""
     parked: ParkedCall | None = None
     """The call that waits for the hub, or None before the start and after the end."""
     result: Any = None

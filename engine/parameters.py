@@ -19,7 +19,7 @@ from engine.requests import ImageRequest
 
 _PAIR = re.compile(r'\s*([\w][\w \-/]*?):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
 _LAST_LINE = re.compile(r"(?:^|\n)(Steps: [^\n]*)\s*$")
-_PRIVATE = frozenset({"id", "member", "weight", "priority"})
+_PRIVATE = frozenset({"id", "member", "weight", "priority", "alone"})
 
 
 @dataclass(frozen=True, slots=True)

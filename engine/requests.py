@@ -106,6 +106,8 @@ class ImageRequest(Frozen):
     weight: float = Field(default=1.0, gt=0.0, le=1000.0)
     """The member's share relative to others."""
     priority: Priority = Priority.NORMAL
+    alone: bool = False
+    """Share no forward pass with others: what was drawn so once is drawn so again, to the bit."""
     preview_limit: float | None = Field(default=None, ge=0.0, le=1.0)
     """Previews are shown clearly only when the picture check scores them below this; None shows all, unchecked."""
 
@@ -137,7 +139,7 @@ class Inpaint(ImageToImage):
 class Outpaint(ImageRequest):
     """Put the picture on a larger canvas and draw the rest: zoom out and pan.
 
-    The canvas is the picture scaled by `1 / zoom`, then grown by the given shares of its width and height.
+    The canvas is the picture scaled by `1 / zoom`, then grown by the given shares of its shorter side.
     """
 
     kind: ClassVar[str] = "outpaint"

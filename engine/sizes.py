@@ -6,16 +6,16 @@ import math
 
 from PIL import Image
 
+from engine.canvas import Canvas, Size
 from engine.errors import InvalidRequest
 from engine.images import open_mask, open_picture
 from engine.model_spec import ModelSpec
-from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
+from engine.requests import MAX_SIDE, Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
 
 MASK_STRETCH = 1.1
 """A mask may differ in shape from its picture by this factor."""
-
-Size = tuple[int, int]
-"""(width, height) in pixels."""
+MAX_STRETCH = 16
+"""The longer side of a picture may be so many times the shorter one."""
 
 
 def choose_size(spec: ModelSpec, request: ImageRequest) -> tuple[Size, tuple[str, ...]]:
@@ -24,8 +24,23 @@ def choose_size(spec: ModelSpec, request: ImageRequest) -> tuple[Size, tuple[str
     Decodes the request's pictures to prove them; raises `InvalidRequest` naming the field.
     """
     pictures = _picture_sizes(request)
-    if isinstance(request, Outpaint | Upscale | Describe):
-        return (request.width or pictures[0][0], request.height or pictures[0][1]), ()
+    for size in pictures:
+        _prove_shape(size)
+    match request:
+        case Outpaint():
+            left, top, right, bottom = Canvas.of(pictures[0], request).window
+            return fit_area((right - left, bottom - top), spec), ()
+        case Upscale():
+            if max(pictures[0]) >= MAX_SIDE:
+                raise InvalidRequest("image", f"it has {MAX_SIDE} pixels a side already, the most I make")
+            return pictures[0], ()
+        case Describe():
+            return (spec.width, spec.height), ()
+        case _:
+            return _asked_size(spec, request, pictures)
+
+
+def _asked_size(spec: ModelSpec, request: ImageRequest, pictures: tuple[Size, ...]) -> tuple[Size, tuple[str, ...]]:
     if request.width is None and request.height is None and pictures:
         return fit_area(pictures[0], spec), ()
     asked = (request.width or spec.width, request.height or spec.height)
@@ -46,6 +61,12 @@ def _picture_sizes(request: ImageRequest) -> tuple[Size, ...]:
     return ()
 
 
+def _prove_shape(size: Size) -> None:
+    if max(size) > MAX_STRETCH * min(size):
+        why = f"{size[0]}x{size[1]} is too narrow; at most {MAX_STRETCH} times as long as wide is taken, so crop it"
+        raise InvalidRequest("image", why)
+
+
 def _prove_mask(mask: Image.Image, size: Size) -> None:
     stretch = math.log(mask.width / mask.height * size[1] / size[0])
     if abs(stretch) > math.log(MASK_STRETCH):
@@ -63,7 +84,7 @@ def fit_area(size: Size, spec: ModelSpec) -> Size:
 
 def snap(size: Size, spec: ModelSpec) -> Size:
     """The nearest size the model can make: whole multiples, and at most four times its own pixel count."""
-    scale = min(1.0, math.sqrt(4 * spec.width * spec.height / (size[0] * size[1])))
+    scale = min(1.0, math.sqrt(4 * spec.width * spec.height / (size[0] * size[1])), MAX_SIDE / max(size))
     width, height = (max(1, round(side * scale / spec.size_multiple)) * spec.size_multiple for side in size)
     return width, height
 

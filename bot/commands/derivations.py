@@ -62,7 +62,7 @@ async def caption(interaction: Pressed, pressed: ButtonId) -> None:
         job = await derivable(interaction, pressed.job_id)
         if pressed.cell >= len(job.captions):
             raise BadOption("caption", "that one is not there any more")
-        options = parse(job.captions[pressed.cell])
+        options = await asking.read(interaction, job.captions[pressed.cell])
         await asking.submit(interaction, answer, asking.spec(Verb.IMAGINE, options, parent_id=job.id))
 
 

@@ -16,7 +16,7 @@ from bot.commands.jobs import own_newest
 from bot.commands.presses import derivable, visible
 from bot.domain.lineage import family
 from bot.domain.model import Job, Options, Place, Verb
-from bot.domain.prompt import parse, shorten
+from bot.domain.prompt import shorten
 from bot.errors import BadOption, JobNotFound, NotAllowedHere
 from bot.ui import asking, texts
 from bot.ui.answer import Answer, Pressed
@@ -58,7 +58,9 @@ class Images(commands.Cog):
         """Mix pictures."""
         async with Answer(interaction) as answer:
             intake = interaction.client.parts.intake
-            options = parse(prompt or "", needs_words=False, strength=strength)
+            options = await asking.read(
+                interaction, prompt or "", has_picture=True, needs_words=False, strength=strength
+            )
             given = [picture for picture in (first, second, third, fourth, fifth) if picture is not None]
             images = tuple([await intake.take(picture) for picture in given])
             await asking.submit(interaction, answer, asking.spec(Verb.BLEND, options, images=images))
@@ -86,7 +88,7 @@ class Images(commands.Cog):
         async with Answer(interaction, ephemeral=True) as answer:
             styles = interaction.client.parts.settings.styles
             if name not in styles:
-                raise BadOption(name, f"there are: {', '.join(styles) or 'none'}")
+                raise BadOption(name, f"known: {', '.join(styles)}" if styles else "no styles are set up here")
             style = styles[name]
             adds = {
                 "Prompt": style.prompt, "Not": style.negative, "Model": style.model, "Steps": style.steps,
@@ -110,17 +112,21 @@ class Images(commands.Cog):
             place = asking.place_of(interaction)
             asking.preflight(place)
             found = await derivable(interaction, job.strip())
-            tree = family(await parts.jobs.family(found.id, MAX_FAMILY))
+            kin = family(await parts.jobs.family(found.id))
+            tree = kin.nearest(found.id, MAX_FAMILY)
             found_all = [await _relative(parts, depth, one, place) for depth, one in tree.generations()]
             everybody = [one for one, _ in found_all]
             said = ((one.depth, f"{one.caption}, {one.detail}".rstrip(", ")) for one in everybody)
             alt = "; ".join(f"{'> ' * depth}{words}" for depth, words in said)[: texts.ALT_LIMIT]
             hidden = any(is_hidden for _, is_hidden in found_all)
 
+            left_out = len(kin.jobs) - len(tree.jobs)
+            more = f"\n-# The nearest {len(tree.jobs)} of {len(kin.jobs)}" if left_out else ""
+
             async def fitted(limit: int) -> Page:
-                content = await parts.drawing.run(draw, everybody, limit)
+                content = await parts.drawing.run(draw, everybody, limit, asked=found.id)
                 upload = Upload(f"darkroom-{found.id}-lineage.webp", content, alt, spoiler=hidden)
-                return Page(f"🌳 {texts.headline(found)}"[: texts.MESSAGE_LIMIT], (upload,))
+                return Page(f"🌳 {texts.headline(found)}{more}", (upload,))
 
             await answer.page(fitted, place.file_limit_bytes)
 

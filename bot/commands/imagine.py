@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Sequence
 
 import discord
 from discord import app_commands
@@ -13,15 +12,14 @@ from discord.ext import commands
 
 from bot.commands import permutations
 from bot.commands.contexts import everywhere
-from bot.domain.model import Options, Preferences, Verb
-from bot.domain.prompt import expand, parse, render, shorten
+from bot.domain.model import Options, Verb
+from bot.domain.prompt import expand, render
+from bot.domain.reading import read
 from bot.errors import BadOption
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
 
 MAX_CHOICES = 25
-_LINK = re.compile(r"^\s*https?://\S+|https?://\S+\.(?:png|jpe?g|webp|gif)\b\S*", re.IGNORECASE)
-"""Where other bots take a picture's address."""
 
 
 class Imagine(commands.Cog):
@@ -61,16 +59,17 @@ class Imagine(commands.Cog):
         async with Answer(interaction) as answer:
             parts = interaction.client.parts
             preferences = await parts.members.preferences(interaction.user.id)
-            given = {
-                "negative": negative, "aspect": aspect, "seed": seed, "steps": steps, "guidance": guidance,
-                "model": model, "style": style, "strength": strength,
-            }  # fmt: skip
+            reading = functools.partial(
+                read, preferences=preferences, styles=parts.settings.styles, has_picture=image is not None,
+                negative=negative, aspect=aspect, seed=seed, steps=steps, guidance=guidance, model=model,
+                style=style, strength=strength,
+            )  # fmt: skip
             prompts = expand(prompt)
-            wishes = [read(text, preferences, given) for text in prompts]
+            wishes = [reading(text) for text in prompts]
             if len(prompts) > 1 or wishes[0].repeat > 1:
                 if image is not None or style_image is not None:
                     raise BadOption("image", "not together with {…} or --repeat; start them one by one")
-                await permutations.offer(interaction, answer, wishes, _compact(prompt, preferences, given))
+                await permutations.offer(interaction, answer, wishes, _compact(prompt, reading))
                 return
             images = (await parts.intake.take(image),) if image is not None else ()
             manner = None if style_image is None else await parts.intake.take(style_image, "style_image")
@@ -88,16 +87,6 @@ class Imagine(commands.Cog):
         return choices(list(interaction.client.parts.settings.styles), typed)
 
 
-def read(text: str, preferences: Preferences, given: Mapping[str, Any]) -> Options:
-    """The options of one prompt: the command's own beat its flags, the member's settings fill what is open."""
-    if link := _LINK.search(text):
-        hint = "links are not fetched; upload the file in the option `image` instead"
-        raise BadOption(shorten(link[0].strip(), 80), hint)
-    options = parse(text, suffix=preferences.suffix, **given)
-    defaults = {"model": options.model or preferences.model, "aspect": options.aspect or preferences.aspect}
-    return options.model_copy(update=defaults)
-
-
 def choices(names: Sequence[str], typed: str) -> list[Choice[str]]:
     """At most 25 names that contain what was typed, the ones that begin with it first."""
     wanted = typed.casefold()
@@ -105,9 +94,9 @@ def choices(names: Sequence[str], typed: str) -> list[Choice[str]]:
     return [Choice(name=name[:100], value=name[:100]) for _, name in found[:MAX_CHOICES]]
 
 
-def _compact(prompt: str, preferences: Preferences, given: Mapping[str, Any]) -> str:
+def _compact(prompt: str, reading: Callable[[str], Options]) -> str:
     """The prompt with its braces and everything else as flags behind it, or "" when braces stand in a flag."""
     try:
-        return render(read(prompt, preferences, given))
+        return render(reading(prompt))
     except BadOption:
         return ""

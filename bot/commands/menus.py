@@ -13,7 +13,6 @@ from bot.commands.contexts import everywhere
 from bot.commands.presses import derivable
 from bot.domain.lineage import derive
 from bot.domain.model import Job, JobSpec, Options, Verb
-from bot.domain.prompt import parse
 from bot.errors import BadPicture, JobNotFound
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
@@ -48,7 +47,7 @@ async def vary(interaction: Pressed, message: discord.Message) -> None:
 async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
     """The words for somebody else's picture; after a restart the message is read again, where the bot may."""
     async with Answer(interaction) as answer:
-        options = parse(filled.prompt)
+        options = await asking.read(interaction, filled.prompt, has_picture=True)
         channel_id, _, message_id = about.partition(":")
         attachment = interaction.client.seen.recall(int(message_id))
         if attachment is None:
@@ -83,7 +82,7 @@ async def _at_once(interaction: Pressed, message: discord.Message, verb: Verb) -
 
 
 async def _ours(interaction: Pressed, message: discord.Message) -> tuple[Job, int] | None:
-    """The job and cell this message of ours shows, or None. Raises `BadPicture` for a grid and `NotYours`."""
+    """The job and cell this message of ours shows, or None. Raises `NotYours`, and `BadPicture` for a grid or none."""
     if message.author.id != interaction.client.application_id and message.author != interaction.client.user:
         return None
     jobs = interaction.client.parts.jobs
@@ -92,7 +91,10 @@ async def _ours(interaction: Pressed, message: discord.Message) -> tuple[Job, in
     except JobNotFound:
         return None
     await derivable(interaction, job.id)
-    if cell is None and len(await jobs.cells(job.id)) != 1:
+    kept = await jobs.cells(job.id)
+    if not kept:
+        raise BadPicture("there is no finished picture in that message")
+    if cell is None and len(kept) > 1:
         raise BadPicture("this is a grid; press U1 to U4 first and use the picture that comes")
     return job, cell or 0
 
@@ -102,7 +104,8 @@ def _derived(job: Job, cell: int, verb: Verb) -> JobSpec:
 
 
 def _attachment(message: discord.Message) -> discord.Attachment:
-    for attachment in message.attachments:
+    forwarded = (attachment for original in message.message_snapshots for attachment in original.attachments)
+    for attachment in (*message.attachments, *forwarded):
         if (attachment.content_type or "").startswith("image/"):
             return attachment
     raise BadPicture("there is no uploaded picture in that message")

@@ -13,7 +13,7 @@ from bot.commands.presses import visible
 from bot.domain.access import moderates
 from bot.domain.guild import DIRECT_MESSAGES
 from bot.domain.model import CellRef, Job, Member, Place
-from bot.errors import JobNotFound, NotAllowedHere, NotYours
+from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, NotYours
 from bot.ui import texts
 from bot.ui.darkroom import Darkroom
 from bot.ui.page import Upload
@@ -78,17 +78,12 @@ class Reactions(commands.Cog):
         parts = self._bot.parts
         try:
             job = await visible(parts, job, Place(channel_id=0))
+            files = [upload.file() for upload in await self._uploads(job, cell)]
         except JobNotFound:
             return
-        except NotAllowedHere as error:
+        except (NotAllowedHere, CellNotFound) as error:
             await self._say(payload, f"<@{payload.user_id}> {words(error)}")
             return
-        kept = [one for one in await parts.jobs.cells(job.id) if cell in (None, one.cell)]
-        files: list[discord.File] = []
-        for one in kept:
-            content, suffix = await parts.drawing.fitted(await parts.pictures.get(one.key), DM_FILE_LIMIT)
-            name = texts.file_name(job, suffix, one.cell)
-            files.append(Upload(name, content, texts.alt_text(job, one.cell), spoiler=job.spoiler).file())
         text = texts.shorten(f"{texts.headline(job)}\nSeed {job.spec.seed} · job `{job.id}`", texts.MESSAGE_LIMIT)
         try:
             member = await self._bot.fetch_user(payload.user_id)
@@ -97,6 +92,16 @@ class Reactions(commands.Cog):
             await self._say(payload, f"<@{payload.user_id}> I cannot send you direct messages; allow them here first.")
         except (discord.HTTPException, *NETWORK_ERRORS) as error:
             log.warning("not sent by direct message: %s", error, extra={"action": "letter", "job_id": job.id})
+
+    async def _uploads(self, job: Job, cell: int | None) -> list[Upload]:
+        """The pictures a message shows, one by one. Raises `CellNotFound`."""
+        parts, uploads = self._bot.parts, list[Upload]()
+        for one in await self._marked(job, cell):
+            picture = await parts.studio.picture(job.id, one.cell)
+            content, suffix = await parts.drawing.fitted(picture, DM_FILE_LIMIT)
+            name = texts.file_name(job, suffix, one.cell)
+            uploads.append(Upload(name, content, texts.alt_text(job, one.cell), spoiler=job.spoiler))
+        return uploads
 
     async def _end(self, payload: discord.RawReactionActionEvent, job: Job, cell: int | None) -> None:
         """Stop a job under way; delete a result with its pictures, or a message that shows one of them.

@@ -28,15 +28,17 @@ def derive(
     options = (options or job.spec.options).model_copy(update={"seed": None, "repeat": 1})
     seed %= MAX_SEED + 1
     if verb is Verb.REROLL:
-        again = {"verb": _rerolled(job.spec.verb), "options": options, "seed": seed, "parent_id": job.id, **fields}
-        return job.spec.model_copy(update=again)
+        again = {"verb": _rerolled(job.spec.verb), "options": options, "seed": seed, "parent_id": job.id}
+        return job.spec.model_copy(update={**again, "alone": False, **fields})
     if cell is None:
         raise ValueError(f"{verb} needs a cell")
+    sized = {"width": job.spec.width, "height": job.spec.height}
+    if verb is Verb.PAN:  # a new shape, and what is made of it has that too
+        options, sized = options.model_copy(update={"aspect": None}), {}
     defaults: dict[str, Any] = {
+        **sized,
         "count": 1 if verb in _SINGLE else 4,
         "factor": _FACTORS.get(verb, 4.0),
-        "width": job.spec.width,
-        "height": job.spec.height,
         "style_image": None if verb in _UNDRAWN else job.spec.style_image,
     }
     source = CellRef(job_id=job.id, cell=cell)
@@ -63,6 +65,17 @@ class Family:
     def children(self, job_id: str) -> list[Job]:
         """What was made directly from a job."""
         return [job for job in self.jobs if job.parent_id == job_id]
+
+    def nearest(self, job_id: str, count: int) -> Family:
+        """At most so many: the job and those that are the fewest steps up and down the tree away from it."""
+        known = {job.id: job for job in self.jobs}
+        found, begun = [known[job_id]], {job_id}
+        for near in found:  # which grows as it is walked
+            around = [known[near.parent_id]] if near.parent_id in known else []
+            fresh = [job for job in (*around, *self.children(near.id)) if job.id not in begun]
+            found += fresh
+            begun |= {job.id for job in fresh}
+        return family(found[:count])
 
     def generations(self) -> Iterator[tuple[int, Job]]:
         """Every job with its distance from the root, each before its children."""

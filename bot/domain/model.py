@@ -119,8 +119,10 @@ class JobSpec(Value):
     """Key of a picture in whose manner to draw."""
     zoom: float = 1.0
     pan: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    """Shares of the canvas to add: left, right, top, bottom."""
+    """Shares of the shorter side to add: left, right, top, bottom."""
     factor: float = 4.0
+    alone: bool = False
+    """Drawn in forward passes of its own, so that nothing depends on who else is there."""
 
 
 class Member(Value):

@@ -141,6 +141,7 @@ def _numbers(spec: JobSpec, options: Options) -> dict[str, Any]:
         "stop_at": 1.0 if options.stop is None else options.stop / 100,
         "seed": spec.seed,
         "num_images": spec.count,
+        "alone": spec.alone,
     }
 
 

@@ -81,13 +81,15 @@ class JobReads:
             return [cell_from(row) for row in (await connection.execute(query)).mappings()]
 
     async def family(self, job_id: str, limit: int = 300) -> list[Job]:
-        """The job, all it came from and all that came from those, oldest first."""
+        """The job, all it came from and all that came from those (where that is too much, the newest), oldest first."""
         mine = sa.select(jobs.c.id, jobs.c.parent_id).where(jobs.c.id == job_id).cte("ancestors", recursive=True)
         ancestors = mine.union(sa.select(jobs.c.id, jobs.c.parent_id).join(mine, jobs.c.id == mine.c.parent_id))
         kin = sa.select(ancestors.c.id).cte("kin", recursive=True)
         kin = kin.union(sa.select(jobs.c.id).join(kin, jobs.c.parent_id == kin.c.id))
         query = sa.select(jobs).where(jobs.c.id.in_(sa.select(kin.c.id)))
-        return await self._all(query.order_by(jobs.c.created_at, jobs.c.id).limit(limit))
+        is_ancestor = jobs.c.id.in_(sa.select(ancestors.c.id))
+        found = await self._all(query.order_by(is_ancestor.desc(), jobs.c.created_at.desc()).limit(limit))
+        return sorted(found, key=lambda job: (job.created_at, job.id))
 
     async def _all(self, query: sa.Select[Any]) -> list[Job]:
         async with self._database.read() as connection:

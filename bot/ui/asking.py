@@ -8,6 +8,7 @@ import secrets
 
 import discord
 
+from bot.domain import reading
 from bot.domain.access import moderates
 from bot.domain.guild import DIRECT_MESSAGES
 from bot.domain.model import Ask, Job, JobSpec, Member, Options, Place, ReplyTo, Verb
@@ -73,6 +74,21 @@ def reply_to(interaction: Pressed, place: Place, *, ephemeral: bool = False) -> 
         bot_present=place.bot_present,
         file_limit_bytes=place.file_limit_bytes,
     )
+
+
+async def read(
+    interaction: Pressed,
+    text: str,
+    *,
+    has_picture: bool = False,
+    needs_words: bool = True,
+    **given: str | float | None,
+) -> Options:
+    """What was written, with the settings of whoever wrote it; see `bot.domain.reading`. Raises `BadOption`."""
+    parts = interaction.client.parts
+    preferences = await parts.members.preferences(interaction.user.id)
+    styles = parts.settings.styles
+    return reading.read(text, preferences, styles, has_picture=has_picture, needs_words=needs_words, **given)
 
 
 def fresh_seed() -> int:

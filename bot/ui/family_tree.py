@@ -30,8 +30,8 @@ class Relative:
     detail: str = ""
 
 
-def draw(relatives: Sequence[Relative], limit: int) -> bytes:
-    """The tree as a WebP of at most `limit` bytes."""
+def draw(relatives: Sequence[Relative], limit: int, asked: str = "") -> bytes:
+    """The tree as a WebP of at most `limit` bytes, with a frame around the job that was asked for."""
     deepest = max(relative.depth for relative in relatives)
     size = (3 * GAP + deepest * INDENT + THUMBNAIL + CAPTION_WIDTH, GAP + len(relatives) * (THUMBNAIL + GAP))
     canvas = Image.new("RGB", size, BACKGROUND)
@@ -43,7 +43,10 @@ def draw(relatives: Sequence[Relative], limit: int) -> bytes:
         left, top = places[relative.id]
         if relative.pictures:
             canvas.paste(_thumbnail(relative.pictures), (left, top))
-        _label(pen, relative, left + GAP + (THUMBNAIL if relative.pictures else 0), top)
+        if relative.id == asked:
+            pen.rectangle((left - 4, top - 4, left + THUMBNAIL + 3, top + THUMBNAIL + 3), outline=INK, width=3)
+        beside = THUMBNAIL if relative.pictures or relative.id == asked else 0
+        _label(pen, relative, left + GAP + beside, top)
     return fit_webp(canvas, limit)
 
 

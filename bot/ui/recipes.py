@@ -16,7 +16,7 @@ _FIELD = 1024
 
 SAME = "Made again on this device it is the same to the bit."
 ALIKE = (
-    "Made again it is the same picture; shades may differ when others draw at the same time "
+    "Made again it is the same picture; shades may differ, because it was drawn together with others' "
     "(engine.deterministic is off)."
 )
 
@@ -24,7 +24,8 @@ ALIKE = (
 def card(job: Job, parent_url: str = "", *, is_exact: bool = False) -> discord.Embed:
     """Prompt, seed, steps, sampler, guidance, model, versions, time and origin.
 
-    `is_exact`: this host draws in fixed shapes, so that nothing depends on who shares the device.
+    `is_exact`: this host draws in fixed shapes, so that nothing depends on who shares the device. Elsewhere that is
+    so for what shared no pass.
     """
     recipe: dict[str, Any] = json.loads(job.recipe) if job.recipe else {}
     embed = discord.Embed(title=f"Recipe of {job.id}", description=echo(render(job.spec.options), 3500))
@@ -36,12 +37,15 @@ def card(job: Job, parent_url: str = "", *, is_exact: bool = False) -> discord.E
     if parent_url or job.parent_id:
         origin = f"[this picture]({parent_url})" if parent_url else f"job `{job.parent_id}`"
         embed.add_field(name="Made from", value=origin, inline=False)
-    embed.set_footer(text=SAME if is_exact else ALIKE)
+    embed.set_footer(text=SAME if is_exact or recipe.get("alone") else ALIKE)
     return embed
 
 
 def exactly(job: Job) -> JobSpec:
-    """The job's spec with everything it took from defaults written in, so that later defaults change nothing."""
+    """The job's spec with everything it took from defaults written in, so that later defaults change nothing.
+
+    It is drawn alone, and so the same to the bit as what was drawn alone; and so is whatever is made from it again.
+    """
     recipe: dict[str, Any] = json.loads(job.recipe) if job.recipe else {}
     taken = {
         "model": recipe.get("model") or job.model or None,
@@ -53,7 +57,8 @@ def exactly(job: Job) -> JobSpec:
     sized = {}
     if job.spec.source is None and not job.spec.images and "width" in recipe:
         sized = {"width": recipe["width"], "height": recipe["height"]}
-    return job.spec.model_copy(update={"options": options.model_copy(update=filled), "parent_id": job.id, **sized})
+    changes = {"options": options.model_copy(update=filled), "parent_id": job.id, "alone": True, **sized}
+    return job.spec.model_copy(update=changes)
 
 
 def _rows(job: Job, recipe: dict[str, Any]) -> list[tuple[str, object]]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from bot.domain.model import Cell, Job, Verb
 from bot.domain.ports import Jobs, Pictures
-from bot.errors import JobNotFound
+from bot.errors import CellNotFound, JobNotFound
 from bot.ui import texts
 from bot.ui.buttons import captions_view, cell_view, grid_view
 from bot.ui.custom_ids import Act
@@ -25,12 +25,12 @@ class ResultPages:
         """What buttons can do; nothing else is shown."""
 
     async def page(self, job: Job, cells: Sequence[Cell], limit: int) -> Page:
-        """The finished job with files of at most `limit` bytes."""
+        """The finished job with files of at most `limit` bytes. Raises `CellNotFound`."""
         url = await self.parent_url(job)
         text = texts.result(job, url)
         if job.captions:
             return Page(text, view=captions_view(job))
-        pictures = [await self._pictures.get(cell.key) for cell in cells]
+        pictures = [await self._kept(cell) for cell in cells]
         content, suffix = await self._drawing.grid(pictures, limit)
         upload = Upload(texts.file_name(job, suffix), content, texts.alt_text(job), spoiler=job.spoiler)
         if len(cells) == 1:
@@ -38,6 +38,12 @@ class ResultPages:
         else:
             view = grid_view(job, len(cells), self._offered_for(job))
         return Page(text, (upload,), view)
+
+    async def _kept(self, cell: Cell) -> bytes:
+        try:
+            return await self._pictures.get(cell.key)
+        except KeyError as missing:
+            raise CellNotFound(cell.job_id, cell.cell) from missing
 
     async def parent_url(self, job: Job) -> str:
         """The address of the reply this job was derived from, or ""."""

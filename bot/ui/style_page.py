@@ -11,7 +11,7 @@ import discord
 from discord.ui import DynamicItem, Select, View
 
 from bot.domain.model import Verb
-from bot.domain.prompt import parse, shorten
+from bot.domain.prompt import shorten
 from bot.errors import BadOption
 from bot.settings import StyleSettings
 from bot.ui import asking, texts
@@ -80,6 +80,5 @@ async def styled(interaction: Pressed, about: str, filled: Filled) -> None:
     async with Answer(interaction) as answer:
         styles = interaction.client.parts.settings.styles
         name = next((name for name in styles if str(FormId(FormKind.STYLE, name)).endswith(f":{about}")), about)
-        preferences = await interaction.client.parts.members.preferences(interaction.user.id)
-        options = parse(filled.prompt, suffix=preferences.suffix, style=name)
+        options = await asking.read(interaction, filled.prompt, style=name)
         await asking.submit(interaction, answer, asking.spec(Verb.IMAGINE, options))

@@ -107,6 +107,6 @@ class WholeCalls:
         self._shelf.give_back(model)
 
     def _finish(self, admit: Admit, easel: Easel, outcome: Outcome, gpu_ms: float) -> None:
-        recipe = recipe_of(admit.request, easel.model, outcome.noise_scheduler)
+        recipe = recipe_of(admit.request, easel.model, outcome, alone=True)
         finished = finish(admit.request, outcome, recipe, gpu_ms)
         self._say(LaneFinished(admit.request.id, admit.epoch, finished))

@@ -13,7 +13,7 @@ from engine.operations.easel import Easel
 from engine.operations.joining import FEATHER, join
 from engine.operations.meaning import from_meaning
 from engine.operations.origin import PictureOrigin
-from engine.operations.pixels import Pixels, cover, inward_feather, picture_of, pixels_of, resized
+from engine.operations.pixels import Pixels, cover, fitted, inward_feather, picture_of, pixels_of, resized
 from engine.requests import Blend, ImageToImage, Inpaint
 
 BLEND_STRENGTH = 0.7
@@ -59,7 +59,7 @@ def blend(easel: Easel) -> list[Pixels]:
 
 def from_picture(easel: Easel, picture: Image.Image, strength: float) -> list[Pixels]:
     """Image to image, for all cells, at the size the model draws."""
-    start = picture.resize(easel.size, Image.Resampling.LANCZOS)
+    start = fitted(picture, easel.size)
     strength = easel.at_least_a_step(strength)
     if easel.model.supports("image_to_image"):
         return easel.draw("image_to_image", image=start, strength=strength)

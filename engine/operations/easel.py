@@ -17,7 +17,7 @@ from engine.images import open_picture
 from engine.lanes import Lane, Pipeline, parking_view, with_inner
 from engine.models import LoadedModel
 from engine.operations.enlarging import enlarged
-from engine.operations.pixels import Pixels, flaw, picture_of, resized
+from engine.operations.pixels import Pixels, flaw, picture_of
 from engine.operations.staging import through_stages
 from engine.operations.tools import Tools
 from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
@@ -103,7 +103,7 @@ class Easel:
             return cells
         width, height = self.size
         size = (width * self.model.spec.enlarge, height * self.model.spec.enlarge)
-        return [resized(cell / np.float32(255), size) for cell in enlarged(self, [picture_of(cell) for cell in cells])]
+        return [cell / np.float32(255) for cell in enlarged(self, [picture_of(cell) for cell in cells], size)]
 
     def run(self, pipeline: Pipeline, **inputs: Any) -> list[Pixels]:
         """Call a pipeline for all cells; one after another where the family cannot take them at once.

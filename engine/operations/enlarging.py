@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,30 +21,78 @@ if TYPE_CHECKING:
 
 TILE = 192
 """Side of a tile of the network's input: what a pass takes of memory depends on this alone."""
+RESIZING = 4
+"""How far around a pixel of the network's input the resizing after it looks, for results larger than that input."""
 
 
 def enlarged(
-    easel: Easel, pictures: Sequence[Image.Image], on_tile: Callable[[int, int], None] | None = None
+    easel: Easel,
+    pictures: Sequence[Image.Image],
+    size: tuple[int, int],
+    on_tile: Callable[[int, int], None] | None = None,
 ) -> list[Pixels]:
-    """Pictures of one size through the network, as bytes.
+    """Pictures of one size through the network and on to `size`, as bytes.
 
-    The tiles overlap by what its convolutions see, so their borders do not show.
+    The tiles overlap by what its convolutions and the resizing see, so their borders do not show; nothing but a tile
+    ever exists at the network's own scale.
     """
     upscaler = easel.tools.upscaler
-    network, scale, reach = parking_view(upscaler.network, easel.lane), upscaler.scale, upscaler.reach
+    network, reach = parking_view(upscaler.network, easel.lane), upscaler.reach + RESIZING
     width, height = pictures[0].size
-    results = [np.empty((height * scale, width * scale, 3), dtype=np.uint8) for _ in pictures]
+    results = [np.empty((size[1], size[0], 3), dtype=np.uint8) for _ in pictures]
     corners = [(x, y) for y in range(0, height, TILE) for x in range(0, width, TILE)]
     for number, (left, top) in enumerate(corners, start=1):
-        right, bottom = min(left + TILE, width), min(top + TILE, height)
-        before, above = min(reach, left), min(reach, top)
-        around = (left - before, top - above, min(right + reach, width), min(bottom + reach, height))
+        across = _Stretch(left, width, reach, upscaler.scale, size[0])
+        down = _Stretch(top, height, reach, upscaler.scale, size[1])
+        around = (across.first, down.first, across.last, down.last)
         pieces = torch.cat([tensor_of(picture.crop(around)) for picture in pictures]).to(easel.model.device)
-        inner = network(pieces)[:, :, above * scale :, before * scale :]
-        inner = inner[:, :, : (bottom - top) * scale, : (right - left) * scale]
-        levels = (inner.float().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        levels = (network(pieces).float().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         for result, level in zip(results, levels, strict=True):
-            result[top * scale : bottom * scale, left * scale : right * scale] = level
+            result[down.place, across.place] = _cut(level, across, down)
         if on_tile:
             on_tile(number, len(corners))
     return results
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """A tile along one axis: where it begins in the network's input, and where it comes to lie in the result."""
+
+    begin: int
+    length: int
+    reach: int
+    scale: int
+    result: int
+
+    @property
+    def first(self) -> int:
+        """Where the piece begins that the network sees."""
+        return max(0, self.begin - self.reach)
+
+    @property
+    def last(self) -> int:
+        """Where that piece ends."""
+        return min(self.begin + TILE + self.reach, self.length)
+
+    @property
+    def place(self) -> slice:
+        """The pixels of the result that this tile gives."""
+        end = min(self.begin + TILE, self.length)
+        return slice(*(round(place * self.result / self.length) for place in (self.begin, end)))
+
+    @property
+    def seen(self) -> tuple[float, float]:
+        """The same in pixels of what the network made of the piece."""
+        ratio = self.length * self.scale / self.result
+        begin, end = (place * ratio - self.first * self.scale for place in (self.place.start, self.place.stop))
+        return max(0.0, begin), min(end, float((self.last - self.first) * self.scale))
+
+
+def _cut(piece: Pixels, across: _Stretch, down: _Stretch) -> Pixels:
+    """What a tile gives to the result."""
+    width, height = across.place.stop - across.place.start, down.place.stop - down.place.start
+    (left, right), (top, bottom) = across.seen, down.seen
+    tile, high = Image.fromarray(piece), piece.shape[0]
+    # Pillow clips between the two axes, and their order hangs on the shape: not the same for every tile.
+    tile = tile.resize((width, high), Image.Resampling.LANCZOS, box=(left, 0, right, high))
+    return np.asarray(tile.resize((width, height), Image.Resampling.LANCZOS, box=(0, top, width, bottom)))

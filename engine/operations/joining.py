@@ -7,9 +7,9 @@ from PIL import Image
 
 from engine.operations.pixels import Pixels
 
-FEATHER = 0.08
+FEATHER = 0.12
 """The share of a picture's shorter side over which it fades into what is drawn around it."""
-MAX_TONE_GAP = 0.15
+MAX_TONE_GAP = 0.3
 """What differs by more is another thing, not another tone."""
 
 

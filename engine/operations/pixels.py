@@ -14,6 +14,8 @@ from PIL import Image, ImageFilter
 
 Pixels = NDArray[Any]
 """One picture: floats of shape (height, width, 3) in [0, 1], or bytes where it is very large."""
+UNSEEN_STRETCH = 1.25
+"""Sizes are whole multiples of what a model can draw: so much they may differ in shape from the picture."""
 
 
 def pixels_of(picture: Image.Image) -> Pixels:
@@ -63,6 +65,14 @@ def inward_feather(mask: Image.Image, feather_px: int) -> Pixels:
             return alpha
         feather_px //= 2
     return inside
+
+
+def fitted(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """At that size: stretched a little where the shapes are nearly the same, else its middle."""
+    stretch = picture.width / picture.height * size[1] / size[0]
+    if 1 / UNSEEN_STRETCH < stretch < UNSEEN_STRETCH:
+        return picture.resize(size, Image.Resampling.LANCZOS)
+    return cover(picture, size)
 
 
 def cover(picture: Image.Image, size: tuple[int, int]) -> Image.Image:

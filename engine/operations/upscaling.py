@@ -28,11 +28,11 @@ def upscale(easel: Easel) -> list[Pixels]:
     factor = min(request.factor, CREATIVE_FACTOR) if request.mode == "creative" else request.factor
     scale = min(factor, MAX_SIDE / max(picture.size))
     if scale < request.factor:
-        easel.notes.append(f"enlarged {scale:.3g} times: at most {MAX_SIDE} pixels a side, creatively at most twice")
+        why = f"at most {MAX_SIDE} pixels a side" if scale < factor else "creatively at most twice"
+        easel.notes.append(f"enlarged {scale:.3g} times: {why}")
     size = (round(picture.width * scale), round(picture.height * scale))
-    (network_size,) = enlarged(easel, [picture], lambda done, of: easel.watch.on_step(done, of, None))
-    larger = Image.fromarray(network_size).resize(size, Image.Resampling.LANCZOS)
-    return [refined(easel, larger, request.strength) if request.mode == "creative" else np.asarray(larger)]
+    (larger,) = enlarged(easel, [picture], size, lambda done, of: easel.watch.on_step(done, of, None))
+    return [refined(easel, Image.fromarray(larger), request.strength) if request.mode == "creative" else larger]
 
 
 def refined(easel: Easel, picture: Image.Image, strength: float) -> Pixels:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from PIL import Image
 
 from bot.domain.access import moderates_job
+from bot.domain.gallery import Gallery
 from bot.domain.guild import GuildRules
 from bot.domain.model import Ask, Cell, CellRef, Job, JobSpec, JobState, Member, Options, Preferences, ReplyTo, Verb
 from bot.errors import AlreadyAsked, BotError, CellNotFound, DeliveryLater, JobNotFound, NotYours, ReplyGone
@@ -200,7 +201,7 @@ class ScriptedStudio:
         raise CellNotFound(job_id, cell)
 
     async def picture(self, job_id: str, cell: int) -> bytes:
-        return await self.pictures.get((await self.cell(job_id, cell)).key)
+        return await Gallery(self.jobs, self.pictures).picture(job_id, cell)
 
     async def frames(self, job_id: str) -> list[bytes]:
         return self.kept_frames if self.jobs.jobs[job_id].frames_key else []

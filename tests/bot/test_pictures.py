@@ -117,6 +117,15 @@ async def test_a_larger_canvas_shows_no_seam(bot: Whole, grid: tuple[Job, Any], 
     assert steepest(drawn) <= 1.25 * zoom * steepest(source)
 
 
+async def test_what_is_made_of_a_panned_picture_has_its_shape(bot: Whole) -> None:
+    wide, message = await bot.finished(await bot.ada.slash(bot.channel, "imagine", prompt=f"{PROMPT} --ar 3:2"))
+    post = await post_of(bot, (wide, message), 0)
+    panned, reply = await bot.finished(await bot.ada.click(post, custom_id=f"dr:pr:{wide.id}:0"))
+    varied, _ = await bot.finished(await bot.ada.click(reply, custom_id=f"dr:v:{panned.id}:0"))
+    before, after = [pixels(await bot.picture(job)).shape for job in (panned, varied)]
+    assert before[1] / before[0] == pytest.approx(after[1] / after[0], rel=0.1)
+
+
 def steepest(picture: np.ndarray) -> float:
     """The largest mean step across any row or column: a seam is steep along its whole length."""
     lines = [np.abs(np.diff(picture.astype(float), axis=axis)).mean(axis=(1 - axis, 2)) for axis in (0, 1)]
@@ -177,6 +186,20 @@ async def test_bad_pictures_are_refused_privately_with_the_limit_and_cost_nothin
             asked = await bot.ada.slash(bot.channel, "imagine", prompt="a fox", **{option: bad})
     answer = asked.followups[-1] if asked.followups else asked.response
     assert answer is not None and answer.ephemeral and word in answer.content, answer
+    assert await jobs(bot) == before
+
+
+@pytest.mark.parametrize(
+    ("size", "menu", "word"), [((900, 20), "describe", "16 times"), ((4097, 800), "upscale", "4096 pixels")]
+)
+async def test_pictures_of_a_size_nothing_can_be_made_of_are_refused_before_they_cost_anything(
+    bot: Whole, size: tuple[int, int], menu: str, word: str
+) -> None:
+    before = await jobs(bot)
+    message = await bot.bo.send(bot.channel, "look", attachments=[("x.png", png(size))])
+    asked = await bot.ada.context_menu(bot.channel, f"Darkroom: {menu}", message)
+    answer = asked.followups[-1] if asked.followups else asked.response
+    assert answer is not None and answer.ephemeral and word in answer.content
     assert await jobs(bot) == before
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image
 from safetensors.torch import load as load_latents
 
 from engine.errors import InvalidRequest
+from engine.events import Finished
 from engine.glimpses import MAX_FRAMES
 from engine.images import open_picture
 from engine.messages import LaneFinished, LaneProgress
@@ -25,7 +27,7 @@ from engine.operations.pixels import inward_feather
 from engine.operations.tools import Describer, SuperResolution, Tools
 from engine.parameters import read_request
 from engine.pocket.upscaler import Upscaler
-from engine.requests import Blend, Describe, ImageToImage, Inpaint, Outpaint, PromptPart, Upscale
+from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, PromptPart, Upscale
 from engine.row_budget import RowBudget
 from engine.thumbnails import FRAME_SIDE
 from tests.engine.studio import SIDE, SIZE, Studio, as_array, ask, png
@@ -176,7 +178,7 @@ def gradient(width: int, height: int) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("change", "size"),
-    [({"zoom": 2.0}, (96, 80)), ({"right": 0.5}, (144, 80)), ({"zoom": 1.5, "top": 0.25}, (96, 100))],
+    [({"zoom": 2.0}, (96, 80)), ({"right": 0.5}, (136, 80)), ({"zoom": 1.5, "top": 0.25}, (96, 100))],
     ids=["zoom out", "pan", "both"],
 )
 def test_outpainting_keeps_the_picture_and_shows_no_seam(
@@ -192,6 +194,63 @@ def test_outpainting_keeps_the_picture_and_shows_no_seam(
     border = np.flatnonzero(np.diff((kept.max(0) > 0).astype(int)))
     across, inside = steps[:, border].mean(), np.delete(steps, border, axis=1)
     assert across <= np.percentile(inside, 95)
+
+
+def test_each_further_pan_is_drawn_as_large_as_the_first(studio_of: Callable[[str], Studio]) -> None:
+    studio, picture, drawn = studio_of("stable-diffusion"), gradient(64, 64), set[tuple[int | None, int | None]]()
+    for seed in range(4):
+        request = studio.admit(ask(Outpaint, image=png(picture), right=0.5, num_images=1, seed=seed)).request
+        drawn.add((request.width, request.height))
+        (panned,) = studio.draw(request)
+        assert panned.shape == (64, picture.shape[1] + 32, 3)
+        canvas, kept = lay_on_canvas(Image.fromarray(picture), request)
+        assert np.array_equal(panned[kept == 1], np.asarray(canvas)[kept == 1])
+        picture = panned
+    assert len(drawn) == 1
+
+
+def test_a_pan_is_of_a_size_that_kandinskys_masks_fit(studio_of: Callable[[str], Studio]) -> None:
+    request = ask(Outpaint, image=png(gradient(96, 64)), left=0.5, num_images=1)
+    (cell,) = studio_of("kandinsky-2.2-inpaint").draw(request)
+    assert cell.shape == (64, 128, 3)
+
+
+@pytest.mark.parametrize("family", ["stable-diffusion", "flux"])
+def test_the_preview_of_a_pan_has_the_shape_that_is_drawn(studio_of: Callable[[str], Studio], family: str) -> None:
+    (messages,) = studio_of(family).run(ask(Outpaint, image=png(gradient(64, 64)), bottom=1.0, num_images=1))
+    previews = [message.preview for message in messages if isinstance(message, LaneProgress) and message.preview]
+    assert previews and all(preview.height > 1.6 * preview.width for preview in previews)
+
+
+def test_a_picture_of_another_shape_is_not_squeezed_into_the_one_asked_for(studio_of: Callable[[str], Studio]) -> None:
+    stripes = np.zeros((64, 256, 3), dtype=np.uint8)
+    stripes[:, :96] = stripes[:, 160:] = 255
+    asked = ask(ImageToImage, image=png(stripes), strength=0.0, num_images=1, num_inference_steps=50, **SIZE)
+    (cell,) = studio_of("stable-diffusion").draw(asked)
+    middle = np.repeat(np.repeat(stripes[:1, 96:160], 64, axis=0), 1, axis=1)
+    (same,) = studio_of("stable-diffusion").draw(asked.model_copy(update={"image": png(middle)}))
+    assert apart(cell, same) < 1
+
+
+def test_the_recipe_of_a_pan_has_the_size_of_what_came_of_it(studio_of: Callable[[str], Studio]) -> None:
+    finished = studio_of("stable-diffusion").finish(ask(Outpaint, image=png(gradient(64, 64)), left=0.5))
+    assert finished.recipe and (finished.recipe.width, finished.recipe.height) == (96, 64)
+    assert "Size: 96x64" in finished.recipe.parameters
+
+
+def test_who_asks_for_it_draws_alone_and_the_recipe_says_who_did(studio_of: Callable[[str], Studio]) -> None:
+    studio = studio_of("stable-diffusion")
+
+    def run(**fields: Any) -> list[Finished]:
+        requests = [ask(seed=seed, num_images=1, **SIZE, **fields) for seed in range(2)]
+        return [messages[-1].finished for messages in studio.run(*requests)]
+
+    studio.run(*[ask(seed=seed, num_images=1, **SIZE) for seed in range(3)])  # so that the merge is proved
+    assert [finished.recipe.alone for finished in run() if finished.recipe] == [False, False]
+    apart = run(alone=True)
+    assert [finished.recipe.alone for finished in apart if finished.recipe] == [True, True]
+    again = studio.finish(ask(seed=1, num_images=1, **SIZE))
+    assert again.images[0].png == apart[1].images[0].png
 
 
 def ramp(width: int, height: int) -> np.ndarray:
@@ -242,17 +301,33 @@ def upscaler(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
+@pytest.mark.parametrize("factor", [4.0, 2.7, 1.1])
 def test_upscaling_in_tiles_equals_upscaling_at_once(
-    studio_of: Callable[[str], Studio], upscaler: list[int], monkeypatch: pytest.MonkeyPatch
+    studio_of: Callable[[str], Studio], upscaler: list[int], monkeypatch: pytest.MonkeyPatch, factor: float
 ) -> None:
-    studio, request = studio_of("stable-diffusion"), ask(Upscale, image=png(gradient(100, 70)), num_images=1)
+    studio = studio_of("stable-diffusion")
+    request = ask(Upscale, image=png(gradient(100, 70)), num_images=1, factor=factor)
     (whole,) = studio.draw(request)
-    assert whole.shape == (280, 400, 3)
+    assert whole.shape == (round(70 * factor), round(100 * factor), 3)
     monkeypatch.setattr(enlarging, "TILE", 32)
     upscaler.clear()
     (tiled,) = studio.draw(request)
     assert np.abs(tiled.astype(int) - whole).max() <= 1
     assert max(upscaler) <= (32 + 2 * 8) ** 2
+
+
+@pytest.mark.parametrize("size", [(4096, 300), (5000, 400)])
+def test_what_is_as_large_as_pictures_get_is_not_upscaled(
+    studio_of: Callable[[str], Studio], size: tuple[int, int]
+) -> None:
+    with pytest.raises(InvalidRequest, match="4096 pixels"):
+        studio_of("stable-diffusion").admit(ask(Upscale, image=png(gradient(*size)), num_images=1))
+
+
+@pytest.mark.parametrize("kind", [ImageToImage, Outpaint, Upscale, Describe])
+def test_a_sliver_is_no_picture_to_work_on(studio_of: Callable[[str], Studio], kind: type[ImageRequest]) -> None:
+    with pytest.raises(InvalidRequest, match="16 times"):
+        studio_of("stable-diffusion").admit(ask(kind, image=png(gradient(500, 3)), num_images=1))
 
 
 def test_upscaling_creatively_draws_every_part_anew(studio_of: Callable[[str], Studio], upscaler: list[int]) -> None:

@@ -122,6 +122,15 @@ async def test_menus_work_on_other_peoples_pictures(world: World) -> None:
     assert len({ask.spec.images for ask in world.studio.asks}) == 1 and world.studio.asks[0].spec.count == 1
 
 
+async def test_menus_work_on_a_forwarded_picture(world: World) -> None:
+    original = await upload(world, png("red"))
+    reference = {"type": 1, "message_id": str(original.id), "channel_id": str(world.channel.id)}
+    world.env.backend.create_message(world.channel.id, world.bo.id, reference=reference)
+    await world.ada.context_menu(world.channel, "Darkroom: describe", world.channel.history()[-1])
+    await world.studio.done()
+    assert [ask.spec.verb for ask in world.studio.asks] == [Verb.DESCRIBE] and world.studio.asks[0].spec.images
+
+
 async def test_menus_on_our_own_pictures_know_the_cell(world: World) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await world.studio.done()
@@ -145,6 +154,14 @@ async def test_menus_need_a_picture(world: World) -> None:
     for name in ("Darkroom: vary", "Darkroom: upscale"):
         result = await world.ada.context_menu(world.channel, name, message)
         assert result.response is not None and "no uploaded picture" in result.response.content
+
+
+async def test_menus_on_a_reply_without_a_result_say_so(world: World) -> None:
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.studio.done()
+    world.jobs.kept.clear()
+    result = await world.ada.context_menu(world.channel, "Darkroom: upscale", world.messages[-1])
+    assert result.response is not None and "no finished picture" in result.response.content
 
 
 async def test_forms_of_styles_and_menus_outlive_a_restart(world: World) -> None:

@@ -23,6 +23,15 @@ async def test_closed_direct_messages_are_said_in_the_channel(world: World) -> N
     assert f"<@{world.bo.id}>" in world.messages[-1].content and "direct messages" in world.messages[-1].content
 
 
+async def test_a_picture_that_is_gone_from_the_store_is_said_to_be(world: World) -> None:
+    message = await grid(world)
+    world.pictures.held.clear()
+    await world.bo.react(message, "✉️")
+    assert "not there any more" in world.messages[-1].content
+    shown = await world.ada.slash(world.channel, "show", job="job0000001")
+    assert shown.response is not None and shown.response.ephemeral and "not there any more" in shown.response.content
+
+
 async def test_the_star_marks_and_unmarks(world: World) -> None:
     message = await grid(world)
     post = (await world.bo.click(message, label="U2")).response

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from bot.domain.model import Preferences
+from bot.settings import StyleSettings
+from tests.bot.scripted import png
 from tests.bot.world import World
 
 
@@ -17,6 +19,32 @@ async def test_settings_are_kept_shown_and_used(world: World) -> None:
     options = world.studio.asks[0].spec.options
     assert (options.model, options.aspect, options.steps) == ("sdxl", (1, 1), 12)
     assert options.prompt == "a fox in oil"
+
+
+async def test_settings_stand_behind_every_prompt_and_below_what_a_style_or_a_picture_says(world: World) -> None:
+    styles = {"oil": StyleSettings(model="sd-turbo"), "ink": StyleSettings()}
+    world.settings = world.settings.model_copy(update={"styles": styles})
+    await world.restart()
+    await world.members.prefer(world.ada.id, Preferences(model="sdxl", aspect=(3, 2), suffix="--steps 12"))
+    picture, other = ("a.png", png("red")), ("b.png", png("blue"))
+
+    await world.ada.slash(world.channel, "imagine", prompt="a fox --style oil")
+    await world.ada.slash(world.channel, "imagine", prompt="a fox --style ink")
+    await world.ada.slash(world.channel, "imagine", prompt="a fox", image=picture)
+    await world.ada.slash(world.channel, "blend", first=picture, second=other, prompt="in fog")
+    message = await world.bo.send(world.channel, "look", attachments=[picture])
+    form = await world.ada.context_menu(world.channel, "Darkroom: vary", message)
+    await world.ada.submit_modal(form, {"prompt": "a red square"})
+    page = await world.ada.slash(world.channel, "style list")
+    assert page.response is not None
+    form = await world.ada.select(page.response, ["ink"])
+    await world.ada.submit_modal(form, {"prompt": "a harbour"})
+    await world.studio.done()
+
+    asked = [ask.spec.options for ask in world.studio.asks]
+    assert [options.model for options in asked] == [None, "sdxl", "sdxl", "sdxl", "sdxl", "sdxl"]
+    assert [options.aspect for options in asked] == [(3, 2), (3, 2), None, None, None, (3, 2)]
+    assert {options.steps for options in asked} == {12}
 
 
 async def test_none_empties_a_setting(world: World) -> None:

@@ -26,6 +26,13 @@ def test_a_variation_names_its_cell_and_forgets_the_seed() -> None:
     assert (spec.options.seed, spec.options.repeat, spec.width, spec.height) == (None, 1, 640, 480)
 
 
+def test_a_pan_is_of_another_shape_and_so_is_what_comes_of_it() -> None:
+    wide = job("a", width=640, height=480, options=Options(prompt="fox", aspect=(4, 3)))
+    pan = derive(wide, Verb.PAN, 0, seed=1, pan=(0.5, 0.0, 0.0, 0.0))
+    assert (pan.options.aspect, pan.width, pan.height) == (None, None, None)
+    assert derive(wide, Verb.ZOOM, 0, seed=1).options.aspect == (4, 3)
+
+
 def test_an_upscale_is_one_picture() -> None:
     subtle = derive(job("a"), Verb.UPSCALE_SUBTLE, 0, seed=1)
     creative = derive(job("a"), Verb.UPSCALE_CREATIVE, 0, seed=1, factor=1.5)
@@ -53,6 +60,18 @@ def test_a_family_is_walked_from_its_root() -> None:
     assert [(depth, found.id) for depth, found in tree.generations()] == [
         (0, "a"), (1, "b"), (2, "d"), (1, "c"), (2, "e"),
     ]  # fmt: skip
+
+
+def test_a_large_family_is_cut_around_the_one_that_was_asked_for() -> None:
+    aunts = [job(f"aunt{number}", "a", number) for number in range(9)]
+    line = [job("b", "a", 20), job("c", "b", 30), job("d", "c", 40)]
+    tree = family([job("a"), *aunts, *line]).nearest("c", 5)
+    assert [found.id for _, found in tree.generations()] == ["a", "aunt0", "b", "c", "d"]
+    assert [found.id for _, found in family([job("a"), *line]).nearest("d", 2).generations()] == ["c", "d"]
+
+
+def test_a_rerolled_repetition_shares_passes_again() -> None:
+    assert not derive(job("a", alone=True), Verb.REROLL, seed=5).alone
 
 
 def test_a_family_whose_root_was_deleted_begins_with_the_oldest() -> None:
