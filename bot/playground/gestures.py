@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from simcord.backend.errors import SetupError
 from simcord.results import ResponseMessage
 
 from bot.commands.menus import menus
@@ -35,17 +37,25 @@ def _button(gesture: str, name: str, label: str, title: str) -> str:
 
 
 async def act(preview: Any, context_id: str | None, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Do to a message what the member of this page asks for; a form that answers is opened."""
+    """Do to a message what the member of this page asks for; a form that answers is opened.
+
+    Nothing happens to a message that went away meanwhile, and an answer that takes long comes without being waited for.
+    """
     page = preview._get_page(context_id)
+    with contextlib.suppress(SetupError, TimeoutError):
+        await _do(preview, page, body)
+    preview._publish_message_pages()
+    return {}
+
+
+async def _do(preview: Any, page: Any, body: Mapping[str, Any]) -> None:
     stored = preview._target_message(page, int(body["target_id"]))
     message = ResponseMessage(preview.env, stored)
     if body["kind"] == REACT:
         reaction = stored.reaction_for(body["name"])
         is_set = reaction is not None and page.viewer.id in reaction.user_ids
         await page.viewer.set_reaction(message, body["name"], reacted=not is_set)
-    else:
-        answer = await page.viewer.context_menu(preview.channel, body["name"], message)
-        if answer.modal is not None:
-            page.modal, page.modal_handle = answer, "m_" + secrets.token_urlsafe(12)
-    preview._publish_message_pages()
-    return {}
+        return
+    answer = await page.viewer.context_menu(preview.channel, body["name"], message)
+    if answer.modal is not None:
+        page.modal, page.modal_handle = answer, "m_" + secrets.token_urlsafe(12)

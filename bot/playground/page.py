@@ -15,6 +15,7 @@ from simcord.preview import Preview
 from simcord.preview._server import PreviewServer
 
 from bot.playground import gestures
+from bot.playground.media import OwnPictures
 
 
 def _own(name: str) -> str:
@@ -87,13 +88,15 @@ class LivePreview:
         self._due: asyncio.Handle | None = None
         # SimCord builds its server in the constructor and offers no way to name another class.
         self._preview._server = LivePage(preview, port)
+        self._preview._media_worker = OwnPictures()
         self._admit_more()
         self._preview.env.backend.subscribers.append(self._changed)
 
     def _admit_more(self) -> None:
-        """SimCord refuses a click made on a page that changed since, which a page with live previews always has.
+        """Act on pages as they are now, and know gestures.
 
-        And it knows no gestures.
+        SimCord refuses a click made on a page that changed since, which a page with live previews always has; and after
+        an answer that took too long it refuses everything until somebody presses a button that is not shown here.
         """
         admit = self._preview._action
         seen: dict[str, int] = {}
@@ -106,7 +109,10 @@ class LivePreview:
                 body["published_revision"] = seen.setdefault(f"{context_id} {body.get('request_id')}", page.revision)
                 while len(seen) > 256:
                     seen.pop(next(iter(seen)))
-            return await admit(context_id, body)
+            result = await admit(context_id, body)
+            if page is not None and page.status == "stale":
+                self._changed()
+            return result
 
         self._preview._action = admit_now
 
