@@ -51,7 +51,7 @@ def test_every_verb_explains_itself(verb: str) -> None:
         (("imagine", "a", "--out", "/dev/null/x"), {}, "--out: /dev/null/x", 78),
         (("imagine", ""), {}, "prompt", 1),
         (("imagine", "x" * 10_000), {}, "prompt", 1),
-        (("imagine", "a", "--steps", "-1"), {}, "num_inference_steps", 1),
+        (("imagine", "a", "--steps", "-1"), {}, "--steps: Input should be greater", 1),
         (("imagine", "a", "--model", "nosuch"), {}, "no model named 'nosuch'", 1),
         (("imagine", "a", "--image", "README.md"), {}, "image", 1),
         (("imagine", "a", "--mask", "README.md"), {}, "mask: needs --image", 1),
