@@ -43,6 +43,7 @@ def test_every_verb_explains_itself(verb: str) -> None:
     [
         (("run",), {}, "DISCORD_TOKEN: is missing", 78),
         (("run", "--config", "nowhere.toml"), {}, "nowhere.toml: no such file", 78),
+        (("run", "--config", "."), {}, ".: cannot be read: Is a directory", 78),
         (("run",), {"DARKROOM_ENGINE__MAX_LANE": "3"}, "max_lane: no such setting; did you mean 'max_lanes'?", 78),
         (("run",), {"DARKROOM_DATABASE_URL": "oracle://x", "DISCORD_TOKEN": "x"}, "database", 78),
         (("run",), {"DARKROOM_DATA_DIR": "/dev/null/x", "DISCORD_TOKEN": "x"}, "data_dir: /dev/null/x", 78),
@@ -50,7 +51,7 @@ def test_every_verb_explains_itself(verb: str) -> None:
         (("imagine", "a", "--out", "/dev/null/x"), {}, "--out: /dev/null/x", 78),
         (("imagine", ""), {}, "prompt", 1),
         (("imagine", "x" * 10_000), {}, "prompt", 1),
-        (("imagine", "a", "--steps", "-1"), {}, "num_inference_steps", 1),
+        (("imagine", "a", "--steps", "-1"), {}, "--steps: Input should be greater", 1),
         (("imagine", "a", "--model", "nosuch"), {}, "no model named 'nosuch'", 1),
         (("imagine", "a", "--image", "README.md"), {}, "image", 1),
         (("imagine", "a", "--mask", "README.md"), {}, "mask: needs --image", 1),
@@ -67,6 +68,13 @@ def test_what_is_wrong_is_one_line_that_says_what_to_do(
     assert words in lines[0]
     assert "Traceback" not in said.stderr
     assert said.returncode == code
+
+
+def test_a_port_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+    said = darkroom("demo", "--no-browser", "--port", "99999", cwd=tmp_path)
+    assert "--port" in said.stderr
+    assert "65535" in said.stderr
+    assert said.returncode == 2
 
 
 def test_check_lists_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:

@@ -27,6 +27,14 @@ from engine import (
 from engine import Progress as Step
 from engine.settings import EngineSettings, ModelSettings
 
+_OPTIONS = {
+    "num_inference_steps": "--steps",
+    "guidance_scale": "--guidance",
+    "num_images": "--count",
+    "negative_prompt": "--negative",
+}
+"""Where the engine's word for an option is another."""
+
 
 def imagine(
     prompt: Annotated[str, typer.Argument(help="What to draw.")],
@@ -59,7 +67,10 @@ def imagine(
     }
     if seed is not None:
         wish["seed"] = seed
-    request = _request(wish, image, mask, strength)
+    try:
+        request = _request(wish, image, mask, strength)
+    except InvalidRequest as error:
+        raise InvalidRequest(_OPTIONS.get(error.field, error.field), error.why) from error
     asyncio.run(_draw(engine, request, writable(out, "--out")))
 
 

@@ -28,7 +28,7 @@ def run(config: Config = None) -> None:
 
 def demo(
     config: Config = None,
-    port: Annotated[int, typer.Option(help="Port of the page; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")] = 0,
     data: Annotated[
         Path | None, typer.Option(help="Keep the pictures here; else they are thrown away at the end.")
     ] = None,

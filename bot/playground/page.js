@@ -10,7 +10,24 @@ const look = () => requestAnimationFrame(() => {
   follows = timeline.scrollHeight - timeline.scrollTop - timeline.clientHeight < NEAR_PX;
 });
 for (const name of ["wheel", "touchmove", "pointerup", "keyup"]) timeline.addEventListener(name, look, { passive: true });
-document.getElementById("channel-composer").addEventListener("submit", () => { follows = true; follow(); });
+
+/* Enter sends, and while an answer is still on its way it sends a moment later: nothing typed is dropped. */
+const composer = document.getElementById("channel-composer");
+const send = () => { follows = true; follow(); };
+const isBusy = () => Boolean(window.simcordPreview.pendingAction);
+function sendWhenFree() {
+  if (isBusy()) setTimeout(sendWhenFree, 50);
+  else composer.requestSubmit();
+}
+composer.addEventListener("click", ({ target }) => { if (target.closest("#send-message")) send(); }, true);
+composer.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  send();
+  if (!isBusy() || composer.querySelector(".command-popup:not([hidden])")) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  sendWhenFree();
+}, true);
 new ResizeObserver(follow).observe(document.getElementById("channel-message-list"));
 new ResizeObserver(follow).observe(timeline);
 

@@ -14,18 +14,23 @@ from aiohttp import web
 from simcord.preview import Preview
 from simcord.preview._server import PreviewServer
 
+from bot.playground import gestures
+from bot.playground.media import OwnPictures
+
 
 def _own(name: str) -> str:
     return files("bot.playground").joinpath(name).read_text(encoding="utf-8")
 
 
 _STYLE, _IDEAS = _own("page.css"), _own("ideas.html")
-_SERVED = {
-    "/playground.js": (_own("page.js"), "application/javascript"),
+_SCRIPTS = ("page.js", "pictures.js", "ideas.js", "links.js", "gestures.js")
+_SERVED = {f"/playground/{name}": (_own(name), "application/javascript") for name in _SCRIPTS} | {
     "/icon.svg": (_own("icon.svg"), "image/svg+xml"),
 }
+_LOADED = "".join(f'<script type="module" src="/playground/{name}"></script>' for name in _SCRIPTS)
 _RENAMED = (
-    ("</head>", '<link rel="icon" href="/icon.svg"><script type="module" src="/playground.js"></script></head>'),
+    ("</head>", f'<link rel="icon" href="/icon.svg"></head>{gestures.buttons()}'),
+    ("</body>", f"{_LOADED}</body>"),
     (
         "</header>\n      <div",
         '</header>\n<p id="playground-notice" class="playground-notice" role="alert" hidden></p>\n<div',
@@ -64,6 +69,11 @@ class LivePage(PreviewServer):
         response.text = text + _STYLE if request.path == "/preview.css" else text
         return response
 
+    async def _asset(self, request: web.Request) -> web.Response:
+        """A preview that was replaced before it was fetched is no error: the page has the next one in a moment."""
+        response: web.Response = await super()._asset(request)
+        return web.Response(status=204, headers=self._SECURITY_HEADERS) if response.status == 404 else response
+
     async def _action(self, request: web.Request) -> web.Response:
         """Two members may act at the same moment: the second waits a moment instead of being told "busy"."""
         async with self._turn:
@@ -78,21 +88,31 @@ class LivePreview:
         self._due: asyncio.Handle | None = None
         # SimCord builds its server in the constructor and offers no way to name another class.
         self._preview._server = LivePage(preview, port)
-        self._accept_older_revisions()
+        self._preview._media_worker = OwnPictures()
+        self._admit_more()
         self._preview.env.backend.subscribers.append(self._changed)
 
-    def _accept_older_revisions(self) -> None:
-        """SimCord refuses a click made on a page that changed since, which a page with live previews always has."""
+    def _admit_more(self) -> None:
+        """Act on pages as they are now, and know gestures.
+
+        SimCord refuses a click made on a page that changed since, which a page with live previews always has. And an
+        answer that takes long is a failure there, after which it refuses everything; here it just comes later.
+        """
         admit = self._preview._action
         seen: dict[str, int] = {}
 
         async def admit_now(context_id: str | None, body: Any) -> Any:
+            if isinstance(body, dict) and body.get("kind") in (gestures.REACT, gestures.MENU):
+                return await gestures.act(self._preview, context_id, body)
             page = self._preview._pages.get(context_id)
             if page is not None and isinstance(body, dict) and "published_revision" in body:
                 body["published_revision"] = seen.setdefault(f"{context_id} {body.get('request_id')}", page.revision)
                 while len(seen) > 256:
                     seen.pop(next(iter(seen)))
-            return await admit(context_id, body)
+            result = await admit(context_id, body)
+            if page is not None and page.status == "stale":
+                self._changed()
+            return {**result, "settlement": "settled"} if result["settlement"] == "timeout" else result
 
         self._preview._action = admit_now
 

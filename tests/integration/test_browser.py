@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,7 @@ playwright = pytest.importorskip("playwright.sync_api")
 ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / "out" / "browser"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/#\S+")
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
             "--disable-component-update", "--disable-sync"]  # fmt: skip
 
@@ -34,23 +37,29 @@ pytestmark = [
 
 @contextmanager
 def playground(data: Path) -> Iterator[str]:
-    """`darkroom demo` as a process; yields the page's address."""
+    """`darkroom demo` as a process; yields the page's address. What it says goes to a log beside its data."""
     command = [sys.executable, "-m", "bot", "demo", "--no-browser", "--data", str(data)]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
+    log = data.with_name("demo.log")
+    with log.open("wb") as said:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=said)
     try:
-        said = ""
-        for line in process.stderr:
-            said += line
-            if "http://127.0.0.1" in line:
-                yield "http" + line.split("http", 1)[1].strip()
-                break
-        else:
-            pytest.fail(f"no address: {said}")
+        while not (found := ADDRESS.search(log.read_text())):
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.05)
+        yield found[0]
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == 0
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+# the lowest a picture ever was, frame by frame, once one had been seen
+WATCH_HEIGHT = """() => { window.lowest = Infinity; let seen = false; const look = () => {
+    const picture = [...document.querySelectorAll('.attachment-media')].at(-1);
+    if (picture) { const { height } = picture.getBoundingClientRect(); seen ||= height > 200;
+        if (seen) window.lowest = Math.min(window.lowest, height); }
+    requestAnimationFrame(look); }; look(); }"""
 
 
 class Page:
@@ -61,6 +70,7 @@ class Page:
         self.page.set_default_timeout(PATIENCE_S * 1000)
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda said: said.type == "error" and self.errors.append(said.text))
 
     def imagine(self, prompt: str) -> None:
         box = self.page.locator("#channel-composer-input")
@@ -83,6 +93,10 @@ class Page:
                 c.getContext('2d').drawImage(i, 0, 0, 32, 32); return c.toDataURL(); }),
             [...document.querySelectorAll('button')].filter(b => b.textContent.trim() === 'V3').length]""")
         )
+
+    def messages(self) -> list[str]:
+        """What the messages say, oldest first."""
+        return self.page.locator(".channel-message").all_inner_texts()
 
     def press(self, label: str) -> None:
         self.page.get_by_role("button", name=label, exact=True).last.click()
@@ -114,6 +128,7 @@ def page(tmp_path: Path) -> Iterator[Page]:
 def test_imagine_previews_grid_and_buttons(page: Page) -> None:
     page.until(lambda: "Welcome to the darkroom" in page.page.inner_text("body"))
     page.shot("1-welcome")
+    page.page.evaluate(WATCH_HEIGHT)
     page.imagine("a red apple on a blue background --seed 7 --steps 60")
     previews: list[str] = []
 
@@ -126,6 +141,7 @@ def test_imagine_previews_grid_and_buttons(page: Page) -> None:
 
     page.until(is_drawn)
     assert len(previews) >= 2, "two different previews before the grid"
+    assert page.page.evaluate("window.lowest") > 200, "a picture stands until the next one is there"
     page.shot("3-grid")
     page.press("U2")
     page.until(lambda: len(page.look()[0]) == 2)
@@ -133,6 +149,64 @@ def test_imagine_previews_grid_and_buttons(page: Page) -> None:
     page.press("V3")
     page.until(lambda: page.look()[1] == 2)
     page.shot("5-variations")
+    assert page.errors == []
+
+
+def test_an_idea_a_star_apps_and_a_link(page: Page) -> None:
+    tab = page.page
+    page.until(lambda: "Welcome to the darkroom" in tab.inner_text("body"))
+    tab.locator(".ideas button", has_text="a blue fish").click()
+    assert tab.get_by_role("textbox", name="prompt, required").input_value() == "a blue fish --seed 7"
+    tab.keyboard.press("Enter")
+    page.until(lambda: page.look()[1] == 1)
+    page.press("U1")
+    page.until(lambda: len(page.look()[0]) == 2)
+    tab.get_by_role("button", name="Keep as a favourite").last.click(force=True)
+    page.until(lambda: tab.locator(".reaction-chip", has_text="⭐").count() == 1)
+    page.shot("6-star")
+    tab.get_by_role("button", name="Darkroom: describe", include_hidden=True).last.evaluate("button => button.click()")
+    page.until(lambda: "described" in page.messages()[-1] and "Imagine 1" in page.messages()[-1])
+    tab.locator(".ideas button", has_text="info me").click()
+    tab.keyboard.press("Enter")
+    page.until(lambda: "Only you can see this" in page.messages()[-1])
+    tab.get_by_text("from this grid").last.click()
+    page.until(lambda: tab.get_by_text("ada used").first.is_visible())
+    assert len(tab.context.pages) == 1, "a link to a message of this channel opens no other page"
+    assert page.errors == []
+
+
+def test_enter_while_an_answer_is_on_its_way_sends_a_moment_later(page: Page) -> None:
+    tab = page.page
+    page.until(lambda: "Welcome to the darkroom" in tab.inner_text("body"))
+    late: list[Any] = []
+    tab.route("**/api/action", lambda route: route.fallback() if late else late.append(route))
+    tab.locator(".ideas button", has_text="queue").click()
+    tab.keyboard.press("Enter")
+    page.until(lambda: late)
+    tab.locator(".command-context-close").click()
+    tab.locator("#channel-composer-input").fill("hello")
+    tab.keyboard.press("Enter")
+    late[0].continue_()
+    page.until(lambda: any("hello" in said for said in page.messages()))
+    assert page.errors == []
+
+
+def test_on_a_phone_everything_fits(page: Page) -> None:
+    tab = page.page
+    tab.set_viewport_size({"width": 390, "height": 844})
+    page.until(lambda: "Welcome to the darkroom" in tab.inner_text("body"))
+    assert tab.locator("#toolbar").bounding_box()["height"] <= 52
+    tab.get_by_role("button", name="What to try").click()
+    tab.locator(".ideas button", has_text="a red apple").click()
+    tab.keyboard.type(" with a text that is far longer than a phone is wide")
+    page.shot("7-phone")
+    field, sending = (tab.locator(what).bounding_box() for what in (".command-option-input", "#send-message"))
+    assert field["x"] >= 0
+    assert field["x"] + field["width"] <= sending["x"] < 390
+    tab.locator("#send-message").click()
+    page.until(lambda: page.look()[1] == 1)
+    page.shot("8-phone-grid")
+    assert tab.evaluate("document.documentElement.scrollWidth") == 390
     assert page.errors == []
 
 

@@ -1,0 +1,18 @@
+/* A picture gives way to the next one when that has been loaded: the page neither flickers nor jumps. */
+const isThere = (image) => image.complete && image.naturalWidth > 0;
+
+function keep(message, removed) {
+  const [next] = message.querySelectorAll(".attachment-image");
+  const shown = removed.flatMap((node) => [...(node.querySelectorAll?.(".attachment-image, .attachment-before") ?? [])]);
+  const before = shown.findLast(isThere);
+  if (!before || !next || isThere(next) || next.closest(".spoiler-content")) return;
+  before.className = "attachment-before";
+  next.closest(".attachment-media").prepend(before);
+  next.addEventListener("load", () => before.remove(), { once: true });
+}
+
+new MutationObserver((changes) => {
+  for (const { target, removedNodes } of changes) {
+    if (removedNodes.length && target.matches(".channel-message")) keep(target, [...removedNodes]);
+  }
+}).observe(document.getElementById("channel-message-list"), { childList: true, subtree: true });
