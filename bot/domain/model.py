@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -279,6 +279,10 @@ class ParcelKind(enum.StrEnum):
     RESULT = "result"
     REVIEW = "review"
     CLOSED = "closed"
+
+
+LONGEST_DELAY: Final = timedelta(hours=1)
+"""No delivery is put off for longer; one that seems to be was written before the clock was set back."""
 
 
 class Parcel(Value):

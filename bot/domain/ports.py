@@ -168,8 +168,8 @@ class Pictures(Protocol):
 class Outbox(Protocol):
     """Deliveries that are still owed, so that none is forgotten by a crash. Written by `Jobs`, in its transactions."""
 
-    async def due(self, now: datetime) -> list[Parcel]:
-        """What may be tried now, oldest first."""
+    async def due(self, now: datetime, *, besides: Collection[str] = (), limit: int = 50) -> list[Parcel]:
+        """What may be tried now, oldest first, not looking at these jobs; also what a clock since set back put off."""
         ...
 
     async def next_at(self, *, besides: Collection[str] = ()) -> datetime | None:
