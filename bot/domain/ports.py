@@ -150,7 +150,7 @@ class Jobs(Protocol):
 
 
 class Pictures(Protocol):
-    """The store of picture bytes, by key."""
+    """The store of picture bytes, by key. Everything raises `StoreError` when it is full or out of reach."""
 
     async def put(self, key: str, content: bytes) -> None:
         """Store durably and atomically."""
