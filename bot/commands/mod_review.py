@@ -23,7 +23,7 @@ from bot.ui import texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.darkroom import Darkroom
 from bot.ui.page import Upload
-from bot.ui.wire import NETWORK_ERRORS
+from bot.ui.wire import REFUSALS
 
 BANNED_FOR = timedelta(days=7)
 _FILE_LIMIT = 8 * 1024 * 1024
@@ -117,7 +117,7 @@ class ReviewRoom:
         except (discord.Forbidden, discord.NotFound):
             # The channel is gone or closed to us: the list still shows what waits.
             return
-        except (discord.HTTPException, discord.RateLimited, *NETWORK_ERRORS) as error:
+        except REFUSALS as error:
             raise DeliveryLater(5.0, f"review channel: {type(error).__name__}") from error
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from bot.domain.model import LONGEST_DELAY, Parcel
 from bot.domain.ports import Clock, Outbox
-from bot.errors import DeliveryLater, StoreError
+from bot.errors import DeliveryError, DeliveryLater, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,12 @@ class RetryPolicy:
     grace_s: float = 1.5
     """How long a delivery that is under way may hold up a stop."""
     jitter: Callable[[], float] = random.random
+
+    def tries(self, error: Exception) -> int:
+        """How often what ended with this error may be tried; a message that Discord refuses once it always refuses."""
+        if isinstance(error, _PASSES):
+            return self.max_later
+        return 1 if isinstance(error, DeliveryError) else self.max_tries
 
     def pause_s(self, tries: int, asked_s: float = 0.0) -> float:
         """How long to wait after the failure number `tries` + 1."""
@@ -120,11 +126,10 @@ class Courier:
         # Gathered, an error is a value: whatever goes wrong is tried again and in the end given up loudly.
         attempt = asyncio.wait_for(self._deliver(parcel), self._policy.longest_try_s)
         [error] = await asyncio.gather(attempt, return_exceptions=True)
-        most = self._policy.max_later if isinstance(error, _PASSES) else self._policy.max_tries
         match error:
             case None:
                 return
-            case Exception() if parcel.tries + 1 < most:
+            case Exception() if parcel.tries + 1 < self._policy.tries(error):
                 await self._later(parcel, error)
             case Exception():
                 log.error("delivery given up", extra={"job": parcel.job_id, "tries": parcel.tries + 1}, exc_info=error)

@@ -168,6 +168,8 @@ class ReplyTo(Value):
     bot_present: bool = True
     file_limit_bytes: int = 10 * 1024 * 1024
     """What one file may weigh in this reply."""
+    follows: bool = False
+    """It stands behind other replies to the same interaction, whose first message is not this one."""
 
 
 class Preferences(Value):

@@ -199,7 +199,8 @@ class Replies(Protocol):
     async def deliver(self, job: Job, cells: Sequence[Cell]) -> int | None:
         """Turn the reply into the result; idempotent. Returns the message id.
 
-        Raises `ReplyGone` when it can never be shown there, `DeliveryLater` when it should be tried again.
+        Raises `ReplyGone` when nothing can ever be shown there, `DeliveryLater` when it should be tried again, and
+        another `DeliveryError` when Discord refuses this very message.
         """
         ...
 

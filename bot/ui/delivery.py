@@ -24,7 +24,7 @@ from bot.ui.rate_limits import RateLimits
 from bot.ui.replies import words
 from bot.ui.reply_message import OutOfReach, ReplyMessage, now
 from bot.ui.results import ResultPages
-from bot.ui.wire import DM_CLOSED, NETWORK_ERRORS, delivery_error, is_too_large
+from bot.ui.wire import DM_CLOSED, REFUSALS, delivery_error, is_too_large
 from engine.errors import InferenceFailed
 from engine.events import Event
 
@@ -186,7 +186,7 @@ class DiscordReplies:
                 return await message.show(page)
             except OutOfReach:
                 return await self._by_direct_message(job, page) if page.uploads else None
-            except (discord.HTTPException, discord.RateLimited, *NETWORK_ERRORS) as error:
+            except REFUSALS as error:
                 limit //= 2
                 shrink = isinstance(error, discord.HTTPException) and is_too_large(error) and page.uploads
                 if not shrink or limit < SMALLEST_LIMIT:
@@ -204,7 +204,7 @@ class DiscordReplies:
             if error.code not in DM_CLOSED:
                 raise delivery_error(job.id, error) from error
             log.info("result waits for its button", extra={"action": "deliver", "job_id": job.id})
-        except (discord.HTTPException, discord.RateLimited, *NETWORK_ERRORS) as error:
+        except REFUSALS as error:
             raise delivery_error(job.id, error) from error
 
     async def notify(self, job: Job, message_id: int) -> None:
@@ -218,5 +218,5 @@ class DiscordReplies:
                 f"<@{job.member_id}> your picture is ready.", allowed_mentions=mentions, nonce=f"ping-{job.id}",
                 reference=channel.get_partial_message(message_id), mention_author=False,
             )  # fmt: skip
-        except (discord.HTTPException, discord.RateLimited, *NETWORK_ERRORS):
+        except REFUSALS:
             log.info("not notified", extra={"action": "notify", "job_id": job.id})

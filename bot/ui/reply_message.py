@@ -62,9 +62,10 @@ class ReplyMessage:
     def has_token(self) -> bool:
         """The interaction's token still works."""
         until = self._reply.expires_at
-        return (
-            bool(self._reply.token) and until is not None and not self._token_spent and self._clock() < until - HANDOVER
-        )
+        if not self._reply.token or until is None or self._token_spent:
+            return False
+        # Where a message stands behind others and its id was lost, the token leads to the first one only.
+        return self._clock() < until - HANDOVER and (self.message_id is not None or not self._reply.follows)
 
     @property
     def bucket(self) -> str:
@@ -129,6 +130,6 @@ class ReplyMessage:
     async def _found(self, message_id: int) -> int:
         """Write down where the reply is, so that a crash does not make a second one."""
         if message_id != self.message_id:
-            self.message_id = message_id
             await self._remember(self._job_id, message_id)
+            self.message_id = message_id
         return message_id

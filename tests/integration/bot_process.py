@@ -50,6 +50,18 @@ class BotProcess:
         ended.cancel()
         await self.discord.until(lambda: self.discord.world.commands, 120)
 
+    @property
+    def exit_code(self) -> int | None:
+        """None while it lives."""
+        return self._process.returncode if self._process else None
+
+    def strike(self, number: signal.Signals) -> list[int]:
+        """Send a signal to its worker; says to which processes."""
+        struck = self.workers()
+        for pid in struck:
+            os.kill(pid, number)
+        return struck
+
     async def kill(self) -> None:
         """SIGKILL: no time to say good-bye."""
         assert self._process is not None

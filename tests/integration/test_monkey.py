@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_wire import bot, model  # noqa: F401 - the fixture
+from tests.integration.wired import bot
 from tests.wire.monkey import Monkey
 from tests.wire.server import brief
 

@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.courier import RetryPolicy
 from bot.domain.model import JobState, Parcel
-from bot.errors import DeliveryLater, StoreError
+from bot.errors import DeliveryError, DeliveryLater, StoreError
 from tests.bot.domain.studios import House
 from tests.patience import until
 
@@ -65,6 +65,16 @@ async def test_given_up_at_last_refunded_and_the_pictures_stay(house: House, cap
     assert house.wall.messages[job.id] == "failed: InferenceFailed"
     assert len(house.files()) == 4
     assert "delivery given up" in caplog.text
+
+
+async def test_a_result_that_discord_refuses_is_said_and_refunded_at_once(house: House) -> None:
+    house.wall.troubles = [DeliveryError("400/50035")]
+    job = await house.submit()
+    (await house.engine.stream()).finish()
+    done = await house.wait(job)
+    assert done.state is JobState.FAILED
+    assert (await house.charged(job))[0] == "refunded"
+    assert house.wall.messages[job.id] == "failed: InferenceFailed"
 
 
 async def test_one_stuck_reply_does_not_keep_others_waiting(house: House) -> None:
