@@ -13,5 +13,3 @@ from tests.engine.families import folder
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny random Stable Diffusion: the same way through the engine, in a fraction of the time."""
     return folder("stable-diffusion", tmp_path_factory.getbasetemp().parent / "families")
-
-

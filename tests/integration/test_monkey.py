@@ -18,7 +18,7 @@ ACTIONS = 90
 
 
 @pytest.mark.parametrize("seed", [1])
-async def test_random_clicking_breaks_nothing(tmp_path: Path, model: Path, seed: int) -> None:  # noqa: F811
+async def test_random_clicking_breaks_nothing(tmp_path: Path, model: Path, seed: int) -> None:
     async with bot(tmp_path, model) as process:
         discord = process.discord
         monkey, done = Monkey(discord, seed), []

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.integration.bot_process import BotProcess
 from tests.integration.wired import ask, bot, everything_is_well
 from tests.wire.faults import Fault
-from tests.wire.server import Discord, running
-from tests.wire.world import CHANNEL_ID, GUILD_ID, TOKEN
+from tests.wire.server import running
+from tests.wire.world import GUILD_ID, TOKEN
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(600), pytest.mark.xdist_group("wire")]
 
@@ -91,10 +89,12 @@ async def test_a_dropped_connection_leaves_nobody_thinking(
 ) -> None:
     async with bot(tmp_path, model) as process:
         discord = process.discord
-        for name in ("queue", "quota me", "cancel"):
+        for name in ("queue", "info me", "cancel"):
             discord.faults.planned = [Fault(where, 0, took_effect=took_effect)]
             asked = await discord.command(name)
-            await discord.until(lambda asked=asked: (r := discord.reply(asked)) and r["content"] and not r["flags"] & 128)
+            await discord.until(
+                lambda asked=asked: (r := discord.reply(asked)) and r["content"] and not r["flags"] & 128
+            )
         discord.faults.planned = [Fault(where, 0, took_effect=took_effect)]
         wish = await ask(discord)
         await discord.until(lambda: discord.grid(wish))
@@ -161,7 +161,9 @@ async def test_no_secret_reaches_the_log(tmp_path: Path, model: Path) -> None:
         ]
         asked = [await ask(discord, f"a secret wish {n}") for n in range(3)]
         for one in asked:
-            await discord.until(lambda one=one: discord.grid(one) or "✖️" in (discord.reply(one) or {"content": ""})["content"])
+            await discord.until(
+                lambda one=one: discord.grid(one) or "✖️" in (discord.reply(one) or {"content": ""})["content"]
+            )
         await discord.gateway.dispatch("INTERACTION_CREATE", {**asked[0].payload, "id": "5", "data": None})
         await asyncio.sleep(0.5)
         said = process.log.read_text(errors="replace")
@@ -178,9 +180,4 @@ async def test_a_crowd_is_acknowledged_in_time(tmp_path: Path, model: Path) -> N
             await discord.until(lambda one=one: discord.grid(one), 200)
         assert max(one.acked_after or 9 for one in asked) < 2.5
         await everything_is_well(process, jobs=60)
-        assert not [line for line in discord.faults.refused() if not line.startswith("429")]
-        assert time.time() and CHANNEL_ID
-
-
-def texts_of(discord: Discord) -> list[Any]:
-    return [message["content"] for message in discord.world.shown()]
+        assert discord.faults.refused() == []
