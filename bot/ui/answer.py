@@ -8,7 +8,7 @@ import io
 import logging
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import discord
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed
@@ -39,6 +39,7 @@ _AGAIN_S, _TRIES = 1.0, 3
 
 log = logging.getLogger(__name__)
 Pressed = discord.Interaction[Darkroom]
+T = TypeVar("T")
 
 
 class Answer:
@@ -51,7 +52,7 @@ class Answer:
         self._defer_after_s = MODAL_AFTER_S if may_ask else interaction.client.parts.defer_after_s
         self._lock = asyncio.Lock()
         self._sent = False
-        self._promised = False
+        self._promised = self._may_be_thinking = False
         self._timer: asyncio.Task[None] | None = None
         self.is_dead = False
         """Discord no longer takes answers to this interaction."""
@@ -88,13 +89,19 @@ class Answer:
             self._stop_timer()
             return True
         if isinstance(error, BotError | EngineError):
-            await self.private(words(error))
-            self._stop_timer()
+            await self._tell(words(error))
             return True
         if isinstance(error, Exception) and not self._sent:
-            await self.private(GENERIC)
+            await self._tell(GENERIC)
         self._stop_timer()
         return False
+
+    async def _tell(self, why: str) -> None:
+        try:
+            await self.private(why)
+        except REFUSALS as error:
+            log.warning("not answered: %s", error, extra={"action": "answer"})
+        self._stop_timer()
 
     async def public(
         self, text: str, *, view: discord.ui.View | None = None, files: list[discord.File] | None = None
@@ -154,12 +161,14 @@ class Answer:
                     await self._think(ephemeral=self._ephemeral)
                 except REFUSALS as error:
                     # The answer itself is still to come, and tells better what is wrong.
+                    self._may_be_thinking = isinstance(error, NETWORK_ERRORS)
                     log.info("not deferred: %s", error, extra={"action": "answer"})
 
-    async def _think(self, *, ephemeral: bool) -> None:
+    async def _think(self, *, ephemeral: bool) -> bool:
         self._promised = True
         await self._interaction.client.first_words.promise(self._interaction)
         await self._interaction.response.defer(thinking=True, ephemeral=ephemeral)
+        return True
 
     async def _say(
         self,
@@ -202,19 +211,17 @@ class Answer:
         interaction, response = self._interaction, self._interaction.response
         shown = view if view is not None else discord.utils.MISSING
         card = embed if embed is not None else discord.utils.MISSING
-        if _weight(files) > LIGHT_BYTES and not response.is_done():
+        is_first = not response.is_done()
+        if _weight(files) > LIGHT_BYTES and is_first:
             # An upload may take longer than the 3 s Discord waits for a first word.
-            await self._think(ephemeral=ephemeral)
-            self._ephemeral = ephemeral
-        if not response.is_done():
-            try:
-                sent = await response.send_message(text, view=shown, files=files, embed=card, ephemeral=ephemeral)
-            except discord.HTTPException as error:
-                if error.code != ACKNOWLEDGED:
-                    raise
-                _rewind(files)
-            else:
+            is_first = False
+            if await self._first(self._think(ephemeral=ephemeral)):
+                self._ephemeral = ephemeral
+        if is_first:
+            word = response.send_message(text, view=shown, files=files, embed=card, ephemeral=ephemeral)
+            if sent := await self._first(word):
                 return sent.message_id
+            _rewind(files)
         if not self._sent and ephemeral and not self._ephemeral:
             # A public "thinking" stays public: end it, take it away, and speak privately behind it.
             with contextlib.suppress(discord.NotFound):
@@ -228,6 +235,15 @@ class Answer:
             return followup.id
         edited = await interaction.edit_original_response(content=text, view=view, attachments=files, embed=embed)
         return edited.id
+
+    async def _first(self, word: Awaitable[T]) -> T | None:
+        """A first response; None when an earlier one of ours has arrived, though it seemed to fail."""
+        try:
+            return await word
+        except discord.HTTPException as error:
+            if error.code != ACKNOWLEDGED and not self._may_be_thinking:
+                raise
+            return None
 
     def _give_up(self, error: discord.HTTPException) -> None:
         if error.code not in _UNANSWERABLE:

@@ -81,8 +81,9 @@ class ReplyMessage:
             try:
                 return await self._by_token(page)
             except discord.HTTPException as error:
-                never_answered = self.message_id is None and error.code == UNKNOWN_MESSAGE
-                if error.code not in TOKEN_SPENT and not never_answered:
+                # A reply that was never there, or one the bot wrote anew, which the token does not reach.
+                not_its_own = error.code == UNKNOWN_MESSAGE and (self.message_id is None or self.is_lasting)
+                if error.code not in TOKEN_SPENT and not not_its_own:
                     raise
                 self._token_spent = True
         if not self.is_lasting:

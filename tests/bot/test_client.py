@@ -230,7 +230,8 @@ async def test_a_long_run_keeps_nothing_of_what_is_over(house: House) -> None:
             case "deleted":
                 house.env.backend.delete_message(house.channel.id, message.id)
             case "gone unheard":
-                house.env.inject_error("PATCH", "/webhooks/*/*/messages/*", status=404, code=10008)
+                for way in ("/webhooks/*/*/messages/*", "/channels/*/messages/*"):
+                    house.env.inject_error("PATCH", way, status=404, code=10008)
                 finish(stream)
             case _:
                 finish(stream)

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tests.wire.server import Discord
 from tests.wire.world import TOKEN
 
@@ -55,12 +57,9 @@ class BotProcess:
         """None while it lives."""
         return self._process.returncode if self._process else None
 
-    def strike(self, number: signal.Signals) -> list[int]:
-        """Send a signal to its worker; says to which processes."""
-        struck = self.workers()
-        for pid in struck:
-            os.kill(pid, number)
-        return struck
+    def workers(self) -> list[psutil.Process]:
+        """What it has started, and what that has: the last one draws."""
+        return psutil.Process(self._process.pid).children(recursive=True) if self._process else []
 
     async def kill(self) -> None:
         """SIGKILL: no time to say good-bye."""
@@ -87,16 +86,3 @@ class BotProcess:
         """Look into its database."""
         with sqlite3.connect(self.data / "darkroom.sqlite3") as connection:
             return connection.execute(query).fetchall()
-
-    def workers(self) -> list[int]:
-        """Worker processes of this bot that still live, by their session."""
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                environment = (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            if any(b"engine" in word for word in words[1:3]) and str(self.data).encode() in environment:
-                found.append(int(entry.name))
-        return found

@@ -145,7 +145,7 @@ async def test_a_worker_that_is_killed_or_frozen_costs_no_job(tmp_path: Path, mo
         for number in (signal.SIGKILL, signal.SIGSTOP):
             asked = await ask(discord, "a red apple --steps 200")
             await discord.until(lambda asked=asked: (reply := discord.reply(asked)) and reply["attachments"])
-            assert process.strike(number)
+            process.workers()[-1].send_signal(number)
             await discord.until(lambda asked=asked: discord.grid(asked), 200)
         await everything_is_well(process, jobs=2)
 
