@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import asyncio
 import hashlib
 import json
 import logging
@@ -21,14 +21,15 @@ from bot.ui.clicks import Clicks
 from bot.ui.custom_ids import ButtonId, FormId
 from bot.ui.darkroom import Darkroom, Parts
 from bot.ui.delivery import DiscordReplies
+from bot.ui.events import guard
 from bot.ui.first_words import FirstWords
 from bot.ui.modals import Filled
 from bot.ui.replies import GENERIC
 from bot.ui.seen import SeenPictures
 from bot.ui.translation import Translator
-from bot.ui.wire import NETWORK_ERRORS
+from bot.ui.wire import REFUSALS
 
-SYNC_AGAIN_S = 30.0
+SYNC_AGAIN_S, SYNC_SELDOM_S = 30.0, 3600.0
 
 LONGEST_RATE_LIMIT_S = 30.0
 """Longer waits are not slept through inside a call: whoever asked tries again later."""
@@ -69,6 +70,8 @@ class DarkroomClient(Darkroom):
         self.first_words = FirstWords(parts.promises, parts.clock)
         self.offered = frozenset(PRESSES)
         self._clicks, self.seen = Clicks(), SeenPictures()
+        self._syncing: asyncio.Task[None] | None = None
+        guard(self._connection.parsers)
 
     async def setup_hook(self) -> None:
         """Load everything before the first event arrives."""
@@ -82,7 +85,8 @@ class DarkroomClient(Darkroom):
         self.add_dynamic_items(*DYNAMIC_ITEMS)
         reviewers = ReviewRoom(self)
         self.replies.attach(self, offered=self.offered, on_gone=self.parts.studio.gone, reviewers=reviewers)
-        await self._sync_now_or_later()
+        if not await self._is_synced():
+            self._syncing = self.loop.create_task(self._sync_later(), name="sync")
 
     async def press(self, interaction: discord.Interaction[Darkroom], button_id: ButtonId) -> None:
         """Do what a button says; a double click counts once."""
@@ -111,14 +115,22 @@ class DarkroomClient(Darkroom):
         for message_id in payload.message_ids:
             await self.replies.message_deleted(message_id)
 
-    async def _sync_now_or_later(self) -> None:
-        """An old command set is better than no bot: when Discord does not take the new one, try again later."""
+    async def _is_synced(self) -> bool:
+        """An old command set is better than no bot: says so when Discord does not take the new one."""
         try:
             await self._sync_when_changed()
-        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+        except REFUSALS as error:
             log.warning("commands could not be synced: %s", error, extra={"action": "sync"})
-            again = functools.partial(self.loop.create_task, self._sync_now_or_later(), name="sync")
-            self.loop.call_later(SYNC_AGAIN_S, again)
+            return False
+        return True
+
+    async def _sync_later(self) -> None:
+        pause_s = SYNC_AGAIN_S
+        while not self.is_closed():
+            await asyncio.sleep(pause_s)
+            if await self._is_synced():
+                return
+            pause_s = min(2 * pause_s, SYNC_SELDOM_S)
 
     async def _sync_when_changed(self) -> None:
         """Discord allows 200 command creations a day and server: tell it only what it does not know yet."""

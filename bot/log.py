@@ -7,7 +7,7 @@ import re
 
 from pythonjsonlogger.json import JsonFormatter
 
-SECRETS = re.compile(r"[\w-]{20,}\.[\w-]{4,}\.[\w-]{20,}|\bhf_\w{20,}|(?<=/webhooks/)(\d+)/[\w.-]{20,}")
+SECRETS = re.compile(r"[\w-]{20,}\.[\w-]{4,}\.[\w-]{20,}|\bhf_\w{20,}|(?<=/)\d{15,}/[\w.-]{20,}")
 FIELDS = ("job", "action")
 
 

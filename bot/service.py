@@ -6,19 +6,24 @@ import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import Awaitable, Callable
 
-import aiohttp
 import discord
-from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, retry_if_not_exception_type
+from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 
 from bot.app import App, build
+from bot.client import DarkroomClient
 from bot.errors import ConfigError
 from bot.operation import http
 from bot.settings import Settings
+from bot.ui.wire import REFUSALS
 
 ANSWERS_WITHIN_S = 3.0
 """What a member was promised before the stop is still said."""
+
+TOKEN_RESET = 4004
+"""The gateway's word for a token that no longer holds."""
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +33,7 @@ async def serve(settings: Settings) -> None:
 
     On a signal: take nothing more, let running jobs finish for `operation.stop_timeout_s`, park the rest.
     """
-    async with build(settings) as app:
+    async with build(settings) as app, app.client:
         stopping = asyncio.Event()
         for name in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers on its event loop
@@ -53,33 +58,37 @@ async def _until(stopping: asyncio.Event, app: App) -> None:
         rounds.cancel()
         await app.studio.stop(app.settings.operation.stop_timeout_s)
         await app.client.first_words.all_said(ANSWERS_WITHIN_S)
-        await app.client.close()
+        connection.cancel()
         await asyncio.gather(connection, stop, rounds, return_exceptions=True)
 
 
 async def _connect(app: App) -> None:
     """Jobs left over are taken up before the first event arrives: replies need REST only, not the gateway."""
     token = app.settings.discord.token.get_secret_value()
-    await _until_reachable(token)
-    await app.client.login(token)
+    await _patiently(lambda: _log_in(app.client, token))
     await app.studio.start()
     making_up = asyncio.create_task(app.client.first_words.make_up(app.client), name="first words")
     log.info("ready", extra={"action": "ready"})
     try:
-        await app.client.connect()
+        await _patiently(app.client.connect)
     finally:
         making_up.cancel()
 
 
-async def _until_reachable(token: str) -> None:
+async def _log_in(client: DarkroomClient, token: str) -> None:
+    """Anew each time: a login that Discord did not answer leaves its session open."""
+    await client.http.close()
+    client.http.connector = discord.utils.MISSING
+    await client.login(token)
+
+
+async def _patiently(knock: Callable[[], Awaitable[None]]) -> None:
     """Knock until Discord answers: after a power cut the bot is often up before the network is."""
-    unreachable = retry_if_exception_type((aiohttp.ClientError, OSError, discord.HTTPException))
-    refused = retry_if_not_exception_type(discord.LoginFailure)
+    unreachable = retry_if_exception_type((*REFUSALS, discord.GatewayNotFound))
     calm = wait_exponential_jitter(initial=1, max=60)
-    async for attempt in AsyncRetrying(retry=unreachable & refused, wait=calm, before_sleep=before_sleep_log(log, 30)):
+    async for attempt in AsyncRetrying(retry=unreachable, wait=calm, before_sleep=before_sleep_log(log, 30)):
         with attempt:
-            async with discord.Client(intents=discord.Intents.none()) as visitor:
-                await visitor.login(token)
+            await knock()
 
 
 def _explain(connection: asyncio.Task[None]) -> None:
@@ -87,7 +96,14 @@ def _explain(connection: asyncio.Task[None]) -> None:
     try:
         connection.result()
     except discord.LoginFailure:
-        why = "Discord refuses it; reset it in the Developer Portal and set it anew"
-        raise ConfigError("DISCORD_TOKEN", why) from None
+        raise _token_refused() from None
+    except discord.ConnectionClosed as error:
+        if error.code == TOKEN_RESET:
+            raise _token_refused() from None
+        raise
     except discord.PrivilegedIntentsRequired:
         raise ConfigError("discord", "a privileged intent was refused, though Darkroom asks for none") from None
+
+
+def _token_refused() -> ConfigError:
+    return ConfigError("DISCORD_TOKEN", "Discord refuses it; reset it in the Developer Portal and set it anew")

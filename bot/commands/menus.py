@@ -18,7 +18,7 @@ from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
 from bot.ui.custom_ids import FormId, FormKind
 from bot.ui.modals import Filled, Form
-from bot.ui.wire import NETWORK_ERRORS
+from bot.ui.wire import REFUSALS
 
 _COUNTS = {Verb.UPSCALE_SUBTLE: 1}
 
@@ -54,7 +54,7 @@ async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
             channel = interaction.client.get_partial_messageable(int(channel_id), guild_id=interaction.guild_id)
             try:
                 attachment = _attachment(await channel.fetch_message(int(message_id)))
-            except (discord.HTTPException, *NETWORK_ERRORS) as error:
+            except REFUSALS as error:
                 raise BadPicture("I was restarted meanwhile and cannot see it; use the menu again") from error
         key = await interaction.client.parts.intake.take(attachment)
         await asking.submit(interaction, answer, asking.spec(Verb.VARY_STRONG, options, images=(key,)))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 
-import discord
-
 from bot.commands.moderating import guild_id, office
 from bot.domain.model import Job, Member
 from bot.errors import BadOption
 from bot.ui.answer import Pressed
 from bot.ui.darkroom import Darkroom
-from bot.ui.wire import NETWORK_ERRORS
+from bot.ui.wire import REFUSALS
 
 MOST = 1000
 """How many results of one member are deleted at a time."""
@@ -50,5 +48,5 @@ async def delete_messages(client: Darkroom, job: Job) -> None:
         channel = client.get_partial_messageable(channel_id, guild_id=job.guild_id)
         try:
             await channel.get_partial_message(message_id).delete()
-        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+        except REFUSALS as error:
             log.info("not deleted: %s", error, extra={"action": "delete", "job": job.id})

@@ -21,7 +21,7 @@ from bot.errors import BadOption, DeliveryLater
 from bot.ui.answer import Answer, Pressed
 from bot.ui.darkroom import Darkroom
 from bot.ui.flagged import asking, drawn, note_decision
-from bot.ui.wire import NETWORK_ERRORS
+from bot.ui.wire import REFUSALS
 
 BANNED_FOR = timedelta(days=7)
 _SHOWN = 5
@@ -124,7 +124,7 @@ class ReviewRoom:
         except (discord.Forbidden, discord.NotFound):
             # The channel is gone or closed to us: the list still shows what waits.
             return
-        except (discord.HTTPException, discord.RateLimited, *NETWORK_ERRORS) as error:
+        except REFUSALS as error:
             raise DeliveryLater(5.0, f"review channel: {type(error).__name__}") from error
         # It goes when the result is deleted.
         await self._client.parts.jobs.posted(job.id, None, channel.id, sent.id)

@@ -18,7 +18,7 @@ from bot.ui import texts
 from bot.ui.darkroom import Darkroom
 from bot.ui.page import Upload
 from bot.ui.replies import words
-from bot.ui.wire import NETWORK_ERRORS
+from bot.ui.wire import REFUSALS
 
 LETTER, STAR, CROSS = "✉", "⭐", "❌"
 DM_FILE_LIMIT = 10 * 1024 * 1024
@@ -90,7 +90,7 @@ class Reactions(commands.Cog):
             await member.send(text, files=files)
         except discord.Forbidden:
             await self._say(payload, f"<@{payload.user_id}> I cannot send you direct messages; allow them here first.")
-        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+        except REFUSALS as error:
             log.warning("not sent by direct message: %s", error, extra={"action": "letter", "job_id": job.id})
 
     async def _uploads(self, job: Job, cell: int | None) -> list[Upload]:
@@ -138,13 +138,13 @@ class Reactions(commands.Cog):
     async def _delete(self, payload: discord.RawReactionActionEvent) -> None:
         try:
             await self._channel(payload).get_partial_message(payload.message_id).delete()
-        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+        except REFUSALS as error:
             log.info("not deleted: %s", error, extra={"action": "delete"})
 
     async def _say(self, payload: discord.RawReactionActionEvent, text: str) -> None:
         try:
             await self._channel(payload).send(text)
-        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+        except REFUSALS as error:
             log.info("not said: %s", error, extra={"action": "letter"})
 
     def _channel(self, payload: discord.RawReactionActionEvent) -> discord.PartialMessageable:

@@ -9,13 +9,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.domain.model import Parcel
+from bot.domain.model import LONGEST_DELAY, Parcel
 from bot.domain.ports import Clock, Outbox
-from bot.errors import DeliveryLater
+from bot.errors import DeliveryError, DeliveryLater, StoreError
 
 log = logging.getLogger(__name__)
 
 Sleep = Callable[[float], Awaitable[None]]
+
+AT_ONCE = 50
+"""So many deliveries are under way at most: uploads share the line, and each holds its pictures in memory."""
+_PASSES = (DeliveryLater, StoreError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +29,25 @@ class RetryPolicy:
     first_s: float = 1.0
     longest_s: float = 300.0
     max_tries: int = 20
-    """With the pauses above this is more than an hour."""
+    """For what nobody expected; with the pauses above this is more than an hour."""
+    max_later: int = 300
+    """For what passes by itself, a night without Discord or a full disk: about a day."""
     longest_try_s: float = 120.0
     grace_s: float = 1.5
     """How long a delivery that is under way may hold up a stop."""
     jitter: Callable[[], float] = random.random
 
+    def tries(self, error: Exception) -> int:
+        """How often what ended with this error may be tried; a message that Discord refuses once it always refuses."""
+        if isinstance(error, _PASSES):
+            return self.max_later
+        return 1 if isinstance(error, DeliveryError) else self.max_tries
+
     def pause_s(self, tries: int, asked_s: float = 0.0) -> float:
         """How long to wait after the failure number `tries` + 1."""
         grown = min(self.longest_s, self.first_s * 2.0 ** min(tries, 30))
         # Half of it by chance: many replies that failed together shall not come back together.
-        return max(asked_s, grown * (0.5 + 0.5 * self.jitter()))
+        return max(min(asked_s, LONGEST_DELAY.total_seconds()), grown * (0.5 + 0.5 * self.jitter()))
 
 
 class Courier:
@@ -75,8 +87,10 @@ class Courier:
 
     async def _round(self) -> None:
         self._wake.clear()
-        for parcel in await self._outbox.due(self._clock()):
-            self._start(parcel)
+        busy = tuple(self._under_way)
+        if room := AT_ONCE - len(busy):
+            for parcel in await self._outbox.due(self._clock(), besides=busy, limit=room):
+                self._start(parcel)
         await self._until_something_is_due()
 
     async def _finish(self) -> None:
@@ -88,8 +102,6 @@ class Courier:
         await asyncio.gather(*stuck, return_exceptions=True)
 
     def _start(self, parcel: Parcel) -> None:
-        if parcel.job_id in self._under_way:
-            return
         task = asyncio.create_task(self._try(parcel), name=f"deliver {parcel.job_id}")
         self._under_way[parcel.job_id] = task
         task.add_done_callback(lambda _: self._ended(parcel.job_id))
@@ -99,13 +111,25 @@ class Courier:
         self._wake.set()
 
     async def _try(self, parcel: Parcel) -> None:
+        [error] = await asyncio.gather(self._attempt(parcel), return_exceptions=True)
+        match error:
+            case None:
+                return
+            case Exception():
+                # How it went could not be written down: without a pause it would be due, and shown, again at once.
+                log.error("delivery not noted", extra={"job": parcel.job_id}, exc_info=error)
+                await self._sleep(self._idle_s)
+            case _:
+                raise error
+
+    async def _attempt(self, parcel: Parcel) -> None:
         # Gathered, an error is a value: whatever goes wrong is tried again and in the end given up loudly.
         attempt = asyncio.wait_for(self._deliver(parcel), self._policy.longest_try_s)
         [error] = await asyncio.gather(attempt, return_exceptions=True)
         match error:
             case None:
                 return
-            case Exception() if parcel.tries + 1 < self._policy.max_tries:
+            case Exception() if parcel.tries + 1 < self._policy.tries(error):
                 await self._later(parcel, error)
             case Exception():
                 log.error("delivery given up", extra={"job": parcel.job_id, "tries": parcel.tries + 1}, exc_info=error)
@@ -121,8 +145,8 @@ class Courier:
         await self._outbox.later(parcel, self._clock() + timedelta(seconds=pause_s), str(error))
 
     async def _until_something_is_due(self) -> None:
-        next_at = await self._outbox.next_at(besides=tuple(self._under_way))
-        pause_s = self._idle_s
+        busy, pause_s = tuple(self._under_way), self._idle_s
+        next_at = await self._outbox.next_at(besides=busy) if len(busy) < AT_ONCE else None
         if next_at is not None:
             pause_s = min(pause_s, max(0.0, (next_at - self._clock()).total_seconds()))
         await first_of(self._wake.wait(), self._sleep(pause_s))

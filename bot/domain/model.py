@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -170,6 +170,8 @@ class ReplyTo(Value):
     bot_present: bool = True
     file_limit_bytes: int = 10 * 1024 * 1024
     """What one file may weigh in this reply."""
+    follows: bool = False
+    """It stands behind other replies to the same interaction, whose first message is not this one."""
 
 
 class Preferences(Value):
@@ -281,6 +283,10 @@ class ParcelKind(enum.StrEnum):
     RESULT = "result"
     REVIEW = "review"
     CLOSED = "closed"
+
+
+LONGEST_DELAY: Final = timedelta(hours=1)
+"""No delivery is put off for longer; one that seems to be was written before the clock was set back."""
 
 
 class Parcel(Value):

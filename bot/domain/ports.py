@@ -150,7 +150,7 @@ class Jobs(Protocol):
 
 
 class Pictures(Protocol):
-    """The store of picture bytes, by key."""
+    """The store of picture bytes, by key. Everything raises `StoreError` when it is full or out of reach."""
 
     async def put(self, key: str, content: bytes) -> None:
         """Store durably and atomically."""
@@ -168,8 +168,8 @@ class Pictures(Protocol):
 class Outbox(Protocol):
     """Deliveries that are still owed, so that none is forgotten by a crash. Written by `Jobs`, in its transactions."""
 
-    async def due(self, now: datetime) -> list[Parcel]:
-        """What may be tried now, oldest first."""
+    async def due(self, now: datetime, *, besides: Collection[str] = (), limit: int = 50) -> list[Parcel]:
+        """What may be tried now, oldest first, not looking at these jobs; also what a clock since set back put off."""
         ...
 
     async def next_at(self, *, besides: Collection[str] = ()) -> datetime | None:
@@ -199,7 +199,8 @@ class Replies(Protocol):
     async def deliver(self, job: Job, cells: Sequence[Cell]) -> int | None:
         """Turn the reply into the result; idempotent. Returns the message id.
 
-        Raises `ReplyGone` when it can never be shown there, `DeliveryLater` when it should be tried again.
+        Raises `ReplyGone` when nothing can ever be shown there, `DeliveryLater` when it should be tried again, and
+        another `DeliveryError` when Discord refuses this very message.
         """
         ...
 

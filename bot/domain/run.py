@@ -76,6 +76,8 @@ class Run:
         self._step = 0
         self._ended_by: AbortReason | None = None
         self._ended = asyncio.Event()
+        self._unkept: tuple[ImageRequest, Finished] | None = None
+        """What was made and could not be stored yet: it is not made again for that."""
         self._measured: tuple[ImageRequest, float] | None = None
         self.has_started = False
 
@@ -83,6 +85,11 @@ class Run:
     def owed_ms(self) -> float | None:
         """What a cancel would cost now: the measured time once a step was done, before that nothing (None)."""
         return self._stream.gpu_ms if self._stream is not None and self._step > 0 else None
+
+    @property
+    def is_ended(self) -> bool:
+        """Somebody asked it to end."""
+        return self._ended_by is not None
 
     def end(self, reason: AbortReason) -> None:
         """Stop soon: parked on shutdown, closed otherwise, unless it is finished before."""
@@ -121,12 +128,14 @@ class Run:
     async def _live(self) -> None:
         jobs = self._ports.jobs
         self.job = await jobs.claim(self.job)
-        if self.job.attempts >= MAX_ATTEMPTS:
-            raise InferenceFailed(f"it was interrupted {self.job.attempts} times")
-        resolved = await self._request()
-        finished = await self._through_engine(resolved)
+        if self._unkept is None:
+            if self.job.attempts >= MAX_ATTEMPTS:
+                raise InferenceFailed(f"it was interrupted {self.job.attempts} times")
+            resolved = await self._request()
+            self._unkept = resolved.request, await self._through_engine(resolved)
+        request, finished = self._unkept
         await self._keep(finished)
-        self._measured = (resolved.request, finished.gpu_ms)
+        self._measured, self._unkept = (request, finished.gpu_ms), None
 
     async def _request(self) -> Resolved:
         job = self.job

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from datetime import timedelta
+from itertools import chain, repeat
 
 from bot.domain import keeping
 from bot.domain.access import moderates_job
@@ -188,15 +189,15 @@ class Studio(Gallery):
         await self._note_change()
 
     async def _until_over(self, run: Run) -> BaseException | None:
-        """Run it, again when the database failed; returns what nobody expected."""
+        """Run it, again when the store failed, however long it does; returns what nobody expected."""
         # Gathered, an error is a value: a bug ends this job alone, loudly and refunded.
         [error] = await asyncio.gather(run.live(), return_exceptions=True)
-        for pause_s in _STORE_PAUSES_S:
-            if not isinstance(error, StoreError):
-                break
+        pauses = chain(_STORE_PAUSES_S, repeat(_STORE_PAUSES_S[-1]))
+        while isinstance(error, StoreError) and not run.is_ended:
+            pause_s = next(pauses)
             log.error("job put off", extra={"job": run.job.id, "pause_s": pause_s}, exc_info=error)
             [error] = await asyncio.gather(self._again(run, pause_s), return_exceptions=True)
-        return error
+        return None if isinstance(error, StoreError) else error
 
     async def _again(self, run: Run, pause_s: float) -> None:
         await run.pause(pause_s)

@@ -7,11 +7,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from bot.domain.model import Parcel, ParcelKind
+from bot.domain.model import LONGEST_DELAY, Parcel, ParcelKind
 from bot.store.database import Database
 from bot.store.schema import outbox
-
-_BATCH = 50
 
 
 class OutboxStore:
@@ -20,9 +18,10 @@ class OutboxStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def due(self, now: datetime) -> list[Parcel]:
+    async def due(self, now: datetime, *, besides: Collection[str] = (), limit: int = 50) -> list[Parcel]:
         """See the port."""
-        query = sa.select(outbox).where(outbox.c.due_at <= now).order_by(outbox.c.due_at).limit(_BATCH)
+        is_due = (outbox.c.due_at <= now) | (outbox.c.due_at > now + LONGEST_DELAY)
+        query = sa.select(outbox).where(is_due, outbox.c.job_id.not_in(besides)).order_by(outbox.c.due_at).limit(limit)
         async with self._database.read() as connection:
             return [
                 Parcel(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Generator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from bot.errors import ConfigError
+from bot.errors import ConfigError, StoreError
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_.-]*)+")
 
@@ -28,7 +29,10 @@ class Stored:
 
 
 class PictureStore:
-    """`bot.domain.ports.Pictures` on an object store; keys are ours alone and never hold a member's words."""
+    """`bot.domain.ports.Pictures` on an object store; keys are ours alone and never hold a member's words.
+
+    Everything raises `StoreError` when the disk is full or the bucket out of reach.
+    """
 
     def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
         self._store, self._folder = store, folder
@@ -51,24 +55,24 @@ class PictureStore:
 
     async def put(self, key: str, content: bytes) -> None:
         """See the port: afterwards the content survives a power cut, or nothing of it is there."""
-        await self._store.put_async(_checked(key), content)
-        if self._folder is not None:
-            await asyncio.to_thread(_sync, self._folder, self._folder / key)
+        with _our_errors():
+            await self._store.put_async(_checked(key), content)
+            if self._folder is not None:
+                await asyncio.to_thread(_sync, self._folder, self._folder / key)
 
     async def get(self, key: str) -> bytes:
         """See the port."""
-        try:
-            found = await self._store.get_async(_checked(key))
-            return bytes(await found.bytes_async())
-        except FileNotFoundError:
-            raise KeyError(key) from None
+        with _our_errors():
+            try:
+                found = await self._store.get_async(_checked(key))
+                return bytes(await found.bytes_async())
+            except FileNotFoundError:
+                raise KeyError(key) from None
 
     async def delete(self, key: str) -> None:
         """See the port."""
-        try:
+        with _our_errors(), contextlib.suppress(FileNotFoundError):
             await self._store.delete_async(_checked(key))
-        except FileNotFoundError:
-            return
 
     async def delete_all(self, keys: Iterable[str]) -> None:
         """Remove several."""
@@ -77,9 +81,19 @@ class PictureStore:
 
     async def pages(self, prefix: str = "") -> AsyncIterator[list[Stored]]:
         """Everything, or what lies in one folder, some at a time."""
-        # Ignored: the overload for Arrow tables names a package that is not installed.
-        async for page in self._store.list(prefix or None):  # pyright: ignore[reportUnknownMemberType]
-            yield [Stored(meta["path"], meta["size"], meta["last_modified"]) for meta in page]
+        with _our_errors():
+            # Ignored: the overload for Arrow tables names a package that is not installed.
+            async for page in self._store.list(prefix or None):  # pyright: ignore[reportUnknownMemberType]
+                yield [Stored(meta["path"], meta["size"], meta["last_modified"]) for meta in page]
+
+
+@contextlib.contextmanager
+def _our_errors() -> Generator[None]:
+    """The only place where the folder's and the bucket's errors become ours; the cause is kept."""
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        raise StoreError(f"the picture store failed ({type(error).__name__})") from error
 
 
 def _checked(key: str) -> str:

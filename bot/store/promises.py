@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -18,6 +19,8 @@ from bot.domain.promise import Promise
 from bot.errors import StoreError
 from bot.store.database import Database
 from bot.store.schema import jobs
+
+TOKEN_LIFE = timedelta(minutes=15)
 
 
 class PromiseStore:
@@ -30,6 +33,9 @@ class PromiseStore:
 
     async def made(self, promise: Promise) -> None:
         """See the port."""
+        # What could never be kept must not hold the file open for ever.
+        over = promise.expires_at - TOKEN_LIFE
+        self._open = {key: other for key, other in self._open.items() if other.expires_at > over}
         self._open[promise.interaction_id] = promise
         await self._write([promise], os.O_APPEND)
 
@@ -71,7 +77,8 @@ def _put(path: Path, promises: Iterable[Promise], how: int) -> None:
     # Tokens are in it: for nobody else's eyes.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600)
     try:
-        os.write(descriptor, "".join(promise.model_dump_json() + "\n" for promise in promises).encode())
+        # The line before may have been cut off in the middle: it must not swallow this one.
+        os.write(descriptor, "".join("\n" + promise.model_dump_json() + "\n" for promise in promises).encode())
     finally:
         os.close(descriptor)
 

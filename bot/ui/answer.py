@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import logging
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import discord
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed
 
 from bot.domain.prompt import shorten
 from bot.errors import AlreadyAsked, BotError, FileLimitTooSmall
@@ -18,7 +20,7 @@ from bot.ui.delivery import SMALLEST_LIMIT
 from bot.ui.page import Page
 from bot.ui.replies import GENERIC, words
 from bot.ui.texts import MESSAGE_LIMIT
-from bot.ui.wire import NETWORK_ERRORS, is_too_large
+from bot.ui.wire import NETWORK_ERRORS, REFUSALS, UNKNOWN_WEBHOOK, is_too_large
 from engine.errors import EngineError
 
 MODAL_AFTER_S = 1.5
@@ -29,11 +31,15 @@ LIGHT_BYTES = 1024 * 1024
 
 UNKNOWN_INTERACTION = 10062
 """Too late, or replayed after its end: nothing can be said any more."""
-_UNANSWERABLE = frozenset({UNKNOWN_INTERACTION, 40060, 10015})
-"""Besides: answered already (by a try of ours that seemed to fail), and a token not known everywhere yet."""
+ACKNOWLEDGED = 40060
+"""An earlier try of ours had arrived, though it seemed to fail."""
+_UNANSWERABLE = frozenset({UNKNOWN_INTERACTION, ACKNOWLEDGED, UNKNOWN_WEBHOOK})
+"""Besides: a token that is not known everywhere yet."""
+_AGAIN_S, _TRIES = 1.0, 3
 
 log = logging.getLogger(__name__)
 Pressed = discord.Interaction[Darkroom]
+T = TypeVar("T")
 
 
 class Answer:
@@ -46,7 +52,7 @@ class Answer:
         self._defer_after_s = MODAL_AFTER_S if may_ask else interaction.client.parts.defer_after_s
         self._lock = asyncio.Lock()
         self._sent = False
-        self._promised = False
+        self._promised = self._may_be_thinking = False
         self._timer: asyncio.Task[None] | None = None
         self.is_dead = False
         """Discord no longer takes answers to this interaction."""
@@ -65,20 +71,37 @@ class Answer:
         finally:
             if self._promised and (self._sent or self.is_dead):
                 await first_words.keep(self._interaction.id)
+            elif self._promised and not isinstance(error, asyncio.CancelledError):
+                first_words.owe(self._interaction)
             first_words.end(self._interaction.id)
+
+    @property
+    def was_given(self) -> bool:
+        """The first word is said: what comes now stands behind it."""
+        return self._sent
+
+    def hand_over(self) -> None:
+        """Somebody else sees to the first message from now on."""
+        self._sent = True
 
     async def _end(self, error: BaseException | None) -> bool:
         if isinstance(error, AlreadyAsked):
             self._stop_timer()
             return True
         if isinstance(error, BotError | EngineError):
-            await self.private(words(error))
-            self._stop_timer()
+            await self._tell(words(error))
             return True
         if isinstance(error, Exception) and not self._sent:
-            await self.private(GENERIC)
+            await self._tell(GENERIC)
         self._stop_timer()
         return False
+
+    async def _tell(self, why: str) -> None:
+        try:
+            await self.private(why)
+        except REFUSALS as error:
+            log.warning("not answered: %s", error, extra={"action": "answer"})
+        self._stop_timer()
 
     async def public(
         self, text: str, *, view: discord.ui.View | None = None, files: list[discord.File] | None = None
@@ -136,14 +159,16 @@ class Answer:
             if not self._interaction.response.is_done():
                 try:
                     await self._think(ephemeral=self._ephemeral)
-                except (discord.HTTPException, *NETWORK_ERRORS) as error:
+                except REFUSALS as error:
                     # The answer itself is still to come, and tells better what is wrong.
+                    self._may_be_thinking = isinstance(error, NETWORK_ERRORS)
                     log.info("not deferred: %s", error, extra={"action": "answer"})
 
-    async def _think(self, *, ephemeral: bool) -> None:
+    async def _think(self, *, ephemeral: bool) -> bool:
         self._promised = True
         await self._interaction.client.first_words.promise(self._interaction)
         await self._interaction.response.defer(thinking=True, ephemeral=ephemeral)
+        return True
 
     async def _say(
         self,
@@ -158,12 +183,21 @@ class Answer:
         async with self._lock:
             self._stop_timer()
             try:
-                message_id = await self._deliver(text, view, files, embed, ephemeral=ephemeral)
+                message_id = await self._patiently(self._deliver, text, view, files, embed, ephemeral=ephemeral)
             except discord.HTTPException as error:
                 self._give_up(error)
                 return None
             self._sent = True
             return message_id
+
+    @property
+    def _patiently(self) -> AsyncRetrying:
+        """After a dropped connection, say it again: a first word arrives once, and may be changed as often as needed.
+
+        What stands behind it would arrive twice, so that is left.
+        """
+        again = retry_if_exception(lambda error: isinstance(error, NETWORK_ERRORS) and not self._sent)
+        return AsyncRetrying(retry=again, stop=stop_after_attempt(_TRIES), wait=wait_fixed(_AGAIN_S), reraise=True)
 
     async def _deliver(
         self,
@@ -177,17 +211,22 @@ class Answer:
         interaction, response = self._interaction, self._interaction.response
         shown = view if view is not None else discord.utils.MISSING
         card = embed if embed is not None else discord.utils.MISSING
-        if _weight(files) > LIGHT_BYTES and not response.is_done():
+        is_first = not response.is_done()
+        if _weight(files) > LIGHT_BYTES and is_first:
             # An upload may take longer than the 3 s Discord waits for a first word.
-            await self._think(ephemeral=ephemeral)
-            self._ephemeral = ephemeral
-        if not response.is_done():
-            sent = await response.send_message(text, view=shown, files=files, embed=card, ephemeral=ephemeral)
-            return sent.message_id
+            is_first = False
+            if await self._first(self._think(ephemeral=ephemeral)):
+                self._ephemeral = ephemeral
+        if is_first:
+            word = response.send_message(text, view=shown, files=files, embed=card, ephemeral=ephemeral)
+            if sent := await self._first(word):
+                return sent.message_id
+            _rewind(files)
         if not self._sent and ephemeral and not self._ephemeral:
             # A public "thinking" stays public: end it, take it away, and speak privately behind it.
-            await interaction.edit_original_response(content="✖️")
-            await interaction.delete_original_response()
+            with contextlib.suppress(discord.NotFound):
+                await interaction.edit_original_response(content="✖️")
+                await interaction.delete_original_response()
             self._sent = True
         if self._sent:
             followup = await interaction.followup.send(
@@ -196,6 +235,15 @@ class Answer:
             return followup.id
         edited = await interaction.edit_original_response(content=text, view=view, attachments=files, embed=embed)
         return edited.id
+
+    async def _first(self, word: Awaitable[T]) -> T | None:
+        """A first response; None when an earlier one of ours has arrived, though it seemed to fail."""
+        try:
+            return await word
+        except discord.HTTPException as error:
+            if error.code != ACKNOWLEDGED and not self._may_be_thinking:
+                raise
+            return None
 
     def _give_up(self, error: discord.HTTPException) -> None:
         if error.code not in _UNANSWERABLE:
@@ -209,8 +257,11 @@ class Answer:
 
 
 def _weight(files: list[discord.File]) -> int:
-    total = 0
-    for file in files:
-        total += file.fp.seek(0, io.SEEK_END)
-        file.fp.seek(0)
+    total = sum(file.fp.seek(0, io.SEEK_END) for file in files)
+    _rewind(files)
     return total
+
+
+def _rewind(files: list[discord.File]) -> None:
+    for file in files:
+        file.fp.seek(0)

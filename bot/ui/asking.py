@@ -17,7 +17,7 @@ from bot.ui import costs, texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.buttons import cancel_view
 from bot.ui.delivery import SMALLEST_LIMIT
-from bot.ui.wire import NETWORK_ERRORS
+from bot.ui.wire import REFUSALS
 from engine.requests import MAX_SEED
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def preflight(place: Place) -> None:
         raise FileLimitTooSmall(place.file_limit_bytes)
 
 
-def reply_to(interaction: Pressed, place: Place, *, ephemeral: bool = False) -> ReplyTo:
+def reply_to(interaction: Pressed, place: Place, *, ephemeral: bool = False, follows: bool = False) -> ReplyTo:
     """How the answer to this interaction is reached, as long as Discord lets us."""
     return ReplyTo(
         channel_id=place.channel_id,
@@ -73,6 +73,7 @@ def reply_to(interaction: Pressed, place: Place, *, ephemeral: bool = False) -> 
         ephemeral=ephemeral,
         bot_present=place.bot_present,
         file_limit_bytes=place.file_limit_bytes,
+        follows=follows,
     )
 
 
@@ -119,7 +120,7 @@ async def submit(
             spec=wish,
             member=member,
             place=place,
-            reply=reply_to(interaction, place),
+            reply=reply_to(interaction, place, follows=answer.was_given),
             interaction_id=interaction.id if asked_by is None else asked_by,
             index=index,
             notify=preferences.notify,
@@ -133,18 +134,18 @@ async def submit(
 
 
 async def _acknowledge(interaction: Pressed, answer: Answer, job: Job, used: str) -> None:
+    text, message_id = f"{texts.headline(job)}\n⏳ waiting… · {costs.cost(job, used)}", None
     try:
-        text = f"{texts.headline(job)}\n⏳ waiting… · {costs.cost(job, used)}"
         message_id = await answer.public(text, view=cancel_view(job.id))
-    except (discord.HTTPException, *NETWORK_ERRORS) as error:
+    except REFUSALS as error:
         # It may have arrived all the same: the job goes on, and its reply is looked for by the token.
-        log.warning("acknowledgement lost: %s", error, extra={"action": "acknowledge", "job_id": job.id})
-        await interaction.client.replies.opened(job, None)
-        return
+        log.warning("acknowledgement lost: %s", error, extra={"action": "acknowledge", "job": job.id})
     if answer.is_dead:
         await interaction.client.parts.studio.gone(job.id)
-    else:
-        await interaction.client.replies.opened(job, message_id, used)
+        return
+    if message_id is None:
+        answer.hand_over()
+    await interaction.client.replies.opened(job, message_id, used)
 
 
 def _bot_present(interaction: Pressed) -> bool:

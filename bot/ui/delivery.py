@@ -24,7 +24,7 @@ from bot.ui.rate_limits import RateLimits
 from bot.ui.replies import words
 from bot.ui.reply_message import OutOfReach, ReplyMessage, now
 from bot.ui.results import ResultPages
-from bot.ui.wire import DM_CLOSED, NETWORK_ERRORS, delivery_error, is_too_large
+from bot.ui.wire import DM_CLOSED, REFUSALS, delivery_error, is_gone, is_too_large
 from engine.errors import InferenceFailed
 from engine.events import Event
 
@@ -116,7 +116,7 @@ class DiscordReplies:
         message = await self._quiet(job)
         page = await self.results.page(job, cells, job.reply.file_limit_bytes)
         message_id = await self._place(job, message, page, cells)
-        self._forget(job)
+        self._forget(job.id)
         return message_id
 
     async def review(self, job: Job, cells: Sequence[Cell]) -> None:
@@ -131,7 +131,7 @@ class DiscordReplies:
         message = await self._quiet(job)
         view = recipe_view(job.id) if isinstance(error, InferenceFailed) else None
         await self._say(job, message, f"✖️ {words(error)}", view)
-        self._forget(job)
+        self._forget(job.id)
 
     def _reply(self, job: Job) -> ProgressReply:
         if live := self._live.get(job.id):
@@ -164,15 +164,16 @@ class DiscordReplies:
         return live.message
 
     async def _gone(self, job_id: str) -> None:
-        self._newest.pop(job_id, None)
-        if live := self._live.pop(job_id, None):
+        if live := self._live.get(job_id):
             await live.stop()
         if self._on_gone is not None:
             await self._on_gone(job_id)
+        # Only now: until the job is ended, its next event would begin a reply anew.
+        self._forget(job_id)
 
-    def _forget(self, job: Job) -> None:
-        self._live.pop(job.id, None)
-        self._opened.pop(job.id, None)
+    def _forget(self, job_id: str) -> None:
+        for kept in (self._live, self._opened, self._newest):
+            kept.pop(job_id, None)
 
     async def _say(self, job: Job, message: ReplyMessage, line: str, view: discord.ui.View | None = None) -> None:
         page = Page(f"{texts.headline(job)}\n{line}", view=view)
@@ -186,10 +187,12 @@ class DiscordReplies:
                 return await message.show(page)
             except OutOfReach:
                 return await self._by_direct_message(job, page) if page.uploads else None
-            except (discord.HTTPException, discord.RateLimited, *NETWORK_ERRORS) as error:
+            except REFUSALS as error:
                 limit //= 2
                 shrink = isinstance(error, discord.HTTPException) and is_too_large(error) and page.uploads
                 if not shrink or limit < SMALLEST_LIMIT:
+                    if is_gone(error):
+                        self._forget(job.id)
                     raise delivery_error(job.id, error) from error
                 page = await self.results.page(job, cells, limit)
 
@@ -204,7 +207,7 @@ class DiscordReplies:
             if error.code not in DM_CLOSED:
                 raise delivery_error(job.id, error) from error
             log.info("result waits for its button", extra={"action": "deliver", "job_id": job.id})
-        except (discord.HTTPException, discord.RateLimited, *NETWORK_ERRORS) as error:
+        except REFUSALS as error:
             raise delivery_error(job.id, error) from error
 
     async def notify(self, job: Job, message_id: int) -> None:
@@ -218,5 +221,5 @@ class DiscordReplies:
                 f"<@{job.member_id}> your picture is ready.", allowed_mentions=mentions, nonce=f"ping-{job.id}",
                 reference=channel.get_partial_message(message_id), mention_author=False,
             )  # fmt: skip
-        except (discord.HTTPException, discord.RateLimited, *NETWORK_ERRORS):
+        except REFUSALS:
             log.info("not notified", extra={"action": "notify", "job_id": job.id})

@@ -11,12 +11,13 @@ import discord
 
 from bot.domain.promise import Promise, Promises
 from bot.errors import StoreError
+from bot.ui.replies import GENERIC
 from bot.ui.reply_message import Original
 from bot.ui.wire import NETWORK_ERRORS
 
 NOTE_WITHIN_S = 1.0
 """Discord waits 3 s for the first sign: a database that takes longer must not cost it."""
-AGAIN_S = (2.0, 10.0, 60.0)
+AGAIN_S = (2.0, 10.0, 60.0, 300.0)
 INTERRUPTED = "Darkroom was restarted before it could take this. Nothing was charged; please ask again."
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class FirstWords:
         self._open: set[int] = set()
         self._all_said = asyncio.Event()
         self._all_said.set()
+        self._owed: set[asyncio.Task[None]] = set()
 
     def begin(self, interaction_id: int) -> None:
         """Somebody waits for an answer."""
@@ -54,15 +56,9 @@ class FirstWords:
         """Remember that this interaction is about to be told "thinking…"."""
         if self._promises is None:
             return
-        promise = Promise(
-            interaction_id=interaction.id,
-            application_id=interaction.application_id,
-            token=interaction.token,
-            expires_at=interaction.expires_at,
-        )
         try:
             async with asyncio.timeout(NOTE_WITHIN_S):
-                await self._promises.made(promise)
+                await self._promises.made(_promise(interaction))
         except (StoreError, TimeoutError) as error:
             log.warning("not noted: %s", type(error).__name__, extra={"action": "answer"})
 
@@ -75,6 +71,13 @@ class FirstWords:
         except StoreError as error:
             log.warning("not noted: %s", error, extra={"action": "answer"})
 
+    def owe(self, interaction: discord.Interaction[discord.Client]) -> None:
+        """The answer could not be given, and "thinking…" may stand there: go on trying to end that."""
+        apology = self._apologise(interaction.client, _promise(interaction), GENERIC)
+        task = asyncio.create_task(apology, name=f"apology-{interaction.id}")
+        self._owed.add(task)
+        task.add_done_callback(self._owed.discard)
+
     async def make_up(self, client: discord.Client) -> None:
         """Tell those whom an earlier process left with "thinking…" that they may ask again."""
         if self._promises is None:
@@ -84,14 +87,14 @@ class FirstWords:
         except StoreError as error:
             log.warning("unanswered interactions not read: %s", error, extra={"action": "answer"})
             return
-        for promise in broken:
-            if promise.interaction_id not in self._open:
-                await self._apologise(client, promise)
+        left = [promise for promise in broken if promise.interaction_id not in self._open]
+        # All at once: told one after the other over a slow line, the last would hear it after their token's end.
+        await asyncio.gather(*(self._apologise(client, promise, INTERRUPTED) for promise in left))
 
-    async def _apologise(self, client: discord.Client, promise: Promise) -> None:
+    async def _apologise(self, client: discord.Client, promise: Promise, words: str) -> None:
         for pause_s in (*AGAIN_S, None):
             try:
-                await self._tell(client, promise)
+                await self._tell(client, promise, words)
             except discord.HTTPException as error:
                 if error.status < 500 and error.status != 429:
                     break  # the token is over, or the message gone: there is nobody to tell
@@ -104,10 +107,19 @@ class FirstWords:
             await asyncio.sleep(pause_s)
         await self.keep(promise.interaction_id)
 
-    async def _tell(self, client: discord.Client, promise: Promise) -> None:
+    async def _tell(self, client: discord.Client, promise: Promise, words: str) -> None:
         if self._clock() >= promise.expires_at:
             return
         webhook = discord.Webhook.partial(promise.application_id, promise.token, client=client)
         message = await webhook.fetch_message(Original())
         if message.flags.loading:
-            await webhook.edit_message(Original(), content=INTERRUPTED)
+            await webhook.edit_message(Original(), content=words)
+
+
+def _promise(interaction: discord.Interaction[discord.Client]) -> Promise:
+    return Promise(
+        interaction_id=interaction.id,
+        application_id=interaction.application_id,
+        token=interaction.token,
+        expires_at=interaction.expires_at,
+    )

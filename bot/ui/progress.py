@@ -8,8 +8,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-import discord
-
 from bot.domain.model import Job
 from bot.errors import DeliveryLater
 from bot.tasks import Tasks
@@ -19,7 +17,7 @@ from bot.ui.pace import ChannelWindow, Pace
 from bot.ui.page import Page, Upload
 from bot.ui.rate_limits import RateLimits
 from bot.ui.reply_message import HANDOVER, OutOfReach, ReplyMessage
-from bot.ui.wire import NETWORK_ERRORS, delivery_error, is_gone
+from bot.ui.wire import REFUSALS, delivery_error, is_gone
 from engine.events import Event, Preview, Progress, Queued
 
 STOP_WITHIN_S = 10.0
@@ -141,7 +139,7 @@ class ProgressReply:
             await self.message.show(page)
         except OutOfReach:
             self._is_stopped = True
-        except (discord.HTTPException, discord.RateLimited, *NETWORK_ERRORS) as error:
+        except REFUSALS as error:
             await self._refused(job, error)
         else:
             self._shown = (job, event)

@@ -62,9 +62,10 @@ class ReplyMessage:
     def has_token(self) -> bool:
         """The interaction's token still works."""
         until = self._reply.expires_at
-        return (
-            bool(self._reply.token) and until is not None and not self._token_spent and self._clock() < until - HANDOVER
-        )
+        if not self._reply.token or until is None or self._token_spent:
+            return False
+        # Where a message stands behind others and its id was lost, the token leads to the first one only.
+        return self._clock() < until - HANDOVER and (self.message_id is not None or not self._reply.follows)
 
     @property
     def bucket(self) -> str:
@@ -80,8 +81,9 @@ class ReplyMessage:
             try:
                 return await self._by_token(page)
             except discord.HTTPException as error:
-                never_answered = self.message_id is None and error.code == UNKNOWN_MESSAGE
-                if error.code not in TOKEN_SPENT and not never_answered:
+                # A reply that was never there, or one the bot wrote anew, which the token does not reach.
+                not_its_own = error.code == UNKNOWN_MESSAGE and (self.message_id is None or self.is_lasting)
+                if error.code not in TOKEN_SPENT and not not_its_own:
                     raise
                 self._token_spent = True
         if not self.is_lasting:
@@ -129,6 +131,6 @@ class ReplyMessage:
     async def _found(self, message_id: int) -> int:
         """Write down where the reply is, so that a crash does not make a second one."""
         if message_id != self.message_id:
-            self.message_id = message_id
             await self._remember(self._job_id, message_id)
+            self.message_id = message_id
         return message_id

@@ -17,9 +17,12 @@ TOO_LARGE = 40005
 WRITE_ANEW = frozenset({30046, 50083})
 """Messages older than an hour may be edited rarely, those in an archived thread not at all: write a new one."""
 _GONE = frozenset({UNKNOWN_MESSAGE, 10003, 50001})
+DM_TOO_FAST = 40003
 DM_CLOSED = frozenset({50007, 50278})
 
 NETWORK_ERRORS = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
+REFUSALS = (discord.HTTPException, discord.RateLimited, *NETWORK_ERRORS)
+"""Everything a request to Discord may end with, besides an answer."""
 
 
 def is_gone(error: Exception) -> bool:
@@ -33,18 +36,21 @@ def is_too_large(error: discord.HTTPException) -> bool:
 
 
 def delivery_error(job_id: str, error: Exception) -> DeliveryError:
-    """The one place where a refused message becomes `ReplyGone` or `DeliveryLater`."""
+    """The one place where a refused message becomes `ReplyGone`, `DeliveryLater`, or final for another reason."""
     match error:
         case discord.RateLimited():
             return DeliveryLater(error.retry_after, "rate limited")
-        case discord.HTTPException() if error.status == 429:
+        case discord.HTTPException() if error.status == 429 or error.code == DM_TOO_FAST:
             return DeliveryLater(_retry_after(error), f"rate limited ({error.code})")
         case discord.HTTPException() if error.status >= 500:
             return DeliveryLater(2.0, f"Discord answered {error.status}")
         case discord.HTTPException() if error.status == 401 and error.code not in TOKEN_SPENT:
             return DeliveryLater(60.0, "the bot's token is refused")
+        case discord.HTTPException() if error.code == 0:
+            return DeliveryLater(30.0, f"something before Discord answered {error.status}")
         case discord.HTTPException():
-            return ReplyGone(job_id, f"{error.status}/{error.code} {error.text[:100]}")
+            why = f"{error.status}/{error.code} {error.text[:100]}"
+            return ReplyGone(job_id, why) if is_gone(error) else DeliveryError(why)
         case _:
             return DeliveryLater(2.0, type(error).__name__)
 

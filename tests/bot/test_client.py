@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +20,7 @@ from bot.domain.hints import Hints
 from bot.domain.judge import Judge
 from bot.domain.model import JobState
 from bot.domain.requests import Wording
-from bot.domain.run import Ports
+from bot.domain.run import Ports, Run
 from bot.domain.studio import Studio
 from bot.settings import Settings
 from bot.store.database import Database
@@ -34,6 +35,7 @@ from bot.ui.darkroom import Parts
 from bot.ui.delivery import DiscordReplies
 from bot.ui.drawing import Drawing
 from bot.ui.intake import Intake, from_client
+from bot.ui.progress import ProgressReply
 from engine.events import Finished, GeneratedImage, Preview, Progress, Safety, Started
 from tests.bot.domain.scripted import ScriptedEngine, ScriptedStream
 from tests.bot.domain.studios import Remembered
@@ -209,3 +211,36 @@ async def test_commands_are_told_to_discord_only_when_they_changed(house: House)
     assert syncs() == 1
     await house.restart()
     assert syncs() == 1
+
+
+async def test_a_long_run_keeps_nothing_of_what_is_over(house: House) -> None:
+    def held() -> dict[str, int]:
+        gc.collect()
+        kinds = (ProgressReply, Run)
+        return {kind.__name__: sum(isinstance(one, kind) for one in gc.get_objects()) for kind in kinds}
+
+    async def until_over(fate: str) -> None:
+        number = len(house.engine.streams)
+        await house.ada.slash(house.channel, "imagine", prompt=f"{fate} {number}")
+        draw(stream := await house.engine.stream(number))
+        await eventually(lambda: "step 2 of 4" in house.messages[-1].content)
+        message = house.messages[-1]
+        match fate:
+            case "cancelled":
+                await house.ada.click(message, label="Cancel")
+            case "deleted":
+                house.env.backend.delete_message(house.channel.id, message.id)
+            case "gone unheard":
+                for way in ("/webhooks/*/*/messages/*", "/channels/*/messages/*"):
+                    house.env.inject_error("PATCH", way, status=404, code=10008)
+                finish(stream)
+            case _:
+                finish(stream)
+        [job, *_] = await house.jobs.recent(house.ada.id, 1)
+        await asyncio.wait_for(house.studio.wait(job.id), PATIENCE_S)
+        await eventually(lambda: not house.studio.running)
+
+    for _ in range(4):
+        for fate in ("finished", "cancelled", "deleted", "gone unheard"):
+            await until_over(fate)
+    await eventually(lambda: held() == {"ProgressReply": 0, "Run": 0})

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tests.wire.server import Discord
 from tests.wire.world import TOKEN
 
@@ -50,6 +52,15 @@ class BotProcess:
         ended.cancel()
         await self.discord.until(lambda: self.discord.world.commands, 120)
 
+    @property
+    def exit_code(self) -> int | None:
+        """None while it lives."""
+        return self._process.returncode if self._process else None
+
+    def workers(self) -> list[psutil.Process]:
+        """What it has started, and what that has: the last one draws."""
+        return psutil.Process(self._process.pid).children(recursive=True) if self._process else []
+
     async def kill(self) -> None:
         """SIGKILL: no time to say good-bye."""
         assert self._process is not None
@@ -75,16 +86,3 @@ class BotProcess:
         """Look into its database."""
         with sqlite3.connect(self.data / "darkroom.sqlite3") as connection:
             return connection.execute(query).fetchall()
-
-    def workers(self) -> list[int]:
-        """Worker processes of this bot that still live, by their session."""
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                environment = (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            if any(b"engine" in word for word in words[1:3]) and str(self.data).encode() in environment:
-                found.append(int(entry.name))
-        return found

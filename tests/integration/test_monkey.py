@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_wire import bot, model  # noqa: F401 - the fixture
+from tests.integration.wired import bot
 from tests.wire.monkey import Monkey
 from tests.wire.server import brief
 
@@ -18,7 +18,7 @@ ACTIONS = 90
 
 
 @pytest.mark.parametrize("seed", [1])
-async def test_random_clicking_breaks_nothing(tmp_path: Path, model: Path, seed: int) -> None:  # noqa: F811
+async def test_random_clicking_breaks_nothing(tmp_path: Path, model: Path, seed: int) -> None:
     async with bot(tmp_path, model) as process:
         discord = process.discord
         monkey, done = Monkey(discord, seed), []

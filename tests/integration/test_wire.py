@@ -4,59 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.ui.first_words import INTERRUPTED
-from tests.engine.families import folder
-from tests.integration.bot_process import BotProcess
-from tests.wire.server import Discord, brief, buttons, running
-from tests.wire.world import Interaction
+from tests.integration.wired import ask, bot, everything_is_well, was_told
+from tests.wire.server import buttons
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(600), pytest.mark.xdist_group("wire")]
-
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random Stable Diffusion: the same way through the engine, in a fraction of the time."""
-    return folder("stable-diffusion", tmp_path_factory.getbasetemp().parent / "families")
-
-
-@asynccontextmanager
-async def bot(tmp_path: Path, model: Path, **environment: str) -> AsyncIterator[BotProcess]:
-    async with running() as discord:
-        process = BotProcess(discord, tmp_path / "data", model, **environment)
-        try:
-            await process.start()
-            yield process
-        finally:
-            discord.faults.calm()
-            await process.stop()
-
-
-async def ask(discord: Discord, prompt: str = "a red apple --steps 8", **options: Any) -> Interaction:
-    return await discord.command("imagine", prompt=prompt, **options)
-
-
-def was_told(discord: Discord, asked: Interaction) -> bool:
-    """A crash before the wish was written down: the member knows to ask again."""
-    reply = discord.reply(asked)
-    return reply is not None and reply["content"] == INTERRUPTED
-
-
-async def everything_is_well(process: BotProcess, jobs: int) -> None:
-    """No job lost or doubled, nobody charged twice, no message left thinking, nothing Discord would refuse."""
-    discord = process.discord
-    await discord.until(lambda: not process.rows("select 1 from outbox"), 120)
-    states = [state for (state,) in process.rows("select state from jobs")]
-    assert len(states) == jobs, states
-    assert set(states) <= {"delivered", "cancelled"}, (states, process.said())
-    assert discord.world.thinking() == [], [brief(m) for m in discord.world.shown()]
-    assert discord.world.violations == []
 
 
 async def test_from_the_command_to_the_grid_and_its_buttons(tmp_path: Path, model: Path) -> None:
@@ -119,8 +75,10 @@ async def test_sigterm_ends_it_in_time_and_the_next_start_picks_up(tmp_path: Pat
         discord = process.discord
         asked = [await ask(discord, f"thing {n} --steps 60", user=40 + n) for n in range(3)]
         await discord.until(lambda: process.rows("select count(*) from jobs") == [(3,)])
+        workers = process.workers()
+        assert workers
         assert await process.stop() < 20
-        assert process.workers() == [], "no orphans"
+        await discord.until(lambda: not any(worker.is_running() for worker in workers), 20)  # no orphans
         await process.start()
         for one in asked:
             await discord.until(lambda one=one: discord.grid(one), 120)

@@ -127,11 +127,10 @@ class Rest:
     async def _callback(self, request: web.Request) -> web.Response:
         known = self.world.interactions.get(request.match_info["token"])
         after = time.time() - known.sent_at if known else 0
+        if known is not None and known.acked_after is not None:
+            return problem(400, 40060, "Interaction has already been acknowledged.")
         if known is None or after > ACK_S:
             return problem(404, 10062, "Unknown interaction")
-        if known.acked_after is not None:
-            self.world.violations.append(f"40060: {known.payload.get('data')}")
-            return problem(400, 40060, "Interaction has already been acknowledged.")
         body, files = await self._body(request)
         known.acked_after, known.callback = after, body
         kind, content = body["type"], body.get("data") or {}

@@ -76,3 +76,15 @@ async def test_too_many_or_broken_permutations_are_refused(world: World) -> None
 async def test_permutations_of_a_picture_are_refused(world: World) -> None:
     result = await world.ada.slash(world.channel, "imagine", prompt="a {b,c}", image=("a.png", png()))
     assert result.response is not None and "one by one" in result.response.content
+
+
+async def test_a_reply_nobody_heard_of_does_not_take_the_place_of_the_first(world: World) -> None:
+    offer = await world.ada.slash(world.channel, "imagine", prompt="a fox --repeat 2")
+    assert offer.response is not None
+    world.studio.gate.clear()
+    world.env.inject_error("POST", "/webhooks/*/*", status=500)
+    await world.ada.click(offer.response, label="Start all")
+    world.studio.gate.set()
+    await world.studio.done()
+    assert len({job.reply.message_id for job in world.jobs.jobs.values()}) == 2
+    assert sum(bool(message.attachments) for message in world.messages) == 2

@@ -65,7 +65,7 @@ class House:
             replies=self.wall,
             rules=self.rules, estimates=self.estimates, wording=Wording(), clock=self.clock, sleep=self.clock.sleep,
         )  # fmt: skip
-        self.studio = Studio(ports, retry=RetryPolicy(jitter=lambda: 1.0, max_tries=4, grace_s=0.05))
+        self.studio = Studio(ports, retry=RetryPolicy(jitter=lambda: 1.0, max_tries=3, max_later=4, grace_s=0.05))
         await self.studio.start()
         return self
 

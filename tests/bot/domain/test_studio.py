@@ -125,6 +125,35 @@ async def test_a_database_that_fails_for_a_while_costs_a_delay(house: House) -> 
     done = await house.wait_while_time_passes(await house.submit())
     assert (done.state, done.epoch) == (JobState.DELIVERED, 3)
     assert await house.charged(done) == ("settled", 4, 800)
+    assert len(house.engine.streams) == 1, "what was made is not made again"
+
+
+async def test_a_disk_that_stays_full_for_hours_costs_a_delay(house: House) -> None:
+    blocked, job = house.folder / "pictures" / "jobs", await house.submit()
+    blocked.write_text("not a folder")
+    (await house.engine.stream()).finish()
+    await until(lambda: len([s for s in house.clock.slept if s > 1]) > 8 or house.clock.move(30.0))
+    assert (await house.jobs.get(job.id)).state is JobState.QUEUED
+    blocked.unlink()
+    assert (await house.wait_while_time_passes(job)).state is JobState.DELIVERED
+    assert len(house.engine.streams) == 1
+    assert await house.charged(job) == ("settled", 4, 800)
+
+
+async def test_a_store_that_fails_does_not_hold_up_the_stop(house: House) -> None:
+    claims = 0
+
+    async def fails(_: Job) -> Job:
+        nonlocal claims
+        claims += 1
+        raise StoreError("disk full")
+
+    house.jobs.claim = fails
+    job = await house.submit()
+    await until(lambda: claims)
+    await house.studio.stop(0.2)
+    assert claims < 4
+    assert (await house.jobs.get(job.id)).state is JobState.QUEUED
 
 
 async def test_cancelled_before_the_first_step_is_free(house: House) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore
 
-from bot.errors import ConfigError
+from bot.errors import ConfigError, StoreError
 from bot.store.pictures import PictureStore
 
 
@@ -40,6 +40,14 @@ async def test_only_keys_of_ours(pictures: PictureStore, key: str) -> None:
 async def test_a_folder_holds_whole_files_only(tmp_path: Path) -> None:
     await PictureStore.open(tmp_path / "pictures").put("jobs/a/0.png", b"x" * 100_000)
     assert [path.name for path in (tmp_path / "pictures").rglob("*") if path.is_file()] == ["0.png"]
+
+
+async def test_a_folder_that_cannot_be_used_is_a_store_error(tmp_path: Path) -> None:
+    pictures = PictureStore.open(tmp_path / "pictures")
+    (tmp_path / "pictures" / "jobs").write_text("not a folder")
+    for attempt in (pictures.put("jobs/a/0.png", b"x"), pictures.get("jobs/a/0.png"), pictures.delete("jobs/a/0.png")):
+        with pytest.raises(StoreError):
+            await attempt
 
 
 def test_an_unknown_kind_of_bucket_is_named() -> None:

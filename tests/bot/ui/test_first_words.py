@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import discord
 import pytest
 
 from bot.domain.promise import Promise
+from bot.errors import Paused
 from bot.store.database import Database
 from bot.store.promises import PromiseStore
 from bot.ui.first_words import INTERRUPTED
+from bot.ui.replies import GENERIC
 from tests.bot.world import World, eventually
 
 
@@ -56,6 +59,29 @@ async def test_an_answer_that_was_given_is_owed_no_more(world: World, promises: 
     assert INTERRUPTED not in [message.content for message in world.channel.history()]
 
 
+async def test_an_answer_that_cannot_be_given_does_not_leave_the_thinking(world: World, promises: PromiseStore) -> None:
+    world.promises = promises
+    await world.restart()
+    world.studio.accept_after_s, world.studio.refusal = 1.5, Paused("for a test")
+    world.env.inject_error("PATCH", "/webhooks/*/*/messages/*", status=500)
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await eventually(lambda: GENERIC in [message.content for message in world.channel.history()])
+    assert thinking(world) == []
+    await eventually(lambda: (world.settings.data_dir / "promises.jsonl").read_text() == "")
+
+
+async def test_what_was_never_kept_does_not_hold_the_file_open_for_ever(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "darkroom.sqlite3")
+    path, until = tmp_path / "promises.jsonl", discord.utils.utcnow()
+    promises = PromiseStore(path, database)
+    await promises.made(Promise(interaction_id=1, application_id=1, token="t", expires_at=until))
+    later = until + timedelta(minutes=16)
+    await promises.made(Promise(interaction_id=2, application_id=1, token="t", expires_at=later))
+    await promises.kept(2)
+    assert path.read_text() == ""
+    await database.close()
+
+
 async def test_a_token_that_is_over_is_let_go(world: World, promises: PromiseStore) -> None:
     world.promises = promises
     await world.restart()
@@ -87,12 +113,13 @@ async def test_what_was_promised_is_read_back_in_the_next_process(tmp_path: Path
         await before.made(Promise(interaction_id=number, application_id=1, token="t", expires_at=until))
     with path.open("a") as file:
         file.write('{"interaction_id": 3, "tok')
+    await before.made(Promise(interaction_id=4, application_id=1, token="t", expires_at=until))
     await before.kept(1)
 
     after = PromiseStore(path, database)
-    assert [promise.interaction_id for promise in await after.broken()] == [1, 2]
+    assert [promise.interaction_id for promise in await after.broken()] == [1, 2, 4]
     assert path.stat().st_mode & 0o077 == 0
-    for number in (1, 2):
+    for number in (1, 2, 4):
         await after.kept(number)
     assert path.read_text() == ""
     await database.close()

@@ -174,7 +174,8 @@ async def test_a_deleted_reply_ends_the_job(world: World) -> None:
 
 
 async def test_a_reply_found_missing_while_editing_ends_the_job(world: World) -> None:
-    world.env.inject_error("PATCH", TOKEN_EDIT, status=404, code=10008, times=None)
+    for way in (TOKEN_EDIT, BOT_EDIT):
+        world.env.inject_error("PATCH", way, status=404, code=10008, times=None)
     world.studio.gate.clear()
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await eventually(lambda: world.jobs.jobs["job0000001"].state is JobState.CANCELLED)

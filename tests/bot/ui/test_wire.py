@@ -6,7 +6,7 @@ import aiohttp
 import discord
 import pytest
 
-from bot.errors import DeliveryLater, ReplyGone
+from bot.errors import DeliveryError, DeliveryLater, ReplyGone
 from bot.ui.wire import delivery_error, is_too_large
 
 
@@ -27,6 +27,9 @@ def refusal(status: int, code: int = 0, **headers: str) -> discord.HTTPException
         (refusal(500), 2.0),
         (refusal(503), 2.0),
         (refusal(401), 60.0),
+        (refusal(403), 30.0),
+        (refusal(404), 30.0),
+        (refusal(403, 40003), 5.0),
         (discord.RateLimited(33.0), 33.0),
         (aiohttp.ClientConnectionError(), 2.0),
         (ConnectionResetError(), 2.0),
@@ -39,9 +42,14 @@ def test_what_passes_is_tried_again(error: Exception, wait_s: float) -> None:
     assert isinstance(meaning, DeliveryLater) and meaning.retry_after_s == wait_s
 
 
-@pytest.mark.parametrize("error", [refusal(404, 10008), refusal(404, 10003), refusal(403, 50001), refusal(400, 50035)])
+@pytest.mark.parametrize("error", [refusal(404, 10008), refusal(404, 10003), refusal(403, 50001)])
 def test_what_never_passes_is_gone(error: Exception) -> None:
     assert isinstance(delivery_error("job", error), ReplyGone)
+
+
+@pytest.mark.parametrize("error", [refusal(400, 50035), refusal(403, 50013)])
+def test_where_this_message_is_refused_another_can_still_say_so(error: Exception) -> None:
+    assert type(delivery_error("job", error)) is DeliveryError
 
 
 def test_too_large_is_said_in_two_ways() -> None:

@@ -1,0 +1,31 @@
+"""What comes over the gateway before discord.py reads it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.ui.events import guard
+
+
+def test_what_cannot_be_read_is_logged_and_let_go(caplog: pytest.LogCaptureFixture) -> None:
+    def parse(payload: dict[str, Any]) -> str:
+        return payload["guild"]
+
+    parsers = {"GUILD_CREATE": parse}
+    guard(parsers)
+    parsers["GUILD_CREATE"]({})
+    assert "could not be read" in caplog.text
+
+
+def test_an_interaction_is_heard_once() -> None:
+    heard: list[dict[str, Any]] = []
+    parsers = {"INTERACTION_CREATE": heard.append, "MESSAGE_DELETE": heard.append}
+    guard(parsers)
+    for number in (1, 2, 1):
+        parsers["INTERACTION_CREATE"]({"id": str(number)})
+    assert [payload["id"] for payload in heard] == ["1", "2"]
+    for _ in range(2):
+        parsers["MESSAGE_DELETE"]({"id": "3"})
+    assert len(heard) == 4

@@ -1,0 +1,183 @@
+"""The whole bot as a process: what Discord may answer, send or take away in the middle of a job's life."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.integration.bot_process import BotProcess
+from tests.integration.wired import ask, bot, everything_is_well
+from tests.wire.faults import Fault
+from tests.wire.server import running
+from tests.wire.world import GUILD_ID, TOKEN
+
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(600), pytest.mark.xdist_group("wire")]
+
+LONG = {"retry_after": 40.0, "global": False}
+
+
+async def test_it_comes_up_however_discord_begins(tmp_path: Path, model: Path) -> None:
+    async with running() as discord:
+        discord.faults.planned = [
+            Fault("GET .*/users/@me", 503),
+            Fault("GET .*/applications/@me", 0),
+            Fault("PUT .*/commands", 429, more=LONG),
+            Fault("GET .*/gateway/bot", 503),
+            Fault("GET .*/gateway/bot", 429, more=LONG),
+        ]
+        process = BotProcess(discord, tmp_path / "data", model)
+        try:
+            await process.start()
+            assert sum(one.times for one in discord.faults.planned) == 0
+        finally:
+            await process.stop()
+
+
+async def test_it_can_be_stopped_while_discord_does_not_answer(tmp_path: Path, model: Path) -> None:
+    async with running() as discord:
+        discord.faults.planned = [Fault("GET .*/users/@me", 503, times=10**6)]
+        process = BotProcess(discord, tmp_path / "data", model)
+        coming_up = asyncio.create_task(process.start())
+        await discord.until(lambda: len(discord.faults.heard) > 1)
+        assert await process.stop() < 20
+        await asyncio.gather(coming_up, return_exceptions=True)
+        assert process.exit_code == 0
+        assert "Traceback" not in process.said()
+
+
+async def test_a_token_that_is_reset_ends_it_with_one_line(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model) as process:
+        await process.discord.gateway.drop(4004)
+        await process.discord.until(lambda: process.exit_code is not None)
+        assert process.exit_code == 78
+        assert process.said().rstrip().splitlines()[-1].startswith("darkroom: DISCORD_TOKEN")
+
+
+async def test_events_that_nobody_can_read_end_nothing(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        for kind in ("INTERACTION_CREATE", "MESSAGE_DELETE", "GUILD_CREATE", "MESSAGE_REACTION_ADD", "OF_TOMORROW"):
+            await discord.gateway.dispatch(kind, {})
+        await discord.gateway.dispatch("INTERACTION_CREATE", {"id": "1", "type": 99, "token": "x", "version": 1})
+        asked = await ask(discord)
+        await discord.until(lambda: discord.grid(asked))
+        assert (discord.gateway.identified, discord.gateway.resumed) == (1, 0)
+        await everything_is_well(process, jobs=1)
+
+
+async def test_an_interaction_that_comes_twice_is_done_once(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        asked = await ask(discord)
+        await discord.gateway.dispatch("INTERACTION_CREATE", asked.payload)
+        grid = await discord.until(lambda: discord.grid(asked))
+        pressed = await discord.press(grid, "U1")
+        await discord.gateway.dispatch("INTERACTION_CREATE", pressed.payload)
+        await discord.until(lambda: (reply := discord.reply(pressed)) and reply["attachments"])
+        await asyncio.sleep(1)
+        assert len(discord.world.shown()) == 2
+        await everything_is_well(process, jobs=1)
+
+
+@pytest.mark.parametrize("took_effect", [False, True])
+@pytest.mark.parametrize("where", ["POST .*/callback", "PATCH .*/@original"])
+async def test_a_dropped_connection_leaves_nobody_thinking(
+    tmp_path: Path, model: Path, where: str, took_effect: bool
+) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        for name in ("queue", "info me", "cancel"):
+            discord.faults.planned = [Fault(where, 0, took_effect=took_effect)]
+            asked = await discord.command(name)
+            await discord.until(
+                lambda asked=asked: (r := discord.reply(asked)) and r["content"] and not r["flags"] & 128
+            )
+        discord.faults.planned = [Fault(where, 0, took_effect=took_effect)]
+        wish = await ask(discord)
+        await discord.until(lambda: discord.grid(wish))
+        await everything_is_well(process, jobs=1)
+
+
+async def test_a_result_that_discord_refuses_is_not_left_as_it_was(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        asked = await ask(discord, "a red apple --steps 60")
+        await discord.until(lambda: (reply := discord.reply(asked)) and reply["attachments"])
+        discord.faults.planned = [Fault("PATCH .*", 400, 50035)]
+        await discord.until(lambda: process.rows("select 1 from jobs where state in ('delivered', 'failed')"), 120)
+        await discord.until(lambda: not process.rows("select 1 from outbox"))
+        reply = discord.reply(asked)
+        assert reply is not None and ("✖️" in reply["content"] or discord.grid(asked))
+
+
+@pytest.mark.parametrize(("status", "text"), [(403, "<html>blocked</html>"), (404, "<html>no</html>")])
+async def test_what_a_proxy_answers_costs_no_picture(tmp_path: Path, model: Path, status: int, text: str) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        asked = await ask(discord, "a red apple --steps 8")
+        await discord.until(lambda: asked.acked_after)
+        discord.faults.planned = [Fault("PATCH .*", status, text=text, times=3)]
+        await discord.until(lambda: discord.grid(asked), 200)
+        await everything_is_well(process, jobs=1)
+
+
+async def test_the_bot_is_thrown_out_and_its_channel_deleted(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        asked = await ask(discord, "a red apple --steps 300")
+        await discord.until(lambda: (reply := discord.reply(asked)) and reply["attachments"])
+        await discord.gateway.dispatch("CHANNEL_DELETE", discord.world.channel())
+        await discord.gateway.dispatch("GUILD_DELETE", {"id": str(GUILD_ID)})
+        discord.faults.planned = [Fault(".*/(webhooks|channels)/.*", 404, 10003, times=10**6)]
+        await discord.until(lambda: process.rows("select 1 from jobs where state = 'cancelled'"), 120)
+        await discord.until(lambda: not process.rows("select 1 from outbox"))
+        heard = len(discord.faults.heard)
+        await asyncio.sleep(3)
+        assert len(discord.faults.heard) == heard, "nothing more is tried"
+
+
+async def test_a_worker_that_is_killed_or_frozen_costs_no_job(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model, DARKROOM_ENGINE__STALL_TIMEOUT_S="4") as process:
+        discord = process.discord
+        for number in (signal.SIGKILL, signal.SIGSTOP):
+            asked = await ask(discord, "a red apple --steps 200")
+            await discord.until(lambda asked=asked: (reply := discord.reply(asked)) and reply["attachments"])
+            process.workers()[-1].send_signal(number)
+            await discord.until(lambda asked=asked: discord.grid(asked), 200)
+        await everything_is_well(process, jobs=2)
+
+
+async def test_no_secret_reaches_the_log(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model, DARKROOM_OPERATION__LOG_LEVEL="debug") as process:
+        discord = process.discord
+        discord.faults.planned = [
+            Fault("POST .*/callback", 0),
+            Fault("PATCH .*", 429, more={"retry_after": 0.2, "global": False}),
+            Fault("PATCH .*", 500),
+            Fault("PATCH .*", 400, 50035),
+        ]
+        asked = [await ask(discord, f"a secret wish {n}") for n in range(3)]
+        for one in asked:
+            await discord.until(
+                lambda one=one: discord.grid(one) or "✖️" in (discord.reply(one) or {"content": ""})["content"]
+            )
+        await discord.gateway.dispatch("INTERACTION_CREATE", {**asked[0].payload, "id": "5", "data": None})
+        await asyncio.sleep(0.5)
+        said = process.log.read_text(errors="replace")
+        assert TOKEN not in said
+        assert not [one for one in discord.world.interactions.values() if one.token in said]
+        assert "a secret wish" not in said
+
+
+async def test_a_crowd_is_acknowledged_in_time(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        asked = [await ask(discord, f"thing {n} --steps 2", user=100 + n) for n in range(60)]
+        for one in asked:
+            await discord.until(lambda one=one: discord.grid(one), 200)
+        assert max(one.acked_after or 9 for one in asked) < 2.5
+        await everything_is_well(process, jobs=60)
+        assert discord.faults.refused() == []
