@@ -17,7 +17,7 @@ from engine.pipeline_names import unfit
 from engine.pulled import find_pulled
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
-from engine.signatures import Signatures
+from engine.signatures import Signature, Signatures
 from engine.single_file import base_model, is_of_family, trained_for
 from engine.sizes import choose_size, fit_area
 
@@ -173,8 +173,8 @@ class Catalogue:
 
     def _folder(self, name: str, path: Path) -> ModelSpec:
         found = folders.read(path)
-        if not found.modular and (why := unfit(found.pipeline, self._signatures.of(found.pipeline))):
-            raise ModelLoadFailed(name, f"{found.pipeline} draws no pictures from words: {why}", "choose another model")
+        self._check_pipeline(name, found)
+        folders.prove_files(path, found)
         base = self._of_class(name, Source("folder", str(path)), found.pipeline)
         distilled: dict[str, Any] = {"num_inference_steps": 4, "guidance_scale": 1.0} if found.distilled else {}
         return replace(
@@ -188,8 +188,17 @@ class Catalogue:
             **distilled,
         )
 
+    def _check_pipeline(self, name: str, found: folders.ModelFolder) -> None:
+        signature = self._signatures.of(found.pipeline)
+        if not signature.is_known:
+            why = f"its index names the pipeline {found.pipeline!r}, which the installed diffusers does not have"
+            raise ModelLoadFailed(name, why, "correct _class_name there, or install a newer diffusers")
+        if why := unfit(found.pipeline, signature):
+            raise ModelLoadFailed(name, f"{found.pipeline} draws no pictures from words: {why}", "choose another model")
+
     def _of_class(self, name: str, source: Source, pipeline: str) -> ModelSpec:
-        takes = self._signatures.of(pipeline)
+        signature = self._signatures.of(pipeline)
+        takes = signature.defaults
         true_cfg = takes.get("guidance_scale") is None and "true_cfg_scale" in takes
         parameter = "true_cfg_scale" if true_cfg else "guidance_scale"
         steps, guidance = takes.get("num_inference_steps"), takes.get(parameter)
@@ -204,7 +213,7 @@ class Catalogue:
             memory_gb=0.0,
             licence="see the model's page",
             pipeline=pipeline,
-            capabilities=_capabilities(takes),
+            capabilities=_capabilities(signature),
             guidance_parameter=parameter,
         )
 
@@ -233,8 +242,10 @@ def _compatible(noise_scheduler: str) -> tuple[str, ...]:
     return usual if noise_scheduler in usual else (noise_scheduler, *usual)
 
 
-def _capabilities(takes: Mapping[str, object]) -> frozenset[str]:
-    # A modular pipeline's blocks declare what they take in code, not in a signature: assume all.
-    named = {"negative_prompt"} & takes.keys() if takes else {"negative_prompt"}
-    guided = not takes or takes.keys() & {"guidance_scale", "true_cfg_scale"}
-    return frozenset({*named, *({"guidance"} if guided else ())})
+def _capabilities(signature: Signature) -> frozenset[str]:
+    takes = signature.blocks or signature.defaults.keys()
+    if not takes:
+        return frozenset({"negative_prompt", "guidance"})  # unknown before it is loaded: assume all
+    # A Modular pipeline is guided by a component of its own.
+    guided = signature.blocks or takes & {"guidance_scale", "true_cfg_scale"}
+    return frozenset({"negative_prompt"} & takes) | ({"guidance"} if guided else frozenset())

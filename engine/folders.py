@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -10,15 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic import TypeAdapter, ValidationError
-
 from engine.errors import ModelLoadFailed
+from engine.single_file import tensor_names
 
 INDEXES = ("model_index.json", "modular_model_index.json")
 ALLOWED_LIBRARIES = frozenset({"diffusers", "transformers", "engine.pocket"})
 """Libraries whose classes a model folder may name; loading a model runs no other code."""
 UNWANTED = frozenset({"safety_checker", "watermarker"})
 """Components never loaded: Darkroom checks every family's pictures itself; these only blank or mark some."""
+_WEIGHTLESS = re.compile("Tokenizer|Processor|Extractor|Scheduler")
+"""Classes of components that have no weights."""
+_REMEDY = "copy or pull the model again"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
 
@@ -50,7 +53,7 @@ def read(folder: Path) -> ModelFolder:
     index_file = next((folder / name for name in INDEXES if (folder / name).is_file()), None)
     if index_file is None:
         raise ModelLoadFailed(folder.name, "the folder holds no model_index.json", "point to a diffusers folder")
-    index = _json(index_file)
+    index = _json(folder, index_file.name)
     components = components_of(index)
     _judge(folder, index, components)
     factor = _vae_scale_factor(folder, components)
@@ -97,6 +100,23 @@ def _judge(folder: Path, index: dict[str, Any], components: dict[str, tuple[str,
             raise ModelLoadFailed(folder.name, why, "convert it to safetensors")
 
 
+def prove_files(folder: Path, found: ModelFolder) -> None:
+    """See, before anybody waits for it, that nothing of a folder is missing or cut short; raises `ModelLoadFailed`."""
+    for name, (_, class_name) in found.components.items():
+        if name in UNWANTED or (found.modular and not (folder / name).is_dir()):
+            continue  # a Modular index may point to other places
+        if not (folder / name).is_dir():
+            raise ModelLoadFailed(folder.name, f"the folder {name} is missing in it", _REMEDY)
+        weights = sorted((folder / name).glob("*.safetensors"))
+        if not weights and (folder / name / "config.json").is_file() and not _WEIGHTLESS.search(class_name):
+            raise ModelLoadFailed(folder.name, f"there are no .safetensors in {name}", _REMEDY)
+        for file in weights:
+            try:
+                tensor_names(file)
+            except ModelLoadFailed as error:
+                raise ModelLoadFailed(folder.name, f"in {name}, {error.why}", _REMEDY) from error
+
+
 def _is_diffusers_package(library: str) -> bool:
     """diffusers' own pipeline packages ("stable_diffusion") hold the old safety checkers."""
     spec = importlib.util.find_spec("diffusers")
@@ -115,10 +135,10 @@ def _vae_scale_factor(folder: Path, components: dict[str, tuple[str, str]]) -> i
     if not config:
         return 1
     for key in ("spatial_compression_ratio", "ffactor_spatial", "scale_factor_spatial"):
-        if isinstance(config.get(key), int):
+        if isinstance(config.get(key), int) and config[key] > 0:
             return int(config[key])
     for key in ("block_out_channels", "encoder_block_out_channels", "down_block_out_channels"):
-        if isinstance(config.get(key), list):
+        if isinstance(config.get(key), list) and config[key]:
             return 2 ** (len(config[key]) - 1)
     if isinstance(config.get("temperal_downsample"), list):
         return 2 ** len(config["temperal_downsample"])
@@ -134,7 +154,7 @@ def _side(folder: Path, components: dict[str, tuple[str, str]], factor: int) -> 
     sample: Any = config.get("sample_size")
     if isinstance(sample, list) and sample:
         sample = cast("list[Any]", sample)[0]
-    return sample * factor if isinstance(sample, int) else 1024
+    return sample * factor if isinstance(sample, int) and sample > 0 else 1024
 
 
 def _size_multiple(folder: Path, components: dict[str, tuple[str, str]], factor: int) -> int:
@@ -147,15 +167,18 @@ def _size_multiple(folder: Path, components: dict[str, tuple[str, str]], factor:
 
 
 def _config(folder: Path, component: str) -> dict[str, Any]:
-    path = folder / component / "config.json"
-    return _json(path) if component and path.is_file() else {}
+    known = component and (folder / component / "config.json").is_file()
+    return _json(folder, f"{component}/config.json") if known else {}
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(folder: Path, name: str) -> dict[str, Any]:
     try:
-        return TypeAdapter(dict[str, Any]).validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise ModelLoadFailed(path.parent.name, f"{path.name} cannot be read ({error})") from error
+        value = json.loads((folder / name).read_bytes())
+    except (OSError, ValueError) as error:
+        raise ModelLoadFailed(folder.name, f"{name} cannot be read ({error})", _REMEDY) from error
+    if not isinstance(value, dict):
+        raise ModelLoadFailed(folder.name, f"{name} holds no JSON object", _REMEDY)
+    return cast("dict[str, Any]", value)
 
 
 def _licence(folder: Path) -> str:

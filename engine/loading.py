@@ -17,13 +17,13 @@ import transformers
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
-from safetensors import SafetensorError
 from torch import nn
 
 from engine import folders
 from engine.content_hash import FileHashes
 from engine.dtypes import choose_dtype
-from engine.errors import ModelLoadFailed, OutOfMemory
+from engine.errors import EngineError, ModelLoadFailed, OutOfMemory
+from engine.lanes import Stage, stage_of
 from engine.latents import LatentLayout
 from engine.model_spec import ModelSpec, Source
 from engine.models import VAE_NAMES, LoadedModel
@@ -33,8 +33,6 @@ from engine.rgb_map import remembered_rgb_map
 from engine.settings import EngineSettings
 from engine.single_file import base_model
 from engine.style_adapter import adapter_files, twin_with_adapter
-
-_FAILURES = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
 
 
 def quiet() -> None:
@@ -60,7 +58,11 @@ def load(
         return _load(spec, device, dtype, settings)
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(f"{spec.name} does not fit on {device}; choose a smaller model") from error
-    except _FAILURES as error:
+    except ImportError as error:
+        raise ModelLoadFailed(spec.name, f"{error}".strip(), "install what it names and start again") from error
+    except EngineError:
+        raise
+    except Exception as error:  # a folder of somebody else's can fail in any way
         raise ModelLoadFailed(spec.name, f"{type(error).__name__}: {error}") from error
 
 
@@ -73,6 +75,8 @@ def _load(
     base = _base(spec, path, dtype, settings, first)
     base.to(device)
     parts = {name: part for name, part in base.components.items() if isinstance(part, nn.Module)}
+    if not any(stage_of(part) is Stage.DENOISE for part in parts.values()):
+        raise ModelLoadFailed(spec.name, "its index names no denoiser", "give the index a unet or transformer")
     for module in parts.values():
         module.requires_grad_(False).eval()
     alone = replace(spec, stages=(), prior=None, fused_lora=None, noise_scheduler=None, noise_scheduler_options={})

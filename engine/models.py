@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -14,7 +16,6 @@ import diffusers
 import torch
 from diffusers.guiders.guider_utils import BaseGuidance
 from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
-from diffusers.pipelines.pag.pag_utils import PAGMixin
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import nn
 
@@ -27,6 +28,7 @@ from engine.settings import LoRASettings
 from engine.tasks import Task, build, class_for
 
 Wrap = Callable[[str, nn.Module], Any]
+_EXCHANGES = re.compile("attn_proc|set_processor|register_forward")
 VAE_NAMES = ("vae", "movq", "vqvae", "vqgan")
 
 
@@ -102,7 +104,7 @@ class LoadedModel:
 
     def processors(self) -> Processors | None:
         """For a new lane, where the family's pipelines exchange the shared modules' attention processors."""
-        return Processors(self.parkable.values()) if isinstance(self.base, PAGMixin) else None
+        return Processors(self.parkable.values()) if _exchanges_processors(type(self.base)) else None
 
     def tile_vae(self, on: bool) -> bool:
         """Let the VAE work in tiles (less memory, slightly other pixels); False when it cannot."""
@@ -134,6 +136,12 @@ class LoadedModel:
             shift = getattr(own.config, "shift", 1.0)
             options |= {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": shift}
         return cls.from_config(own.config, **options)
+
+
+@functools.cache
+def _exchanges_processors(cls: type) -> bool:
+    """Does a pipeline put something into its modules while it draws (perturbed and self-attention guidance)?"""
+    return bool(_EXCHANGES.search(inspect.getsource(cls.__call__)))
 
 
 def _own(part: Any) -> Any:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from typing import Literal
+
+from engine.signatures import Signature
 
 Task = Literal["text_to_image", "image_to_image", "inpaint"]
 
 TASK_MARK = re.compile("Img2Img|Inpainting|Inpaint|Text2Img")
 _WORDS, _MASK = "Text2Img", re.compile("Inpaint|Fill")
-_PICTURE = re.compile("Img2Img|Depth2Img|Pix2Pix|Edit|I2I|ImageToImage")
+_PICTURE = re.compile("Img2Img|Depth2Img|Pix2Pix|Edit(?!ing)|I2I|ImageToImage")
 _NEEDS_MORE = {
     re.compile("ControlNet|Control|Adapter"): "it needs a control picture with every request",
-    re.compile("Upscale"): "it only enlarges pictures",
+    re.compile("Upscale|SuperResolution|ImageRefiner"): "it only enlarges pictures",
     re.compile("Prior|Redux"): "it is the first half of a model and draws no pictures itself",
-    re.compile("Variation|UnCLIPImage|VisualCloze|Layered|Gligen|PaintByExample"): "it needs more than words to draw",
+    re.compile("Variation|UnCLIPImage|VisualCloze|Layered|GLIGEN|PaintByExample|DiffEdit|Pix2PixZero"): (
+        "it needs more than words to draw"
+    ),
+    re.compile("ShapE"): "it makes shapes of three dimensions",
 }
-_FILM = frozenset({"num_frames", "video", "frames", "audio_length_in_s", "audio_end_in_s"})
+_GIVEN = frozenset({"prompt", "image", "mask_image"})
+_FILM = frozenset({"num_frames", "video_length", "video", "frames", "audio_length_in_s", "audio_end_in_s"})
+_FILM_BLOCKS = _FILM | {"frame_rate", "fps", "audio_duration"}
+_PICTURES = frozenset({"images", "image"})
 
 
 def task_of(pipeline: str) -> Task:
@@ -27,11 +34,18 @@ def task_of(pipeline: str) -> Task:
     return "image_to_image" if _PICTURE.search(pipeline) and _WORDS not in pipeline else "text_to_image"
 
 
-def unfit(pipeline: str, takes: Collection[str]) -> str:
-    """Why no request can be drawn with this class, "" if one can; `takes` are its parameters, none where unknown."""
+def unfit(pipeline: str, signature: Signature) -> str:
+    """Why no request can be drawn with this class, "" if one can or if that is not known."""
     for pattern, why in _NEEDS_MORE.items():
         if pattern.search(pipeline):
             return why
-    if _FILM & set(takes):
+    if _FILM & signature.defaults.keys() or _FILM_BLOCKS & signature.blocks:
         return "it makes films or sound"
-    return "it takes no prompt" if takes and "prompt" not in takes else ""
+    if signature.blocks:
+        return ""  # which block takes what, and whether it must, is said in code
+    if signature.makes and not signature.makes & _PICTURES:
+        return f"it makes {' and '.join(sorted(signature.makes))}"
+    if signature.is_known and "prompt" not in signature.defaults:
+        return "it takes no prompt"
+    lacking = signature.required - _GIVEN
+    return f"it wants {' and '.join(sorted(lacking))} with every request" if lacking else ""

@@ -1,4 +1,4 @@
-"""What a diffusers pipeline takes, read from diffusers' source without importing it (which would import torch)."""
+"""What a diffusers pipeline takes and gives, read from its source: importing it would import torch."""
 
 from __future__ import annotations
 
@@ -7,35 +7,59 @@ import functools
 import importlib.util
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 _CLASS = re.compile(r"^class (\w+)\(([^)]*)\)", re.MULTILINE)
+_BLOCK_INPUT = re.compile(r'InputParam(?:\.template)?\(\s*(?:name=)?"(\w+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """How a pipeline is called; all of it empty for a class that the installed diffusers does not have."""
+
+    defaults: Mapping[str, object] = field(default_factory=dict[str, object])
+    """Parameter name -> default, None where there is none or it is no constant."""
+    required: frozenset[str] = frozenset()
+    """Parameters without a default."""
+    makes: frozenset[str] = frozenset()
+    """Under which names its output holds what it made, where the source shows that."""
+    blocks: frozenset[str] = frozenset()
+    """What the blocks of a Modular pipeline's family take, for whichever of their tasks."""
+    is_known: bool = False
+    """Whether there is such a class."""
 
 
 class Signatures:
     """The call signatures of the installed diffusers' pipelines; files are read on first use and remembered."""
 
     def __init__(self) -> None:
-        self._known: dict[str, dict[str, object]] = {}
+        self._known: dict[str, Signature] = {}
 
-    def of(self, pipeline: str) -> dict[str, object]:
-        """Parameter name -> default (None where there is none or it is no constant); {} for an unknown class."""
+    def of(self, pipeline: str) -> Signature:
+        """The signature of a pipeline's class."""
         if pipeline not in self._known:
             self._known[pipeline] = self._read(pipeline)
         return self._known[pipeline]
 
-    def _read(self, pipeline: str) -> dict[str, object]:
+    def _read(self, pipeline: str) -> Signature:
         path = _files().get(pipeline)
         if path is None:
-            return {}
+            return Signature()
+        if "modular_pipelines" in path.parts:
+            sources = (file.read_text("utf-8") for file in path.parent.glob("*.py"))
+            blocks = frozenset(name for source in sources for name in _BLOCK_INPUT.findall(source))
+            return Signature(blocks=blocks, is_known=True)
         classes = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.ClassDef)]
         body = next(node for node in classes if node.name == pipeline)
         for node in body.body:
             if isinstance(node, ast.FunctionDef) and node.name == "__call__":
-                return _defaults(node.args)
+                return _signature(node)
         inherited = [base.id for base in body.bases if isinstance(base, ast.Name) and base.id != pipeline]
-        return self.of(inherited[0]) if inherited else {}
+        if inherited and (found := self.of(inherited[0])).is_known:
+            return found
+        return Signature(is_known=True)
 
 
 @functools.cache  # once per process, and before workers are forked: reading all of diffusers takes a while
@@ -52,10 +76,18 @@ def _files() -> Mapping[str, Path]:
     return MappingProxyType(found)
 
 
-def _defaults(arguments: ast.arguments) -> dict[str, object]:
-    names = [argument.arg for argument in arguments.args[1:]]
-    values = [_constant(value) for value in arguments.defaults]
-    return dict(zip(names, [None] * (len(names) - len(values)) + values, strict=True))
+def _signature(call: ast.FunctionDef) -> Signature:
+    names = [argument.arg for argument in call.args.args[1:]]
+    values = [_constant(value) for value in call.args.defaults]
+    bare = len(names) - len(values)
+    returned = (node.value for node in ast.walk(call) if isinstance(node, ast.Return))
+    outputs = [made.keywords for made in returned if isinstance(made, ast.Call)]
+    return Signature(
+        defaults=dict(zip(names, [None] * bare + values, strict=True)),
+        required=frozenset(names[:bare]),
+        makes=frozenset(part.arg for parts in outputs for part in parts if part.arg),
+        is_known=True,
+    )
 
 
 def _constant(node: ast.expr) -> object:

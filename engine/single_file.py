@@ -71,6 +71,11 @@ def is_of_family(pipeline: str, family: str) -> bool:
     return not longest or _FAMILIES[longest] == family
 
 
+def tensor_names(path: Path) -> frozenset[str]:
+    """What a safetensors file holds; raises `ModelLoadFailed` for one that is damaged or cut short."""
+    return _header(path)[0]
+
+
 def _header(path: Path) -> tuple[frozenset[str], dict[str, str]]:
     try:
         with _open(str(path), framework="numpy") as file:

@@ -21,7 +21,7 @@ _TAKES: dict[Task, frozenset[str]] = {
     "image_to_image": frozenset({"image", "strength"}),
     "inpaint": frozenset({"image", "mask_image"}),
 }
-_MASK_CHANNELS_ONLY = ("KandinskyV22",)
+_MASK_CHANNELS_ONLY = "Kandinsky"
 """Their inpainting class always hands the denoiser mask and picture as further channels."""
 _BROKEN = frozenset({"ChromaInpaintPipeline"})
 """Asks the transformer's config for `guidance_embeds`, which no Chroma has (diffusers 0.42.1)."""

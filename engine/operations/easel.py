@@ -113,7 +113,9 @@ class Easel:
         known = accepted(pipeline)
         if self.request.prompt_parts:
             return self._run_weighted(pipeline, inputs)
-        if "num_images_per_prompt" in known and len(with_inner(pipeline)) == 1:
+        # Those that diffusers no longer maintains mix up the cells (Panorama).
+        is_maintained = ".deprecated." not in type(pipeline).__module__
+        if is_maintained and "num_images_per_prompt" in known and len(with_inner(pipeline)) == 1:
             try:
                 return self._call(pipeline, known, self.cells, inputs)
             except (AttributeError, IndexError, TypeError, ValueError):
@@ -156,6 +158,8 @@ class Easel:
             wanted |= {**lists, "num_images_per_prompt": 1}
         if "ip_adapter_image" in wanted and "ip_adapter_image" not in known:
             raise InvalidRequest("style_image", f"{self.model.spec.name} cannot follow a style picture in this")
+        if "guidance_schedule" in known:
+            wanted.pop("guidance_scale", None)  # Ideogram takes one of them
         wanted = {name: value for name, value in wanted.items() if name in known}
         if "intermediate_timesteps" in known and wanted["num_inference_steps"] != 2:
             wanted["intermediate_timesteps"] = None  # Sana Sprint's default is for two steps only
@@ -177,6 +181,7 @@ class Easel:
         guidance = self.model.spec.guidance_scale if request.guidance_scale is None else request.guidance_scale
         parameter = self.model.spec.guidance_parameter
         negative = request.negative_prompt or (" " if parameter == "true_cfg_scale" and guidance > 1 else None)
+        steps = request.num_inference_steps or self.model.spec.num_inference_steps
         if guider := getattr(pipeline, "guider", None):
             guider.guidance_scale = guidance
         wanted = {
@@ -184,10 +189,11 @@ class Easel:
             "negative_prompt": negative,
             "width": width,
             "height": height,
-            "num_inference_steps": request.num_inference_steps or self.model.spec.num_inference_steps,
+            "num_inference_steps": steps,
             parameter: guidance,
             "output_type": "np",
             **self._own_size(),
+            "guidance_schedule": [guidance] * steps,  # Ideogram's default is for 48 steps only
             "ip_adapter_image": None if request.style_image is None else open_picture(request.style_image),
         }
         return {name: value for name, value in wanted.items() if value is not None}

@@ -18,7 +18,7 @@ from engine.models import LoadedModel
 from engine.settings import EngineSettings, ModelSettings
 from engine.shelf import ModelShelf
 from engine.tasks import class_for
-from tests.engine.families import FAMILIES, INPAINT, draw
+from tests.engine.families import FAMILIES, INPAINT, draw, parts
 
 LOADED = ("stable-diffusion", "kandinsky-2.2", "deepfloyd-if", "flux2-klein", "z-image", "anima")
 """One UNet, one of two stages, one of pixels, one of packed latents, one of list inputs, one modular."""
@@ -43,6 +43,15 @@ def test_the_class_for_each_task_is_found(name):
         if task == "image_to_image" and name in WITHOUT_STRENGTH:
             expected = None
         assert (found and found.__name__) == expected, task
+
+
+def test_kandinsky_without_mask_channels_never_inpaints_with_its_own_class():
+    newer = draw(FAMILIES["kandinsky-2.2"]).components
+    older = diffusers.KandinskyCombinedPipeline(
+        text_encoder=parts.clip_text(), tokenizer=parts.clip_tokenizer(), **newer
+    )
+    assert class_for(older, INPAINT) is None
+    assert class_for(older, "image_to_image") is diffusers.KandinskyImg2ImgCombinedPipeline
 
 
 @pytest.mark.parametrize("name", LOADED)

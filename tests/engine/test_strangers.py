@@ -34,14 +34,18 @@ CROWD = [
 def stock(folder: Path, request: ImageRequest, **inputs: Any) -> list[numpy.ndarray]:
     """Each cell alone, by diffusers alone, as bytes."""
     known = dict.fromkeys(("prompt", "width", "height", "num_inference_steps", "guidance_scale"))
-    called = {name: getattr(request, name) for name in known} | inputs
+    called: dict[str, Any] = {name: getattr(request, name) for name in known} | inputs
     if request.negative_prompt:
         called["negative_prompt"] = request.negative_prompt
+    steps = request.num_inference_steps or 0
     is_classic = (folder / "model_index.json").exists()
     cells = []
     for cell in range(request.num_images):
         generator = torch.Generator().manual_seed(request.seed + cell)
         pipeline = _classic(folder) if is_classic else _modular(folder)
+        if "guidance_schedule" in accepted(pipeline):
+            called["guidance_schedule"] = [request.guidance_scale] * steps
+            called.pop("guidance_scale", None)
         chosen = {name: value for name, value in called.items() if name in accepted(pipeline)}
         output = pipeline(
             **chosen, generator=generator, output_type="np", **({} if is_classic else {"output": "images"})
@@ -113,7 +117,18 @@ def test_a_pipeline_without_words_is_refused_by_name_before_anything_is_queued(t
         ("StableDiffusionUpscalePipeline", "enlarges"),
         ("KandinskyV22PriorPipeline", "first half"),
         ("WanPipeline", "films"),
+        ("LattePipeline", "films"),
+        ("WanModularPipeline", "films"),
+        ("AceStepPipeline", "audios"),
+        ("DiffusionGemmaPipeline", "texts"),
+        ("ShapEPipeline", "three dimensions"),
+        ("KandinskyPipeline", "image_embeds"),
+        ("StableDiffusionAttendAndExcitePipeline", "token_indices"),
+        ("StableDiffusionGLIGENPipeline", "more than words"),
+        ("IFSuperResolutionPipeline", "enlarges"),
+        ("VersatileDiffusionPipeline", "no prompt"),
         ("DiTPipeline", "no prompt"),
+        ("ZImageModularPipeline", ""),
         ("StableDiffusionPipeline", ""),
         ("FluxKontextPipeline", ""),
         ("A class of tomorrow", ""),

@@ -72,6 +72,19 @@ def flux() -> FluxPipeline:
     )
 
 
+def flux2_autoencoder() -> AutoencoderKLFlux2:
+    """The autoencoder of FLUX.2, which others took over: its latents are normalised in patches."""
+    return AutoencoderKLFlux2(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(4, 4, 8, 8),
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=2,
+        sample_size=64,
+    )
+
+
 def flux2_klein() -> Flux2KleinPipeline:
     """FLUX.2 klein: text features from three depths of Qwen 3, references as extra tokens."""
     return Flux2KleinPipeline(
@@ -88,15 +101,7 @@ def flux2_klein() -> Flux2KleinPipeline:
             guidance_embeds=False,
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
-        vae=AutoencoderKLFlux2(
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            block_out_channels=(4, 4, 8, 8),
-            layers_per_block=1,
-            latent_channels=4,
-            norm_num_groups=2,
-            sample_size=64,
-        ),
+        vae=flux2_autoencoder(),
         text_encoder=Qwen3ForCausalLM(Qwen3Config(**parts.qwen_sizes(hidden=8, layers=28))),
         tokenizer=parts.qwen_tokenizer(),
     )

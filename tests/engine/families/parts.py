@@ -71,8 +71,8 @@ def t5_tokenizer(model_max_length: int = 512) -> PreTrainedTokenizerBase:
     return T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=model_max_length)
 
 
-def qwen_tokenizer() -> PreTrainedTokenizerBase:
-    """Qwen's: byte-level letters, chat marks and a chat template."""
+def qwen_tokenizer(typed: bool = False) -> PreTrainedTokenizerBase:
+    """Qwen's: byte-level letters, chat marks and a chat template; `typed` for messages that are lists of parts."""
     words = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *LETTERS]
     tokenizer = Qwen2Tokenizer(
         vocab={word: i for i, word in enumerate(words)},
@@ -80,7 +80,7 @@ def qwen_tokenizer() -> PreTrainedTokenizerBase:
         extra_special_tokens=["<|im_start|>", "<|im_end|>"],
         model_max_length=1024,
     )
-    tokenizer.chat_template = CHAT
+    tokenizer.chat_template = CHAT.replace("['content'] }", "['content'][0]['text'] }") if typed else CHAT
     return tokenizer
 
 

@@ -21,18 +21,22 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     FluxAutoBlocks,
     FluxModularPipeline,
+    Ideogram4Pipeline,
+    Ideogram4Transformer2DModel,
     LDMTextToImagePipeline,
     OvisImagePipeline,
     OvisImageTransformer2DModel,
     StableDiffusionInstructPix2PixPipeline,
     StableDiffusionPAGPipeline,
+    StableDiffusionPanoramaPipeline,
     StableDiffusionPipeline,
+    StableDiffusionSAGPipeline,
     StableDiffusionXLImg2ImgPipeline,
     UNet2DModel,
     UVit2DModel,
     VQModel,
 )
-from transformers import Qwen3Config, Qwen3Model
+from transformers import Qwen3Config, Qwen3Model, Qwen3VLConfig, Qwen3VLModel
 
 from tests.engine.families import dits, parts, unets
 
@@ -60,6 +64,16 @@ def velocity() -> StableDiffusionPipeline:
 def perturbed_attention() -> StableDiffusionPAGPipeline:
     """Exchanges the UNet's attention processors while it draws; others ask for the same UNet meanwhile."""
     return StableDiffusionPAGPipeline(**_classic())
+
+
+def self_attention() -> StableDiffusionSAGPipeline:
+    """Stores attention in the UNet's processors, and hooks into one of its blocks, while it draws."""
+    return StableDiffusionSAGPipeline(**_classic())
+
+
+def panorama() -> StableDiffusionPanoramaPipeline:
+    """No longer maintained: gives the cells of a grid one another's prompts."""
+    return StableDiffusionPanoramaPipeline(**_classic())
 
 
 def pix2pix() -> StableDiffusionInstructPix2PixPipeline:
@@ -195,6 +209,35 @@ def ovis() -> OvisImagePipeline:
     )
 
 
+def ideogram() -> Ideogram4Pipeline:
+    """Ideogram 4: two denoisers in turn, guidance by a schedule, features from many depths of a chat model."""
+    rope = {"rope_type": "default", "mrope_section": [2, 1, 1], "rope_theta": 1e6, "mrope_interleaved": True}
+    text = parts.qwen_sizes(layers=36) | {"rope_parameters": rope}
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": 16}
+    vision = {"depth": 1, "num_position_embeddings": 16, "deepstack_visual_indexes": [0], **sizes}
+    first, second = (
+        Ideogram4Transformer2DModel(
+            in_channels=16,
+            num_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            intermediate_size=32,
+            adaln_dim=8,
+            llm_features_dim=13 * 16,
+            mrope_section=(4, 2, 2),
+        )
+        for _ in range(2)
+    )
+    return Ideogram4Pipeline(
+        transformer=first,
+        unconditional_transformer=second,
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        vae=dits.flux2_autoencoder(),
+        text_encoder=Qwen3VLModel(Qwen3VLConfig(text_config=text, vision_config=vision)),
+        tokenizer=parts.qwen_tokenizer(typed=True),
+    )
+
+
 def flux_modular() -> FluxModularPipeline:
     """FLUX.1 as a Modular pipeline, which exists as a classic one too."""
     pipeline = FluxAutoBlocks().init_pipeline()
@@ -218,7 +261,19 @@ def without_words() -> DDPMPipeline:
 
 STRANGERS: Mapping[str, Callable[[], DiffusionPipeline]] = {
     draw.__name__: draw
-    for draw in (velocity, perturbed_attention, latent_diffusion, amused, cogview3, bria, ovis, flux_modular)
+    for draw in (
+        velocity,
+        perturbed_attention,
+        self_attention,
+        panorama,
+        latent_diffusion,
+        amused,
+        cogview3,
+        bria,
+        ovis,
+        ideogram,
+        flux_modular,
+    )
 }
 """What draws from words."""
 
