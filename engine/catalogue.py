@@ -243,7 +243,7 @@ def _compatible(noise_scheduler: str) -> tuple[str, ...]:
 
 
 def _capabilities(signature: Signature) -> frozenset[str]:
-    takes = signature.blocks or signature.defaults.keys()
+    takes: frozenset[str] = signature.blocks or frozenset(signature.defaults)
     if not takes:
         return frozenset({"negative_prompt", "guidance"})  # unknown before it is loaded: assume all
     # A Modular pipeline is guided by a component of its own.

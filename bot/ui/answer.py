@@ -183,7 +183,9 @@ class Answer:
         async with self._lock:
             self._stop_timer()
             try:
-                message_id = await self._patiently(self._deliver, text, view, files, embed, ephemeral=ephemeral)
+                message_id: int | None = await self._patiently(
+                    self._deliver, text, view, files, embed, ephemeral=ephemeral
+                )
             except discord.HTTPException as error:
                 self._give_up(error)
                 return None
