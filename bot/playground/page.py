@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any, ClassVar
 
@@ -91,6 +92,7 @@ class LivePreview:
         self._preview._media_worker = OwnPictures()
         self._admit_more()
         self._preview.env.backend.subscribers.append(self._changed)
+        self._follow_private_answers()
 
     def _admit_more(self) -> None:
         """Act on pages as they are now, and know gestures.
@@ -115,6 +117,20 @@ class LivePreview:
             return {**result, "settlement": "settled"} if result["settlement"] == "timeout" else result
 
         self._preview._action = admit_now
+
+    def _follow_private_answers(self) -> None:
+        """No gateway hears of what only one member sees, so an answer that came late would stay "thinking"."""
+        backend = self._preview.env.backend
+
+        def followed(do: Callable[..., Any]) -> Callable[..., Any]:
+            def done(*arguments: Any, **options: Any) -> Any:
+                self._changed()
+                return do(*arguments, **options)
+
+            return done
+
+        for name in ("commit_message", "edit_message", "delete_message"):
+            setattr(backend, name, followed(getattr(backend, name)))
 
     def _changed(self, *_: Any, **__: Any) -> None:
         if self._due is None:

@@ -15,6 +15,7 @@ from discord import app_commands
 from PIL import Image
 
 from bot.playground.page import LivePreview
+from tests.patience import until
 
 
 class Slow(discord.Client):
@@ -28,9 +29,9 @@ class Slow(discord.Client):
     async def setup_hook(self) -> None:
         @self.tree.command(name="slow", description="Takes its time")
         async def slow(interaction: discord.Interaction) -> None:
-            await interaction.response.defer()
+            await interaction.response.defer(ephemeral=True)
             await self.may_answer.wait()
-            await interaction.followup.send("at last")
+            await interaction.edit_original_response(content="at last")
 
         del slow
         await self.tree.sync()
@@ -70,7 +71,7 @@ def command(page: Any, preview: Any, sequence: int) -> dict[str, Any]:
     }
 
 
-async def test_after_an_answer_that_took_too_long_the_page_takes_the_next_command() -> None:
+async def test_an_answer_that_takes_long_holds_up_nothing_and_is_shown_when_it_comes() -> None:
     bot = Slow()
     async with opened(bot) as (preview, page):
         first = await preview._action(page.id, command(page, preview, 1))
@@ -78,6 +79,8 @@ async def test_after_an_answer_that_took_too_long_the_page_takes_the_next_comman
         await asyncio.sleep(0)
         second = await preview._action(page.id, command(page, preview, 2))
         assert not second["rejected"], second["diagnostics"]
+        bot.may_answer.set()
+        await until(lambda: [said["content"] for said in page.snapshot["messages"].values()] == ["at last"] * 2)
 
 
 async def test_pictures_reach_the_page_as_they_are_without_a_process_each(monkeypatch: pytest.MonkeyPatch) -> None:
