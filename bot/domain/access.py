@@ -6,7 +6,7 @@ import enum
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.domain.model import Job, JobSpec, Member, Place, Preferences, Value
+from bot.domain.model import Job, JobSpec, Member, Place, Preferences, Value, Verb
 from bot.errors import BadOption, Banned, NotAllowedHere, NotPermitted, NotYours, Paused
 
 MODERATOR = "Manage Server or a moderator role"
@@ -90,11 +90,24 @@ def check_channel(rules: Sequence[ChannelRule], place: Place, spec: JobSpec, mod
         raise NotAllowedHere(f"pictures are made in {named}")
     if here.models and model not in here.models:
         raise NotAllowedHere(f"the models here are {', '.join(here.models)}")
-    steps, sides = spec.options.steps, (spec.width or 0, spec.height or 0)
+    steps = spec.options.steps
     if here.max_steps is not None and steps is not None and steps > here.max_steps:
         raise NotAllowedHere(f"at most {here.max_steps} steps")
-    if here.max_side is not None and max(sides) > here.max_side:
+    if here.max_side is not None and _longest_side(spec) > here.max_side:
         raise NotAllowedHere(f"pictures may be {here.max_side} pixels wide and high")
+
+
+def _longest_side(spec: JobSpec) -> float:
+    """Of the pictures that come of it, not of the one it begins from; captions have none."""
+    width, height = spec.width or 0, spec.height or 0
+    match spec.verb:
+        case Verb.DESCRIBE:
+            return 0
+        case Verb.UPSCALE_SUBTLE | Verb.UPSCALE_CREATIVE:
+            return spec.factor * max(width, height)
+        case _:
+            left, right, top, bottom = spec.pan
+            return max(width * (1 + left + right), height * (1 + top + bottom))
 
 
 def rule_for(rules: Sequence[ChannelRule], place: Place) -> ChannelRule:

@@ -18,7 +18,7 @@ FRIEND = Member(id=2, name="friend", role_ids=(8,))
 
 def spec(**more: Any) -> JobSpec:
     options = Options(prompt="a fox", steps=more.pop("steps", None))
-    return JobSpec(verb=Verb.IMAGINE, options=options, seed=1, **more)
+    return JobSpec(verb=more.pop("verb", Verb.IMAGINE), options=options, seed=1, **more)
 
 
 def here(*rules: ChannelRule, place: Place | None = None, model: str = "pocket", **more: Any) -> None:
@@ -93,6 +93,8 @@ def test_a_closed_gate_says_why(gate: Gate) -> None:
         ((ChannelRule(channel_id=10, listed=True),), {}),
         ((ChannelRule(channel_id=10, models=("pocket",), max_side=512, max_steps=30),), {"width": 512, "steps": 30}),
         ((ChannelRule(channel_id=10, listed=True),), {"place": Place(channel_id=99, parent_channel_id=10)}),
+        ((ChannelRule(channel_id=10, max_side=512),), {"verb": Verb.UPSCALE_SUBTLE, "width": 128, "height": 128}),
+        ((ChannelRule(channel_id=10, max_side=512),), {"verb": Verb.DESCRIBE, "width": 4000, "height": 3000}),
     ],
 )
 def test_allowed_here(rules: tuple[ChannelRule, ...], more: dict[str, Any]) -> None:
@@ -106,6 +108,8 @@ def test_allowed_here(rules: tuple[ChannelRule, ...], more: dict[str, Any]) -> N
         (ChannelRule(channel_id=11, listed=True), {}, "<#11>"),
         (ChannelRule(channel_id=10, models=("sdxl",)), {}, "sdxl"),
         (ChannelRule(channel_id=10, max_side=512), {"width": 256, "height": 513}, "512 pixels"),
+        (ChannelRule(channel_id=10, max_side=512), {"verb": Verb.UPSCALE_CREATIVE, "width": 256, "height": 256}, "512"),
+        (ChannelRule(channel_id=10, max_side=512), {"verb": Verb.PAN, "width": 512, "pan": (0.5, 0, 0, 0)}, "512"),
         (ChannelRule(channel_id=10, max_steps=30), {"steps": 31}, "30 steps"),
         (ChannelRule(channel_id=10, allowed=False), {"place": Place(channel_id=99, parent_channel_id=10)}, "off"),
     ],
