@@ -11,7 +11,7 @@ from typing import Any
 _REMEMBERED = 10_000
 _INTERACTION = "INTERACTION_CREATE"
 
-Parser = Callable[[Any], object]
+Parser = Callable[[Any], None]
 
 log = logging.getLogger(__name__)
 
