@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import io
 import logging
 from collections.abc import Awaitable, Callable
@@ -183,9 +184,8 @@ class Answer:
         async with self._lock:
             self._stop_timer()
             try:
-                message_id: int | None = await self._patiently(
-                    self._deliver, text, view, files, embed, ephemeral=ephemeral
-                )
+                say = functools.partial(self._deliver, text, view, files, embed, ephemeral=ephemeral)
+                message_id: int | None = await self._patiently(say)
             except discord.HTTPException as error:
                 self._give_up(error)
                 return None
