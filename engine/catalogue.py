@@ -243,9 +243,9 @@ def _compatible(noise_scheduler: str) -> tuple[str, ...]:
 
 
 def _capabilities(signature: Signature) -> frozenset[str]:
-    takes = signature.blocks or signature.defaults.keys()
+    takes = signature.blocks or frozenset(signature.defaults)
     if not takes:
         return frozenset({"negative_prompt", "guidance"})  # unknown before it is loaded: assume all
     # A Modular pipeline is guided by a component of its own.
-    guided = signature.blocks or takes & {"guidance_scale", "true_cfg_scale"}
-    return frozenset({"negative_prompt"} & takes) | ({"guidance"} if guided else frozenset())
+    guided = bool(signature.blocks or takes & {"guidance_scale", "true_cfg_scale"})
+    return takes & {"negative_prompt"} | frozenset({"guidance"} if guided else ())
