@@ -247,6 +247,5 @@ def _capabilities(signature: Signature) -> frozenset[str]:
     if not takes:
         return frozenset({"negative_prompt", "guidance"})  # unknown before it is loaded: assume all
     # A Modular pipeline is guided by a component of its own.
-    guided = signature.blocks or takes & {"guidance_scale", "true_cfg_scale"}
-    found = takes & {"negative_prompt"}
-    return found | {"guidance"} if guided else found
+    guided = bool(signature.blocks or takes & {"guidance_scale", "true_cfg_scale"})
+    return takes & {"negative_prompt"} | frozenset({"guidance"} if guided else ())
