@@ -32,6 +32,9 @@ def read(
         raise BadOption(shorten(link[0].strip(), 80), hint)
     suffix = preferences.suffix if text.strip() else ""
     options = parse(text, suffix=suffix, needs_words=needs_words, **given)
+    if not has_picture and (options.image_weight is not None or options.strength is not None):
+        named = "--iw" if options.image_weight is not None else "strength"
+        raise BadOption(named, "it says how much a picture counts; give one in the option `image`")
     style = styles.get(options.style or "")
     model = options.model or (None if style and style.model else preferences.model)
     aspect = options.aspect or (None if has_picture else preferences.aspect)

@@ -85,6 +85,8 @@ async def test_the_same_interaction_twice_makes_one_job_and_no_noise(world: Worl
         ({"prompt": "--ar 3:2"}, "prompt"),
         ({"prompt": "https://example.com/cat.png a cat"}, "upload the file"),
         ({"prompt": "a fox --seed 99999999999"}, "--seed"),
+        ({"prompt": "a fox --iw 2"}, "the option `image`"),
+        ({"prompt": "a fox", "strength": 0.4}, "the option `image`"),
     ],
 )
 async def test_a_wrong_word_is_shown_privately_with_the_right_form(world: World, options, word: str) -> None:
