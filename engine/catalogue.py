@@ -172,9 +172,12 @@ class Catalogue:
         return replace(base, source=Source("file", str(path)), memory_gb=size, licence="see where the file came from")
 
     def _folder(self, name: str, path: Path) -> ModelSpec:
-        found = folders.read(path)
-        self._check_pipeline(name, found)
-        folders.prove_files(path, found)
+        try:
+            found = folders.read(path)
+            self._check_pipeline(name, found)
+            folders.prove_files(path, found)
+        except ModelLoadFailed as error:  # a folder does not know under which name it is offered
+            raise ModelLoadFailed(name, error.why, error.remedy) from error
         base = self._of_class(name, Source("folder", str(path)), found.pipeline)
         distilled: dict[str, Any] = {"num_inference_steps": 4, "guidance_scale": 1.0} if found.distilled else {}
         return replace(
