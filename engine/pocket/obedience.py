@@ -43,7 +43,7 @@ Draw = Callable[[Sequence[str]], Tensor]
 """Prompts -> pictures (n, 3, H, W) in [-1, 1]."""
 
 
-def drawing_with(pipeline: Any, steps: int = 12, guidance: float = 3.0, batch: int = 8) -> Draw:
+def drawing_with(pipeline: Any, steps: int = 12, guidance: float = 2.5, batch: int = 8) -> Draw:
     """Draw prompts through a stock text-to-image pipeline; prompt i has seed i."""
 
     def draw(prompts: Sequence[str]) -> Tensor:

@@ -18,7 +18,7 @@ from engine.pocket.errors import BrokenWeights
 from engine.pocket.export import INDEX
 
 STEPS = 12
-GUIDANCE = 3.0
+GUIDANCE = 2.5
 
 CONTACT_SHEET = (
     "red apple, 3d",

@@ -27,8 +27,7 @@ JUDGE = Path(__file__).with_name("judge")
 
 @pytest.fixture(scope="module")
 def draw():
-    # Eight steps instead of twelve: half the time, and the pictures differ little.
-    return drawing_with(sampling.load(), steps=8)
+    return drawing_with(sampling.load())
 
 
 def test_the_colours_asked_for_were_never_painted_in_training():
@@ -63,8 +62,7 @@ def test_colours(draw, record_property):
     score = obeys_colour(draw)
     record_property("colour", str(score))
 
-    # 90 % is asked for; the shipped weights are one picture short (TRAINING.md), and must not get worse.
-    assert score.right >= 57, score
+    assert score.right / score.total >= 0.9, score
 
 
 def test_backgrounds(draw, record_property):
