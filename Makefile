@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check wire cluster bench pictures browser format clean
+.PHONY: help demo test check wire cluster bench pictures browser clicks format clean
 
 help: ## show these verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,7 +28,7 @@ demo: $(STAMP) ## open the playground in your browser: no account, no download, 
 	@$(BIN)/darkroom demo
 
 test: $(STAMP) ## run all tests, in parallel, without network
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -q -m "not wire and not browser and not cluster"
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -q -m "not wire and not browser and not clicks and not cluster"
 
 check: $(STAMP) ## formatting, lint, types and layers
 	$(BIN)/ruff format --check bot engine tests
@@ -48,6 +48,9 @@ bench: $(STAMP) ## measure the engine against whole calls in line, side by side
 
 browser: $(STAMP) ## drive the playground in a headless Chromium and keep the screenshots
 	$(BIN)/python -m pytest -q -m browser -o addopts='--import-mode=importlib' tests/integration
+
+clicks: $(STAMP) ## click and type at random in the playground
+	$(BIN)/python -m pytest -q -m clicks -o addopts='--import-mode=importlib' tests/integration
 
 pictures: $(STAMP) ## make the README's pictures from a real run
 	$(BIN)/python -m tests.pictures

@@ -18,7 +18,7 @@ SECONDS = 40.0
 SEED = 3
 
 pytestmark = [
-    pytest.mark.browser,
+    pytest.mark.clicks,
     pytest.mark.timeout(600),
     pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
