@@ -13,9 +13,9 @@ Clock = Callable[[], float]
 class Allowance:
     """Seconds that may be spent: a share of wall time, saved up for a little while at most."""
 
-    share: float = 0.02
+    share: float = 0.015
     clock: Clock = time.perf_counter
-    burst_s: float = 0.1
+    burst_s: float = 0.05
     _left_s: float = field(default=0.0, init=False)
     _since_s: float = field(default=0.0, init=False)
 

@@ -43,8 +43,8 @@ class Effort:
     """Also look at the parts at the model's own size."""
 
 
-# A line has to form before its order matters: in a short run the pictures are small, so that there are enough of them.
-QUICK, FULL = Effort(26.0, 1, 3, side=64, together=True, own_size=False), Effort(180.0, 3, 9)
+# A line has to form before its order matters: in a short run the requests are small, so that there are enough of them.
+QUICK, FULL = Effort(22.0, 1, 3, side=64, steps=3, together=True, own_size=False), Effort(180.0, 3, 9)
 
 
 @dataclass
