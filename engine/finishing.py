@@ -68,9 +68,16 @@ def finish(
     gpu_ms: float,
     frames: tuple[bytes, ...] = (),
     check: PictureCheck | None = None,
+    is_harmless: bool = False,
 ) -> Finished:
-    """Judge the cells, unless the host has switched that off, and encode them to PNG with their recipes."""
+    """Judge the cells, unless the host has switched that off, and encode them to PNG with their recipes.
+
+    Of what is known to be harmless a high score is a false alarm (a badly drawn cat is a lot of skin colour); that the
+    check could not run is told all the same.
+    """
     images = tuple(_image(request, outcome, recipe, cell, check) for cell in range(len(outcome.cells)))
+    if check and is_harmless:
+        images = tuple(image if image.safety.error else replace(image, safety=Safety(0.0)) for image in images)
     return Finished(images, gpu_ms, recipe, frames, outcome.captions, outcome.notes)
 
 

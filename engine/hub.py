@@ -34,7 +34,7 @@ from engine.safety import PictureCheck
 from engine.settings import EngineSettings
 from engine.sizes import drawn_size
 from engine.steps import StepWatch
-from engine.veil import SAVED_S, SHARE_BESIDE, SHARE_ON_CPU, Lookout, Veil, limit_of
+from engine.veil import SAVED_S, SHARE_BESIDE, SHARE_ON_CPU, Lookout, Veil, is_harmless, limit_of
 
 logger = logging.getLogger(__name__)
 
@@ -237,7 +237,8 @@ class Hub:
         try:
             opened.glimpses.settle()
             recipe = recipe_of(request, opened.easel.model, outcome, alone=opened.is_alone)
-            finished = finish(request, outcome, recipe, opened.gpu_ms, opened.glimpses.timelapse, self._check)
+            frames, harmless = opened.glimpses.timelapse, is_harmless(request, opened.model.spec)
+            finished = finish(request, outcome, recipe, opened.gpu_ms, frames, self._check, harmless)
             self.send(LaneFinished(request.id, opened.admit.epoch, finished))
         except Exception as error:
             logger.exception("finishing failed", extra={"action": "lane_failed", "request_id": request.id})

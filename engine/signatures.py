@@ -6,12 +6,15 @@ import ast
 import functools
 import importlib.util
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 _CLASS = re.compile(r"^class (\w+)\(([^)]*)\)", re.MULTILINE)
+_PARSING = threading.Lock()
+"""Python 3.11 counts the depth of syntax trees for all threads together, and fails when two parse at once."""
 _BLOCK_INPUT = re.compile(r'InputParam(?:\.template)?\(\s*(?:name=)?"(\w+)"')
 
 
@@ -51,7 +54,9 @@ class Signatures:
             sources = (file.read_text("utf-8") for file in path.parent.glob("*.py"))
             blocks = frozenset(name for source in sources for name in _BLOCK_INPUT.findall(source))
             return Signature(blocks=blocks, is_known=True)
-        classes = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.ClassDef)]
+        with _PARSING:
+            tree = ast.parse(path.read_text("utf-8"))
+        classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
         body = next(node for node in classes if node.name == pipeline)
         for node in body.body:
             if isinstance(node, ast.FunctionDef) and node.name == "__call__":

@@ -26,9 +26,14 @@ SAVED_S = 0.3
 
 
 def limit_of(request: ImageRequest, spec: ModelSpec) -> float | None:
-    """The request's limit; none where everything that can come of its words is listed, and so known to be harmless."""
+    """The request's limit; none where nothing but harmless things can come of it."""
+    return None if is_harmless(request, spec) else request.preview_limit
+
+
+def is_harmless(request: ImageRequest, spec: ModelSpec) -> bool:
+    """Is everything listed that the model can draw of words, and is it asked with words alone?"""
     is_from_words = request.kind == ImageRequest.kind and not request.loras and request.style_image is None
-    return None if spec.vocabulary and is_from_words else request.preview_limit
+    return bool(spec.vocabulary) and is_from_words
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -60,7 +61,8 @@ async def test_a_worker_killed_in_a_storm_of_cancels_loses_nobody_who_stayed() -
         for number in range(40, 120):
             await ask(engine, number, 1)
             if number % 20 == 0 and (pid := engine.snapshot().devices[0].pid):
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # the last one killed is not missed yet
+                    os.kill(pid, signal.SIGKILL)
         assert all(isinstance(event, Finished) for event in await asyncio.gather(*staying))
         await until(lambda: not engine.snapshot().devices[0].running)
 

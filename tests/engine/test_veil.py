@@ -16,8 +16,10 @@ from PIL import Image
 from engine import veil
 from engine.allowance import Allowance
 from engine.catalogue import Catalogue
-from engine.events import Preview, Safety
+from engine.events import Preview, Recipe, Safety
+from engine.finishing import finish
 from engine.messages import LaneFinished, LaneProgress
+from engine.operations.easel import Outcome
 from engine.requests import ImageRequest, ImageToImage, LoRA
 from engine.safety import PictureCheck
 from engine.settings import EngineSettings
@@ -174,3 +176,17 @@ def test_a_lane_whose_previews_are_flagged_has_coarse_ones_and_no_time_lapse(
     assert clear[-1].finished.frames and not flagged[-1].finished.frames
     drawn = [as_array(messages[-1].finished.images[0].png).astype(int) for messages in (clear, flagged)]
     assert np.abs(drawn[0] - drawn[1]).max() <= 1
+
+
+@pytest.mark.parametrize("is_harmless", [True, False])
+@pytest.mark.parametrize("said", [Safety(0.92), Safety(error="no model")])
+def test_a_false_alarm_keeps_no_harmless_picture_back_but_a_check_that_cannot_run_does(
+    monkeypatch: pytest.MonkeyPatch, said: Safety, is_harmless: bool
+) -> None:
+    check = PictureCheck()
+    monkeypatch.setattr(check, "_judge", lambda _: said)
+    outcome = Outcome(cells=[np.zeros((8, 8, 3), np.uint8)])
+    recipe = Recipe("pocket", "0", "", 1, 1.0, 8, 8, 0, "cpu", "float32")
+    finished = finish(ask(), outcome, recipe, 0.0, check=check, is_harmless=is_harmless)
+    check.close()
+    assert finished.images[0].safety == (Safety(0.0) if is_harmless and said.score else said)
