@@ -77,38 +77,37 @@ class Forwards:
             call.laid_out = (lay_out(call, self.digests.whole, fixed_shapes=self.deterministic),)
         return call.laid_out[0]
 
-    def choose(self, head: ParkedCall, others: Sequence[ParkedCall], budget: Callable[[Layout], int]) -> Batch:
+    def choose(self, head: ParkedCall, others: Sequence[ParkedCall], budget: Callable[[Layout, int], int]) -> Batch:
         """The head and as many of the others, in order, as may share its pass within the budget of rows.
 
-        The budget, which may take a sweep to know, is asked for only where there is somebody to share with.
+        The budget is asked for by the head and the rows of all that would fit; finding it may take a sweep, so only
+        where there is somebody to share with.
         """
         layout = self.lay_out(head)
         if layout is None:
             return Batch((head,))
-        chosen, room = [layout], None
-        worn = {head.lane.manner.loras}
-        for call in () if head.lane.is_alone else others:
-            may_wear = len(worn | {call.lane.manner.loras}) <= MOST_LORAS
-            other = self._fitting(call, layout) if may_wear else None
-            if other is None:
+        fitting = self._fitting(layout, others)
+        chosen, worn = [layout], {head.lane.manner.loras}
+        room = budget(layout, layout.rows + sum(other.rows for other in fitting)) - layout.rows if fitting else 0
+        for other in fitting:
+            loras = other.call.lane.manner.loras
+            if other.rows > room or len(worn | {loras}) > MOST_LORAS:
                 continue
-            room = budget(layout) - layout.rows if room is None else room
-            if room <= 0:
-                break
-            verdict = self.trust.verdict(layout, other) if other.rows <= room else Verdict.APART
+            verdict = self.trust.verdict(layout, other)
             if verdict is Verdict.PROVE and len(chosen) == 1:
-                return Batch((head, call), (layout, other), proof=True)
+                return Batch((head, other.call), (layout, other), proof=True)
             if verdict is Verdict.MERGE:
                 chosen.append(other)
-                worn.add(call.lane.manner.loras)
+                worn.add(loras)
                 room -= other.rows
         return Batch(tuple(each.call for each in chosen), tuple(chosen))
 
-    def _fitting(self, call: ParkedCall, head: Layout) -> Layout | None:
-        if call.module is not head.call.module or call.lane.is_alone:
-            return None
-        other = self.lay_out(call)
-        return other if other and other.key == head.key else None
+    def _fitting(self, head: Layout, others: Sequence[ParkedCall]) -> list[Layout]:
+        """Those of the others that look as if they could share the head's pass, in order."""
+        if head.call.lane.is_alone:
+            return []
+        near = [call for call in others if call.module is head.call.module and not call.lane.is_alone]
+        return [other for call in near if (other := self.lay_out(call)) and other.key == head.key]
 
     def run(self, batch: Batch) -> list[Any]:
         """The outputs in order; an exception in the place of an output belongs to that call alone."""

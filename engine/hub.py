@@ -180,10 +180,10 @@ class Hub:
         order = (self.share.order if is_prompt else self.share.next_turn)(claims, self.clock())
         return sorted((parked[claim.id] for claim in order), key=lambda call: call.stage is not first)
 
-    def _budget(self, layout: Layout) -> int:
+    def _budget(self, layout: Layout, waiting: int) -> int:
         if self.settings.deterministic:
             return BUCKET if layout.call.stage is Stage.DENOISE else layout.rows
-        return self.budget.rows(layout)
+        return self.budget.rows(layout, waiting)
 
     def _charge(self, batch: Batch, gpu_ms: float) -> None:
         """Divide a tick's device time by rows."""

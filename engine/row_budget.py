@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,15 +19,31 @@ from engine.merging import Layout
 MOST_ROWS = 32
 PROMPT_ROWS = 16
 NEAR_BEST = 1.05
-"""A batch is as good as the best one if its seconds per row are within this factor."""
+"""In a crowd a batch is as good as the best one if its seconds per row are within this factor."""
+SOON = 1.2
+"""With few in the room it is good enough within this one: a smaller batch is over sooner, for all in it."""
+CROWD = 4
+"""How many times the rows of the smaller batch have to wait to make a crowd."""
 SWEEP_S = 1.0
 REPEATS = 2
 """Passes of each size; the faster one counts, because whatever else the machine does only ever slows one down."""
 MEMORY_SHARE = 0.7
 
 
+@dataclass(frozen=True, slots=True)
+class Knees:
+    """Rows of a batch that is over soon, and of the one that gets the most done."""
+
+    soon: int
+    most: int
+
+    def rows(self, waiting: int) -> int:
+        """The budget while so many rows could share a batch."""
+        return self.most if waiting > CROWD * self.soon else self.soon
+
+
 class RowBudget:
-    """The knee of seconds per row, swept once for each module and size of picture, and capped by memory."""
+    """The knees of seconds per row, swept once for each module and size of picture, and capped by memory."""
 
     def __init__(
         self,
@@ -35,12 +52,15 @@ class RowBudget:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._device, self._run, self._clock = device, run, clock
-        self._knees: WeakKeyDictionary[torch.nn.Module, dict[Hashable, int]] = WeakKeyDictionary()
+        self._knees: WeakKeyDictionary[torch.nn.Module, dict[Hashable, Knees]] = WeakKeyDictionary()
         self.sweeps: list[tuple[str, Hashable, dict[int, float]]] = []
         """Every sweep so far: module, size, and seconds per row by rows."""
 
-    def rows(self, layout: Layout) -> int:
-        """The budget for a tick with this call at its head; sweeps at the first call of its size."""
+    def rows(self, layout: Layout, waiting: int) -> int:
+        """The budget for a tick with this call at its head, of `waiting` rows that could share it.
+
+        Sweeps at the first call of its size.
+        """
         if layout.call.stage is Stage.ENCODE:
             return PROMPT_ROWS
         if layout.call.stage is Stage.DECODE:
@@ -49,9 +69,9 @@ class RowBudget:
         size = layout.row_shape
         if size not in knees:
             seconds = self._sweep(layout)
-            knees[size] = knee(seconds)
+            knees[size] = Knees(knee(seconds, SOON), knee(seconds))
             self.sweeps.append((type(layout.call.module).__name__, size, seconds))
-        return knees[size]
+        return knees[size].rows(waiting)
 
     def _sweep(self, layout: Layout) -> dict[int, float]:
         """Seconds per row by rows, as far as time and memory allow and it still gets better."""
@@ -94,7 +114,7 @@ class RowBudget:
         return 2 * taken < MEMORY_SHARE * (free + cached)
 
 
-def knee(seconds_per_row: dict[int, float]) -> int:
+def knee(seconds_per_row: dict[int, float], near: float = NEAR_BEST) -> int:
     """The fewest rows that are (nearly) as cheap, each, as at best: more of them only make everybody wait longer."""
     best = min(seconds_per_row.values())
-    return min(rows for rows, seconds in seconds_per_row.items() if seconds <= NEAR_BEST * best)
+    return min(rows for rows, seconds in seconds_per_row.items() if seconds <= near * best)

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.bench.traffic import HEAVY, Arrival, Trip, Waits, at_once, drive, images_per_s, jain, poisson
+from engine.bench.traffic import HEAVY, Arrival, Trip, Waits, at_once, drive, images_per_s, jain, typical
 from engine.engine import Engine
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
@@ -109,7 +109,7 @@ async def compare(
             for each, found in await _drive_both(whole_calls, engine, at_once(full), like, together):
                 saturated[each].append(images_per_s(found))
             capacity = statistics.median(saturated[whole_calls]) / like.num_images
-            arrivals = poisson(LOAD * capacity, count, seed=number)
+            arrivals = typical(LOAD * capacity, count, LOAD, number)
             say(f"{count} arrivals at {LOAD * capacity:.2f}/s, round {number + 1} of {rounds}")
             for each, found in await _drive_both(whole_calls, engine, arrivals, like, together):
                 trips[each].append(found)

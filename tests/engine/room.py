@@ -140,7 +140,7 @@ class Room:
             self.lanes.append(call.lane)
             call.lane.fail(output) if isinstance(output, Exception) else call.lane.resume(output)
 
-    def _budget(self, layout: Layout) -> int:
+    def _budget(self, layout: Layout, waiting: int) -> int:
         """Rows that one pass may have: as the worker's hub decides, with a knee that is never reached."""
         if not self.deterministic:
             return 64

@@ -173,8 +173,8 @@ def test_calls_with_different_loras_share_a_pass_and_come_out_right(pipeline, of
     with torch.no_grad():
         alone = [Forwards().run(Batch((call,)))[0] for call in calls]
         forwards = Forwards()
-        forwards.run(forwards.choose(calls[0], calls[1:2], lambda _: 64))
-        batch = forwards.choose(calls[0], calls[1:], lambda _: 64)
+        forwards.run(forwards.choose(calls[0], calls[1:2], lambda layout, waiting: 64))
+        batch = forwards.choose(calls[0], calls[1:], lambda layout, waiting: 64)
         together = forwards.run(batch)
     assert len(batch.calls) == 3
     for one, other in zip(alone, together, strict=True):
@@ -186,7 +186,7 @@ def test_fixed_shapes_keep_different_loras_apart(pipeline, offered):
     lanes = [Lane(name, print, Manner(loras=((name, 1.0),))) for name in offered]
     calls = [ParkedCall(lane, pipeline.unet, "__call__", (), inputs(2)) for lane in lanes]
     forwards = Forwards(deterministic=True)
-    assert len(forwards.choose(calls[0], calls[1:], lambda _: 64).calls) == 1
+    assert len(forwards.choose(calls[0], calls[1:], lambda layout, waiting: 64).calls) == 1
 
 
 def test_requests_with_different_loras_are_drawn_together_as_stock_diffusers_draws_each(family_folder, offered):

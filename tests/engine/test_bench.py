@@ -19,7 +19,7 @@ from engine.bench.gpu import measure
 from engine.bench.load import WHOLE_CALLS, SideBySide, UnderLoad, compare, whole_calls_settings
 from engine.bench.report import Machine, Report
 from engine.bench.stand_in import save_stand_in
-from engine.bench.traffic import HEAVY, LIGHT, Arrival, Trip, Waits, at_once, images_per_s, jain, poisson
+from engine.bench.traffic import HEAVY, LIGHT, Arrival, Trip, Waits, at_once, images_per_s, jain, poisson, typical
 from engine.bench.whole_calls import easel_of
 from engine.catalogue import Catalogue
 from engine.images import open_picture
@@ -36,6 +36,20 @@ def test_half_of_the_arrivals_are_the_heavy_members_and_their_rate_is_what_was_a
     assert arrivals == poisson(4.0, 4000, seed=1)
     gaps = [b.at_s - a.at_s for a, b in itertools.pairwise(arrivals)]
     assert statistics.stdev(gaps) == pytest.approx(statistics.fmean(gaps), rel=0.1), "exponential gaps"
+
+
+@pytest.mark.parametrize("count", [60, 600])
+def test_a_typical_trace_has_the_line_of_an_endless_one(count: int) -> None:
+    def line(arrivals: list[Arrival]) -> float:
+        free_s, waits = 0.0, list[float]()
+        for arrival in arrivals:
+            free_s = max(free_s, arrival.at_s) + 0.2
+            waits += [free_s - arrival.at_s] if arrival.member != HEAVY else []
+        return Waits.of(waits).p95
+
+    endless = statistics.fmean(line(poisson(4.5, 10_000, seed)) for seed in range(10, 16))
+    assert line(typical(4.5, count, 0.9)) == pytest.approx(endless, rel=0.2)
+    assert len(typical(4.5, count, 0.9)) == count
 
 
 def test_waits_are_percentiles() -> None:

@@ -28,7 +28,7 @@ def studio(family_folder: Callable[[str], Path]) -> Studio:
 @pytest.fixture(autouse=True)
 def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fixed budget, because a sweep depends on what else the machine does."""
-    monkeypatch.setattr(RowBudget, "rows", lambda self, layout: 16)
+    monkeypatch.setattr(RowBudget, "rows", lambda self, layout, waiting: 16)
 
 
 def pictures(messages: list[Any]) -> list[np.ndarray]:
@@ -167,7 +167,7 @@ def test_a_failing_lane_fails_alone(studio: Studio, monkeypatch: pytest.MonkeyPa
 
 
 def test_light_members_overtake_a_heavy_one(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RowBudget, "rows", lambda self, layout: layout.rows)  # one lane a tick: nobody rides along
+    monkeypatch.setattr(RowBudget, "rows", lambda *each: each[1].rows)  # one lane a tick: nobody rides along
     charge = FairShare.charge
     # As if the passes were those of a large model: members within a second or so of one another count as even.
     monkeypatch.setattr(FairShare, "charge", lambda self, member, ms, now_s: charge(self, member, 100 * ms, now_s))

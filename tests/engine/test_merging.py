@@ -79,7 +79,7 @@ def run_all(forwards: Forwards, calls: list[ParkedCall], budget: int = 64) -> li
     answers: dict[int, Any] = {}
     waiting = list(calls)
     while waiting:
-        batch = forwards.choose(waiting[0], waiting[1:], lambda layout: budget)
+        batch = forwards.choose(waiting[0], waiting[1:], lambda layout, waiting: budget)
         for each, output in zip(batch.calls, forwards.run(batch), strict=True):
             answers[id(each)] = output
         waiting = [each for each in waiting if id(each) not in answers]

@@ -131,7 +131,7 @@ def test_whatever_form_an_output_has_every_lane_gets_its_own(wrap: Callable[[tor
         ]
         waiting = list(calls)
         while waiting:
-            batch = forwards.choose(waiting[0], waiting[1:], lambda layout: 64)
+            batch = forwards.choose(waiting[0], waiting[1:], lambda layout, waiting: 64)
             for call, output in zip(batch.calls, forwards.run(batch), strict=True):
                 expected = wrap(call.args[0] * 2)
                 assert type(output) is type(expected)

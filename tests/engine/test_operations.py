@@ -139,7 +139,7 @@ def test_stopping_early_shows_the_estimate_and_saves_the_rest(
     studio = studio_of(family)
     denoiser = studio.model.parkable.get("unet") or studio.model.parkable["transformer"]
     passes = list[int]()
-    monkeypatch.setattr(RowBudget, "rows", lambda self, layout: 8)  # no sweeps among the passes that are counted
+    monkeypatch.setattr(RowBudget, "rows", lambda *_: 8)  # no sweeps among the passes that are counted
     denoiser.register_forward_pre_hook(lambda *_: passes.append(1))
     size = SIZE if family != "deepfloyd-if" else {"width": 16, "height": 16}
     whole = studio.draw(ask(num_images=1, num_inference_steps=8, **size))
