@@ -15,7 +15,7 @@ class Allowance:
 
     share: float = 0.015
     clock: Clock = time.perf_counter
-    burst_s: float = 0.05
+    burst_s: float = 0.03
     _left_s: float = field(default=0.0, init=False)
     _since_s: float = field(default=0.0, init=False)
 

@@ -48,11 +48,11 @@ class FairShare:
 
     def __init__(
         self,
-        first_preview_share: float = 0.3,
+        first_preview_share: float = 0.4,
         first_preview_burst: float = 4.0,
         ageing_s: float = 20.0,
         credit_ms: float = 30_000.0,
-        quantum_requests: float = 4.0,
+        quantum_requests: float = 2.0,
         request_ms: float = 2_000.0,
     ) -> None:
         self._share, self._burst = first_preview_share, first_preview_burst

@@ -75,7 +75,7 @@ class EngineSettings(Section):
     max_waiting: int = Field(default=200, ge=1)
     max_waiting_per_member: int = Field(default=10, ge=1)
     max_running_per_member: int = Field(default=3, ge=1)
-    first_preview_share: float = Field(default=0.3, ge=0.0, le=1.0)
+    first_preview_share: float = Field(default=0.4, ge=0.0, le=1.0)
     """At most this share of ticks may jump the queue to give a new request its first preview."""
     stall_timeout_s: float = Field(default=30.0, gt=0)
     """A worker without a sign of life for this long is replaced."""

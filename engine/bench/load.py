@@ -7,12 +7,14 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.bench.traffic import HEAVY, Arrival, Trip, Waits, at_once, drive, images_per_s, jain, typical
+from engine.bench.traffic import HEAVY, Arrival, Trip, Waits, at_once, between_s, drive, images_per_s, jain, typical
 from engine.engine import Engine
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 
 LOAD = 0.9
+FULL = 0.3
+"""Requests in the full queue, of those that arrive under load."""
 ALL_LANES = 100_000
 WHOLE_CALLS = "engine.bench.whole_calls:main"
 
@@ -96,19 +98,19 @@ async def compare(
         Engine(settings) as engine,
     ):
         say("warming up")
-        for each in (whole_calls, engine):
-            await drive(each, at_once(3), like)
-            await drive(each, at_once(1), like)
+        for few in (3, 1):
+            await _drive_both(whole_calls, engine, at_once(few), like, together)
         service_s = await _service_s(whole_calls, like)
-        count = max(12, int(budget_s / rounds / service_s / (1 / LOAD + 0.4) / (1 if together else 2)))
-        full = max(6, int(0.4 * count))
+        count = max(12, int(budget_s / rounds / service_s / (1 / LOAD + FULL) / (1 if together else 2)))
+        full = max(6, int(FULL * count))
         saturated: dict[Engine, list[float]] = {whole_calls: [], engine: []}
         trips: dict[Engine, list[list[Trip]]] = {whole_calls: [], engine: []}
         for number in range(rounds):
             say(f"a full queue of {full}, round {number + 1} of {rounds}")
-            for each, found in await _drive_both(whole_calls, engine, at_once(full), like, together):
+            queues = await _drive_both(whole_calls, engine, at_once(full), like, together)
+            for each, found in queues:
                 saturated[each].append(images_per_s(found))
-            capacity = statistics.median(saturated[whole_calls]) / like.num_images
+            capacity = 1 / between_s(queues[0][1])
             arrivals = typical(LOAD * capacity, count, LOAD, number)
             say(f"{count} arrivals at {LOAD * capacity:.2f}/s, round {number + 1} of {rounds}")
             for each, found in await _drive_both(whole_calls, engine, arrivals, like, together):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 ENOUGH = 100
-"""Arrivals below which the comparison under load is not to be relied on."""
+"""Arrivals below which a 95th percentile rests on two or three of them."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Report:
         """Print the tables."""
         console.print(_load_table(self.side_by_side))
         if self.side_by_side.requests < ENOUGH:
-            console.print(f"with fewer than {ENOUGH} arrivals no line forms, and a 95th percentile says little")
+            console.print("a 95th percentile of so few is the waiting of two or three members")
         console.print(_aims_table(self))
         console.print(_knee_table(self.knees))
         console.print(f"{self.model} {self.request}, {self.threads} threads on {self.machine.cores} cores")

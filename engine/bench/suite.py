@@ -44,7 +44,7 @@ class Effort:
 
 
 # A line has to form before its order matters: in a short run the requests are small, so that there are enough of them.
-QUICK, FULL = Effort(22.0, 1, 3, side=64, steps=3, together=True, own_size=False), Effort(180.0, 3, 9)
+QUICK, FULL = Effort(19.0, 1, 3, side=64, steps=3, together=True, own_size=False), Effort(180.0, 3, 9)
 
 
 @dataclass
@@ -84,7 +84,7 @@ class LoadSuite:
         return Report(
             model=self.model or like.model,
             request=like.model_dump(mode="json", include={"num_images", "width", "height", "num_inference_steps"}),
-            threads=torch.get_num_threads(),
+            threads=settings.threads or torch.get_num_threads(),
             machine=machine,
             load_after=os.getloadavg()[0],
             seconds=time.perf_counter() - began_s,

@@ -81,7 +81,7 @@ def typical(rate: float, count: int, load: float, number: int = 0) -> list[Arriv
 
 
 def _lines(arrivals: Sequence[Arrival]) -> tuple[float, float]:
-    """Light members' 95th percentile of the time to the grid, in calls: in everybody's line, and in one of their own."""
+    """Light members' 95th percentile of the time to the grid, in calls: in everybody's line, and in their own."""
     return _p95_calls(arrivals), _p95_calls([arrival for arrival in arrivals if arrival.member != HEAVY])
 
 
@@ -149,6 +149,12 @@ def images_per_s(trips: Sequence[Trip]) -> float:
     """Finished pictures over the time from the first arrival to the last picture."""
     began_s = min(trip.arrived_s for trip in trips)
     return sum(trip.images for trip in trips) / (max(trip.finished_s for trip in trips) - began_s)
+
+
+def between_s(trips: Sequence[Trip]) -> float:
+    """Seconds from one finished request to the next, the median: what a call takes where one follows another."""
+    ends_s = sorted(trip.finished_s for trip in trips)
+    return statistics.median(later - sooner for sooner, later in itertools.pairwise(ends_s))
 
 
 def jain(trips: Sequence[Trip]) -> float:

@@ -19,7 +19,19 @@ from engine.bench.gpu import measure
 from engine.bench.load import WHOLE_CALLS, SideBySide, UnderLoad, compare, whole_calls_settings
 from engine.bench.report import Machine, Report
 from engine.bench.stand_in import save_stand_in
-from engine.bench.traffic import HEAVY, LIGHT, Arrival, Trip, Waits, at_once, images_per_s, jain, poisson, typical
+from engine.bench.traffic import (
+    HEAVY,
+    LIGHT,
+    Arrival,
+    Trip,
+    Waits,
+    at_once,
+    between_s,
+    images_per_s,
+    jain,
+    poisson,
+    typical,
+)
 from engine.bench.whole_calls import easel_of
 from engine.catalogue import Catalogue
 from engine.images import open_picture
@@ -66,6 +78,7 @@ def test_evenness_is_one_among_equals_and_low_where_one_waits_for_all() -> None:
     assert jain([trip("a", 0, 2), trip("b", 1, 3)]) == pytest.approx(1.0)
     assert jain([trip("a", 0, 0.001), trip("b", 0, 10)]) == pytest.approx(0.5, abs=0.01)
     assert images_per_s([trip("a", 1, 2), trip("b", 1, 5)]) == pytest.approx(2.0)
+    assert between_s([trip("a", 0, 9), trip("b", 0, 2), trip("c", 0, 1), trip("d", 0, 3)]) == pytest.approx(1.0)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +168,7 @@ def test_a_missed_aim_says_missed(tmp_path: Path) -> None:
         report.show(Console(file=file, width=120))
     assert "0.500" in (tmp_path / "bench.txt").read_text()
     assert "missed" in (tmp_path / "bench.txt").read_text()
-    assert at_once(2) == [Arrival(0.0, LIGHT[0], 1000), Arrival(0.0, LIGHT[1], 1016)]
+    assert at_once(2) == [Arrival(0.0, HEAVY, 1000), Arrival(0.0, LIGHT[0], 1016)]
     assert dataclasses.asdict(both)["load"] == 0.9
 
 
