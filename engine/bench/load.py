@@ -7,7 +7,19 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.bench.traffic import HEAVY, Arrival, Trip, Waits, at_once, between_s, drive, images_per_s, jain, typical
+from engine.bench.traffic import (
+    HEAVY,
+    Arrival,
+    Trip,
+    Waits,
+    at_once,
+    between_s,
+    busy,
+    drive,
+    images_per_s,
+    jain,
+    typical,
+)
 from engine.engine import Engine
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
@@ -32,6 +44,8 @@ class UnderLoad:
     all_to_grid: Waits
     images_per_s: float
     jain: float
+    busy: float
+    """Part of the time that the device was at work."""
 
     @classmethod
     def of(cls, rounds: list[list[Trip]]) -> UnderLoad:
@@ -47,6 +61,7 @@ class UnderLoad:
             Waits.of([trip.to_grid_s for trip in trips]),
             statistics.fmean(images_per_s(trips) for trips in rounds),
             jain(trips),
+            statistics.fmean(busy(trips) for trips in rounds),
         )
 
 
@@ -110,7 +125,11 @@ async def compare(
             queues = await _drive_both(whole_calls, engine, at_once(full), like, together)
             for each, found in queues:
                 saturated[each].append(images_per_s(found))
-            capacity = 1 / between_s(queues[0][1])
+            # With a full queue both ways are more in each other's way than under load.
+            trial = typical(LOAD / between_s(queues[0][1]), full, LOAD, number)
+            say(f"{full} arrivals to set the rate by, round {number + 1} of {rounds}")
+            before = await _drive_both(whole_calls, engine, trial, like, together)
+            capacity = 1000 / statistics.fmean(trip.gpu_ms for trip in before[0][1])
             arrivals = typical(LOAD * capacity, count, LOAD, number)
             say(f"{count} arrivals at {LOAD * capacity:.2f}/s, round {number + 1} of {rounds}")
             for each, found in await _drive_both(whole_calls, engine, arrivals, like, together):

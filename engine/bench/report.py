@@ -99,6 +99,7 @@ def _load_table(both: SideBySide) -> Table:
         "everybody, mean to grid": (one.all_to_grid.mean, other.all_to_grid.mean),
         "pictures/s under this load": (one.images_per_s, other.images_per_s),
         "evenness among members (Jain)": (one.jain, other.jain),
+        "part of the time at work": (one.busy, other.busy),
         "pictures/s from a full queue": (both.saturated_whole_calls, both.saturated_engine),
     }
     for title, (before, after) in pairs.items():

@@ -38,6 +38,8 @@ class Trip:
     first_preview_s: float
     finished_s: float
     images: int
+    gpu_ms: float = 0.0
+    """Device time of its own."""
 
     @property
     def to_first_preview_s(self) -> float:
@@ -115,15 +117,15 @@ async def _travel(engine: Engine, arrival: Arrival, like: ImageRequest, began_s:
     prompt = f"{like.prompt} {arrival.seed}"
     request = type(like)(**fields, prompt=prompt, seed=arrival.seed, member=arrival.member)
     arrived_s = time.perf_counter() - began_s
-    first_preview_s, images = 0.0, 0
+    first_preview_s, images, gpu_ms = 0.0, 0, 0.0
     async with engine.submit(request) as events:
         async for event in events:
             if isinstance(event, Progress) and event.preview and not first_preview_s:
                 first_preview_s = time.perf_counter() - began_s
             if isinstance(event, Finished):
-                images = len(event.images)
+                images, gpu_ms = len(event.images), event.gpu_ms
     finished_s = time.perf_counter() - began_s
-    return Trip(arrival.member, arrived_s, first_preview_s or finished_s, finished_s, images)
+    return Trip(arrival.member, arrived_s, first_preview_s or finished_s, finished_s, images, gpu_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,12 @@ def between_s(trips: Sequence[Trip]) -> float:
     """Seconds from one finished request to the next, the median: what a call takes where one follows another."""
     ends_s = sorted(trip.finished_s for trip in trips)
     return statistics.median(later - sooner for sooner, later in itertools.pairwise(ends_s))
+
+
+def busy(trips: Sequence[Trip]) -> float:
+    """Part of the time, from the first arrival to the last picture, that the device spent on them."""
+    span_s = max(trip.finished_s for trip in trips) - min(trip.arrived_s for trip in trips)
+    return sum(trip.gpu_ms for trip in trips) / 1000 / span_s
 
 
 def jain(trips: Sequence[Trip]) -> float:

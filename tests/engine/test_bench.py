@@ -27,6 +27,7 @@ from engine.bench.traffic import (
     Waits,
     at_once,
     between_s,
+    busy,
     images_per_s,
     jain,
     poisson,
@@ -71,13 +72,14 @@ def test_waits_are_percentiles() -> None:
 
 
 def trip(member: str, arrived_s: float, finished_s: float) -> Trip:
-    return Trip(member, arrived_s, finished_s, finished_s, images=4)
+    return Trip(member, arrived_s, finished_s, finished_s, images=4, gpu_ms=1000.0)
 
 
 def test_evenness_is_one_among_equals_and_low_where_one_waits_for_all() -> None:
     assert jain([trip("a", 0, 2), trip("b", 1, 3)]) == pytest.approx(1.0)
     assert jain([trip("a", 0, 0.001), trip("b", 0, 10)]) == pytest.approx(0.5, abs=0.01)
     assert images_per_s([trip("a", 1, 2), trip("b", 1, 5)]) == pytest.approx(2.0)
+    assert busy([trip("a", 1, 2), trip("b", 1, 5)]) == pytest.approx(0.5)
     assert between_s([trip("a", 0, 9), trip("b", 0, 2), trip("c", 0, 1), trip("d", 0, 3)]) == pytest.approx(1.0)
 
 
@@ -161,7 +163,7 @@ async def test_both_ways_meet_the_same_arrivals(
 
 def test_a_missed_aim_says_missed(tmp_path: Path) -> None:
     waits = Waits(1.0, 2.0, 1.0, 10)
-    ways = UnderLoad(waits, waits, waits, waits, waits, 1.0, 1.0)
+    ways = UnderLoad(waits, waits, waits, waits, waits, 1.0, 1.0, 0.9)
     both = SideBySide(0.9, 10, 1.0, 1.0, 0.5, ways, ways)
     report = Report("small", {}, 1, Machine.here(), 0.0, 1.0, both, [], 0.01, [0], [])
     with (tmp_path / "bench.txt").open("w") as file:
