@@ -113,47 +113,67 @@ async def compare(
         Engine(settings) as engine,
     ):
         say("warming up")
+        match = Match(whole_calls, engine, like, together)
         for few in (3, 1):
-            await _drive_both(whole_calls, engine, at_once(few), like, together)
-        service_s = await _service_s(whole_calls, like)
-        count = max(12, int(budget_s / rounds / service_s / (1 / LOAD + FULL) / (1 if together else 2)))
-        full = max(6, int(FULL * count))
-        saturated: dict[Engine, list[float]] = {whole_calls: [], engine: []}
-        trips: dict[Engine, list[list[Trip]]] = {whole_calls: [], engine: []}
-        for number in range(rounds):
-            say(f"a full queue of {full}, round {number + 1} of {rounds}")
-            queues = await _drive_both(whole_calls, engine, at_once(full), like, together)
-            for each, found in queues:
-                saturated[each].append(images_per_s(found))
-            # With a full queue both ways are more in each other's way than under load.
-            trial = typical(LOAD / between_s(queues[0][1]), full, LOAD, number)
-            say(f"{full} arrivals to set the rate by, round {number + 1} of {rounds}")
-            before = await _drive_both(whole_calls, engine, trial, like, together)
-            capacity = 1000 / statistics.fmean(trip.gpu_ms for trip in before[0][1])
-            arrivals = typical(LOAD * capacity, count, LOAD, number)
-            say(f"{count} arrivals at {LOAD * capacity:.2f}/s, round {number + 1} of {rounds}")
-            for each, found in await _drive_both(whole_calls, engine, arrivals, like, together):
-                trips[each].append(found)
+            await match.drive(at_once(few))
+        service_s = await match.service_s()
+        calls_s = service_s * ((1 + FULL) / LOAD + FULL) * (1 if together else 2)
+        count = max(12, int(budget_s / rounds / calls_s))
+        played = [await match.round(number, count, say) for number in range(rounds)]
     return SideBySide(
         LOAD,
         count * rounds,
         service_s,
-        statistics.median(saturated[whole_calls]),
-        statistics.median(saturated[engine]),
-        UnderLoad.of(trips[whole_calls]),
-        UnderLoad.of(trips[engine]),
+        statistics.median(images_per_s(each.queue.whole_calls) for each in played),
+        statistics.median(images_per_s(each.queue.engine) for each in played),
+        UnderLoad.of([each.load.whole_calls for each in played]),
+        UnderLoad.of([each.load.engine for each in played]),
     )
 
 
-async def _drive_both(
-    whole_calls: Engine, engine: Engine, arrivals: list[Arrival], like: ImageRequest, together: bool
-) -> list[tuple[Engine, list[Trip]]]:
-    both = (whole_calls, engine)
-    if together:
-        return list(zip(both, await asyncio.gather(*(drive(each, arrivals, like) for each in both)), strict=True))
-    return [(each, await drive(each, arrivals, like)) for each in both]
+@dataclass(frozen=True, slots=True)
+class Trips:
+    """What the same arrivals met both ways."""
+
+    whole_calls: list[Trip]
+    engine: list[Trip]
 
 
-async def _service_s(engine: Engine, like: ImageRequest) -> float:
-    trips = [(await drive(engine, at_once(1), like))[0] for _ in range(3)]
-    return statistics.median(trip.to_grid_s for trip in trips)
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A full queue, and Poisson arrivals."""
+
+    queue: Trips
+    load: Trips
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Both ways with their workers running."""
+
+    whole_calls: Engine
+    engine: Engine
+    like: ImageRequest
+    together: bool
+
+    async def round(self, number: int, count: int, say: Say) -> Round:
+        """A full queue, then `count` arrivals at 0.9 of what whole calls manage beside the other way's load."""
+        full = max(6, int(FULL * count))
+        say(f"round {number + 1}: a full queue of {full}")
+        queue = await self.drive(at_once(full))
+        # With a full queue the two are more in each other's way than under load, so the rate is set by a trial.
+        say(f"round {number + 1}: {full} arrivals to set the rate by")
+        trial = await self.drive(typical(LOAD / between_s(queue.whole_calls), full, LOAD, number))
+        rate = LOAD * 1000 / statistics.fmean(trip.gpu_ms for trip in trial.whole_calls)
+        say(f"round {number + 1}: {count} arrivals at {rate:.2f}/s")
+        return Round(queue, await self.drive(typical(rate, count, LOAD, number)))
+
+    async def drive(self, arrivals: list[Arrival]) -> Trips:
+        """The same arrivals both ways."""
+        ways = [drive(each, arrivals, self.like) for each in (self.whole_calls, self.engine)]
+        return Trips(*await asyncio.gather(*ways)) if self.together else Trips(*[await way for way in ways])
+
+    async def service_s(self) -> float:
+        """Seconds of one whole call, alone: the median of three."""
+        trips = [(await drive(self.whole_calls, at_once(1), self.like))[0] for _ in range(3)]
+        return statistics.median(trip.to_grid_s for trip in trips)
