@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import enum
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from bot.domain.model import Member, Value, Verb
 from bot.errors import BadOption
 
 MAX_AMOUNT: Final = 1_000_000_000
+HOUR: Final = timedelta(hours=1)
 
 
 class Unit(enum.StrEnum):
@@ -88,13 +89,9 @@ class Use(Value):
 
 def span(window: Window, now: datetime, zone: ZoneInfo) -> Span:
     """The window `now` falls into. Days, weeks and months begin at local midnight, whatever the clocks do that day."""
-    local = now.astimezone(zone)
     if window is Window.HOUR:
-        # With a fixed offset the hour that the clocks repeat is two hours.
-        fixed = local.astimezone(timezone(local.utcoffset() or timedelta()))
-        start = fixed.replace(minute=0, second=0, microsecond=0).astimezone(UTC)
-        return Span(key=f"{start:%Y-%m-%dT%H:%MZ}", start=start, end=start + timedelta(hours=1))
-    day = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+        return _hour(now, span(Window.DAY, now, zone))
+    day = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     if window is Window.DAY:
         key, first, after = f"{day:%Y-%m-%d}", day, day + timedelta(days=1)
     elif window is Window.WEEK:
@@ -104,6 +101,20 @@ def span(window: Window, now: datetime, zone: ZoneInfo) -> Span:
         first = day.replace(day=1)
         key, after = f"{first:%Y-%m}", (first + timedelta(days=32)).replace(day=1)
     return Span(key=key, start=_at(first, zone), end=_at(after, zone))
+
+
+def last_days(count: int, now: datetime, zone: ZoneInfo) -> list[Span]:
+    """So many days, the one of `now` last."""
+    days = [span(Window.DAY, now, zone)]
+    while len(days) < count:
+        days.append(span(Window.DAY, days[-1].start - timedelta.resolution, zone))
+    return days[::-1]
+
+
+def _hour(now: datetime, day: Span) -> Span:
+    """Hours are counted from midnight: where clocks move by half an hour, the day's last one is the shorter one."""
+    start = day.start + (now - day.start) // HOUR * HOUR
+    return Span(key=f"{start:%Y-%m-%dT%H:%MZ}", start=start, end=min(start + HOUR, day.end))
 
 
 def _at(midnight: datetime, zone: ZoneInfo) -> datetime:
