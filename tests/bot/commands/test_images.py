@@ -149,6 +149,51 @@ async def test_menus_on_our_own_pictures_know_the_cell(world: World) -> None:
     assert denied.response is not None and denied.response.ephemeral
 
 
+async def test_what_has_no_words_asks_for_them_before_it_is_varied(world: World) -> None:
+    await world.ada.context_menu(world.channel, "Darkroom: upscale", await upload(world, png("red")))
+    await world.studio.done()
+    larger = world.messages[-1]
+
+    by_menu = await world.bo.context_menu(world.channel, "Darkroom: vary", larger)
+    by_button = await world.bo.click(larger, label="Vary (strong)")
+    assert by_menu.modal is not None and by_button.modal is not None and len(world.studio.asks) == 1
+    await world.bo.submit_modal(by_button, {"prompt": "a red square"})
+    await world.bo.context_menu(world.channel, "Darkroom: describe", larger)
+    await world.studio.done()
+
+    asked = [(ask.spec.verb, ask.spec.options.prompt) for ask in world.studio.asks[1:]]
+    assert asked == [(Verb.VARY_STRONG, "a red square"), (Verb.DESCRIBE, "")]
+
+
+async def test_a_blend_without_words_is_zoomed_once_it_has_some(world: World) -> None:
+    await world.ada.slash(world.channel, "blend", first=("a.png", png("red")), second=("b.png", png("blue")))
+    await world.studio.done()
+    post = (await world.ada.click(world.messages[-1], label="U2")).response
+    assert post is not None
+    for label in ("Zoom out 2x", "Vary (subtle)"):
+        shown = await world.ada.click(post, label=label)
+        await world.ada.submit_modal(shown, {"prompt": "purple"})
+    await world.ada.click(world.messages[0], custom_id="dr:r:job0000001:0")
+    await world.studio.done()
+    assert [(ask.spec.verb, ask.spec.zoom) for ask in world.studio.asks[1:]] == [
+        (Verb.ZOOM, 2.0),
+        (Verb.VARY_SUBTLE, 1.0),
+        (Verb.BLEND, 1.0),
+    ]
+
+
+async def test_the_menu_varies_as_the_button_does(world: World) -> None:
+    await world.ada.slash(world.channel, "imagine", prompt="a fox --iw 3", image=("a.png", png("red")))
+    await world.studio.done()
+    post = (await world.ada.click(world.messages[-1], label="U1")).response
+    assert post is not None
+    await world.ada.context_menu(world.channel, "Darkroom: vary", post)
+    await world.ada.click(post, label="Vary (strong)")
+    await world.studio.done()
+    by_menu, by_button = (ask.spec.model_copy(update={"seed": 0}) for ask in world.studio.asks[1:])
+    assert by_menu == by_button and by_menu.options.image_weight is None
+
+
 async def test_menus_need_a_picture(world: World) -> None:
     message = await world.bo.send(world.channel, "only words https://example.com/a.png")
     for name in ("Darkroom: vary", "Darkroom: upscale"):
