@@ -155,8 +155,10 @@ async def own_newest(interaction: Pressed, typed: str) -> list[Choice[str]]:
 
 
 def _line(job: Job, event: Event | None = None, *, own: bool) -> str:
-    words = texts.echo(job.spec.options.prompt, _ECHO) if own else f"<@{job.member_id}>"
-    return f"`{job.id}` {_stage(job, event, own=own)}, {format_dt(job.created_at, 'R')}: {words}"
+    stage = f"{_stage(job, event, own=own)}, {format_dt(job.created_at, 'R')}"
+    if not own:
+        return f"{stage}: <@{job.member_id}>"  # without the id, which shows the picture to whoever has it
+    return f"`{job.id}` {stage}: {texts.echo(job.spec.options.prompt, _ECHO)}"
 
 
 def _stage(job: Job, event: Event | None, *, own: bool) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import discord
 import pytest
 
 from bot.domain.model import CellRef, Preferences, Verb
@@ -94,6 +95,31 @@ async def test_lineage_draws_the_family(world: World) -> None:
     assert tree.response is not None
     [file] = tree.response.attachments
     assert file.description == "imagine by ada, a fox; > vary strong by bo, from picture 2, a fox"
+
+
+async def test_lineage_shows_nothing_of_channels_that_the_asker_does_not_see(world: World) -> None:
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.studio.done()
+    hidden, shown = discord.PermissionOverwrite(view_channel=False), discord.PermissionOverwrite(view_channel=True)
+    staff = world.guild.create_text_channel(
+        "staff", overwrites={world.guild.default_role: hidden, world.ada: shown, world.env.bot.user: shown}
+    )
+    await world.members.prefer(world.ada.id, Preferences(remix=True))
+    again = await world.ada.slash(staff, "show", job="job0000001")
+    assert again.response is not None
+    form = await world.ada.click(again.response, label="V2")
+    await world.ada.submit_modal(form, {"prompt": "a secret fox"})
+    await world.ada.user.slash("imagine", prompt="a private fox")
+    await world.studio.done()
+    world.jobs.change("job0000003", parent_id="job0000001")
+
+    theirs = await world.bo.slash(world.channel, "lineage", job="job0000001")
+    hers = await world.ada.slash(world.channel, "lineage", job="job0000001")
+
+    assert theirs.response is not None and hers.response is not None
+    rows = "imagine by ada, a fox; > vary strong by ada, from picture 2{}; > imagine by ada"
+    assert theirs.response.attachments[0].description == rows.format("")
+    assert hers.response.attachments[0].description == rows.format(", a secret fox")
 
 
 async def test_a_family_tree_too_large_for_discord_is_sent_smaller(world: World) -> None:
