@@ -22,7 +22,7 @@ from bot.commands.mod_words import Words
 from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, moderator, office
 from bot.domain.access import Ban, Gate, with_ban, with_moderator_roles, without_ban
 from bot.domain.guild import GuildRules, PicturePolicy
-from bot.domain.model import Job
+from bot.domain.model import Job, JobState
 from bot.errors import BadOption
 from bot.ui import texts
 from bot.ui.answer import Answer, Pressed
@@ -63,9 +63,9 @@ class Mod(commands.Cog):
             if found.guild_id != guild_id(interaction):
                 raise BadOption(job, "that job is not of this server")
             ended = await parts.studio.cancel(found.id, member)
-            await office(interaction).log.add(
-                entry(interaction, "cancel", f"job {found.id} of <@{found.member_id}>", reason)
-            )
+            if ended.state is JobState.CANCELLED:
+                made = entry(interaction, "cancel", f"job {found.id} of <@{found.member_id}>", reason)
+                await office(interaction).log.add(made)
             await answer.private(f"`{ended.id}`: {ended.state.value}")
 
     @mod.command(name="pause", description=locale_str("Take no new jobs; what waits is held where possible"))

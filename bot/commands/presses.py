@@ -47,10 +47,18 @@ async def show(interaction: Pressed, pressed: ButtonId) -> None:
 async def cancel(interaction: Pressed, pressed: ButtonId) -> None:
     """Cancel: by the owner or a moderator; the reply itself says the rest."""
     async with Answer(interaction, ephemeral=True) as answer:
-        member = await asking.member_of(interaction)
-        job = await interaction.client.parts.studio.cancel(pressed.job_id, member)
-        await note(interaction.client, member, job, "cancel")
-        await answer.private("Cancelled." if job.state is JobState.CANCELLED else "It was done already.")
+        await end(interaction, answer, pressed.job_id)
+
+
+async def end(interaction: Pressed, answer: Answer, job_id: str) -> None:
+    """Stop a job, and say whether there was something to stop. Raises `NotYours` and `JobNotFound`."""
+    member = await asking.member_of(interaction)
+    job = await interaction.client.parts.studio.cancel(job_id, member)
+    if job.state is not JobState.CANCELLED:
+        await answer.private("It was done already.")
+        return
+    await note(interaction.client, member, job, "cancel")
+    await answer.private("Cancelled.")
 
 
 async def fetch(interaction: Pressed, pressed: ButtonId) -> None:

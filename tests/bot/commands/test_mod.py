@@ -213,6 +213,13 @@ async def test_the_log_shows_what_was_done_and_tried(court: Court) -> None:
     assert f"<@{court.mo.id}> gate paused · maintenance" in second
 
 
+async def test_the_log_says_nothing_of_what_was_done_already(court: Court) -> None:
+    job = await court.imagine(court.ada)
+    assert "delivered" in await court.say(court.mo, "mod cancel", job=job.id)
+    assert await court.say(court.mo, "cancel", job=job.id) == "It was done already."
+    assert await court.say(court.mo, "mod log") == "Nothing yet."
+
+
 async def test_a_long_log_is_read_page_by_page(court: Court) -> None:
     for number in range(30):
         await court.log.add(_entry(court, f"word {number}", reason="r"))
