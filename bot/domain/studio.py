@@ -15,7 +15,8 @@ from bot.domain.deliveries import Deliveries
 from bot.domain.gallery import Gallery
 from bot.domain.model import Ask, Job, JobState, Member
 from bot.domain.requests import Asker
-from bot.domain.run import Ports, Run
+from bot.domain.run import Run
+from bot.domain.wiring import Ports
 from bot.errors import Fenced, JobNotFound, NotPermitted, NotYours, Paused, PictureBlocked, ReplyGone, StoreError
 from engine.engine import Resolved
 from engine.errors import AbortReason, RequestAborted
