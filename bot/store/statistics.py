@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.model import JobState, Verb
-from bot.domain.quota import Span
 from bot.domain.usage import DayUse
+from bot.domain.windows import Span
 from bot.store.database import Database
 from bot.store.schema import jobs
 

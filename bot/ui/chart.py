@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from bot.domain.quota import Span
 from bot.domain.usage import DayUse
+from bot.domain.windows import Span
 
 MOST_BARS = 8
 _FEWEST = 7

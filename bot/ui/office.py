@@ -10,8 +10,9 @@ from typing import Protocol
 from bot.domain.audit import Entry
 from bot.domain.guild import GuildRules
 from bot.domain.model import Job, Member, Place
-from bot.domain.quota import Limit, Scope, Span, Use
+from bot.domain.quota import Limit, Scope, Use
 from bot.domain.usage import DayUse
+from bot.domain.windows import Span
 
 
 class Book(Protocol):

@@ -12,7 +12,7 @@ from bot.domain.access import Gate
 from bot.domain.audit import Entry
 from bot.domain.guild import GuildRules
 from bot.domain.model import JobState
-from bot.domain.words import RuleKind, WordRule
+from bot.domain.word_rules import RuleKind, WordRule
 from bot.errors import JobNotFound
 from tests.bot.court import Court, said
 from tests.bot.world import eventually, labels

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.model import Member
-from bot.domain.quota import Limit, Scope, Unit, Window, member_limit, span, with_limit, zone
+from bot.domain.quota import Limit, Scope, Unit, member_limit, with_limit
+from bot.domain.windows import Window, span, zone
 from bot.errors import BadOption
 
 ZONES = sorted(available_timezones())

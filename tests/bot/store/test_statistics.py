@@ -9,8 +9,8 @@ import pytest
 
 from bot.domain.lineage import derive, family
 from bot.domain.model import JobState, Verb
-from bot.domain.quota import last_days
 from bot.domain.usage import DayUse
+from bot.domain.windows import last_days
 from bot.store.admission import Room
 from bot.store.database import Database
 from bot.store.jobs import JobStore

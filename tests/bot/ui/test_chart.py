@@ -6,8 +6,8 @@ import warnings
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.domain.quota import last_days
 from bot.domain.usage import DayUse
+from bot.domain.windows import last_days
 from bot.ui import chart
 
 DAY = date(2026, 3, 1)
