@@ -13,9 +13,9 @@ from engine import folders
 from engine.errors import InvalidRequest, ModelLoadFailed, UnknownLoRA, UnknownModel
 from engine.images import open_picture
 from engine.model_spec import FLOW_NOISE_SCHEDULERS, NOISE_SCHEDULERS, ModelSpec, Source
-from engine.pipeline_names import unfit
+from engine.pipeline_names import Need, need_of, unfit
 from engine.pulled import find_pulled
-from engine.requests import ImageRequest
+from engine.requests import Describe, ImageRequest, Inpaint, Outpaint, Upscale
 from engine.settings import EngineSettings, ModelSettings
 from engine.signatures import Signature, Signatures
 from engine.single_file import base_model, is_of_family, trained_for
@@ -67,6 +67,7 @@ class Catalogue:
         `UnknownModel` or `UnknownLoRA` naming the field.
         """
         spec = self.spec(request.model)
+        self._check_need(spec, request)
         self._check_noise_scheduler(spec, request)
         self._check_loras(spec, request)
         self._check_style_image(spec, request)
@@ -83,6 +84,14 @@ class Catalogue:
             notes = (*notes, f"{spec.name} takes no negative prompt; it was left out")
             filled["negative_prompt"] = ""
         return request.model_copy(update=filled), notes
+
+    def _check_need(self, spec: ModelSpec, request: ImageRequest) -> None:
+        if isinstance(request, Describe) or (isinstance(request, Upscale) and request.mode == "subtle"):
+            return  # no diffusion model draws these
+        if spec.need == "mask" and not isinstance(request, Inpaint | Outpaint):
+            raise InvalidRequest("model", f"{spec.name} draws only inside a mask; choose another model")
+        if spec.need == "picture" and type(request) is ImageRequest:
+            raise InvalidRequest("model", f"{spec.name} draws only from a picture; give one, or choose another model")
 
     def _check_noise_scheduler(self, spec: ModelSpec, request: ImageRequest) -> None:
         if request.noise_scheduler is not None and request.noise_scheduler not in spec.noise_schedulers:
@@ -188,8 +197,13 @@ class Catalogue:
             memory_gb=found.bytes / 1e9,
             licence=found.licence,
             noise_schedulers=_compatible(found.noise_scheduler),
+            need=found.need or self._need(found),
             **distilled,
         )
+
+    def _need(self, found: folders.ModelFolder) -> Need:
+        # A Modular pipeline is one class for everything its blocks can do.
+        return "words" if found.modular else need_of(found.pipeline, lambda name: self._signatures.of(name).is_known)
 
     def _check_pipeline(self, name: str, found: folders.ModelFolder) -> None:
         signature = self._signatures.of(found.pipeline)

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from bot.domain.usage import DayUse
+from bot.domain.windows import Span
 
 MOST_BARS = 8
 _FEWEST = 7
@@ -31,6 +32,8 @@ class Report:
     gpu_s_by_member: Mapping[str, float]
     gpu_s_by_model: Mapping[str, float]
     waits_s: Sequence[float]
+    timezone: str
+    """In which the days begin."""
 
     @property
     def pictures(self) -> int:
@@ -49,10 +52,10 @@ class Report:
 
 
 def counted(
-    uses: Sequence[DayUse], waits: Sequence[timedelta], names: Mapping[int, str], first: date, last: date
+    uses: Sequence[DayUse], waits: Sequence[timedelta], names: Mapping[int, str], days: Sequence[Span], timezone: str
 ) -> Report:
-    """The report of the days from `first` to `last`; a day without pictures counts as none."""
-    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    """The report of these days; one without pictures counts as none."""
+    shown = [date.fromisoformat(day.key) for day in days]
     pictures, gpu_s = Counter[date](), Counter[date]()
     members, models = Counter[str](), Counter[str]()
     names = _told_apart(names)
@@ -62,11 +65,12 @@ def counted(
         members[names.get(use.member_id, str(use.member_id))] += use.gpu_ms / 1000  # pyright: ignore[reportArgumentType]
         models[use.model] += use.gpu_ms / 1000  # pyright: ignore[reportArgumentType]
     return Report(
-        {day: pictures[day] for day in days},
-        {day: float(gpu_s[day]) for day in days},
+        {day: pictures[day] for day in shown},
+        {day: float(gpu_s[day]) for day in shown},
         {name: float(value) for name, value in members.most_common()},
         {name: float(value) for name, value in models.most_common()},
         [wait.total_seconds() for wait in waits],
+        timezone,
     )
 
 
@@ -118,7 +122,7 @@ def draw(report: Report) -> bytes:
 
 
 def _days(axes: Any, report: Report) -> None:
-    axes.set_title("Pictures (bars) and GPU-seconds (line) by day (UTC)")
+    axes.set_title(f"Pictures (bars) and GPU-seconds (line) by day ({report.timezone})")
     if not report.gpu_s:
         _nothing(axes)
         return

@@ -8,7 +8,8 @@ from datetime import datetime
 from discord.utils import format_dt
 
 from bot.domain.model import Member, Place
-from bot.domain.quota import Limit, Scope, Use, Window
+from bot.domain.quota import Limit, Scope, Use
+from bot.domain.windows import Window
 from bot.ui.office import QuotaDesk
 
 NOW = {Window.HOUR: "this hour", Window.DAY: "today", Window.WEEK: "this week", Window.MONTH: "this month"}

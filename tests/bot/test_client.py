@@ -20,8 +20,9 @@ from bot.domain.hints import Hints
 from bot.domain.judge import Judge
 from bot.domain.model import JobState
 from bot.domain.requests import Wording
-from bot.domain.run import Ports, Run
+from bot.domain.run import Run
 from bot.domain.studio import Studio
+from bot.domain.wiring import Ports
 from bot.settings import Settings
 from bot.store.database import Database
 from bot.store.jobs import JobStore

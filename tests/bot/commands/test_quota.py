@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.quota import Limit, Scope, Unit, Window
+from bot.domain.quota import Limit, Scope, Unit
+from bot.domain.windows import Window
 from tests.bot.court import Court, said
 
 
