@@ -145,7 +145,8 @@ async def _acknowledge(interaction: Pressed, answer: Answer, job: Job, used: str
         return
     if message_id is None:
         answer.hand_over()
-    await interaction.client.replies.opened(job, message_id, used)
+    with contextlib.suppress(StoreError):  # it only could not be written down where the reply is
+        await interaction.client.replies.opened(job, message_id, used)
 
 
 def _bot_present(interaction: Pressed) -> bool:
