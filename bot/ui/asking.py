@@ -126,10 +126,11 @@ async def submit(
             notify=preferences.notify,
         )
     )
-    used = ""
-    with contextlib.suppress(StoreError):  # the job is accepted: whatever happens now, its reply must come
-        used = costs.share(await parts.usage(member, place))
-    await _acknowledge(interaction, answer, job, used)
+    with interaction.client.replies.opening(job.id):
+        used = ""
+        with contextlib.suppress(StoreError):  # the job is accepted: whatever happens now, its reply must come
+            used = costs.share(await parts.usage(member, place))
+        await _acknowledge(interaction, answer, job, used)
     return job
 
 
