@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +13,7 @@ import discord
 
 from bot.domain.model import Cell, Job
 from bot.domain.ports import Jobs, Pictures
-from bot.errors import DeliveryLater
+from bot.errors import DeliveryLater, ReplyGone
 from bot.tasks import Tasks
 from bot.ui import texts
 from bot.ui.buttons import recipe_view
@@ -65,6 +67,7 @@ class DiscordReplies:
         self._on_gone: Callable[[str], Awaitable[None]] | None = None
         self._reviewers: Reviewers | None = None
         self._live: dict[str, ProgressReply] = {}
+        self._opening: dict[str, asyncio.Event] = {}
         self._opened: dict[str, tuple[int | None, str]] = {}
         self._newest: dict[str, Event] = {}
         self._channels: dict[int, ChannelWindow] = {}
@@ -80,6 +83,16 @@ class DiscordReplies:
         """Connect to Discord: which buttons are offered, whom to tell that a reply was deleted, who reviews."""
         self._client, self._on_gone, self._reviewers = client, on_gone, reviewers
         self.results.offered = offered
+
+    @contextlib.contextmanager
+    def opening(self, job_id: str) -> Generator[None]:
+        """While the acknowledgement is on its way: a quick result would come before it, and be hidden by it."""
+        said = self._opening[job_id] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._opening[job_id]
+            said.set()
 
     async def opened(self, job: Job, message_id: int | None, used: str = "") -> None:
         """The acknowledgement is out; remember its message. None: it was sent, but nobody heard whether it arrived.
@@ -154,6 +167,7 @@ class DiscordReplies:
 
     async def _quiet(self, job: Job) -> ReplyMessage:
         """The job's message, with no preview under way any more."""
+        await self._acknowledged(job)
         self._newest.pop(job.id, None)
         live = self._live.get(job.id)
         if live is None:
@@ -162,6 +176,12 @@ class DiscordReplies:
             return message
         await live.stop()
         return live.message
+
+    async def _acknowledged(self, job: Job) -> None:
+        if opening := self._opening.get(job.id):
+            await opening.wait()
+            if (await self._jobs.get(job.id)).state is not job.state:
+                raise ReplyGone(job.id, "it came too late for its acknowledgement")
 
     async def _gone(self, job_id: str) -> None:
         if live := self._live.get(job_id):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.wired import ask, bot, everything_is_well, was_told
+from tests.wire.faults import Fault
 from tests.wire.server import buttons
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(600), pytest.mark.xdist_group("wire")]
@@ -108,7 +109,12 @@ async def test_a_slow_network_loses_nothing(tmp_path: Path, model: Path) -> None
         for one in asked:
             await discord.until(lambda one=one: discord.grid(one), 120)
         assert all(one.acked_after is not None for one in asked)
-        await everything_is_well(process, jobs=4)
+        discord.faults.late_s = 0.0
+        discord.faults.planned = [Fault("POST .*/callback", 200, late_s=2.5)]
+        done_before_it_is_acknowledged = await ask(discord, "a red apple --steps 1", user=79)
+        await discord.until(lambda: discord.grid(done_before_it_is_acknowledged), 120)
+        await everything_is_well(process, jobs=5)
+        assert len(discord.world.shown()) == 5, "one reply each"
 
 
 @pytest.mark.parametrize("where", ["direct message", "carried"])

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from bot.domain.model import JobState, Preferences
-from bot.errors import QuotaExceeded
+from bot.errors import QuotaExceeded, StoreError
 from bot.ui.progress import NOTICE_BEFORE
 from bot.ui.reply_message import HANDOVER
 from engine.errors import OutOfMemory
@@ -95,6 +95,18 @@ async def test_an_acknowledgement_nobody_heard_of_costs_no_job(world: World, sta
 
     [message] = world.messages
     assert "U1" in labels(message) and world.jobs.jobs["job0000001"].reply.message_id == message.id
+
+
+async def test_an_accepted_wish_is_not_called_a_failure_because_its_place_could_not_be_noted(world: World) -> None:
+    async def full(job_id: str, message_id: int) -> None:
+        raise StoreError("the disk is full")
+
+    world.jobs.reply_at = full  # a real store cannot be made to fail at this moment
+    result = await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.studio.done()
+
+    [message] = world.messages
+    assert "U1" in labels(message) and not result.followups
 
 
 async def test_preflight_names_what_the_bot_lacks(world: World) -> None:
