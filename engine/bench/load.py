@@ -112,48 +112,63 @@ async def compare(
         Engine(whole_calls_settings(settings), entry=WHOLE_CALLS) as whole_calls,
         Engine(settings) as engine,
     ):
+        ways = _Ways(whole_calls, engine, like, together)
         say("warming up")
         for few in (3, 1):
-            await _drive_both(whole_calls, engine, at_once(few), like, together)
-        service_s = await _service_s(whole_calls, like)
+            await ways.drive(at_once(few))
+        service_s = await ways.service_s()
         count = max(12, int(budget_s / rounds / service_s / (1 / LOAD + FULL) / (1 if together else 2)))
+        found = [await ways.run(count, number, _numbered(say, number, rounds)) for number in range(rounds)]
+    saturated = [statistics.median(rates) for rates in zip(*(each.saturated for each in found), strict=True)]
+    under_load = [UnderLoad.of(list(trips)) for trips in zip(*(each.trips for each in found), strict=True)]
+    return SideBySide(LOAD, count * rounds, service_s, *saturated, *under_load)
+
+
+def _numbered(say: Say, number: int, rounds: int) -> Say:
+    return lambda what: say(f"{what}, round {number + 1} of {rounds}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One comparison: of whole calls first, then of the engine."""
+
+    saturated: tuple[float, float]
+    """Pictures per second with a full queue."""
+    trips: tuple[list[Trip], list[Trip]]
+    """Under load."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """Both ways, driven alike."""
+
+    whole_calls: Engine
+    engine: Engine
+    like: ImageRequest
+    together: bool
+
+    async def run(self, count: int, number: int, say: Say) -> _Round:
+        """A full queue, a few arrivals to set the rate by, and `count` of them."""
         full = max(6, int(FULL * count))
-        saturated: dict[Engine, list[float]] = {whole_calls: [], engine: []}
-        trips: dict[Engine, list[list[Trip]]] = {whole_calls: [], engine: []}
-        for number in range(rounds):
-            say(f"a full queue of {full}, round {number + 1} of {rounds}")
-            queues = await _drive_both(whole_calls, engine, at_once(full), like, together)
-            for each, found in queues:
-                saturated[each].append(images_per_s(found))
-            # With a full queue both ways are more in each other's way than under load.
-            trial = typical(LOAD / between_s(queues[0][1]), full, LOAD, number)
-            say(f"{full} arrivals to set the rate by, round {number + 1} of {rounds}")
-            before = await _drive_both(whole_calls, engine, trial, like, together)
-            capacity = 1000 / statistics.fmean(trip.gpu_ms for trip in before[0][1])
-            arrivals = typical(LOAD * capacity, count, LOAD, number)
-            say(f"{count} arrivals at {LOAD * capacity:.2f}/s, round {number + 1} of {rounds}")
-            for each, found in await _drive_both(whole_calls, engine, arrivals, like, together):
-                trips[each].append(found)
-    return SideBySide(
-        LOAD,
-        count * rounds,
-        service_s,
-        statistics.median(saturated[whole_calls]),
-        statistics.median(saturated[engine]),
-        UnderLoad.of(trips[whole_calls]),
-        UnderLoad.of(trips[engine]),
-    )
+        say(f"a full queue of {full}")
+        queues = await self.drive(at_once(full))
+        # With a full queue both ways are more in each other's way than under load.
+        trial = typical(LOAD / between_s(queues[0]), full, LOAD, number)
+        say(f"{full} arrivals to set the rate by")
+        before, _ = await self.drive(trial)
+        capacity = 1000 / statistics.fmean(trip.gpu_ms for trip in before)
+        arrivals = typical(LOAD * capacity, count, LOAD, number)
+        say(f"{count} arrivals at {LOAD * capacity:.2f}/s")
+        return _Round((images_per_s(queues[0]), images_per_s(queues[1])), await self.drive(arrivals))
 
+    async def drive(self, arrivals: list[Arrival]) -> tuple[list[Trip], list[Trip]]:
+        """What whole calls, and what the engine made of the arrivals."""
+        whole_calls, engine = ((each, arrivals, self.like) for each in (self.whole_calls, self.engine))
+        if self.together:
+            return await asyncio.gather(drive(*whole_calls), drive(*engine))
+        return await drive(*whole_calls), await drive(*engine)
 
-async def _drive_both(
-    whole_calls: Engine, engine: Engine, arrivals: list[Arrival], like: ImageRequest, together: bool
-) -> list[tuple[Engine, list[Trip]]]:
-    both = (whole_calls, engine)
-    if together:
-        return list(zip(both, await asyncio.gather(*(drive(each, arrivals, like) for each in both)), strict=True))
-    return [(each, await drive(each, arrivals, like)) for each in both]
-
-
-async def _service_s(engine: Engine, like: ImageRequest) -> float:
-    trips = [(await drive(engine, at_once(1), like))[0] for _ in range(3)]
-    return statistics.median(trip.to_grid_s for trip in trips)
+    async def service_s(self) -> float:
+        """One whole call, alone."""
+        trips = [(await drive(self.whole_calls, at_once(1), self.like))[0] for _ in range(3)]
+        return statistics.median(trip.to_grid_s for trip in trips)

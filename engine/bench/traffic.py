@@ -77,6 +77,8 @@ def typical(rate: float, count: int, load: float, number: int = 0) -> list[Arriv
 
     def oddness(seed: int) -> float:
         found = _lines(poisson(load, count, seed))
+        if not all(found):
+            return math.inf  # nobody but the heavy member
         return sum(abs(math.log(own / other)) for own, other in zip(found, usual, strict=True))
 
     return poisson(rate, count, sorted(range(TRACES), key=oddness)[number])
