@@ -1,6 +1,6 @@
 """Makes pictures for many people at once. Everything a caller needs is here, and nothing here imports torch."""
 
-from engine.catalogue import Catalogue, ModelSpec
+from engine.catalogue import Catalogue
 from engine.engine import Engine, Resolved
 from engine.errors import (
     AbortReason,
@@ -21,6 +21,7 @@ from engine.errors import (
     UnknownModel,
 )
 from engine.events import Event, Finished, GeneratedImage, Preview, Progress, Queued, Recipe, Safety, Started
+from engine.model_spec import ModelSpec
 from engine.requests import (
     Blend,
     Describe,

@@ -6,6 +6,7 @@ A picture that breaks its decoder, or swallows memory, takes that process with i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -81,7 +82,9 @@ def _limit_self() -> None:
     import resource
 
     for kind, limit in ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CPU, CPU_S), (resource.RLIMIT_FSIZE, 0)):
-        resource.setrlimit(kind, (limit, limit))
+        # macOS takes no limit on memory, and nobody may raise one that was set lower.
+        with contextlib.suppress(ValueError):
+            resource.setrlimit(kind, (limit, limit))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from engine.catalogue import Catalogue, ModelSpec, fit_area
+from engine.catalogue import Catalogue
 from engine.device import Device
 from engine.discovery import device_names
 from engine.dispatch import Dispatch
@@ -18,9 +18,11 @@ from engine.embedding import Embedding
 from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest
 from engine.fair_share import FairShare
 from engine.launch import WORKER
+from engine.model_spec import ModelSpec
 from engine.pocket import WEIGHTS
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
+from engine.sizes import fit_area
 from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
 from engine.stream import RequestStream
 from engine.ticket import Ticket

@@ -17,9 +17,7 @@ _WANTED = re.compile(
 )
 _SECRET = re.compile(r"TOKEN(?!IZERS)|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY")
 
-# glibc gives every large tensor back to the kernel and faults it in again; libgomp's spinning threads fight with any
-# other busy process. Together they more than doubled the time of a CPU step when measured.
-_CPU = {
+ON_CPU = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "100000000000",
     "MALLOC_TOP_PAD_": "268435456",
@@ -27,6 +25,8 @@ _CPU = {
     "GOMP_SPINCOUNT": "0",
     "OPENBLAS_NUM_THREADS": "1",  # numpy's idle threads: a process with one thread can be forked
 }
+"""glibc gives every large tensor back to the kernel and faults it in again; libgomp's spinning threads fight with any
+other busy process. Together they more than doubled the time of a CPU step when measured."""
 
 _QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
@@ -42,7 +42,7 @@ def worker_environment(
     settings: EngineSettings, device: str, environ: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
     """The variables for the worker of `device`; what the host set on purpose wins, secrets never go along."""
-    chosen = _QUIET | _CPU if device.startswith("cpu") else _QUIET
+    chosen = _QUIET | ON_CPU if device.startswith("cpu") else _QUIET
     chosen |= {name: value for name, value in environ.items() if _may_pass(name)}
     if settings.threads:
         chosen["OMP_NUM_THREADS"] = str(settings.threads)

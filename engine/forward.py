@@ -96,8 +96,19 @@ def tiled(module: Any) -> Generator[None]:
         module.disable_tiling()
 
 
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done what it was told."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Is this how some device says that it has no memory left?"""
     said = str(error).lower()
     is_cpu = isinstance(error, RuntimeError) and ("out of memory" in said or "can't allocate memory" in said)
     return is_cpu or isinstance(error, torch.OutOfMemoryError | OutOfMemory)
+
+
+def is_device_lost(error: BaseException) -> bool:
+    """After such an error nothing works in this process any more; a new one has to be started."""
+    return isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error)

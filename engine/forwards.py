@@ -20,7 +20,8 @@ import torch
 from engine.errors import OutOfMemory
 from engine.forward import can_tile, forward, is_out_of_memory, tiled
 from engine.lanes import ParkedCall, Stage
-from engine.merging import Layout, join_outputs, lay_out, merge, split
+from engine.layout import Layout, lay_out
+from engine.merging import join_outputs, merge, split
 from engine.trust import Digests, Trust, Verdict
 
 BUCKET = 4

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import functools
 from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +21,6 @@ import torch
 from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from greenlet import getcurrent, greenlet
-from transformers import PreTrainedModel
 
 from engine.processors import Processors
 from engine.randomness import Randomness
@@ -175,14 +173,6 @@ class Lane:
             self.parked = reply
 
 
-def stage_of(module: torch.nn.Module) -> Stage:
-    """Autoencoders decode (and encode pictures), transformers' models encode prompts, all else denoises."""
-    # Methods, not parts: a denoiser may call its halves so.
-    if hasattr(type(module), "encode") and hasattr(type(module), "decode"):
-        return Stage.DECODE
-    return Stage.ENCODE if isinstance(module, PreTrainedModel) else Stage.DENOISE
-
-
 def with_inner(pipeline: Pipeline) -> list[Pipeline]:
     """The pipeline and those it is combined from (Kandinsky's prior and decoder, Würstchen's, ...)."""
     found: list[Pipeline] = [pipeline]
@@ -190,32 +180,3 @@ def with_inner(pipeline: Pipeline) -> list[Pipeline]:
         inner = (value for value in vars(part).values() if isinstance(value, DiffusionPipeline | ModularPipeline))
         found.extend(value for value in inner if all(value is not known for known in found))
     return found
-
-
-def parking_view(module: torch.nn.Module, lane: Lane) -> torch.nn.Module:
-    """An object of the module's own class with the same weights and configuration, whose calls park `lane`."""
-    view = object.__new__(_parking_class(type(module)))
-    vars(view).update(vars(module), _lane=lane, _parked_module=module, _stage=stage_of(module))
-    return view
-
-
-@functools.cache
-def _parking_class(cls: type[torch.nn.Module]) -> type[torch.nn.Module]:
-    methods: dict[str, Any] = {"__call__": _parking("__call__"), "_apply": _keep_weights}
-    if hasattr(cls, "encode") and hasattr(cls, "decode"):
-        methods |= {name: _parking(name) for name in ("encode", "decode")}
-    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
-    return type(cls.__name__, (cls,), methods | names)
-
-
-def _parking(method: str) -> Callable[..., Any]:
-    def parked(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._lane.park(ParkedCall(self._lane, self._parked_module, method, args, kwargs, self._stage))
-
-    parked.__name__ = method
-    return parked
-
-
-def _keep_weights(self: torch.nn.Module, *_args: Any, **_kwargs: Any) -> torch.nn.Module:
-    """`view.to(...)`: the weights belong to everybody, no pipeline may cast or move them."""
-    return self

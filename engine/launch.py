@@ -66,10 +66,10 @@ def _fork(control: Connection) -> None:
     pipe = reduction.recv_handle(control)
     if child := os.fork():
         os.close(pipe)
+        os.setpgid(child, child)  # before anybody knows of it: it is killed as a group
         control.send(child)
         return
     control.close()
-    os.setsid()
     exit_code = 1
     try:
         work(pipe)

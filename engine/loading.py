@@ -23,10 +23,11 @@ from engine import folders
 from engine.content_hash import FileHashes
 from engine.dtypes import choose_dtype
 from engine.errors import EngineError, ModelLoadFailed, OutOfMemory
-from engine.lanes import Stage, stage_of
+from engine.lanes import Stage
 from engine.latents import LatentLayout
 from engine.model_spec import ModelSpec, Source
 from engine.models import VAE_NAMES, LoadedModel
+from engine.parking import stage_of
 from engine.previews import Previewer
 from engine.pulled import find_pulled
 from engine.rgb_map import remembered_rgb_map

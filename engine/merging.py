@@ -1,102 +1,21 @@
-"""What may share a forward pass, how calls become one, and how its output is divided again.
-
-A call's arguments are a tree. Every leaf gets one role: it has a *row* for each row of the batch, or it is the same for
-all. Calls with equal keys may be merged; a call with any leaf that has no role has no key, runs alone, and is right.
-A key is a guess about a module nobody described to us, so `engine.trust` checks it before anything relies on it.
-"""
+"""How calls become one, and how its output is divided again."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeGuard
+from collections.abc import Sequence
+from typing import Any
 
 import torch
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from engine.lanes import ParkedCall
-
-_PLAIN = (type(None), bool, int, float, str, bytes, torch.dtype, torch.device, torch.Size)
-
-
-class Role(enum.Enum):
-    """What a leaf of a call's arguments is to the rows of the batch."""
-
-    ROWS = "a tensor whose first dimension counts the rows"
-    NUMBER = "one number for each row, or one for all: timesteps, guidance"
-    LIST = "a list with one tensor for each row, of any size (Z-Image)"
-    REPEAT = "a list that says the same thing once for each row (img_shapes)"
-    SAME = "a tensor that all rows share, known by its content (img_ids)"
-    VALUE = "anything plain that is not a tensor"
+from engine.layout import PLAIN, Layout, Role, is_row_list
 
 
-ROLES_WITH_ROWS = frozenset({Role.ROWS, Role.NUMBER, Role.LIST})
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """A parked call taken apart: its leaves with their roles."""
-
-    call: ParkedCall
-    rows: int
-    leaves: tuple[Any, ...]
-    roles: tuple[Role, ...]
-    tree: TreeSpec
-    signature: Hashable
-    """The shape of the call: equal for calls that differ in tensor contents only."""
-    contents: tuple[bytes, ...]
-    """Digests of the `SAME` leaves."""
-
-    @property
-    def key(self) -> Hashable:
-        """Calls of one module with equal keys may be tried in one forward pass."""
-        return self.signature, self.contents
-
-    @property
-    def row_shape(self) -> Hashable:
-        """The shape of one row of the sample."""
-        for leaf, role in zip(self.leaves, self.roles, strict=True):
-            if role is Role.ROWS:
-                return tuple(leaf.shape[1:])
-            if role is Role.LIST:
-                return tuple(leaf[0].shape)
-        return ()
-
-    def rebuilt(self, leaves: Iterable[Any]) -> ParkedCall:
-        """The same call with other leaves."""
-        args, kwargs = tree_unflatten(list(leaves), self.tree)
-        return self.call.replaced(args, kwargs)
-
-    def part(self, start: int, stop: int) -> Layout:
-        """Rows `start` to `stop` as a call of their own; rows past the end repeat the last one."""
-        rows = [min(row, self.rows - 1) for row in range(start, stop)]
-        cut = slice(start, stop) if stop <= self.rows else rows
-        leaves = tuple(_cut(leaf, role, cut, rows) for leaf, role in zip(self.leaves, self.roles, strict=True))
-        return Layout(self.rebuilt(leaves), len(rows), leaves, self.roles, self.tree, self.signature, self.contents)
-
-
-def lay_out(call: ParkedCall, digest: Callable[[torch.Tensor], bytes], *, fixed_shapes: bool = False) -> Layout | None:
-    """Take a call apart, or None for one that is not understood and has to run alone.
-
-    `fixed_shapes` puts the sizes inside lists into the signature, so that nobody's padding depends on companions.
-    """
-    rows = _count_rows([*call.args, *call.kwargs.values()])
-    if not rows:
-        return None
-    leaves, tree = tree_flatten((call.args, call.kwargs), is_leaf=lambda node: _is_row_list(node, rows))
-    roles = [_role(leaf, rows) for leaf in leaves]
-    known = [role for role in roles if role is not None]
-    if len(known) < len(roles):
-        return None
-    specs = tuple(_spec(leaf, role, fixed_shapes) for leaf, role in zip(leaves, known, strict=True))
-    # Rows may wear different LoRAs; but then they run in groups, whose sizes depend on companions.
-    manner = call.lane.manner if fixed_shapes else replace(call.lane.manner, loras=())
-    signature = (call.method, manner, tree, specs)
-    contents = tuple(digest(leaf) for leaf, role in zip(leaves, known, strict=True) if role is Role.SAME)
-    return Layout(call, rows, tuple(leaves), tuple(known), tree, signature, contents)
+class Indivisible(Exception):
+    """A merged output has something in it that belongs to no row."""
 
 
 def merge(layouts: Sequence[Layout], pad_to: int = 0) -> ParkedCall:
@@ -125,26 +44,22 @@ def split(output: Any, counts: Sequence[int], total: int = 0) -> list[Any]:
     total = total or sum(counts)
     if len(counts) == 1 and counts[0] == total:
         return [output]
-    leaves, tree = tree_flatten(output, is_leaf=lambda node: _is_row_list(node, total))
+    leaves, tree = tree_flatten(output, is_leaf=lambda node: is_row_list(node, total))
     parts: list[Any] = []
     start = 0
     for count in counts:
-        parts.append(tree_unflatten([_share(leaf, start, count, total) for leaf in leaves], tree))
+        parts.append(tree_unflatten([_rows_of(leaf, start, count, total) for leaf in leaves], tree))
         start += count
     return parts
 
 
 def is_divisible(output: Any, rows: int) -> bool:
     """Does everything in the output of one call belong to a row? A language model's cache does not."""
-    leaves = tree_flatten(output, is_leaf=lambda node: _is_row_list(node, rows))[0]
+    leaves = tree_flatten(output, is_leaf=lambda node: is_row_list(node, rows))[0]
     try:
-        return bool([_share(leaf, 0, rows, rows) for leaf in leaves])
+        return bool([_rows_of(leaf, 0, rows, rows) for leaf in leaves])
     except Indivisible:
         return False
-
-
-class Indivisible(Exception):
-    """A merged output has something in it that belongs to no row."""
 
 
 def join_outputs(outputs: Sequence[Any], counts: Sequence[int]) -> Any:
@@ -152,76 +67,11 @@ def join_outputs(outputs: Sequence[Any], counts: Sequence[int]) -> Any:
     if len(outputs) == 1:
         return outputs[0]
     flat = [
-        tree_flatten(output, is_leaf=lambda node, rows=rows: _is_row_list(node, rows))
+        tree_flatten(output, is_leaf=lambda node, rows=rows: is_row_list(node, rows))
         for output, rows in zip(outputs, counts, strict=True)
     ]
     leaves = [_join_output(column) for column in zip(*(leaves for leaves, _ in flat), strict=True)]
     return tree_unflatten(leaves, flat[0][1])
-
-
-def _count_rows(values: Sequence[Any]) -> int:
-    """The size of the batch by the first argument that has one: the sample in every pipeline there is."""
-    for value in values:
-        if isinstance(value, torch.Tensor) and value.ndim:
-            return value.shape[0]
-        if _is_tensor_list(value):
-            return len(value)
-    return 0
-
-
-def _is_tensor_list(node: Any) -> TypeGuard[list[torch.Tensor]]:
-    return isinstance(node, list) and bool(node) and all(isinstance(item, torch.Tensor) for item in node)
-
-
-def _is_row_list(node: Any, rows: int) -> bool:
-    return isinstance(node, list) and len(node) == rows
-
-
-def _role(leaf: Any, rows: int) -> Role | None:
-    if isinstance(leaf, torch.Tensor):
-        if leaf.layout is not torch.strided or leaf.is_quantized:
-            return None
-        if leaf.ndim == 0 or (leaf.ndim == 1 and leaf.shape[0] in (1, rows)):
-            return Role.NUMBER
-        return Role.ROWS if leaf.shape[0] == rows else Role.SAME
-    if isinstance(leaf, list):
-        return Role.LIST if _is_tensor_list(leaf) else Role.REPEAT if _is_repeated(leaf) else None
-    return Role.VALUE if isinstance(leaf, _PLAIN) else None
-
-
-def _is_repeated(items: list[Any]) -> bool:
-    return all(isinstance(leaf, _PLAIN) for leaf in tree_flatten(items)[0]) and all(item == items[0] for item in items)
-
-
-def _spec(leaf: Any, role: Role, fixed_shapes: bool) -> Hashable:
-    match role:
-        case Role.ROWS:
-            return leaf.dtype, leaf.device, leaf.shape[1:]
-        case Role.NUMBER:
-            # Euler counts time in floats, LCM in integers: the same number to a denoiser.
-            return leaf.device, leaf.dtype if leaf.dtype in (torch.bool, torch.float64) else Role.NUMBER
-        case Role.LIST:
-            return tuple(dict.fromkeys((item.dtype, item.device, item.ndim) for item in leaf)), (
-                tuple(dict.fromkeys(item.shape for item in leaf)) if fixed_shapes else ()
-            )
-        case Role.REPEAT:
-            return repr(leaf[0])
-        case Role.SAME:
-            return leaf.dtype, leaf.device, leaf.shape
-        case Role.VALUE:
-            return type(leaf), leaf
-
-
-def _cut(leaf: Any, role: Role, cut: slice | list[int], rows: list[int]) -> Any:
-    match role:
-        case Role.ROWS:
-            return leaf[cut].clone()  # a module may write into what it is given
-        case Role.NUMBER:
-            return leaf[cut] if leaf.ndim and leaf.shape[0] > 1 else leaf
-        case Role.LIST | Role.REPEAT:
-            return [item.clone() if isinstance(item := leaf[row], torch.Tensor) else item for row in rows]
-        case _:
-            return leaf
 
 
 def _join(column: list[Any], role: Role, counts: Sequence[int]) -> Any:
@@ -245,14 +95,14 @@ def _widest(column: Sequence[torch.Tensor]) -> torch.dtype:
     return dtype
 
 
-def _share(leaf: Any, start: int, count: int, total: int) -> Any:
+def _rows_of(leaf: Any, start: int, count: int, total: int) -> Any:
     if isinstance(leaf, torch.Tensor):
         if not leaf.ndim or leaf.shape[0] != total:
             raise Indivisible(f"a tensor of shape {tuple(leaf.shape)} in the output of {total} rows")
         return leaf[start : start + count]
     if isinstance(leaf, list) and len(leaf) == total:
         return leaf[start : start + count]
-    if isinstance(leaf, _PLAIN):
+    if isinstance(leaf, PLAIN):
         return leaf
     raise Indivisible(f"a {type(leaf).__name__} in the output")
 

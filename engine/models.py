@@ -106,16 +106,6 @@ class LoadedModel:
         """For a new lane, where the family's pipelines exchange the shared modules' attention processors."""
         return Processors(self.parkable.values()) if _exchanges_processors(type(self.base)) else None
 
-    def tile_vae(self, on: bool) -> bool:
-        """Let the VAE work in tiles (less memory, slightly other pixels); False when it cannot."""
-        switch = getattr(self.vae, "enable_tiling" if on else "disable_tiling", None)
-        try:
-            if switch is not None:
-                switch()
-        except NotImplementedError:
-            return False
-        return switch is not None
-
     def close(self) -> None:
         """Let go of the weights' memory, whoever still holds a pipeline."""
         for module in self.parkable.values():

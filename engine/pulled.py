@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.kept_file import written_whole
 from engine.model_spec import Source
 
 
@@ -28,11 +29,8 @@ def read_lock(models_dir: Path) -> dict[str, Any]:
 
 def write_lock(models_dir: Path, lock: Mapping[str, Any]) -> None:
     """Replace the lock as a whole: a reader never sees half of it."""
-    path = lock_file(models_dir)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n", "utf-8")
-    fresh.replace(path)
+    with written_whole(lock_file(models_dir)) as fresh:
+        fresh.write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 def find_pulled(source: Source, models_dir: Path) -> Path | None:

@@ -99,8 +99,8 @@ class RemoteWorker:
 
 
 def fingerprint() -> str:
-    """Of the engine's source: machines whose engines differ must not exchange its values."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    """Of the engine's source and presets: machines whose engines differ must not draw for one another."""
+    digest, engine = hashlib.sha256(), Path(__file__).parent
+    for path in sorted((*engine.rglob("*.py"), *engine.glob("*.toml"))):
+        digest.update(path.relative_to(engine).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]

@@ -12,9 +12,9 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from engine.forward import forward
+from engine.forward import forward, synchronize
 from engine.lanes import ParkedCall, Stage
-from engine.merging import Layout
+from engine.layout import Layout
 
 MOST_ROWS = 32
 PROMPT_ROWS = 16
@@ -100,8 +100,7 @@ class RowBudget:
             self._run(layout.part(0, rows).call)
         except Exception:  # noqa: BLE001 - out of memory, or a call that cannot be multiplied: what counts is its own pass
             return None
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
+        synchronize(self._device)
         return self._clock() - began_s
 
     def _has_memory(self, rows: int) -> bool:

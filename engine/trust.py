@@ -23,7 +23,8 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from engine.lanes import ParkedCall
-from engine.merging import ROLES_WITH_ROWS, Layout, Role, is_divisible, merge, split
+from engine.layout import ROLES_WITH_ROWS, Layout, Role
+from engine.merging import is_divisible, merge, split
 
 logger = logging.getLogger(__name__)
 

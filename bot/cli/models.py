@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.settings import load
-from engine.catalogue import Catalogue, ModelSpec
+from engine.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
+from engine.model_spec import ModelSpec
 from engine.pulled_files import discard, files_of, forget, needed_elsewhere
 
 app = typer.Typer(help="Models: list them, pull, verify or remove one.", no_args_is_help=True)

@@ -8,24 +8,22 @@ B0 is stock diffusers as installed; B1 the same pipelines with the engine's kern
 from __future__ import annotations
 
 import gc
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
+from engine.bench.desk import Desk, requests
 from engine.bench.full_size import load_full_size
-from engine.bench.parts import Desk, Knee, knee, requests
+from engine.bench.gpu_report import Exactness, GpuReport, Throughput
+from engine.bench.parts import knee
 from engine.bench.report import Machine
 from engine.bench.whole_calls import easel_of
+from engine.forward import synchronize
 from engine.images import open_picture
 from engine.loading import quiet
 from engine.messages import LaneFinished
@@ -40,59 +38,6 @@ PEAK_TFLOPS = {"H100": 989.4, "H200": 989.4, "A100": 312.0, "4090": 165.2, "L4":
 """Dense bfloat16, from the vendors' data sheets."""
 
 Pictures = list[np.ndarray[Any, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Throughput:
-    """One way to run a queue of requests."""
-
-    model: str
-    way: str
-    compiled: bool
-    images_per_s: float
-    mfu: float | None
-    """Useful work over the device's peak; None for a device whose peak is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exactness:
-    """The engine's pictures beside stock diffusers', both eager, in bfloat16."""
-
-    model: str
-    largest_difference: float
-    """In levels of 255."""
-    psnr_db: float
-
-
-@dataclass(frozen=True)
-class GpuReport:
-    """Everything one run measured."""
-
-    device: str
-    machine: Machine
-    tflop_per_image: dict[str, float]
-    throughput: list[Throughput]
-    exactness: list[Exactness]
-    knees: dict[str, list[Knee]]
-
-    def save(self, file: Path) -> None:
-        """Write it as JSON."""
-        file.write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")
-
-    def show(self, console: Console) -> None:
-        """Print the tables."""
-        table = Table("model", "way", "compiled", "images/s", "MFU", title=self.device)
-        for each in self.throughput:
-            mfu = "" if each.mfu is None else f"{each.mfu:.1%}"
-            table.add_row(each.model, each.way, str(each.compiled), f"{each.images_per_s:.3f}", mfu)
-        console.print(table)
-        for each in self.exactness:
-            console.print(f"{each.model}: at most {each.largest_difference:.0f}/255 apart, {each.psnr_db:.1f} dB")
-        for model, knees in self.knees.items():
-            for each in knees:
-                console.print(
-                    f"{model} {each.size}: " + ", ".join(f"{rows}: {ms:.1f} ms" for rows, ms in each.ms.items())
-                )
 
 
 def measure(
@@ -129,7 +74,7 @@ def _measure_model(
         "engine": lambda: _engine(model, settings, asked),
     }
     pictures = {
-        way: _measure_way(name, f"B0 {way}" if way != "engine" else way, run, False, report, say)
+        way: _measure_way(model, f"B0 {way}" if way != "engine" else way, run, False, report, say)
         for way, run in ways.items()
     }
     report.exactness.append(_exactness(name, pictures["whole calls"], pictures["engine"]))
@@ -137,34 +82,35 @@ def _measure_model(
     report.knees[name] = [knee(model, settings, _like(model, side), 5) for side in sides]
     for part in model.parkable.values():
         cast(Any, part).to(memory_format=torch.channels_last)
-    _measure_way(name, "B1 whole calls", ways["whole calls"], False, report, say)
-    _measure_way(name, "engine", ways["engine"], False, report, say)
+    _measure_way(model, "B1 whole calls", ways["whole calls"], False, report, say)
+    _measure_way(model, "engine", ways["engine"], False, report, say)
     for component in ("unet", "transformer"):
         if component in model.parkable:
             model.parkable[component].compile(dynamic=None, backend="eager" if miniature else "inductor")
-    _measure_way(name, "B1 whole calls", ways["whole calls"], True, report, say)
-    _measure_way(name, "engine", ways["engine"], True, report, say)
+    _measure_way(model, "B1 whole calls", ways["whole calls"], True, report, say)
+    _measure_way(model, "engine", ways["engine"], True, report, say)
 
 
 def _measure_way(
-    model: str, way: str, run: Callable[[], Pictures], compiled: bool, report: GpuReport, say: Callable[[str], None]
+    model: LoadedModel,
+    way: str,
+    run: Callable[[], Pictures],
+    compiled: bool,
+    report: GpuReport,
+    say: Callable[[str], None],
 ) -> Pictures:
-    say(f"{model}: {way}, {'compiled' if compiled else 'eager'}")
+    name = model.spec.name
+    say(f"{name}: {way}, {'compiled' if compiled else 'eager'}")
     run()
-    _synchronize()
+    synchronize(model.device)
     began_s = time.perf_counter()
     pictures = run()
-    _synchronize()
+    synchronize(model.device)
     rate = len(pictures) / (time.perf_counter() - began_s)
     peak = next((tflops for key, tflops in PEAK_TFLOPS.items() if key in report.device), None)
-    mfu = None if peak is None else rate * report.tflop_per_image[model] / peak
-    report.throughput.append(Throughput(model, way, compiled, rate, mfu))
+    mfu = None if peak is None else rate * report.tflop_per_image[name] / peak
+    report.throughput.append(Throughput(name, way, compiled, rate, mfu))
     return pictures
-
-
-def _synchronize() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
 
 
 def _like(model: LoadedModel, side: int) -> ImageRequest:

@@ -12,12 +12,11 @@ from typing import Any
 import torch
 
 from engine.allowance import Allowance
+from engine.bench.desk import Desk, requests
 from engine.errors import AbortReason
-from engine.forward import forward
-from engine.forwards import Forwards
-from engine.hub import Hub, OpenLane
+from engine.forward import forward, synchronize
 from engine.lanes import Stage
-from engine.messages import Admit, FromWorker, LaneFailed, LaneFinished
+from engine.messages import LaneFailed
 from engine.models import LoadedModel
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
@@ -54,52 +53,6 @@ class Ledger(Allowance):
         """Book and remember."""
         self.spent_s += seconds
         super().spend(seconds)
-
-
-@dataclass
-class Desk:
-    """A worker's hub without a process around it."""
-
-    model: LoadedModel
-    settings: EngineSettings
-    said: list[FromWorker] = field(default_factory=list[FromWorker])
-    activities: list[str] = field(default_factory=lambda: ["idle"])
-    opened: int = 0
-
-    def __post_init__(self) -> None:
-        self.hub = Hub(
-            self.settings,
-            self.model.device,
-            self.said.append,
-            lambda _: None,
-            Forwards(self.settings.deterministic),
-            activity=self.activities.append,
-        )
-
-    def open(self, request: ImageRequest, previews: bool = True) -> OpenLane:
-        """Open a lane up to its first parked call."""
-        self.opened += 1
-        self.hub.open(Admit(request, epoch=1), self.model)
-        opened = self.hub.lanes[request.id]
-        if not previews:
-            opened.glimpses.has_shown, opened.glimpses.allowance.share = True, 0.0
-        return opened
-
-    def finish(self) -> None:
-        """Tick until nobody waits."""
-        while self.hub.lanes:
-            self.hub.tick()
-
-    def wait(self) -> None:
-        """Wait for the files of finished lanes."""
-        while self.opened > sum(isinstance(word, LaneFinished | LaneFailed) for word in self.said):
-            time.sleep(0.001)
-
-
-def requests(like: ImageRequest, count: int) -> list[ImageRequest]:
-    """`count` requests like one, each of a member of its own."""
-    fields = like.model_dump(exclude={"id", "seed", "member"})
-    return [type(like)(**fields, seed=100 * number, member=f"member {number}") for number in range(count)]
 
 
 class _Free:
@@ -220,6 +173,5 @@ def knee(model: LoadedModel, settings: EngineSettings, like: ImageRequest, repea
 def _timed_ms(model: LoadedModel, call: Any) -> float:
     began_s = time.perf_counter()
     forward(call)
-    if model.device.type == "cuda":
-        torch.cuda.synchronize(model.device)
+    synchronize(model.device)
     return (time.perf_counter() - began_s) * 1000

@@ -22,6 +22,11 @@ ENOUGH = 100
 """Arrivals below which a 95th percentile rests on two or three of them."""
 
 
+def load_average() -> float:
+    """The system's, of the last minute; 0 where it keeps none."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
 @dataclass(frozen=True)
 class Machine:
     """Where it ran."""
@@ -29,15 +34,14 @@ class Machine:
     platform: str
     cores: int
     load_before: float
-    """The system's one-minute load average before the run: what else was going on."""
+    """Before the run: what else was going on."""
     versions: dict[str, str]
 
     @classmethod
     def here(cls) -> Machine:
         """This machine, now."""
-        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
         versions = {"python": platform.python_version()} | {name: version(name) for name in ("torch", "diffusers")}
-        return cls(platform.platform(), os.cpu_count() or 0, load, versions)
+        return cls(platform.platform(), os.cpu_count() or 0, load_average(), versions)
 
 
 @dataclass(frozen=True)

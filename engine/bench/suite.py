@@ -13,7 +13,7 @@ import torch
 
 from engine.bench import parts
 from engine.bench.load import compare
-from engine.bench.report import Machine, Report
+from engine.bench.report import Machine, Report, load_average
 from engine.bench.stand_in import save_stand_in
 from engine.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
@@ -86,7 +86,7 @@ class LoadSuite:
             request=like.model_dump(mode="json", include={"num_images", "width", "height", "num_inference_steps"}),
             threads=settings.threads or torch.get_num_threads(),
             machine=machine,
-            load_after=os.getloadavg()[0],
+            load_after=load_average(),
             seconds=time.perf_counter() - began_s,
             side_by_side=both,
             overhead=overhead,

@@ -77,7 +77,9 @@ def typical(rate: float, count: int, load: float, number: int = 0) -> list[Arriv
 
     def oddness(seed: int) -> float:
         found = _lines(poisson(load, count, seed))
-        return sum(abs(math.log(max(own, 1.0) / other)) for own, other in zip(found, usual, strict=True))
+        if not all(found):
+            return math.inf  # nobody but the heavy member
+        return sum(abs(math.log(own / other)) for own, other in zip(found, usual, strict=True))
 
     return poisson(rate, count, sorted(range(TRACES), key=oddness)[number])
 

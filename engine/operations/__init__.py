@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from engine.errors import InvalidRequest
 from engine.forward import wrappable
-from engine.lanes import Stage, stage_of
+from engine.lanes import Stage
 from engine.operations.describing import describe
 from engine.operations.drawing import blend, image_to_image, inpaint, text_to_image
 from engine.operations.easel import Easel, Outcome
 from engine.operations.outpainting import outpaint
 from engine.operations.pixels import Pixels
 from engine.operations.upscaling import upscale
+from engine.parking import stage_of
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
 
 OPERATIONS: dict[type[ImageRequest], Callable[[Easel], list[Pixels]]] = {

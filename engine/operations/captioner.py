@@ -14,7 +14,8 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel
 
 from engine.errors import ModelLoadFailed
-from engine.lanes import Lane, parking_view
+from engine.lanes import Lane
+from engine.parking import parking_view
 
 MAX_NEW_TOKENS = 40
 _FAILURES = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError)

@@ -14,13 +14,14 @@ import torch
 
 from engine.errors import BadOutput, InvalidRequest
 from engine.images import open_picture
-from engine.lanes import Lane, Pipeline, parking_view, with_inner
+from engine.lanes import Lane, Pipeline, with_inner
 from engine.models import LoadedModel
 from engine.operations.enlarging import enlarged
 from engine.operations.pixels import Pixels, flaw, picture_of
 from engine.operations.staging import through_stages
 from engine.operations.tools import Tools
 from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
+from engine.parking import parking_view
 from engine.requests import ImageRequest
 from engine.sizes import drawn_size
 from engine.steps import StepWatch

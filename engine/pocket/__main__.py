@@ -78,9 +78,9 @@ def train(
     """Train the denoiser, or go on with a run that was interrupted, and write it into `weights`."""
     from engine.pocket.export import export
     from engine.pocket.processes import train as start
+    from engine.pocket.recipe import Recipe
     from engine.pocket.runs import CHECKPOINT, LOSSES, averaged
     from engine.pocket.sheets import loss_curve
-    from engine.pocket.train import Recipe
     from engine.pocket.training_bar import TrainingBar
 
     run = run or cache / "run"

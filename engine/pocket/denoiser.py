@@ -81,11 +81,8 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
             nn.SiLU(),
             nn.Conv2d(_FULL_RESOLUTION_CHANNELS, 3, 3, padding=1),
         )
-        self.refine = (
-            Refiner(reduction, in_channels, _FULL_RESOLUTION_CHANNELS, refine_channels, width)
-            if reduction > 1
-            else None
-        )
+        refiner = (reduction, in_channels, _FULL_RESOLUTION_CHANNELS, refine_channels, width)
+        self.refine = Refiner(*refiner) if reduction > 1 else None
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
 

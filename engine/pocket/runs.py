@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from diffusers.training_utils import EMAModel
 
+from engine.kept_file import written_whole
 from engine.pocket.checkpoint import naming
 from engine.pocket.denoiser import PocketDenoiser
 from engine.pocket.errors import BrokenRun
@@ -19,12 +20,18 @@ _KEPT = frozenset({"denoiser", "ema", "optimizers", "config", "step", "pictures"
 
 
 def checkpoint(run: Path, device: torch.device) -> dict[str, Any]:
-    """What `Trainer.save` wrote. Raises `BrokenRun`."""
+    """What was kept last. Raises `BrokenRun`."""
     with naming(run / CHECKPOINT, BrokenRun):
         state: dict[str, Any] = torch.load(run / CHECKPOINT, map_location=device, weights_only=True)
         if missing := _KEPT - state.keys():
             raise ValueError(f"without {', '.join(sorted(missing))}")
     return state
+
+
+def keep(run: Path, state: dict[str, Any]) -> None:
+    """Replace the checkpoint as a whole."""
+    with written_whole(run / CHECKPOINT) as fresh:
+        torch.save(state, fresh)
 
 
 def averaged(run: Path) -> PocketDenoiser:

@@ -1,10 +1,9 @@
-"""Training the denoiser: x-prediction, loss in velocity space, on the clock instead of on a step count."""
+"""Training the denoiser, on the clock instead of on a step count."""
 
 # torch and diffusers leave many types open
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
 import json
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,53 +20,16 @@ from transformers import AutoTokenizer
 from engine.pocket.canvas import Canvas
 from engine.pocket.checkpoint import naming
 from engine.pocket.codec import PixelCodec
-from engine.pocket.data import SIZE, Collection
-from engine.pocket.denoiser import PocketDenoiser
+from engine.pocket.data import Collection
 from engine.pocket.errors import BrokenRun
-from engine.pocket.runs import CHECKPOINT, LOSSES, checkpoint
+from engine.pocket.objective import noised, signal_to_noise, velocity_error
+from engine.pocket.optimizers import optimizers
+from engine.pocket.recipe import Recipe, beginning, learning_rate
+from engine.pocket.runs import CHECKPOINT, LOSSES, checkpoint, keep
 from engine.pocket.scenes import SceneWriter
 from engine.pocket.text_encoder import PocketTextEncoder
 
 _Network = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, ...]]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything a run is made of; the defaults are the CPU run.
-
-    Args:
-        minutes: Length of the whole run; the learning rate follows the clock and ends at zero.
-        batch: Pictures per step and process.
-        conv_channels: As in `PocketDenoiser`, like `width` and `depth`.
-        matrix_rate: Learning rate of Muon, for the transformer's matrices.
-        rate: Learning rate of AdamW, for everything else.
-        composed: Share of pictures with several drawings, from `composed_from` of the run on.
-        ema_decay: Of the averaged weights that are shipped.
-        small_until: Share of the run that trains the sketch alone, on pictures of half the edge: what
-            things look like is learned there, how to draw them sharply afterwards.
-        small_batch: Pictures per step and process meanwhile.
-        noise_mean: Mean of the logit-normal signal share; -1.2 is the noisy end, where layout is decided.
-        small_noise_mean: The same for half the edge, where as much static hides more.
-        begin_with: A weights folder whose denoiser the run begins with, sizes included, instead of chance.
-    """
-
-    minutes: float = 120.0
-    batch: int = 24
-    conv_channels: int = 128
-    width: int = 256
-    depth: int = 8
-    matrix_rate: float = 3e-3
-    rate: float = 1e-3
-    composed: float = 0.2
-    composed_from: float = 0.3
-    ema_decay: float = 0.997
-    small_until: float = 0.65
-    small_batch: int = 32
-    noise_mean: float = -1.2
-    small_noise_mean: float = -0.8
-    noise_spread: float = 1.0
-    seed: int = 7
-    begin_with: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +56,7 @@ class Trainer:
         self._full: _Network = self.denoiser.estimates
         if device.type == "cuda":
             self._small, self._full = (torch.compile(each, dynamic=False) for each in (self._small, self._full))
-        self._optimizers = _optimizers(self.denoiser, recipe)
+        self._optimizers = optimizers(self.denoiser, recipe)
         self._ema = EMAModel(
             self.denoiser.parameters(), decay=recipe.ema_decay, use_ema_warmup=True, power=0.8, foreach=True
         )
@@ -140,9 +102,7 @@ class Trainer:
             "pictures": self.pictures,
             "seconds": self.seconds,
         }
-        partial = self._run / (CHECKPOINT + ".part")
-        torch.save(state, partial)
-        partial.replace(self._run / CHECKPOINT)
+        keep(self._run, state)
 
     def _resume(self) -> None:
         self._run.mkdir(parents=True, exist_ok=True)
@@ -203,16 +163,10 @@ class Trainer:
     def _loss(self, clean: Tensor, states: Tensor, small: bool) -> Tensor:
         """Error of the clean estimate, weighted as if it were of the velocity of flow matching."""
         mean = self._recipe.small_noise_mean if small else self._recipe.noise_mean
-        drawn = torch.randn(len(clean), device=self._device, generator=self._noise)
-        share = torch.sigmoid(mean + self._recipe.noise_spread * drawn)
-        # Some rows of pure static: the first step of every sampler starts there.
-        share[: max(1, len(clean) // 32)] = 1e-4
-        ratio = share / (1 - share)
-        alpha, sigma = ratio / (1 + ratio**2).sqrt(), 1 / (1 + ratio**2).sqrt()
-        noise = torch.randn(clean.shape, device=self._device, generator=self._noise)
-        noisy = alpha[:, None, None, None] * clean + sigma[:, None, None, None] * noise
+        ratio = signal_to_noise(len(clean), mean, self._recipe.noise_spread, self._noise)
+        noisy = noised(clean, ratio, self._noise)
         estimates = self._small(noisy, ratio, states)[:1] if small else self._full(noisy, ratio, states)
-        losses = [_velocity_error(estimate, clean[:, :3], ratio) for estimate in estimates]
+        losses = [velocity_error(estimate, clean[:, :3], ratio) for estimate in estimates]
         return torch.stack(losses).sum()
 
     def _average_gradients(self) -> None:
@@ -228,44 +182,6 @@ class Trainer:
     def _log(self, done: Progress) -> None:
         with (self._run / LOSSES).open("a") as log:
             log.write(json.dumps([done.step, done.pictures, round(done.seconds, 2), round(done.loss, 5)]) + "\n")
-
-
-def _velocity_error(estimate: Tensor, clean: Tensor, ratio: Tensor) -> Tensor:
-    """Mean over rows of |estimate - clean|^2 / (1 - t)^2 at the estimate's own size and noise; t = r / (1 + r)."""
-    reduction = clean.shape[-1] // estimate.shape[-1]
-    if reduction > 1:
-        clean, ratio = F.avg_pool2d(clean, reduction), ratio * reduction
-    error = (estimate.float() - clean).square().mean((1, 2, 3))
-    return (error * ((1 + ratio) ** 2).clamp(max=400)).mean()
-
-
-def learning_rate(step: int, part: float) -> float:
-    """Share of the peak rate: 100 steps of warm-up, constant to 70 % of the run, then a cosine to zero."""
-    return min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * max(0.0, min(1.0, (part - 0.7) / 0.3))))
-
-
-def beginning(recipe: Recipe) -> PocketDenoiser:
-    """The model before its first step. Raises `BrokenWeights`."""
-    if recipe.begin_with is not None:
-        return PocketDenoiser.from_pretrained(recipe.begin_with / "unet", torch_dtype=torch.float32).train()
-    return PocketDenoiser(SIZE, conv_channels=recipe.conv_channels, width=recipe.width, depth=recipe.depth)
-
-
-def _optimizers(denoiser: PocketDenoiser, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """Muon (torch.optim.Muon) for the transformer's matrices, AdamW for the rest."""
-    matrices = [
-        each for name, each in denoiser.blocks.named_parameters() if each.ndim == 2 and "modulation" not in name
-    ]
-    chosen = {id(each) for each in matrices}
-    others = [each for each in denoiser.parameters() if id(each) not in chosen]
-    muon = torch.optim.Muon(
-        matrices, lr=recipe.matrix_rate, weight_decay=0.01, ns_steps=4, adjust_lr_fn="match_rms_adamw"
-    )
-    adamw = torch.optim.AdamW(others, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
-    for optimizer, peak in ((muon, recipe.matrix_rate), (adamw, recipe.rate)):
-        for group in optimizer.param_groups:
-            group["peak"] = peak
-    return [muon, adamw]
 
 
 def check(recipe: Recipe, run: Path) -> None:

@@ -14,8 +14,9 @@ import torch
 from diffusers import ModularPipeline
 
 from engine.forwards import BUCKET, Forwards
-from engine.lanes import Lane, Stage, parking_view
-from engine.merging import Layout
+from engine.lanes import Lane, Stage
+from engine.layout import Layout
+from engine.parking import parking_view
 from tests.engine.families import INPAINT, T2I, Family
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import Engine, EngineSettings, Event, Finished, ImageRequest
-from engine.catalogue import ModelSpec
+from engine.model_spec import ModelSpec
 
 
 class Unchecked:

@@ -66,6 +66,10 @@ def test_a_typical_trace_has_the_line_of_an_endless_one(count: int) -> None:
     assert len(typical(4.5, 2, 0.9)) == 2
 
 
+def test_of_a_few_arrivals_some_are_light() -> None:
+    assert {each.member for each in typical(4.5, 6, 0.9)} > {HEAVY}
+
+
 def test_waits_are_percentiles() -> None:
     waits = Waits.of([float(number) for number in range(101)])
     assert (waits.p50, waits.p95, waits.mean, waits.count) == (50.0, 95.0, 50.0, 101)

@@ -67,6 +67,14 @@ async def test_secrets_do_not_reach_the_child(monkeypatch, tmp_path):
     assert "a secret" not in seen.read_text() and "a secret" in os.environ.values()
 
 
+async def test_where_no_limit_can_be_set_pictures_are_taken_all_the_same(monkeypatch, tmp_path):
+    """macOS says no to a limit on memory."""
+    refuse = "def refuse(*_): raise ValueError('current limit exceeds maximum limit')"
+    (tmp_path / "sitecustomize.py").write_text(f"import resource\n{refuse}\nresource.setrlimit = refuse")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert await ChildDecoder().decode(encoded(Image.new("RGB", (8, 8))))
+
+
 async def test_cancelling_leaves_no_process_behind():
     task = asyncio.create_task(ChildDecoder().decode(encoded(Image.effect_noise((2000, 2000), 60).convert("RGB"))))
     await asyncio.sleep(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from engine import content_hash
 from engine.content_hash import FileHashes, bytes_sha256
+from engine.kept_file import written_whole
 
 
 @pytest.fixture
@@ -45,3 +47,22 @@ def test_large_files_are_read_again_only_after_a_change(folder, tmp_path, monkey
     weights.write_bytes(b"new")
     os.utime(weights, ns=(1, 1))
     assert FileHashes(tmp_path / "hashes.json").of(weights) != first and len(read) == 2
+
+
+@pytest.mark.parametrize("broken", [b"", b'{"/models/w', b"[1, 2]"], ids=["empty", "half", "something else"])
+def test_a_broken_memory_is_forgotten(folder, tmp_path, monkeypatch, broken):
+    monkeypatch.setattr(content_hash, "_LARGE", 0)
+    (tmp_path / "hashes.json").write_bytes(broken)
+    assert FileHashes(tmp_path / "hashes.json").of(folder / "unet" / "weights.safetensors")
+    assert json.loads((tmp_path / "hashes.json").read_text())
+
+
+def test_what_is_kept_is_never_half_written(tmp_path):
+    kept = tmp_path / "kept.json"
+    with written_whole(kept) as fresh:
+        fresh.write_text("old")
+    with pytest.raises(OSError, match="no space"), written_whole(kept) as fresh:
+        fresh.write_text("ne")
+        raise OSError("no space left")
+    assert kept.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [kept]

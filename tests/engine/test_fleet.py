@@ -1,6 +1,7 @@
 """Workers that die, freeze, hang or talk from the past: nobody notices anything but a delay."""
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -12,7 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine import DeviceLost, EngineNotReady, Finished, Progress, RequestAborted, Started
+from engine import DeviceLost, EngineNotReady, EngineSettings, Finished, Progress, RequestAborted, Started
+from engine.launch import Orders
+from engine.spawning import spawner
 from tests.engine import scripted
 from tests.engine.scripted import events_of, finished, request
 from tests.patience import PATIENCE_S, until
@@ -142,6 +145,21 @@ async def test_a_lost_nursery_is_replaced_when_it_is_needed(tmp_path: Path) -> N
         assert engine.snapshot().devices[0].pid == worker.pid, "the worker itself was not touched"
         await finished(engine, request(once(tmp_path, "crash")))
         assert engine.snapshot().devices[0].pid != worker.pid
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked from a nursery on Linux only")
+def test_a_worker_can_be_killed_as_soon_as_it_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forked on a busy machine, it may not have run yet."""
+    stop = "os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGSTOP))"
+    (tmp_path / "stopped_worker.py").write_text(f"import os, signal\n{stop}")
+    monkeypatch.syspath_prepend(tmp_path)
+    nursery = spawner(Orders("stopped_worker:main", EngineSettings(), "cpu"))
+    ours, theirs = multiprocessing.Pipe()
+    with ours, theirs:
+        child = nursery.spawn(theirs)
+    os.killpg(child.pid, signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    nursery.close()
 
 
 async def test_stop_does_not_wait_for_a_worker_that_is_still_starting() -> None:

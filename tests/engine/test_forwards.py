@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from engine.errors import OutOfMemory
-from engine.forward import forward
+from engine.forward import forward, synchronize
 from engine.forwards import Batch, Forwards
 from engine.lanes import Lane, Manner, ParkedCall, Stage
 from engine.row_budget import RowBudget, knee
@@ -225,3 +225,23 @@ def test_the_sweep_takes_no_more_rows_than_memory_holds() -> None:
     ticks = itertools.count()  # every pass takes as long, however many rows it has
     budget = RowBudget(torch.device("cpu"), forward, clock=lambda: next(ticks) / 100)
     assert budget.rows(layout, 100) == 2
+
+
+@pytest.mark.parametrize(("device", "waits"), [("cpu", False), ("cuda", True), ("mps", True)])
+def test_time_is_taken_when_the_device_has_done_its_work(
+    device: str, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = list[torch.device]()
+    monkeypatch.setattr(torch.accelerator, "synchronize", waited.append)
+    synchronize(torch.device(device))
+    assert bool(waited) is waits
+
+
+def test_a_sweep_measures_the_work_and_not_how_fast_it_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, module = [0.0], Small(fits=100)
+    monkeypatch.setattr(torch.accelerator, "synchronize", lambda _: now.__setitem__(0, now[0] + module.passes[-1] / 10))
+    layout = Forwards().lay_out(call(module, 1))
+    assert layout
+    budget = RowBudget(torch.device("mps"), forward, clock=lambda: now[0])
+    assert budget.rows(layout, 100) == 1
+    assert budget.sweeps[0][2] == pytest.approx({1: 0.1, 2: 0.1})

@@ -194,11 +194,11 @@ def test_every_request_is_a_request_like_any_other() -> None:
 
 def test_a_newcomers_prompt_is_encoded_at_once_and_costs_no_turn_of_the_boost(studio: Studio) -> None:
     with studio.desk() as (hub, _), torch.inference_mode():
-        hub.share = FairShare(first_preview_share=0.0)
+        hub.turns.share = FairShare(first_preview_share=0.0)
         hub.open(studio.admit(ask(member="early", num_inference_steps=20, **SIZE)), studio.model)
         for _ in range(6):
             hub.tick()
-        hub.share.charge("late", 60_000.0, 0.0)
+        hub.turns.share.charge("late", 60_000.0, 0.0)
         late = ask(member="late", prompt="words nobody said before", **SIZE)
         hub.open(studio.admit(late), studio.model)
         hub.tick()

@@ -12,7 +12,8 @@ from torch import nn
 
 from engine.forwards import BUCKET, Forwards
 from engine.lanes import Lane, Manner, ParkedCall, Stage
-from engine.merging import Role, lay_out, merge, split
+from engine.layout import Role, lay_out
+from engine.merging import merge, split
 from engine.trust import Digests
 
 

@@ -127,13 +127,6 @@ def test_a_task_the_family_lacks_is_said(loaded):
         model.pipeline("image_to_image")
 
 
-def test_vae_tiling_can_be_switched(loaded):
-    model = loaded("stable-diffusion")
-    assert model.tile_vae(True) and model.vae.use_tiling
-    assert model.tile_vae(False) and not model.vae.use_tiling
-    assert not loaded("deepfloyd-if").tile_vae(True)
-
-
 def test_old_safety_checkers_are_left_out(family_folder, tmp_path):
     folder = shutil.copytree(family_folder("stable-diffusion"), tmp_path / "old")
     index = json.loads((folder / "model_index.json").read_text())

@@ -210,6 +210,8 @@ def test_a_fit_that_took_long_is_kept(tmp_path, monkeypatch):
     fitted = remembered_rgb_map(vae, layout, kept)
     again = remembered_rgb_map(None, layout, kept)
     assert torch.equal(fitted.weight, again.weight) and again.upscale == fitted.upscale == 2
+    kept.write_bytes(b"")
+    assert torch.equal(remembered_rgb_map(vae, layout, kept).weight, fitted.weight)
 
 
 def identity(channels: int) -> Previewer:

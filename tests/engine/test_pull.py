@@ -16,9 +16,9 @@ from engine.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
 from engine.loading import load
 from engine.model_spec import ModelSpec, Source
-from engine.pull import Puller
 from engine.pulled import read_lock
 from engine.pulled_files import discard, files_of, forget, needed_elsewhere
+from engine.puller import Puller
 from engine.settings import EngineSettings
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -1,0 +1,60 @@
+"""A worker's hub without a process around it, to look at its parts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from engine.forwards import Forwards
+from engine.hub import Hub
+from engine.messages import Admit, FromWorker, LaneFailed, LaneFinished
+from engine.models import LoadedModel
+from engine.requests import ImageRequest
+from engine.settings import EngineSettings
+from engine.workshop import OpenLane
+
+
+@dataclass
+class Desk:
+    """A worker's hub without a process around it."""
+
+    model: LoadedModel
+    settings: EngineSettings
+    said: list[FromWorker] = field(default_factory=list[FromWorker])
+    activities: list[str] = field(default_factory=lambda: ["idle"])
+    opened: int = 0
+
+    def __post_init__(self) -> None:
+        self.hub = Hub(
+            self.settings,
+            self.model.device,
+            self.said.append,
+            lambda _: None,
+            Forwards(self.settings.deterministic),
+            activity=self.activities.append,
+        )
+
+    def open(self, request: ImageRequest, previews: bool = True) -> OpenLane:
+        """Open a lane up to its first parked call."""
+        self.opened += 1
+        self.hub.open(Admit(request, epoch=1), self.model)
+        opened = self.hub.lanes[request.id]
+        if not previews:
+            opened.glimpses.has_shown, opened.glimpses.allowance.share = True, 0.0
+        return opened
+
+    def finish(self) -> None:
+        """Tick until nobody waits."""
+        while self.hub.lanes:
+            self.hub.tick()
+
+    def wait(self) -> None:
+        """Wait for the files of finished lanes."""
+        while self.opened > sum(isinstance(word, LaneFinished | LaneFailed) for word in self.said):
+            time.sleep(0.001)
+
+
+def requests(like: ImageRequest, count: int) -> list[ImageRequest]:
+    """`count` requests like one, each of a member of its own."""
+    fields = like.model_dump(exclude={"id", "seed", "member"})
+    return [type(like)(**fields, seed=100 * number, member=f"member {number}") for number in range(count)]

@@ -1,0 +1,166 @@
+"""A call taken apart: what each part of its arguments is to the rows of the batch, and which calls may become one.
+
+A call's arguments are a tree. Every leaf gets one role: it has a *row* for each row of the batch, or it is the same for
+all. Calls with equal keys may be merged; a call with any leaf that has no role has no key, runs alone, and is right.
+A key is a guess about a module nobody described to us, so `engine.trust` checks it before anything relies on it.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeGuard
+
+import torch
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
+
+from engine.lanes import ParkedCall
+
+PLAIN = (type(None), bool, int, float, str, bytes, torch.dtype, torch.device, torch.Size)
+"""What is compared by value."""
+
+
+class Role(enum.Enum):
+    """What a leaf of a call's arguments is to the rows of the batch."""
+
+    ROWS = "a tensor whose first dimension counts the rows"
+    NUMBER = "one number for each row, or one for all: timesteps, guidance"
+    LIST = "a list with one tensor for each row, of any size (Z-Image)"
+    REPEAT = "a list that says the same thing once for each row (img_shapes)"
+    SAME = "a tensor that all rows share, known by its content (img_ids)"
+    VALUE = "anything plain that is not a tensor"
+
+
+ROLES_WITH_ROWS = frozenset({Role.ROWS, Role.NUMBER, Role.LIST})
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A parked call taken apart: its leaves with their roles."""
+
+    call: ParkedCall
+    rows: int
+    leaves: tuple[Any, ...]
+    roles: tuple[Role, ...]
+    tree: TreeSpec
+    signature: Hashable
+    """The shape of the call: equal for calls that differ in tensor contents only."""
+    contents: tuple[bytes, ...]
+    """Digests of the `SAME` leaves."""
+
+    @property
+    def key(self) -> Hashable:
+        """Calls of one module with equal keys may be tried in one forward pass."""
+        return self.signature, self.contents
+
+    @property
+    def row_shape(self) -> Hashable:
+        """The shape of one row of the sample."""
+        for leaf, role in zip(self.leaves, self.roles, strict=True):
+            if role is Role.ROWS:
+                return tuple(leaf.shape[1:])
+            if role is Role.LIST:
+                return tuple(leaf[0].shape)
+        return ()
+
+    def rebuilt(self, leaves: Iterable[Any]) -> ParkedCall:
+        """The same call with other leaves."""
+        args, kwargs = tree_unflatten(list(leaves), self.tree)
+        return self.call.replaced(args, kwargs)
+
+    def part(self, start: int, stop: int) -> Layout:
+        """Rows `start` to `stop` as a call of their own; rows past the end repeat the last one."""
+        rows = [min(row, self.rows - 1) for row in range(start, stop)]
+        cut = slice(start, stop) if stop <= self.rows else rows
+        leaves = tuple(_cut(leaf, role, cut, rows) for leaf, role in zip(self.leaves, self.roles, strict=True))
+        return Layout(self.rebuilt(leaves), len(rows), leaves, self.roles, self.tree, self.signature, self.contents)
+
+
+def lay_out(call: ParkedCall, digest: Callable[[torch.Tensor], bytes], *, fixed_shapes: bool = False) -> Layout | None:
+    """Take a call apart, or None for one that is not understood and has to run alone.
+
+    `fixed_shapes` puts the sizes inside lists into the signature, so that nobody's padding depends on companions.
+    """
+    rows = _count_rows([*call.args, *call.kwargs.values()])
+    if not rows:
+        return None
+    leaves, tree = tree_flatten((call.args, call.kwargs), is_leaf=lambda node: is_row_list(node, rows))
+    roles = [_role(leaf, rows) for leaf in leaves]
+    known = [role for role in roles if role is not None]
+    if len(known) < len(roles):
+        return None
+    specs = tuple(_spec(leaf, role, fixed_shapes) for leaf, role in zip(leaves, known, strict=True))
+    # Rows may wear different LoRAs; but then they run in groups, whose sizes depend on companions.
+    manner = call.lane.manner if fixed_shapes else replace(call.lane.manner, loras=())
+    signature = (call.method, manner, tree, specs)
+    contents = tuple(digest(leaf) for leaf, role in zip(leaves, known, strict=True) if role is Role.SAME)
+    return Layout(call, rows, tuple(leaves), tuple(known), tree, signature, contents)
+
+
+def _count_rows(values: Sequence[Any]) -> int:
+    """The size of the batch by the first argument that has one: the sample in every pipeline there is."""
+    for value in values:
+        if isinstance(value, torch.Tensor) and value.ndim:
+            return value.shape[0]
+        if _is_tensor_list(value):
+            return len(value)
+    return 0
+
+
+def _is_tensor_list(node: Any) -> TypeGuard[list[torch.Tensor]]:
+    return isinstance(node, list) and bool(node) and all(isinstance(item, torch.Tensor) for item in node)
+
+
+def is_row_list(node: Any, rows: int) -> bool:
+    """Is it a list with one entry for each row?"""
+    return isinstance(node, list) and len(node) == rows
+
+
+def _role(leaf: Any, rows: int) -> Role | None:
+    if isinstance(leaf, torch.Tensor):
+        if leaf.layout is not torch.strided or leaf.is_quantized:
+            return None
+        if leaf.ndim == 0 or (leaf.ndim == 1 and leaf.shape[0] in (1, rows)):
+            return Role.NUMBER
+        return Role.ROWS if leaf.shape[0] == rows else Role.SAME
+    if isinstance(leaf, list):
+        return Role.LIST if _is_tensor_list(leaf) else Role.REPEAT if _is_repeated(leaf) else None
+    return Role.VALUE if isinstance(leaf, PLAIN) else None
+
+
+def _is_repeated(items: list[Any]) -> bool:
+    return all(isinstance(leaf, PLAIN) for leaf in tree_flatten(items)[0]) and all(item == items[0] for item in items)
+
+
+def _spec(leaf: Any, role: Role, fixed_shapes: bool) -> Hashable:
+    match role:
+        case Role.ROWS:
+            return leaf.dtype, leaf.device, leaf.shape[1:]
+        case Role.NUMBER:
+            # Euler counts time in floats, LCM in integers: the same number to a denoiser.
+            return leaf.device, leaf.dtype if leaf.dtype in (torch.bool, torch.float64) else Role.NUMBER
+        case Role.LIST:
+            return tuple(dict.fromkeys((item.dtype, item.device, item.ndim) for item in leaf)), (
+                tuple(dict.fromkeys(item.shape for item in leaf)) if fixed_shapes else ()
+            )
+        case Role.REPEAT:
+            return repr(leaf[0])
+        case Role.SAME:
+            return leaf.dtype, leaf.device, leaf.shape
+        case Role.VALUE:
+            return type(leaf), leaf
+
+
+def _cut(leaf: Any, role: Role, cut: slice | list[int], rows: list[int]) -> Any:
+    match role:
+        case Role.ROWS:
+            return leaf[cut].clone()  # a module may write into what it is given
+        case Role.NUMBER:
+            return leaf[cut] if leaf.ndim and leaf.shape[0] > 1 else leaf
+        case Role.LIST | Role.REPEAT:
+            return [item.clone() if isinstance(item := leaf[row], torch.Tensor) else item for row in rows]
+        case _:
+            return leaf

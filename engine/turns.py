@@ -1,0 +1,37 @@
+"""Whose parked call is answered next on one device. Device thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from engine.fair_share import FairShare
+from engine.lanes import ParkedCall, Stage
+from engine.workshop import OpenLane
+
+
+@dataclass
+class Turns:
+    """By fair share; but prompts and decoding get at most as much time as denoising."""
+
+    share: FairShare
+    _denoise_ms: float = field(default=0.0, init=False)
+    """How long the latest pass of a denoiser took."""
+    _aside_ms: float = field(default=0.0, init=False)
+    """How long prompts and decoding took since then."""
+
+    def in_order(self, lanes: Iterable[OpenLane], now_s: float) -> list[ParkedCall]:
+        """All parked calls, most deserving first, prompts before all others: jumping the queue costs nobody a turn."""
+        parked = {opened.request.id: call for opened in lanes if (call := opened.lane.parked)}
+        claims = [opened.claim for opened in lanes if opened.request.id in parked]
+        first = Stage.DENOISE if self._aside_ms >= self._denoise_ms else Stage.ENCODE
+        is_prompt = first is Stage.ENCODE and any(call.stage is first for call in parked.values())
+        order = (self.share.order if is_prompt else self.share.next_turn)(claims, now_s)
+        return sorted((parked[claim.id] for claim in order), key=lambda call: call.stage is not first)
+
+    def took(self, stage: Stage, gpu_ms: float) -> None:
+        """Book a pass."""
+        if stage is Stage.DENOISE:
+            self._denoise_ms, self._aside_ms = gpu_ms, 0.0
+        else:
+            self._aside_ms += gpu_ms

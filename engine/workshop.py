@@ -1,0 +1,121 @@
+"""Opens lanes: a request's pipeline as a coroutine, with its place of work, its watch over steps and its previews."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import torch
+
+from engine.allowance import Allowance
+from engine.events import Preview
+from engine.fair_share import Claim
+from engine.glimpses import Glimpses
+from engine.lanes import Lane, Manner
+from engine.messages import Admit, FromWorker, LaneProgress
+from engine.models import LoadedModel
+from engine.operations import operate
+from engine.operations.easel import Easel, Outcome
+from engine.operations.tools import Tools
+from engine.requests import ImageRequest
+from engine.safety import PictureCheck
+from engine.settings import EngineSettings
+from engine.sizes import drawn_size
+from engine.steps import StepWatch
+from engine.veil import SAVED_S, SHARE_BESIDE, SHARE_ON_CPU, Lookout, Veil, limit_of
+
+
+@dataclass(eq=False)
+class OpenLane:
+    """A lane with the request it serves."""
+
+    admit: Admit
+    model: LoadedModel
+    lane: Lane
+    easel: Easel
+    glimpses: Glimpses
+    opened_s: float
+    gpu_ms: float = 0.0
+    remaining_steps: int = 1
+    is_alone: bool = True
+    """No forward pass was shared so far."""
+
+    @property
+    def request(self) -> ImageRequest:
+        """What is asked."""
+        return self.admit.request
+
+    @property
+    def claim(self) -> Claim:
+        """This lane as fair share sees it."""
+        return Claim(
+            id=self.request.id,
+            member=self.request.member,
+            arrived_s=self.opened_s,
+            priority=self.request.priority,
+            remaining=self.remaining_steps * self.request.num_images,
+            first_preview=not self.glimpses.has_shown,
+        )
+
+
+class Workshop:
+    """What all lanes of one device share: tools, the time for previews, and whoever encodes and looks at them."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        device: torch.device,
+        send: Callable[[FromWorker], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tools = Tools(device, settings.upscaler, settings.captioner)
+        self._send, self._clock = send, clock
+        self._allowance = Allowance()
+        self._encoders = ThreadPoolExecutor(1, thread_name_prefix="preview")
+        self.check = PictureCheck() if settings.safety else None
+        """None: the host has switched it off."""
+        # On a CPU it takes its time from the lanes.
+        spared = Allowance(SHARE_ON_CPU if device.type == "cpu" else SHARE_BESIDE, burst_s=SAVED_S)
+        self._lookout = Lookout(self.check, spared) if self.check else None
+
+    def open(self, admit: Admit, model: LoadedModel, upcast: bool = False) -> OpenLane:
+        """A lane that has not begun; `upcast` draws in float32."""
+        request, drawn_by = admit.request, model.for_request(admit.request)
+        loras = tuple((lora.name, lora.weight) for lora in request.loras)
+
+        def tell(step: int, steps: int, preview: Preview | None) -> None:
+            opened.remaining_steps = steps - step
+            self._send(LaneProgress(request.id, admit.epoch, step, steps, preview))
+
+        def draw(lane: Lane) -> Outcome:
+            drawn_by.adapters.ensure(lane.manner.loras)
+            return operate(opened.easel)
+
+        manner = Manner(loras, upcast, request.tile)
+        lane = Lane(request.id, draw, manner, request.alone, processors=model.processors())
+        glimpses = self._glimpses(request, model, tell)
+        watch = StepWatch(lane, glimpses.wants_x0, glimpses.show, request.stop_at)
+        lane.answers.append(watch.answer)
+        easel = Easel(request, drawn_by, lane, watch, self._tools)
+        opened = OpenLane(admit, model, lane, easel, glimpses, self._clock())
+        return opened
+
+    def _glimpses(
+        self, request: ImageRequest, model: LoadedModel, tell: Callable[[int, int, Preview | None], None]
+    ) -> Glimpses:
+        width, height = drawn_size(request, model.spec)
+        seen = width * model.spec.enlarge, height * model.spec.enlarge
+        veil = Veil(limit_of(request, model.spec), self._lookout)
+        return Glimpses(model.previewer, (width, height), tell, self._allowance, self._encoders, veil, seen)
+
+    def finish(self) -> None:
+        """Wait until every preview has been told."""
+        self._encoders.shutdown()
+
+    def close(self) -> None:
+        """Encode and look at nothing more."""
+        self._encoders.shutdown(cancel_futures=True)
+        if self.check:
+            self.check.close()
