@@ -14,7 +14,8 @@ from bot.domain.prices import PriceList
 from bot.domain.requests import Asker, Sources, Wording
 from bot.ui.custom_ids import Act
 from engine import EngineSettings
-from engine.catalogue import Catalogue, fit_area
+from engine.catalogue import Catalogue
+from engine.sizes import fit_area
 from engine.sizes import result_size
 from tests.bot.scripted import a_job, png_of
 
