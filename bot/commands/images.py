@@ -13,7 +13,7 @@ from discord.ext import commands
 from bot.commands.contexts import everywhere
 from bot.commands.imagine import choices
 from bot.commands.jobs import own_newest
-from bot.commands.presses import derivable, seen
+from bot.commands.presses import derivable, must_see, visible
 from bot.domain.lineage import family
 from bot.domain.model import Job, Options, Place, Verb
 from bot.domain.prompt import shorten
@@ -138,12 +138,14 @@ class Images(commands.Cog):
 async def _relative(interaction: Pressed, depth: int, job: Job, place: Place) -> tuple[Relative, bool]:
     """A job with as much of it as may be shown in that place, and whether that is hidden until clicked."""
     parts, pictures = interaction.client.parts, list[bytes]()
-    said, is_hidden = "", job.spoiler
+    said, is_hidden, who = "", job.spoiler, ""
     with contextlib.suppress(JobNotFound, NotAllowedHere, KeyError):
-        is_hidden = (await seen(interaction, job, place)).spoiler
+        must_see(interaction, job)
+        who = f" by {job.member_name}"
+        is_hidden = (await visible(parts, job, place)).spoiler
         said = shorten(job.captions[0] if job.captions else job.spec.options.prompt, 80)
         pictures = [await parts.pictures.get(cell.key) for cell in (await parts.jobs.cells(job.id))[:4]]
     origin = "" if job.parent_cell is None else f"from picture {job.parent_cell + 1}"
-    caption = f"{job.spec.verb.value.replace('_', ' ')} by {job.member_name}"
+    caption = job.spec.verb.value.replace("_", " ") + who
     detail = ", ".join(filter(None, (origin, said)))
     return Relative(job.id, job.parent_id, depth, tuple(pictures), caption, detail), is_hidden

@@ -11,6 +11,7 @@ from discord.app_commands import locale_str
 
 from bot.commands import derivations
 from bot.commands.contexts import everywhere
+from bot.domain.lineage import SINGLE
 from bot.domain.model import Options, Verb
 from bot.errors import BadPicture, JobNotFound
 from bot.ui import asking
@@ -18,8 +19,6 @@ from bot.ui.answer import Answer, Pressed
 from bot.ui.custom_ids import Act, ButtonId, FormId, FormKind
 from bot.ui.modals import Filled, Form
 from bot.ui.wire import REFUSALS
-
-_COUNTS = {Verb.UPSCALE_SUBTLE: 1}
 
 
 def menus() -> tuple[app_commands.ContextMenu, ...]:
@@ -75,7 +74,7 @@ async def _at_once(interaction: Pressed, message: discord.Message, act: Act) -> 
             return
         verb, _ = derivations.DERIVED[act]
         key = await interaction.client.parts.intake.take(_attachment(message))
-        wish = asking.spec(verb, Options(prompt=""), images=(key,), count=_COUNTS.get(verb, 4))
+        wish = asking.spec(verb, Options(prompt=""), images=(key,), count=1 if verb in SINGLE else 4)
         await asking.submit(interaction, answer, wish)
 
 

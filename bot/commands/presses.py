@@ -127,11 +127,10 @@ async def visible(parts: Parts, job: Job, place: Place) -> Job:
     return job.model_copy(update={"spoiler": verdict is Verdict.SPOILER})
 
 
-async def seen(interaction: Pressed, job: Job, place: Place) -> Job:
-    """As `visible`, for what was not asked for by its id: only of channels that whoever asks sees too."""
-    if job.channel_id != place.channel_id and not _sees(interaction, job.channel_id):
+def must_see(interaction: Pressed, job: Job) -> None:
+    """Raises `NotAllowedHere` for what was made in a channel that whoever asks does not see."""
+    if job.channel_id != interaction.channel_id and not _sees(interaction, job.channel_id):
         raise NotAllowedHere("it was made where you do not look")
-    return await visible(interaction.client.parts, job, place)
 
 
 def _sees(interaction: Pressed, channel_id: int) -> bool:

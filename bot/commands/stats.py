@@ -47,6 +47,6 @@ async def _names(interaction: Pressed, uses: Sequence[DayUse]) -> Mapping[int, s
         spent[use.member_id] = spent.get(use.member_id, 0.0) + use.gpu_ms
     names: dict[int, str] = {}
     for member_id in sorted(spent, key=lambda one: spent[one], reverse=True)[: chart.MOST_BARS]:
-        for job in await interaction.client.parts.jobs.recent(member_id, 1):
+        for job in await interaction.client.parts.jobs.recent(member_id, 1, guild_id(interaction)):
             names[member_id] = job.member_name
     return names

@@ -55,8 +55,12 @@ def _asked(job: Job, cell: Cell, verb: Verb) -> ImageRequest:
     recipe: dict[str, Any] = json.loads(job.recipe) if job.recipe else {}
     options = job.spec.options.model_copy(update={**_OWN, "steps": recipe.get("num_inference_steps") or _STEPS})
     spec = derive(job, verb, cell.cell, seed=0, options=options)
-    request = Wording().request(spec, Sources(source=_ANY, mask=_ANY), lambda *_: (0, 0), Asker(), job.model)
+    request = Wording().request(spec, Sources(source=_ANY, mask=_ANY), _no_size, Asker(), job.model)
     width, height = cell.width, cell.height
     if not isinstance(request, Upscale):
         width, height = recipe.get("width", width), recipe.get("height", height)
     return request.model_copy(update={"width": width, "height": height})
+
+
+def _no_size(model: str, aspect: tuple[int, int]) -> tuple[int, int]:
+    raise AssertionError("asked without an aspect ratio")

@@ -12,6 +12,8 @@ from bot.domain.windows import Window
 from bot.errors import BadOption
 
 MAX_AMOUNT: Final = 1_000_000_000
+MAX_LIVE_JOBS: Final = 10
+"""How many jobs of one member wait and run at most, whatever a server allows."""
 
 
 class Unit(enum.StrEnum):

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from bot.domain.usage import DayUse
 from bot.domain.windows import Span
+from bot.ui import fonts
 
 MOST_BARS = 8
 _FEWEST = 7
 """Room for so many bars at least: a single one is a bar, not a wall."""
 _BLUE, _PALE, _ORANGE, _GREY = "#4269d0", "#b4c3ee", "#efb118", "#9498a0"
-_OTHER_SCRIPTS = (
-    *(f"Noto Sans CJK {region}" for region in ("JP", "SC", "TC", "KR")),
-    *("WenQuanYi Zen Hei", "Hiragino Sans", "Yu Gothic", "Microsoft YaHei", "Malgun Gothic"),
-    *(f"Noto Sans {script}" for script in ("Arabic", "Devanagari", "Thai")),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +150,11 @@ def _bars(axes: Any, title: str, values: Mapping[str, float]) -> None:
     if not shown:
         _nothing(axes)
         return
-    families, has_glyph = _fonts()
+    installed = fonts.installed()
     axes.barh(range(len(shown)), [value for _, value in shown], color=_PALE, height=0.7)
     for place, (label, _) in enumerate(shown):
         # Inside, so that a long name takes no room from the bars.
-        drawn = "".join(letter if has_glyph(letter) else "·" for letter in label)
+        drawn, families = fonts.drawable(label, *installed), [font.family for font in installed]
         axes.text(0, place, f" {drawn}", va="center", family=families, parse_math=False, clip_on=True)
     axes.set_yticks([])
     axes.set_ylim(max(_FEWEST, len(shown)) - 0.5, -0.5)
@@ -167,14 +163,3 @@ def _bars(axes: Any, title: str, values: Mapping[str, float]) -> None:
 def _nothing(axes: Any) -> None:
     axes.set_axis_off()
     axes.text(0.5, 0.5, "nothing yet", ha="center", va="center", color=_GREY, transform=axes.transAxes)
-
-
-def _fonts() -> tuple[list[str], Callable[[str], bool]]:
-    """The shipped font and those of the machine that add other scripts, and whether any of them has a letter."""
-    import matplotlib.font_manager
-
-    manager: Any = matplotlib.font_manager
-    installed = set(manager.get_font_names())
-    families = ["DejaVu Sans", *(family for family in _OTHER_SCRIPTS if family in installed)]
-    fonts = [manager.get_font(manager.findfont(family)) for family in families]
-    return families, lambda letter: letter.isprintable() and any(font.get_char_index(ord(letter)) for font in fonts)

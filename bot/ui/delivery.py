@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -15,7 +14,7 @@ from bot.domain.model import Cell, Job
 from bot.domain.ports import Jobs, Pictures
 from bot.errors import DeliveryLater, ReplyGone
 from bot.tasks import Tasks
-from bot.ui import texts
+from bot.ui import letters, texts
 from bot.ui.buttons import recipe_view
 from bot.ui.custom_ids import Act
 from bot.ui.drawing import Drawing
@@ -26,15 +25,13 @@ from bot.ui.rate_limits import RateLimits
 from bot.ui.replies import words
 from bot.ui.reply_message import OutOfReach, ReplyMessage, now
 from bot.ui.results import ResultPages
-from bot.ui.wire import DM_CLOSED, REFUSALS, delivery_error, is_gone, is_too_large
+from bot.ui.wire import REFUSALS, delivery_error, is_gone, is_too_large
 from engine.errors import InferenceFailed
 from engine.events import Event
 
 PREVIEW_INTERVAL_S = 1.2
 SMALLEST_LIMIT = 256 * 1024
 OPENED_KEPT = 1000
-
-log = logging.getLogger(__name__)
 
 
 class Reviewers(Protocol):
@@ -206,7 +203,9 @@ class DiscordReplies:
             try:
                 return await message.show(page)
             except OutOfReach:
-                return await self._by_direct_message(job, page) if page.uploads else None
+                if page.uploads:
+                    await letters.send(self._connected(), job, page)
+                return None
             except REFUSALS as error:
                 limit //= 2
                 shrink = isinstance(error, discord.HTTPException) and is_too_large(error) and page.uploads
@@ -216,30 +215,7 @@ class DiscordReplies:
                     raise delivery_error(job.id, error) from error
                 page = await self.results.page(job, cells, limit)
 
-    async def _by_direct_message(self, job: Job, page: Page) -> None:
-        """Send the result to the member; with closed DMs it waits for the button on the reply."""
-        client = self._connected()
-        try:
-            member = await client.fetch_user(job.member_id)
-            view = page.view if page.view is not None else discord.utils.MISSING
-            await member.send(page.text, files=page.files(), view=view, nonce=f"dm-{job.id}")
-        except discord.Forbidden as error:
-            if error.code not in DM_CLOSED:
-                raise delivery_error(job.id, error) from error
-            log.info("result waits for its button", extra={"action": "deliver", "job_id": job.id})
-        except REFUSALS as error:
-            raise delivery_error(job.id, error) from error
-
     async def notify(self, job: Job, message_id: int) -> None:
-        """See the port. A convenience, so a refusal changes nothing."""
-        if self._client is None or not job.reply.bot_present or job.reply.ephemeral:
-            return
-        channel = self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
-        mentions = discord.AllowedMentions(users=[discord.Object(job.member_id)])
-        try:
-            await channel.send(
-                f"<@{job.member_id}> your picture is ready.", allowed_mentions=mentions, nonce=f"ping-{job.id}",
-                reference=channel.get_partial_message(message_id), mention_author=False,
-            )  # fmt: skip
-        except REFUSALS:
-            log.info("not notified", extra={"action": "notify", "job_id": job.id})
+        """See the port."""
+        if self._client is not None and job.reply.bot_present and not job.reply.ephemeral:
+            await letters.ping(self._client, job, message_id)

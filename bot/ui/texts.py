@@ -28,19 +28,21 @@ _ECHO = 1500
 _ALT_ECHO = 600
 _BAR = 12
 
-_ACTS = {
-    Verb.IMAGINE: "",
-    Verb.REROLL: "drawn again",
-    Verb.VARY_SUBTLE: "variations (subtle)",
-    Verb.VARY_STRONG: "variations",
-    Verb.REGION: "region drawn anew",
-    Verb.ZOOM: "zoomed out",
-    Verb.PAN: "panned",
-    Verb.BLEND: "blend",
-    Verb.UPSCALE_SUBTLE: "upscaled (subtle)",
-    Verb.UPSCALE_CREATIVE: "upscaled (creative)",
-    Verb.DESCRIBE: "described",
-}
+_ACTS: Mapping[Verb, str] = MappingProxyType(
+    {
+        Verb.IMAGINE: "",
+        Verb.REROLL: "drawn again",
+        Verb.VARY_SUBTLE: "variations (subtle)",
+        Verb.VARY_STRONG: "variations",
+        Verb.REGION: "region drawn anew",
+        Verb.ZOOM: "zoomed out",
+        Verb.PAN: "panned",
+        Verb.BLEND: "blend",
+        Verb.UPSCALE_SUBTLE: "upscaled (subtle)",
+        Verb.UPSCALE_CREATIVE: "upscaled (creative)",
+        Verb.DESCRIBE: "described",
+    }
+)
 
 
 def headline(job: Job, parent_url: str = "") -> str:

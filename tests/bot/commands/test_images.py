@@ -117,9 +117,9 @@ async def test_lineage_shows_nothing_of_channels_that_the_asker_does_not_see(wor
     hers = await world.ada.slash(world.channel, "lineage", job="job0000001")
 
     assert theirs.response is not None and hers.response is not None
-    rows = "imagine by ada, a fox; > vary strong by ada, from picture 2{}; > imagine by ada"
-    assert theirs.response.attachments[0].description == rows.format("")
-    assert hers.response.attachments[0].description == rows.format(", a secret fox")
+    rows = "imagine by ada, a fox; > vary strong{}; > imagine"
+    assert theirs.response.attachments[0].description == rows.format(", from picture 2")
+    assert hers.response.attachments[0].description == rows.format(" by ada, from picture 2, a secret fox")
 
 
 async def test_a_family_tree_too_large_for_discord_is_sent_smaller(world: World) -> None:
