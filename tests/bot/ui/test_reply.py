@@ -12,8 +12,9 @@ from PIL import Image
 
 from bot.domain.model import JobState, Preferences
 from bot.errors import QuotaExceeded, StoreError
+from bot.ui.page import Page
 from bot.ui.progress import NOTICE_BEFORE
-from bot.ui.reply_message import HANDOVER
+from bot.ui.reply_message import HANDOVER, ReplyMessage
 from engine.errors import OutOfMemory
 from engine.events import Preview, Progress, Queued
 from tests.bot.scripted import webp
@@ -201,6 +202,37 @@ async def test_an_old_message_that_takes_no_more_edits_is_written_anew(world: Wo
     await finish(world)
 
     assert len(world.messages) == 2 and "U1" in labels(world.messages[-1])
+
+
+async def test_a_thread_that_was_archived_meanwhile_costs_no_picture(world: World) -> None:
+    await begin(world)
+    for way in (TOKEN_EDIT, BOT_EDIT):
+        world.env.inject_error("PATCH", way, status=400, code=50083, times=None)
+
+    await finish(world)
+
+    assert len(world.messages) == 2 and "U1" in labels(world.messages[-1])
+
+
+@VIRTUAL
+async def test_a_preview_on_its_way_for_half_a_minute_does_not_cover_the_result(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived, show = Gate(world), ReplyMessage.show
+
+    async def late(message: ReplyMessage, page: Page) -> int:
+        if "step 3" in page.text:
+            await arrived.wait()
+        return await show(message, page)
+
+    monkeypatch.setattr(ReplyMessage, "show", late)  # the simulated Discord cannot be made slow
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.env.advance_time(30)
+    assert "U1" not in labels(world.messages[-1])
+    arrived.open()
+    await world.env.settle()
+
+    assert "U1" in labels(world.messages[-1])
 
 
 async def test_a_restart_goes_on_in_the_same_message(world: World) -> None:
