@@ -15,7 +15,7 @@ from bot.errors import QuotaExceeded, StoreError
 from bot.ui.page import Page
 from bot.ui.progress import NOTICE_BEFORE
 from bot.ui.reply_message import HANDOVER, ReplyMessage
-from engine.errors import OutOfMemory
+from engine.errors import OutOfMemory, UnknownModel
 from engine.events import Preview, Progress, Queued
 from tests.bot.scripted import webp
 from tests.bot.world import World, eventually, labels
@@ -252,6 +252,14 @@ async def test_a_failure_says_what_to_do_in_the_reply(world: World) -> None:
     await finish(world)
     [message] = world.messages
     assert "ask for 768x768" in message.content and not message.attachments and labels(message) == ["Make it again"]
+
+
+async def test_a_failure_of_many_words_fits_below_a_long_prompt(world: World) -> None:
+    world.studio.failure = UnknownModel("gone", tuple(f"somebody/a-model-of-theirs-{n}" for n in range(25)))
+    await begin(world, "🦊" * 6000)
+    await finish(world)
+    [message] = world.messages
+    assert "I know no model" in message.content and labels(message) == []
 
 
 async def test_a_prompt_longer_than_a_message_is_shortened(world: World) -> None:
