@@ -193,7 +193,7 @@ class DiscordReplies:
             kept.pop(job_id, None)
 
     async def _say(self, job: Job, message: ReplyMessage, line: str, view: discord.ui.View | None = None) -> None:
-        page = Page(f"{texts.headline(job)}\n{line}", view=view)
+        page = Page(texts.shorten(f"{texts.headline(job)}\n{line}", texts.MESSAGE_LIMIT), view=view)
         await self._place(job, message, page, ())
 
     async def _place(self, job: Job, message: ReplyMessage, page: Page, cells: Sequence[Cell]) -> int | None:

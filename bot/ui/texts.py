@@ -26,6 +26,7 @@ NOT_SHOWN: Mapping[JobState, str] = MappingProxyType(
 """Why a job has nothing to show."""
 _ECHO = 1500
 _ALT_ECHO = 600
+_REASON = 100
 _BAR = 12
 
 _ACTS: Mapping[Verb, str] = MappingProxyType(
@@ -89,7 +90,7 @@ def waiting(event: Queued) -> str:
     if event.eta_s is not None:
         words.append(f"about {duration(event.eta_s)}")
     line = ", ".join(words)
-    return f"{line} ({event.reason})" if event.reason else line
+    return f"{line} ({shorten(event.reason, _REASON)})" if event.reason else line
 
 
 def progress(event: Progress) -> str:
