@@ -101,6 +101,52 @@ def whole_calls_settings(settings: EngineSettings) -> EngineSettings:
     return settings.model_copy(update=unlimited)
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One comparison: of whole calls first, then of the engine."""
+
+    saturated: tuple[float, float]
+    """Pictures per second with a full queue."""
+    trips: tuple[list[Trip], list[Trip]]
+    """Under load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Both ways, driven alike."""
+
+    whole_calls: Engine
+    engine: Engine
+    like: ImageRequest
+    together: bool
+
+    async def run(self, count: int, number: int, say: Say) -> Round:
+        """A full queue, a few arrivals to set the rate by, and `count` of them."""
+        full = max(6, int(FULL * count))
+        say(f"a full queue of {full}")
+        queues = await self.drive(at_once(full))
+        # With a full queue both ways are more in each other's way than under load.
+        trial = typical(LOAD / between_s(queues[0]), full, LOAD, number)
+        say(f"{full} arrivals to set the rate by")
+        before, _ = await self.drive(trial)
+        capacity = 1000 / statistics.fmean(trip.gpu_ms for trip in before)
+        arrivals = typical(LOAD * capacity, count, LOAD, number)
+        say(f"{count} arrivals at {LOAD * capacity:.2f}/s")
+        return Round((images_per_s(queues[0]), images_per_s(queues[1])), await self.drive(arrivals))
+
+    async def drive(self, arrivals: list[Arrival]) -> tuple[list[Trip], list[Trip]]:
+        """What whole calls, and what the engine made of the arrivals."""
+        whole_calls, engine = ((each, arrivals, self.like) for each in (self.whole_calls, self.engine))
+        if self.together:
+            return await asyncio.gather(drive(*whole_calls), drive(*engine))
+        return await drive(*whole_calls), await drive(*engine)
+
+    async def service_s(self) -> float:
+        """One whole call, alone."""
+        trips = [(await drive(self.whole_calls, at_once(1), self.like))[0] for _ in range(3)]
+        return statistics.median(trip.to_grid_s for trip in trips)
+
+
 async def compare(
     settings: EngineSettings, like: ImageRequest, budget_s: float, rounds: int, say: Say, together: bool = False
 ) -> SideBySide:
@@ -112,7 +158,7 @@ async def compare(
         Engine(whole_calls_settings(settings), entry=WHOLE_CALLS) as whole_calls,
         Engine(settings) as engine,
     ):
-        ways = _Ways(whole_calls, engine, like, together)
+        ways = Ways(whole_calls, engine, like, together)
         say("warming up")
         for few in (3, 1):
             await ways.drive(at_once(few))
@@ -126,49 +172,3 @@ async def compare(
 
 def _numbered(say: Say, number: int, rounds: int) -> Say:
     return lambda what: say(f"{what}, round {number + 1} of {rounds}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Round:
-    """One comparison: of whole calls first, then of the engine."""
-
-    saturated: tuple[float, float]
-    """Pictures per second with a full queue."""
-    trips: tuple[list[Trip], list[Trip]]
-    """Under load."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ways:
-    """Both ways, driven alike."""
-
-    whole_calls: Engine
-    engine: Engine
-    like: ImageRequest
-    together: bool
-
-    async def run(self, count: int, number: int, say: Say) -> _Round:
-        """A full queue, a few arrivals to set the rate by, and `count` of them."""
-        full = max(6, int(FULL * count))
-        say(f"a full queue of {full}")
-        queues = await self.drive(at_once(full))
-        # With a full queue both ways are more in each other's way than under load.
-        trial = typical(LOAD / between_s(queues[0]), full, LOAD, number)
-        say(f"{full} arrivals to set the rate by")
-        before, _ = await self.drive(trial)
-        capacity = 1000 / statistics.fmean(trip.gpu_ms for trip in before)
-        arrivals = typical(LOAD * capacity, count, LOAD, number)
-        say(f"{count} arrivals at {LOAD * capacity:.2f}/s")
-        return _Round((images_per_s(queues[0]), images_per_s(queues[1])), await self.drive(arrivals))
-
-    async def drive(self, arrivals: list[Arrival]) -> tuple[list[Trip], list[Trip]]:
-        """What whole calls, and what the engine made of the arrivals."""
-        whole_calls, engine = ((each, arrivals, self.like) for each in (self.whole_calls, self.engine))
-        if self.together:
-            return await asyncio.gather(drive(*whole_calls), drive(*engine))
-        return await drive(*whole_calls), await drive(*engine)
-
-    async def service_s(self) -> float:
-        """One whole call, alone."""
-        trips = [(await drive(self.whole_calls, at_once(1), self.like))[0] for _ in range(3)]
-        return statistics.median(trip.to_grid_s for trip in trips)
