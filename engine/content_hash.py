@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -9,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
+
+from engine import whole_file
 
 _BLOCK = 1 << 20
 _LARGE = 64 << 20
@@ -27,7 +30,7 @@ class FileHashes:
     _known: _Known = field(default_factory=dict[str, tuple[int, int, str]])
 
     def __post_init__(self) -> None:
-        if self.memory.is_file():
+        with contextlib.suppress(OSError, ValidationError):  # missing or damaged: it only saves time
             self._known = TypeAdapter(_Known).validate_json(self.memory.read_bytes())
 
     def of_model(self, paths: Sequence[Path]) -> str:
@@ -54,8 +57,8 @@ class FileHashes:
 
     def _remember(self, path: str, facts: tuple[int, int, str]) -> None:
         self._known[path] = facts
-        self.memory.parent.mkdir(parents=True, exist_ok=True)
-        self.memory.write_text(json.dumps(self._known, indent=1, sort_keys=True), "utf-8")
+        with contextlib.suppress(OSError):  # a folder that cannot be written to costs the time again
+            whole_file.replace(self.memory, json.dumps(self._known, indent=1, sort_keys=True).encode())
 
 
 def _parts(path: Path) -> list[tuple[str, Path]]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch.nn import functional
 
+from engine import whole_file
 from engine.latents import LatentLayout, divisors
 
 _FIT_PICTURES = 8
@@ -58,14 +61,14 @@ def fit_rgb_map(vae: Any, layout: LatentLayout) -> RGBMap:
 
 def remembered_rgb_map(vae: Any, layout: LatentLayout, kept: Path) -> RGBMap:
     """`fit_rgb_map`, kept in a file where the fit takes more than a second (a large VAE on a CPU)."""
-    if kept.is_file():
-        stored = load_file(kept)
+    with contextlib.suppress(OSError, SafetensorError):  # missing or damaged: it only saves time
+        stored = load(kept.read_bytes())
         return RGBMap(stored["weight"], stored["bias"], math.isqrt(len(stored["bias"]) // 3))
     begin = time.perf_counter()
     fitted = fit_rgb_map(vae, layout)
     if time.perf_counter() - begin > _WORTH_KEEPING_S:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"weight": fitted.weight, "bias": fitted.bias}, kept)
+        with contextlib.suppress(OSError):  # a folder that cannot be written to costs the time again
+            whole_file.replace(kept, save({"weight": fitted.weight, "bias": fitted.bias}))
     return fitted
 
 

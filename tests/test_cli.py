@@ -168,3 +168,25 @@ def test_models_show_verify_and_rm_say_what_is_not_there(tmp_path: Path) -> None
     assert "licence: " in darkroom("models", "show", "sdxl", cwd=tmp_path).stdout
     assert "nothing was pulled" in darkroom("models", "verify", "sdxl", cwd=tmp_path).stdout
     assert "yours to delete" in darkroom("models", "rm", "pocket", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("lock", ["{", "[]", '{"stabilityai/stable-diffusion-xl-base-1.0": {}}'])
+@pytest.mark.parametrize("verb", ["show", "rm"])
+def test_a_damaged_list_of_what_was_pulled_is_named_with_what_to_do(lock: str, verb: str, tmp_path: Path) -> None:
+    (tmp_path / "data/models").mkdir(parents=True)
+    (tmp_path / "data/models/models.lock").write_text(lock)
+    said = darkroom("models", verb, "sdxl", cwd=tmp_path)
+    assert said.returncode == 1
+    assert said.stderr.startswith("darkroom: model 'data/models/models.lock' could not be loaded"), said.stderr
+    assert "delete it and pull your models again" in said.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_models_list_names_every_model_in_whole_on_a_narrow_terminal(tmp_path: Path) -> None:
+    terminal, end = os.openpty()
+    darkroom("models", "list", cwd=tmp_path, stdout=end, COLUMNS="40")
+    os.close(end)
+    shown = os.read(terminal, 1 << 16).decode()
+    os.close(terminal)
+    for name in ("z-image-turbo", "flux2-klein-4b", "sdxl-lightning"):
+        assert name in shown

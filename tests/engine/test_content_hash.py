@@ -45,3 +45,19 @@ def test_large_files_are_read_again_only_after_a_change(folder, tmp_path, monkey
     weights.write_bytes(b"new")
     os.utime(weights, ns=(1, 1))
     assert FileHashes(tmp_path / "hashes.json").of(weights) != first and len(read) == 2
+
+
+def test_what_a_crash_has_left_of_the_memory_costs_time_and_nothing_else(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(content_hash, "_LARGE", 0)
+    weights, memory = folder / "unet" / "weights.safetensors", tmp_path / "hashes.json"
+    known = FileHashes(memory).of(weights)
+    memory.write_bytes(memory.read_bytes()[:9])
+    assert FileHashes(memory).of(weights) == known
+    assert FileHashes(memory)._known, "and it is whole again"
+
+
+def test_a_folder_that_cannot_be_written_to_keeps_no_model_from_loading(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(content_hash, "_LARGE", 0)
+    (tmp_path / "models").write_text("no folder")
+    weights = folder / "unet" / "weights.safetensors"
+    assert FileHashes(tmp_path / "models" / "hashes.json").of(weights) == bytes_sha256(weights)
