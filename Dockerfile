@@ -9,8 +9,10 @@ COPY bot ./bot
 COPY engine ./engine
 RUN pip install --no-cache-dir -c constraints.txt '.[postgres,metrics]'
 USER darkroom
-ENV DARKROOM_DATA_DIR=/data
+ENV DARKROOM_DATA_DIR=/data DARKROOM_OPERATION__HTTP_PORT=9300
 VOLUME /data
-HEALTHCHECK --interval=60s --start-period=120s CMD ["darkroom", "check"]
+# the running bot itself is asked; `darkroom check` would ask Discord each time, and know nothing of the bot
+HEALTHCHECK --interval=60s --start-period=120s CMD ["python", "-c", \
+  "from urllib.request import urlopen; urlopen('http://127.0.0.1:9300/healthz', timeout=5)"]
 ENTRYPOINT ["darkroom"]
 CMD ["run"]

@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check wire cluster bench pictures browser clicks format clean
+.PHONY: help demo test check wire cluster bench speed pictures browser clicks format clean
 
 help: ## show these verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,7 +28,7 @@ demo: $(STAMP) ## open the playground in your browser: no account, no download, 
 	@$(BIN)/darkroom demo
 
 test: $(STAMP) ## run all tests, in parallel, without network
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -q -m "not wire and not browser and not clicks and not cluster"
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -q -m "not wire and not browser and not clicks and not cluster" --deselect tests/bench/
 
 check: $(STAMP) ## formatting, lint, types and layers
 	$(BIN)/ruff format --check bot engine tests
@@ -37,7 +37,7 @@ check: $(STAMP) ## formatting, lint, types and layers
 	$(BIN)/lint-imports
 
 wire: $(STAMP) ## the bot as a process against a little Discord, with faults (minutes)
-	$(BIN)/python -m pytest -q -m wire tests/integration
+	$(BIN)/python -m pytest -n 2 --dist load -q -m wire tests/integration
 
 cluster: $(STAMP) ## workers on other machines: a real Ray on this one, with faults (240 MB, minutes)
 	$(PIP) install -q -c constraints.txt -e '.[dev,cluster]'
@@ -51,6 +51,9 @@ browser: $(STAMP) ## drive the playground in a headless Chromium and keep the sc
 
 clicks: $(STAMP) ## click and type at random in the playground
 	$(BIN)/python -m pytest -q -m clicks -o addopts='--import-mode=importlib' tests/integration
+
+speed: $(STAMP) ## measure how soon members are answered, on a quiet machine
+	$(BIN)/python -m pytest -q -s tests/bench
 
 pictures: $(STAMP) ## make the README's pictures from a real run
 	$(BIN)/python -m tests.pictures

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
 
 from bot.cli import backup, check, forward, imagine, models, serve
 from bot.errors import BotError, ConfigError
-from engine.errors import ClusterRefused, EngineError
+from engine.errors import ClusterRefused, EngineError, InvalidRequest
 
-CONFIGURATION_WRONG, INTERRUPTED = 78, 130
+FAILED, ASKED_WRONG, CONFIGURATION_WRONG, INTERRUPTED = 1, 2, 78, 130
 
 app = typer.Typer(
     name="darkroom",
@@ -34,16 +35,20 @@ def main() -> None:
     """Run a verb; what people can mend is one line, never a traceback."""
     try:
         app()
-    except (ConfigError, ClusterRefused) as error:
+    except InvalidRequest as error:
+        _say(error, ASKED_WRONG)
+    except ConfigError as error:
+        _say(error, ASKED_WRONG if error.key.startswith("--") else CONFIGURATION_WRONG)
+    except ClusterRefused as error:
         _say(error, CONFIGURATION_WRONG)
     except (BotError, EngineError) as error:
-        _say(error, 1)
+        _say(error, FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
 
 def _say(error: Exception, code: int) -> None:
-    typer.secho(f"darkroom: {error}", err=True, fg="red")
+    typer.secho(f"darkroom: {error}", err=True, fg="red", color=False if os.environ.get("NO_COLOR") else None)
     sys.exit(code)
 
 

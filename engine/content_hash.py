@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from engine.kept_file import written_whole
+from engine import whole_file
 
 _BLOCK = 1 << 20
 _LARGE = 64 << 20
@@ -30,8 +30,7 @@ class FileHashes:
     _known: _Known = field(default_factory=dict[str, tuple[int, int, str]])
 
     def __post_init__(self) -> None:
-        # A broken memory is no reason not to load a model: what it held is computed again.
-        with contextlib.suppress(FileNotFoundError, ValidationError):
+        with contextlib.suppress(OSError, ValidationError):  # missing or damaged: it only saves time
             self._known = TypeAdapter(_Known).validate_json(self.memory.read_bytes())
 
     def of_model(self, paths: Sequence[Path]) -> str:
@@ -58,8 +57,8 @@ class FileHashes:
 
     def _remember(self, path: str, facts: tuple[int, int, str]) -> None:
         self._known[path] = facts
-        with written_whole(self.memory) as fresh:
-            fresh.write_text(json.dumps(self._known, indent=1, sort_keys=True), "utf-8")
+        with contextlib.suppress(OSError):  # a folder that cannot be written to costs the time again
+            whole_file.replace(self.memory, json.dumps(self._known, indent=1, sort_keys=True).encode())
 
 
 def _parts(path: Path) -> list[tuple[str, Path]]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -94,7 +95,11 @@ class Engine:
         self._dispatch.start()
         self._embedding = Embedding(WEIGHTS)
         self._state = EngineState.RUNNING
-        await asyncio.to_thread(self._read_models)
+        try:
+            await asyncio.to_thread(self._read_models)
+        except BaseException:  # interrupted: whoever was not let in does not close the door behind them
+            await self.stop(timeout_s=0.0)
+            raise
 
     async def stop(self, timeout_s: float | None = None) -> None:
         """Cancel what waits, let what runs finish within `timeout_s` (the settings' by default), end the workers."""
@@ -103,11 +108,11 @@ class Engine:
         self._state = EngineState.STOPPING
         dispatch.abort_all(dispatch.waiting, AbortReason.SHUTDOWN)
         try:
-            async with asyncio.timeout(self._settings.stop_timeout_s if timeout_s is None else timeout_s):
-                await dispatch.empty.wait()
-        except TimeoutError:
-            dispatch.abort_all([*dispatch.waiting, *dispatch.running], AbortReason.SHUTDOWN)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.stop_timeout_s if timeout_s is None else timeout_s):
+                    await dispatch.empty.wait()
         finally:
+            dispatch.abort_all([*dispatch.waiting, *dispatch.running], AbortReason.SHUTDOWN)
             self._end_embedding()
             await dispatch.stop()
             self._dispatch, self._state = None, EngineState.STOPPED

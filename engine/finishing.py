@@ -86,7 +86,7 @@ def _image(
 ) -> GeneratedImage:
     picture = picture_of(outcome.cells[cell])
     judgement = check.submit(picture) if check else None
-    seed = request.seed + cell
+    seed = request.cell_seeds[cell]
     png = encode_png(picture, text_chunks(request, recipe, seed))
     safety = judgement.result() if judgement else Safety()
     return GeneratedImage(png, picture.width, picture.height, seed, safety, _latents(outcome, cell))

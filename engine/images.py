@@ -48,7 +48,7 @@ def _decode(data: bytes, field: str) -> Image.Image:
             opened = Image.open(io.BytesIO(data), formats=INTAKE_FORMATS)
             _judge_header(opened, field)
             opened.load()
-            return _without_metadata(ImageOps.exif_transpose(opened))
+            return _eight_bits(_without_metadata(ImageOps.exif_transpose(opened)))
         except UnidentifiedImageError as error:
             raise InvalidRequest(field, "this is no picture; send a PNG, JPEG or WebP file") from error
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
@@ -73,6 +73,13 @@ def _too_large() -> str:
 def _without_metadata(image: Image.Image) -> Image.Image:
     image.info = {key: value for key, value in image.info.items() if key == "transparency"}
     return image
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits comes as a mode of its own, which Pillow would cut off at 255 instead of scaling it."""
+    if not image.mode.startswith("I"):
+        return image
+    return image.convert("I").point(lambda level: level * (1 / 257) + 0.5).convert("L")
 
 
 def _flatten(image: Image.Image, background: str) -> Image.Image:

@@ -36,7 +36,7 @@ def write_parameters(request: ImageRequest, recipe: Recipe, seed: int) -> str:
     pairs: dict[str, object] = {
         "Steps": recipe.num_inference_steps,
         "Sampler": recipe.noise_scheduler,
-        "CFG scale": f"{recipe.guidance_scale:g}",
+        "CFG scale": _exact(recipe.guidance_scale),
         "Seed": seed,
         "Size": f"{recipe.width}x{recipe.height}",
         "Model hash": recipe.model_hash,
@@ -51,10 +51,15 @@ def write_parameters(request: ImageRequest, recipe: Recipe, seed: int) -> str:
 
 def _extras(request: ImageRequest) -> dict[str, object]:
     strength = getattr(request, "strength", None)
-    extras: dict[str, object] = {} if strength is None else {"Denoising strength": f"{strength:g}"}
+    extras: dict[str, object] = {} if strength is None else {"Denoising strength": _exact(strength)}
     if request.loras:
-        extras["Lora"] = " ".join(f"<lora:{lora.name}:{lora.weight:g}>" for lora in request.loras)
+        extras["Lora"] = " ".join(f"<lora:{lora.name}:{_exact(lora.weight)}>" for lora in request.loras)
     return extras
+
+
+def _exact(number: float) -> str:
+    """As somebody would have typed it."""
+    return f"{number:.15g}"
 
 
 def _quote(value: str) -> str:

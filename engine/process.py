@@ -68,23 +68,29 @@ class WorkerProcess:
                     os.killpg(self._child.pid, signal.SIGKILL)
 
     def _live(self) -> None:
-        ours, theirs = multiprocessing.Pipe()
-        writer = threading.Thread(target=self._write, args=(ours,), name=f"to worker {self._name}", daemon=True)
         exit_code = -1
+        try:
+            ours, theirs = multiprocessing.Pipe()
+            with ours:
+                exit_code = self._live_at(ours, theirs)
+        except (OSError, EOFError) as error:
+            if not self._is_unwanted:
+                log.error("no worker for %s could be started: %s", self._name, error)
+        finally:
+            self._post(self._farewell, exit_code)
+
+    def _live_at(self, ours: Connection, theirs: Connection) -> int:
+        writer = threading.Thread(target=self._write, args=(ours,), name=f"to worker {self._name}", daemon=True)
         try:
             self._begin(theirs)
             writer.start()
             self._read(ours)
-        except (OSError, EOFError) as error:
-            if not self._is_unwanted:
-                log.error("no worker for %s could be started: %s", self._name, error)
         finally:
             exit_code = self._reap()
             self._outbox.put(None)
             if writer.ident:
                 writer.join()  # before the close: a thread must not be left writing into a reused descriptor
-            ours.close()
-            self._post(self._farewell, exit_code)
+        return exit_code
 
     def _begin(self, theirs: Connection) -> None:
         with theirs:

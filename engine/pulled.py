@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.kept_file import written_whole
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from engine import whole_file
+from engine.errors import ModelLoadFailed
 from engine.model_spec import Source
 
 
@@ -21,16 +24,39 @@ def lock_file(models_dir: Path) -> Path:
     return models_dir / "models.lock"
 
 
+class _File(BaseModel):
+    bytes: int
+    sha256: str | None
+
+
+class _Pulled(BaseModel):
+    revision: str
+    licence: str = "not stated"
+    files: dict[str, _File]
+
+
+_LOCK = TypeAdapter(dict[str, _Pulled])
+
+
 def read_lock(models_dir: Path) -> dict[str, Any]:
-    """Repository -> {"revision", "licence", "files"}; {} when nothing was pulled yet."""
+    """Repository -> {"revision", "licence", "files"}; {} when nothing was pulled yet.
+
+    Raises `ModelLoadFailed` when it says nothing that could be understood.
+    """
     path = lock_file(models_dir)
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    try:
+        return {name: pulled.model_dump() for name, pulled in _LOCK.validate_json(path.read_bytes()).items()}
+    except ValidationError as error:
+        remedy = "delete it and pull your models again: files that are here are not fetched twice"
+        raise ModelLoadFailed(str(path), "this list of what was pulled is damaged", remedy) from error
 
 
 def write_lock(models_dir: Path, lock: Mapping[str, Any]) -> None:
     """Replace the lock as a whole: a reader never sees half of it."""
-    with written_whole(lock_file(models_dir)) as fresh:
-        fresh.write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n", "utf-8")
+    content = json.dumps(lock, indent=1, sort_keys=True) + "\n"
+    whole_file.replace(lock_file(models_dir), content.encode())
 
 
 def find_pulled(source: Source, models_dir: Path) -> Path | None:

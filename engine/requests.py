@@ -5,9 +5,11 @@ from __future__ import annotations
 import enum
 import secrets
 import uuid
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -39,7 +41,7 @@ class Priority(enum.IntEnum):
 class Frozen(BaseModel):
     """A frozen value that refuses unknown fields and says what is wrong as `InvalidRequest`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -52,6 +54,21 @@ class Frozen(BaseModel):
             raise InvalidRequest(field, first["msg"].removeprefix("Value error, ")) from error
 
 
+def _readable(text: str) -> str:
+    if odd := next((char for char in text if ord(char) < ord(" ") and not char.isspace()), None):
+        raise ValueError(f"the control character U+{ord(odd):04X} is in it; leave it out")
+    return text
+
+
+def _adding_up(weights: Sequence[float]) -> None:
+    if weights and sum(weights) <= 0:
+        raise ValueError("the weights must add up to more than 0")
+
+
+Words = Annotated[str, Field(max_length=MAX_PROMPT_CHARS), AfterValidator(_readable)]
+"""What people write, of any length that a prompt may have."""
+
+
 class LoRA(Frozen):
     """A low-rank adapter by its configured name, and how strongly it acts."""
 
@@ -62,7 +79,7 @@ class LoRA(Frozen):
 class PromptPart(Frozen):
     """One weighted part of a multi-prompt (`cat::2 dog::-0.5`)."""
 
-    text: str
+    text: Words
     weight: float = 1.0
 
 
@@ -73,15 +90,16 @@ Picture = Annotated[bytes, Field(min_length=1, max_length=32 * 1024 * 1024)]
 class ImageRequest(Frozen):
     """Text to image; the other kinds add pictures to it.
 
-    Sizes are in pixels. `None` means the model's own default. Cell `i` of the result is drawn from `seed + i`.
+    Sizes are in pixels. `None` means the model's own default. Cell `i` of the result is drawn from `seed + i`, see
+    `cell_seeds`.
     """
 
     kind: ClassVar[str] = "text_to_image"
 
-    prompt: str = Field(min_length=1, max_length=MAX_PROMPT_CHARS)
+    prompt: Words = Field(min_length=1)
     prompt_parts: tuple[PromptPart, ...] = Field(default=(), max_length=16)
     """When given, their weighted embeddings steer instead of `prompt`, which is kept for people to read."""
-    negative_prompt: str = Field(default="", max_length=MAX_PROMPT_CHARS)
+    negative_prompt: Words = ""
     model: str = ""
     """A configured name, or "" for the engine's default model."""
     width: int | None = Field(default=None, ge=16, le=MAX_SIDE)
@@ -103,7 +121,7 @@ class ImageRequest(Frozen):
     id: str = Field(default_factory=lambda: uuid.uuid4().hex, min_length=1, max_length=64)
     member: str = Field(default="anonymous", max_length=128)
     """Who asks: an opaque key, the unit of fair share."""
-    weight: float = Field(default=1.0, gt=0.0, le=1000.0)
+    weight: float = Field(default=1.0, ge=0.001, le=1000.0)
     """The member's share relative to others."""
     priority: Priority = Priority.NORMAL
     alone: bool = False
@@ -114,9 +132,20 @@ class ImageRequest(Frozen):
     @field_validator("prompt")
     @classmethod
     def _has_words(cls, prompt: str) -> str:
-        if not prompt.strip():
+        if not any(char.isprintable() and not char.isspace() for char in prompt):
             raise ValueError("the prompt is empty: say what to draw")
         return prompt
+
+    @field_validator("prompt_parts")
+    @classmethod
+    def _weigh_something(cls, parts: tuple[PromptPart, ...]) -> tuple[PromptPart, ...]:
+        _adding_up([part.weight for part in parts])
+        return parts
+
+    @property
+    def cell_seeds(self) -> tuple[int, ...]:
+        """From which seed each cell is drawn: the largest is followed by 0."""
+        return tuple((self.seed + cell) % (MAX_SEED + 1) for cell in range(self.num_images))
 
 
 class ImageToImage(ImageRequest):
@@ -157,7 +186,7 @@ class Blend(ImageRequest):
     """Mix two to five pictures into new ones."""
 
     kind: ClassVar[str] = "blend"
-    prompt: str = Field(default=WORDLESS_BLEND, min_length=1, max_length=MAX_PROMPT_CHARS)
+    prompt: Words = Field(default=WORDLESS_BLEND, min_length=1)
     images: tuple[Picture, ...] = Field(min_length=2, max_length=5)
     weights: tuple[float, ...] = ()
     strength: float | None = Field(default=None, ge=0.0, le=1.0)
@@ -169,6 +198,7 @@ class Blend(ImageRequest):
         images = info.data.get("images", ())
         if weights and len(weights) != len(images):
             raise ValueError(f"{len(images)} images need as many weights, not {len(weights)}")
+        _adding_up(weights)
         return weights
 
 
@@ -176,7 +206,7 @@ class Upscale(ImageRequest):
     """Make a picture larger: `subtle` by super-resolution, `creative` by tiled image-to-image refinement."""
 
     kind: ClassVar[str] = "upscale"
-    prompt: str = Field(default="upscale", min_length=1, max_length=MAX_PROMPT_CHARS)
+    prompt: Words = Field(default="upscale", min_length=1)
     image: Picture
     factor: float = Field(default=4.0, gt=1.0, le=4.0)
     mode: Literal["subtle", "creative"] = "subtle"
@@ -188,7 +218,7 @@ class Describe(ImageRequest):
     """Say what is in a picture: `Finished.captions`, no pictures."""
 
     kind: ClassVar[str] = "describe"
-    prompt: str = Field(default="describe", min_length=1, max_length=MAX_PROMPT_CHARS)
+    prompt: Words = Field(default="describe", min_length=1)
     image: Picture
     num_images: int = Field(default=4, ge=1, le=8)
     """How many captions."""

@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch.nn import functional
 
-from engine.kept_file import written_whole
+from engine import whole_file
 from engine.latents import LatentLayout, divisors
 
 _FIT_PICTURES = 8
@@ -61,15 +61,14 @@ def fit_rgb_map(vae: Any, layout: LatentLayout) -> RGBMap:
 
 def remembered_rgb_map(vae: Any, layout: LatentLayout, kept: Path) -> RGBMap:
     """`fit_rgb_map`, kept in a file where the fit takes more than a second (a large VAE on a CPU)."""
-    # What cannot be read is fitted again.
-    with contextlib.suppress(FileNotFoundError, SafetensorError, KeyError):
-        stored = load_file(kept)
+    with contextlib.suppress(OSError, SafetensorError):  # missing or damaged: it only saves time
+        stored = load(kept.read_bytes())
         return RGBMap(stored["weight"], stored["bias"], math.isqrt(len(stored["bias"]) // 3))
     begin = time.perf_counter()
     fitted = fit_rgb_map(vae, layout)
     if time.perf_counter() - begin > _WORTH_KEEPING_S:
-        with written_whole(kept) as fresh:
-            save_file({"weight": fitted.weight, "bias": fitted.bias}, fresh)
+        with contextlib.suppress(OSError):  # a folder that cannot be written to costs the time again
+            whole_file.replace(kept, save({"weight": fitted.weight, "bias": fitted.bias}))
     return fitted
 
 

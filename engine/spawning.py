@@ -96,18 +96,22 @@ class Nursery:
         with self._lock:
             try:
                 return self._fork(pipe)
-            except (OSError, EOFError):
+            except (OSError, EOFError) as error:
                 self._end()
-                if self._is_closed:
+                # One that only was too slow may have forked after all: no second worker on the same pipe.
+                if self._is_closed or isinstance(error, TimeoutError):
                     raise
                 return self._fork(pipe)
 
     def wait(self, pid: int) -> int:
         """Reap a worker that is gone or was killed; -1 when the nursery is no longer there to know its exit code."""
-        with self._lock, contextlib.suppress(OSError, EOFError):
-            if self._control:
-                self._control.send(pid)
-                return self._control.recv()
+        with self._lock:
+            try:
+                if self._control:
+                    self._control.send(pid)
+                    return self._answer(self._control, self._orders.settings.stall_timeout_s)
+            except (OSError, EOFError):
+                self._end()
         return -1
 
     def close(self) -> None:
@@ -123,20 +127,20 @@ class Nursery:
             return self._direct.spawn(pipe)
         control.send(FORK)
         reduction.send_handle(control, pipe.fileno(), None)
-        return _Forked(self._answer(control), self)
+        return _Forked(self._answer(control, self._orders.settings.stall_timeout_s), self)
 
     def _begin(self) -> Connection:
         self._control, theirs = multiprocessing.Pipe()
         with theirs:
             self._process = _python("nurse", theirs, self._environment)
         self._control.send(self._orders)
-        if (threads := self._answer(self._control)) > 1:
+        if (threads := self._answer(self._control, self._orders.settings.load_timeout_s)) > 1:
             log.warning("workers cannot be forked: an import has started %d threads", threads)
             self._direct = Direct(self._environment)
         return self._control
 
-    def _answer(self, control: Connection) -> int:
-        if not control.poll(self._orders.settings.load_timeout_s):
+    def _answer(self, control: Connection, within_s: float) -> int:
+        if not control.poll(within_s):
             raise TimeoutError("the nursery does not answer")
         return control.recv()
 

@@ -5,21 +5,39 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
+
+from bot.cli.picture_folder import PictureFolder
+from bot.errors import ConfigError
+from engine.images import read_text
+from engine.parameters import parse_parameters
 
 ROOT = Path(__file__).parents[1]
 VERBS = ("run", "demo", "imagine", "check", "models", "train", "bench", "backup", "restore")
 
 
-def darkroom(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+def start(
+    *arguments: str, cwd: Path = ROOT, stdout: int = subprocess.PIPE, **environment: str
+) -> subprocess.Popen[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("DARKROOM_", "DISCORD_"))}
     clean |= {"HF_HUB_OFFLINE": "1", "COLUMNS": "120", "NO_COLOR": "1", "PYTHONPATH": str(ROOT), **environment}
     command = [sys.executable, "-m", "bot", *arguments]
-    return subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, timeout=280, check=False)
+    return subprocess.Popen(command, cwd=cwd, env=clean, stdout=stdout, stderr=subprocess.PIPE, text=True)
+
+
+def darkroom(
+    *arguments: str, cwd: Path = ROOT, stdout: int = subprocess.PIPE, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    running = start(*arguments, cwd=cwd, stdout=stdout, **environment)
+    said, complained = running.communicate(timeout=280)
+    return subprocess.CompletedProcess(running.args, running.returncode, said, complained)
 
 
 def test_help_names_every_verb_and_the_readme_no_other() -> None:
@@ -47,15 +65,17 @@ def test_every_verb_explains_itself(verb: str) -> None:
         (("run",), {"DARKROOM_ENGINE__MAX_LANE": "3"}, "max_lane: no such setting; did you mean 'max_lanes'?", 78),
         (("run",), {"DARKROOM_DATABASE_URL": "oracle://x", "DISCORD_TOKEN": "x"}, "database", 78),
         (("run",), {"DARKROOM_DATA_DIR": "/dev/null/x", "DISCORD_TOKEN": "x"}, "data_dir: /dev/null/x", 78),
-        (("demo", "--no-browser", "--data", "/dev/null/x"), {}, "--data: /dev/null/x", 78),
-        (("imagine", "a", "--out", "/dev/null/x"), {}, "--out: /dev/null/x", 78),
-        (("imagine", ""), {}, "prompt", 1),
-        (("imagine", "x" * 10_000), {}, "prompt", 1),
-        (("imagine", "a", "--steps", "-1"), {}, "--steps: Input should be greater", 1),
-        (("imagine", "a", "--model", "nosuch"), {}, "no model named 'nosuch'", 1),
-        (("imagine", "a", "--image", "README.md"), {}, "image", 1),
-        (("imagine", "a", "--mask", "README.md"), {}, "mask: needs --image", 1),
-        (("models", "pull", "nosuch"), {}, "no model named 'nosuch'", 1),
+        (("demo", "--no-browser", "--data", "/dev/null/x"), {}, "--data: /dev/null/x", 2),
+        (("imagine", "a", "--out", "/dev/null/x"), {}, "--out: /dev/null/x", 2),
+        (("imagine", ""), {}, "prompt", 2),
+        (("imagine", "x" * 10_000), {}, "prompt", 2),
+        (("imagine", "a", "--guidance", "nan"), {}, "--guidance: Input should be a finite number", 2),
+        (("imagine", "a", "--count", "1000"), {}, "--count", 2),
+        (("imagine", "a", "--steps", "-1"), {}, "--steps: Input should be greater", 2),
+        (("imagine", "a", "--model", "nosuch"), {}, "no model named 'nosuch'", 2),
+        (("imagine", "a", "--image", "README.md"), {}, "image", 2),
+        (("imagine", "a", "--mask", "README.md"), {}, "mask: needs --image", 2),
+        (("models", "pull", "nosuch"), {}, "no model named 'nosuch'", 2),
         (("restore", "nowhere.zip"), {}, "nowhere.zip", 1),
     ],
 )  # fmt: skip
@@ -68,6 +88,42 @@ def test_what_is_wrong_is_one_line_that_says_what_to_do(
     assert words in lines[0]
     assert "Traceback" not in said.stderr
     assert said.returncode == code
+
+
+def test_pictures_that_are_there_are_kept_and_none_is_lost_when_nobody_reads_the_names(tmp_path: Path) -> None:
+    small = ("--seed", "7", "--steps", "1", "--count", "2", "--out", "out")
+    said = darkroom("imagine", "a red apple", *small, cwd=tmp_path)
+    assert said.stdout.split() == ["out/7.png", "out/8.png"], said.stderr
+    first = (tmp_path / "out/7.png").read_bytes()
+    reader, names = os.pipe()
+    os.close(reader)
+    darkroom("imagine", "a blue car", *small, cwd=tmp_path, stdout=names)
+    os.close(names)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["7-2.png", "7.png", "8-2.png", "8.png"]
+    assert (tmp_path / "out/7.png").read_bytes() == first
+    assert parse_parameters(read_text((tmp_path / "out/7-2.png").read_bytes())["parameters"]).prompt == "a blue car"
+
+
+def test_a_folder_that_takes_no_picture_is_named(tmp_path: Path) -> None:
+    folder = PictureFolder(tmp_path / "out")
+    (tmp_path / "out").rmdir()
+    with pytest.raises(ConfigError, match=r"--out: .*out cannot be written to"):
+        folder.keep(7, b"picture")
+
+
+def test_ctrl_c_in_the_middle_leaves_neither_a_process_nor_a_preview(tmp_path: Path) -> None:
+    drawing = start("imagine", "a red apple", "--seed", "7", "--steps", "500", "--out", "out", cwd=tmp_path)
+    deadline_s = time.monotonic() + 120
+    while not (tmp_path / "out/7-preview.webp").exists():
+        assert drawing.poll() is None and time.monotonic() < deadline_s
+        time.sleep(0.05)
+    workers = psutil.Process(drawing.pid).children(recursive=True)
+    drawing.send_signal(signal.SIGINT)
+    said = drawing.communicate(timeout=120)[1]
+    assert drawing.returncode == 130
+    assert "Traceback" not in said
+    assert workers and not psutil.wait_procs(workers, timeout=60)[1]
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_a_port_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
@@ -112,3 +168,25 @@ def test_models_show_verify_and_rm_say_what_is_not_there(tmp_path: Path) -> None
     assert "licence: " in darkroom("models", "show", "sdxl", cwd=tmp_path).stdout
     assert "nothing was pulled" in darkroom("models", "verify", "sdxl", cwd=tmp_path).stdout
     assert "yours to delete" in darkroom("models", "rm", "pocket", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("lock", ["{", "[]", '{"stabilityai/stable-diffusion-xl-base-1.0": {}}'])
+@pytest.mark.parametrize("verb", ["show", "rm"])
+def test_a_damaged_list_of_what_was_pulled_is_named_with_what_to_do(lock: str, verb: str, tmp_path: Path) -> None:
+    (tmp_path / "data/models").mkdir(parents=True)
+    (tmp_path / "data/models/models.lock").write_text(lock)
+    said = darkroom("models", verb, "sdxl", cwd=tmp_path)
+    assert said.returncode == 1
+    assert said.stderr.startswith("darkroom: model 'data/models/models.lock' could not be loaded"), said.stderr
+    assert "delete it and pull your models again" in said.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_models_list_names_every_model_in_whole_on_a_narrow_terminal(tmp_path: Path) -> None:
+    terminal, end = os.openpty()
+    darkroom("models", "list", cwd=tmp_path, stdout=end, COLUMNS="40")
+    os.close(end)
+    shown = os.read(terminal, 1 << 16).decode()
+    os.close(terminal)
+    for name in ("z-image-turbo", "flux2-klein-4b", "sdxl-lightning"):
+        assert name in shown

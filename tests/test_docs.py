@@ -72,6 +72,22 @@ def test_the_example_as_it_is_changes_nothing() -> None:
     assert load(ROOT / "config.example.toml") == load()
 
 
+@pytest.mark.parametrize("file", ["Dockerfile", "deploy/darkroom.service"])
+def test_what_is_deployed_is_set_up_by_settings_there_are(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bot.settings import load
+
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / file).read_text()
+    chosen = dict(re.findall(r"(DARKROOM_\w+)=(\S+)", text))
+    assert chosen["DARKROOM_DATA_DIR"]
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    settings = load()
+    assert {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", text)} <= {settings.operation.http_port}
+
+
 README = (ROOT / "README.md").read_text()
 
 

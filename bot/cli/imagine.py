@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bot.folders import writable
+from bot.cli.picture_folder import PictureFolder
 from bot.settings import Settings, load
 from engine import (
     Engine,
@@ -68,10 +68,9 @@ def imagine(
     if seed is not None:
         wish["seed"] = seed
     try:
-        request = _request(wish, image, mask, strength)
+        asyncio.run(_draw(Engine(engine), _request(wish, image, mask, strength), PictureFolder(out)))
     except InvalidRequest as error:
         raise InvalidRequest(_OPTIONS.get(error.field, error.field), error.why) from error
-    asyncio.run(_draw(engine, request, writable(out, "--out")))
 
 
 def _engine_settings(settings: Settings, model: str) -> tuple[EngineSettings, str]:
@@ -100,20 +99,23 @@ def _read(field: str, path: Path) -> bytes:
         raise InvalidRequest(field, f"{path} cannot be read: {error.strerror}") from error
 
 
-async def _draw(settings: EngineSettings, request: ImageRequest, out: Path) -> None:
-    console = Console(stderr=True)
+async def _draw(engine: Engine, request: ImageRequest, folder: PictureFolder) -> None:
+    asked, console = await engine.resolve(request), Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.completed}/{task.total}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("starting the engine", total=None)
-        async with Engine(settings) as engine:
-            async for event in engine.submit(request):
-                bar.update(task, **_words(event))
-                _keep(event, request, out, console)
+    try:
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task("starting the engine", total=None)
+            async with engine:
+                async for event in engine.submit(asked):
+                    bar.update(task, **_words(event))
+                    _keep(event, request.seed, folder, console)
+    finally:
+        folder.clear(request.seed)
 
 
 def _words(event: Event) -> dict[str, Any]:
@@ -128,17 +130,14 @@ def _words(event: Event) -> dict[str, Any]:
             return {"description": "done"}
 
 
-def _keep(event: Event, request: ImageRequest, out: Path, console: Console) -> None:
+def _keep(event: Event, seed: int, folder: PictureFolder, console: Console) -> None:
     """Save what can be seen: the newest preview while it runs, the pictures at the end."""
     if isinstance(event, Step) and event.preview:
-        (out / f"{request.seed}-preview.webp").write_bytes(event.preview.image)
+        folder.show(seed, event.preview.image)
     if not isinstance(event, Finished):
         return
-    (out / f"{request.seed}-preview.webp").unlink(missing_ok=True)
     for note in event.notes:
         console.print(note)
-    for picture in event.images:
-        path = out / f"{picture.seed}.png"
-        path.write_bytes(picture.png)
+    for path in [folder.keep(picture.seed, picture.png) for picture in event.images]:
         typer.echo(path)
     console.print(f"{event.gpu_ms / 1000:.1f} s of device time")

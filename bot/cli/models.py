@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bot.settings import load
 from engine.catalogue import Catalogue
@@ -30,7 +30,7 @@ COLUMNS = ("model", "here", "size", "steps", "memory", "licence")
 def list_models(config: Config = None) -> None:
     """Show every model by name: is it here, how big, under which licence."""
     catalogue = Catalogue(load(config).engine)
-    table = Table(*COLUMNS)
+    table = Table(Column(COLUMNS[0], no_wrap=True), *COLUMNS[1:])
     for name in catalogue.names():
         try:
             table.add_row(*_row(catalogue, catalogue.spec(name)))

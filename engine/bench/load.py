@@ -101,6 +101,52 @@ def whole_calls_settings(settings: EngineSettings) -> EngineSettings:
     return settings.model_copy(update=unlimited)
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One comparison: of whole calls first, then of the engine."""
+
+    saturated: tuple[float, float]
+    """Pictures per second with a full queue."""
+    trips: tuple[list[Trip], list[Trip]]
+    """Under load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Both ways, driven alike."""
+
+    whole_calls: Engine
+    engine: Engine
+    like: ImageRequest
+    together: bool
+
+    async def run(self, count: int, number: int, say: Say) -> Round:
+        """A full queue, a few arrivals to set the rate by, and `count` of them."""
+        full = max(6, int(FULL * count))
+        say(f"a full queue of {full}")
+        queues = await self.drive(at_once(full))
+        # With a full queue both ways are more in each other's way than under load.
+        trial = typical(LOAD / between_s(queues[0]), full, LOAD, number)
+        say(f"{full} arrivals to set the rate by")
+        before, _ = await self.drive(trial)
+        capacity = 1000 / statistics.fmean(trip.gpu_ms for trip in before)
+        arrivals = typical(LOAD * capacity, count, LOAD, number)
+        say(f"{count} arrivals at {LOAD * capacity:.2f}/s")
+        return Round((images_per_s(queues[0]), images_per_s(queues[1])), await self.drive(arrivals))
+
+    async def drive(self, arrivals: list[Arrival]) -> tuple[list[Trip], list[Trip]]:
+        """What whole calls, and what the engine made of the arrivals."""
+        whole_calls, engine = ((each, arrivals, self.like) for each in (self.whole_calls, self.engine))
+        if self.together:
+            return await asyncio.gather(drive(*whole_calls), drive(*engine))
+        return await drive(*whole_calls), await drive(*engine)
+
+    async def service_s(self) -> float:
+        """One whole call, alone."""
+        trips = [(await drive(self.whole_calls, at_once(1), self.like))[0] for _ in range(3)]
+        return statistics.median(trip.to_grid_s for trip in trips)
+
+
 async def compare(
     settings: EngineSettings, like: ImageRequest, budget_s: float, rounds: int, say: Say, together: bool = False
 ) -> SideBySide:
@@ -112,68 +158,18 @@ async def compare(
         Engine(whole_calls_settings(settings), entry=WHOLE_CALLS) as whole_calls,
         Engine(settings) as engine,
     ):
+        ways = Ways(whole_calls, engine, like, together)
         say("warming up")
-        match = Match(whole_calls, engine, like, together)
         for few in (3, 1):
-            await match.drive(at_once(few))
-        service_s = await match.service_s()
+            await ways.drive(at_once(few))
+        service_s = await ways.service_s()
         calls_s = service_s * ((1 + FULL) / LOAD + FULL) * (1 if together else 2)
         count = max(12, int(budget_s / rounds / calls_s))
-        played = [await match.round(number, count, say) for number in range(rounds)]
-    return SideBySide(
-        LOAD,
-        count * rounds,
-        service_s,
-        statistics.median(images_per_s(each.queue.whole_calls) for each in played),
-        statistics.median(images_per_s(each.queue.engine) for each in played),
-        UnderLoad.of([each.load.whole_calls for each in played]),
-        UnderLoad.of([each.load.engine for each in played]),
-    )
+        found = [await ways.run(count, number, _numbered(say, number, rounds)) for number in range(rounds)]
+    saturated = [statistics.median(rates) for rates in zip(*(each.saturated for each in found), strict=True)]
+    under_load = [UnderLoad.of(list(trips)) for trips in zip(*(each.trips for each in found), strict=True)]
+    return SideBySide(LOAD, count * rounds, service_s, *saturated, *under_load)
 
 
-@dataclass(frozen=True, slots=True)
-class Trips:
-    """What the same arrivals met both ways."""
-
-    whole_calls: list[Trip]
-    engine: list[Trip]
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """A full queue, and Poisson arrivals."""
-
-    queue: Trips
-    load: Trips
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """Both ways with their workers running."""
-
-    whole_calls: Engine
-    engine: Engine
-    like: ImageRequest
-    together: bool
-
-    async def round(self, number: int, count: int, say: Say) -> Round:
-        """A full queue, then `count` arrivals at 0.9 of what whole calls manage beside the other way's load."""
-        full = max(6, int(FULL * count))
-        say(f"round {number + 1}: a full queue of {full}")
-        queue = await self.drive(at_once(full))
-        # With a full queue the two are more in each other's way than under load, so the rate is set by a trial.
-        say(f"round {number + 1}: {full} arrivals to set the rate by")
-        trial = await self.drive(typical(LOAD / between_s(queue.whole_calls), full, LOAD, number))
-        rate = LOAD * 1000 / statistics.fmean(trip.gpu_ms for trip in trial.whole_calls)
-        say(f"round {number + 1}: {count} arrivals at {rate:.2f}/s")
-        return Round(queue, await self.drive(typical(rate, count, LOAD, number)))
-
-    async def drive(self, arrivals: list[Arrival]) -> Trips:
-        """The same arrivals both ways."""
-        ways = [drive(each, arrivals, self.like) for each in (self.whole_calls, self.engine)]
-        return Trips(*await asyncio.gather(*ways)) if self.together else Trips(*[await way for way in ways])
-
-    async def service_s(self) -> float:
-        """Seconds of one whole call, alone: the median of three."""
-        trips = [(await drive(self.whole_calls, at_once(1), self.like))[0] for _ in range(3)]
-        return statistics.median(trip.to_grid_s for trip in trips)
+def _numbered(say: Say, number: int, rounds: int) -> Say:
+    return lambda what: say(f"{what}, round {number + 1} of {rounds}")

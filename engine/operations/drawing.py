@@ -7,7 +7,6 @@ from typing import cast
 import numpy as np
 from PIL import Image
 
-from engine.errors import InvalidRequest
 from engine.images import open_mask, open_picture
 from engine.operations.easel import Easel
 from engine.operations.joining import FEATHER, join
@@ -47,8 +46,6 @@ def blend(easel: Easel) -> list[Pixels]:
     request = cast(Blend, easel.request)
     weights = request.weights or (1.0,) * len(request.images)
     total = sum(weights)
-    if total <= 0:
-        raise InvalidRequest("weights", "their sum must be above 0")
     pictures = [cover(open_picture(image, f"images.{i}"), easel.size) for i, image in enumerate(request.images)]
     shares = [weight / total for weight in weights]
     if request.strength is None and (cells := from_meaning(easel, pictures, shares)):

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -111,19 +111,19 @@ class Easel:
 
         Raises `BadOutput` for pictures that are blank or no numbers.
         """
-        known = accepted(pipeline)
+        known, seeds = accepted(pipeline), self.request.cell_seeds
         if self.request.prompt_parts:
             return self._run_weighted(pipeline, inputs)
         # Those that diffusers no longer maintains mix up the cells (Panorama).
         is_maintained = ".deprecated." not in type(pipeline).__module__
         if is_maintained and "num_images_per_prompt" in known and len(with_inner(pipeline)) == 1:
             try:
-                return self._call(pipeline, known, self.cells, inputs)
+                return self._call(pipeline, known, seeds, inputs)
             except (AttributeError, IndexError, TypeError, ValueError):
-                if len(self.cells) == 1:
+                if len(seeds) == 1:
                     raise
                 # Some families (aMUSEd, Kandinsky 3) cannot take a generator for each cell.
-        return [self._call(pipeline, known, [cell], inputs)[0] for cell in self.cells]
+        return [self._call(pipeline, known, [seed], inputs)[0] for seed in seeds]
 
     def _run_weighted(self, pipeline: Pipeline, inputs: dict[str, Any]) -> list[Pixels]:
         recordings = [Recording(part) for part in self.request.prompt_parts]
@@ -138,13 +138,8 @@ class Easel:
         finally:
             self.lane.answers.remove(weighted.answer)
 
-    @property
-    def cells(self) -> list[int]:
-        """The seeds of all cells."""
-        return [self.request.seed + cell for cell in range(self.request.num_images)]
-
     def _call(
-        self, pipeline: Pipeline, known: Collection[str], seeds: list[int], inputs: Mapping[str, Any]
+        self, pipeline: Pipeline, known: Collection[str], seeds: Sequence[int], inputs: Mapping[str, Any]
     ) -> list[Pixels]:
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
         wanted = {

@@ -22,6 +22,6 @@ def through_stages(easel: Easel, cells: list[Pixels]) -> list[Pixels]:
         # As the pipelines hand it on themselves: floats in [-1, 1].
         cells = [
             place.asking(num_images=1, seed=seed).run(pipeline, image=cell * 2 - 1, width=width, height=height)[0]
-            for seed, cell in zip(easel.cells, cells, strict=True)
+            for seed, cell in zip(easel.request.cell_seeds, cells, strict=True)
         ]
     return cells

@@ -46,8 +46,6 @@ class WeightedPrompt:
 
     def __init__(self, recordings: Sequence[Recording]) -> None:
         total = sum(recording.part.weight for recording in recordings)
-        if total <= 0:
-            raise InvalidRequest("prompt_parts", "the weights must add up to more than 0")
         self.carrier = max(recordings, key=lambda recording: recording.tokens)
         shares = [recording.part.weight / total for recording in recordings]
         outputs = zip(*([output for _, _, output in recording.calls] for recording in recordings), strict=True)

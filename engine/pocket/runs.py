@@ -3,13 +3,14 @@
 # torch and diffusers leave many types open
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
+import io
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers.training_utils import EMAModel
 
-from engine.kept_file import written_whole
+from engine import whole_file
 from engine.pocket.checkpoint import naming
 from engine.pocket.denoiser import PocketDenoiser
 from engine.pocket.errors import BrokenRun
@@ -30,8 +31,9 @@ def checkpoint(run: Path, device: torch.device) -> dict[str, Any]:
 
 def keep(run: Path, state: dict[str, Any]) -> None:
     """Replace the checkpoint as a whole."""
-    with written_whole(run / CHECKPOINT) as fresh:
-        torch.save(state, fresh)
+    content = io.BytesIO()
+    torch.save(state, content)
+    whole_file.replace(run / CHECKPOINT, content.getvalue())
 
 
 def averaged(run: Path) -> PocketDenoiser:

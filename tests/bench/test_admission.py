@@ -1,4 +1,4 @@
-"""How long an admission decision takes with 100,000 jobs stored. `pytest -m bench tests/bench/test_admission.py -s`."""
+"""How long an admission decision takes with 100,000 jobs stored. `make speed`."""
 
 from __future__ import annotations
 

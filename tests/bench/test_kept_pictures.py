@@ -1,4 +1,4 @@
-"""How long U takes beside a full engine, in the whole bot. `pytest -m bench tests/bench/test_kept_pictures.py -s`."""
+"""How long U takes beside a full engine, in the whole bot. `make speed`."""
 
 from __future__ import annotations
 

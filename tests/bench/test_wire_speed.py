@@ -1,6 +1,6 @@
 """How quickly members are answered over a real gateway and REST, with the engine saturated and 40 jobs live.
 
-`pytest -m bench tests/bench/test_wire_speed.py -s`, on a quiet machine.
+`make speed`, on a quiet machine.
 """
 
 from __future__ import annotations

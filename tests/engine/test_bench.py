@@ -6,17 +6,19 @@ import dataclasses
 import itertools
 import json
 import statistics
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy
 import pytest
+import pytest_asyncio
 import torch
 from rich.console import Console
 
 from engine import Engine, EngineSettings, Finished, ImageRequest, ModelSettings
 from engine.bench import parts
 from engine.bench.gpu import measure
-from engine.bench.load import WHOLE_CALLS, SideBySide, UnderLoad, compare, whole_calls_settings
+from engine.bench.load import WHOLE_CALLS, SideBySide, UnderLoad, Ways, compare, whole_calls_settings
 from engine.bench.report import Machine, Report
 from engine.bench.stand_in import save_stand_in
 from engine.bench.traffic import (
@@ -39,6 +41,9 @@ from engine.images import open_picture
 from engine.loading import load
 from engine.models import LoadedModel
 from engine.operations import operate
+
+in_one_loop = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.xdist_group("bench")  # its engines take seconds to start
 
 
 def test_half_of_the_arrivals_are_the_heavy_members_and_their_rate_is_what_was_asked() -> None:
@@ -103,10 +108,16 @@ def model(settings: EngineSettings) -> LoadedModel:
         return load(Catalogue(settings).spec("small"), "cpu", settings=settings)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def like(settings: EngineSettings) -> ImageRequest:
     asked = ImageRequest(prompt="a red apple", num_images=2, seed=5, negative_prompt="blurry")
     return Catalogue(settings).resolve(asked)[0]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ways(settings: EngineSettings, like: ImageRequest) -> AsyncIterator[Ways]:
+    async with Engine(whole_calls_settings(settings), entry=WHOLE_CALLS) as whole_calls, Engine(settings) as engine:
+        yield Ways(whole_calls, engine, like, together=False)
 
 
 def test_the_parts_are_measured_with_real_lanes(
@@ -127,14 +138,10 @@ def test_overhead_is_that_of_a_denoiser_that_costs_nothing(settings: EngineSetti
     assert cost.pipeline_ms > 0.0
 
 
-async def test_the_baseline_draws_what_the_engine_draws(
-    settings: EngineSettings, model: LoadedModel, like: ImageRequest
-) -> None:
+@in_one_loop
+async def test_the_baseline_draws_what_the_engine_draws(ways: Ways, model: LoadedModel, like: ImageRequest) -> None:
     """Both worker processes, the same request: only the way is measured, not the picture."""
-    async with Engine(whole_calls_settings(settings), entry=WHOLE_CALLS) as engine:
-        whole = await pictures(engine, like)
-    async with Engine(settings) as engine:
-        merged = await pictures(engine, like)
+    whole, merged = [await pictures(engine, like) for engine in (ways.whole_calls, ways.engine)]
     with torch.inference_mode():
         here = operate(easel_of(model, like)).cells
     assert len(whole) == len(here) == 2
@@ -149,12 +156,20 @@ async def pictures(engine: Engine, request: ImageRequest) -> list[numpy.ndarray]
     return [numpy.asarray(open_picture(image.png), dtype=float) for image in finished[0].images]
 
 
-@pytest.mark.parametrize("together", [False, True])
-async def test_both_ways_meet_the_same_arrivals(
-    settings: EngineSettings, like: ImageRequest, tmp_path: Path, together: bool
-) -> None:
+@in_one_loop
+async def test_one_after_the_other_both_ways_meet_the_same_arrivals(ways: Ways) -> None:
     said: list[str] = []
-    both = await compare(settings, like, budget_s=0.1, rounds=1, say=said.append, together=together)
+    found = await ways.run(12, 0, said.append)
+    whole_calls, engine = ([trip.member for trip in trips] for trips in found.trips)
+    assert whole_calls == engine and len(engine) == 12
+    assert min(found.saturated) > 0
+    assert len(said) == 3
+
+
+async def test_side_by_side_they_make_a_report(settings: EngineSettings, like: ImageRequest, tmp_path: Path) -> None:
+    said: list[str] = []
+    both = await compare(settings, like, budget_s=0.1, rounds=1, say=said.append, together=True)
+    assert "a full queue of 6, round 1 of 1" in said
     assert both.whole_calls.all_to_grid.count == both.engine.all_to_grid.count == both.requests >= 12
     assert both.light_to_grid_ratio > 0
     assert 0 < both.engine.jain <= 1

@@ -5,8 +5,11 @@ import gc
 import json
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import AsyncIterator
 
+import psutil
 import pytest
 
 from engine import (
@@ -25,7 +28,7 @@ from engine import (
 )
 from tests.engine import scripted
 from tests.engine.scripted import events_of, finished, request
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 LONG = {"steps": 2000, "step_s": 0.01}
 
@@ -208,6 +211,32 @@ async def test_stop_cancels_what_is_not_done_by_the_deadline() -> None:
     with pytest.raises(RequestAborted) as aborted:
         await endless
     assert aborted.value.reason is AbortReason.SHUTDOWN
+
+
+async def test_a_stop_that_is_interrupted_ends_every_request_all_the_same() -> None:
+    engine = scripted.engine()
+    await engine.start()
+    endless = asyncio.create_task(events_of(engine, request(LONG)))
+    await until(lambda: engine.snapshot().running)
+    stopping = asyncio.create_task(engine.stop(timeout_s=PATIENCE_S))
+    await asyncio.sleep(0)
+    stopping.cancel()
+    with pytest.raises(RequestAborted):
+        await endless
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+
+
+async def test_a_start_that_is_interrupted_leaves_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, engine = threading.Event(), scripted.engine()
+    monkeypatch.setattr(scripted.Unchecked, "names", lambda _: (reading.set(), time.sleep(0.2), ())[-1])
+    starting = asyncio.create_task(engine.start())
+    await until(reading.is_set)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert engine.snapshot().devices == () and engine.snapshot().state == "stopped"
+    assert not psutil.Process().children(recursive=True)
 
 
 async def test_an_engine_is_started_once_and_may_be_started_again(engine: Engine) -> None:

@@ -1,6 +1,7 @@
 """Workers that die, freeze, hang or talk from the past: nobody notices anything but a delay."""
 
 import asyncio
+import errno
 import multiprocessing
 import os
 import signal
@@ -160,6 +161,33 @@ def test_a_worker_can_be_killed_as_soon_as_it_is_known(tmp_path: Path, monkeypat
     os.killpg(child.pid, signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
     nursery.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked from a nursery on Linux only")
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_frozen_nursery_keeps_nobody_waiting(fault: signal.Signals) -> None:
+    async with scripted.engine(stall_timeout_s=STALL_S) as engine:
+        await finished(engine, request())
+        worker = psutil.Process(engine.snapshot().devices[0].pid)
+        nursery = worker.parent()
+        drawing = asyncio.create_task(finished(engine, request({"steps": 100}, seed=5)))
+        await until(lambda: engine.snapshot().running)
+        nursery.suspend()
+        worker.send_signal(fault)
+        assert (await drawing).images[0].png == b"picture 5"
+
+
+async def test_a_machine_without_descriptors_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    engine = scripted.engine()
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr("engine.process.multiprocessing.Pipe", refuse)
+        await engine.start()
+        await until(lambda: engine.snapshot().devices[0].state == "backing off")
+    await finished(engine, request())
+    await engine.stop()
 
 
 async def test_stop_does_not_wait_for_a_worker_that_is_still_starting() -> None:

@@ -87,6 +87,16 @@ def test_transparent_parts_become_white_in_pictures_and_black_in_masks():
     assert open_mask(encoded(Image.new("L", (8, 8), 255)), (16, 16)).size == (16, 16)
 
 
+def test_grey_of_16_bits_keeps_its_shades():
+    """Scans, depth maps and masks come so; white is 65535 in them."""
+    shades = Image.new("I;16", (3, 1))
+    for x, level in enumerate((0, 32768, 65535)):
+        shades.putpixel((x, 0), level)
+    data = encoded(shades)
+    assert [open_picture(data).getpixel((x, 0)) for x in range(3)] == [(0, 0, 0), (128, 128, 128), (255, 255, 255)]
+    assert [open_mask(data).getpixel((x, 0)) for x in range(3)] == [0, 128, 255]
+
+
 def test_png_text_comes_back_and_the_pixels_are_exact():
     image = noise((33, 17))
     png = encode_png(image, {"parameters": "ein Fuchs 🦊\nSteps: 4", "other": "x"})

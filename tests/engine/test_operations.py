@@ -117,13 +117,6 @@ def test_weights_lead_from_one_prompt_to_the_other(studio_of: Callable[[str], St
     assert 0 < (both - cat).norm() < (dog - cat).norm()
 
 
-def test_weights_that_cancel_out_are_refused(studio_of: Callable[[str], Studio]) -> None:
-    parts = (PromptPart(text="a cat"), PromptPart(text="a dog", weight=-1.0))
-    error = studio_of("stable-diffusion").refuse(ask(prompt_parts=parts, **SIZE))
-    assert isinstance(error, InvalidRequest)
-    assert error.field == "prompt_parts"
-
-
 def test_a_model_that_only_inpaints_says_so(studio_of: Callable[[str], Studio]) -> None:
     error = studio_of("stable-diffusion-xl-inpaint").refuse(ask(**SIZE))
     assert isinstance(error, InvalidRequest)

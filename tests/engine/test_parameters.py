@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -46,6 +47,13 @@ def test_what_is_written_is_read_back():
     read = parse_parameters(read_text(png(request))["parameters"])
     assert (read.prompt, read.negative_prompt) == ('say "a, b: c"', "")
     assert read.fields["Seed"] == "9" and read.fields["Lora"] == "<lora:pix,el:0.5>"
+
+
+def test_numbers_are_written_as_they_were_asked_for():
+    request = ImageRequest(prompt="x", loras=(LoRA(name="ink", weight=0.123456789),))
+    recipe = replace(RECIPE, guidance_scale=7.12345678)
+    fields = parse_parameters(text_chunks(request, recipe, seed=9)["parameters"]).fields
+    assert (fields["CFG scale"], fields["Lora"]) == ("7.12345678", "<lora:ink:0.123456789>")
 
 
 def test_other_tools_texts_are_read():

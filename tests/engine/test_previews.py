@@ -210,8 +210,16 @@ def test_a_fit_that_took_long_is_kept(tmp_path, monkeypatch):
     fitted = remembered_rgb_map(vae, layout, kept)
     again = remembered_rgb_map(None, layout, kept)
     assert torch.equal(fitted.weight, again.weight) and again.upscale == fitted.upscale == 2
-    kept.write_bytes(b"")
-    assert torch.equal(remembered_rgb_map(vae, layout, kept).weight, fitted.weight)
+
+
+def test_what_a_crash_has_left_of_a_fit_is_fitted_again(tmp_path, monkeypatch):
+    vae, kept = smooth_vae(16), tmp_path / "x.safetensors"
+    monkeypatch.setattr(rgb_map, "_WORTH_KEEPING_S", 0.0)
+    fitted = remembered_rgb_map(vae, LatentLayout.of(vae), kept)
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:20])
+    assert torch.equal(remembered_rgb_map(vae, LatentLayout.of(vae), kept).weight, fitted.weight)
+    assert kept.read_bytes() == whole
 
 
 def identity(channels: int) -> Previewer:

@@ -169,8 +169,7 @@ class Discord:
     def grid(self, interaction: Interaction) -> dict[str, Any] | None:
         """The reply, once it is a grid with its buttons."""
         message = self.reply(interaction)
-        done = message and any(b.get("label") == "U1" for b in buttons(message))
-        return message if done else None
+        return message if message and is_grid(message) else None
 
 
 def _filled(part: dict[str, Any], values: dict[str, str | list[str]]) -> dict[str, Any]:
@@ -188,6 +187,11 @@ def _filled(part: dict[str, Any], values: dict[str, str | list[str]]) -> dict[st
 def buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
     """All buttons of a message, in order."""
     return [c for row in message["components"] for c in row.get("components", []) if c["type"] == 2]
+
+
+def is_grid(message: dict[str, Any]) -> bool:
+    """Does it have a grid's buttons?"""
+    return any(b.get("label") == "U1" for b in buttons(message))
 
 
 def brief(message: dict[str, Any]) -> str:

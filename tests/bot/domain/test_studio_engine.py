@@ -20,7 +20,7 @@ from tests.patience import until
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 # A worker of its own has to import torch first; slow machines run many tests beside this one.
-pytestmark = [in_one_loop, pytest.mark.timeout(600)]
+pytestmark = [in_one_loop, pytest.mark.timeout(600), pytest.mark.xdist_group("studio")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,0 +1,14 @@
+"""Files that are replaced as a whole: whoever reads one, also after a crash, sees the old or the new. Torch-free."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file in the place of the one that is there, making its folder where that is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fresh.write_bytes(content)
+    fresh.replace(path)
