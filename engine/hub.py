@@ -74,8 +74,8 @@ class Hub:
     def tick(self) -> None:
         """One forward pass for whoever deserves it most and those who fit beside, then on to their next calls."""
         head, *others = self.turns.in_order(self.lanes.values(), self.clock())
-        batch = self.forwards.choose(head, others, self._budget)
         self.activity("forward" if head.stage is Stage.DENOISE else head.stage.value)
+        batch = self.forwards.choose(head, others, self._budget)  # may take a sweep of passes
         began_s = self.timer()
         outputs = self.forwards.run(batch)
         synchronize(self.device)

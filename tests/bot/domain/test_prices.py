@@ -15,8 +15,7 @@ from bot.domain.requests import Asker, Sources, Wording
 from bot.ui.custom_ids import Act
 from engine import EngineSettings
 from engine.catalogue import Catalogue
-from engine.sizes import fit_area
-from engine.sizes import result_size
+from engine.sizes import fit_area, result_size
 from tests.bot.scripted import a_job, png_of
 
 CATALOGUE = Catalogue(EngineSettings())
