@@ -64,7 +64,7 @@ def read(folder: Path) -> ModelFolder:
         components=components,
         left_out=frozenset(name for name, value in index.items() if value == [None, None]),
         noise_scheduler=noise_scheduler,
-        side=_side(folder, components, factor),
+        side=_side(folder, index, components, factor),
         size_multiple=_size_multiple(folder, components, factor),
         bytes=sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
         licence=_licence(folder),
@@ -149,7 +149,10 @@ def _denoiser(folder: Path, components: dict[str, tuple[str, str]]) -> dict[str,
     return _config(folder, next((name for name in ("unet", "transformer", "decoder") if name in components), ""))
 
 
-def _side(folder: Path, components: dict[str, tuple[str, str]], factor: int) -> int:
+def _side(folder: Path, index: dict[str, Any], components: dict[str, tuple[str, str]], factor: int) -> int:
+    said = index.get("default_sample_size")  # PRX, in pixels
+    if isinstance(said, int) and said > 0:
+        return said
     config = _denoiser(folder, components)
     sample: Any = config.get("sample_size")
     if isinstance(sample, list) and sample:

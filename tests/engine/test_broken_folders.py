@@ -73,6 +73,11 @@ def test_a_size_that_makes_no_sense_is_not_believed(sample_size: object, folder:
     assert catalogue(folder).spec().width == 1024
 
 
+def test_a_size_that_the_index_itself_names_is_believed(folder: Path) -> None:
+    change(folder / "model_index.json", default_sample_size=96)  # PRX has a table for some, and refuses all others
+    assert catalogue(folder).spec().width == 96
+
+
 def test_a_folder_without_a_denoiser_is_not_loaded(folder: Path) -> None:
     change(folder / "model_index.json", unet=[None, None])
     with pytest.raises(ModelLoadFailed, match="no denoiser"):
