@@ -42,6 +42,8 @@ class ModelFolder:
     licence: str
     distilled: bool
     """Few steps, no guidance: what FLUX.2-klein's index says of itself."""
+    guidance: float | None
+    """How strongly its guider guides, where it has one (HunyuanImage)."""
 
 
 def read(folder: Path) -> ModelFolder:
@@ -69,6 +71,7 @@ def read(folder: Path) -> ModelFolder:
         bytes=sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
         licence=_licence(folder),
         distilled=index.get("is_distilled") is True,
+        guidance=_guidance(folder, components),
     )
 
 
@@ -182,6 +185,13 @@ def _json(folder: Path, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelLoadFailed(folder.name, f"{name} holds no JSON object", _REMEDY)
     return cast("dict[str, Any]", value)
+
+
+def _guidance(folder: Path, components: dict[str, tuple[str, str]]) -> float | None:
+    if "guider" not in components or not (folder / "guider" / "guider_config.json").is_file():
+        return None
+    said = _json(folder, "guider/guider_config.json").get("guidance_scale")
+    return float(said) if isinstance(said, int | float) and 0 <= said <= 50 else None
 
 
 def _licence(folder: Path) -> str:
