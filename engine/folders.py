@@ -47,6 +47,8 @@ class ModelFolder:
     """What its weights ask of a request, whichever class draws with them; None where they leave that open."""
     distilled: bool
     """Few steps, no guidance: what FLUX.2-klein's index says of itself."""
+    guidance: float | None
+    """How strongly its guider guides, where it has one (HunyuanImage)."""
 
 
 def read(folder: Path) -> ModelFolder:
@@ -69,12 +71,13 @@ def read(folder: Path) -> ModelFolder:
         components=components,
         left_out=frozenset(name for name, value in index.items() if value == [None, None]),
         noise_scheduler=noise_scheduler,
-        side=_side(folder, components, factor),
+        side=_side(folder, index, components, factor),
         size_multiple=_size_multiple(folder, components, factor),
         bytes=sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
         licence=_licence(folder),
         need=_need(folder, index, components),
         distilled=index.get("is_distilled") is True,
+        guidance=_guidance(folder, components),
     )
 
 
@@ -161,7 +164,10 @@ def _need(folder: Path, index: dict[str, Any], components: dict[str, tuple[str, 
     return "picture" if index.get("requires_aesthetics_score") is True else None  # SDXL's refiner
 
 
-def _side(folder: Path, components: dict[str, tuple[str, str]], factor: int) -> int:
+def _side(folder: Path, index: dict[str, Any], components: dict[str, tuple[str, str]], factor: int) -> int:
+    said = index.get("default_sample_size")  # PRX, in pixels
+    if isinstance(said, int) and said > 0:
+        return said
     config = _denoiser(folder, components)
     sample: Any = config.get("sample_size")
     if isinstance(sample, list) and sample:
@@ -191,6 +197,13 @@ def _json(folder: Path, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelLoadFailed(folder.name, f"{name} holds no JSON object", _REMEDY)
     return cast("dict[str, Any]", value)
+
+
+def _guidance(folder: Path, components: dict[str, tuple[str, str]]) -> float | None:
+    if "guider" not in components or not (folder / "guider" / "guider_config.json").is_file():
+        return None
+    said = _json(folder, "guider/guider_config.json").get("guidance_scale")
+    return float(said) if isinstance(said, int | float) and 0 <= said <= 50 else None
 
 
 def _licence(folder: Path) -> str:
