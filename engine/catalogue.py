@@ -60,6 +60,10 @@ class Catalogue:
         """Whether all of the model's files are on this machine."""
         return all(self._is_here(source) for source in spec.sources)
 
+    def is_offered(self, spec: ModelSpec) -> bool:
+        """Whether somebody here can draw with it; what lies on a cluster's other machines is not known."""
+        return bool(self._settings.cluster.address) or self.is_present(spec)
+
     def resolve(self, request: AnyRequest) -> tuple[AnyRequest, tuple[str, ...]]:
         """The request with every None filled and its size snapped, and notes for the member.
 
@@ -67,6 +71,9 @@ class Catalogue:
         `UnknownModel` or `UnknownLoRA` naming the field.
         """
         spec = self.spec(request.model)
+        if not self.is_offered(spec):
+            why = f"{spec.name} is not on this machine; its host gets it with: darkroom models pull {spec.name}"
+            raise InvalidRequest("model", why)
         self._check_noise_scheduler(spec, request)
         self._check_loras(spec, request)
         self._check_style_image(spec, request)
