@@ -232,6 +232,20 @@ def test_what_is_wrong_with_an_option_is_read_in_full(page: Page) -> None:
     page.shot("9-wrong-option")
 
 
+def test_a_button_drawn_anew_while_it_is_pressed_is_pressed(page: Page) -> None:
+    tab = page.page
+    page.imagine("a red apple --steps 200")
+    cancel = tab.locator(".message-components button", has_text="Cancel")
+    cancel.hover()
+    old = cancel.element_handle()
+    tab.mouse.down()
+    page.until(lambda: not old.evaluate("button => button.isConnected"))
+    cancel.hover()
+    tab.mouse.up()
+    page.until(lambda: "Cancelled" in page.messages()[-1])
+    assert page.errors == []
+
+
 def test_what_apps_offers_goes_away_with_escape_and_with_a_press_elsewhere(page: Page) -> None:
     tab = page.page
     page.imagine("a red apple --steps 2")
@@ -248,7 +262,7 @@ def test_what_apps_offers_goes_away_with_escape_and_with_a_press_elsewhere(page:
 def test_with_a_finger_the_corner_of_an_answer_stands_below_it(page: Page) -> None:
     tab = page.page
     touch = tab.context.new_cdp_session(tab)
-    touch.send("Emulation.setEmulatedMedia", {"features": [{"name": "pointer", "value": "coarse"}]})
+    touch.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
     page.imagine("a red apple --steps 2")
     page.until(lambda: page.look()[1] == 1)
     corner, last = (tab.locator(".channel-message").last.locator(what).last.bounding_box()
