@@ -9,7 +9,7 @@ import signal
 from collections.abc import Awaitable, Callable
 
 import discord
-from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 
 from bot.app import App, build
@@ -86,9 +86,14 @@ async def _patiently(knock: Callable[[], Awaitable[None]]) -> None:
     """Knock until Discord answers: after a power cut the bot is often up before the network is."""
     unreachable = retry_if_exception_type((*REFUSALS, discord.GatewayNotFound))
     calm = wait_exponential_jitter(initial=1, max=60)
-    async for attempt in AsyncRetrying(retry=unreachable, wait=calm, before_sleep=before_sleep_log(log, 30)):
+    async for attempt in AsyncRetrying(retry=unreachable, wait=calm, before_sleep=_say_unreachable):
         with attempt:
             await knock()
+
+
+def _say_unreachable(knocked: RetryCallState) -> None:
+    why, wait_s = knocked.outcome and knocked.outcome.exception(), knocked.upcoming_sleep
+    log.warning("Discord cannot be reached (%s); trying again in %.0f s", why, wait_s, extra={"action": "connect"})
 
 
 def _explain(connection: asyncio.Task[None]) -> None:

@@ -19,6 +19,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from bot.errors import ConfigError
 from engine.settings import ClusterSettings, EngineSettings, Section
 
+PREFIX = "DARKROOM_"
+CONFIG_VARIABLE = "DARKROOM_CONFIG"
 TOKEN_FORM = re.compile(r"[\w-]{20,}\.[\w-]{4,}\.[\w-]{20,}")
 
 
@@ -87,7 +89,7 @@ class Settings(BaseSettings):
     """Everything that can be set. Every key has a default, so that a token is enough."""
 
     model_config = SettingsConfigDict(
-        env_prefix="DARKROOM_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
     data_dir: Path = Path("data")
@@ -127,6 +129,7 @@ def load(path: Path | None = None) -> Settings:
         ConfigError: names the key and says what it should be.
     """
     values = _read(path)
+    _check_environment()
     token = _token()
     if token:
         values["discord"] = {**values.get("discord", {}), "token": token}
@@ -137,10 +140,11 @@ def load(path: Path | None = None) -> Settings:
 
 
 def _read(path: Path | None) -> dict[str, Any]:
-    file = path or Path(os.environ.get("DARKROOM_CONFIG", "config.toml"))
+    named = os.environ.get(CONFIG_VARIABLE)
+    file = path or Path(named or "config.toml")
     if not file.exists():
-        if path is not None:
-            raise ConfigError(str(path), "no such file; copy config.example.toml there")
+        if path is not None or named:
+            raise ConfigError(str(file), "no such file; copy config.example.toml there")
         return {}
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
@@ -150,6 +154,16 @@ def _read(path: Path | None) -> dict[str, Any]:
         raise ConfigError(str(file), f"cannot be read: {error.strerror}") from error
 
 
+def _check_environment() -> None:
+    """A variable that is nearly a setting: pydantic notices it below a section only. Others may be somebody else's."""
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(PREFIX).partition("__")[0].lower()
+        if not variable.startswith(PREFIX) or name in Settings.model_fields:
+            continue
+        if near := difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.8):
+            raise ConfigError(variable, f"no such setting; did you mean {PREFIX}{near[0].upper()}?")
+
+
 def _token() -> str:
     """The token from the environment, or from the file it names (containers, systemd credentials)."""
     if name := os.environ.get("DISCORD_TOKEN_FILE"):
@@ -157,6 +171,8 @@ def _token() -> str:
             return Path(name).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ConfigError("DISCORD_TOKEN_FILE", f"cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError("DISCORD_TOKEN_FILE", f"{name} holds no text; put the token alone into it") from error
     return os.environ.get("DISCORD_TOKEN", "").strip()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from engine import folders
-from engine.errors import InvalidRequest, ModelLoadFailed, UnknownLoRA, UnknownModel
+from engine.errors import InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
 from engine.images import open_picture
 from engine.model_spec import ModelSpec, Source
 from engine.pulled import find_pulled
@@ -51,13 +51,18 @@ class Catalogue:
         """Whether all of the model's files are on this machine."""
         return all(self._is_here(source) for source in spec.sources)
 
+    def is_offered(self, spec: ModelSpec) -> bool:
+        """Whether somebody here can draw with it; what lies on a cluster's other machines is not known."""
+        return bool(self._settings.cluster.address) or self.is_present(spec)
+
     def resolve(self, request: AnyRequest) -> tuple[AnyRequest, tuple[str, ...]]:
         """The request with every None filled and its size snapped, and notes for the member.
 
         Decodes the request's pictures (tens of milliseconds each: call it in a thread). Raises `InvalidRequest`,
-        `UnknownModel` or `UnknownLoRA` naming the field.
+        `UnknownModel` or `UnknownLoRA` naming the field; `ModelMissing`, `ModelLoadFailed`.
         """
         spec = self.spec(request.model)
+        self._check_files(spec)
         self._check_need(spec, request)
         self._check_noise_scheduler(spec, request)
         self._check_loras(spec, request)
@@ -75,6 +80,13 @@ class Catalogue:
             notes = (*notes, f"{spec.name} takes no negative prompt; it was left out")
             filled["negative_prompt"] = ""
         return request.model_copy(update=filled), notes
+
+    def _check_files(self, spec: ModelSpec) -> None:
+        if self.is_offered(spec):
+            return
+        if any(source.origin == "hub" and not self._is_here(source) for source in spec.sources):
+            raise ModelMissing(spec.name)
+        raise ModelLoadFailed(spec.name, "its files are gone", "correct its source in the settings")
 
     def _check_need(self, spec: ModelSpec, request: ImageRequest) -> None:
         if isinstance(request, Describe) or (isinstance(request, Upscale) and request.mode == "subtle"):

@@ -57,6 +57,10 @@ class Models(Protocol):
         """One of them; raises `UnknownModel`."""
         ...
 
+    def is_offered(self, spec: ModelSpec) -> bool:
+        """Whether it can be drawn with here."""
+        ...
+
 
 class Engine:
     """Makes pictures for many people at once, on every device of this machine.
@@ -75,7 +79,7 @@ class Engine:
         self._state = EngineState.STOPPED
         self._dispatch: Dispatch | None = None
         self._embedding: Embedding | None = None
-        self._offered: tuple[ModelSpec, ...] = ()
+        self._readable: tuple[ModelSpec, ...] = ()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -176,9 +180,9 @@ class Engine:
 
     def models(self) -> tuple[ModelSpec, ...]:
         """The models on offer; what is configured but not there is left out."""
-        if not self._offered:
+        if not self._readable:
             self._read_models()
-        return self._offered
+        return tuple(spec for spec in self._readable if self._models.is_offered(spec))
 
     def size(self, model: str, aspect: tuple[int, int]) -> tuple[int, int]:
         """Width and height of that aspect ratio at about the model's own pixel count. Raises `UnknownModel`."""
@@ -215,7 +219,7 @@ class Engine:
                 specs.append(self._models.spec(name))
             except EngineError as error:
                 log.warning("model %s is not offered: %s", name, error, extra={"action": "model_refused"})
-        self._offered = tuple(specs)
+        self._readable = tuple(specs)
 
     def _end_embedding(self) -> None:
         if self._embedding:

@@ -13,6 +13,7 @@ EngineError
 └── InferenceFailed                    ours; the request may be asked again
     ├── OutOfMemory(advice)
     ├── ModelLoadFailed(model, why, remedy)
+    │   └── ModelMissing(model)        raised before anything is queued, where that is known
     ├── BadOutput(what)
     └── DeviceLost(device, attempts)
 """
@@ -140,6 +141,13 @@ class ModelLoadFailed(InferenceFailed):
     def __init__(self, model: str, why: str, remedy: str = "") -> None:
         self.model, self.why, self.remedy = model, why, remedy
         super().__init__(f"model {model!r} could not be loaded: {why}" + (f"; {remedy}" if remedy else ""))
+
+
+class ModelMissing(ModelLoadFailed):
+    """The model's files are not on this machine."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model, "its files are not on this machine", f"get it with: darkroom models pull {model}")
 
 
 class BadOutput(InferenceFailed):

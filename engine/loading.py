@@ -23,7 +23,7 @@ from torch import nn
 from engine import folders
 from engine.content_hash import FileHashes
 from engine.dtypes import choose_dtype
-from engine.errors import EngineError, ModelLoadFailed, OutOfMemory
+from engine.errors import EngineError, ModelLoadFailed, ModelMissing, OutOfMemory
 from engine.forward import is_out_of_memory
 from engine.lanes import Stage
 from engine.latents import LatentLayout
@@ -102,8 +102,7 @@ def _locate(spec: ModelSpec, source: Source, settings: EngineSettings) -> Path:
     if source.origin == "hub":
         found = find_pulled(source, settings.models_dir)
         if found is None:
-            why = f"{source.location} is not on this machine"
-            raise ModelLoadFailed(spec.name, why, f"get it with: darkroom models pull {spec.name}")
+            raise ModelMissing(spec.name)
         return found
     path = Path(source.location).expanduser()
     if not path.exists():

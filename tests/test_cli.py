@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -49,6 +50,11 @@ def test_help_names_every_verb_and_the_readme_no_other() -> None:
     assert set(re.findall(r"(?<![\w-])darkroom (\w+)", readme.replace("-t darkroom .", ""))) <= set(VERBS)
 
 
+def test_it_says_its_version() -> None:
+    (declared,) = re.findall(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert darkroom("--version").stdout == f"darkroom {declared}\n"
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_explains_itself(verb: str) -> None:
     said = darkroom(verb, "--help")
@@ -63,6 +69,9 @@ def test_every_verb_explains_itself(verb: str) -> None:
         (("run", "--config", "nowhere.toml"), {}, "nowhere.toml: no such file", 78),
         (("run", "--config", "."), {}, ".: cannot be read: Is a directory", 78),
         (("run",), {"DARKROOM_ENGINE__MAX_LANE": "3"}, "max_lane: no such setting; did you mean 'max_lanes'?", 78),
+        (("run",), {"DARKROOM_DATADIR": "x"}, "DARKROOM_DATADIR: no such setting; did you mean DARKROOM_DATA_DIR?", 78),
+        (("run",), {"DARKROOM_CONFIG": "nowhere.toml"}, "nowhere.toml: no such file", 78),
+        (("run",), {"DISCORD_TOKEN_FILE": sys.executable}, "DISCORD_TOKEN_FILE: ", 78),
         (("run",), {"DARKROOM_DATABASE_URL": "oracle://x", "DISCORD_TOKEN": "x"}, "database", 78),
         (("run",), {"DARKROOM_DATA_DIR": "/dev/null/x", "DISCORD_TOKEN": "x"}, "data_dir: /dev/null/x", 78),
         (("demo", "--no-browser", "--data", "/dev/null/x"), {}, "--data: /dev/null/x", 2),
@@ -133,6 +142,19 @@ def test_a_port_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
     assert said.returncode == 2
 
 
+def test_a_port_that_another_program_has_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        said = darkroom("demo", "--no-browser", "--port", port, cwd=tmp_path)
+    assert f"--port: {port} is taken by another program" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert said.returncode == 78
+
+
+def test_a_variable_that_is_like_no_setting_is_somebody_elses(tmp_path: Path) -> None:
+    assert darkroom("models", "show", "pocket", cwd=tmp_path, DARKROOM_SERVICE_HOST="10.0.0.1").returncode == 0
+
+
 def test_check_lists_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:
     said = darkroom("check", "--json", cwd=tmp_path)
     findings = {finding["name"]: finding for finding in json.loads(said.stdout)}
@@ -145,6 +167,14 @@ def test_check_refuses_a_token_of_the_wrong_form(tmp_path: Path) -> None:
     said = darkroom("check", cwd=tmp_path, DISCORD_TOKEN="hello")
     assert "has not the form of a bot token" in said.stdout
     assert "hello" not in said.stdout
+
+
+def test_check_reads_the_rules_outside_servers(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[direct_messages]\nlimits = ["forty a day"]\n')
+    said = darkroom("check", "--json", cwd=tmp_path)
+    (found,) = [finding for finding in json.loads(said.stdout) if finding["name"] == "direct messages"]
+    assert "'forty a day' is no limit; write it as in" in found["found"]
+    assert found["remedy"]
 
 
 def test_models_list_shows_every_preset_with_its_licence(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import aiohttp
 import discord
 
-from bot.errors import BotError
+from bot.direct_rules import direct_rules
+from bot.domain.access import Gate
+from bot.errors import BotError, ConfigError
 from bot.operation import invite
 from bot.settings import TOKEN_FORM, Settings
 from bot.store.database import Database
@@ -41,6 +43,7 @@ async def run_all(settings: Settings) -> list[Finding]:
         _disk,
         _database,
         _model,
+        _direct_messages,
         _cluster,
         _token,
         _login,
@@ -85,6 +88,14 @@ async def _model(settings: Settings) -> Finding:
     if not catalogue.is_present(spec):
         return Finding("model", f"{name} is not here yet", f"darkroom models pull {name}")
     return Finding("model", f"{name} ({spec.licence})")
+
+
+async def _direct_messages(settings: Settings) -> Finding:
+    try:
+        rules = direct_rules(settings.direct_messages)
+    except ConfigError as error:
+        return Finding("direct messages", str(error), "correct it in the configuration: config.example.toml shows how")
+    return Finding("direct messages", "allowed" if rules.gate is Gate.OPEN else "not allowed")
 
 
 async def _cluster(settings: Settings) -> Finding:

@@ -86,7 +86,8 @@ async def _show(env: simcord.Env, built: world.World, port: int, browser: bool, 
                 webbrowser.open(preview.url)
             await _until_ended(preview)
     except SetupError as error:
-        raise ConfigError("--port", f"{error}; choose another, or 0 for any free one") from error
+        why = f"{port} is taken by another program, or not for this user; choose another, or 0 for any free one"
+        raise ConfigError("--port", why) from error
 
 
 async def _until_ended(preview: Any) -> None:

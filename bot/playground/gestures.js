@@ -26,5 +26,10 @@ list.addEventListener("click", ({ target }) => {
     }),
   });
 });
+function close(except) {
+  for (const opened of list.querySelectorAll(".apps[open]")) if (opened !== except) opened.open = false;
+}
+document.addEventListener("pointerdown", ({ target }) => close(target.closest(".apps")));
+document.addEventListener("keydown", ({ key }) => { if (key === "Escape") close(); });
 new MutationObserver(offer).observe(list, { childList: true, subtree: true });
 offer();

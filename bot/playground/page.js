@@ -40,3 +40,13 @@ function tell() {
 }
 new MutationObserver(tell).observe(status, { childList: true, characterData: true, subtree: true });
 tell();
+
+/* A button that a preview drew anew between press and release was pressed all the same. */
+const buttonAt = ({ target }) => target.closest("button[data-control-key]");
+let pressed = null;
+timeline.addEventListener("pointerdown", (event) => { pressed = buttonAt(event); });
+timeline.addEventListener("pointerup", (event) => {
+  const button = buttonAt(event);
+  if (pressed && !pressed.isConnected && button?.dataset.controlKey === pressed.dataset.controlKey) button.click();
+  pressed = null;
+});

@@ -139,4 +139,5 @@ class LivePreview:
     def _publish(self) -> None:
         self._due = None
         if self._preview._active:
+            self._preview._advance_presentation_time()  # "3 minutes ago" counts from now, not from the page's start
             self._preview._publish_message_pages(reason="refresh")

@@ -123,6 +123,10 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         engine.ModelLoadFailed: lambda error: (
             f"The model `{error.model}` cannot be loaded just now; nothing was charged. Choose another with `--model`."
         ),
+        engine.ModelMissing: lambda error: (
+            f"The model `{error.model}` is not on this machine; its host gets it with `darkroom models pull "
+            f"{error.model}`. Nothing was charged. Choose another with `--model`."
+        ),
         engine.BadOutput: lambda error: (
             f"The model gave {error.what}; nothing was charged. Try another seed or fewer steps."
         ),

@@ -25,6 +25,9 @@ class Unchecked:
     def spec(self, name: str = "") -> ModelSpec:
         raise NotImplementedError(name)
 
+    def is_offered(self, spec: ModelSpec) -> bool:
+        return True
+
 
 @contextmanager
 def importable_by_workers() -> Iterator[None]:

@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 from engine.catalogue import Catalogue
-from engine.errors import InvalidRequest, ModelLoadFailed, UnknownLoRA, UnknownModel
+from engine.engine import Engine
+from engine.errors import InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
 from engine.pipeline_names import need_of
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, LoRA, Outpaint, Upscale
-from engine.settings import EngineSettings, LoRASettings, ModelSettings
+from engine.settings import ClusterSettings, EngineSettings, LoRASettings, ModelSettings
 from engine.signatures import Signatures
 from tests.engine.families import FAMILIES, T2I
 
@@ -168,6 +169,18 @@ def test_unknown_models_and_loras_are_named_with_what_is_known(tiny):
         tiny.resolve(ImageRequest(prompt="x", model="dall-e"))
     with pytest.raises(UnknownLoRA):
         tiny.resolve(ImageRequest(prompt="x", loras=(LoRA(name="pixel"),)))
+
+
+def test_a_model_that_was_not_pulled_is_not_offered_and_refused_with_what_to_do(tmp_path):
+    settings = EngineSettings(models_dir=tmp_path)
+    assert [spec.name for spec in Engine(settings).models()] == ["pocket"]
+    with pytest.raises(ModelMissing, match="not on this machine; get it with: darkroom models pull sdxl"):
+        Catalogue(settings).resolve(ImageRequest(prompt="a", model="sdxl"))
+
+
+def test_what_a_clusters_other_machines_have_is_left_to_them(tmp_path):
+    settings = EngineSettings(models_dir=tmp_path, cluster=ClusterSettings(address="head:6379"))
+    assert Catalogue(settings).resolve(ImageRequest(prompt="a", model="sdxl"))[0].model == "sdxl"
 
 
 def test_a_request_cannot_name_a_path(tiny, family_folder):

@@ -132,7 +132,7 @@ class Clicker:
 
     def _modal(self) -> None:
         form = self.page.locator(".modal-dialog")
-        for text in form.locator("input[type=text]:visible, textarea:visible").all():
+        for text in form.locator(".modal-input:visible").all():
             if self.dice.random() < 0.6:
                 text.fill(self.dice.choice(TEXTS)[:100])
         for box in form.locator("input[type=checkbox], input[type=radio]").all():

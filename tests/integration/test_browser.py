@@ -210,6 +210,67 @@ def test_on_a_phone_everything_fits(page: Page) -> None:
     assert page.errors == []
 
 
+def test_it_is_as_wide_as_the_window_while_an_answer_is_on_its_way(page: Page) -> None:
+    tab = page.page
+    page.until(lambda: "Welcome to the darkroom" in tab.inner_text("body"))
+    tab.route("**/api/action", lambda route: None)
+    tab.set_viewport_size({"width": 375, "height": 700})
+    assert tab.evaluate("document.querySelector('.preview-stage').scrollWidth") == 375
+
+
+def test_what_is_wrong_with_an_option_is_read_in_full(page: Page) -> None:
+    tab = page.page
+    page.until(lambda: "Welcome to the darkroom" in tab.inner_text("body"))
+    tab.locator(".ideas button", has_text="a red apple").click()
+    tab.locator(".command-ghost").click()
+    tab.locator('.command-suggestion[data-value="strength"]').click()
+    tab.locator('.command-pill[data-option="strength"] input').fill("2")
+    tab.locator("#send-message").click()
+    error, row = (tab.locator(what).bounding_box() for what in (".command-error", ".command-row"))
+    assert row["y"] <= error["y"]
+    assert error["y"] + error["height"] <= row["y"] + row["height"]
+    page.shot("9-wrong-option")
+
+
+def test_a_button_drawn_anew_while_it_is_pressed_is_pressed(page: Page) -> None:
+    tab = page.page
+    page.imagine("a red apple --steps 200")
+    cancel = tab.locator(".message-components button", has_text="Cancel")
+    cancel.hover()
+    old = cancel.element_handle()
+    tab.mouse.down()
+    page.until(lambda: not old.evaluate("button => button.isConnected"))
+    cancel.hover()
+    tab.mouse.up()
+    page.until(lambda: "Cancelled" in page.messages()[-1])
+    assert page.errors == []
+
+
+def test_what_apps_offers_goes_away_with_escape_and_with_a_press_elsewhere(page: Page) -> None:
+    tab = page.page
+    page.imagine("a red apple --steps 2")
+    page.until(lambda: page.look()[1] == 1)
+    apps, offered = tab.locator(".apps summary").last, tab.locator(".apps[open]")
+    for away in (lambda: tab.keyboard.press("Escape"), lambda: tab.locator(".message-author").last.click()):
+        tab.locator(".channel-message").last.hover()
+        apps.click()
+        assert offered.count() == 1
+        away()
+        assert offered.count() == 0
+
+
+def test_with_a_finger_the_corner_of_an_answer_stands_below_it(page: Page) -> None:
+    tab = page.page
+    touch = tab.context.new_cdp_session(tab)
+    touch.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    page.imagine("a red apple --steps 2")
+    page.until(lambda: page.look()[1] == 1)
+    corner, last = (tab.locator(".channel-message").last.locator(what).last.bounding_box()
+                    for what in (".message-context-actions", ".message-components button"))  # fmt: skip
+    assert corner["y"] >= last["y"] + last["height"]
+    assert tab.locator(".message-context-actions").last.evaluate("corner => getComputedStyle(corner).opacity") == "1"
+
+
 def test_a_lost_playground_says_so(page: Page) -> None:
     notice = page.page.locator("#playground-notice")
     page.until(lambda: "Welcome to the darkroom" in page.page.inner_text("body"))

@@ -49,6 +49,7 @@ async def test_it_can_be_stopped_while_discord_does_not_answer(tmp_path: Path, m
         assert await process.stop() < 20
         await asyncio.gather(coming_up, return_exceptions=True)
         assert process.exit_code == 0
+        assert "Discord cannot be reached (503" in process.said()
         assert "Traceback" not in process.said()
 
 

@@ -6,6 +6,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import discord
@@ -81,6 +82,17 @@ async def test_an_answer_that_takes_long_holds_up_nothing_and_is_shown_when_it_c
         assert not second["rejected"], second["diagnostics"]
         bot.may_answer.set()
         await until(lambda: [said["content"] for said in page.snapshot["messages"].values()] == ["at last"] * 2)
+
+
+async def test_times_count_from_now_and_not_from_the_start_of_the_page() -> None:
+    bot = Slow()
+    async with opened(bot) as (preview, page):
+        opened_at = datetime.fromisoformat(page.snapshot["profile"]["presentationTime"])
+        preview.env.backend.clock.advance(600)
+        await bot.get_partial_messageable(page.channel_id).send("now")
+        await asyncio.sleep(0)
+        shown_at = datetime.fromisoformat(page.snapshot["profile"]["presentationTime"])
+        assert (shown_at - opened_at).total_seconds() >= 600
 
 
 async def test_pictures_reach_the_page_as_they_are_without_a_process_each(monkeypatch: pytest.MonkeyPatch) -> None:
