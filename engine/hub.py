@@ -221,7 +221,7 @@ class Hub:
             logger.exception("lane failed", extra={"action": "lane_failed", "request_id": opened.request.id})
             return self._fail(opened, InferenceFailed(f"{type(error).__name__}: {error}"))
         if opened.lane.is_finished:
-            self._leave(opened)
+            self._leave(opened, opened.gpu_ms)
             self._finishers.submit(self._send_finished, opened, opened.lane.result)
         return None
 
@@ -249,9 +249,9 @@ class Hub:
         self._leave(opened)
         self.send(LaneFailed(opened.request.id, opened.admit.epoch, error, opened.gpu_ms))
 
-    def _leave(self, opened: OpenLane) -> None:
+    def _leave(self, opened: OpenLane, took_ms: float | None = None) -> None:
         del self.lanes[opened.request.id]
-        self.share.leave(opened.request.member)
+        self.share.leave(opened.request.member, took_ms)
         self.closed(opened.model)
 
     def _synchronize(self) -> None:
