@@ -195,9 +195,8 @@ class Dispatch:
         return True
 
     def _tell_places(self) -> None:
-        stalled = self._why_nobody_starts()
         for ticket, place in self._queued():
-            ticket.tell_place(replace(place, reason=stalled) if stalled else place)
+            ticket.tell_place(place)
         for device in self.fleet.devices:
             if device.vitals.beat.activity.startswith("loading"):
                 for ticket in self._in(Phase.RUNNING):
@@ -214,7 +213,9 @@ class Dispatch:
         ready = sum(device.state is DeviceState.READY for device in self.fleet.devices)
         lanes = 0 if self.is_paused else ready * self._settings.max_lanes
         room = Room(lanes, ready, self._settings.max_running_per_member)
-        return self._places.queued(self.waiting, self.running, room, time.monotonic())
+        queued = self._places.queued(self.waiting, self.running, room, time.monotonic())
+        stalled = self._why_nobody_starts()
+        return [(ticket, replace(place, reason=stalled or place.reason)) for ticket, place in queued]
 
     def _refuse_overflow(self, member: str) -> None:
         waiting = self._in(Phase.WAITING)

@@ -140,7 +140,7 @@ class Hub:
             logger.exception("lane failed", extra={"action": "lane_failed", "request_id": opened.request.id})
             return self._fail(opened, InferenceFailed(f"{type(error).__name__}: {error}"))
         if opened.lane.is_finished:
-            self._leave(opened)
+            self._leave(opened, opened.gpu_ms)
             self._finishers.submit(self._send_finished, opened, opened.lane.result)
         return None
 
@@ -168,7 +168,7 @@ class Hub:
         self._leave(opened)
         self.send(LaneFailed(opened.request.id, opened.admit.epoch, error, opened.gpu_ms))
 
-    def _leave(self, opened: OpenLane) -> None:
+    def _leave(self, opened: OpenLane, took_ms: float | None = None) -> None:
         del self.lanes[opened.request.id]
-        self.turns.share.leave(opened.request.member)
+        self.turns.share.leave(opened.request.member, took_ms)
         self.closed(opened.model)

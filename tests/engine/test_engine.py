@@ -167,7 +167,10 @@ async def test_pause_and_resume(engine: Engine) -> None:
     engine.pause()
     stream = engine.submit(request())
     assert (await anext(stream)).reason == "the host has paused the queue"
-    assert list(engine.snapshot().waiting) == [stream.request.id]
+    waiting = engine.snapshot().waiting
+    assert {request_id: place.reason for request_id, place in waiting.items()} == {
+        stream.request.id: "the host has paused the queue"
+    }
     engine.resume()
     assert isinstance([event async for event in stream][-1], Finished)
 
