@@ -57,7 +57,7 @@ class FairShare:
     ) -> None:
         self._share, self._burst = first_preview_share, first_preview_burst
         self._ageing_s, self._credit_ms, self._quantum_requests = ageing_s, credit_ms, quantum_requests
-        self._request_ms, self._since_leave_ms = request_ms, 0.0
+        self._request_ms = request_ms
         self._accounts: dict[str, _Account] = {}
         self._active: dict[str, _Account] = {}
         self._virtual_ms = 0.0
@@ -74,10 +74,10 @@ class FairShare:
         self._active[member] = account
         self._advance()
 
-    def leave(self, member: str) -> None:
-        """Count one active request less."""
-        self._request_ms += _NEWEST * (self._since_leave_ms - self._request_ms)
-        self._since_leave_ms = 0.0
+    def leave(self, member: str, took_ms: float | None = None) -> None:
+        """Count one active request less; `took_ms` is its device time, unless it ended early and so is no measure."""
+        if took_ms is not None:
+            self._request_ms += _NEWEST * (took_ms - self._request_ms)
         account = self._active[member]
         account.requests -= 1
         if account.requests == 0:
@@ -90,7 +90,6 @@ class FairShare:
         account.virtual_ms += gpu_ms / account.weight
         account.served_ms += gpu_ms
         account.last_turn_s = now_s
-        self._since_leave_ms += gpu_ms
         self._advance()
 
     def virtual_ms(self, member: str) -> float:

@@ -74,8 +74,8 @@ class Hub:
     def tick(self) -> None:
         """One forward pass for whoever deserves it most and those who fit beside, then on to their next calls."""
         head, *others = self.turns.in_order(self.lanes.values(), self.clock())
-        batch = self.forwards.choose(head, others, self._budget)
         self.activity("forward" if head.stage is Stage.DENOISE else head.stage.value)
+        batch = self.forwards.choose(head, others, self._budget)  # may take a sweep of passes
         began_s = self.timer()
         outputs = self.forwards.run(batch)
         synchronize(self.device)
@@ -140,7 +140,7 @@ class Hub:
             logger.exception("lane failed", extra={"action": "lane_failed", "request_id": opened.request.id})
             return self._fail(opened, InferenceFailed(f"{type(error).__name__}: {error}"))
         if opened.lane.is_finished:
-            self._leave(opened)
+            self._leave(opened, opened.gpu_ms)
             self._finishers.submit(self._send_finished, opened, opened.lane.result)
         return None
 
@@ -168,7 +168,7 @@ class Hub:
         self._leave(opened)
         self.send(LaneFailed(opened.request.id, opened.admit.epoch, error, opened.gpu_ms))
 
-    def _leave(self, opened: OpenLane) -> None:
+    def _leave(self, opened: OpenLane, took_ms: float | None = None) -> None:
         del self.lanes[opened.request.id]
-        self.turns.share.leave(opened.request.member)
+        self.turns.share.leave(opened.request.member, took_ms)
         self.closed(opened.model)

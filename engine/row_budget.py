@@ -75,10 +75,10 @@ class RowBudget:
 
     def _sweep(self, layout: Layout) -> dict[int, float]:
         """Seconds per row by rows, as far as time and memory allow and it still gets better."""
-        began_s = self._clock()
         found: dict[int, float] = {}
         rows = 1
-        self._time(layout, 1)  # the first pass pays for what later ones find warm
+        self._time(layout, 1)  # the first pass pays for what later ones find warm, and that may take long
+        began_s = self._clock()
         while rows <= MOST_ROWS:
             times = [self._time(layout, rows) for _ in range(REPEATS)]
             seconds = min((each for each in times if each is not None), default=None)

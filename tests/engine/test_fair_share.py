@@ -174,5 +174,18 @@ def test_what_counts_as_equal_follows_what_requests_take() -> None:
     for _ in range(60):  # as it turns out, requests are small
         share.join("c")
         share.charge("c", 20.0, 1.0)
-        share.leave("c")
+        share.leave("c", 20.0)
     assert share.order([just_begun, nearly_done], 1.0)[0] is just_begun
+
+
+def test_who_asks_and_cancels_all_the_time_does_not_make_others_take_turns_step_by_step() -> None:
+    share = FairShare()
+    for member in "ab":
+        share.join(member)
+    share.charge("a", 1_000.0, 1.0)
+    for _ in range(60):
+        share.join("c")
+        share.charge("c", 1.0, 1.0)
+        share.leave("c")
+    nearly_done, just_begun = claim("a", remaining=1), claim("b", remaining=30)
+    assert share.order([just_begun, nearly_done], 1.0)[0] is nearly_done

@@ -62,7 +62,7 @@ class Device:
             one.finished_s = self.now_s
             self.running.remove(one)
             if self.share:
-                self.share.leave(one.member)
+                self.share.leave(one.member, STEPS * STEP_MS)
 
     def order(self, requests: list[Asked], is_tick: bool = False) -> list[Asked]:
         if not self.share:

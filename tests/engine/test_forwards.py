@@ -204,6 +204,20 @@ def test_the_sweep_stops_where_it_gets_worse_and_is_not_repeated() -> None:
     assert budget.rows(layout, 8) == 2  # not the cheapest, but over sooner, and nobody is kept waiting for it
 
 
+def test_a_slow_first_pass_does_not_end_the_sweep() -> None:
+    """Accelerators load and choose their kernels in it."""
+    now = [0.0]
+    module = Small(fits=100)
+
+    def timed(each: ParkedCall) -> None:
+        now[0] += 0.02 if module.passes else 5.0
+        module(each.args[0])
+
+    layout = Forwards().lay_out(call(module, 1))
+    assert layout
+    assert RowBudget(torch.device("cpu"), timed, clock=lambda: now[0]).rows(layout, 100) == 32
+
+
 def test_a_call_that_cannot_be_multiplied_is_its_own_budget() -> None:
     class Exact(Small):
         def forward(self, sample: torch.Tensor) -> tuple[torch.Tensor]:

@@ -47,6 +47,21 @@ def test_what_is_said_of_a_lane_and_in_which_order(studio: Studio) -> None:
     assert charged == pytest.approx(messages[-1].finished.gpu_ms)
 
 
+def test_a_sweep_is_no_part_of_the_pass_before_it(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a slow device would be taken for one that hangs."""
+    done = list[str]()
+    monkeypatch.setattr(RowBudget, "rows", lambda *_: done.append("sweep") or 16)
+    with studio.desk() as (hub, _), torch.inference_mode():
+        hub.activity = done.append
+        for seed in (1, 2):
+            hub.open(studio.admit(ask(seed=seed, **SIZE)), studio.model)
+        while hub.lanes:
+            begun = len(done)
+            hub.tick()
+            assert done[begun] != "sweep"
+    assert "sweep" in done
+
+
 def test_a_picture_is_the_same_alone_and_among_others(studio: Studio) -> None:
     request = ask(seed=5, noise_scheduler="EulerDiscreteScheduler", **SIZE)
     others = [ask(seed=50 + n, num_inference_steps=2 + n, guidance_scale=n / 2, **SIZE) for n in range(3)]
