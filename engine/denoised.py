@@ -84,9 +84,11 @@ def _sigma(noise_scheduler: Any, timestep: Any) -> torch.Tensor:
 
 
 def _index(noise_scheduler: Any, timestep: Any) -> int:
-    for index in (noise_scheduler.step_index, noise_scheduler.begin_index):
+    for index in (noise_scheduler.step_index, getattr(noise_scheduler, "begin_index", None)):
         if index is not None:
             return index
+    if not hasattr(noise_scheduler, "index_for_timestep"):  # DPM++'s inverse
+        return int((noise_scheduler.timesteps == timestep).nonzero()[0])
     return noise_scheduler.index_for_timestep(timestep)
 
 

@@ -42,6 +42,8 @@ class ModelFolder:
     licence: str
     distilled: bool
     """Few steps, no guidance: what FLUX.2-klein's index says of itself."""
+    guidance: float | None
+    """How strongly its guider guides, where it has one (HunyuanImage)."""
 
 
 def read(folder: Path) -> ModelFolder:
@@ -64,11 +66,12 @@ def read(folder: Path) -> ModelFolder:
         components=components,
         left_out=frozenset(name for name, value in index.items() if value == [None, None]),
         noise_scheduler=noise_scheduler,
-        side=_side(folder, components, factor),
+        side=_side(folder, index, components, factor),
         size_multiple=_size_multiple(folder, components, factor),
         bytes=sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
         licence=_licence(folder),
         distilled=index.get("is_distilled") is True,
+        guidance=_guidance(folder, components),
     )
 
 
@@ -149,7 +152,10 @@ def _denoiser(folder: Path, components: dict[str, tuple[str, str]]) -> dict[str,
     return _config(folder, next((name for name in ("unet", "transformer", "decoder") if name in components), ""))
 
 
-def _side(folder: Path, components: dict[str, tuple[str, str]], factor: int) -> int:
+def _side(folder: Path, index: dict[str, Any], components: dict[str, tuple[str, str]], factor: int) -> int:
+    said = index.get("default_sample_size")  # PRX, in pixels
+    if isinstance(said, int) and said > 0:
+        return said
     config = _denoiser(folder, components)
     sample: Any = config.get("sample_size")
     if isinstance(sample, list) and sample:
@@ -179,6 +185,13 @@ def _json(folder: Path, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelLoadFailed(folder.name, f"{name} holds no JSON object", _REMEDY)
     return cast("dict[str, Any]", value)
+
+
+def _guidance(folder: Path, components: dict[str, tuple[str, str]]) -> float | None:
+    if "guider" not in components or not (folder / "guider" / "guider_config.json").is_file():
+        return None
+    said = _json(folder, "guider/guider_config.json").get("guidance_scale")
+    return float(said) if isinstance(said, int | float) and 0 <= said <= 50 else None
 
 
 def _licence(folder: Path) -> str:

@@ -42,14 +42,23 @@ class LatentLayout:
         if x0.ndim == 3:
             x0 = _tokens_to_grid(x0, width, height)
         fits = x0.ndim == 4 and x0.shape[1] in (self.channels, 4 * self.channels)
-        return x0 / self.gain if fits else None
+        is_known = len(self.scale) in (1, self.channels, 4 * self.channels)
+        return x0 / self.gain if fits and is_known else None
 
     def to_vae(self, grid: torch.Tensor) -> torch.Tensor:
         """Into the VAE's own scale, 2x2 patches unfolded."""
-        scale, shift = (part.to(grid.device).view(1, -1, 1, 1) for part in (self.scale, self.shift))
-        if scale.shape[1] in (1, grid.shape[1]):
-            return unfold(grid * scale + shift, self.channels)
-        return unfold(grid, self.channels) * scale + shift
+        scale, shift = self.normalisation(grid)
+        return unfold(self.in_patches(grid) * scale + shift, self.channels)
+
+    def in_patches(self, grid: torch.Tensor) -> torch.Tensor:
+        """Folded or unfolded, so that it has a channel for each entry of `scale`."""
+        if len(self.scale) == 4 * grid.shape[1]:
+            return functional.pixel_unshuffle(grid, 2)
+        return unfold(grid, self.channels) if len(self.scale) == self.channels else grid
+
+    def normalisation(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """`scale` and `shift` beside a grid."""
+        return self.scale.to(like.device).view(1, -1, 1, 1), self.shift.to(like.device).view(1, -1, 1, 1)
 
 
 def _tokens_to_grid(tokens: torch.Tensor, width: int, height: int) -> torch.Tensor:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from engine import folders
 from engine.content_hash import FileHashes
 from engine.dtypes import choose_dtype
 from engine.errors import EngineError, ModelLoadFailed, OutOfMemory
+from engine.forward import is_out_of_memory
 from engine.lanes import Stage
 from engine.latents import LatentLayout
 from engine.model_spec import ModelSpec, Source
@@ -30,10 +32,12 @@ from engine.models import VAE_NAMES, LoadedModel
 from engine.parking import stage_of
 from engine.previews import Previewer
 from engine.pulled import find_pulled
-from engine.rgb_map import remembered_rgb_map
+from engine.rgb_map import RGBMap, remembered_rgb_map
 from engine.settings import EngineSettings
 from engine.single_file import base_model
 from engine.style_adapter import adapter_files, twin_with_adapter
+
+logger = logging.getLogger(__name__)
 
 
 def quiet() -> None:
@@ -169,4 +173,15 @@ def _previewer(
     if spec.taesd is not None:
         tiny = AutoencoderTiny.from_pretrained(spec.taesd, local_files_only=True, use_safetensors=True)
         return Previewer(layout, None, tiny.to(vae.device), settings.preview_side)
-    return Previewer(layout, remembered_rgb_map(vae, layout, kept), None, settings.preview_side)
+    return Previewer(layout, _rgb_map(spec, vae, layout, kept), None, settings.preview_side)
+
+
+def _rgb_map(spec: ModelSpec, vae: Any, layout: LatentLayout, kept: Path) -> RGBMap | None:
+    """None, and so no previews, for an autoencoder that takes pictures in some other way: it may draw all the same."""
+    try:
+        return remembered_rgb_map(vae, layout, kept)
+    except (AttributeError, NotImplementedError, RuntimeError, StopIteration, TypeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
+        logger.warning("%s: no previews, its autoencoder raises %s: %s", spec.name, type(error).__name__, error)
+        return None

@@ -28,7 +28,7 @@ from engine.settings import LoRASettings
 from engine.tasks import Task, build, class_for
 
 Wrap = Callable[[str, nn.Module], Any]
-_EXCHANGES = re.compile("attn_proc|set_processor|register_forward")
+_EXCHANGES, _LISTENS = re.compile("attn_proc|set_processor"), "register_forward"
 VAE_NAMES = ("vae", "movq", "vqvae", "vqgan")
 
 
@@ -130,8 +130,8 @@ class LoadedModel:
 
 @functools.cache
 def _exchanges_processors(cls: type) -> bool:
-    """Does a pipeline put something into its modules while it draws (perturbed and self-attention guidance)?"""
-    return bool(_EXCHANGES.search(inspect.getsource(cls.__call__)))
+    """Does a pipeline put something into its modules while it draws (perturbed attention, JoyImage's hooks)?"""
+    return bool(_EXCHANGES.search(inspect.getsource(cls.__call__))) or _LISTENS in inspect.getsource(cls)
 
 
 def _own(part: Any) -> Any:

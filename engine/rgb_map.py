@@ -77,6 +77,8 @@ def encode_pictures(vae: Any, pictures: torch.Tensor) -> torch.Tensor:
     """The VAE's own latents (n, channels, rows, columns) of pictures (n, 3, h, w) in [0, 1]; the likeliest ones."""
     parameter = next(iter(vae.parameters()), torch.zeros(1))
     inputs = (pictures * 2 - 1).to(parameter.device, parameter.dtype)
+    if vae.config.get("in_channels") == 4:  # Qwen-Image 2.1 sees transparency
+        inputs = torch.cat([inputs, torch.ones_like(inputs[:, :1])], dim=1)
     if "temperal_downsample" in vae.config or "temporal_compression_ratio" in vae.config:
         inputs = inputs[:, :, None]
     output = vae.encode(inputs)

@@ -16,6 +16,11 @@ _CLASS = re.compile(r"^class (\w+)\(([^)]*)\)", re.MULTILINE)
 _PARSING = threading.Lock()
 """Python 3.11 counts the depth of syntax trees for all threads together, and fails when two parse at once."""
 _BLOCK_INPUT = re.compile(r'InputParam(?:\.template)?\(\s*(?:name=)?"(\w+)"')
+_BLOCK_DEFAULTS = {
+    "guidance_scale": (re.compile(r'guidance_scale(?:": |", default=|: float = )(\d+\.\d+)'), 7.5),
+    "num_inference_steps": (re.compile(r'InputParam(?:\.template)?\(\s*"num_inference_steps"[^)]*default=(\d+)'), 50),
+}
+"""What a Modular family's blocks or their guider say, and what diffusers takes where they are silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,8 @@ class Signatures:
         if path is None:
             return Signature()
         if "modular_pipelines" in path.parts:
-            sources = (file.read_text("utf-8") for file in path.parent.glob("*.py"))
-            blocks = frozenset(name for source in sources for name in _BLOCK_INPUT.findall(source))
-            return Signature(blocks=blocks, is_known=True)
+            source = "\n".join(file.read_text("utf-8") for file in sorted(path.parent.glob("*.py")))
+            return Signature(_block_defaults(source), blocks=frozenset(_BLOCK_INPUT.findall(source)), is_known=True)
         with _PARSING:
             tree = ast.parse(path.read_text("utf-8"))
         classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
@@ -79,6 +83,14 @@ def _files() -> Mapping[str, Path]:
             for name, _ in _CLASS.findall(path.read_text("utf-8")):
                 found.setdefault(name, path)
     return MappingProxyType(found)
+
+
+def _block_defaults(source: str) -> dict[str, object]:
+    found = {name: said.search(source) for name, (said, _) in _BLOCK_DEFAULTS.items()}
+    return {
+        name: type(usual)(match.group(1)) if (match := found[name]) else usual
+        for name, (_, usual) in _BLOCK_DEFAULTS.items()
+    }
 
 
 def _signature(call: ast.FunctionDef) -> Signature:

@@ -75,7 +75,9 @@ class SpecReader:
         except ModelLoadFailed as error:  # a folder does not know under which name it is offered
             raise ModelLoadFailed(name, error.why, error.remedy) from error
         base = self._of_class(name, Source("folder", str(path)), found.pipeline)
-        distilled: dict[str, Any] = {"num_inference_steps": 4, "guidance_scale": 1.0} if found.distilled else {}
+        own: dict[str, Any] = {} if found.guidance is None else {"guidance_scale": found.guidance}
+        if found.distilled:
+            own = {"num_inference_steps": 4, "guidance_scale": 1.0}
         return replace(
             base,
             width=found.side,
@@ -84,7 +86,7 @@ class SpecReader:
             memory_gb=found.bytes / 1e9,
             licence=found.licence,
             noise_schedulers=_compatible(found.noise_scheduler),
-            **distilled,
+            **own,
         )
 
     def _check_pipeline(self, name: str, found: folders.ModelFolder) -> None:

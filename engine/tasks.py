@@ -32,9 +32,9 @@ def class_for(base: Any, task: Task) -> type | None:
 
     Image-to-image needs a `strength`: a class that takes pictures as references only (FLUX.2) does not count.
     """
-    if isinstance(base, ModularPipeline):
-        return type(base) if _TAKES[task] <= set(base.blocks.input_names) else None
     own = type(base)
+    if isinstance(base, ModularPipeline):
+        return own if _has_blocks(base, task) else None
     if task_of(own.__name__) == task:
         return own
     if task == "text_to_image" and _only_refines(base):
@@ -56,6 +56,14 @@ def build(cls: type, base: Any, parts: dict[str, Any]) -> Any:
     chosen = {name: base.config[name] for name in options if name in base.config}
     # What the class wants and the family lacks (a safety checker) is None.
     return pipeline(**{name: parts.get(name) for name in modules}, **chosen)
+
+
+def _has_blocks(base: ModularPipeline, task: Task) -> bool:
+    takes: set[str] = set(base.blocks.input_names)
+    if task_of(type(base).__name__) != "image_to_image":
+        return _TAKES[task] <= takes
+    # An editor cannot begin without a picture, and is given all of it, so that there is no strength.
+    return task != "text_to_image" and _TAKES[task] - {"strength"} <= takes
 
 
 def _stem(cls: type) -> str:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -114,9 +115,7 @@ class Easel:
         known, seeds = accepted(pipeline), self.request.cell_seeds
         if self.request.prompt_parts:
             return self._run_weighted(pipeline, inputs)
-        # Those that diffusers no longer maintains mix up the cells (Panorama).
-        is_maintained = ".deprecated." not in type(pipeline).__module__
-        if is_maintained and "num_images_per_prompt" in known and len(with_inner(pipeline)) == 1:
+        if "num_images_per_prompt" in known and len(with_inner(pipeline)) == 1 and not _mixes_cells(type(pipeline)):
             try:
                 return self._call(pipeline, known, seeds, inputs)
             except (AttributeError, IndexError, TypeError, ValueError):
@@ -210,6 +209,12 @@ def _images(output: Any) -> Any:
     return next((getattr(output, name) for name in ("images", "image") if hasattr(output, name)), output)
 
 
+@functools.cache
+def _mixes_cells(cls: type) -> bool:
+    """Would a cell depend on its neighbours? In some that are no longer maintained (Panorama), and in GLM-Image."""
+    return ".deprecated." in cls.__module__ or "generator[0]" in inspect.getsource(cls.__call__)
+
+
 def accepted(pipeline: Pipeline) -> frozenset[str]:
     """The names of what a pipeline can be called with."""
     blocks = getattr(pipeline, "blocks", None)
@@ -219,10 +224,10 @@ def accepted(pipeline: Pipeline) -> frozenset[str]:
 
 
 def arrays_of(images: Any) -> list[Pixels]:
-    """Whatever a pipeline calls its images, as floats."""
+    """Whatever a pipeline calls its images, as floats; transparency (Qwen-Image 2.1) is left out."""
     if isinstance(images, torch.Tensor):
         images = images.float().cpu().permute(0, 2, 3, 1).numpy()
-    arrays = (np.asarray(image) for image in images)
+    arrays = (np.asarray(image)[..., :3] for image in images)
     return [array / np.float32(255) if array.dtype == np.uint8 else array.astype(np.float32) for array in arrays]
 
 

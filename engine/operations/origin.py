@@ -16,7 +16,7 @@ from PIL import Image
 from torch.nn import functional
 
 from engine.errors import InvalidRequest
-from engine.latents import LatentLayout
+from engine.latents import LatentLayout, unfold
 from engine.operations.pixels import tensor_of
 from engine.rgb_map import encode_pictures
 
@@ -41,7 +41,8 @@ class PictureOrigin:
         """
         if self._x0 is None:
             self._x0 = self._latents(like)
-            if self._x0.shape[1:] != like.shape[1:]:
+            can_noise = hasattr(noise_scheduler, "scale_noise") or hasattr(noise_scheduler, "add_noise")  # not Sprint's
+            if self._x0.shape[1:] != like.shape[1:] or not can_noise:
                 # Kandinsky 5's channels come last, Kontext's tokens hold more than the picture ...
                 raise InvalidRequest("image", "this model cannot start from a picture; ask it with words alone")
         x0 = self._x0.expand_as(like).to(like.dtype)
@@ -88,13 +89,11 @@ class PictureOrigin:
 def _in_form(grid: torch.Tensor, like: torch.Tensor, layout: LatentLayout, scaled: bool) -> torch.Tensor:
     """The inverse of `LatentLayout.unpack` and `to_vae`: folded, normalised, flattened to tokens as `like` is."""
     channels = like.shape[2] if like.ndim == 3 else like.shape[1]
-    scale, shift = (part.to(like.device).view(1, -1, 1, 1) for part in (layout.scale, layout.shift))
-    if scaled and scale.shape[1] in (1, grid.shape[1]):
-        grid, scaled = (grid - shift) / scale, False
+    if scaled:
+        scale, shift = layout.normalisation(grid)
+        grid = unfold((layout.in_patches(grid) - shift) / scale, layout.channels)
     if channels == 4 * grid.shape[1]:
         grid = functional.pixel_unshuffle(grid, 2)
-    if scaled:
-        grid = (grid - shift) / scale
     if like.ndim == 3:
         return grid.flatten(2).transpose(1, 2)
     return grid[:, :, None] if like.ndim == 5 else grid

@@ -15,6 +15,7 @@ from engine.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
 from engine.loading import load
 from engine.settings import EngineSettings
+from engine.signatures import Signatures
 
 
 @pytest.fixture
@@ -73,6 +74,11 @@ def test_a_size_that_makes_no_sense_is_not_believed(sample_size: object, folder:
     assert catalogue(folder).spec().width == 1024
 
 
+def test_a_size_that_the_index_itself_names_is_believed(folder: Path) -> None:
+    change(folder / "model_index.json", default_sample_size=96)  # PRX has a table for some, and refuses all others
+    assert catalogue(folder).spec().width == 96
+
+
 def test_a_folder_without_a_denoiser_is_not_loaded(folder: Path) -> None:
     change(folder / "model_index.json", unet=[None, None])
     with pytest.raises(ModelLoadFailed, match="no denoiser"):
@@ -99,3 +105,30 @@ def test_whatever_a_library_raises_while_it_reads_a_folder_names_the_model(
 
 def test_a_modular_pipelines_capabilities_are_those_of_its_blocks(family_folder: Callable[[str], Path]) -> None:
     assert catalogue(family_folder("anima")).spec().capabilities == {"negative_prompt", "guidance"}
+
+
+@pytest.mark.parametrize(
+    ("family", "steps", "guidance"),
+    [("hunyuan-image", 50, 2.25), ("anima", 50, 4.0)],
+    ids=["as its guider's file says", "as its blocks say"],
+)
+def test_what_nobody_asks_for_is_as_stock_diffusers_has_it(
+    family: str, steps: int, guidance: float, family_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(family_folder(family), tmp_path / "mine")
+    if (folder / "guider").is_dir():
+        change(folder / "guider" / "guider_config.json", guidance_scale=2.25)
+    spec = catalogue(folder).spec()
+    assert (spec.num_inference_steps, spec.guidance_scale) == (steps, guidance)
+
+
+def test_a_modular_familys_own_defaults_are_found_in_its_blocks() -> None:
+    def defaults(family: str) -> tuple[object, object]:
+        known = Signatures().of(f"{family}ModularPipeline").defaults
+        return known["num_inference_steps"], known["guidance_scale"]
+
+    assert defaults("Krea2") == (28, 4.5)
+    assert defaults("QwenImage") == (50, 4.0)
+    assert defaults("Flux") == (50, 3.5)
+    assert defaults("Flux3") == (50, 3.5)
+    assert defaults("Ideogram4") == (48, 7.5)

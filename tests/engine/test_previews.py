@@ -8,7 +8,7 @@ import math
 import diffusers
 import pytest
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny, FluxPipeline, QwenImagePipeline
+from diffusers import AutoencoderKL, AutoencoderKLQwenImage21, AutoencoderTiny, FluxPipeline, QwenImagePipeline
 from diffusers.utils import is_scipy_available
 from PIL import Image
 
@@ -16,7 +16,7 @@ from engine import rgb_map
 from engine.denoised import predict_x0
 from engine.latents import LatentLayout
 from engine.previews import Previewer
-from engine.rgb_map import RGBMap, fit_rgb_map, remembered_rgb_map, synthetic_pictures
+from engine.rgb_map import RGBMap, encode_pictures, fit_rgb_map, remembered_rgb_map, synthetic_pictures
 from engine.thumbnails import MAX_PREVIEW_BYTES
 from tests.engine.families import parts
 
@@ -52,6 +52,7 @@ WITH_CONVERSION = [
     ("DPMSolverMultistepScheduler", V),
     ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++"}),
     ("DPMSolverMultistepScheduler", FLOW),
+    ("DPMSolverMultistepInverseScheduler", {}),
     ("DPMSolverSinglestepScheduler", {}),
     ("UniPCMultistepScheduler", {}),
     ("UniPCMultistepScheduler", V),
@@ -256,6 +257,37 @@ def test_flux2_patches_are_denormalised_before_they_are_unfolded():
     normal = (patches - Vae.bn.running_mean.view(1, -1, 1, 1)) / Vae.bn.running_var.view(1, -1, 1, 1) ** 0.5
     tokens = normal.flatten(2).transpose(1, 2)
     assert torch.allclose(layout.to_vae(layout.unpack(tokens, 64, 64)), latents, atol=1e-5)
+
+
+def test_whole_latents_with_the_numbers_of_patches_are_denormalised_too():
+    """Bria's FIBO 2 keeps its latents unfolded, and has FLUX.2's autoencoder."""
+    scale, shift = torch.rand(16) + 0.5, torch.rand(16)
+    layout, latents = LatentLayout(4, 8, scale, shift), torch.rand(1, 4, 8, 8)
+    patches = torch.nn.functional.pixel_unshuffle(latents, 2)
+    normal = torch.nn.functional.pixel_shuffle((patches - shift.view(1, -1, 1, 1)) / scale.view(1, -1, 1, 1), 2)
+    assert torch.allclose(layout.to_vae(layout.unpack(normal, 64, 64)), latents, atol=1e-5)
+
+
+def test_numbers_that_fit_no_channels_are_no_reason_to_fail():
+    layout = LatentLayout(4, 8, torch.ones(7), torch.zeros(7))
+    assert Previewer(layout, RGBMap(torch.eye(3, 4), torch.zeros(3), 1)).preview(torch.rand(1, 4, 8, 8), 64, 64) is None
+
+
+def test_an_autoencoder_that_sees_transparency_is_given_opaque_pictures():
+    vae = AutoencoderKLQwenImage21(
+        base_dim=8,
+        decoder_base_dim=8,
+        z_dim=8,
+        dim_mult=[1] * 5,
+        num_res_blocks=1,
+        latents_mean=[0.0] * 8,
+        latents_std=[1.0] * 8,
+    )
+    assert vae.config.in_channels == 4
+    pictures = synthetic_pictures(1, 64)
+    opaque = torch.cat([pictures * 2 - 1, torch.ones(1, 1, 64, 64)], dim=1)
+    expected = vae.encode(opaque[:, :, None]).latent_dist.mode()[:, :, 0]
+    assert torch.allclose(encode_pictures(vae, pictures), expected)
 
 
 def test_pixel_models_are_shown_as_they_are():

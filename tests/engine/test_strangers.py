@@ -13,11 +13,12 @@ import torch
 from engine.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed
 from engine.images import open_picture
-from engine.operations.easel import accepted
+from engine.operations.easel import accepted, arrays_of
 from engine.operations.origin import PictureOrigin
 from engine.pipeline_names import task_of, unfit
 from engine.requests import ImageRequest, ImageToImage
 from engine.settings import EngineSettings, ModelSettings
+from engine.tasks import class_for
 from tests.engine.families import parts, strangers
 from tests.engine.families.strangers import STRANGERS
 from tests.engine.studio import SIZE, Studio, as_array, ask, png
@@ -79,6 +80,68 @@ def test_a_stranger_draws_in_a_crowd_what_it_draws_alone(name: str, tmp_path: Pa
             assert numpy.abs(as_array(image.png) - cell).max() <= 1
 
 
+def test_a_cell_of_a_grid_owes_nothing_to_the_first_ones_seed(tmp_path: Path) -> None:
+    folder = strangers.save(strangers.glm_image, tmp_path / "model")
+    studio, request = Studio(folder), ask(**SIZE)
+    with torch.inference_mode():
+        expected = stock(folder, studio.admit(request).request)
+    for picture, cell in zip(studio.draw(request), expected, strict=True):
+        assert numpy.abs(picture - cell).max() <= 1
+
+
+class Eavesdropper(diffusers.StableDiffusionPipeline):
+    """Takes its prompt's embedding from inside the text encoder, as JoyImage's pipelines do."""
+
+    def encode_prompt(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        heard: dict[str, torch.Tensor] = {}
+        layer = self.text_encoder.final_layer_norm
+        handle = layer.register_forward_hook(lambda _module, _given, output: heard.update(said=output))
+        try:
+            _, unwanted = super().encode_prompt(*args, **kwargs)
+        finally:
+            handle.remove()
+        return heard["said"], unwanted
+
+
+def test_what_a_pipeline_hears_inside_an_encoder_is_its_own_prompt(tmp_path: Path) -> None:
+    studio = Studio(strangers.save(strangers.velocity, tmp_path / "model"))
+    prompts = ("a red apple", "a blue bird", "a red apple")
+    crowd = [ask(prompt=prompt, num_images=1, guidance_scale=1.0, **SIZE) for prompt in prompts]
+    expected = [studio.draw(request.model_copy(update={"id": f"alone {i}"}))[0] for i, request in enumerate(crowd)]
+    studio.model.base.__class__ = Eavesdropper
+    for picture, messages in zip(expected, studio.run(*crowd), strict=True):
+        assert numpy.abs(as_array(messages[-1].finished.images[0].png) - picture.astype(int)).max() <= 1
+
+
+def test_an_autoencoder_that_takes_no_pictures_costs_the_previews_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = strangers.save(strangers.velocity, tmp_path / "model")
+
+    def refuse(*_args: object, **_options: object) -> None:
+        raise RuntimeError("expected input to have 4 channels")
+
+    monkeypatch.setattr(diffusers.AutoencoderKL, "encode", refuse)
+    assert len(Studio(folder).draw(ask(**SIZE))) == 2
+
+
+@pytest.mark.parametrize(("noise_scheduler", "steps"), [("PNDMScheduler", 1), ("LCMScheduler", 60)])
+def test_a_number_of_steps_that_a_noise_scheduler_cannot_make_is_refused_in_words(
+    noise_scheduler: str, steps: int, tmp_path: Path
+) -> None:
+    studio = Studio(strangers.save(strangers.velocity, tmp_path / "model"))
+    refused = studio.refuse(ask(noise_scheduler=noise_scheduler, num_inference_steps=steps, **SIZE))
+    assert isinstance(refused, InvalidRequest)
+    assert refused.field == "num_inference_steps" and noise_scheduler in refused.why
+
+
+def test_transparency_is_left_out_of_a_picture() -> None:
+    drawn = torch.rand(2, 4, 8, 8)
+    cells = arrays_of(drawn)
+    assert [cell.shape for cell in cells] == [(8, 8, 3)] * 2
+    assert numpy.array_equal(cells[0], drawn[0, :3].permute(1, 2, 0))
+
+
 def test_what_edits_pictures_does_not_draw_from_words(tmp_path: Path) -> None:
     studio = Studio(strangers.save(strangers.pix2pix, tmp_path / "pix2pix"))
     refused = studio.refuse(ask(**SIZE))
@@ -87,18 +150,32 @@ def test_what_edits_pictures_does_not_draw_from_words(tmp_path: Path) -> None:
     assert len(studio.draw(ask(ImageToImage, image=PICTURE, **SIZE))) == 2
 
 
+@pytest.mark.parametrize("blocks", [diffusers.QwenImageEditAutoBlocks, diffusers.QwenImageEditPlusAutoBlocks])
+def test_a_modular_editor_takes_pictures_and_no_words_alone(blocks: Any) -> None:
+    pipeline = blocks().init_pipeline()
+    assert class_for(pipeline, "text_to_image") is None
+    assert class_for(pipeline, "image_to_image") is type(pipeline)
+
+
 def test_a_refiner_refines_and_does_not_draw_from_words(tmp_path: Path) -> None:
     studio = Studio(strangers.save(strangers.refiner, tmp_path / "refiner"))
     assert isinstance(studio.refuse(ask(**SIZE)), InvalidRequest)
     assert len(studio.draw(ask(ImageToImage, image=PICTURE, **SIZE))) == 2
 
 
-def test_a_picture_that_does_not_fit_into_a_familys_latents_is_refused_in_words() -> None:
-    vae = parts.kl_autoencoder().eval()
-    channels_last = torch.zeros(2, 1, 8, 8, 4)
-    origin = PictureOrigin(open_picture(PICTURE), 0.5, None, vae)
+@pytest.mark.parametrize(
+    ("latents", "noise_scheduler"),
+    [
+        (torch.zeros(2, 1, 8, 8, 4), diffusers.FlowMatchEulerDiscreteScheduler()),  # channels come last
+        (torch.zeros(2, 4, 8, 8), diffusers.SCMScheduler()),  # adds no noise to anything
+    ],
+)
+def test_a_picture_that_does_not_fit_into_a_familys_latents_is_refused_in_words(
+    latents: torch.Tensor, noise_scheduler: Any
+) -> None:
+    origin = PictureOrigin(open_picture(PICTURE), 0.5, None, parts.kl_autoencoder().eval())
     with pytest.raises(InvalidRequest, match="cannot start from a picture"):
-        origin.noised(channels_last, channels_last, diffusers.FlowMatchEulerDiscreteScheduler(), 0)
+        origin.noised(latents, latents, noise_scheduler, 0)
 
 
 def test_a_pipeline_without_words_is_refused_by_name_before_anything_is_queued(tmp_path: Path) -> None:

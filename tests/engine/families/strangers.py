@@ -21,6 +21,8 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     FluxAutoBlocks,
     FluxModularPipeline,
+    GlmImagePipeline,
+    GlmImageTransformer2DModel,
     Ideogram4Pipeline,
     Ideogram4Transformer2DModel,
     LDMTextToImagePipeline,
@@ -36,7 +38,20 @@ from diffusers import (
     UVit2DModel,
     VQModel,
 )
-from transformers import Qwen3Config, Qwen3Model, Qwen3VLConfig, Qwen3VLModel
+from transformers import (
+    ByT5Tokenizer,
+    GlmImageConfig,
+    GlmImageForConditionalGeneration,
+    GlmImageImageProcessorPil,
+    GlmImageProcessor,
+    Qwen2Tokenizer,
+    Qwen3Config,
+    Qwen3Model,
+    Qwen3VLConfig,
+    Qwen3VLModel,
+    T5Config,
+    T5EncoderModel,
+)
 
 from tests.engine.families import dits, parts, unets
 
@@ -235,6 +250,46 @@ def ideogram() -> Ideogram4Pipeline:
         vae=dits.flux2_autoencoder(),
         text_encoder=Qwen3VLModel(Qwen3VLConfig(text_config=text, vision_config=vision)),
         tokenizer=parts.qwen_tokenizer(typed=True),
+    )
+
+
+def glm_image() -> GlmImagePipeline:
+    """GLM-Image: a language model writes the picture's tokens first, for all cells from the seed of one."""
+    words = ["<|endoftext|>", "<|image|>", "<|start|>", "<|end|>", "<|begin|>", *parts.LETTERS]
+    marks = {"image_token": "<|image|>", "grid_bos_token": "<|start|>", "grid_eos_token": "<|end|>"}
+    chat = "{% for message in messages %}{{ message['content'][0]['text'] }}{% endfor %}"
+    vocabulary = {word: i for i, word in enumerate(words)}
+    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[], extra_special_tokens=marks, bos_token="<|begin|>")
+    rope = {"rope_type": "default", "mrope_section": [2, 1, 1], "rope_theta": 1e4, "partial_rotary_factor": 1.0}
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
+    text = {"num_hidden_layers": 1, "num_key_value_heads": 2, "pad_token_id": 0, "eos_token_id": None, **sizes}
+    config = GlmImageConfig(
+        text_config={"vocab_size": len(words), "vision_vocab_size": 40, "rope_parameters": rope, **text},
+        vision_config={"depth": 1, "hidden_size": 16, "num_heads": 2, "image_size": 64, "patch_size": 8},
+        vq_config={"embed_dim": 16, "num_embeddings": 32, "latent_channels": 16},
+        image_token_id=1,
+        image_start_token_id=34,
+        image_end_token_id=35,
+    )
+    letters = {"vocab_size": 384, "d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2}
+    return GlmImagePipeline(
+        tokenizer=ByT5Tokenizer(),
+        processor=GlmImageProcessor(GlmImageImageProcessorPil(patch_size=8), tokenizer, chat_template=chat),
+        text_encoder=T5EncoderModel(T5Config(**letters)),
+        vision_language_encoder=GlmImageForConditionalGeneration(config),
+        vae=parts.kl_autoencoder(latents_mean=[0.1] * 4, latents_std=[1.5] * 4),
+        transformer=GlmImageTransformer2DModel(
+            in_channels=4,
+            out_channels=4,
+            num_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            text_embed_dim=16,
+            time_embed_dim=16,
+            condition_dim=8,
+            prior_vq_quantizer_codebook_size=40,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, time_shift_type="linear"),
     )
 
 
