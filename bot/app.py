@@ -18,8 +18,8 @@ from bot.domain.judge import Judge
 from bot.domain.meaning import Meaning
 from bot.domain.prices import PriceList
 from bot.domain.requests import Wording
-from bot.domain.run import Ports
 from bot.domain.studio import Studio
+from bot.domain.wiring import Ports
 from bot.folders import writable
 from bot.operation.housekeeping import Housekeeping
 from bot.operation.metrics import Gauges

@@ -11,7 +11,7 @@ from engine.errors import InvalidRequest, ModelLoadFailed, UnknownLoRA, UnknownM
 from engine.images import open_picture
 from engine.model_spec import ModelSpec, Source
 from engine.pulled import find_pulled
-from engine.requests import ImageRequest
+from engine.requests import Describe, ImageRequest, Inpaint, Outpaint, Upscale
 from engine.settings import EngineSettings, ModelSettings
 from engine.single_file import is_of_family, trained_for
 from engine.sizes import choose_size
@@ -58,6 +58,7 @@ class Catalogue:
         `UnknownModel` or `UnknownLoRA` naming the field.
         """
         spec = self.spec(request.model)
+        self._check_need(spec, request)
         self._check_noise_scheduler(spec, request)
         self._check_loras(spec, request)
         self._check_style_image(spec, request)
@@ -74,6 +75,14 @@ class Catalogue:
             notes = (*notes, f"{spec.name} takes no negative prompt; it was left out")
             filled["negative_prompt"] = ""
         return request.model_copy(update=filled), notes
+
+    def _check_need(self, spec: ModelSpec, request: ImageRequest) -> None:
+        if isinstance(request, Describe) or (isinstance(request, Upscale) and request.mode == "subtle"):
+            return  # no diffusion model draws these
+        if spec.need == "mask" and not isinstance(request, Inpaint | Outpaint):
+            raise InvalidRequest("model", f"{spec.name} draws only inside a mask; choose another model")
+        if spec.need == "picture" and type(request) is ImageRequest:
+            raise InvalidRequest("model", f"{spec.name} draws only from a picture; give one, or choose another model")
 
     def _check_noise_scheduler(self, spec: ModelSpec, request: ImageRequest) -> None:
         if request.noise_scheduler is not None and request.noise_scheduler not in spec.noise_schedulers:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.errors import ModelLoadFailed
+from engine.pipeline_names import Need
 from engine.single_file import tensor_names
 
 INDEXES = ("model_index.json", "modular_model_index.json")
@@ -22,6 +23,8 @@ UNWANTED = frozenset({"safety_checker", "watermarker"})
 _WEIGHTLESS = re.compile("Tokenizer|Processor|Extractor|Scheduler")
 """Classes of components that have no weights."""
 _REMEDY = "copy or pull the model again"
+MASK_CHANNELS = 9
+"""Of a UNet that was trained to inpaint: its own, those of the picture, and the mask."""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
 
@@ -40,6 +43,8 @@ class ModelFolder:
     size_multiple: int
     bytes: int
     licence: str
+    need: Need | None
+    """What its weights ask of a request, whichever class draws with them; None where they leave that open."""
     distilled: bool
     """Few steps, no guidance: what FLUX.2-klein's index says of itself."""
     guidance: float | None
@@ -70,6 +75,7 @@ def read(folder: Path) -> ModelFolder:
         size_multiple=_size_multiple(folder, components, factor),
         bytes=sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
         licence=_licence(folder),
+        need=_need(folder, index, components),
         distilled=index.get("is_distilled") is True,
         guidance=_guidance(folder, components),
     )
@@ -150,6 +156,12 @@ def _vae_scale_factor(folder: Path, components: dict[str, tuple[str, str]]) -> i
 
 def _denoiser(folder: Path, components: dict[str, tuple[str, str]]) -> dict[str, Any]:
     return _config(folder, next((name for name in ("unet", "transformer", "decoder") if name in components), ""))
+
+
+def _need(folder: Path, index: dict[str, Any], components: dict[str, tuple[str, str]]) -> Need | None:
+    if _config(folder, "unet" if "unet" in components else "").get("in_channels") == MASK_CHANNELS:
+        return "mask"
+    return "picture" if index.get("requires_aesthetics_score") is True else None  # SDXL's refiner
 
 
 def _side(folder: Path, index: dict[str, Any], components: dict[str, tuple[str, str]], factor: int) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from engine.pipeline_names import Need
+
 FLOW_NOISE_SCHEDULERS = (
     "FlowMatchEulerDiscreteScheduler",
     "FlowMatchHeunDiscreteScheduler",
@@ -83,6 +85,8 @@ class ModelSpec:
     style_adapter: str | None = None
     """A file of IP-Adapter weights; None means that it takes no style pictures."""
     style_weight: float = 0.6
+    need: Need = "words"
+    """The least that a request must bring for it to draw."""
     prior: Source | None = None
     """The repository of the first stage, where a pipeline needs two (Kandinsky 2.2)."""
     stages: tuple[Source, ...] = ()

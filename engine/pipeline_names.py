@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Literal
 
 from engine.signatures import Signature
 
 Task = Literal["text_to_image", "image_to_image", "inpaint"]
+Need = Literal["words", "picture", "mask"]
 
 TASK_MARK = re.compile("Img2Img|Inpainting|Inpaint|Text2Img")
 _WORDS, _MASK = "Text2Img", re.compile("Inpaint|Fill")
@@ -32,6 +34,14 @@ def task_of(pipeline: str) -> Task:
     if _MASK.search(pipeline):
         return "inpaint"
     return "image_to_image" if _PICTURE.search(pipeline) and _WORDS not in pipeline else "text_to_image"
+
+
+def need_of(pipeline: str, is_known: Callable[[str], bool]) -> Need:
+    """The least a request must bring: words do where the family has a class that draws from them alone."""
+    task, plain = task_of(pipeline), TASK_MARK.sub("", pipeline)
+    if task == "text_to_image" or (plain != pipeline and is_known(plain)):
+        return "words"
+    return "mask" if task == "inpaint" else "picture"
 
 
 def unfit(pipeline: str, signature: Signature) -> str:

@@ -6,12 +6,14 @@ import math
 
 from PIL import Image
 
-from engine.canvas import Canvas, Size
+from engine.canvas import Canvas, Size, scaled
 from engine.errors import InvalidRequest
-from engine.images import open_mask, open_picture
+from engine.images import open_mask, open_picture, picture_size
 from engine.model_spec import ModelSpec
 from engine.requests import MAX_SIDE, Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
 
+CREATIVE_FACTOR = 2.0
+"""The most that a picture is enlarged by drawing it anew."""
 MASK_STRETCH = 1.1
 """A mask may differ in shape from its picture by this factor."""
 MAX_STRETCH = 16
@@ -38,6 +40,25 @@ def choose_size(spec: ModelSpec, request: ImageRequest) -> tuple[Size, tuple[str
             return (spec.width, spec.height), ()
         case _:
             return _asked_size(spec, request, pictures)
+
+
+def result_size(request: ImageRequest) -> Size:
+    """The size of the pictures that come of a resolved request: not always the one its model draws."""
+    match request:
+        case Outpaint():
+            return Canvas.of(picture_size(request.image), request).size
+        case Inpaint():
+            return picture_size(request.image)
+        case Upscale(width=int(width), height=int(height)):
+            return scaled((width, height), enlargement((width, height), request))
+        case _:
+            return request.width or 0, request.height or 0
+
+
+def enlargement(size: Size, request: Upscale) -> float:
+    """How many times larger a picture of that size becomes."""
+    factor = min(request.factor, CREATIVE_FACTOR) if request.mode == "creative" else request.factor
+    return min(factor, MAX_SIDE / max(size))
 
 
 def _asked_size(spec: ModelSpec, request: ImageRequest, pictures: tuple[Size, ...]) -> tuple[Size, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from typing import Any
 from engine import folders
 from engine.errors import ModelLoadFailed
 from engine.model_spec import FLOW_NOISE_SCHEDULERS, NOISE_SCHEDULERS, ModelSpec, Source
-from engine.pipeline_names import unfit
+from engine.pipeline_names import Need, need_of, unfit
 from engine.pulled import find_pulled
 from engine.settings import ModelSettings
 from engine.signatures import Signature, Signatures
@@ -86,8 +86,13 @@ class SpecReader:
             memory_gb=found.bytes / 1e9,
             licence=found.licence,
             noise_schedulers=_compatible(found.noise_scheduler),
+            need=found.need or self._need(found),
             **own,
         )
+
+    def _need(self, found: folders.ModelFolder) -> Need:
+        # A Modular pipeline is one class for everything its blocks can do.
+        return "words" if found.modular else need_of(found.pipeline, lambda name: self._signatures.of(name).is_known)
 
     def _check_pipeline(self, name: str, found: folders.ModelFolder) -> None:
         signature = self._signatures.of(found.pipeline)

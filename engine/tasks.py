@@ -14,6 +14,7 @@ from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import nn
 
+from engine.folders import MASK_CHANNELS
 from engine.pipeline_names import TASK_MARK, Task, task_of
 
 _TAKES: dict[Task, frozenset[str]] = {
@@ -78,7 +79,7 @@ def _only_refines(base: Any) -> bool:
 def _takes_mask(base: Any) -> bool:
     """An inpainting checkpoint whose UNet has further channels for mask and picture draws nothing else."""
     unet = getattr(base, "unet", None)
-    return unet is not None and unet.config.in_channels == 9
+    return unet is not None and unet.config.in_channels == MASK_CHANNELS
 
 
 def _lacks_mask(base: Any) -> bool:

@@ -36,17 +36,33 @@ DERIVED: Mapping[Act, tuple[Verb, Mapping[str, Any]]] = MappingProxyType(
         Act.DESCRIBE: (Verb.DESCRIBE, {}),
     }
 )
-_REMIXED = frozenset({Act.VARY, Act.VARY_SUBTLE, Act.VARY_STRONG})
+_REMIXED = frozenset({Act.VARY, Act.VARY_SUBTLE, Act.VARY_STRONG, Act.REROLL})
+_NEEDS_WORDS = frozenset({Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.ZOOM, Verb.PAN})
+"""What nothing can be drawn of without: a blend and an upload that was enlarged may have none."""
 
 
 async def from_cell(interaction: Pressed, pressed: ButtonId) -> None:
-    """Any job made from one cell; with remix mode, variations ask for the words first."""
-    await _ask(interaction, pressed, may_remix=pressed.act in _REMIXED)
+    """Any job made from one cell."""
+    async with Answer(interaction, may_ask=DERIVED[pressed.act][0] in _NEEDS_WORDS) as answer:
+        await ask(interaction, answer, pressed)
 
 
 async def reroll(interaction: Pressed, pressed: ButtonId) -> None:
     """🔄: the same words, another seed; with remix mode, other words."""
-    await _ask(interaction, pressed, may_remix=True)
+    async with Answer(interaction, may_ask=True) as answer:
+        await ask(interaction, answer, pressed)
+
+
+async def ask(interaction: Pressed, answer: Answer, pressed: ButtonId) -> None:
+    """Start what the button says; with remix mode, and where words are missing, ask for them first."""
+    job = await derivable(interaction, pressed.job_id)
+    preferences = await interaction.client.parts.members.preferences(interaction.user.id)
+    if _lacks_words(pressed, job):
+        await answer.modal(Form("What does it show?", FormId(FormKind.REMIX, str(pressed)), ""))
+    elif preferences.remix and pressed.act in _REMIXED:
+        await answer.modal(Form("Remix", FormId(FormKind.REMIX, str(pressed)), render(_open(job))))
+    else:
+        await asking.submit(interaction, answer, _wish(pressed, job, _open(job)))
 
 
 async def again(interaction: Pressed, pressed: ButtonId) -> None:
@@ -107,14 +123,8 @@ async def remixed(interaction: Pressed, about: str, filled: Filled) -> None:
         await asking.submit(interaction, answer, _wish(pressed, job, parse(filled.prompt)))
 
 
-async def _ask(interaction: Pressed, pressed: ButtonId, *, may_remix: bool) -> None:
-    async with Answer(interaction, may_ask=may_remix) as answer:
-        job = await derivable(interaction, pressed.job_id)
-        preferences = await interaction.client.parts.members.preferences(interaction.user.id)
-        if may_remix and preferences.remix:
-            await answer.modal(Form("Remix", FormId(FormKind.REMIX, str(pressed)), render(_open(job))))
-        else:
-            await asking.submit(interaction, answer, _wish(pressed, job, _open(job)))
+def _lacks_words(pressed: ButtonId, job: Job) -> bool:
+    return not job.spec.options.prompt and pressed.act in DERIVED and DERIVED[pressed.act][0] in _NEEDS_WORDS
 
 
 def _wish(pressed: ButtonId, job: Job, options: Options) -> JobSpec:

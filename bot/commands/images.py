@@ -13,14 +13,13 @@ from discord.ext import commands
 from bot.commands.contexts import everywhere
 from bot.commands.imagine import choices
 from bot.commands.jobs import own_newest
-from bot.commands.presses import derivable, visible
+from bot.commands.presses import derivable, must_see, visible
 from bot.domain.lineage import family
 from bot.domain.model import Job, Options, Place, Verb
 from bot.domain.prompt import shorten
 from bot.errors import BadOption, JobNotFound, NotAllowedHere
 from bot.ui import asking, texts
 from bot.ui.answer import Answer, Pressed
-from bot.ui.darkroom import Parts
 from bot.ui.family_tree import Relative, draw
 from bot.ui.page import Page, Upload
 from bot.ui.style_page import style_page
@@ -114,7 +113,7 @@ class Images(commands.Cog):
             found = await derivable(interaction, job.strip())
             kin = family(await parts.jobs.family(found.id))
             tree = kin.nearest(found.id, MAX_FAMILY)
-            found_all = [await _relative(parts, depth, one, place) for depth, one in tree.generations()]
+            found_all = [await _relative(interaction, depth, one, place) for depth, one in tree.generations()]
             everybody = [one for one, _ in found_all]
             said = ((one.depth, f"{one.caption}, {one.detail}".rstrip(", ")) for one in everybody)
             alt = "; ".join(f"{'> ' * depth}{words}" for depth, words in said)[: texts.ALT_LIMIT]
@@ -136,15 +135,17 @@ class Images(commands.Cog):
         return await own_newest(interaction, typed)
 
 
-async def _relative(parts: Parts, depth: int, job: Job, place: Place) -> tuple[Relative, bool]:
+async def _relative(interaction: Pressed, depth: int, job: Job, place: Place) -> tuple[Relative, bool]:
     """A job with as much of it as may be shown in that place, and whether that is hidden until clicked."""
-    pictures: list[bytes] = []
-    said, is_hidden = "", job.spoiler
+    parts, pictures = interaction.client.parts, list[bytes]()
+    said, is_hidden, who = "", job.spoiler, ""
     with contextlib.suppress(JobNotFound, NotAllowedHere, KeyError):
+        must_see(interaction, job)
+        who = f" by {job.member_name}"
         is_hidden = (await visible(parts, job, place)).spoiler
         said = shorten(job.captions[0] if job.captions else job.spec.options.prompt, 80)
         pictures = [await parts.pictures.get(cell.key) for cell in (await parts.jobs.cells(job.id))[:4]]
     origin = "" if job.parent_cell is None else f"from picture {job.parent_cell + 1}"
-    caption = f"{job.spec.verb.value.replace('_', ' ')} by {job.member_name}"
+    caption = job.spec.verb.value.replace("_", " ") + who
     detail = ", ".join(filter(None, (origin, said)))
     return Relative(job.id, job.parent_id, depth, tuple(pictures), caption, detail), is_hidden

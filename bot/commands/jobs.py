@@ -12,9 +12,8 @@ from discord.ext import commands
 from discord.utils import format_dt
 
 from bot.commands.contexts import everywhere
-from bot.commands.moderating import note
-from bot.commands.presses import shown, visible
-from bot.domain.model import CellRef, Job, JobState, Place
+from bot.commands.presses import end, shown, visible
+from bot.domain.model import CellRef, Job, Place
 from bot.domain.prompt import shorten
 from bot.errors import CellNotFound, JobNotFound, NotAllowedHere
 from bot.ui import asking, texts
@@ -58,16 +57,12 @@ class Jobs(commands.Cog):
     @everywhere
     async def cancel(self, interaction: Pressed, job: str | None = None) -> None:
         """Stop the named job, or the newest of one's own."""
-        parts = interaction.client.parts
         async with Answer(interaction, ephemeral=True) as answer:
             job_id = job.strip() if job else await self._newest(interaction)
             if job_id is None:
                 await answer.private("Nothing of yours is waiting or running.")
                 return
-            member = await asking.member_of(interaction)
-            ended = await parts.studio.cancel(job_id, member)
-            await note(interaction.client, member, ended, "cancel")
-            await answer.private("Cancelled." if ended.state is JobState.CANCELLED else "It was done already.")
+            await end(interaction, answer, job_id)
 
     @cancel.autocomplete("job")
     async def own(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
@@ -155,8 +150,10 @@ async def own_newest(interaction: Pressed, typed: str) -> list[Choice[str]]:
 
 
 def _line(job: Job, event: Event | None = None, *, own: bool) -> str:
-    words = texts.echo(job.spec.options.prompt, _ECHO) if own else f"<@{job.member_id}>"
-    return f"`{job.id}` {_stage(job, event, own=own)}, {format_dt(job.created_at, 'R')}: {words}"
+    stage = f"{_stage(job, event, own=own)}, {format_dt(job.created_at, 'R')}"
+    if not own:
+        return f"{stage}: <@{job.member_id}>"  # without the id, which shows the picture to whoever has it
+    return f"`{job.id}` {stage}: {texts.echo(job.spec.options.prompt, _ECHO)}"
 
 
 def _stage(job: Job, event: Event | None, *, own: bool) -> str:

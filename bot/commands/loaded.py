@@ -17,6 +17,7 @@ from bot.commands.images import Images
 from bot.commands.imagine import Imagine
 from bot.commands.jobs import Jobs
 from bot.commands.mod import Mod
+from bot.commands.mod_log import OlderButton
 from bot.commands.mod_review import ReviewButton
 from bot.commands.presence import Presence
 from bot.commands.privacy import Privacy
@@ -37,7 +38,7 @@ Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 COGS: tuple[type[commands.Cog], ...] = (Imagine, Images, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats)
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
 MENUS = menus.menus
-DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (JobButton, StyleMenu, ReviewButton)
+DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (JobButton, StyleMenu, ReviewButton, OlderButton)
 PRESSES: Mapping[Act, Press] = MappingProxyType(
     {
         **dict.fromkeys(derivations.DERIVED, derivations.from_cell),

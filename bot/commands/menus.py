@@ -9,18 +9,16 @@ import discord
 from discord import app_commands
 from discord.app_commands import locale_str
 
+from bot.commands import derivations
 from bot.commands.contexts import everywhere
-from bot.commands.presses import derivable
-from bot.domain.lineage import derive
-from bot.domain.model import Job, JobSpec, Options, Verb
+from bot.domain.lineage import SINGLE
+from bot.domain.model import Options, Verb
 from bot.errors import BadPicture, JobNotFound
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
-from bot.ui.custom_ids import FormId, FormKind
+from bot.ui.custom_ids import Act, ButtonId, FormId, FormKind
 from bot.ui.modals import Filled, Form
 from bot.ui.wire import REFUSALS
-
-_COUNTS = {Verb.UPSCALE_SUBTLE: 1}
 
 
 def menus() -> tuple[app_commands.ContextMenu, ...]:
@@ -35,9 +33,8 @@ def menus() -> tuple[app_commands.ContextMenu, ...]:
 async def vary(interaction: Pressed, message: discord.Message) -> None:
     """Four variations; for a picture of somebody else's, words are asked for first."""
     async with Answer(interaction, may_ask=True) as answer:
-        ours = await _ours(interaction, message)
-        if ours is not None:
-            await asking.submit(interaction, answer, _derived(*ours, Verb.VARY_STRONG))
+        if ours := await _ours(interaction, message, Act.VARY_STRONG):
+            await derivations.ask(interaction, answer, ours)
             return
         interaction.client.seen.remember(message.id, _attachment(message))
         about = f"{message.channel.id}:{message.id}"
@@ -62,27 +59,27 @@ async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
 
 async def upscale(interaction: Pressed, message: discord.Message) -> None:
     """Four times the size."""
-    await _at_once(interaction, message, Verb.UPSCALE_SUBTLE)
+    await _at_once(interaction, message, Act.UPSCALE_SUBTLE)
 
 
 async def describe(interaction: Pressed, message: discord.Message) -> None:
     """Prompts for what is in the picture."""
-    await _at_once(interaction, message, Verb.DESCRIBE)
+    await _at_once(interaction, message, Act.DESCRIBE)
 
 
-async def _at_once(interaction: Pressed, message: discord.Message, verb: Verb) -> None:
+async def _at_once(interaction: Pressed, message: discord.Message, act: Act) -> None:
     async with Answer(interaction) as answer:
-        ours = await _ours(interaction, message)
-        if ours is not None:
-            await asking.submit(interaction, answer, _derived(*ours, verb))
+        if ours := await _ours(interaction, message, act):
+            await derivations.ask(interaction, answer, ours)
             return
+        verb, _ = derivations.DERIVED[act]
         key = await interaction.client.parts.intake.take(_attachment(message))
-        wish = asking.spec(verb, Options(prompt=""), images=(key,), count=_COUNTS.get(verb, 4))
+        wish = asking.spec(verb, Options(prompt=""), images=(key,), count=1 if verb in SINGLE else 4)
         await asking.submit(interaction, answer, wish)
 
 
-async def _ours(interaction: Pressed, message: discord.Message) -> tuple[Job, int] | None:
-    """The job and cell this message of ours shows, or None. Raises `NotYours`, and `BadPicture` for a grid or none."""
+async def _ours(interaction: Pressed, message: discord.Message, act: Act) -> ButtonId | None:
+    """The button for the cell this message of ours shows, or None. Raises `BadPicture` for a grid or no picture."""
     if message.author.id != interaction.client.application_id and message.author != interaction.client.user:
         return None
     jobs = interaction.client.parts.jobs
@@ -90,17 +87,12 @@ async def _ours(interaction: Pressed, message: discord.Message) -> tuple[Job, in
         job, cell = await jobs.at_message(message.id)
     except JobNotFound:
         return None
-    await derivable(interaction, job.id)
     kept = await jobs.cells(job.id)
     if not kept:
         raise BadPicture("there is no finished picture in that message")
     if cell is None and len(kept) > 1:
         raise BadPicture("this is a grid; press U1 to U4 first and use the picture that comes")
-    return job, cell or 0
-
-
-def _derived(job: Job, cell: int, verb: Verb) -> JobSpec:
-    return derive(job, verb, cell, seed=asking.fresh_seed())
+    return ButtonId(act, job.id, cell or 0)
 
 
 def _attachment(message: discord.Message) -> discord.Attachment:

@@ -12,6 +12,7 @@ from discord.ext import commands
 from discord.ui import View
 from discord.utils import format_dt
 
+from bot.commands import mod_log
 from bot.commands.contexts import servers_only
 from bot.commands.gatekeeper import settle
 from bot.commands.mod_channel import ChannelRules
@@ -20,10 +21,8 @@ from bot.commands.mod_review import Review, ReviewAct, ReviewButton
 from bot.commands.mod_words import Words
 from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, moderator, office
 from bot.domain.access import Ban, Gate, with_ban, with_moderator_roles, without_ban
-from bot.domain.audit import Entry
 from bot.domain.guild import GuildRules, PicturePolicy
-from bot.domain.model import Job
-from bot.domain.prompt import shorten
+from bot.domain.model import Job, JobState
 from bot.errors import BadOption
 from bot.ui import texts
 from bot.ui.answer import Answer, Pressed
@@ -64,9 +63,9 @@ class Mod(commands.Cog):
             if found.guild_id != guild_id(interaction):
                 raise BadOption(job, "that job is not of this server")
             ended = await parts.studio.cancel(found.id, member)
-            await office(interaction).log.add(
-                entry(interaction, "cancel", f"job {found.id} of <@{found.member_id}>", reason)
-            )
+            if ended.state is JobState.CANCELLED:
+                made = entry(interaction, "cancel", f"job {found.id} of <@{found.member_id}>", reason)
+                await office(interaction).log.add(made)
             await answer.private(f"`{ended.id}`: {ended.state.value}")
 
     @mod.command(name="pause", description=locale_str("Take no new jobs; what waits is held where possible"))
@@ -178,11 +177,7 @@ class Mod(commands.Cog):
     async def log(self, interaction: Pressed, member: discord.User | None = None) -> None:
         """The newest entries of the log."""
         async with Answer(interaction, ephemeral=True) as answer:
-            await moderator(interaction, "log")
-            who = member.id if member else None
-            entries = await office(interaction).log.newest(guild_id(interaction), 20, member_id=who)
-            lines = [_entry_line(found) for found in entries]
-            await answer.private(shorten("\n".join(lines), texts.MESSAGE_LIMIT) or "Nothing yet.")
+            await mod_log.tell(interaction, answer, 0, member.id if member else 0)
 
     @mod.command(name="weight", description=locale_str("A role's share of the queue; 1 is everybody's"))
     @app_commands.describe(role=locale_str("Which role"), weight=locale_str("2 means twice the share; 1 takes it away"))
@@ -267,9 +262,3 @@ def _cancel_view(jobs: list[Job]) -> View:
         view.add_item(ReviewButton(ReviewAct.CANCEL, job.id, label=f"Stop {number + 1}", row=number // 5))
     view.stop()
     return view
-
-
-def _entry_line(found: Entry) -> str:
-    tried = "" if found.done else " (refused)"
-    words = [found.action + tried, texts.safe(found.subject) if found.subject else "", texts.safe(found.reason)]
-    return f"{format_dt(found.at, 'f')} <@{found.actor_id}> " + " · ".join(filter(None, words))

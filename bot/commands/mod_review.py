@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, Self
 
 import discord
@@ -37,13 +38,15 @@ class ReviewAct(enum.StrEnum):
     LOOK = "see"
 
 
-_FACES = {
-    ReviewAct.APPROVE: ("Approve", "✅", ButtonStyle.success),
-    ReviewAct.REJECT: ("Reject", "✖️", ButtonStyle.secondary),
-    ReviewAct.BAN: ("Reject and ban for a week", "🚫", ButtonStyle.danger),
-    ReviewAct.CANCEL: ("Stop", "✖️", ButtonStyle.secondary),
-    ReviewAct.LOOK: ("Look at it", "🔎", ButtonStyle.primary),
-}
+_FACES: Mapping[ReviewAct, tuple[str, str, ButtonStyle]] = MappingProxyType(
+    {
+        ReviewAct.APPROVE: ("Approve", "✅", ButtonStyle.success),
+        ReviewAct.REJECT: ("Reject", "✖️", ButtonStyle.secondary),
+        ReviewAct.BAN: ("Reject and ban for a week", "🚫", ButtonStyle.danger),
+        ReviewAct.CANCEL: ("Stop", "✖️", ButtonStyle.secondary),
+        ReviewAct.LOOK: ("Look at it", "🔎", ButtonStyle.primary),
+    }
+)
 
 
 class ReviewButton(DynamicItem[Button[View]], template=r"mod:(?P<act>[a-z]{1,8}):(?P<job>[0-9A-Za-z_-]{1,64})"):

@@ -9,7 +9,7 @@ from discord.app_commands import Range, locale_str
 
 from bot.commands.moderating import change, guild_id, moderator, office, tell_all
 from bot.domain.guild import GuildRules
-from bot.domain.words import RuleKind, with_rule, without_rule
+from bot.domain.word_rules import RuleKind, with_rule, without_rule
 from bot.errors import BadOption
 from bot.ui import texts
 from bot.ui.answer import Answer, Pressed

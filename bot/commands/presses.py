@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 
+import discord
+from discord.abc import GuildChannel
+
 from bot.commands.moderating import note
 from bot.domain.access import may_derive
 from bot.domain.model import Job, JobState, Place, Verdict
@@ -44,10 +47,18 @@ async def show(interaction: Pressed, pressed: ButtonId) -> None:
 async def cancel(interaction: Pressed, pressed: ButtonId) -> None:
     """Cancel: by the owner or a moderator; the reply itself says the rest."""
     async with Answer(interaction, ephemeral=True) as answer:
-        member = await asking.member_of(interaction)
-        job = await interaction.client.parts.studio.cancel(pressed.job_id, member)
-        await note(interaction.client, member, job, "cancel")
-        await answer.private("Cancelled." if job.state is JobState.CANCELLED else "It was done already.")
+        await end(interaction, answer, pressed.job_id)
+
+
+async def end(interaction: Pressed, answer: Answer, job_id: str) -> None:
+    """Stop a job, and say whether there was something to stop. Raises `NotYours` and `JobNotFound`."""
+    member = await asking.member_of(interaction)
+    job = await interaction.client.parts.studio.cancel(job_id, member)
+    if job.state is not JobState.CANCELLED:
+        await answer.private("It was done already.")
+        return
+    await note(interaction.client, member, job, "cancel")
+    await answer.private("Cancelled.")
 
 
 async def fetch(interaction: Pressed, pressed: ButtonId) -> None:
@@ -114,6 +125,21 @@ async def visible(parts: Parts, job: Job, place: Place) -> Job:
     if verdict in (Verdict.REVIEW, Verdict.BLOCK):
         raise NotAllowedHere(f"this picture is only shown in <#{job.channel_id}>")
     return job.model_copy(update={"spoiler": verdict is Verdict.SPOILER})
+
+
+def must_see(interaction: Pressed, job: Job) -> None:
+    """Raises `NotAllowedHere` for what was made in a channel that whoever asks does not see."""
+    if job.channel_id != interaction.channel_id and not _sees(interaction, job.channel_id):
+        raise NotAllowedHere("it was made where you do not look")
+
+
+def _sees(interaction: Pressed, channel_id: int) -> bool:
+    channel, member = interaction.client.get_channel(channel_id), interaction.user
+    if isinstance(channel, discord.Thread):
+        channel = None if channel.is_private() else channel.parent
+    if not isinstance(channel, GuildChannel) or not isinstance(member, discord.Member):
+        return False
+    return channel.guild.id == interaction.guild_id and channel.permissions_for(member).view_channel
 
 
 async def derivable(interaction: Pressed, job_id: str) -> Job:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import Sequence
 from typing import Literal
 
 import discord
@@ -13,13 +16,14 @@ from bot.commands.contexts import everywhere
 from bot.commands.mod_results import delete_messages
 from bot.commands.moderating import change, guild_id, office
 from bot.domain.model import Job, JobState, Member
-from bot.errors import BadOption, FileLimitTooSmall
+from bot.errors import BadOption, FileLimitTooSmall, JobNotFound
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
 from bot.ui.darkroom import StudioPort
 from bot.ui.page import Upload
 
 SURE = "delete everything"
+TOLD_WITHIN_S = 5.0
 LEFT = (
     "What moderators did with you and why stays in their log and rules, without your words and pictures, and what you "
     "used stays counted until the running windows end. The host's backups forget you as they are replaced. "
@@ -51,11 +55,12 @@ class Privacy(commands.Cog):
             if confirm.strip().strip("“”\"'").lower() != SURE:
                 raise BadOption("confirm", f"nothing was deleted; type “{SURE}” to go on")
             parts, member = interaction.client.parts, await asking.member_of(interaction)
-            for job in await parts.jobs.unfinished():
-                if job.member_id == member.id:
-                    await _end(parts.studio, job, member)
-                if job.member_id == member.id and job.state is JobState.REVIEW:
+            theirs = [job for job in await parts.jobs.unfinished() if job.member_id == member.id]
+            for job in theirs:
+                await _end(parts.studio, job, member)
+                if job.state is JobState.REVIEW:
                     await delete_messages(interaction.client, job)
+            await _told(parts.studio, theirs)
             deleted = await office(interaction).records.erase_member(member.id)
             await answer.private(f"🗑️ Deleted: {deleted} jobs with their pictures, your settings and favourites. {LEFT}")
 
@@ -105,6 +110,14 @@ async def _end(studio: StudioPort, job: Job, member: Member) -> None:
         await studio.cancel(job.id, member)
     else:
         await studio.gone(job.id)
+
+
+async def _told(studio: StudioPort, jobs: Sequence[Job]) -> None:
+    """Give the replies a moment to say it: what is deleted is told nothing more."""
+    with contextlib.suppress(TimeoutError, JobNotFound):
+        async with asyncio.timeout(TOLD_WITHIN_S):
+            for job in jobs:
+                await studio.wait(job.id)
 
 
 def _kept(days: int | None) -> str:

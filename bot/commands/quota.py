@@ -13,7 +13,8 @@ from bot.commands.contexts import servers_only
 from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, moderator, office, tell_all
 from bot.domain.guild import GuildRules
 from bot.domain.model import Member
-from bot.domain.quota import Limit, Scope, Unit, Window, check_amount, with_limit, without_limit, zone
+from bot.domain.quota import MAX_LIVE_JOBS, Limit, Scope, Unit, check_amount, with_limit, without_limit
+from bot.domain.windows import Window, zone
 from bot.errors import BadOption
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
@@ -162,7 +163,7 @@ class Quota(commands.Cog):
 
     @quota.command(name="jobs", description=locale_str("How many jobs one member may have at once"))
     @app_commands.describe(most=locale_str("Waiting and running together; without it the host's setting"))
-    async def jobs(self, interaction: Pressed, most: Range[int, 1, 1000] | None = None) -> None:
+    async def jobs(self, interaction: Pressed, most: Range[int, 1, MAX_LIVE_JOBS] | None = None) -> None:
         """A cap on waiting and running jobs of one member."""
         async with Answer(interaction, ephemeral=True) as answer:
             await change(

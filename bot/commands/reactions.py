@@ -12,7 +12,7 @@ from bot.commands.moderating import note
 from bot.commands.presses import visible
 from bot.domain.access import moderates
 from bot.domain.guild import DIRECT_MESSAGES
-from bot.domain.model import CellRef, Job, Member, Place
+from bot.domain.model import CellRef, Job, JobState, Member, Place
 from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, NotYours
 from bot.ui import texts
 from bot.ui.darkroom import Darkroom
@@ -113,9 +113,11 @@ class Reactions(commands.Cog):
             ended = await self._bot.parts.studio.cancel(job.id, member)
         except NotYours:
             return
-        await note(self._bot, member, ended, "delete" if job.state.is_final else "cancel")
         if not job.state.is_final:
+            if ended.state is JobState.CANCELLED:
+                await note(self._bot, member, ended, "cancel")
             return
+        await note(self._bot, member, ended, "delete")
         await self._delete(payload)
         if cell is None and self._bot.parts.office is not None:
             await delete_messages(self._bot, job)

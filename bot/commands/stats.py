@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
 from discord import app_commands
 from discord.app_commands import Range, locale_str
@@ -12,6 +11,7 @@ from discord.ext import commands
 from bot.commands.contexts import servers_only
 from bot.commands.moderating import PERMISSIONS, guild_id, moderator, office
 from bot.domain.usage import DayUse
+from bot.domain.windows import last_days, zone
 from bot.ui import chart
 from bot.ui.answer import Answer, Pressed
 from bot.ui.page import Upload
@@ -29,11 +29,11 @@ class Stats(commands.Cog):
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "stats")
             parts, numbers = interaction.client.parts, office(interaction).numbers
-            now = parts.clock()
-            since = (now - timedelta(days=days - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
-            uses = await numbers.uses(guild_id(interaction), since)
-            waits = await numbers.waits(guild_id(interaction), since)
-            report = chart.counted(uses, waits, await _names(interaction, uses), since.date(), now.date())
+            timezone = (await parts.rules.get(guild_id(interaction))).timezone
+            shown = last_days(days, parts.clock(), zone(timezone))
+            uses = await numbers.uses(guild_id(interaction), shown)
+            waits = await numbers.waits(guild_id(interaction), shown[0].start)
+            report = chart.counted(uses, waits, await _names(interaction, uses), shown, timezone)
             picture = await parts.drawing.run(chart.draw, report)
             words = chart.alt_text(report)
             upload = Upload("darkroom-stats.png", picture, words)
@@ -47,6 +47,6 @@ async def _names(interaction: Pressed, uses: Sequence[DayUse]) -> Mapping[int, s
         spent[use.member_id] = spent.get(use.member_id, 0.0) + use.gpu_ms
     names: dict[int, str] = {}
     for member_id in sorted(spent, key=lambda one: spent[one], reverse=True)[: chart.MOST_BARS]:
-        for job in await interaction.client.parts.jobs.recent(member_id, 1):
+        for job in await interaction.client.parts.jobs.recent(member_id, 1, guild_id(interaction)):
             names[member_id] = job.member_name
     return names

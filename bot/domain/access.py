@@ -81,7 +81,7 @@ def check_gate(gate: Gate, why: str) -> None:
 
 
 def check_channel(rules: Sequence[ChannelRule], place: Place, spec: JobSpec, model: str) -> None:
-    """Raises `NotAllowedHere` for a channel, model, size or number of steps the rules rule out."""
+    """Raises `NotAllowedHere` for a channel, model, resulting size or number of steps the rules rule out."""
     here = rule_for(rules, place)
     if not here.allowed:
         raise NotAllowedHere("pictures are switched off here")
@@ -93,21 +93,9 @@ def check_channel(rules: Sequence[ChannelRule], place: Place, spec: JobSpec, mod
     steps = spec.options.steps
     if here.max_steps is not None and steps is not None and steps > here.max_steps:
         raise NotAllowedHere(f"at most {here.max_steps} steps")
-    if here.max_side is not None and _longest_side(spec) > here.max_side:
-        raise NotAllowedHere(f"pictures may be {here.max_side} pixels wide and high")
-
-
-def _longest_side(spec: JobSpec) -> float:
-    """Of the pictures that come of it, not of the one it begins from; captions have none."""
     width, height = spec.width or 0, spec.height or 0
-    match spec.verb:
-        case Verb.DESCRIBE:
-            return 0
-        case Verb.UPSCALE_SUBTLE | Verb.UPSCALE_CREATIVE:
-            return spec.factor * max(width, height)
-        case _:
-            left, right, top, bottom = spec.pan
-            return max(width * (1 + left + right), height * (1 + top + bottom))
+    if here.max_side is not None and spec.verb is not Verb.DESCRIBE and max(width, height) > here.max_side:
+        raise NotAllowedHere(f"pictures may have {here.max_side} pixels a side, and this would be {width}x{height}")
 
 
 def rule_for(rules: Sequence[ChannelRule], place: Place) -> ChannelRule:

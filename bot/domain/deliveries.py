@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from bot.domain import failures
 from bot.domain.courier import Courier, RetryPolicy
 from bot.domain.model import Job, JobState, Parcel, ParcelKind
-from bot.domain.run import Ports
+from bot.domain.wiring import Ports
 from bot.errors import Fenced, ReplyGone
 from engine.errors import InferenceFailed
 

@@ -73,12 +73,16 @@ class LearntEstimates:
 
     async def estimate_ms(self, request: ImageRequest) -> float:
         """See the port."""
-        known = await self._timings.of_model(request.model)
-        return ms_per_image(work_of(request), known) * request.num_images
+        return expected_ms(request, await self._timings.of_model(request.model))
 
     async def learn(self, request: ImageRequest, gpu_ms: float) -> None:
         """See the port."""
         await self._timings.learn(work_of(request), gpu_ms / request.num_images)
+
+
+def expected_ms(request: ImageRequest, known: Iterable[Timing]) -> float:
+    """What a request will take, by what is known of its model."""
+    return ms_per_image(work_of(request), known) * request.num_images
 
 
 def work_of(request: ImageRequest) -> Work:
@@ -91,13 +95,8 @@ def work_of(request: ImageRequest) -> Work:
         kind = f"{kind}_{request.mode}"
         if request.mode == "creative":
             steps, pixels = steps * request.strength, round(pixels * request.factor**2)
-    return work(request.model, kind, pixels, steps)
-
-
-def work(model: str, kind: str, pixels: int, steps: float) -> Work:
-    """Drawing `pixels` in so many steps of denoising, where the kind of work has any."""
     counted = 1 if kind in UNKNOWN_MS_PER_MEGAPIXEL else max(1, round(steps))
-    return Work(model, kind, round(2 * math.log2(pixels)), counted)
+    return Work(request.model, kind, round(2 * math.log2(pixels)), counted)
 
 
 def ms_per_image(work: Work, known: Iterable[Timing]) -> float:

@@ -9,7 +9,7 @@ from bot.domain.meaning import DEFAULT_MARGIN
 from bot.domain.model import DIRECT_MESSAGES as DIRECT_MESSAGES
 from bot.domain.model import Value
 from bot.domain.quota import Limit
-from bot.domain.words import WordRule
+from bot.domain.word_rules import WordRule
 
 
 class PicturePolicy(enum.StrEnum):

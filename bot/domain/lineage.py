@@ -14,7 +14,8 @@ STRENGTHS: Mapping[Verb, float] = {Verb.VARY_SUBTLE: 0.35, Verb.VARY_STRONG: 0.7
 
 _UNDRAWN = frozenset({Verb.UPSCALE_SUBTLE, Verb.DESCRIBE})
 """What no diffusion model draws."""
-_SINGLE = frozenset({Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE})
+SINGLE = frozenset({Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE})
+"""What makes one picture, where all else makes four."""
 _FACTORS: Mapping[Verb, float] = {Verb.UPSCALE_SUBTLE: 4.0, Verb.UPSCALE_CREATIVE: 2.0}
 
 
@@ -37,7 +38,7 @@ def derive(
         options, sized = options.model_copy(update={"aspect": None}), {}
     defaults: dict[str, Any] = {
         **sized,
-        "count": 1 if verb in _SINGLE else 4,
+        "count": 1 if verb in SINGLE else 4,
         "factor": _FACTORS.get(verb, 4.0),
         "style_image": None if verb in _UNDRAWN else job.spec.style_image,
     }

@@ -8,7 +8,8 @@ from typing import Final
 from bot.domain.guild import DIRECT_MESSAGES, GuildRules, PicturePolicy
 from bot.domain.meaning import Meaning
 from bot.domain.model import Cell, Job, Options, Place, Verdict
-from bot.domain.words import Lexicon, WordRule
+from bot.domain.word_rules import WordRule
+from bot.domain.words import Lexicon
 from bot.errors import PromptRejected
 
 SEXUAL = "sexual"

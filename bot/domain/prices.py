@@ -1,4 +1,4 @@
-"""What each button under a picture will cost, known without asking the engine."""
+"""What each button under a picture will cost: the estimate of what it would ask, known without asking the engine."""
 
 from __future__ import annotations
 
@@ -8,11 +8,22 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from bot.domain.estimates import Timings, ms_per_image, work
-from bot.domain.lineage import STRENGTHS
+from bot.domain.estimates import Timings, expected_ms
+from bot.domain.lineage import derive
 from bot.domain.model import Cell, Job, Verb
+from bot.domain.quota import pictures
+from bot.domain.requests import Asker, Sources, Wording
+from engine.requests import ImageRequest, Upscale
 
 _STEPS = 25
+_ANY = b"\0"
+"""Stands for pictures: what they show costs nothing."""
+_OWN: Mapping[str, None] = MappingProxyType(dict.fromkeys(("style", "aspect", "strength", "image_weight")))
+"""What a job's options said for its own run; the style's steps stand in the recipe."""
+_PRICED = (
+    Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.REGION, Verb.ZOOM, Verb.PAN, Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE,
+    Verb.DESCRIBE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,30 +32,6 @@ class Price:
 
     pictures: int
     ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """The engine's name for it, how many pictures, how many times the cell's pixels, which share of the steps."""
-
-    kind: str
-    pictures: int
-    area: float = 1.0
-    share: float = 1.0
-
-
-_KINDS: Mapping[Verb, _Kind] = MappingProxyType(
-    {
-        Verb.VARY_SUBTLE: _Kind("image_to_image", 4, share=STRENGTHS[Verb.VARY_SUBTLE]),
-        Verb.VARY_STRONG: _Kind("image_to_image", 4, share=STRENGTHS[Verb.VARY_STRONG]),
-        Verb.REGION: _Kind("inpaint", 4),
-        Verb.ZOOM: _Kind("outpaint", 4, share=0.7),
-        Verb.PAN: _Kind("outpaint", 4, area=1.5, share=0.7),
-        Verb.UPSCALE_SUBTLE: _Kind("upscale_subtle", 1),
-        Verb.UPSCALE_CREATIVE: _Kind("upscale_creative", 1, area=4.0, share=0.3),
-        Verb.DESCRIBE: _Kind("describe", 0),
-    }
-)
 
 
 class PriceList:
@@ -56,10 +43,24 @@ class PriceList:
     async def __call__(self, job: Job, cell: Cell) -> Mapping[Verb, Price]:
         """What can be made of a kept picture, and its price. One read of the database."""
         known = await self._timings.of_model(job.model)
-        recipe: dict[str, Any] = json.loads(job.recipe) if job.recipe else {}
-        steps = recipe.get("num_inference_steps") or _STEPS
-        prices: dict[Verb, Price] = {}
-        for verb, kind in _KINDS.items():
-            done = work(job.model, kind.kind, round(cell.width * cell.height * kind.area), steps * kind.share)
-            prices[verb] = Price(kind.pictures, ms_per_image(done, known) * max(1, kind.pictures))
-        return prices
+        asked = {verb: _asked(job, cell, verb) for verb in _PRICED}
+        return {
+            verb: Price(pictures(verb, request.num_images), expected_ms(request, known))
+            for verb, request in asked.items()
+        }
+
+
+def _asked(job: Job, cell: Cell, verb: Verb) -> ImageRequest:
+    """The request behind a button. Models draw at the size they drew the job at, however large its canvas became."""
+    recipe: dict[str, Any] = json.loads(job.recipe) if job.recipe else {}
+    options = job.spec.options.model_copy(update={**_OWN, "steps": recipe.get("num_inference_steps") or _STEPS})
+    spec = derive(job, verb, cell.cell, seed=0, options=options)
+    request = Wording().request(spec, Sources(source=_ANY, mask=_ANY), _no_size, Asker(), job.model)
+    width, height = cell.width, cell.height
+    if not isinstance(request, Upscale):
+        width, height = recipe.get("width", width), recipe.get("height", height)
+    return request.model_copy(update={"width": width, "height": height})
+
+
+def _no_size(model: str, aspect: tuple[int, int]) -> tuple[int, int]:
+    raise AssertionError("asked without an aspect ratio")

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from bot.domain.flags import BY_FIELD, BY_NAME, Flag, Value, closest, number, printed, render_flags, unknown
+from bot.domain.flags import BY_FIELD, BY_NAME, MAX_LORAS, Flag, Value, closest, number, printed, render_flags, unknown
 from bot.domain.model import Options
 from bot.domain.permutations import expand
 from bot.errors import BadOption
@@ -120,6 +120,8 @@ def _joined(flag: Flag, before: Value | None, value: Value) -> Value:
     if isinstance(before, str) and isinstance(value, str) and flag.repeatable:
         return f"{before}, {value}"
     if isinstance(before, tuple) and isinstance(value, tuple) and flag.repeatable:
+        if len(before) + len(value) > MAX_LORAS:
+            raise BadOption(f"--{flag.names[0]}", f"at most {MAX_LORAS} of them act at once")
         return (*before, *value)
     raise BadOption(f"--{flag.names[0]}", f"it is there twice with different values; write it once: {flag.example}")
 

@@ -1,19 +1,19 @@
-"""Quotas: how much members and channels may use in fixed windows of the server's time zone, and which limit counts."""
+"""Quotas: how much members and channels may use in each window, and which limit counts."""
 
 from __future__ import annotations
 
-import difflib
 import enum
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta, timezone
-from importlib import resources
+from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from bot.domain.model import Member, Value, Verb
+from bot.domain.windows import Window
 from bot.errors import BadOption
 
 MAX_AMOUNT: Final = 1_000_000_000
+MAX_LIVE_JOBS: Final = 10
+"""How many jobs of one member wait and run at most, whatever a server allows."""
 
 
 class Unit(enum.StrEnum):
@@ -26,15 +26,6 @@ class Unit(enum.StrEnum):
     def scale(self) -> int:
         """How many of the ledger's units make one."""
         return 1 if self is Unit.PICTURES else 1000
-
-
-class Window(enum.StrEnum):
-    """How long a limit lasts, from the shortest."""
-
-    HOUR = "hour"
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
 
 
 class Scope(enum.StrEnum):
@@ -67,14 +58,6 @@ class Limit(Value):
         return None if self.amount is None else round(self.amount * self.unit.scale)
 
 
-class Span(Value):
-    """One window on the calendar: from `start` until before `end`, in UTC, under a key that names it."""
-
-    key: str
-    start: datetime
-    end: datetime
-
-
 class Use(Value):
     """How much of a limit is used now; granted extra is part of `limit`."""
 
@@ -84,43 +67,6 @@ class Use(Value):
     used: float
     limit: float | None
     resets_at: datetime
-
-
-def span(window: Window, now: datetime, zone: ZoneInfo) -> Span:
-    """The window `now` falls into. Days, weeks and months begin at local midnight, whatever the clocks do that day."""
-    local = now.astimezone(zone)
-    if window is Window.HOUR:
-        # With a fixed offset the hour that the clocks repeat is two hours.
-        fixed = local.astimezone(timezone(local.utcoffset() or timedelta()))
-        start = fixed.replace(minute=0, second=0, microsecond=0).astimezone(UTC)
-        return Span(key=f"{start:%Y-%m-%dT%H:%MZ}", start=start, end=start + timedelta(hours=1))
-    day = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-    if window is Window.DAY:
-        key, first, after = f"{day:%Y-%m-%d}", day, day + timedelta(days=1)
-    elif window is Window.WEEK:
-        first = day - timedelta(days=day.weekday())
-        key, after = f"{first:%G-W%V}", first + timedelta(days=7)
-    else:
-        first = day.replace(day=1)
-        key, after = f"{first:%Y-%m}", (first + timedelta(days=32)).replace(day=1)
-    return Span(key=key, start=_at(first, zone), end=_at(after, zone))
-
-
-def _at(midnight: datetime, zone: ZoneInfo) -> datetime:
-    return midnight.replace(tzinfo=zone).astimezone(UTC)
-
-
-def zone(name: str) -> ZoneInfo:
-    """The time zone of that name. Raises `BadOption` with the nearest name there is."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        known = resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
-        last = {entry.rpartition("/")[2].lower(): entry for entry in known}
-        wanted = name.strip().rpartition("/")[2].lower().replace(" ", "_")
-        near = [last[word] for word in difflib.get_close_matches(wanted, last, n=1, cutoff=0.7)]
-        hint = f"did you mean {near[0]}?" if near else "write it as in Europe/Berlin or UTC"
-        raise BadOption(name, f"there is no such time zone; {hint}") from None
 
 
 def member_limit(limits: Iterable[Limit], unit: Unit, window: Window, member: Member) -> Limit | None:

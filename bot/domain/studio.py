@@ -15,10 +15,12 @@ from bot.domain.deliveries import Deliveries
 from bot.domain.gallery import Gallery
 from bot.domain.model import Ask, Job, JobState, Member
 from bot.domain.requests import Asker
-from bot.domain.run import Ports, Run
+from bot.domain.run import Run
+from bot.domain.wiring import Ports
 from bot.errors import Fenced, JobNotFound, NotPermitted, NotYours, Paused, PictureBlocked, ReplyGone, StoreError
 from engine.engine import Resolved
 from engine.errors import AbortReason, RequestAborted
+from engine.sizes import result_size
 
 log = logging.getLogger(__name__)
 
@@ -210,7 +212,7 @@ class Studio(Gallery):
 
 
 def _as_it_will_run(ask: Ask, resolved: Resolved) -> Ask:
-    """The ask with the engine's defaults filled in, so that rules see the model, the size and the steps."""
+    """The ask with the engine's defaults filled in: rules see the model, the steps and the size of what results."""
     request = resolved.request
     options = ask.spec.options.model_copy(
         update={
@@ -220,5 +222,6 @@ def _as_it_will_run(ask: Ask, resolved: Resolved) -> Ask:
             "steps": request.num_inference_steps,
         }
     )
-    spec = ask.spec.model_copy(update={"options": options, "width": request.width, "height": request.height})
+    width, height = result_size(request)
+    spec = ask.spec.model_copy(update={"options": options, "width": width, "height": height})
     return ask.model_copy(update={"spec": spec})

@@ -8,7 +8,7 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True)
 class DayUse:
-    """What one member did with one model on one day (UTC)."""
+    """What one member did with one model on one day of the server's calendar."""
 
     day: date
     member_id: int

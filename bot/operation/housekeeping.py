@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot.errors import BotError
 from bot.settings import Settings
 from bot.store.database import Database
 from bot.store.quotas import Quotas
@@ -46,10 +45,10 @@ class Housekeeping:
     async def round(self) -> None:
         """Do everything that is due."""
         for task in (self._back_up, self._purge, self._forget, self._sweep):
-            try:
-                await task()
-            except (BotError, OSError) as error:
-                log.error("housekeeping failed: %s", error, extra={"action": task.__name__.strip("_")})
+            # Gathered, an error is a value: whatever one of them meets must not end the rounds of a year.
+            [error] = await asyncio.gather(task(), return_exceptions=True)
+            if isinstance(error, Exception):
+                log.error("housekeeping failed", extra={"action": task.__name__.strip("_")}, exc_info=error)
 
     async def _back_up(self) -> None:
         """One copy of a SQLite database a day; PostgreSQL has tools of its own."""

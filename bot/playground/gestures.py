@@ -9,6 +9,7 @@ import contextlib
 import html
 import secrets
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from simcord.backend.errors import SetupError
@@ -17,7 +18,9 @@ from simcord.results import ResponseMessage
 from bot.commands.menus import menus
 
 REACT, MENU = "react", "menu"
-_REACTIONS = {"⭐": "Keep as a favourite", "✉️": "Send me the pictures", "❌": "Cancel or delete"}
+_REACTIONS: Mapping[str, str] = MappingProxyType(
+    {"⭐": "Keep as a favourite", "✉️": "Send me the pictures", "❌": "Cancel or delete"}
+)
 
 
 def buttons() -> str:

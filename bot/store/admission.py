@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.model import Ask, Job, JobState
+from bot.domain.quota import MAX_LIVE_JOBS
 from bot.errors import AlreadyAsked, TooManyJobs
 from bot.store.database import in_turn
 from bot.store.job_reads import is_live
@@ -27,7 +28,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 class Room:
     """How many jobs may wait and run."""
 
-    per_member: int = 10
+    per_member: int = MAX_LIVE_JOBS
     in_all: int = 500
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,7 +17,7 @@ from bot.errors import BackupUnusable
 
 MANIFEST = "manifest.json"
 PICTURES = "pictures/"
-DATABASES = {"sqlite": "darkroom.sqlite3", "postgresql": "darkroom.pgdump"}
+DATABASES: Mapping[str, str] = MappingProxyType({"sqlite": "darkroom.sqlite3", "postgresql": "darkroom.pgdump"})
 _CHUNK = 1024 * 1024
 
 

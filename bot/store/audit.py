@@ -23,13 +23,15 @@ class AuditLog:
         async with self._database.write() as connection:
             await record(connection, entry)
 
-    async def newest(self, guild_id: int, limit: int = 20, *, member_id: int | None = None) -> list[Entry]:
-        """The last entries of a server, newest first; of one moderator or about one member when given."""
+    async def newest(
+        self, guild_id: int, limit: int = 20, *, member_id: int | None = None, skip: int = 0
+    ) -> list[Entry]:
+        """The last entries of a server, newest first, without the newest `skip`; all, or by and about one member."""
         query = sa.select(*[audit_log.c[name] for name in Entry.model_fields]).where(audit_log.c.guild_id == guild_id)
         if member_id is not None:
             query = query.where((audit_log.c.actor_id == member_id) | audit_log.c.subject.contains(f"<@{member_id}>"))
         async with self._database.read() as connection:
-            rows = await connection.execute(query.order_by(audit_log.c.id.desc()).limit(limit))
+            rows = await connection.execute(query.order_by(audit_log.c.id.desc()).limit(limit).offset(skip))
             return [Entry.model_validate(row._mapping) for row in rows]  # pyright: ignore[reportPrivateUsage]
 
 

@@ -24,8 +24,10 @@ from bot.store.sqlite_copy import copy_sqlite
 
 async def backup(settings: Settings, file: Path) -> str:
     """Copy database and pictures into one file; says what was written. Raises `BackupUnusable` and `ConfigError`."""
+    url = locate(settings.database)
+    _prove(url)  # before any folder is made
     pictures = PictureStore.open(settings.pictures_url or settings.data_dir / "pictures")
-    manifest = await write(locate(settings.database), pictures, file)
+    manifest = await write(url, pictures, file)
     size_mb = sum(entry.size_bytes for entry in manifest.files.values()) / 1e6
     return f"{file}: the database and {len(manifest.pictures)} pictures, {size_mb:.1f} MB"
 
@@ -73,6 +75,11 @@ async def _copy_database(url: sa.URL, copy: Path) -> str:
     return await asyncio.to_thread(_copy_file, Path(url.database or ""), copy)
 
 
+def _prove(url: sa.URL) -> None:
+    if is_sqlite(url) and not Path(url.database or "").is_file():
+        raise BackupUnusable(str(url.database), "there is no database yet")
+
+
 def _make_room(file: Path) -> None:
     if file.exists():
         raise BackupUnusable(str(file), "is there already; choose another name")
@@ -80,8 +87,6 @@ def _make_room(file: Path) -> None:
 
 
 def _copy_file(source: Path, copy: Path) -> str:
-    if not source.exists():
-        raise BackupUnusable(str(source), "there is no database yet")
     copy_sqlite(source, copy)
     return sqlite_revision(copy)
 

@@ -1,16 +1,20 @@
 """Interactions that were told "thinking…" and nothing else yet, in a file beside the database.
 
 A note must be down before Discord is told, and must not wait behind forty jobs that are being written: it is appended
-without a transaction. What the file system holds outlives a killed process; only a power cut could take it.
+without a transaction, on a thread of its own. What the file system holds outlives a killed process; only a power cut
+could take it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import sqlalchemy as sa
 from pydantic import ValidationError
@@ -22,6 +26,8 @@ from bot.store.schema import jobs
 
 TOKEN_LIFE = timedelta(minutes=15)
 
+T = TypeVar("T")
+
 
 class PromiseStore:
     """`bot.domain.promise.Promises`: a line of JSON for each promise; without open ones the file is empty."""
@@ -29,7 +35,8 @@ class PromiseStore:
     def __init__(self, path: Path, database: Database) -> None:
         self._path, self._database = path, database
         self._open: dict[int, Promise] = {}
-        self._writing = asyncio.Lock()
+        self._unwritten = deque[Promise]()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="promises")
 
     async def made(self, promise: Promise) -> None:
         """See the port."""
@@ -37,16 +44,17 @@ class PromiseStore:
         over = promise.expires_at - TOKEN_LIFE
         self._open = {key: other for key, other in self._open.items() if other.expires_at > over}
         self._open[promise.interaction_id] = promise
-        await self._write([promise], os.O_APPEND)
+        self._unwritten.append(promise)
+        await self._in_thread(self._append)
 
     async def kept(self, interaction_id: int) -> None:
         """See the port."""
         if self._open.pop(interaction_id, None) is not None and not self._open:
-            await self._write([], os.O_TRUNC)
+            await self._in_thread(self._empty)
 
     async def broken(self) -> list[Promise]:
         """See the port."""
-        left = {promise.interaction_id: promise for promise in await asyncio.to_thread(self._read)}
+        left = {promise.interaction_id: promise for promise in await self._in_thread(self._read)}
         query = sa.select(jobs.c.interaction_id).where(jobs.c.interaction_id.in_(left))
         async with self._database.read() as connection:
             for interaction_id in await connection.scalars(query):
@@ -54,22 +62,26 @@ class PromiseStore:
         self._open = left | self._open
         return list(left.values())
 
-    async def _write(self, promises: Iterable[Promise], how: int) -> None:
-        async with self._writing:
-            if how == os.O_TRUNC and self._open:
-                return
-            try:
-                await asyncio.to_thread(_put, self._path, promises, how)
-            except OSError as error:
-                raise StoreError(f"{self._path} cannot be written: {error.strerror}") from error
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except OSError as error:
+            raise StoreError(f"{self._path} cannot be read or written: {error.strerror}") from error
+
+    def _append(self) -> None:
+        """Write what is not written yet: a crowd's notes go down together, and only the first has to wait."""
+        if notes := [self._unwritten.popleft() for _ in range(len(self._unwritten))]:
+            _put(self._path, notes, os.O_APPEND)
+
+    def _empty(self) -> None:
+        if not self._open:
+            _put(self._path, [], os.O_TRUNC)
 
     def _read(self) -> list[Promise]:
         try:
             lines = self._path.read_text("utf-8").splitlines()
         except FileNotFoundError:
             return []
-        except OSError as error:
-            raise StoreError(f"{self._path} cannot be read: {error.strerror}") from error
         return [promise for line in lines if (promise := _parsed(line))]
 
 

@@ -20,8 +20,8 @@ _HELD_IN_COLUMNS = {"token", "expires_at", "message_id"}
 
 
 def job_from(columns: Columns) -> Job:
-    """A job from the columns of its row."""
-    reply = ReplyTo.model_validate_json(columns["reply"]).model_copy(
+    """A job from the columns of its row; what only a newer version knows of it is left out."""
+    reply = ReplyTo.model_validate_json(columns["reply"], extra="ignore").model_copy(
         update={
             "message_id": columns["message_id"],
             "token": columns["token"] or "",
@@ -31,7 +31,7 @@ def job_from(columns: Columns) -> Job:
     return Job(
         **{name: columns[name] for name in _PLAIN},
         state=JobState(columns["state"]),
-        spec=JobSpec.model_validate_json(columns["spec"]),
+        spec=JobSpec.model_validate_json(columns["spec"], extra="ignore"),
         index=columns["ask_index"],
         reply=reply,
         notes=tuple(columns["notes"]),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.model import JobState, Verb
 from bot.domain.usage import DayUse
+from bot.domain.windows import Span
 from bot.store.database import Database
 from bot.store.schema import jobs
 
@@ -30,22 +33,11 @@ class Statistics:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def uses(self, guild_id: int | None, since: datetime) -> list[DayUse]:
+    async def uses(self, guild_id: int | None, days: Iterable[Span]) -> list[DayUse]:
         """By day, member and model, of one server or of all; only jobs that used a device."""
-        day = sa.func.date(jobs.c.created_at)
-        has_pictures = sa.and_(jobs.c.rendered_at.is_not(None), jobs.c.verb != Verb.DESCRIBE)
-        drawn = sa.func.sum(sa.case((has_pictures, jobs.c.count), else_=0))
-        query = (
-            sa.select(day, jobs.c.member_id, jobs.c.model, sa.func.count(), drawn, sa.func.sum(jobs.c.gpu_ms))
-            .where(*_of(guild_id, since), jobs.c.gpu_ms.is_not(None))
-            .group_by(day, jobs.c.member_id, jobs.c.model)
-            .order_by(day, jobs.c.member_id, jobs.c.model)
-        )
         async with self._database.read() as connection:
-            rows = await connection.execute(query)
-            return [
-                DayUse(_date(when), who, model, jobs, pictures, ms) for when, who, model, jobs, pictures, ms in rows
-            ]
+            # A query for each day: no database knows when days begin in another time zone.
+            return [use for day in days for use in await _uses(connection, guild_id, day)]
 
     async def waits(self, guild_id: int | None, since: datetime) -> list[timedelta]:
         """How long each job waited for its turn, the newest first."""
@@ -74,6 +66,13 @@ def _of(guild_id: int | None, since: datetime) -> tuple[sa.ColumnElement[bool], 
     return (*here, jobs.c.created_at >= since)
 
 
-def _date(day: date | str) -> date:
-    # SQLite has no type for it.
-    return day if isinstance(day, date) else date.fromisoformat(day)
+async def _uses(connection: AsyncConnection, guild_id: int | None, day: Span) -> list[DayUse]:
+    has_pictures = sa.and_(jobs.c.rendered_at.is_not(None), jobs.c.verb != Verb.DESCRIBE)
+    drawn = sa.func.sum(sa.case((has_pictures, jobs.c.count), else_=0))
+    query = (
+        sa.select(jobs.c.member_id, jobs.c.model, sa.func.count(), drawn, sa.func.sum(jobs.c.gpu_ms))
+        .where(*_of(guild_id, day.start), jobs.c.created_at < day.end, jobs.c.gpu_ms.is_not(None))
+        .group_by(jobs.c.member_id, jobs.c.model)
+        .order_by(jobs.c.member_id, jobs.c.model)
+    )
+    return [DayUse(date.fromisoformat(day.key), *row) for row in await connection.execute(query)]

@@ -126,10 +126,11 @@ async def submit(
             notify=preferences.notify,
         )
     )
-    used = ""
-    with contextlib.suppress(StoreError):  # the job is accepted: whatever happens now, its reply must come
-        used = costs.share(await parts.usage(member, place))
-    await _acknowledge(interaction, answer, job, used)
+    with interaction.client.replies.opening(job.id):
+        used = ""
+        with contextlib.suppress(StoreError):  # the job is accepted: whatever happens now, its reply must come
+            used = costs.share(await parts.usage(member, place))
+        await _acknowledge(interaction, answer, job, used)
     return job
 
 
@@ -145,7 +146,8 @@ async def _acknowledge(interaction: Pressed, answer: Answer, job: Job, used: str
         return
     if message_id is None:
         answer.hand_over()
-    await interaction.client.replies.opened(job, message_id, used)
+    with contextlib.suppress(StoreError):  # it only could not be written down where the reply is
+        await interaction.client.replies.opened(job, message_id, used)
 
 
 def _bot_present(interaction: Pressed) -> bool:

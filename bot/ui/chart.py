@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from bot.domain.usage import DayUse
+from bot.domain.windows import Span
+from bot.ui import fonts
 
 MOST_BARS = 8
 _FEWEST = 7
 """Room for so many bars at least: a single one is a bar, not a wall."""
 _BLUE, _PALE, _ORANGE, _GREY = "#4269d0", "#b4c3ee", "#efb118", "#9498a0"
-_OTHER_SCRIPTS = (
-    *(f"Noto Sans CJK {region}" for region in ("JP", "SC", "TC", "KR")),
-    *("WenQuanYi Zen Hei", "Hiragino Sans", "Yu Gothic", "Microsoft YaHei", "Malgun Gothic"),
-    *(f"Noto Sans {script}" for script in ("Arabic", "Devanagari", "Thai")),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +28,8 @@ class Report:
     gpu_s_by_member: Mapping[str, float]
     gpu_s_by_model: Mapping[str, float]
     waits_s: Sequence[float]
+    timezone: str
+    """In which the days begin."""
 
     @property
     def pictures(self) -> int:
@@ -49,10 +48,10 @@ class Report:
 
 
 def counted(
-    uses: Sequence[DayUse], waits: Sequence[timedelta], names: Mapping[int, str], first: date, last: date
+    uses: Sequence[DayUse], waits: Sequence[timedelta], names: Mapping[int, str], days: Sequence[Span], timezone: str
 ) -> Report:
-    """The report of the days from `first` to `last`; a day without pictures counts as none."""
-    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    """The report of these days; one without pictures counts as none."""
+    shown = [date.fromisoformat(day.key) for day in days]
     pictures, gpu_s = Counter[date](), Counter[date]()
     members, models = Counter[str](), Counter[str]()
     names = _told_apart(names)
@@ -62,11 +61,12 @@ def counted(
         members[names.get(use.member_id, str(use.member_id))] += use.gpu_ms / 1000  # pyright: ignore[reportArgumentType]
         models[use.model] += use.gpu_ms / 1000  # pyright: ignore[reportArgumentType]
     return Report(
-        {day: pictures[day] for day in days},
-        {day: float(gpu_s[day]) for day in days},
+        {day: pictures[day] for day in shown},
+        {day: float(gpu_s[day]) for day in shown},
         {name: float(value) for name, value in members.most_common()},
         {name: float(value) for name, value in models.most_common()},
         [wait.total_seconds() for wait in waits],
+        timezone,
     )
 
 
@@ -118,7 +118,7 @@ def draw(report: Report) -> bytes:
 
 
 def _days(axes: Any, report: Report) -> None:
-    axes.set_title("Pictures (bars) and GPU-seconds (line) by day (UTC)")
+    axes.set_title(f"Pictures (bars) and GPU-seconds (line) by day ({report.timezone})")
     if not report.gpu_s:
         _nothing(axes)
         return
@@ -150,11 +150,11 @@ def _bars(axes: Any, title: str, values: Mapping[str, float]) -> None:
     if not shown:
         _nothing(axes)
         return
-    families, has_glyph = _fonts()
+    installed = fonts.installed()
     axes.barh(range(len(shown)), [value for _, value in shown], color=_PALE, height=0.7)
     for place, (label, _) in enumerate(shown):
         # Inside, so that a long name takes no room from the bars.
-        drawn = "".join(letter if has_glyph(letter) else "·" for letter in label)
+        drawn, families = fonts.drawable(label, *installed), [font.family for font in installed]
         axes.text(0, place, f" {drawn}", va="center", family=families, parse_math=False, clip_on=True)
     axes.set_yticks([])
     axes.set_ylim(max(_FEWEST, len(shown)) - 0.5, -0.5)
@@ -163,14 +163,3 @@ def _bars(axes: Any, title: str, values: Mapping[str, float]) -> None:
 def _nothing(axes: Any) -> None:
     axes.set_axis_off()
     axes.text(0.5, 0.5, "nothing yet", ha="center", va="center", color=_GREY, transform=axes.transAxes)
-
-
-def _fonts() -> tuple[list[str], Callable[[str], bool]]:
-    """The shipped font and those of the machine that add other scripts, and whether any of them has a letter."""
-    import matplotlib.font_manager
-
-    manager: Any = matplotlib.font_manager
-    installed = set(manager.get_font_names())
-    families = ["DejaVu Sans", *(family for family in _OTHER_SCRIPTS if family in installed)]
-    fonts = [manager.get_font(manager.findfont(family)) for family in families]
-    return families, lambda letter: letter.isprintable() and any(font.get_char_index(ord(letter)) for font in fonts)

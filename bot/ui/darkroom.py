@@ -43,6 +43,10 @@ class StudioPort(Protocol):
         """The reply was deleted: end the job."""
         ...
 
+    async def wait(self, job_id: str) -> Job:
+        """Wait until a job is over and its reply says so. Raises `JobNotFound`."""
+        ...
+
     async def cell(self, job_id: str, cell: int) -> Cell:
         """A kept picture's row. Raises `CellNotFound`."""
         ...

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -11,9 +12,9 @@ import discord
 
 from bot.domain.model import Cell, Job
 from bot.domain.ports import Jobs, Pictures
-from bot.errors import DeliveryLater
+from bot.errors import DeliveryLater, ReplyGone
 from bot.tasks import Tasks
-from bot.ui import texts
+from bot.ui import letters, texts
 from bot.ui.buttons import recipe_view
 from bot.ui.custom_ids import Act
 from bot.ui.drawing import Drawing
@@ -24,15 +25,13 @@ from bot.ui.rate_limits import RateLimits
 from bot.ui.replies import words
 from bot.ui.reply_message import OutOfReach, ReplyMessage, now
 from bot.ui.results import ResultPages
-from bot.ui.wire import DM_CLOSED, REFUSALS, delivery_error, is_gone, is_too_large
+from bot.ui.wire import REFUSALS, delivery_error, is_gone, is_too_large
 from engine.errors import InferenceFailed
 from engine.events import Event
 
 PREVIEW_INTERVAL_S = 1.2
 SMALLEST_LIMIT = 256 * 1024
 OPENED_KEPT = 1000
-
-log = logging.getLogger(__name__)
 
 
 class Reviewers(Protocol):
@@ -65,6 +64,7 @@ class DiscordReplies:
         self._on_gone: Callable[[str], Awaitable[None]] | None = None
         self._reviewers: Reviewers | None = None
         self._live: dict[str, ProgressReply] = {}
+        self._opening: dict[str, asyncio.Event] = {}
         self._opened: dict[str, tuple[int | None, str]] = {}
         self._newest: dict[str, Event] = {}
         self._channels: dict[int, ChannelWindow] = {}
@@ -80,6 +80,16 @@ class DiscordReplies:
         """Connect to Discord: which buttons are offered, whom to tell that a reply was deleted, who reviews."""
         self._client, self._on_gone, self._reviewers = client, on_gone, reviewers
         self.results.offered = offered
+
+    @contextlib.contextmanager
+    def opening(self, job_id: str) -> Generator[None]:
+        """While the acknowledgement is on its way: a quick result would come before it, and be hidden by it."""
+        said = self._opening[job_id] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._opening[job_id]
+            said.set()
 
     async def opened(self, job: Job, message_id: int | None, used: str = "") -> None:
         """The acknowledgement is out; remember its message. None: it was sent, but nobody heard whether it arrived.
@@ -154,6 +164,7 @@ class DiscordReplies:
 
     async def _quiet(self, job: Job) -> ReplyMessage:
         """The job's message, with no preview under way any more."""
+        await self._acknowledged(job)
         self._newest.pop(job.id, None)
         live = self._live.get(job.id)
         if live is None:
@@ -162,6 +173,12 @@ class DiscordReplies:
             return message
         await live.stop()
         return live.message
+
+    async def _acknowledged(self, job: Job) -> None:
+        if opening := self._opening.get(job.id):
+            await opening.wait()
+            if (await self._jobs.get(job.id)).state is not job.state:
+                raise ReplyGone(job.id, "it came too late for its acknowledgement")
 
     async def _gone(self, job_id: str) -> None:
         if live := self._live.get(job_id):
@@ -176,7 +193,7 @@ class DiscordReplies:
             kept.pop(job_id, None)
 
     async def _say(self, job: Job, message: ReplyMessage, line: str, view: discord.ui.View | None = None) -> None:
-        page = Page(f"{texts.headline(job)}\n{line}", view=view)
+        page = Page(texts.shorten(f"{texts.headline(job)}\n{line}", texts.MESSAGE_LIMIT), view=view)
         await self._place(job, message, page, ())
 
     async def _place(self, job: Job, message: ReplyMessage, page: Page, cells: Sequence[Cell]) -> int | None:
@@ -186,7 +203,9 @@ class DiscordReplies:
             try:
                 return await message.show(page)
             except OutOfReach:
-                return await self._by_direct_message(job, page) if page.uploads else None
+                if page.uploads:
+                    await letters.send(self._connected(), job, page)
+                return None
             except REFUSALS as error:
                 limit //= 2
                 shrink = isinstance(error, discord.HTTPException) and is_too_large(error) and page.uploads
@@ -196,30 +215,7 @@ class DiscordReplies:
                     raise delivery_error(job.id, error) from error
                 page = await self.results.page(job, cells, limit)
 
-    async def _by_direct_message(self, job: Job, page: Page) -> None:
-        """Send the result to the member; with closed DMs it waits for the button on the reply."""
-        client = self._connected()
-        try:
-            member = await client.fetch_user(job.member_id)
-            view = page.view if page.view is not None else discord.utils.MISSING
-            await member.send(page.text, files=page.files(), view=view, nonce=f"dm-{job.id}")
-        except discord.Forbidden as error:
-            if error.code not in DM_CLOSED:
-                raise delivery_error(job.id, error) from error
-            log.info("result waits for its button", extra={"action": "deliver", "job_id": job.id})
-        except REFUSALS as error:
-            raise delivery_error(job.id, error) from error
-
     async def notify(self, job: Job, message_id: int) -> None:
-        """See the port. A convenience, so a refusal changes nothing."""
-        if self._client is None or not job.reply.bot_present or job.reply.ephemeral:
-            return
-        channel = self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
-        mentions = discord.AllowedMentions(users=[discord.Object(job.member_id)])
-        try:
-            await channel.send(
-                f"<@{job.member_id}> your picture is ready.", allowed_mentions=mentions, nonce=f"ping-{job.id}",
-                reference=channel.get_partial_message(message_id), mention_author=False,
-            )  # fmt: skip
-        except REFUSALS:
-            log.info("not notified", extra={"action": "notify", "job_id": job.id})
+        """See the port."""
+        if self._client is not None and job.reply.bot_present and not job.reply.ephemeral:
+            await letters.ping(self._client, job, message_id)

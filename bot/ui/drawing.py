@@ -13,7 +13,6 @@ from PIL import Image
 from engine.child_decoder import ChildDecoder
 from engine.images import encode_png, fit_upload, fit_webp, mosaic, open_picture
 
-REGIONS = 9
 FRAME_MS = 120
 LAST_FRAME_MS = 2500
 FILM_SIDE = 640

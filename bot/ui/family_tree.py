@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
+from bot.ui import fonts
 from engine.images import fit_webp, mosaic, open_picture
 
 THUMBNAIL = 112
@@ -14,8 +15,11 @@ INDENT = 56
 GAP = 14
 CAPTION_WIDTH = 420
 BACKGROUND, LINE, INK, FAINT = "#202225", "#72767d", "#f2f3f5", "#b5bac1"
-_LAST_DRAWABLE = "\u024f"
-"""The built-in font draws Latin letters; for others it has only boxes. The alt text has them all."""
+_LAST_LATIN = "\u024f"
+"""Up to here Pillow's own font has letters, and needs no loading."""
+
+
+AnyFont = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +60,25 @@ def _place(row: int, depth: int) -> tuple[int, int]:
 
 def _label(pen: ImageDraw.ImageDraw, relative: Relative, left: int, top: int) -> None:
     middle = top + THUMBNAIL // 2
-    large, small = ImageFont.load_default(17), ImageFont.load_default(13)
-    pen.text((left, middle - 12), _fitted(relative.caption, large), INK, large, anchor="lm")
-    pen.text((left, middle + 12), _fitted(relative.detail, small), FAINT, small, anchor="lm")
+    _write(pen, relative.caption, 17, (left, middle - 12), INK)
+    _write(pen, relative.detail, 13, (left, middle + 12), FAINT)
 
 
-def _fitted(words: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """What the font can draw of the words, in one line."""
-    drawn = "".join(letter if letter <= _LAST_DRAWABLE else "·" for letter in words)
+def _write(pen: ImageDraw.ImageDraw, words: str, size: int, place: tuple[int, int], ink: str) -> None:
+    drawn, font = _drawn(words, size)
+    pen.text(place, _fitted(drawn, font), ink, font, anchor="lm")
+
+
+def _drawn(words: str, size: int) -> tuple[str, AnyFont]:
+    """As much of the words as can be drawn, and with which font."""
+    if all(letter <= _LAST_LATIN for letter in words):
+        return words, ImageFont.load_default(size)
+    found = fonts.best(words)
+    return fonts.drawable(words, found), ImageFont.truetype(found.file, size)
+
+
+def _fitted(drawn: str, font: AnyFont) -> str:
+    """The words in one line, with dots where it ends too early."""
     if font.getlength(drawn) <= CAPTION_WIDTH:
         return drawn
     while drawn and font.getlength(drawn + "...") > CAPTION_WIDTH:

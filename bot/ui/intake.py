@@ -86,11 +86,6 @@ class Intake:
         return key
 
 
-async def from_client(attachment: discord.Attachment) -> bytes:
-    """Fetch through the client itself, for a simulated Discord whose files exist nowhere else."""
-    return await attachment.read()
-
-
 def too_heavy(limit: int) -> BadPicture:
     """What to say about a file of too many bytes."""
     return BadPicture(f"it is too heavy; at most {limit // 2**20} MB are taken")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -12,6 +12,7 @@ from bot.domain.guild import GuildRules
 from bot.domain.model import Job, Member, Place
 from bot.domain.quota import Limit, Scope, Use
 from bot.domain.usage import DayUse
+from bot.domain.windows import Span
 
 
 class Book(Protocol):
@@ -49,8 +50,10 @@ class Log(Protocol):
         """Write one entry."""
         ...
 
-    async def newest(self, guild_id: int, limit: int = 20, *, member_id: int | None = None) -> list[Entry]:
-        """The last entries, newest first."""
+    async def newest(
+        self, guild_id: int, limit: int = 20, *, member_id: int | None = None, skip: int = 0
+    ) -> list[Entry]:
+        """The last entries, newest first, without the newest `skip`."""
         ...
 
 
@@ -81,7 +84,7 @@ class Records(Protocol):
 class Numbers(Protocol):
     """Who used how much, and how long they waited."""
 
-    async def uses(self, guild_id: int | None, since: datetime) -> Sequence[DayUse]:
+    async def uses(self, guild_id: int | None, days: Iterable[Span]) -> Sequence[DayUse]:
         """By day, member and model."""
         ...
 

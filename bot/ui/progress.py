@@ -20,7 +20,8 @@ from bot.ui.reply_message import HANDOVER, OutOfReach, ReplyMessage
 from bot.ui.wire import REFUSALS, delivery_error, is_gone
 from engine.events import Event, Preview, Progress, Queued
 
-STOP_WITHIN_S = 10.0
+STOP_WITHIN_S = 45.0
+"""Discord may take half a minute over an edit; one that is no longer waited for would still arrive, over the result."""
 QUEUE_INTERVAL_S = 4.0
 """A place in the queue changes slowly, and many wait at once: pictures go first."""
 NOTICE_BEFORE = HANDOVER + timedelta(seconds=60)

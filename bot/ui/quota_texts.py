@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from discord.utils import format_dt
 
 from bot.domain.model import Member, Place
-from bot.domain.quota import Limit, Scope, Use, Window
+from bot.domain.quota import Limit, Scope, Use
+from bot.domain.windows import Window
 from bot.ui.office import QuotaDesk
 
-NOW = {Window.HOUR: "this hour", Window.DAY: "today", Window.WEEK: "this week", Window.MONTH: "this month"}
+NOW: Mapping[Window, str] = MappingProxyType(
+    {Window.HOUR: "this hour", Window.DAY: "today", Window.WEEK: "this week", Window.MONTH: "this month"}
+)
 
 
 def use_line(use: Use) -> str:

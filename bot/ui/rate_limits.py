@@ -7,6 +7,8 @@ import re
 from types import SimpleNamespace
 
 import aiohttp
+import discord
+from discord.http import json_or_text
 
 _KEPT_FREE = 1
 _PATHS = (
@@ -40,7 +42,9 @@ class RateLimits:
         self, session: aiohttp.ClientSession, context: SimpleNamespace, ended: aiohttp.TraceRequestEndParams
     ) -> None:
         response = ended.response
-        self.refusals += response.status == 429
+        if response.status == 429:
+            self.refusals += 1
+            await _refuse_what_says_nothing(response)
         bucket = _bucket(ended.url.path) if ended.method == "PATCH" else None
         remaining, reset_after = (response.headers.get(f"X-RateLimit-{name}") for name in ("Remaining", "Reset-After"))
         if bucket is None or remaining is None or reset_after is None:
@@ -52,6 +56,14 @@ class RateLimits:
     def _forget_past(self) -> None:
         now = _loop_time()
         self._until = {bucket: until for bucket, until in self._until.items() if until > now}
+
+
+async def _refuse_what_says_nothing(response: aiohttp.ClientResponse) -> None:
+    """discord.py waits as long as the body says, and breaks over one that says nothing: proxies send such."""
+    try:
+        float((await json_or_text(response))["retry_after"])  # pyright: ignore[reportArgumentType, reportCallIssue]
+    except (ValueError, TypeError, KeyError):
+        raise discord.HTTPException(response, await response.text()) from None
 
 
 def _bucket(path: str) -> str | None:

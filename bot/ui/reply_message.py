@@ -83,7 +83,7 @@ class ReplyMessage:
             except discord.HTTPException as error:
                 # A reply that was never there, or one the bot wrote anew, which the token does not reach.
                 not_its_own = error.code == UNKNOWN_MESSAGE and (self.message_id is None or self.is_lasting)
-                if error.code not in TOKEN_SPENT and not not_its_own:
+                if error.code not in TOKEN_SPENT | WRITE_ANEW and not not_its_own:
                     raise
                 self._token_spent = True
         if not self.is_lasting:

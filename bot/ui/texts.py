@@ -26,21 +26,24 @@ NOT_SHOWN: Mapping[JobState, str] = MappingProxyType(
 """Why a job has nothing to show."""
 _ECHO = 1500
 _ALT_ECHO = 600
+_REASON = 100
 _BAR = 12
 
-_ACTS = {
-    Verb.IMAGINE: "",
-    Verb.REROLL: "drawn again",
-    Verb.VARY_SUBTLE: "variations (subtle)",
-    Verb.VARY_STRONG: "variations",
-    Verb.REGION: "region drawn anew",
-    Verb.ZOOM: "zoomed out",
-    Verb.PAN: "panned",
-    Verb.BLEND: "blend",
-    Verb.UPSCALE_SUBTLE: "upscaled (subtle)",
-    Verb.UPSCALE_CREATIVE: "upscaled (creative)",
-    Verb.DESCRIBE: "described",
-}
+_ACTS: Mapping[Verb, str] = MappingProxyType(
+    {
+        Verb.IMAGINE: "",
+        Verb.REROLL: "drawn again",
+        Verb.VARY_SUBTLE: "variations (subtle)",
+        Verb.VARY_STRONG: "variations",
+        Verb.REGION: "region drawn anew",
+        Verb.ZOOM: "zoomed out",
+        Verb.PAN: "panned",
+        Verb.BLEND: "blend",
+        Verb.UPSCALE_SUBTLE: "upscaled (subtle)",
+        Verb.UPSCALE_CREATIVE: "upscaled (creative)",
+        Verb.DESCRIBE: "described",
+    }
+)
 
 
 def headline(job: Job, parent_url: str = "") -> str:
@@ -87,7 +90,7 @@ def waiting(event: Queued) -> str:
     if event.eta_s is not None:
         words.append(f"about {duration(event.eta_s)}")
     line = ", ".join(words)
-    return f"{line} ({event.reason})" if event.reason else line
+    return f"{line} ({shorten(event.reason, _REASON)})" if event.reason else line
 
 
 def progress(event: Progress) -> str:

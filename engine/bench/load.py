@@ -163,7 +163,8 @@ async def compare(
         for few in (3, 1):
             await ways.drive(at_once(few))
         service_s = await ways.service_s()
-        count = max(12, int(budget_s / rounds / service_s / (1 / LOAD + FULL) / (1 if together else 2)))
+        calls_s = service_s * ((1 + FULL) / LOAD + FULL) * (1 if together else 2)
+        count = max(12, int(budget_s / rounds / calls_s))
         found = [await ways.run(count, number, _numbered(say, number, rounds)) for number in range(rounds)]
     saturated = [statistics.median(rates) for rates in zip(*(each.saturated for each in found), strict=True)]
     under_load = [UnderLoad.of(list(trips)) for trips in zip(*(each.trips for each in found), strict=True)]

@@ -111,8 +111,8 @@ def _stock_s(model: LoadedModel, like: ImageRequest) -> float:
         return time.thread_time() - began_s
 
     call(2)
-    long_s, short_s = (min(call(steps) for _ in range(3)) for steps in (60, 30))
-    return max(0.0, long_s - short_s) / 30
+    long_s, short_s = (min(call(steps) for _ in range(3)) for steps in (90, 30))
+    return max(0.0, long_s - short_s) / 60
 
 
 def preview_share(model: LoadedModel, settings: EngineSettings, like: ImageRequest) -> float:

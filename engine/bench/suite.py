@@ -44,7 +44,7 @@ class Effort:
 
 
 # A line has to form before its order matters: in a short run the requests are small, so that there are enough of them.
-QUICK, FULL = Effort(19.0, 1, 3, side=64, steps=3, together=True, own_size=False), Effort(180.0, 3, 9)
+QUICK, FULL = Effort(22.0, 1, 3, side=64, steps=3, together=True, own_size=False), Effort(180.0, 3, 9)
 
 
 @dataclass

@@ -9,14 +9,15 @@ from typing import cast
 import numpy as np
 from PIL import Image
 
+from engine.canvas import scaled
 from engine.images import open_picture
 from engine.operations.drawing import from_picture
 from engine.operations.easel import Easel
 from engine.operations.enlarging import enlarged
 from engine.operations.pixels import Pixels, cover, picture_of, pixels_of
 from engine.requests import MAX_SIDE, Upscale
+from engine.sizes import CREATIVE_FACTOR, enlargement
 
-CREATIVE_FACTOR = 2.0
 OVERLAP = 0.25
 """The share of a creative tile that it has in common with the next one."""
 
@@ -25,12 +26,12 @@ def upscale(easel: Easel) -> list[Pixels]:
     """The picture `factor` times larger, at most 4096 pixels a side."""
     request = cast(Upscale, easel.request)
     picture = open_picture(request.image)
-    factor = min(request.factor, CREATIVE_FACTOR) if request.mode == "creative" else request.factor
-    scale = min(factor, MAX_SIDE / max(picture.size))
+    scale = enlargement(picture.size, request)
     if scale < request.factor:
-        why = f"at most {MAX_SIDE} pixels a side" if scale < factor else "creatively at most twice"
+        at_most_twice = request.mode == "creative" and scale == CREATIVE_FACTOR
+        why = "creatively at most twice" if at_most_twice else f"at most {MAX_SIDE} pixels a side"
         easel.notes.append(f"enlarged {scale:.3g} times: {why}")
-    size = (round(picture.width * scale), round(picture.height * scale))
+    size = scaled(picture.size, scale)
     (larger,) = enlarged(easel, [picture], size, lambda done, of: easel.watch.on_step(done, of, None))
     return [refined(easel, Image.fromarray(larger), request.strength) if request.mode == "creative" else larger]
 

@@ -24,8 +24,12 @@ COLOURS = ("red", "green", "blue", "yellow")
 
 
 def png(colour: str = "red", side: int = 64) -> bytes:
+    return png_of(side, side, colour)
+
+
+def png_of(width: int, height: int, colour: str = "red") -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (side, side), colour).save(buffer, "PNG")
+    Image.new("RGB", (width, height), colour).save(buffer, "PNG")
     return buffer.getvalue()
 
 

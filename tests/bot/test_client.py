@@ -20,8 +20,9 @@ from bot.domain.hints import Hints
 from bot.domain.judge import Judge
 from bot.domain.model import JobState
 from bot.domain.requests import Wording
-from bot.domain.run import Ports, Run
+from bot.domain.run import Run
 from bot.domain.studio import Studio
+from bot.domain.wiring import Ports
 from bot.settings import Settings
 from bot.store.database import Database
 from bot.store.jobs import JobStore
@@ -34,7 +35,7 @@ from bot.tasks import Tasks
 from bot.ui.darkroom import Parts
 from bot.ui.delivery import DiscordReplies
 from bot.ui.drawing import Drawing
-from bot.ui.intake import Intake, from_client
+from bot.ui.intake import Intake
 from bot.ui.progress import ProgressReply
 from engine.events import Finished, GeneratedImage, Preview, Progress, Safety, Started
 from tests.bot.domain.scripted import ScriptedEngine, ScriptedStream
@@ -71,7 +72,8 @@ class House:
         )  # fmt: skip
         parts = Parts(
             Settings(data_dir=self.folder), self.studio, jobs, pictures,
-            MemberStore(self.database, self.now), self.book, Intake(from_client, drawing, pictures), drawing,
+            MemberStore(self.database, self.now), self.book,
+            Intake(discord.Attachment.read, drawing, pictures), drawing,
             clock=self.now, defer_after_s=1.2,
         )  # fmt: skip
         return DarkroomClient(parts, replies, shard_count=1)

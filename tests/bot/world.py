@@ -19,7 +19,7 @@ from bot.tasks import Tasks
 from bot.ui.darkroom import Parts
 from bot.ui.delivery import DiscordReplies
 from bot.ui.drawing import Drawing
-from bot.ui.intake import Intake, from_client
+from bot.ui.intake import Intake
 from tests.bot.scripted import MemoryJobs, MemoryMembers, MemoryPictures, MemoryRules, ScriptedStudio
 from tests.patience import PATIENCE_S
 from tests.patience import until as eventually
@@ -50,7 +50,7 @@ class World:
         drawing = Drawing(self.executor)
         parts = Parts(
             self.settings, self.studio, self.jobs, self.pictures, self.members, self.rules,
-            Intake(from_client, drawing, self.pictures), drawing,
+            Intake(discord.Attachment.read, drawing, self.pictures), drawing,
             clock=self.now, defer_after_s=1.2, models=lambda: ("pocket", "sdxl", "sd-turbo"),
             promises=self.promises,
         )  # fmt: skip

@@ -68,6 +68,7 @@ def test_a_typical_trace_has_the_line_of_an_endless_one(count: int) -> None:
     endless = statistics.fmean(line(poisson(4.5, 10_000, seed)) for seed in range(10, 16))
     assert line(typical(4.5, count, 0.9)) == pytest.approx(endless, rel=0.2)
     assert len(typical(4.5, count, 0.9)) == count
+    assert len(typical(4.5, 2, 0.9)) == 2
 
 
 def test_of_a_few_arrivals_some_are_light() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,11 @@ from PIL import Image
 
 from engine.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed, UnknownLoRA, UnknownModel
-from engine.requests import Blend, ImageRequest, ImageToImage, Inpaint, LoRA
+from engine.pipeline_names import need_of
+from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, LoRA, Outpaint, Upscale
 from engine.settings import EngineSettings, LoRASettings, ModelSettings
+from engine.signatures import Signatures
+from tests.engine.families import FAMILIES, T2I
 
 WANTED = {
     "pocket",
@@ -49,6 +53,55 @@ def test_presets_are_complete_and_pinned():
         for source in spec.sources:
             if source.origin == "hub":
                 assert source.revision is None or len(bytes.fromhex(source.revision)) == 20
+
+
+@pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if T2I not in family.tasks])
+def test_a_model_that_only_inpaints_refuses_the_rest_before_it_is_queued(family_folder, name):
+    catalogue = Catalogue(EngineSettings(default_model=str(family_folder(name))))
+    image, mask = picture(), picture(colour="white")
+    for able in (
+        Inpaint(prompt="x", image=image, mask=mask),
+        Outpaint(prompt="x", image=image, zoom=2.0),
+        Upscale(image=image),
+        Describe(image=image),
+    ):
+        catalogue.resolve(able)
+    for unable in (
+        ImageRequest(prompt="x"),
+        ImageToImage(prompt="x", image=image),
+        Blend(images=(image, mask)),
+        Upscale(image=image, mode="creative"),
+    ):
+        with pytest.raises(InvalidRequest, match="only inside a mask") as refused:
+            catalogue.resolve(unable)
+        assert refused.value.field == "model"
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "need"),
+    [
+        ("FluxPipeline", "words"),
+        ("FluxFillPipeline", "mask"),
+        ("FluxInpaintPipeline", "words"),
+        ("StableDiffusionInstructPix2PixPipeline", "picture"),
+        ("StableDiffusionXLImg2ImgPipeline", "words"),
+        ("IFInpaintingPipeline", "words"),
+        ("QwenImageEditPipeline", "picture"),
+    ],
+)
+def test_what_a_request_must_bring_is_known_by_the_class(pipeline, need):
+    assert need_of(pipeline, lambda name: Signatures().of(name).is_known) == need
+
+
+def test_a_refiner_draws_only_from_a_picture(family_folder, tmp_path):
+    folder = tmp_path / "refiner"
+    shutil.copytree(family_folder("stable-diffusion-xl"), folder)
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps({**index, "requires_aesthetics_score": True}))
+    catalogue = Catalogue(EngineSettings(default_model=str(folder)))
+    catalogue.resolve(ImageToImage(prompt="x", image=picture()))
+    with pytest.raises(InvalidRequest, match="only from a picture"):
+        catalogue.resolve(ImageRequest(prompt="x"))
 
 
 def test_importing_the_catalogue_loads_no_torch():

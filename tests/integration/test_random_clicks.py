@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.books import audited
 from tests.integration.test_browser import CHROMIUM, SWITCHES, Page, playground, playwright
 from tests.patience import PATIENCE_S
 
@@ -52,6 +53,7 @@ def test_random_clicks_break_nothing(tmp_path: Path) -> None:
             page.until(lambda: not store.execute("select 1 from outbox").fetchone())
             states = {state for (state,) in store.execute("select distinct state from jobs")}
         assert states <= {"delivered", "cancelled", "review"}, clicker.did
+        assert audited(tmp_path / "data") == [], clicker.did
         page.page.locator(".message-loading").first.wait_for(state="detached", timeout=PATIENCE_S * 1000)
         assert page.errors == []
         browser.close()

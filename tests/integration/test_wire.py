@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from tests.integration.wired import ask, bot, everything_is_well, was_told
+from tests.wire.faults import Fault
 from tests.wire.server import buttons
+from tests.wire.world import GUILD_ID
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(600), pytest.mark.xdist_group("wire")]
 
@@ -85,6 +87,24 @@ async def test_sigterm_ends_it_in_time_and_the_next_start_picks_up(tmp_path: Pat
         await everything_is_well(process, jobs=3)
 
 
+async def test_a_hundred_that_wait_outlive_a_kill_and_a_stop(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model, DARKROOM_OPERATION__STOP_TIMEOUT_S="0") as process:
+        discord = process.discord
+        asked = [await ask(discord, f"thing {n} --steps 2", user=1000 + n) for n in range(100)]
+        await discord.until(lambda: process.rows("select count(*) from jobs") == [(100,)], 120)
+        await process.kill()
+        await process.start()
+        assert await process.stop() < 20
+        await process.start()
+        for one in asked:
+            await discord.until(lambda one=one: discord.grid(one) or was_told(discord, one), 240)
+        await everything_is_well(process, jobs=100)
+        assert len(discord.world.shown()) == 100, "one reply each"
+        assert process.rows("select count(*) from cells") == [(400,)]
+        charged = "select used from quota_counters where scope = 'channel' and unit = 'pictures' and span like 'month%'"
+        assert process.rows(charged) == [(400,)]
+
+
 async def test_a_storm_of_errors_resets_and_limits(tmp_path: Path, model: Path) -> None:
     async with bot(tmp_path, model) as process:
         discord = process.discord
@@ -108,19 +128,22 @@ async def test_a_slow_network_loses_nothing(tmp_path: Path, model: Path) -> None
         for one in asked:
             await discord.until(lambda one=one: discord.grid(one), 120)
         assert all(one.acked_after is not None for one in asked)
-        await everything_is_well(process, jobs=4)
+        discord.faults.late_s = 0.0
+        discord.faults.planned = [Fault("POST .*/callback", 200, late_s=2.5)]
+        done_before_it_is_acknowledged = await ask(discord, "a red apple --steps 1", user=79)
+        await discord.until(lambda: discord.grid(done_before_it_is_acknowledged), 120)
+        await everything_is_well(process, jobs=5)
+        assert len(discord.world.shown()) == 5, "one reply each"
 
 
-@pytest.mark.parametrize("where", ["direct message", "carried"])
-async def test_in_a_direct_message_and_where_only_the_member_carries_the_bot(
-    tmp_path: Path, model: Path, where: str
-) -> None:
+async def test_in_a_direct_message_and_where_only_the_member_carries_the_bot(tmp_path: Path, model: Path) -> None:
     async with bot(tmp_path, model) as process:
         discord = process.discord
-        asked = await ask(discord, "a red apple --steps 12", where=where)
-        grid = await discord.until(lambda: discord.grid(asked), 120)
-        assert grid["attachments"]
-        await everything_is_well(process, jobs=1)
+        for where in ("direct message", "carried"):
+            asked = await ask(discord, "a red apple --steps 12", where=where)
+            grid = await discord.until(lambda asked=asked: discord.grid(asked), 120)
+            assert grid["attachments"]
+        await everything_is_well(process, jobs=2)
 
 
 async def test_a_dropped_a_resumed_and_an_invalid_session(tmp_path: Path, model: Path) -> None:
@@ -135,9 +158,11 @@ async def test_a_dropped_a_resumed_and_an_invalid_session(tmp_path: Path, model:
         await discord.gateway.ask_to_reconnect()
         await asyncio.sleep(1)
         await asyncio.wait_for(discord.gateway.ready.wait(), 120)
-        await discord.gateway.invalidate()
-        await asyncio.sleep(1)
-        await asyncio.wait_for(discord.gateway.ready.wait(), 120)
+        for may_resume in (True, False, False):
+            before = discord.gateway.identified + discord.gateway.resumed
+            await discord.gateway.invalidate(may_resume=may_resume)
+            await discord.until(lambda before=before: discord.gateway.identified + discord.gateway.resumed > before)
+        await discord.gateway.dispatch("GUILD_DELETE", {"id": str(GUILD_ID), "unavailable": True})
         third = await ask(discord, "three --steps 6")
         for one in (first, second, third):
             await discord.until(lambda one=one: discord.grid(one), 120)

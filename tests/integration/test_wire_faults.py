@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
+import re
 import signal
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -83,23 +87,20 @@ async def test_an_interaction_that_comes_twice_is_done_once(tmp_path: Path, mode
         await everything_is_well(process, jobs=1)
 
 
-@pytest.mark.parametrize("took_effect", [False, True])
-@pytest.mark.parametrize("where", ["POST .*/callback", "PATCH .*/@original"])
-async def test_a_dropped_connection_leaves_nobody_thinking(
-    tmp_path: Path, model: Path, where: str, took_effect: bool
-) -> None:
+async def test_a_dropped_connection_leaves_nobody_thinking(tmp_path: Path, model: Path) -> None:
     async with bot(tmp_path, model) as process:
         discord = process.discord
-        for name in ("queue", "info me", "cancel"):
+        for where, took_effect in itertools.product(("POST .*/callback", "PATCH .*/@original"), (False, True)):
+            for name in ("queue", "info me", "cancel"):
+                discord.faults.planned = [Fault(where, 0, took_effect=took_effect)]
+                asked = await discord.command(name)
+                await discord.until(
+                    lambda asked=asked: (r := discord.reply(asked)) and r["content"] and not r["flags"] & 128
+                )
             discord.faults.planned = [Fault(where, 0, took_effect=took_effect)]
-            asked = await discord.command(name)
-            await discord.until(
-                lambda asked=asked: (r := discord.reply(asked)) and r["content"] and not r["flags"] & 128
-            )
-        discord.faults.planned = [Fault(where, 0, took_effect=took_effect)]
-        wish = await ask(discord)
-        await discord.until(lambda: discord.grid(wish))
-        await everything_is_well(process, jobs=1)
+            wish = await ask(discord)
+            await discord.until(lambda wish=wish: discord.grid(wish))
+        await everything_is_well(process, jobs=4)
 
 
 async def test_a_result_that_discord_refuses_is_not_left_as_it_was(tmp_path: Path, model: Path) -> None:
@@ -114,15 +115,37 @@ async def test_a_result_that_discord_refuses_is_not_left_as_it_was(tmp_path: Pat
         assert reply is not None and ("✖️" in reply["content"] or discord.grid(asked))
 
 
-@pytest.mark.parametrize(("status", "text"), [(403, "<html>blocked</html>"), (404, "<html>no</html>")])
-async def test_what_a_proxy_answers_costs_no_picture(tmp_path: Path, model: Path, status: int, text: str) -> None:
+async def test_what_a_proxy_answers_costs_no_picture(tmp_path: Path, model: Path) -> None:
+    answers = ((403, "<html>blocked</html>"), (404, "<html>no</html>"), (429, "<html>slow</html>"), (429, ""))
+    through = {"Via": "1.1 proxy"}
     async with bot(tmp_path, model) as process:
         discord = process.discord
-        asked = await ask(discord, "a red apple --steps 8")
-        await discord.until(lambda: asked.acked_after)
-        discord.faults.planned = [Fault("PATCH .*", status, text=text, times=3)]
-        await discord.until(lambda: discord.grid(asked), 200)
-        await everything_is_well(process, jobs=1)
+        asked = [await ask(discord, "a red apple --steps 8", user=200 + n) for n in range(len(answers))]
+        await discord.until(lambda: all(discord.reply(one) for one in asked))
+        discord.faults.planned = [
+            Fault(f"PATCH .*/{re.escape(one.token)}/.*", status, text=text, headers=through, times=3)
+            for one, (status, text) in zip(asked, answers, strict=True)
+        ]
+        await discord.until(lambda: all(discord.grid(one) for one in asked), 200)
+        await everything_is_well(process, jobs=len(asked))
+        assert "Traceback" not in process.log.read_text()
+
+
+async def test_a_database_that_is_locked_for_ten_seconds_loses_nothing(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        asked = [await ask(discord, "a red apple --steps 40")]
+        await discord.until(lambda: (reply := discord.reply(asked[0])) and reply["attachments"])
+        with contextlib.closing(sqlite3.connect(process.data / "darkroom.sqlite3", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await asyncio.sleep(1)
+            asked += [await ask(discord, f"a red apple {n}", user=210 + n) for n in range(4)]
+            await asyncio.sleep(9)
+        for one in asked:
+            await discord.until(lambda one=one: discord.grid(one), 120)
+        assert all(one.acked_after < 2.5 for one in asked if one.acked_after)
+        await everything_is_well(process, jobs=5)
+        assert len(discord.world.shown()) == 5
 
 
 async def test_the_bot_is_thrown_out_and_its_channel_deleted(tmp_path: Path, model: Path) -> None:

@@ -43,4 +43,5 @@ async def everything_is_well(process: BotProcess, jobs: int) -> None:
     assert len(states) == jobs, states
     assert set(states) <= {"delivered", "cancelled"}, (states, process.said())
     assert discord.world.thinking() == [], [brief(m) for m in discord.world.shown()]
+    assert not [brief(m) for m in discord.world.shown() if "⏳" in m["content"]], "nothing waits any more"
     assert discord.world.violations == []

@@ -107,8 +107,10 @@ class Gateway:
         if self.socket is not None:
             await self.socket.send_json({"op": RECONNECT, "d": None})
 
-    async def invalidate(self) -> None:
-        """Op 9 false: the session is gone, identify anew."""
-        self._session = ""
+    async def invalidate(self, *, may_resume: bool = False) -> None:
+        """Op 9: the session is gone, identify anew; or, now and then, it may be resumed."""
+        if not may_resume:
+            self._session = ""
+        self.ready.clear()
         if self.socket is not None:
-            await self.socket.send_json({"op": INVALID, "d": False})
+            await self.socket.send_json({"op": INVALID, "d": may_resume})

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import discord
 import pytest
 
 from bot.domain.model import CellRef, Preferences, Verb
@@ -96,6 +97,31 @@ async def test_lineage_draws_the_family(world: World) -> None:
     assert file.description == "imagine by ada, a fox; > vary strong by bo, from picture 2, a fox"
 
 
+async def test_lineage_shows_nothing_of_channels_that_the_asker_does_not_see(world: World) -> None:
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.studio.done()
+    hidden, shown = discord.PermissionOverwrite(view_channel=False), discord.PermissionOverwrite(view_channel=True)
+    staff = world.guild.create_text_channel(
+        "staff", overwrites={world.guild.default_role: hidden, world.ada: shown, world.env.bot.user: shown}
+    )
+    await world.members.prefer(world.ada.id, Preferences(remix=True))
+    again = await world.ada.slash(staff, "show", job="job0000001")
+    assert again.response is not None
+    form = await world.ada.click(again.response, label="V2")
+    await world.ada.submit_modal(form, {"prompt": "a secret fox"})
+    await world.ada.user.slash("imagine", prompt="a private fox")
+    await world.studio.done()
+    world.jobs.change("job0000003", parent_id="job0000001")
+
+    theirs = await world.bo.slash(world.channel, "lineage", job="job0000001")
+    hers = await world.ada.slash(world.channel, "lineage", job="job0000001")
+
+    assert theirs.response is not None and hers.response is not None
+    rows = "imagine by ada, a fox; > vary strong{}; > imagine"
+    assert theirs.response.attachments[0].description == rows.format(", from picture 2")
+    assert hers.response.attachments[0].description == rows.format(" by ada, from picture 2, a secret fox")
+
+
 async def test_a_family_tree_too_large_for_discord_is_sent_smaller(world: World) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await world.studio.done()
@@ -147,6 +173,51 @@ async def test_menus_on_our_own_pictures_know_the_cell(world: World) -> None:
     await world.members.prefer(world.ada.id, Preferences(share="me"))
     denied = await world.bo.context_menu(world.channel, "Darkroom: vary", post)
     assert denied.response is not None and denied.response.ephemeral
+
+
+async def test_what_has_no_words_asks_for_them_before_it_is_varied(world: World) -> None:
+    await world.ada.context_menu(world.channel, "Darkroom: upscale", await upload(world, png("red")))
+    await world.studio.done()
+    larger = world.messages[-1]
+
+    by_menu = await world.bo.context_menu(world.channel, "Darkroom: vary", larger)
+    by_button = await world.bo.click(larger, label="Vary (strong)")
+    assert by_menu.modal is not None and by_button.modal is not None and len(world.studio.asks) == 1
+    await world.bo.submit_modal(by_button, {"prompt": "a red square"})
+    await world.bo.context_menu(world.channel, "Darkroom: describe", larger)
+    await world.studio.done()
+
+    asked = [(ask.spec.verb, ask.spec.options.prompt) for ask in world.studio.asks[1:]]
+    assert asked == [(Verb.VARY_STRONG, "a red square"), (Verb.DESCRIBE, "")]
+
+
+async def test_a_blend_without_words_is_zoomed_once_it_has_some(world: World) -> None:
+    await world.ada.slash(world.channel, "blend", first=("a.png", png("red")), second=("b.png", png("blue")))
+    await world.studio.done()
+    post = (await world.ada.click(world.messages[-1], label="U2")).response
+    assert post is not None
+    for label in ("Zoom out 2x", "Vary (subtle)"):
+        shown = await world.ada.click(post, label=label)
+        await world.ada.submit_modal(shown, {"prompt": "purple"})
+    await world.ada.click(world.messages[0], custom_id="dr:r:job0000001:0")
+    await world.studio.done()
+    assert [(ask.spec.verb, ask.spec.zoom) for ask in world.studio.asks[1:]] == [
+        (Verb.ZOOM, 2.0),
+        (Verb.VARY_SUBTLE, 1.0),
+        (Verb.BLEND, 1.0),
+    ]
+
+
+async def test_the_menu_varies_as_the_button_does(world: World) -> None:
+    await world.ada.slash(world.channel, "imagine", prompt="a fox --iw 3", image=("a.png", png("red")))
+    await world.studio.done()
+    post = (await world.ada.click(world.messages[-1], label="U1")).response
+    assert post is not None
+    await world.ada.context_menu(world.channel, "Darkroom: vary", post)
+    await world.ada.click(post, label="Vary (strong)")
+    await world.studio.done()
+    by_menu, by_button = (ask.spec.model_copy(update={"seed": 0}) for ask in world.studio.asks[1:])
+    assert by_menu == by_button and by_menu.options.image_weight is None
 
 
 async def test_menus_need_a_picture(world: World) -> None:

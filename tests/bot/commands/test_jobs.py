@@ -16,6 +16,7 @@ async def test_the_queue_shows_others_without_their_words(world: World) -> None:
 
     assert mine.response is not None and mine.response.ephemeral and "a secret fox" in mine.response.content
     assert theirs.response is not None and "secret" not in theirs.response.content
+    assert "job0000001" in mine.response.content and "job0000001" not in theirs.response.content
     assert f"<@{world.ada.id}>" in theirs.response.content
 
 

@@ -12,7 +12,7 @@ from bot.domain.access import Gate
 from bot.domain.audit import Entry
 from bot.domain.guild import GuildRules
 from bot.domain.model import JobState
-from bot.domain.words import RuleKind, WordRule
+from bot.domain.word_rules import RuleKind, WordRule
 from bot.errors import JobNotFound
 from tests.bot.court import Court, said
 from tests.bot.world import eventually, labels
@@ -211,6 +211,65 @@ async def test_the_log_shows_what_was_done_and_tried(court: Court) -> None:
     first, second = shown.splitlines()
     assert f"<@{court.ada.id}> gate open (refused)" in first
     assert f"<@{court.mo.id}> gate paused · maintenance" in second
+
+
+async def test_the_log_says_nothing_of_what_was_done_already(court: Court) -> None:
+    job = await court.imagine(court.ada)
+    assert "delivered" in await court.say(court.mo, "mod cancel", job=job.id)
+    assert await court.say(court.mo, "cancel", job=job.id) == "It was done already."
+    assert await court.say(court.mo, "mod log") == "Nothing yet."
+
+
+async def test_a_long_log_is_read_page_by_page(court: Court) -> None:
+    for number in range(30):
+        await court.log.add(_entry(court, f"word {number}", reason="r"))
+    first = await court.mo.slash(court.channel, "mod log")
+    assert first.response is not None and len(first.response.content) <= 2000
+    lines = said(first).splitlines()
+    assert len(lines) == 20 and f"word 29 of <@{court.ada.id}>" in lines[0] and "word 10" in lines[-1]
+    second = await court.mo.click(first.response, label="Older")
+    assert second.response is not None and labels(second.response.message) == []
+    lines = said(second).splitlines()
+    assert len(lines) == 10 and "word 9" in lines[0] and "word 0" in lines[-1]
+
+
+async def test_nothing_of_a_long_entry_is_cut_from_the_log(court: Court) -> None:
+    for number in range(3):
+        await court.log.add(_entry(court, f"word {number}", reason=f"{'r' * 990} end {number}"))
+    page = await court.mo.slash(court.channel, "mod log", member=court.ada)
+    assert [line[-5:] for line in said(page).splitlines()] == ["end 2"]
+    assert page.response is not None
+    page = await court.mo.click(page.response, label="Older")
+    assert [line[-5:] for line in said(page).splitlines()] == ["end 1"]
+    await court.restart()
+    assert page.response is not None
+    page = await court.mo.click(page.response, label="Older")
+    assert [line[-5:] for line in said(page).splitlines()] == ["end 0"]
+
+
+async def test_the_log_is_for_moderators_page_by_page(court: Court) -> None:
+    for _ in range(21):
+        await court.log.add(_entry(court, "word"))
+    page = await court.mo.slash(court.channel, "mod log")
+    court.env.backend.get_guild(court.guild.id).members[court.mo.id].role_ids.clear()
+    assert page.response is not None
+    assert said(await court.mo.click(page.response, label="Older")) == "This is for moderators."
+
+
+def _entry(court: Court, subject: str, reason: str = "") -> Entry:
+    subject = f"{subject} of <@{court.ada.id}>"
+    return Entry(
+        at=court.now(), guild_id=court.guild.id, actor_id=court.mo.id, action="x", subject=subject, reason=reason
+    )
+
+
+async def test_stats_count_by_days_of_the_servers_time_zone(court: Court) -> None:
+    # The simulated clock begins at midnight UTC: in Honolulu it is still the day before.
+    await court.say(court.mo, "quota timezone", name="Pacific/Honolulu")
+    await court.imagine(court.ada, gpu_ms=2000.0)
+    said_words = said(await court.mo.slash(court.channel, "stats", days=2))
+    yesterday = (court.now() - timedelta(hours=10)).strftime("%d %B")
+    assert f"most on {yesterday} (4)" in said_words
 
 
 async def test_stats_are_a_chart_with_words(court: Court) -> None:

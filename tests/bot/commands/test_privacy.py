@@ -10,7 +10,8 @@ import pytest
 
 from bot.domain.model import JobState
 from bot.errors import JobNotFound
-from tests.bot.court import Court, said
+from engine.events import Started
+from tests.bot.court import Court, eventually, said
 
 
 async def test_everything_is_taken_away_as_an_archive(court: Court) -> None:
@@ -40,6 +41,23 @@ async def test_bans_limits_use_and_the_log_are_part_of_it(court: Court) -> None:
     assert [entry["action"] for entry in records["audit_log"]] == ["quota set", "ban"]
     assert {entry["actor_id"] for entry in records["audit_log"]} == {None}
     assert "between others" not in str(records)
+
+
+async def test_replies_say_so_before_their_jobs_are_forgotten(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+    await court.ada.slash(court.channel, "imagine", prompt="under way")
+    stream = await court.engine.stream()
+    stream.post(Started("cpu"))
+    await eventually(lambda: "starting" in court.messages[-1].content)
+    records, said_by_then = court.client.parts.office.records, list[str]()
+    erase = records.erase_member
+
+    async def noting(member_id: int) -> int:
+        said_by_then.append(court.messages[-1].content)
+        return await erase(member_id)
+
+    monkeypatch.setattr(records, "erase_member", noting)
+    assert "1 jobs" in await court.say(court.ada, "privacy delete", confirm="delete everything")
+    assert [words.splitlines()[-1] for words in said_by_then] == ["✖️ Cancelled. Nothing more is charged."]
 
 
 async def test_everything_is_deleted_when_one_is_sure(court: Court) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from simcord.backend.errors import SetupError
 
-from bot.domain.quota import Limit, Scope, Unit, Window
+from bot.domain.quota import MAX_LIVE_JOBS, Limit, Scope, Unit
+from bot.domain.windows import Window
 from tests.bot.court import Court, said
 
 
@@ -34,6 +36,8 @@ async def test_all_kinds_of_limits_are_listed_and_taken_away(court: Court) -> No
     await court.say(court.mo, "quota set", window="hour", unlimited=True, target=court.ada)
     await court.say(court.mo, "quota set", window="month", amount=100.0, channel=court.channel)
     await court.say(court.mo, "quota timezone", name="Europe/Berlin")
+    with pytest.raises(SetupError):  # more than the host ever takes
+        await court.say(court.mo, "quota jobs", most=MAX_LIVE_JOBS + 1)
     await court.say(court.mo, "quota jobs", most=2)
     listed = await court.say(court.mo, "quota list")
     for line in (

@@ -16,8 +16,8 @@ from pathlib import Path
 from bot.domain.courier import RetryPolicy
 from bot.domain.model import Cell, Job
 from bot.domain.requests import Wording
-from bot.domain.run import Ports
 from bot.domain.studio import Studio
+from bot.domain.wiring import Ports
 from bot.errors import AlreadyAsked, DeliveryLater
 from bot.store.admission import Room
 from bot.store.database import Database

@@ -12,8 +12,8 @@ from bot.domain.courier import RetryPolicy
 from bot.domain.model import Job, JobState, Member
 from bot.domain.ports import EnginePort
 from bot.domain.requests import Wording
-from bot.domain.run import Ports
 from bot.domain.studio import Studio
+from bot.domain.wiring import Ports
 from bot.store.database import Database
 from bot.store.jobs import JobStore
 from bot.store.outbox import OutboxStore

@@ -80,6 +80,7 @@ def test_reads(text: str, field: str, value: object) -> None:
         ("fox --cfg 1e999", "--cfg 1e999", "from 0 to 50"),
         ("fox --stop 5", "--stop 5", "from 10 to 100"),
         ("fox --lora ink:9", "--lora ink:9", "from -4 to 4"),
+        ("fox " + " ".join(f"--lora l{number}" for number in range(9)), "--lora", "at most 8"),
         ("fox --no", "--no", "--no text, logo"),
         ("fox --seed 1 --seed 2", "--seed", "twice"),
         ("cat::1 dog::-1", "::", "more than 0"),

@@ -1,25 +1,20 @@
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.model import Member
-from bot.domain.quota import Limit, Scope, Unit, Window, member_limit, span, with_limit, zone
+from bot.domain.quota import Limit, Scope, Unit, member_limit, with_limit
+from bot.domain.windows import Window, span, zone
 from bot.errors import BadOption
 
-ZONES = [
-    "UTC",
-    "Europe/Berlin",
-    "America/New_York",
-    "Australia/Lord_Howe",
-    "Asia/Kathmandu",
-    "Pacific/Apia",
-    "America/Sao_Paulo",
-]
+ZONES = sorted(available_timezones())
+NEAR = st.timedeltas(timedelta(hours=-30), timedelta(hours=30))
 MODERATOR = Member(id=1, name="mod", role_ids=(7,), is_moderator=True)
 
 
@@ -27,20 +22,56 @@ def limit(amount: float | None, scope: Scope = Scope.EVERYONE, subject: int = 0)
     return Limit(scope=scope, subject_id=subject, unit=Unit.PICTURES, window=Window.DAY, amount=amount)
 
 
-@given(
-    moment=st.integers(1_100_000_000, 2_200_000_000).map(lambda second: datetime.fromtimestamp(second, UTC)),
-    window=st.sampled_from(Window),
-    name=st.sampled_from(ZONES),
-)
+@functools.cache
+def changes(name: str) -> list[datetime]:
+    """The days after which a zone's clocks show another offset, 2005 to 2040."""
+    days = [datetime(2005, 1, 1, tzinfo=UTC) + timedelta(days=number) for number in range(12_800)]
+    offsets = [day.astimezone(ZoneInfo(name)).utcoffset() for day in days]
+    return [day for day, here, following in zip(days, offsets, offsets[1:], strict=False) if here != following]
+
+
+@st.composite
+def moments(draw: st.DrawFn) -> tuple[datetime, ZoneInfo]:
+    """Any moment in any zone, most of them near a change of its clocks."""
+    name = draw(st.sampled_from(ZONES))
+    found = changes(name)
+    if found and draw(st.integers(0, 3)):
+        return draw(st.sampled_from(found)) + timedelta(days=1) + draw(NEAR), ZoneInfo(name)
+    return datetime.fromtimestamp(draw(st.integers(1_100_000_000, 2_200_000_000)), UTC), ZoneInfo(name)
+
+
+@given(where=moments(), window=st.sampled_from(Window))
 def test_every_moment_lies_in_its_window_and_the_next_one_begins_where_it_ends(
-    moment: datetime, window: Window, name: str
+    where: tuple[datetime, ZoneInfo], window: Window
 ) -> None:
-    here = span(window, moment, ZoneInfo(name))
+    moment, zoned = where
+    here = span(window, moment, zoned)
     assert here.start <= moment < here.end
-    assert span(window, here.start, ZoneInfo(name)) == here
-    following = span(window, here.end, ZoneInfo(name))
-    assert following.start == here.end
-    assert following.key != here.key
+    assert span(window, here.start, zoned) == here
+    before, following = span(window, here.start - timedelta.resolution, zoned), span(window, here.end, zoned)
+    assert (before.end, following.start) == (here.start, here.end)
+    assert len({before.key, here.key, following.key}) == 3
+    assert before.key < here.key < following.key
+
+
+@given(where=moments(), window=st.sampled_from([Window.HOUR, Window.WEEK, Window.MONTH]))
+def test_hours_weeks_and_months_are_whole_with_the_days_they_are_made_of(
+    where: tuple[datetime, ZoneInfo], window: Window
+) -> None:
+    moment, zoned = where
+    here, day = span(window, moment, zoned), span(Window.DAY, moment, zoned)
+    inner, outer = (here, day) if window is Window.HOUR else (day, here)
+    assert outer.start <= inner.start < inner.end <= outer.end
+
+
+def test_where_the_clocks_move_by_half_an_hour_no_hour_is_counted_twice() -> None:
+    # Lord Howe Island, 5 April 2026: at 2:00 the clocks went back to 1:30, at 15:00 UTC.
+    zoned, moment = ZoneInfo("Australia/Lord_Howe"), datetime(2026, 4, 4, 15, 15, tzinfo=UTC)
+    here = span(Window.HOUR, moment, zoned)
+    before = span(Window.HOUR, moment - timedelta(minutes=30), zoned)
+    assert (before.start, before.end, here.end) == (
+        datetime(2026, 4, 4, 14, tzinfo=UTC), datetime(2026, 4, 4, 15, tzinfo=UTC), datetime(2026, 4, 4, 16, tzinfo=UTC)
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

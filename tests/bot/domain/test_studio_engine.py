@@ -84,6 +84,27 @@ async def test_everything_that_is_made_from_a_cell(house: House) -> None:
     assert after.tobytes() != before.tobytes()
 
 
+async def test_rules_see_the_size_of_what_comes_out(house: House) -> None:
+    parent = await imagine(house)
+    wide = await derived(house, parent, Verb.PAN, pan=(0.0, 0.5, 0.0, 0.0), count=2)
+    assert await size(house, wide) == (96, 64)
+    mask = io.BytesIO()
+    Image.new("L", await size(house, wide), 255).save(mask, "PNG")
+    await house.pictures.put("uploads/wide.png", mask.getvalue())
+    for verb, fields in (
+        (Verb.VARY_STRONG, {}),
+        (Verb.REGION, {"mask": "uploads/wide.png"}),
+        (Verb.ZOOM, {"zoom": 1.5}),
+        (Verb.PAN, {"pan": (0.0, 0.5, 0.0, 0.0)}),
+        (Verb.PAN, {"pan": (0.0, 0.0, 0.5, 0.0)}),
+        (Verb.UPSCALE_SUBTLE, {}),
+        (Verb.UPSCALE_CREATIVE, {}),
+    ):
+        job = await derived(house, wide, verb, **fields)
+        seen = house.rules.checked[-1].spec
+        assert (seen.width, seen.height) == await size(house, job), verb
+
+
 async def test_killed_in_the_middle_the_same_picture_comes_out(house: House) -> None:
     undisturbed = await imagine(house)
     expected = [await house.studio.picture(undisturbed.id, cell) for cell in range(2)]

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from bot.domain.words import MAX_REGEXES, REGEX_BUDGET_S, Lexicon, RuleKind, WordRule, with_rule, without_rule
+from bot.domain.word_rules import MAX_REGEXES, RuleKind, WordRule, with_rule, without_rule
+from bot.domain.words import REGEX_BUDGET_S, Lexicon
 from bot.errors import BadOption
 
 

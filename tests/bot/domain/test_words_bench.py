@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from bot.domain.words import MAX_REGEXES, Lexicon, RuleKind, WordRule
+from bot.domain.word_rules import MAX_REGEXES, RuleKind, WordRule
+from bot.domain.words import Lexicon
 
 PROMPT = (
     "a red fox in the snow, 3d, soft morning light, very detailed, 8k, by a lake with p0rcelain swans and gl@ss " * 2

@@ -2,6 +2,9 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from bot.operation import housekeeping
 from bot.operation.housekeeping import Housekeeping
 from bot.settings import OperationSettings, Settings
 from bot.store.database import Database
@@ -47,4 +50,23 @@ async def test_files_nobody_names_are_swept_after_a_day(tmp_path: Path) -> None:
     await house.round()
     assert not list((tmp_path / "pictures").rglob("*.png"))
     assert not (tmp_path / "backups").exists() or not list((tmp_path / "backups").glob("daily-*"))
+    await database.close()
+
+
+async def test_what_fails_in_a_way_nobody_expected_is_logged_and_the_round_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise sqlite3.DatabaseError("the disk image is malformed")
+
+    monkeypatch.setattr(housekeeping, "copy_sqlite", fails)
+    settings, clock = Settings(data_dir=tmp_path), Clock()
+    database, pictures = await Database.open(settings.database), PictureStore.open(tmp_path / "pictures")
+    await pictures.put("jobs/lost/0-1.png", b"png")
+    clock.now = datetime.now(UTC) + timedelta(days=2)
+    house = Housekeeping(settings, database, RuleBook(database), Retention(database, pictures), clock)
+    await house.round()
+    assert [(record.levelname, record.__dict__["action"]) for record in caplog.records] == [("ERROR", "back_up")]
+    assert "malformed" in caplog.text
+    assert not list((tmp_path / "pictures").rglob("*.png"))
     await database.close()

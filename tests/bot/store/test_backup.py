@@ -127,8 +127,12 @@ async def test_a_backup_is_never_written_over(place: Place, tmp_path: Path) -> N
     assert leftovers(tmp_path) == []
 
 
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 def leftovers(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+    return [name for name in names(folder) if name.startswith(".")]
 
 
 def rewrite(file: Path, change: Callable[[str, bytes], tuple[str, bytes] | None]) -> None:
@@ -172,8 +176,12 @@ async def test_a_file_that_is_no_backup(tmp_path: Path) -> None:
     for file in (tmp_path / "text", tmp_path / "nothing"):
         with pytest.raises(BackupUnusable):
             await restore(place.settings, file)
+
+
+async def test_where_nothing_is_a_backup_makes_nothing(tmp_path: Path) -> None:
     with pytest.raises(BackupUnusable, match="no database yet"):
-        await backup(place.settings, tmp_path / "backup.zip")
+        await backup(Settings(data_dir=tmp_path / "data"), tmp_path / "new" / "backup.zip")
+    assert names(tmp_path) == []
 
 
 async def test_an_exchange_that_fails_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from bot.domain.failures import unpack
 from bot.domain.model import JobState, ParcelKind
@@ -13,6 +14,7 @@ from bot.store.admission import Room
 from bot.store.database import Database
 from bot.store.jobs import JobStore
 from bot.store.outbox import OutboxStore
+from bot.store.schema import jobs
 from engine.errors import AbortReason, OutOfMemory, QueueFull, RequestAborted
 
 from .asks import NOW, NoLedger, accept, ask, kept
@@ -30,6 +32,16 @@ async def test_a_job_comes_back_as_it_was_asked(store: JobStore) -> None:
     assert (job.spec, job.reply, job.member_id, job.notify) == (asked.spec, asked.reply, 1, True)
     assert job.created_at == NOW
     assert job.state is JobState.QUEUED
+
+
+async def test_what_a_newer_version_wrote_besides_is_left_out(store: JobStore, database: Database) -> None:
+    job = await accept(store)
+    async with database.write() as connection:
+        for column in (jobs.c.reply, jobs.c.spec):
+            newer = sa.func.replace(column, "{", '{"newer": {"than": 1}, ')
+            await connection.execute(sa.update(jobs).values({column: newer}))
+    assert await store.get(job.id) == job
+    assert await store.unfinished() == [job]
 
 
 async def test_the_whole_way(store: JobStore, database: Database) -> None:

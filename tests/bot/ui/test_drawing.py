@@ -5,6 +5,7 @@ import io
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from PIL import Image, ImageSequence
 
 from bot.ui.drawing import FILM_SIDE, Drawing, animate, compose, contact_sheet, region_mask
@@ -55,6 +56,21 @@ def test_the_film_has_every_frame_and_fits() -> None:
         picture.save(buffer, "WEBP", quality=90)
         frames.append(buffer.getvalue())
     assert len(animate(frames, [png()], 8_000)) <= 8_000
+
+
+def row(words: str) -> bytes:
+    """A family tree of one, as pixels."""
+    drawn = draw([Relative("a", None, 0, (), "a fox", words)], 256 * 1024)
+    return Image.open(io.BytesIO(drawn)).convert("L").tobytes()
+
+
+@pytest.mark.parametrize("words", ["рыжая лиса", "κόκκινη αλεπού", "ثعلب أحمر", "a fox → ★"])
+def test_a_family_tree_writes_in_other_scripts(words: str) -> None:
+    assert row(words) != row("".join("·" if letter > "\u024f" else letter for letter in words))
+
+
+def test_letters_that_no_font_has_are_dots() -> None:
+    assert row("ж\U0010fffd\u202e") == row("ж··")
 
 
 def test_contact_sheets_and_family_trees_fit() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -123,3 +125,37 @@ async def test_what_was_promised_is_read_back_in_the_next_process(tmp_path: Path
         await after.kept(number)
     assert path.read_text() == ""
     await database.close()
+
+
+async def test_a_crowd_is_noted_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = await Database.open(tmp_path / "darkroom.sqlite3")
+    path, until = tmp_path / "promises.jsonl", discord.utils.utcnow()
+    promises, all_asked, really, opened = PromiseStore(path, database), threading.Event(), os.open, list[object]()
+
+    def slow(file, *how):
+        if file == path:
+            opened.append(file)
+            all_asked.wait()
+        return really(file, *how)
+
+    monkeypatch.setattr(os, "open", slow)
+    crowd = [Promise(interaction_id=n, application_id=1, token="t", expires_at=until) for n in range(40)]
+    noting = asyncio.gather(*(promises.made(promise) for promise in crowd))
+    for _ in range(3):  # everybody has asked by then
+        await asyncio.sleep(0)
+    all_asked.set()
+    await noting
+    assert len(opened) <= 2, "one note that was begun already, and all the others together"
+    assert [promise.interaction_id for promise in await PromiseStore(path, database).broken()] == list(range(40))
+    await database.close()
+
+
+async def test_what_is_promised_while_another_is_kept_is_not_lost(promises: PromiseStore, tmp_path: Path) -> None:
+    until = discord.utils.utcnow()
+    for number in range(50):
+        await promises.made(Promise(interaction_id=number, application_id=1, token="t", expires_at=until))
+        next_one = Promise(interaction_id=number + 1000, application_id=1, token="t", expires_at=until)
+        await asyncio.gather(promises.kept(number), promises.made(next_one))
+        assert f'"interaction_id":{number + 1000},' in (tmp_path / "promises.jsonl").read_text()
+        await promises.kept(number + 1000)
+    assert (tmp_path / "promises.jsonl").read_text() == ""

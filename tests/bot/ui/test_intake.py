@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
+import discord
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -11,7 +12,7 @@ from PIL import Image
 
 from bot.errors import BadPicture
 from bot.ui.drawing import Drawing
-from bot.ui.intake import Download, Intake, from_client
+from bot.ui.intake import Download, Intake
 from engine.images import open_picture
 from tests.bot.scripted import MemoryPictures, png, webp
 
@@ -79,7 +80,7 @@ async def test_redirects_missing_endless_and_silent_answers_are_refused(cdn: Tes
 @pytest.fixture
 def intake():
     with ThreadPoolExecutor(1) as executor:
-        yield Intake(from_client, Drawing(executor), MemoryPictures())
+        yield Intake(discord.Attachment.read, Drawing(executor), MemoryPictures())
 
 
 async def test_what_is_kept_is_a_plain_png_under_its_content(intake: Intake) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
+import discord
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -14,7 +16,8 @@ async def test_headers_tell_when_to_leave_a_bucket_alone() -> None:
         left = request.headers["X-Left"]
         status = 429 if left == "-1" else 200
         headers = {"X-RateLimit-Remaining": left.replace("-1", "0"), "X-RateLimit-Reset-After": "1.5"}
-        return web.Response(status=status, headers=headers)
+        told = {"Content-Type": "application/json"}
+        return web.Response(status=status, headers={**headers, **told}, body=b'{"retry_after": 1.5}')
 
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", edited)
@@ -38,3 +41,21 @@ async def test_headers_tell_when_to_leave_a_bucket_alone() -> None:
         await request("PATCH", "/api/v10/channels/77/messages/5", -1)
         assert limits.refusals == 1
         assert limits.wait_s("channel:77", asyncio.get_running_loop().time() + 2) == 0.0
+
+
+@pytest.mark.parametrize("body", ["", "<html>429</html>", "null", '{"message": "slow down"}', '{"retry_after": null}'])
+async def test_a_refusal_that_does_not_say_how_long_is_an_error_like_any_other(body: str) -> None:
+    async def refused(_: web.Request) -> web.Response:
+        kind = "text/html" if not body or body[0] == "<" else "application/json"
+        return web.Response(status=429, body=body.encode(), headers={"Via": "1.1 here", "Content-Type": kind})
+
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", refused)
+    limits = RateLimits()
+    async with (
+        TestServer(app) as server,
+        aiohttp.ClientSession(trace_configs=[limits.trace()]) as session,
+    ):
+        with pytest.raises(discord.HTTPException) as found:
+            await session.patch(server.make_url("/api/v10/webhooks/1/abc/messages/5"))
+    assert found.value.status == 429 and limits.refusals == 1

@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from bot.domain.model import JobState, Preferences
-from bot.errors import QuotaExceeded
+from bot.errors import QuotaExceeded, StoreError
+from bot.ui.page import Page
 from bot.ui.progress import NOTICE_BEFORE
-from bot.ui.reply_message import HANDOVER
-from engine.errors import OutOfMemory
+from bot.ui.reply_message import HANDOVER, ReplyMessage
+from engine.errors import OutOfMemory, UnknownModel
 from engine.events import Preview, Progress, Queued
 from tests.bot.scripted import webp
 from tests.bot.world import World, eventually, labels
@@ -95,6 +96,18 @@ async def test_an_acknowledgement_nobody_heard_of_costs_no_job(world: World, sta
 
     [message] = world.messages
     assert "U1" in labels(message) and world.jobs.jobs["job0000001"].reply.message_id == message.id
+
+
+async def test_an_accepted_wish_is_not_called_a_failure_because_its_place_could_not_be_noted(world: World) -> None:
+    async def full(job_id: str, message_id: int) -> None:
+        raise StoreError("the disk is full")
+
+    world.jobs.reply_at = full  # a real store cannot be made to fail at this moment
+    result = await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.studio.done()
+
+    [message] = world.messages
+    assert "U1" in labels(message) and not result.followups
 
 
 async def test_preflight_names_what_the_bot_lacks(world: World) -> None:
@@ -191,6 +204,37 @@ async def test_an_old_message_that_takes_no_more_edits_is_written_anew(world: Wo
     assert len(world.messages) == 2 and "U1" in labels(world.messages[-1])
 
 
+async def test_a_thread_that_was_archived_meanwhile_costs_no_picture(world: World) -> None:
+    await begin(world)
+    for way in (TOKEN_EDIT, BOT_EDIT):
+        world.env.inject_error("PATCH", way, status=400, code=50083, times=None)
+
+    await finish(world)
+
+    assert len(world.messages) == 2 and "U1" in labels(world.messages[-1])
+
+
+@VIRTUAL
+async def test_a_preview_on_its_way_for_half_a_minute_does_not_cover_the_result(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived, show = Gate(world), ReplyMessage.show
+
+    async def late(message: ReplyMessage, page: Page) -> int:
+        if "step 3" in page.text:
+            await arrived.wait()
+        return await show(message, page)
+
+    monkeypatch.setattr(ReplyMessage, "show", late)  # the simulated Discord cannot be made slow
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.env.advance_time(30)
+    assert "U1" not in labels(world.messages[-1])
+    arrived.open()
+    await world.env.settle()
+
+    assert "U1" in labels(world.messages[-1])
+
+
 async def test_a_restart_goes_on_in_the_same_message(world: World) -> None:
     await begin(world)
     message_id = world.messages[-1].id
@@ -208,6 +252,14 @@ async def test_a_failure_says_what_to_do_in_the_reply(world: World) -> None:
     await finish(world)
     [message] = world.messages
     assert "ask for 768x768" in message.content and not message.attachments and labels(message) == ["Make it again"]
+
+
+async def test_a_failure_of_many_words_fits_below_a_long_prompt(world: World) -> None:
+    world.studio.failure = UnknownModel("gone", tuple(f"somebody/a-model-of-theirs-{n}" for n in range(25)))
+    await begin(world, "🦊" * 6000)
+    await finish(world)
+    [message] = world.messages
+    assert "I know no model" in message.content and labels(message) == []
 
 
 async def test_a_prompt_longer_than_a_message_is_shortened(world: World) -> None:

@@ -12,7 +12,7 @@ from tests.bot.scripted import a_job
 
 prompts = st.text(min_size=1, max_size=6000).map(clean).filter(bool)
 events = st.one_of(
-    st.builds(Queued, st.integers(0, 999), st.none() | st.floats(0, 1e5), st.text(max_size=60)),
+    st.builds(Queued, st.integers(0, 999), st.none() | st.floats(0, 1e5), st.text(max_size=600)),
     st.just(Started("cuda:0")),
     st.builds(Progress, st.integers(0, 500), st.integers(0, 500), st.none(), st.none() | st.floats(0, 1e5)),
 )
@@ -26,6 +26,7 @@ def job_with(prompt: str, verb: Verb = Verb.IMAGINE, **fields: object):
 
 @given(prompts, events, st.sampled_from(Verb))
 @example("*" * 6000, Queued(3, 40.0, "they asked less today"), Verb.IMAGINE)
+@example("🦊" * 6000, Queued(3, 40.0, "loading /" + "a long path/" * 40), Verb.IMAGINE)
 @example("@everyone " * 400, Started("cpu"), Verb.REGION)
 def test_every_reply_fits_and_pings_nobody(prompt: str, event, verb: Verb) -> None:
     text = texts.live(job_with(prompt, verb), event) + NOTICE

@@ -1,0 +1,33 @@
+"""The values everything on the bot's side speaks about. Frozen, plain, storable; no Discord objects."""
+
+from __future__ import annotations
+
+from bot.domain.model.ask import Ask
+from bot.domain.model.job import Cell, Job, JobState, Kept, Verdict
+from bot.domain.model.member import Member, Preferences
+from bot.domain.model.parcel import LONGEST_DELAY, Parcel, ParcelKind
+from bot.domain.model.place import DIRECT_MESSAGES, Place, ReplyTo
+from bot.domain.model.value import Value
+from bot.domain.model.wish import CellRef, JobSpec, Options, Verb
+
+__all__ = [
+    "DIRECT_MESSAGES",
+    "LONGEST_DELAY",
+    "Ask",
+    "Cell",
+    "CellRef",
+    "Job",
+    "JobSpec",
+    "JobState",
+    "Kept",
+    "Member",
+    "Options",
+    "Parcel",
+    "ParcelKind",
+    "Place",
+    "Preferences",
+    "ReplyTo",
+    "Value",
+    "Verb",
+    "Verdict",
+]

@@ -1,0 +1,23 @@
+"""What the domain needs from the world, as protocols: the store, the engine and the replies implement them."""
+
+from __future__ import annotations
+
+from bot.domain.ports.clock import Clock
+from bot.domain.ports.engine import EnginePort, Estimates, Stream
+from bot.domain.ports.jobs import Jobs
+from bot.domain.ports.outbox import Outbox
+from bot.domain.ports.pictures import Pictures
+from bot.domain.ports.replies import Replies
+from bot.domain.ports.rules import Rules
+
+__all__ = [
+    "Clock",
+    "EnginePort",
+    "Estimates",
+    "Jobs",
+    "Outbox",
+    "Pictures",
+    "Replies",
+    "Rules",
+    "Stream",
+]

@@ -1,0 +1,77 @@
+"""The store of jobs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from bot.domain.model import Ask, Cell, Job, JobState, Kept
+
+
+class Jobs(Protocol):
+    """The store of jobs. Every write that belongs to a run names its epoch and raises `Fenced` when it is old."""
+
+    async def accept(self, ask: Ask, *, model: str, weight: float, estimate_ms: float, now: datetime) -> Job:
+        """Reserve the quota and insert the job as queued, in one transaction.
+
+        Raises `QuotaExceeded`, `TooManyJobs` or `AlreadyAsked`.
+        """
+        ...
+
+    async def get(self, job_id: str) -> Job:
+        """Raises `JobNotFound`."""
+        ...
+
+    async def at_message(self, message_id: int) -> tuple[Job, int | None]:
+        """The job a message of ours shows, and which cell when it shows one. Raises `JobNotFound`."""
+        ...
+
+    async def posted(self, job_id: str, cell: int | None, channel_id: int, message_id: int) -> None:
+        """Remember a further message that shows this job or one cell of it."""
+        ...
+
+    async def claim(self, job: Job) -> Job:
+        """Begin a run under the next epoch; older epochs are refused from now on."""
+        ...
+
+    async def started(self, job: Job, now: datetime) -> Job:
+        """Become running: the engine has given it a lane."""
+        ...
+
+    async def park(self, job: Job) -> Job:
+        """Become queued again, to be run later from the same seed; does not count as an attempt."""
+        ...
+
+    async def keep(self, job: Job, kept: Kept, now: datetime) -> Job:
+        """Store the finished pictures' rows, settle the reservation and become rendered (or review)."""
+        ...
+
+    async def approve(self, job: Job, now: datetime) -> Job:
+        """From review to rendered."""
+        ...
+
+    async def delivered(self, job: Job, message_id: int | None, now: datetime) -> Job:
+        """The result is shown."""
+        ...
+
+    async def close(
+        self, job: Job, state: JobState, error: Exception, now: datetime, *, charge_gpu_ms: float | None = None
+    ) -> Job:
+        """End as failed or cancelled. Refunds everything, or charges only the measured time when that is given."""
+        ...
+
+    async def reply_at(self, job_id: str, message_id: int) -> None:
+        """Remember the reply's message id."""
+        ...
+
+    async def served(self, since: datetime) -> dict[str, float]:
+        """Measured device time in ms by member key, of jobs that ended since then."""
+        ...
+
+    async def unfinished(self) -> list[Job]:
+        """All jobs that are not final, oldest first."""
+        ...
+
+    async def cells(self, job_id: str) -> list[Cell]:
+        """The kept pictures in cell order."""
+        ...

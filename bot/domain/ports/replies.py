@@ -1,0 +1,37 @@
+"""The replies, whoever draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bot.domain.model import Cell, Job
+from engine.events import Event
+
+
+class Replies(Protocol):
+    """The one reply message of a job, whoever draws it (Discord, a test)."""
+
+    def show(self, job: Job, event: Event) -> None:
+        """Show this event as soon as limits allow; latest wins; never blocks, never raises."""
+        ...
+
+    async def deliver(self, job: Job, cells: Sequence[Cell]) -> int | None:
+        """Turn the reply into the result; idempotent. Returns the message id.
+
+        Raises `ReplyGone` when nothing can ever be shown there, `DeliveryLater` when it should be tried again, and
+        another `DeliveryError` when Discord refuses this very message.
+        """
+        ...
+
+    async def notify(self, job: Job, message_id: int) -> None:
+        """Ping the member: called at most once in a job's life, after its delivery was written down. Never raises."""
+        ...
+
+    async def review(self, job: Job, cells: Sequence[Cell]) -> None:
+        """Say in the reply that a moderator looks first, and ask them in the review channel. Raises as `deliver`."""
+        ...
+
+    async def closed(self, job: Job, error: Exception) -> None:
+        """Say in the reply that the job failed or was cancelled, and what to do. Raises as `deliver`."""
+        ...

@@ -1,0 +1,28 @@
+"""What servers allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bot.domain.model import Ask, Cell, Job, Verdict
+
+
+class Rules(Protocol):
+    """May this be asked, at what price, and may the result be shown?"""
+
+    async def check(self, ask: Ask) -> None:
+        """Raise a `UserError` when bans, pause, channel rules or prompt rules forbid it."""
+        ...
+
+    async def weight(self, ask: Ask) -> float:
+        """The member's share of the queue; 1 unless a role of theirs says otherwise."""
+        ...
+
+    async def verdict(self, job: Job, cells: Sequence[Cell]) -> Verdict:
+        """What to do with finished pictures, given their `unsafe_score` or `check_error` (which means review)."""
+        ...
+
+    async def preview_limit(self, job: Job) -> float | None:
+        """The score from which previews are not shown clearly; None where pictures are not checked."""
+        ...

@@ -1,0 +1,54 @@
+"""Everything the studio works with, and how a wish becomes a request with it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from bot.domain.courier import Sleep
+from bot.domain.hints import Hints
+from bot.domain.model import JobSpec
+from bot.domain.ports import Clock, EnginePort, Estimates, Jobs, Outbox, Pictures, Replies, Rules
+from bot.domain.requests import Asker, Sources, Wording
+from bot.errors import BadPicture
+from bot.tasks import Tasks
+from engine.engine import Resolved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The world as the studio sees it."""
+
+    engine: EnginePort
+    jobs: Jobs
+    outbox: Outbox
+    pictures: Pictures
+    replies: Replies
+    rules: Rules
+    estimates: Estimates
+    wording: Wording
+    clock: Clock
+    hints: Hints | None = None
+    sleep: Sleep = asyncio.sleep
+    tasks: Tasks = field(default_factory=Tasks)
+
+    async def resolve(self, spec: JobSpec, asker: Asker, model: str = "") -> Resolved:
+        """The engine's request for a spec, complete. Raises `UserError` and `InvalidRequest`."""
+        request = self.wording.request(spec, await self._sources(spec), self.engine.size, asker, model)
+        return await self.engine.resolve(request)
+
+    async def _sources(self, spec: JobSpec) -> Sources:
+        try:
+            source = None if spec.source is None else await self._cell(spec.source.job_id, spec.source.cell)
+            images = tuple([await self.pictures.get(key) for key in spec.images])
+            mask = None if spec.mask is None else await self.pictures.get(spec.mask)
+            style = None if spec.style_image is None else await self.pictures.get(spec.style_image)
+        except KeyError as missing:
+            raise BadPicture("a picture this starts from is no longer kept") from missing
+        return Sources(source=source, images=images, mask=mask, style=style)
+
+    async def _cell(self, job_id: str, index: int) -> bytes:
+        if not (await self.jobs.get(job_id)).state.is_showable:
+            raise BadPicture("the picture this starts from is not shown to anybody")
+        keys = {cell.cell: cell.key for cell in await self.jobs.cells(job_id)}
+        return await self.pictures.get(keys[index])

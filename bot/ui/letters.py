@@ -1,0 +1,40 @@
+"""What reaches a member besides their reply: the result by direct message, and the word that it is ready."""
+
+from __future__ import annotations
+
+import logging
+
+import discord
+
+from bot.domain.model import Job
+from bot.ui.page import Page
+from bot.ui.wire import DM_CLOSED, REFUSALS, delivery_error
+
+log = logging.getLogger(__name__)
+
+
+async def send(client: discord.Client, job: Job, page: Page) -> None:
+    """Send the result to the member; with closed DMs it waits for the button on the reply. Raises `DeliveryError`."""
+    try:
+        member = await client.fetch_user(job.member_id)
+        view = page.view if page.view is not None else discord.utils.MISSING
+        await member.send(page.text, files=page.files(), view=view, nonce=f"dm-{job.id}")
+    except discord.Forbidden as error:
+        if error.code not in DM_CLOSED:
+            raise delivery_error(job.id, error) from error
+        log.info("result waits for its button", extra={"action": "deliver", "job_id": job.id})
+    except REFUSALS as error:
+        raise delivery_error(job.id, error) from error
+
+
+async def ping(client: discord.Client, job: Job, message_id: int) -> None:
+    """Call the member to the reply. A convenience, so a refusal changes nothing."""
+    channel = client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
+    mentions = discord.AllowedMentions(users=[discord.Object(job.member_id)])
+    try:
+        await channel.send(
+            f"<@{job.member_id}> your picture is ready.", allowed_mentions=mentions, nonce=f"ping-{job.id}",
+            reference=channel.get_partial_message(message_id), mention_author=False,
+        )  # fmt: skip
+    except REFUSALS:
+        log.info("not notified", extra={"action": "notify", "job_id": job.id})
