@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import torch
 
 from engine.denoised import predict_x0
+from engine.errors import InvalidRequest
 from engine.lanes import Lane, ParkedCall, Pipeline, Stage, with_inner
 
 
@@ -66,6 +67,7 @@ class StepWatch:
                 if hasattr(value, "set_timesteps") and hasattr(value, "step") and "step" not in vars(value):
                     # On the instance, and wrapped: pipelines look at the signature of `noise_scheduler.step`.
                     value.step = self._watched(part, value)
+                    value.set_timesteps = _refusing(value)
 
     def restart(self) -> None:
         """A pipeline is called, perhaps once more: its loop begins anew."""
@@ -143,6 +145,21 @@ class StepWatch:
         self.latents, self._shape = latents, result
         self.on_step(self.step, self._earlier + self._steps + self.more_steps, x0)
         return result
+
+
+def _refusing(noise_scheduler: Any) -> Callable[..., Any]:
+    """`set_timesteps` that says which request it cannot meet: PNDM wants four steps, LCM at most fifty."""
+    inner = noise_scheduler.set_timesteps
+
+    @functools.wraps(inner)
+    def set_timesteps(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return inner(*args, **kwargs)
+        except (IndexError, ValueError) as error:
+            name = type(noise_scheduler).__name__
+            raise InvalidRequest("num_inference_steps", f"{name} cannot take so many steps ({error})") from error
+
+    return set_timesteps
 
 
 def _steps(pipeline: Pipeline, noise_scheduler: Any) -> int:

@@ -125,6 +125,16 @@ def test_an_autoencoder_that_takes_no_pictures_costs_the_previews_only(
     assert len(Studio(folder).draw(ask(**SIZE))) == 2
 
 
+@pytest.mark.parametrize(("noise_scheduler", "steps"), [("PNDMScheduler", 1), ("LCMScheduler", 60)])
+def test_a_number_of_steps_that_a_noise_scheduler_cannot_make_is_refused_in_words(
+    noise_scheduler: str, steps: int, tmp_path: Path
+) -> None:
+    studio = Studio(strangers.save(strangers.velocity, tmp_path / "model"))
+    refused = studio.refuse(ask(noise_scheduler=noise_scheduler, num_inference_steps=steps, **SIZE))
+    assert isinstance(refused, InvalidRequest)
+    assert refused.field == "num_inference_steps" and noise_scheduler in refused.why
+
+
 def test_transparency_is_left_out_of_a_picture() -> None:
     drawn = torch.rand(2, 4, 8, 8)
     cells = arrays_of(drawn)
