@@ -20,7 +20,8 @@ $(BIN)/python:
 # torch first and pinned: nothing later may pull another build of it
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)  # it was left half-made
-	$(PIP) install -q -c constraints.txt torch
+	@echo "Darkroom and what it needs are installed into $(VENV), once; this takes a few minutes."
+	$(PIP) install -c constraints.txt torch
 	$(PIP) install -q -c constraints.txt -e '.[dev]'
 	@touch $@
 

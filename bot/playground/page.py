@@ -45,6 +45,17 @@ _RENAMED = (
     ("<strong>SimCord</strong><small>Preview</small>", "<strong>Darkroom</strong><small>playground</small>"),
 )
 _POLL = ("interval = 500", "interval = 250")
+# SimCord asks for an option's choices once something is typed, and says "No options match" until then.
+_CHOICES = (
+    (
+        'const current = String(field.value || "");\n',
+        'const current = String(field.value || "");\n'
+        "            if (!autocompleteResults.has(autocompleteKey(currentDraft(), option.name, current)))"
+        " queryAutocomplete(option, current);\n",
+    ),
+    (': "No options match"', ': autocomplete.state === "loading" ? "Looking…" : "No options match"'),
+)
+_CHANGES = {"/": _RENAMED, "/session.js": (_POLL,), "/commands.js": _CHOICES}
 
 
 class LivePage(PreviewServer):
@@ -61,7 +72,7 @@ class LivePage(PreviewServer):
             text, content_type = served
             return web.Response(text=text, content_type=content_type, headers=self._SECURITY_HEADERS)
         response: web.Response = await super()._static(request)
-        changes = {"/": _RENAMED, "/session.js": (_POLL,)}.get(request.path, ())
+        changes = _CHANGES.get(request.path, ())
         text = response.text if changes or request.path == "/preview.css" else None
         if text is None:
             return response

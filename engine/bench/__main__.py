@@ -33,7 +33,7 @@ def bench(
     device: Annotated[str, typer.Option(help="The device, such as cuda:0.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of a worker; all by default.")] = None,
 ) -> None:
-    """Measure."""
+    """Measure the engine against whole calls in line, side by side."""
     console = Console()
     with _status(console) as say, tempfile.TemporaryDirectory() as scratch:
         if suite is Suite.GPU:
@@ -60,4 +60,4 @@ def _status(console: Console) -> Generator[Callable[[str], None]]:
 
 
 if __name__ == "__main__":
-    app()
+    app(prog_name="darkroom bench")

@@ -195,7 +195,7 @@ def check(weights: Weights = WEIGHTS) -> None:
 def main() -> None:
     """Run the command line; our own errors are one line, not a traceback."""
     try:
-        app()
+        app(prog_name="darkroom train")
     except PocketError as error:
         _console.print(str(error), style="red", markup=False, soft_wrap=True)
         sys.exit(1)

@@ -207,6 +207,9 @@ def test_on_a_phone_everything_fits(page: Page) -> None:
     page.until(lambda: page.look()[1] == 1)
     page.shot("8-phone-grid")
     assert tab.evaluate("document.documentElement.scrollWidth") == 390
+    tab.set_viewport_size({"width": 640, "height": 450})
+    shown = tab.locator(".attachment-image").last.bounding_box()
+    assert abs(shown["width"] - shown["height"]) < 2, "no blank beside it where the window is low"
     assert page.errors == []
 
 
@@ -230,6 +233,16 @@ def test_what_is_wrong_with_an_option_is_read_in_full(page: Page) -> None:
     assert row["y"] <= error["y"]
     assert error["y"] + error["height"] <= row["y"] + row["height"]
     page.shot("9-wrong-option")
+
+
+def test_an_options_choices_are_there_before_anything_is_typed(page: Page) -> None:
+    tab = page.page
+    page.until(lambda: "Welcome to the darkroom" in tab.inner_text("body"))
+    tab.locator(".ideas button", has_text="a red apple").click()
+    tab.locator(".command-ghost").click()
+    tab.locator('.command-suggestion[data-value="model"]').click()
+    tab.locator(".command-suggestion", has_text="pocket").click()
+    assert tab.locator('.command-pill[data-option="model"] input').input_value() == "pocket"
 
 
 def test_a_button_drawn_anew_while_it_is_pressed_is_pressed(page: Page) -> None:
