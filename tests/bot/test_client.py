@@ -227,6 +227,7 @@ async def test_a_long_run_keeps_nothing_of_what_is_over(house: House) -> None:
         draw(stream := await house.engine.stream(number))
         await eventually(lambda: "step 2 of 4" in house.messages[-1].content)
         message = house.messages[-1]
+        job, _ = await house.jobs.at_message(message.id)
         match fate:
             case "cancelled":
                 await house.ada.click(message, label="Cancel")
@@ -238,7 +239,6 @@ async def test_a_long_run_keeps_nothing_of_what_is_over(house: House) -> None:
                 finish(stream)
             case _:
                 finish(stream)
-        [job, *_] = await house.jobs.recent(house.ada.id, 1)
         await asyncio.wait_for(house.studio.wait(job.id), PATIENCE_S)
         await eventually(lambda: not house.studio.running)
 
