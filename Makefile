@@ -38,7 +38,7 @@ check: $(STAMP) ## formatting, lint, types and layers
 	$(BIN)/lint-imports
 
 wire: $(STAMP) ## the bot as a process against a little Discord, with faults (minutes)
-	$(BIN)/python -m pytest -n 2 --dist load -q -m wire tests/integration
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m wire tests/integration
 
 cluster: $(STAMP) ## workers on other machines: a real Ray on this one, with faults (240 MB, minutes)
 	$(PIP) install -q -c constraints.txt -e '.[dev,cluster]'
