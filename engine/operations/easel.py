@@ -115,7 +115,7 @@ class Easel:
         known, seeds = accepted(pipeline), self.request.cell_seeds
         if self.request.prompt_parts:
             return self._run_weighted(pipeline, inputs)
-        if "num_images_per_prompt" in known and len(with_inner(pipeline)) == 1 and not _mixes_cells(type(pipeline)):
+        if self._takes_all_cells(pipeline, known, inputs):
             try:
                 return self._call(pipeline, known, seeds, inputs)
             except (AttributeError, IndexError, TypeError, ValueError):
@@ -123,6 +123,12 @@ class Easel:
                     raise
                 # Some families (aMUSEd, Kandinsky 3) cannot take a generator for each cell.
         return [self._call(pipeline, known, [seed], inputs)[0] for seed in seeds]
+
+    def _takes_all_cells(self, pipeline: Pipeline, known: Collection[str], inputs: Mapping[str, Any]) -> bool:
+        if "num_images_per_prompt" not in known or len(with_inner(pipeline)) > 1 or _mixes_cells(type(pipeline)):
+            return False
+        # A picture for each cell would be several references (Qwen-Image-Edit-Plus); Modular SDXL mixes up their masks.
+        return "image" not in inputs or ("strength" in known and not self.model.is_modular)
 
     def _run_weighted(self, pipeline: Pipeline, inputs: dict[str, Any]) -> list[Pixels]:
         recordings = [Recording(part) for part in self.request.prompt_parts]

@@ -16,7 +16,7 @@ from engine.images import open_picture
 from engine.operations.easel import accepted, arrays_of
 from engine.operations.origin import PictureOrigin
 from engine.pipeline_names import task_of, unfit
-from engine.requests import ImageRequest, ImageToImage
+from engine.requests import ImageRequest, ImageToImage, Inpaint
 from engine.settings import EngineSettings, ModelSettings
 from engine.tasks import class_for
 from tests.engine.families import parts, strangers
@@ -87,6 +87,15 @@ def test_a_cell_of_a_grid_owes_nothing_to_the_first_ones_seed(tmp_path: Path) ->
         expected = stock(folder, studio.admit(request).request)
     for picture, cell in zip(studio.draw(request), expected, strict=True):
         assert numpy.abs(picture - cell).max() <= 1
+
+
+def test_a_modular_familys_cells_are_inpainted_as_each_alone(tmp_path: Path) -> None:
+    studio = Studio(strangers.save(strangers.xl_modular, tmp_path / "model"))
+    mask = numpy.pad(numpy.full((32, 32, 3), 255, numpy.uint8), ((16, 16), (8, 24), (0, 0)))
+    region = {"image": PICTURE, "mask": png(mask), "strength": 0.8, "guidance_scale": 4.0, **SIZE}
+    grid = studio.draw(ask(Inpaint, seed=7, num_images=2, **region))
+    (alone,) = studio.draw(ask(Inpaint, seed=8, num_images=1, **region))
+    assert numpy.abs(grid[1].astype(int) - alone).max() <= 1
 
 
 class Eavesdropper(diffusers.StableDiffusionPipeline):

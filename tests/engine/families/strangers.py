@@ -20,12 +20,13 @@ from diffusers import (
     DiffusionPipeline,
     FlowMatchEulerDiscreteScheduler,
     FluxAutoBlocks,
-    FluxModularPipeline,
     GlmImagePipeline,
     GlmImageTransformer2DModel,
     Ideogram4Pipeline,
     Ideogram4Transformer2DModel,
     LDMTextToImagePipeline,
+    ModularPipeline,
+    ModularPipelineBlocks,
     OvisImagePipeline,
     OvisImageTransformer2DModel,
     StableDiffusionInstructPix2PixPipeline,
@@ -33,6 +34,7 @@ from diffusers import (
     StableDiffusionPanoramaPipeline,
     StableDiffusionPipeline,
     StableDiffusionSAGPipeline,
+    StableDiffusionXLAutoBlocks,
     StableDiffusionXLImg2ImgPipeline,
     UNet2DModel,
     UVit2DModel,
@@ -293,12 +295,20 @@ def glm_image() -> GlmImagePipeline:
     )
 
 
-def flux_modular() -> FluxModularPipeline:
-    """FLUX.1 as a Modular pipeline, which exists as a classic one too."""
-    pipeline = FluxAutoBlocks().init_pipeline()
-    known = dits.flux().components
+def _of_blocks(blocks: ModularPipelineBlocks, known: Mapping[str, object]) -> ModularPipeline:
+    pipeline = blocks.init_pipeline()
     pipeline.update_components(**{name: known[name] for name in pipeline.component_names if name in known})
     return pipeline
+
+
+def flux_modular() -> ModularPipeline:
+    """FLUX.1 as a Modular pipeline, which exists as a classic one too."""
+    return _of_blocks(FluxAutoBlocks(), dits.flux().components)
+
+
+def xl_modular() -> ModularPipeline:
+    """SDXL as a Modular pipeline: gives the cells of a grid one another's masked pictures."""
+    return _of_blocks(StableDiffusionXLAutoBlocks(), unets.stable_diffusion_xl().components)
 
 
 def without_words() -> DDPMPipeline:
