@@ -148,7 +148,7 @@ def test_a_port_that_another_program_has_is_named(tmp_path: Path) -> None:
         said = darkroom("demo", "--no-browser", "--port", port, cwd=tmp_path)
     assert f"--port: {port} is taken by another program" in said.stderr
     assert "Traceback" not in said.stderr
-    assert said.returncode == 78
+    assert said.returncode == 2
 
 
 def test_a_variable_that_is_like_no_setting_is_somebody_elses(tmp_path: Path) -> None:

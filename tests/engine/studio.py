@@ -69,8 +69,11 @@ class Studio:
         return tokenizer(text, padding="max_length", max_length=length, return_tensors="pt").input_ids
 
     def refuse(self, request: ImageRequest) -> EngineError:
-        """The error with which the request ends."""
-        (messages,) = self.run(request)
+        """The error with which the request ends, or for which it is not even taken."""
+        try:
+            (messages,) = self.run(request)
+        except EngineError as error:
+            return error
         assert isinstance(messages[-1], LaneFailed)
         return messages[-1].error
 

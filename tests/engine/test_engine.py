@@ -232,6 +232,7 @@ async def test_a_stop_that_is_interrupted_ends_every_request_all_the_same() -> N
 
 async def test_a_start_that_is_interrupted_leaves_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, engine = threading.Event(), scripted.engine()
+    others = set(psutil.Process().children(recursive=True))
     monkeypatch.setattr(scripted.Unchecked, "names", lambda _: (reading.set(), time.sleep(0.2), ())[-1])
     starting = asyncio.create_task(engine.start())
     await until(reading.is_set)
@@ -239,7 +240,7 @@ async def test_a_start_that_is_interrupted_leaves_no_worker(monkeypatch: pytest.
     with pytest.raises(asyncio.CancelledError):
         await starting
     assert engine.snapshot().devices == () and engine.snapshot().state == "stopped"
-    assert not psutil.Process().children(recursive=True)
+    assert set(psutil.Process().children(recursive=True)) <= others
 
 
 async def test_an_engine_is_started_once_and_may_be_started_again(engine: Engine) -> None:
