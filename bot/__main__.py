@@ -11,7 +11,7 @@ import typer
 
 from bot.cli import backup, check, forward, imagine, models, serve
 from bot.errors import BotError, ConfigError
-from engine.errors import ClusterRefused, EngineError, InvalidRequest
+from engine.errors import ClusterRefused, DeviceMissing, EngineError, InvalidRequest
 
 FAILED, ASKED_WRONG, CONFIGURATION_WRONG, INTERRUPTED = 1, 2, 78, 130
 
@@ -58,7 +58,7 @@ def main() -> None:
         _say(error, ASKED_WRONG)
     except ConfigError as error:
         _say(error, ASKED_WRONG if error.key.startswith("--") else CONFIGURATION_WRONG)
-    except ClusterRefused as error:
+    except (ClusterRefused, DeviceMissing) as error:
         _say(error, CONFIGURATION_WRONG)
     except (BotError, EngineError) as error:
         _say(error, FAILED)

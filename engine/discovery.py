@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.cluster import remote_devices
 from engine.environment import worker_environment
+from engine.errors import DeviceMissing
 from engine.settings import EngineSettings
 
 _ACCELERATOR_NODES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg", "/dev/dri")
@@ -24,9 +25,12 @@ async def device_names(settings: EngineSettings) -> tuple[str, ...]:
 
     Raises:
         ClusterRefused: a cluster is set up, but cannot be used as things are.
+        DeviceMissing: a GPU is named where none can be.
     """
     found: list[str] = []
     for name in settings.devices:
+        if not _may_be(name):
+            raise DeviceMissing(name)
         found += await _discover(settings) if name == "auto" else [name]
     return tuple(dict.fromkeys((*found, *remote_devices(settings))))
 
@@ -45,6 +49,14 @@ async def _discover(settings: EngineSettings) -> list[str]:
     )
     answer, _ = await process.communicate()
     return list(json.loads(answer)) if process.returncode == 0 else ["cpu"]
+
+
+def _may_be(name: str) -> bool:
+    """Whether there could be such a device, as far as can be told without torch."""
+    kind = name.partition(":")[0]
+    if kind == "mps":
+        return sys.platform == "darwin"
+    return kind != "cuda" or (sys.platform != "darwin" and (sys.platform != "linux" or _has_accelerator_node()))
 
 
 def _has_accelerator_node() -> bool:

@@ -9,6 +9,7 @@ EngineError
 │   ├── MemberQueueFull(waiting, limit)
 │   └── EngineNotReady(state)
 ├── ClusterRefused(why, remedy)         at start only
+├── DeviceMissing(device)               at start only
 ├── RequestAborted(reason)
 └── InferenceFailed                    ours; the request may be asked again
     ├── OutOfMemory(advice)
@@ -113,6 +114,17 @@ class ClusterRefused(EngineError):
     def __init__(self, why: str, remedy: str) -> None:
         self.why, self.remedy = why, remedy
         super().__init__(f"the cluster cannot be used: {why}; {remedy}")
+
+
+class DeviceMissing(EngineError):
+    """A configured device is not there."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        super().__init__(
+            f'engine.devices: this machine has no {device!r}; use "auto" or "cpu", or install the driver and let '
+            "the container have the GPU"
+        )
 
 
 class RequestAborted(EngineError):

@@ -115,6 +115,7 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         ),
         engine.EngineNotReady: lambda error: f"I am not ready yet ({error.state})." + _wait(error),
         engine.ClusterRefused: lambda error: "I am not set up right; please tell the person who runs me.",
+        engine.DeviceMissing: lambda error: "I am not set up right; please tell the person who runs me.",
         engine.RequestAborted: _aborted,
         engine.InferenceFailed: lambda error: "This picture could not be made; nothing was charged. Try again.",
         engine.OutOfMemory: lambda error: (
