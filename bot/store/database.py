@@ -12,7 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from bot.errors import ConfigError, StoreError
 from bot.store import migrate
@@ -45,7 +45,7 @@ class Database:
         location = locate(url)
         database = cls(*_engines(location))
         try:
-            await _reach(database._writer, 0.0 if is_sqlite(location) else patience_s)
+            await _reach(database._writer, patience_s)
             await migrate.upgrade(database._writer, backups or _beside(location))
         except (SQLAlchemyError, OSError) as error:
             await database.close()
@@ -134,15 +134,25 @@ def _beside(url: sa.URL) -> Path | None:
 
 async def _reach(engine: AsyncEngine, patience_s: float) -> None:
     """Connect once; containers start in any order, so a server may take a while to answer."""
+    is_file = is_sqlite(engine.url)
     async for attempt in AsyncRetrying(
-        retry=retry_if_exception_type((OSError, OperationalError)),
+        retry=retry_if_exception(_is_locked if is_file else _is_away),
         stop=stop_after_delay(patience_s),
-        wait=wait_fixed(1.0),
+        wait=wait_fixed(0.1 if is_file else 1.0),
         reraise=True,
     ):
         with attempt:
             async with engine.connect():
                 pass
+
+
+def _is_away(error: BaseException) -> bool:
+    return isinstance(error, OSError | OperationalError)
+
+
+def _is_locked(error: BaseException) -> bool:
+    """Whether somebody else opens a new file in the same moment: its change to WAL waits for nobody."""
+    return isinstance(error, OperationalError) and "locked" in str(error.orig)
 
 
 def _engines(url: sa.URL) -> tuple[AsyncEngine, AsyncEngine]:

@@ -32,7 +32,7 @@ async def test_the_migrations_lead_to_the_tables_in_the_code(database: Database)
 
 
 async def test_opened_by_several_at_once(url: str) -> None:
-    opened = await asyncio.gather(*(Database.open(url) for _ in range(4)))
+    opened = await asyncio.gather(*(Database.open(url) for _ in range(8)))
     async with opened[0].read() as connection:
         assert await connection.scalar(sa.select(sa.func.count()).select_from(jobs)) == 0
     await asyncio.gather(*(database.close() for database in opened))
