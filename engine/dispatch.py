@@ -158,7 +158,7 @@ class Dispatch:
 
     def _end(self, ticket: Ticket, last: Finished | EngineError) -> None:
         del self._tickets[ticket.request.id]
-        self._share.leave(ticket.request.member)
+        self._share.leave(ticket.request.member, last.gpu_ms if isinstance(last, Finished) else None)
         ticket.end(last)
         if not self._tickets:
             self.empty.set()

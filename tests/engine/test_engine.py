@@ -26,6 +26,7 @@ from engine import (
     RequestAborted,
     Started,
 )
+from engine.fair_share import FairShare
 from tests.engine import scripted
 from tests.engine.scripted import events_of, finished, request
 from tests.patience import PATIENCE_S, until
@@ -250,6 +251,16 @@ async def test_an_engine_is_started_once_and_may_be_started_again(engine: Engine
     await engine.stop()
     await engine.start()
     await finished(engine, request())
+
+
+async def test_what_counts_as_equally_served_follows_requests_that_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    took, leave = list[float | None](), FairShare.leave
+    monkeypatch.setattr(
+        FairShare, "leave", lambda self, member, ms=None: (took.append(ms), leave(self, member, ms))[-1]
+    )
+    async with scripted.engine() as engine:
+        await finished(engine, request({"steps": 3}))
+    assert took == [pytest.approx(30.0)]
 
 
 async def test_fair_share_survives_a_restart() -> None:
