@@ -47,7 +47,7 @@ async def act(preview: Any, context_id: str | None, body: Mapping[str, Any]) -> 
     page = preview._get_page(context_id)
     with contextlib.suppress(SetupError, TimeoutError):
         await _do(preview, page, body)
-    preview._publish_message_pages()
+    preview.drawing.publish(page)
     return {}
 
 

@@ -16,6 +16,7 @@ from simcord.preview import Preview
 from simcord.preview._server import PreviewServer
 
 from bot.playground import gestures
+from bot.playground.drawing import Drawing
 from bot.playground.media import OwnPictures
 
 
@@ -25,7 +26,7 @@ def _own(name: str) -> str:
 
 _STYLE, _IDEAS = _own("page.css"), _own("ideas.html")
 _SCRIPTS = ("page.js", "pictures.js", "ideas.js", "links.js", "gestures.js")
-_SERVED = {f"/playground/{name}": (_own(name), "application/javascript") for name in _SCRIPTS} | {
+_SERVED = {f"/playground/{name}": (_own(name), "application/javascript") for name in (*_SCRIPTS, "changes.js")} | {
     "/icon.svg": (_own("icon.svg"), "image/svg+xml"),
 }
 _LOADED = "".join(f'<script type="module" src="/playground/{name}"></script>' for name in _SCRIPTS)
@@ -55,7 +56,14 @@ _CHOICES = (
     ),
     (': "No options match"', ': autocomplete.state === "loading" ? "Looking…" : "No options match"'),
 )
-_CHANGES = {"/": _RENAMED, "/session.js": (_POLL,), "/commands.js": _CHOICES}
+_READ = (
+    ("import { createModal }", 'import { readChanges } from "/playground/changes.js";\nimport { createModal }'),
+    (
+        'request("/api/state", "GET", undefined, state.contextId, signal)',
+        "readChanges(request, state.contextId, signal)",
+    ),
+)
+_CHANGES = {"/": _RENAMED, "/app.js": _READ, "/session.js": (_POLL,), "/commands.js": _CHOICES}
 
 
 class LivePage(PreviewServer):
@@ -86,6 +94,16 @@ class LivePage(PreviewServer):
         response: web.Response = await super()._asset(request)
         return web.Response(status=204, headers=self._SECURITY_HEADERS) if response.status == 404 else response
 
+    async def _state(self, request: web.Request) -> web.Response:
+        """What changed since the revision that the reader has."""
+        context = request.headers.get("X-Simcord-Context")
+        since = request.query.get("since", "0")
+        if context not in self.preview._pages or not self._authorized(request, context=context):
+            return await super()._state(request)
+        page = self.preview._get_page(context)
+        payload = self.preview.drawing.since(page, int(since) if since.isdecimal() else 0)
+        return web.json_response(payload, headers=self._SECURITY_HEADERS)
+
     async def _action(self, request: web.Request) -> web.Response:
         """Two members may act at the same moment: the second waits a moment instead of being told "busy"."""
         async with self._turn:
@@ -93,17 +111,28 @@ class LivePage(PreviewServer):
 
 
 class LivePreview:
-    """Publishes the page whenever something in the simulated Discord changed, at most once a loop turn."""
+    """Makes SimCord's pages follow the simulated Discord, begin at the newest message, and know gestures."""
 
     def __init__(self, preview: Preview, port: int) -> None:
         self._preview: Any = preview
-        self._due: asyncio.Handle | None = None
         # SimCord builds its server in the constructor and offers no way to name another class.
         self._preview._server = LivePage(preview, port)
         self._preview._media_worker = OwnPictures()
+        self._drawing = Drawing(preview)
+        self._open_at_the_newest()
         self._admit_more()
         self._preview.env.backend.subscribers.append(self._changed)
         self._follow_private_answers()
+
+    def _open_at_the_newest(self) -> None:
+        """SimCord opens each page, and a reloaded one too, at the message that was the newest when it started."""
+        open_page = self._preview._open_page
+
+        def open_now(viewer_id: Any = None, target_id: Any = None) -> Any:
+            self._preview._python.target_id = self._preview._python.window_end_id = None
+            return open_page(viewer_id, target_id)
+
+        self._preview._open_page = open_now
 
     def _admit_more(self) -> None:
         """Act on pages as they are now, and know gestures.
@@ -124,7 +153,7 @@ class LivePreview:
                     seen.pop(next(iter(seen)))
             result = await admit(context_id, body)
             if page is not None and page.status == "stale":
-                self._changed()
+                self._drawing.publish(page)
             return {**result, "settlement": "settled"} if result["settlement"] == "timeout" else result
 
         self._preview._action = admit_now
@@ -144,11 +173,4 @@ class LivePreview:
             setattr(backend, name, followed(getattr(backend, name)))
 
     def _changed(self, *_: Any, **__: Any) -> None:
-        if self._due is None:
-            self._due = asyncio.get_running_loop().call_soon(self._publish)
-
-    def _publish(self) -> None:
-        self._due = None
-        if self._preview._active:
-            self._preview._advance_presentation_time()  # "3 minutes ago" counts from now, not from the page's start
-            self._preview._publish_message_pages(reason="refresh")
+        self._drawing.changed()
