@@ -28,6 +28,7 @@ from bot.errors import ConfigError
 from bot.folders import writable
 from bot.playground import world
 from bot.playground.clock import WallClock
+from bot.playground.keeping import Keeping
 from bot.playground.page import LivePreview
 from bot.settings import Settings
 
@@ -46,7 +47,7 @@ async def play(settings: Settings, port: int, data: Path | None, browser: bool) 
             fetch=discord.Attachment.read,
             shard_count=1,
         ) as app:
-            await _serve(app, context, port, browser, console)
+            await _serve(app, context, folder, port, browser, console)
 
 
 @contextlib.contextmanager
@@ -58,19 +59,25 @@ def _folder(data: Path | None) -> Generator[Path]:
         yield Path(folder)
 
 
-async def _serve(app: App, context: contextvars.Context, port: int, browser: bool, console: Console) -> None:
+async def _serve(
+    app: App, context: contextvars.Context, folder: Path, port: int, browser: bool, console: Console
+) -> None:
     env = simcord.Env(app.client, settle_timeout=SETTLE_S, check_errors=False)
     env.backend.clock = WallClock()
-    await env.start()
-    try:
-        # Jobs outlive the click that began them: they reach the simulated Discord, but no click waits for them.
-        context.run(_dpy_internals.set_webhook_adapter, env._webhook_adapter)
-        built = world.build(env)
-        await app.client.get_partial_messageable(built.channel.id).send(world.WELCOME)
-        await app.studio.start()
-        await _show(env, built, port, browser, console)
-    finally:
-        await env.shutdown()
+    with contextlib.closing(Keeping(env, folder)) as kept:
+        with kept.numbers():
+            built = world.build(env)
+        is_known = kept.restore()
+        await env.start()
+        try:
+            # Jobs outlive the click that began them: they reach the simulated Discord, but no click waits for them.
+            context.run(_dpy_internals.set_webhook_adapter, env._webhook_adapter)
+            if not is_known:
+                await app.client.get_partial_messageable(built.channel.id).send(world.WELCOME)
+            await app.studio.start()
+            await _show(env, built, port, browser, console)
+        finally:
+            await env.shutdown()
 
 
 async def _show(env: simcord.Env, built: world.World, port: int, browser: bool, console: Console) -> None:

@@ -36,4 +36,7 @@ def build(env: simcord.Env) -> World:
     ada = guild.add_member(env.create_user("ada"))
     bo = guild.add_member(env.create_user("bo"))
     mo = guild.add_member(env.create_user("mo"), roles=[moderators])
-    return World(channel, (ada, bo, mo))
+    members = (ada, bo, mo)
+    for member in members:
+        env.backend.get_dm_channel(member.id)
+    return World(channel, members)
