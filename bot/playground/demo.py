@@ -42,7 +42,7 @@ async def play(settings: Settings, port: int, data: Path | None, browser: bool) 
     with _folder(data) as folder, console.status("starting the engine and the model…"):
         context = contextvars.Context()
         async with build(
-            settings.model_copy(update={"data_dir": folder}),
+            settings.model_copy(update={"data_dir": folder, "styles": settings.styles or dict(world.STYLES)}),
             context=context,
             fetch=discord.Attachment.read,
             shard_count=1,

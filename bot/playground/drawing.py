@@ -17,11 +17,13 @@ from typing import Any
 from simcord.backend.access import can_access_channel
 from simcord.preview import _snapshot
 
+from bot.playground.letters import Letters
+
 _draw, _may_see = _snapshot._message_projection, _snapshot.can_access_message
 _REFERENCES = ("referenced_assets", "referenced_messages", "message_references")
 """What a page notes while it draws a message, beside the drawing itself."""
 
-_PARTS = ("messages", "assets")
+_PARTS = ("messages", "assets", "letters")
 """What is sent only where it changed; all else is small, however long the channel is."""
 
 _NO_LIST = "0"
@@ -61,6 +63,7 @@ class Drawing:
         """How many messages were drawn so far, each time one was."""
         self._preview, self._changes = preview, 0
         self._sheets: dict[str, _Sheet] = {}
+        self._letters = Letters(preview.env.backend)
         self._access: dict[tuple[int, int], bool] = {}
         self._publish, self._payload = preview._publish, preview._page_payload
         preview.drawing = self
@@ -80,6 +83,7 @@ class Drawing:
         self._access.clear()
         self._preview._advance_presentation_time()  # "3 minutes ago" counts from now, not from the page's start
         self._publish(page, reason=reason)
+        page.snapshot["letters"] = self._letters.to(page.viewer.id)
         sheet.stamp(page)
 
     def whole(self, page: Any) -> dict[str, Any]:

@@ -13,7 +13,11 @@ document.querySelector(".ideas").addEventListener("click", ({ target }) => {
   const offered = [...document.querySelectorAll(".command-entry")];
   offered.find((entry) => entry.querySelector("strong").textContent === box.value)?.click();
   const field = document.querySelector(".command-option-input");
-  if (!field || !idea.dataset.words) return;
+  if (!field) {
+    const closing = new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true });
+    return document.activeElement.dispatchEvent(closing); // the list of options, so that Enter sends
+  }
+  if (!idea.dataset.words) return;
   field.value = idea.dataset.words;
   field.dispatchEvent(new Event("input", { bubbles: true }));
 });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 from collections.abc import Generator, Mapping
@@ -89,7 +90,7 @@ class Keeping:
             yield
         except (sqlite3.Error, ValidationError) as error:
             log.info("the playground's world cannot be read: %s", error)
-            why = f"{self._path} is not a playground this version can go on with; move it away, or choose another folder"
+            why = f"{self._path} is no playground this version can go on with; move it away, or choose another folder"
             raise ConfigError("--data", why) from error
 
     def _heard(self, event: str, payload: Mapping[str, Any]) -> None:
@@ -107,9 +108,9 @@ class Keeping:
     def _keep(self, message: Message) -> None:
         body = _MESSAGE.dump_json(message).decode()
         files = [(one["url"], message.id, self._backend.cdn.get(one["url"])) for one in message.attachments]
-        urls = [url for url, _, _ in files]
-        gone = f"delete from files where message = ? and url not in ({', '.join('?' * len(urls))})"
-        self._write(gone, [(message.id, *urls)])
+        urls = json.dumps([url for url, _, _ in files])
+        gone = "delete from files where message = ? and url not in (select value from json_each(?))"
+        self._write(gone, [(message.id, urls)])
         self._write("insert or ignore into files values (?, ?, ?)", files)
         self._write("insert or replace into messages values (?, ?)", [(message.id, body)])
 

@@ -31,14 +31,23 @@ composer.addEventListener("keydown", (event) => {
 new ResizeObserver(follow).observe(document.getElementById("channel-message-list"));
 new ResizeObserver(follow).observe(timeline);
 
+const ADDRESS = "open the address that “make demo” printed last, the whole of it, with everything behind the #.";
+const app = document.getElementById("preview-app");
+const isOpen = () => Boolean(window.simcordPreview.contextId);
+const isLost = () => /interrupted|uncertain|ended|closed|unavailable/.test(status.textContent);
+function trouble() {
+  if (!location.hash) return `To enter the playground, ${ADDRESS}`;
+  if (!isOpen() && app.getAttribute("aria-busy") === "false") return `No playground answers at this address: ${ADDRESS}`;
+  if (!isLost()) return "";
+  return `The playground does not answer. If it was stopped, start it again with “make demo”, and ${ADDRESS}`;
+}
 function tell() {
-  const isLost = /interrupted|uncertain|ended|closed|unavailable/.test(status.textContent);
-  notice.textContent = location.hash
-    ? "The playground does not answer. Reload the page; if it was stopped, start it again with “make demo” and open the address it prints."
-    : "Open the whole address that “make demo” printed, with everything behind the #.";
-  notice.hidden = Boolean(location.hash) && !isLost;
+  const text = trouble();
+  if (notice.textContent !== text) notice.textContent = text;
+  notice.hidden = !text;
 }
 new MutationObserver(tell).observe(status, { childList: true, characterData: true, subtree: true });
+new MutationObserver(tell).observe(app, { attributeFilter: ["aria-busy"] });
 tell();
 
 /* A button that a preview drew anew between press and release was pressed all the same. */

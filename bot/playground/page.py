@@ -24,15 +24,21 @@ def _own(name: str) -> str:
     return files("bot.playground").joinpath(name).read_text(encoding="utf-8")
 
 
-_STYLE, _IDEAS = _own("page.css"), _own("ideas.html")
-_SCRIPTS = ("page.js", "pictures.js", "ideas.js", "links.js", "gestures.js")
+_STYLE, _IDEAS, _LETTERS = _own("page.css"), _own("ideas.html"), _own("letters.html")
+_SCRIPTS = ("page.js", "pictures.js", "ideas.js", "links.js", "gestures.js", "letters.js", "labels.js")
 _SERVED = {f"/playground/{name}": (_own(name), "application/javascript") for name in (*_SCRIPTS, "changes.js")} | {
     "/icon.svg": (_own("icon.svg"), "image/svg+xml"),
 }
 _LOADED = "".join(f'<script type="module" src="/playground/{name}"></script>' for name in _SCRIPTS)
+_LETTERS_BUTTON = (
+    '<button id="letters-open" class="toolbar-button" type="button" aria-expanded="false" aria-controls="letters" '
+    "hidden>✉️ <span>Direct messages</span></button>"
+)
 _RENAMED = (
     ("</head>", f'<link rel="icon" href="/icon.svg"></head>{gestures.buttons()}'),
-    ("</body>", f"{_LOADED}</body>"),
+    ("</body>", f"{_LETTERS}{_LOADED}</body>"),
+    ('<label class="viewer-control">', f'{_LETTERS_BUTTON}<label class="viewer-control">'),
+    ('aria-label="SimCord preview"', 'aria-label="Darkroom playground"'),
     (
         "</header>\n      <div",
         '</header>\n<p id="playground-notice" class="playground-notice" role="alert" hidden></p>\n<div',
@@ -53,6 +59,10 @@ _CHOICES = (
         'const current = String(field.value || "");\n'
         "            if (!autocompleteResults.has(autocompleteKey(currentDraft(), option.name, current)))"
         " queryAutocomplete(option, current);\n",
+    ),
+    (
+        'item.append(node("span", "command-suggestion-ellipsis", "…"))',
+        'item.append(node("span", "command-suggestion-meta", value.description || ""))',
     ),
     (': "No options match"', ': autocomplete.state === "loading" ? "Looking…" : "No options match"'),
 )

@@ -1,4 +1,8 @@
 /* A picture gives way to the next one when that has been loaded: the page neither flickers nor jumps. */
+document.addEventListener("load", ({ target }) => {
+  if (target.matches?.(".attachment-image")) target.classList.toggle("is-tall", target.naturalHeight > target.naturalWidth);
+}, true);
+
 const isThere = (image) => image.complete && image.naturalWidth > 0;
 
 function keep(message, removed) {

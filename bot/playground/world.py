@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import discord
 import simcord
+
+from bot.settings import StyleSettings
 
 WELCOME = (
     "**Welcome to the darkroom.** Type `/imagine` and say what to draw, for example "
@@ -15,6 +19,14 @@ WELCOME = (
     "Everything here is real but Discord: the bot, the queue, the quotas and the diffusion model run on this machine. "
     "Switch between members at the top right; *mo* is a moderator and may use `/mod` and `/quota`."
 )
+
+STYLES: Mapping[str, StyleSettings] = MappingProxyType(
+    {
+        "night": StyleSettings(prompt="{prompt} on a black background", description="Out of the dark"),
+        "poster": StyleSettings(prompt="{prompt} on a yellow background", description="On bright yellow"),
+    }
+)
+"""For members to try where the host's configuration has none; `pocket` obeys backgrounds best."""
 
 
 @dataclass(frozen=True)

@@ -155,8 +155,8 @@ def test_imagine_previews_grid_and_buttons(page: Page) -> None:
 def test_an_idea_a_star_apps_and_a_link(page: Page) -> None:
     tab = page.page
     page.until(lambda: "Welcome to the darkroom" in tab.inner_text("body"))
-    tab.locator(".ideas button", has_text="a blue fish").click()
-    assert tab.get_by_role("textbox", name="prompt, required").input_value() == "a blue fish --seed 7"
+    tab.locator(".ideas button", has_text="a sunflower").click()
+    assert tab.get_by_role("textbox", name="prompt, required").input_value() == "a sunflower --seed 7"
     tab.keyboard.press("Enter")
     page.until(lambda: page.look()[1] == 1)
     page.press("U1")
