@@ -32,6 +32,8 @@ from bot.playground.keeping import Keeping
 from bot.playground.page import LivePreview
 from bot.settings import Settings
 
+log = logging.getLogger(__name__)
+
 SETTLE_S = 10.0
 """How long the page waits for the answer to an action; past it, a form would not open. Jobs are never waited for."""
 
@@ -77,7 +79,7 @@ async def _serve(
             await app.studio.start()
             await _show(env, built, port, browser, console)
         finally:
-            await env.shutdown()
+            await end(env)
 
 
 async def _show(env: simcord.Env, built: world.World, port: int, browser: bool, console: Console) -> None:
@@ -97,6 +99,15 @@ async def _show(env: simcord.Env, built: world.World, port: int, browser: bool, 
         raise ConfigError("--port", why) from error
 
 
+async def end(env: simcord.Env) -> None:
+    """Leave the simulated Discord; what a thread still draws is waited for, since nothing can stop it."""
+    while True:
+        try:
+            return await env.shutdown()
+        except TimeoutError:
+            log.info("something is still being drawn; the playground ends after it")
+
+
 async def _until_ended(preview: Any) -> None:
     ended = asyncio.ensure_future(preview.wait_closed())
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -104,4 +115,4 @@ async def _until_ended(preview: Any) -> None:
             asyncio.get_running_loop().add_signal_handler(name, ended.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await ended
-    logging.getLogger(__name__).info("playground ended")
+    log.info("playground ended")

@@ -5,7 +5,7 @@ with their Markdown, on the event loop that the bot runs on. The seam is three o
 function that draws a message.
 """
 
-# pyright: reportPrivateUsage=false
+# pyright: reportPrivateUsage=false, reportPrivateImportUsage=false
 # (see the package's docstring)
 
 from __future__ import annotations
@@ -138,8 +138,9 @@ class Drawing:
 
     def _state(self, page: Any, message: Any, compact: bool) -> tuple[str, ...]:
         """All that decides how a message looks: itself, what it answers, and who looks at it."""
-        answered = (message.reference or {}).get("message_id")
-        told = self._preview.env.backend.messages.get(message.channel_id, {}).get(int(answered or 0))
+        reference: dict[str, Any] = message.reference or {}
+        answered = int(reference.get("message_id") or 0)
+        told = self._preview.env.backend.messages.get(message.channel_id, {}).get(answered)
         return (repr(message), repr(told), str(page.viewer.id), str(compact))
 
     def _publish_later(self, *, reason: str = "action") -> None:

@@ -83,6 +83,7 @@ class LivePage(PreviewServer):
 
     def __init__(self, preview: Preview, port: int) -> None:
         super().__init__(preview, port)
+        self.drawing: Drawing
         self._turn = asyncio.Lock()
 
     async def _static(self, request: web.Request) -> web.Response:
@@ -111,7 +112,7 @@ class LivePage(PreviewServer):
         if context not in self.preview._pages or not self._authorized(request, context=context):
             return await super()._state(request)
         page = self.preview._get_page(context)
-        payload = self.preview.drawing.since(page, int(since) if since.isdecimal() else 0)
+        payload = self.drawing.since(page, int(since) if since.isdecimal() else 0)
         return web.json_response(payload, headers=self._SECURITY_HEADERS)
 
     async def _action(self, request: web.Request) -> web.Response:
@@ -126,9 +127,9 @@ class LivePreview:
     def __init__(self, preview: Preview, port: int) -> None:
         self._preview: Any = preview
         # SimCord builds its server in the constructor and offers no way to name another class.
-        self._preview._server = LivePage(preview, port)
+        server = self._preview._server = LivePage(preview, port)
         self._preview._media_worker = OwnPictures()
-        self._drawing = Drawing(preview)
+        server.drawing = self._drawing = Drawing(preview)
         self._open_at_the_newest()
         self._admit_more()
         self._preview.env.backend.subscribers.append(self._changed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -34,7 +34,7 @@ class Slow(discord.Client):
 
 
 @asynccontextmanager
-async def opened(bot: Slow) -> AsyncIterator[tuple[Any, Any]]:
+async def opened(bot: Slow) -> AsyncGenerator[tuple[Any, Any]]:
     env = simcord.Env(bot, settle_timeout=0.2, check_errors=False)
     await env.start()
     try:

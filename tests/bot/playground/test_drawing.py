@@ -57,7 +57,8 @@ async def test_a_command_draws_and_sends_one_message(messages: int, monkeypatch:
     bot.may_answer.set()
     async with opened(bot) as (preview, page):
         channel = bot.get_partial_messageable(page.channel_id)
-        for number in range(messages):
+        last = await channel.send("**first**", view=Grid(0))
+        for number in range(1, messages):
             last = await channel.send(f"**{number}**", view=Grid(number))
         reader = Reader(preview, page)
         assert len(reader.read()["messages"]) == min(messages, 50)

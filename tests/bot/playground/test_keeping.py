@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from tests.bot.playground.opened import Slow
 
 
 @asynccontextmanager
-async def started(folder: Path, bot: Slow) -> AsyncIterator[tuple[Any, world.World, bool]]:
+async def started(folder: Path, bot: Slow) -> AsyncGenerator[tuple[Any, world.World, bool]]:
     env = simcord.Env(bot, check_errors=False)
     with closing(Keeping(env, folder)) as kept:
         with kept.numbers():
@@ -37,6 +37,11 @@ def said(env: Any, built: world.World) -> dict[int, str]:
     return {message.id: repr(message) for message in env.backend.messages[built.channel.id].values()}
 
 
+def numbers(env: Any, built: world.World) -> list[int]:
+    known = [env.backend.application_id, env.backend.bot_user.id, built.channel.id]
+    return known + [member.id for member in built.members]
+
+
 async def test_members_channel_and_messages_come_back(tmp_path: Path) -> None:
     bot = Slow()
     bot.may_answer.set()
@@ -51,7 +56,7 @@ async def test_members_channel_and_messages_come_back(tmp_path: Path) -> None:
         await (await bot.fetch_user(ada.id)).send("a letter")
         await ada.slash(built.channel, "slow")
         before = {number: text for number, text in said(env, built).items() if "at last" not in text}
-        ids = [env.backend.application_id, bot.user.id, built.channel.id, *(member.id for member in built.members)]
+        ids = numbers(env, built)
         letters = env.backend.dm_channels[ada.id]
     again = Slow()
     async with started(tmp_path, again) as (env, built, is_known):
@@ -60,8 +65,7 @@ async def test_members_channel_and_messages_come_back(tmp_path: Path) -> None:
         assert len(before) == 1
         (message,) = env.backend.messages[built.channel.id].values()
         assert env.backend.cdn.get(message.attachments[0]["url"]) == b"new"
-        found = [env.backend.application_id, again.user.id, built.channel.id, *(member.id for member in built.members)]
-        assert found == ids
+        assert numbers(env, built) == ids
         assert env.backend.dm_channels[built.members[0].id] == letters
         assert [letter.content for letter in env.backend.messages[letters].values()] == ["a letter"]
         await again.get_partial_messageable(built.channel.id).get_partial_message(message.id).edit(content="goes on")
