@@ -81,6 +81,11 @@ def test_a_letter_ideas_and_the_newest_message(tmp_path: Path, browser: playwrig
             tab.locator(".ideas button", has_text=idea).click()
             tab.keyboard.press("Enter")
             page.until(lambda before=answers: len(page.messages()) > before)
+        tab.locator("#viewer-picker").select_option(label="ada")
+        page.until(lambda: tab.evaluate("window.simcordPreview.ready"))
+        tab.locator(".ideas button", has_text="mod pause").click()
+        assert tab.locator(".ideas p.is-due").inner_text() == "Switch to mo at the top right."
+        assert tab.locator("#channel-composer-input").input_value() == "", "nothing that would be said in the channel"
         tab.reload()
         page.until(lambda: tab.locator(".channel-message").count() > 1)
         assert tab.locator(".channel-message").last.evaluate(ON_TOP) or tab.evaluate(
