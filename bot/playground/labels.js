@@ -9,8 +9,8 @@ function mend() {
     opener.setAttribute("aria-label", `Options: ${opener.textContent}`);
     if (!opener.hasAttribute("aria-expanded")) opener.setAttribute("aria-expanded", "false");
   }
-  for (const list of composer.querySelectorAll("[role=listbox]:not([aria-label])")) {
-    list.setAttribute("aria-label", "Suggestions");
+  for (const list of composer.querySelectorAll("[role=listbox]:not([tabindex])")) {
+    if (!list.hasAttribute("aria-label")) list.setAttribute("aria-label", "Suggestions");
     list.tabIndex = 0;
   }
 }
