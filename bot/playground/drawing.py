@@ -2,7 +2,7 @@
 
 SimCord draws each page anew at every change in its world: a summary of every message there is, and up to 50 messages
 with their Markdown, on the event loop that the bot runs on. The seam is three of the preview's own methods, and the
-function that draws a message.
+two functions that draw a message and say who may see it.
 """
 
 # pyright: reportPrivateUsage=false, reportPrivateImportUsage=false
@@ -10,49 +10,20 @@ function that draws a message.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from simcord.backend.access import can_access_channel
 from simcord.preview import _snapshot
 
 from bot.playground.letters import Letters
+from bot.playground.sheet import PARTS, Drawn, Sheet
 
 _draw, _may_see = _snapshot._message_projection, _snapshot.can_access_message
 _REFERENCES = ("referenced_assets", "referenced_messages", "message_references")
 """What a page notes while it draws a message, beside the drawing itself."""
 
-_PARTS = ("messages", "assets", "letters")
-"""What is sent only where it changed; all else is small, however long the channel is."""
-
 _NO_LIST = "0"
 """SimCord's list of all messages, which our page hides, holds those that answer this: no message has this number."""
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    state: tuple[str, ...]
-    value: dict[str, Any]
-    notes: Mapping[str, Any]
-
-
-@dataclass
-class _Sheet:
-    """One page as it was last drawn."""
-
-    changes: int = -1
-    drawn: dict[int, _Drawn] = field(default_factory=dict[int, _Drawn])
-    stamps: dict[str, dict[str, tuple[Any, int]]] = field(default_factory=lambda: {part: {} for part in _PARTS})
-
-    def stamp(self, page: Any) -> None:
-        """Note at which revision each part became what it is."""
-        for part, before in self.stamps.items():
-            self.stamps[part] = {
-                key: before[key] if key in before and before[key][0] == value else (value, page.revision)
-                for key, value in page.snapshot[part].items()
-            }
-        self.drawn = {key: one for key, one in self.drawn.items() if str(key) in page.snapshot["messages"]}
 
 
 class Drawing:
@@ -62,7 +33,7 @@ class Drawing:
         self.messages_drawn = 0
         """How many messages were drawn so far, each time one was."""
         self._preview, self._changes = preview, 0
-        self._sheets: dict[str, _Sheet] = {}
+        self._sheets: dict[str, Sheet] = {}
         self._letters = Letters(preview.env.backend)
         self._access: dict[tuple[int, int], bool] = {}
         self._publish, self._payload = preview._publish, preview._page_payload
@@ -94,8 +65,7 @@ class Drawing:
     def since(self, page: Any, revision: int) -> dict[str, Any]:
         """What changed on a page after this revision; under `kept`, the names of all that is there."""
         self._look(page)
-        snapshot, stamps = page.snapshot, self._sheet(page).stamps
-        new = {part: {key: one for key, (one, at) in stamps[part].items() if at > revision} for part in _PARTS}
+        snapshot, new = page.snapshot, self._sheet(page).since(revision)
         page.snapshot = {**snapshot, **new, "timeline": list(new["messages"])}
         try:
             payload = self._payload(page)
@@ -103,7 +73,7 @@ class Drawing:
             page.snapshot = snapshot
         if payload["status"] == "access_denied":
             return payload
-        kept = {part: list(snapshot[part]) for part in _PARTS}
+        kept = {part: list(snapshot[part]) for part in PARTS}
         return {**payload, "timeline": snapshot["timeline"], "targetId": snapshot["targetId"], "kept": kept}
 
     def message(self, page: Any, message: Any, *, compact: bool, channel: Any) -> dict[str, Any]:
@@ -123,7 +93,7 @@ class Drawing:
             self._access[where] = can_access_channel(self._preview.env, message.channel_id, viewer, history=True)
         return self._access[where] and message.visible_to(viewer.id)
 
-    def _draw(self, page: Any, message: Any, state: tuple[str, ...], *, compact: bool, channel: Any) -> _Drawn:
+    def _draw(self, page: Any, message: Any, state: tuple[str, ...], *, compact: bool, channel: Any) -> Drawn:
         before = {name: getattr(page, name) for name in _REFERENCES}
         for name, noted in before.items():
             setattr(page, name, type(noted)())
@@ -134,7 +104,7 @@ class Drawing:
             for name, noted in before.items():
                 setattr(page, name, noted)
         self.messages_drawn += 1
-        return _Drawn(state, value, notes)
+        return Drawn(state, value, notes)
 
     def _state(self, page: Any, message: Any, compact: bool) -> tuple[str, ...]:
         """All that decides how a message looks: itself, what it answers, and who looks at it."""
@@ -154,11 +124,11 @@ class Drawing:
         if page.pinned_snapshot is None and self._sheet(page).changes != self._changes:
             self.publish(page, reason="refresh")
 
-    def _sheet(self, page: Any) -> _Sheet:
+    def _sheet(self, page: Any) -> Sheet:
         if page.id not in self._sheets:
             open_pages = self._preview._pages
             self._sheets = {key: sheet for key, sheet in self._sheets.items() if key in open_pages}
-        return self._sheets.setdefault(page.id, _Sheet())
+        return self._sheets.setdefault(page.id, Sheet())
 
 
 def _drawn_once(preview: Any, page: Any, message: Any, *, compact: bool, channel: Any) -> dict[str, Any]:

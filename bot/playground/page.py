@@ -8,78 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from importlib.resources import files
 from typing import Any, ClassVar
 
 from aiohttp import web
 from simcord.preview import Preview
 from simcord.preview._server import PreviewServer
 
-from bot.playground import gestures
+from bot.playground import gestures, served
 from bot.playground.drawing import Drawing
 from bot.playground.media import OwnPictures
-
-
-def _own(name: str) -> str:
-    return files("bot.playground").joinpath(name).read_text(encoding="utf-8")
-
-
-_STYLE, _IDEAS, _LETTERS = _own("page.css"), _own("ideas.html"), _own("letters.html")
-_SCRIPTS = ("page.js", "pictures.js", "ideas.js", "links.js", "gestures.js", "letters.js", "labels.js")
-_SERVED = {f"/playground/{name}": (_own(name), "application/javascript") for name in (*_SCRIPTS, "changes.js")} | {
-    "/icon.svg": (_own("icon.svg"), "image/svg+xml"),
-}
-_LOADED = "".join(f'<script type="module" src="/playground/{name}"></script>' for name in _SCRIPTS)
-_LETTERS_BUTTON = (
-    '<button id="letters-open" class="toolbar-button" type="button" aria-expanded="false" aria-controls="letters" '
-    "hidden>✉️ <span>Direct messages</span></button>"
-)
-_RENAMED = (
-    ("</head>", f'<link rel="icon" href="/icon.svg"></head>{gestures.buttons()}'),
-    ("</body>", f"{_LETTERS}{_LOADED}</body>"),
-    ('<label class="viewer-control">', f'{_LETTERS_BUTTON}<label class="viewer-control">'),
-    ('aria-label="SimCord preview"', 'aria-label="Darkroom playground"'),
-    (
-        "</header>\n      <div",
-        '</header>\n<p id="playground-notice" class="playground-notice" role="alert" hidden></p>\n<div',
-    ),
-    ('<nav class="message-navigation"', _IDEAS + '<nav class="message-navigation"'),
-    ("<h1>Messages</h1>", "<h1>The Darkroom</h1>"),
-    (">Messages</button>", ">What to try</button>"),
-    ('aria-label="Message navigation"', 'aria-label="Server"'),
-    ("<title>SimCord Preview</title>", "<title>Darkroom playground</title>"),
-    ('aria-hidden="true">S</span>', 'aria-hidden="true">D</span>'),
-    ("<strong>SimCord</strong><small>Preview</small>", "<strong>Darkroom</strong><small>playground</small>"),
-)
-_POLL = ("interval = 500", "interval = 250")
-# SimCord asks for an option's choices once something is typed, and says "No options match" until then.
-_CHOICES = (
-    (
-        'const current = String(field.value || "");\n',
-        'const current = String(field.value || "");\n'
-        "            if (!autocompleteResults.has(autocompleteKey(currentDraft(), option.name, current)))"
-        " queryAutocomplete(option, current);\n",
-    ),
-    (
-        'item.append(node("span", "command-suggestion-ellipsis", "…"))',
-        'item.append(node("span", "command-suggestion-meta", value.description || ""))',
-    ),
-    (': "No options match"', ': autocomplete.state === "loading" ? "Looking…" : "No options match"'),
-)
-_READ = (
-    ("import { createModal }", 'import { readChanges } from "/playground/changes.js";\nimport { createModal }'),
-    (
-        'request("/api/state", "GET", undefined, state.contextId, signal)',
-        "readChanges(request, state.contextId, signal)",
-    ),
-)
-_CHANGES = {"/": _RENAMED, "/app.js": _READ, "/session.js": (_POLL,), "/commands.js": _CHOICES}
 
 
 class LivePage(PreviewServer):
     """Serves SimCord's page with our style and script, and lets members act while the bot is busy."""
 
-    _STATIC_FILES: ClassVar[dict[str, str]] = {**PreviewServer._STATIC_FILES, **dict.fromkeys(_SERVED, "")}
+    _STATIC_FILES: ClassVar[dict[str, str]] = {**PreviewServer._STATIC_FILES, **dict.fromkeys(served.PATHS, "")}
 
     def __init__(self, preview: Preview, port: int) -> None:
         super().__init__(preview, port)
@@ -87,17 +30,12 @@ class LivePage(PreviewServer):
         self._turn = asyncio.Lock()
 
     async def _static(self, request: web.Request) -> web.Response:
-        if (served := _SERVED.get(request.path)) is not None:
-            text, content_type = served
+        if (own := served.own(request.path)) is not None:
+            text, content_type = own
             return web.Response(text=text, content_type=content_type, headers=self._SECURITY_HEADERS)
         response: web.Response = await super()._static(request)
-        changes = _CHANGES.get(request.path, ())
-        text = response.text if changes or request.path == "/preview.css" else None
-        if text is None:
-            return response
-        for old, new in changes:
-            text = text.replace(old, new)
-        response.text = text + _STYLE if request.path == "/preview.css" else text
+        if request.path in served.CHANGED and response.text is not None:
+            response.text = served.changed(request.path, response.text)
         return response
 
     async def _asset(self, request: web.Request) -> web.Response:

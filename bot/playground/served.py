@@ -1,0 +1,77 @@
+"""The page's files: our own, and what is different in SimCord's."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from bot.playground import gestures
+
+
+def _own(name: str) -> str:
+    return files("bot.playground").joinpath(name).read_text(encoding="utf-8")
+
+
+_STYLE, _IDEAS, _LETTERS = _own("page.css"), _own("ideas.html"), _own("letters.html")
+_SCRIPTS = ("page.js", "pictures.js", "ideas.js", "links.js", "gestures.js", "letters.js", "labels.js")
+_SERVED = {f"/playground/{name}": (_own(name), "application/javascript") for name in (*_SCRIPTS, "changes.js")} | {
+    "/icon.svg": (_own("icon.svg"), "image/svg+xml"),
+}
+_LOADED = "".join(f'<script type="module" src="/playground/{name}"></script>' for name in _SCRIPTS)
+_LETTERS_BUTTON = (
+    '<button id="letters-open" class="toolbar-button" type="button" aria-expanded="false" aria-controls="letters" '
+    "hidden>✉️ <span>Direct messages</span></button>"
+)
+_RENAMED = (
+    ("</head>", f'<link rel="icon" href="/icon.svg"></head>{gestures.buttons()}'),
+    ("</body>", f"{_LETTERS}{_LOADED}</body>"),
+    ('<label class="viewer-control">', f'{_LETTERS_BUTTON}<label class="viewer-control">'),
+    ('aria-label="SimCord preview"', 'aria-label="Darkroom playground"'),
+    (
+        "</header>\n      <div",
+        '</header>\n<p id="playground-notice" class="playground-notice" role="alert" hidden></p>\n<div',
+    ),
+    ('<nav class="message-navigation"', _IDEAS + '<nav class="message-navigation"'),
+    ("<h1>Messages</h1>", "<h1>The Darkroom</h1>"),
+    (">Messages</button>", ">What to try</button>"),
+    ('aria-label="Message navigation"', 'aria-label="Server"'),
+    ("<title>SimCord Preview</title>", "<title>Darkroom playground</title>"),
+    ('aria-hidden="true">S</span>', 'aria-hidden="true">D</span>'),
+    ("<strong>SimCord</strong><small>Preview</small>", "<strong>Darkroom</strong><small>playground</small>"),
+)
+_POLL = ("interval = 500", "interval = 250")
+# SimCord asks for an option's choices once something is typed, and says "No options match" until then.
+_CHOICES = (
+    (
+        'const current = String(field.value || "");\n',
+        'const current = String(field.value || "");\n'
+        "            if (!autocompleteResults.has(autocompleteKey(currentDraft(), option.name, current)))"
+        " queryAutocomplete(option, current);\n",
+    ),
+    (
+        'item.append(node("span", "command-suggestion-ellipsis", "…"))',
+        'item.append(node("span", "command-suggestion-meta", value.description || ""))',
+    ),
+    (': "No options match"', ': autocomplete.state === "loading" ? "Looking…" : "No options match"'),
+)
+_READ = (
+    ("import { createModal }", 'import { readChanges } from "/playground/changes.js";\nimport { createModal }'),
+    (
+        'request("/api/state", "GET", undefined, state.contextId, signal)',
+        "readChanges(request, state.contextId, signal)",
+    ),
+)
+_CHANGES = {"/": _RENAMED, "/app.js": _READ, "/session.js": (_POLL,), "/commands.js": _CHOICES}
+PATHS = tuple(_SERVED)
+CHANGED = frozenset({*_CHANGES, "/preview.css"})
+
+
+def own(path: str) -> tuple[str, str] | None:
+    """The text and the type of a file of ours."""
+    return _SERVED.get(path)
+
+
+def changed(path: str, text: str) -> str:
+    """One of SimCord's files as our page has it."""
+    for old, new in _CHANGES.get(path, ()):
+        text = text.replace(old, new)
+    return text + _STYLE if path == "/preview.css" else text
