@@ -106,7 +106,7 @@ async def test_a_moderator_elsewhere_is_nobody_here(court: Court) -> None:
         roles=[elsewhere.create_role("boss", permissions=discord.Permissions(manage_guild=True))],
     )
     await visitor.slash(room, "cancel", job=job.id)
-    assert "not of this server" in said(await visitor.slash(room, "mod cancel", job=job.id))
+    assert "do not have" in said(await visitor.slash(room, "mod cancel", job=job.id))
     assert (await court.jobs.get(job.id)).state is JobState.QUEUED
 
 

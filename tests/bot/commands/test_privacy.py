@@ -49,13 +49,13 @@ async def test_replies_say_so_before_their_jobs_are_forgotten(court: Court, monk
     stream.post(Started("cpu"))
     await eventually(lambda: "starting" in court.messages[-1].content)
     records, said_by_then = court.client.parts.office.records, list[str]()
-    erase = records.erase_member
+    posts_of = records.posts_of
 
-    async def noting(member_id: int) -> int:
+    async def noting(member_id: int) -> list[tuple[int, int]]:
         said_by_then.append(court.messages[-1].content)
-        return await erase(member_id)
+        return await posts_of(member_id)
 
-    monkeypatch.setattr(records, "erase_member", noting)
+    monkeypatch.setattr(records, "posts_of", noting)
     assert "1 jobs" in await court.say(court.ada, "privacy delete", confirm="delete everything")
     assert [words.splitlines()[-1] for words in said_by_then] == ["✖️ Cancelled. Nothing more is charged."]
 
@@ -94,7 +94,7 @@ async def test_the_owner_says_who_may_vary_theirs(court: Court) -> None:
 
 async def test_how_long_results_are_kept_is_shown_to_all_and_set_by_moderators(court: Court) -> None:
     assert "until somebody deletes" in await court.say(court.ada, "privacy retention")
-    assert "This is for moderators" in await court.say(court.ada, "privacy retention", days=30)
+    assert "needs Manage Server" in await court.say(court.ada, "privacy retention", days=30)
     assert "after 30 days" in await court.say(court.mo, "privacy retention", days=30)
     assert (await court.rules()).retention_days == 30
     assert "after 30 days" in await court.say(court.ada, "privacy retention")
