@@ -161,6 +161,7 @@ async def _mask(interaction: Pressed, pressed: ButtonId, filled: Filled) -> str:
         return await asking.take(interaction, filled.mask, "mask")
     if not filled.ninths:
         raise BadOption("region", "tick at least one part, or upload a mask")
+    await asking.check_entry(interaction)
     picture = await parts.studio.picture(pressed.job_id, pressed.cell)
     return await parts.intake.store(await parts.drawing.mask(picture, filled.ninths))
 

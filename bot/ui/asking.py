@@ -69,10 +69,15 @@ async def take(interaction: Pressed, attachment: discord.Attachment, field: str 
 
     Raises `BadPicture`, and what `bot.domain.ports.Rules.check_entry` raises.
     """
-    parts, place = interaction.client.parts, place_of(interaction)
+    await check_entry(interaction)
+    return await interaction.client.parts.intake.take(attachment, field)
+
+
+async def check_entry(interaction: Pressed) -> None:
+    """Refuse before anything is fetched or kept; raises as `preflight` and `bot.domain.ports.Rules.check_entry`."""
+    place = place_of(interaction)
     preflight(place)
-    await parts.studio.check_entry(await member_of(interaction), place)
-    return await parts.intake.take(attachment, field)
+    await interaction.client.parts.studio.check_entry(await member_of(interaction), place)
 
 
 def reply_to(interaction: Pressed, place: Place, *, ephemeral: bool = False, follows: bool = False) -> ReplyTo:
