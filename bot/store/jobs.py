@@ -143,7 +143,7 @@ class JobStore(JobReads):
                 # What is never shown is not kept: the sweep takes what its files leave behind.
                 await connection.execute(sa.delete(cells).where(cells.c.job_id == job.id))
                 await connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(frames_key=None))
-            if job.state is JobState.REVIEW and isinstance(error, PictureBlocked):
+            if job.state is JobState.REVIEW:
                 await self._ledger.waive(connection, job.id, now)
             elif charge is None:
                 await self._ledger.refund(connection, job.id, now)

@@ -98,3 +98,35 @@ async def test_how_long_results_are_kept_is_shown_to_all_and_set_by_moderators(c
     assert "after 30 days" in await court.say(court.mo, "privacy retention", days=30)
     assert (await court.rules()).retention_days == 30
     assert "after 30 days" in await court.say(court.ada, "privacy retention")
+
+
+async def test_a_shorter_time_is_asked_about_with_what_would_go(court: Court) -> None:
+    await court.imagine(court.ada)
+    await court.env.advance_time(3 * 86400)
+    asked = await court.mo.slash(court.channel, "privacy retention", days=2)
+    assert "4 pictures here are older than 2 days" in said(asked) and asked.response is not None
+    assert (await court.rules()).retention_days is None
+    await court.restart()  # the button outlives it
+    assert "after 2 days" in said(await court.mo.click(asked.response, label="Delete what is older than 2 days"))
+    assert (await court.rules()).retention_days == 2
+    assert "after 9 days" in await court.say(court.mo, "privacy retention", days=9)
+
+
+async def test_a_moderator_by_role_does_not_set_how_long(court: Court) -> None:
+    await court.say(court.mo, "mod roles", first=court.helpers)
+    assert await court.say(court.ria, "privacy retention", days=1) == "This needs Manage Server."
+    assert ((await court.newest()).action, (await court.newest()).done) == ("retention", False)
+    assert (await court.rules()).retention_days is None
+
+
+async def test_nothing_of_what_was_deleted_stays_in_the_file(court: Court) -> None:
+    words = "an unmistakable xylophone"
+    await court.imagine(court.ada, words)
+
+    def found() -> bool:
+        files = court.folder.glob("darkroom.sqlite3*")
+        return any(words.encode() in path.read_bytes() for path in files)
+
+    assert found()
+    await court.say(court.ada, "privacy delete", confirm="delete everything")
+    assert not found()
