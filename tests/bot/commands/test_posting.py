@@ -9,9 +9,12 @@ import pytest
 
 from bot.domain.model import Job
 from bot.errors import JobNotFound
+from bot.store.schema import jobs
+from bot.ui.custom_ids import FormKind
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.court import Court, said
 from tests.bot.scripted import COLOURS, png, webp
+from tests.bot.walk import Walker
 from tests.bot.world import eventually
 
 
@@ -74,8 +77,6 @@ async def test_a_relative_whose_words_are_denied_stands_bare(court: Court) -> No
 
 async def renamed(court: Court, job: Job) -> Job:
     """The same job as if its member had asked for harmless words in remix mode."""
-    from bot.store.schema import jobs
-
     spec = job.spec.model_copy(update={"options": job.spec.options.model_copy(update={"prompt": "a fox"})})
     async with court.database.write() as connection:
         await connection.execute(jobs.update().where(jobs.c.id == job.id).values(spec=spec.model_dump_json()))
@@ -89,10 +90,11 @@ async def test_the_cross_takes_a_time_lapse_or_a_tree_and_leaves_the_job(court: 
     tree = await court.bo.slash(court.channel, "lineage", job=job.id)
     for shown in (lapse, tree):
         assert shown.response is not None
-        await court.bo.react(shown.response, "❌")  # whose pictures it shows says so, not who asked for it
-        assert any(message.id == shown.response.id for message in court.messages)
-        await court.ada.react(shown.response, "❌")
-        assert all(message.id != shown.response.id for message in court.messages)
+        post = shown.response.message
+        await court.bo.react(post, "❌")  # whose pictures it shows says so, not who asked for it
+        assert any(message.id == post.id for message in court.messages)
+        await court.ada.react(post, "❌")
+        assert all(message.id != post.id for message in court.messages)
     assert len(court.messages) == 1 and len(await court.jobs.cells(job.id)) == 4
 
 
@@ -139,10 +141,9 @@ async def test_consent_does_not_end_with_the_one_who_could_give_it(court: Court)
 
 
 async def test_a_menu_reads_no_channel_but_its_own(court: Court) -> None:
-    from tests.bot.walk import FormKind, Walker
-
-    hidden = discord.PermissionOverwrite(view_channel=False)
-    secret = court.guild.create_text_channel("secret", overwrites={court.guild.default_role: hidden, court.bo: hidden})
+    hidden, shown = discord.PermissionOverwrite(view_channel=False), discord.PermissionOverwrite(view_channel=True)
+    overwrites = {court.guild.default_role: hidden, court.mo: shown, court.env.bot.user: shown}
+    secret = court.guild.create_text_channel("secret", overwrites=overwrites)
     photo = await court.mo.send(secret, "mine", attachments=[("a.png", png("red"))])
     walker = Walker(court, court.bo, court.channel, "")
     assert "use the menu again" in said(await walker.submit(FormKind.MENU, f"{secret.id}:{photo.id}"))

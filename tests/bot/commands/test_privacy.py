@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from datetime import timedelta
 
 import pytest
 
 from bot.domain.model import JobState
 from bot.errors import JobNotFound
+from bot.store.schema import jobs
 from engine.events import Started
 from tests.bot.court import Court, eventually, said
 
@@ -101,8 +103,11 @@ async def test_how_long_results_are_kept_is_shown_to_all_and_set_by_moderators(c
 
 
 async def test_a_shorter_time_is_asked_about_with_what_would_go(court: Court) -> None:
+    old = await court.imagine(court.ada)
     await court.imagine(court.ada)
-    await court.env.advance_time(3 * 86400)
+    async with court.database.write() as connection:
+        aged = jobs.update().where(jobs.c.id == old.id)
+        await connection.execute(aged.values(created_at=court.now() - timedelta(days=3)))
     asked = await court.mo.slash(court.channel, "privacy retention", days=2)
     assert "4 pictures here are older than 2 days" in said(asked) and asked.response is not None
     assert (await court.rules()).retention_days is None
