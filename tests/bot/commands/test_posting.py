@@ -83,7 +83,7 @@ async def renamed(court: Court, job: Job) -> Job:
     return await court.jobs.get(job.id)
 
 
-async def test_the_cross_takes_a_time_lapse_or_a_tree_and_leaves_the_job(court: Court) -> None:
+async def test_the_cross_takes_a_time_lapse_or_tree_not_the_job(court: Court) -> None:
     job = await with_frames(court, court.ada)
     grid = court.messages[-1]
     lapse = await court.bo.click(grid, label="Time-lapse")

@@ -96,7 +96,7 @@ async def test_who_has_an_id_and_no_right_learns_nothing(court: Court, secret: S
     assert await unharmed(court, secret)
 
 
-async def test_who_sees_the_channel_and_is_banned_posts_and_makes_nothing(court: Court, secret: Secret) -> None:
+async def test_who_is_banned_where_they_see_it_posts_nothing(court: Court, secret: Secret) -> None:
     await court.say(court.mo, "mod ban", member=secret.cal, reason="spam")
     await show_commands(court, secret.cal)
     walker, files = Walker(court, secret.cal, secret.channel, secret.job.id), stored(court)

@@ -39,7 +39,7 @@ async def test_one_copy_a_day_and_only_the_newest_are_kept(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("is_daily", [True, False])
-async def test_copies_made_before_migrations_and_restores_are_let_go(tmp_path: Path, is_daily: bool) -> None:
+async def test_copies_of_before_upgrades_and_restores_are_let_go(tmp_path: Path, is_daily: bool) -> None:
     operation = OperationSettings(backups_kept=3, backup_daily=is_daily)
     settings, clock = Settings(data_dir=tmp_path, operation=operation), Clock()
     database = await Database.open(settings.database)
