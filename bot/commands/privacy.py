@@ -29,9 +29,9 @@ AT_ONCE = 4
 """How many messages are deleted at a time."""
 LEFT = (
     "What moderators did with you and why stays in their log and rules, without your words and pictures, and what you "
-    "used stays counted until the running windows end. The host's copies forget you as they are replaced, after "
-    "{days} days at most. Messages of mine that I do not reach any more, and forwarded ones, are for you or moderators "
-    "to delete."
+    "used stays counted until the running windows end. My copies of the database forget you as they are replaced, "
+    "after {days} days at most; a backup the host made by hand stays as it is. Messages of mine that I do not reach "
+    "any more, and forwarded ones, are for you or moderators to delete."
 )
 
 

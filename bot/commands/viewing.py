@@ -62,6 +62,8 @@ async def visible(parts: Parts, job: Job, place: Place) -> Job:
 
 async def _sees(interaction: Pressed, job: Job) -> bool:
     """Whether they see a channel where it was asked for or is shown: this one, or another of this server."""
+    if interaction.channel_id == job.channel_id:
+        return True
     channels = {job.channel_id, *await interaction.client.parts.jobs.shown_in(job.id)}
     return interaction.channel_id in channels or any(_sees_channel(interaction, channel) for channel in channels)
 

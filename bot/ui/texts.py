@@ -25,7 +25,7 @@ NOT_SHOWN: Mapping[JobState, str] = MappingProxyType(
     }
 )
 """Why a job has nothing to show."""
-_ECHO = 1500
+_ECHO = 1400
 _ALT_ECHO = 600
 _REASON = 100
 _BAR = 12
