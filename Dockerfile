@@ -1,6 +1,6 @@
 # docker build -t darkroom . && docker run -v darkroom:/data -e DISCORD_TOKEN --gpus all darkroom
 FROM python:3.12-slim
-RUN useradd --create-home --uid 1000 darkroom && install -d -o darkroom /data
+RUN useradd --create-home --uid 1000 darkroom && install -d -m 700 -o darkroom /data
 WORKDIR /app
 COPY constraints.txt pyproject.toml README.md ./
 # torch is by far the largest layer: on its own, so that a change of code does not move it

@@ -11,6 +11,7 @@ import typer
 
 from bot.cli import backup, check, forward, imagine, models, serve
 from bot.errors import BotError, ConfigError
+from bot.folders import OTHERS
 from engine.errors import ClusterRefused, DeviceMissing, EngineError, InvalidRequest
 
 FAILED, ASKED_WRONG, CONFIGURATION_WRONG, INTERRUPTED = 1, 2, 78, 130
@@ -51,7 +52,8 @@ app.command()(backup.restore)
 
 
 def main() -> None:
-    """Run a verb; what people can mend is one line, never a traceback."""
+    """Run a verb; what people can mend is one line, never a traceback. What is written is for this user alone."""
+    os.umask(OTHERS)
     try:
         app()
     except InvalidRequest as error:

@@ -14,6 +14,7 @@ BotError
 │   ├── JobNotFound(job_id)
 │   ├── CellNotFound(job_id, cell)
 │   ├── NotYours(owner_id)
+│   │   └── OwnersOnly(owner_id)            to stop or delete it
 │   ├── NotPermitted(required)
 │   ├── Paused(why)
 │   ├── PictureBlocked(cells)               the picture check, or a moderator, keeps it back; not charged
@@ -139,6 +140,10 @@ class NotYours(UserError):
     def __init__(self, owner_id: int) -> None:
         self.owner_id = owner_id
         super().__init__(f"belongs to {owner_id}")
+
+
+class OwnersOnly(NotYours):
+    """Only its owner and the moderators of its server may stop or delete it."""
 
 
 class NotPermitted(UserError):

@@ -163,6 +163,19 @@ def test_check_lists_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:
     assert said.returncode == 1
 
 
+def test_check_says_when_others_can_read_the_data(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    data.chmod(0o755)
+    findings = json.loads(darkroom("check", "--json", cwd=tmp_path).stdout)
+    (found,) = [finding for finding in findings if finding["name"] == "data folder"]
+    assert found["remedy"] == "chmod 700 data"
+    assert all(not path.stat().st_mode & 0o077 for path in data.iterdir()), "the files are private all the same"
+    made = tmp_path / "made"
+    darkroom("check", "--json", cwd=tmp_path, DARKROOM_DATA_DIR=str(made))
+    assert [path.stat().st_mode & 0o777 for path in (made, made / "darkroom.sqlite3")] == [0o700, 0o600]
+
+
 def test_check_refuses_a_token_of_the_wrong_form(tmp_path: Path) -> None:
     said = darkroom("check", cwd=tmp_path, DISCORD_TOKEN="hello")
     assert "has not the form of a bot token" in said.stdout

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from bot.commands.presses import derivable
+from bot.commands.viewing import permitted
 from bot.domain.lineage import derive
 from bot.domain.model import Job, JobSpec, Options, Verb
 from bot.domain.prompt import parse, render
+from bot.domain.sight import Deed
 from bot.errors import BadOption, JobNotFound
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
@@ -55,7 +56,7 @@ async def reroll(interaction: Pressed, pressed: ButtonId) -> None:
 
 async def ask(interaction: Pressed, answer: Answer, pressed: ButtonId) -> None:
     """Start what the button says; with remix mode, and where words are missing, ask for them first."""
-    job = await derivable(interaction, pressed.job_id)
+    job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
     preferences = await interaction.client.parts.members.preferences(interaction.user.id)
     if _lacks_words(pressed, job):
         await answer.modal(Form("What does it show?", FormId(FormKind.REMIX, str(pressed)), ""))
@@ -68,14 +69,14 @@ async def ask(interaction: Pressed, answer: Answer, pressed: ButtonId) -> None:
 async def again(interaction: Pressed, pressed: ButtonId) -> None:
     """Make it again: the same seed and everything, so the same bytes on the same model and device."""
     async with Answer(interaction) as answer:
-        job = await derivable(interaction, pressed.job_id)
+        job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
         await asking.submit(interaction, answer, exactly(job))
 
 
 async def caption(interaction: Pressed, pressed: ButtonId) -> None:
     """Imagine this: a caption becomes a prompt."""
     async with Answer(interaction) as answer:
-        job = await derivable(interaction, pressed.job_id)
+        job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
         if pressed.cell >= len(job.captions):
             raise BadOption("caption", "that one is not there any more")
         options = await asking.read(interaction, job.captions[pressed.cell])
@@ -85,7 +86,7 @@ async def caption(interaction: Pressed, pressed: ButtonId) -> None:
 async def region(interaction: Pressed, pressed: ButtonId) -> None:
     """Vary region: words for a part of the picture; everything else stays exactly as it is."""
     async with Answer(interaction, may_ask=True) as answer:
-        job = await derivable(interaction, pressed.job_id)
+        job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
         form_id = FormId(FormKind.REGION, str(pressed))
         await answer.modal(RegionForm("Vary region", form_id, job.spec.options.prompt, "Prompt for the region"))
 
@@ -103,7 +104,7 @@ async def region_filled(interaction: Pressed, about: str, filled: Filled) -> Non
 async def zoom(interaction: Pressed, pressed: ButtonId) -> None:
     """Custom zoom: how far, and what to draw around."""
     async with Answer(interaction, may_ask=True) as answer:
-        job = await derivable(interaction, pressed.job_id)
+        job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
         await answer.modal(ZoomForm("Custom zoom", FormId(FormKind.ZOOM, str(pressed)), render(job.spec.options)))
 
 
@@ -140,7 +141,7 @@ async def _about(interaction: Pressed, about: str) -> tuple[ButtonId, Job]:
     pressed = ButtonId.parse(about)
     if pressed is None:
         raise JobNotFound(about)
-    return pressed, await derivable(interaction, pressed.job_id)
+    return pressed, await permitted(interaction, pressed.job_id, Deed.DERIVE)
 
 
 def _as_drawn(job: Job, options: Options) -> Options:
@@ -157,9 +158,10 @@ def _open(job: Job) -> Options:
 async def _mask(interaction: Pressed, pressed: ButtonId, filled: Filled) -> str:
     parts = interaction.client.parts
     if filled.mask is not None:
-        return await parts.intake.take(filled.mask, "mask")
+        return await asking.take(interaction, filled.mask, "mask")
     if not filled.ninths:
         raise BadOption("region", "tick at least one part, or upload a mask")
+    await asking.check_entry(interaction)
     picture = await parts.studio.picture(pressed.job_id, pressed.cell)
     return await parts.intake.store(await parts.drawing.mask(picture, filled.ninths))
 

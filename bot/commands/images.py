@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from dataclasses import dataclass
 
 import discord
 from discord import app_commands
@@ -13,11 +14,13 @@ from discord.ext import commands
 from bot.commands.contexts import everywhere
 from bot.commands.imagine import choices
 from bot.commands.jobs import own_newest
-from bot.commands.presses import derivable, must_see, visible
+from bot.commands.posting import Post, Stand
+from bot.commands.viewing import may, permitted, viewer_of, visible
 from bot.domain.lineage import family
-from bot.domain.model import Job, Options, Place, Verb
+from bot.domain.model import Job, Options, Verb
 from bot.domain.prompt import shorten
-from bot.errors import BadOption, JobNotFound, NotAllowedHere
+from bot.domain.sight import Deed
+from bot.errors import BadOption, JobNotFound, NotAllowedHere, PromptRejected
 from bot.ui import asking, texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.family_tree import Relative, draw
@@ -56,12 +59,11 @@ class Images(commands.Cog):
     ) -> None:
         """Mix pictures."""
         async with Answer(interaction) as answer:
-            intake = interaction.client.parts.intake
             options = await asking.read(
                 interaction, prompt or "", has_picture=True, needs_words=False, strength=strength
             )
             given = [picture for picture in (first, second, third, fourth, fifth) if picture is not None]
-            images = tuple([await intake.take(picture) for picture in given])
+            images = tuple([await asking.take(interaction, picture) for picture in given])
             await asking.submit(interaction, answer, asking.spec(Verb.BLEND, options, images=images))
 
     @app_commands.command(name="describe", description=locale_str("Turn a picture into prompts"))
@@ -70,7 +72,7 @@ class Images(commands.Cog):
     async def describe(self, interaction: Pressed, image: discord.Attachment) -> None:
         """Say what is in a picture."""
         async with Answer(interaction) as answer:
-            key = await interaction.client.parts.intake.take(image)
+            key = await asking.take(interaction, image)
             await asking.submit(interaction, answer, asking.spec(Verb.DESCRIBE, Options(prompt=""), images=(key,)))
 
     @style.command(name="list", description=locale_str("All styles of this host"))
@@ -108,16 +110,19 @@ class Images(commands.Cog):
         """Who made which step, with thumbnails, as one picture."""
         parts = interaction.client.parts
         async with Answer(interaction) as answer:
-            place = asking.place_of(interaction)
-            asking.preflight(place)
-            found = await derivable(interaction, job.strip())
+            found = await permitted(interaction, job.strip(), Deed.DERIVE)
+            post = Post(interaction, answer, found)
+            is_private = bool(await post.private_because())
             kin = family(await parts.jobs.family(found.id))
             tree = kin.nearest(found.id, MAX_FAMILY)
-            found_all = [await _relative(interaction, depth, one, place) for depth, one in tree.generations()]
-            everybody = [one for one, _ in found_all]
+            kin_here = [
+                await _relative(interaction, depth, one, found.id, is_private=is_private)
+                for depth, one in tree.generations()
+            ]
+            everybody = [one.relative for one in kin_here]
             said = ((one.depth, f"{one.caption}, {one.detail}".rstrip(", ")) for one in everybody)
             alt = "; ".join(f"{'> ' * depth}{words}" for depth, words in said)[: texts.ALT_LIMIT]
-            hidden = any(is_hidden for _, is_hidden in found_all)
+            hidden = any(one.is_hidden for one in kin_here)
 
             left_out = len(kin.jobs) - len(tree.jobs)
             more = f"\n-# The nearest {len(tree.jobs)} of {len(kin.jobs)}" if left_out else ""
@@ -127,7 +132,8 @@ class Images(commands.Cog):
                 upload = Upload(f"darkroom-{found.id}-lineage.webp", content, alt, spoiler=hidden)
                 return Page(f"🌳 {texts.headline(found)}{more}", (upload,))
 
-            await answer.page(fitted, place.file_limit_bytes)
+            told = {found.id, *(one.relative.id for one in kin_here if one.is_told)}
+            await post.send(fitted, Stand.EXTRACT, of=told)
 
     @lineage.autocomplete("job")
     async def earlier(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
@@ -135,12 +141,30 @@ class Images(commands.Cog):
         return await own_newest(interaction, typed)
 
 
-async def _relative(interaction: Pressed, depth: int, job: Job, place: Place) -> tuple[Relative, bool]:
-    """A job with as much of it as may be shown in that place, and whether that is hidden until clicked."""
-    parts, pictures = interaction.client.parts, list[bytes]()
+@dataclass(frozen=True)
+class _Kin:
+    """A job of the tree with as much of it as may be shown."""
+
+    relative: Relative
+    is_hidden: bool
+    is_told: bool
+    """Whether anything of it is shown but that it is there."""
+
+
+async def _relative(interaction: Pressed, depth: int, job: Job, asked: str, *, is_private: bool) -> _Kin:
+    """A job of the tree of another (`asked`) with as much of it as may be shown here.
+
+    Where nobody else looks, the rules for posts do not matter.
+    """
+    parts, place, pictures = interaction.client.parts, asking.place_of(interaction), list[bytes]()
     said, is_hidden, who = "", job.spoiler, ""
-    with contextlib.suppress(JobNotFound, NotAllowedHere, KeyError):
-        must_see(interaction, job)
+    with contextlib.suppress(JobNotFound, NotAllowedHere, PromptRejected, KeyError):
+        viewer = await viewer_of(interaction, job)
+        await may(parts, Deed.SEE, viewer, job)
+        if not is_private:
+            if not viewer.sees and job.id != asked:
+                raise JobNotFound(job.id)  # what its owner made elsewhere is not told to everybody here
+            await parts.studio.check_post(job, viewer.member, place)
         who = f" by {job.member_name}"
         is_hidden = (await visible(parts, job, place)).spoiler
         said = shorten(job.captions[0] if job.captions else job.spec.options.prompt, 80)
@@ -148,4 +172,4 @@ async def _relative(interaction: Pressed, depth: int, job: Job, place: Place) ->
     origin = "" if job.parent_cell is None else f"from picture {job.parent_cell + 1}"
     caption = job.spec.verb.value.replace("_", " ") + who
     detail = ", ".join(filter(None, (origin, said)))
-    return Relative(job.id, job.parent_id, depth, tuple(pictures), caption, detail), is_hidden
+    return _Kin(Relative(job.id, job.parent_id, depth, tuple(pictures), caption, detail), is_hidden, bool(who))

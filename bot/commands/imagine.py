@@ -71,8 +71,8 @@ class Imagine(commands.Cog):
                     raise BadOption("image", "not together with {…} or --repeat; start them one by one")
                 await permutations.offer(interaction, answer, wishes, _compact(prompt, reading))
                 return
-            images = (await parts.intake.take(image),) if image is not None else ()
-            manner = None if style_image is None else await parts.intake.take(style_image, "style_image")
+            images = (await asking.take(interaction, image),) if image is not None else ()
+            manner = None if style_image is None else await asking.take(interaction, style_image, "style_image")
             wish = asking.spec(Verb.IMAGINE, wishes[0], images=images, style_image=manner)
             await asking.submit(interaction, answer, wish)
 

@@ -12,13 +12,15 @@ from discord.ext import commands
 from discord.utils import format_dt
 
 from bot.commands.contexts import everywhere
-from bot.commands.presses import end, shown, visible
-from bot.domain.model import CellRef, Job, Place
+from bot.commands.posting import Post, Stand
+from bot.commands.presses import end
+from bot.commands.viewing import is_known, permitted, shown, visible
+from bot.domain.model import CellRef, Job
 from bot.domain.prompt import shorten
-from bot.errors import CellNotFound, JobNotFound, NotAllowedHere
+from bot.domain.sight import Deed
+from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, OwnersOnly
 from bot.ui import asking, texts
 from bot.ui.answer import Answer, Pressed
-from bot.ui.darkroom import Parts
 from bot.ui.drawing import contact_sheet
 from bot.ui.page import Upload
 from bot.ui.quota_texts import use_line
@@ -46,11 +48,17 @@ class Jobs(commands.Cog):
             if not jobs:
                 await answer.private("Nothing is waiting. Your turn: `/imagine`")
                 return
-            heard = interaction.client.replies.newest
-            lines = [_line(job, heard(job.id), own=job.member_id == interaction.user.id) for job in jobs[:LISTED]]
+            lines = [await self._entry(interaction, job) for job in jobs[:LISTED]]
             if len(jobs) > LISTED:
                 lines.append(f"… and {len(jobs) - LISTED} more")
             await answer.private("\n".join(lines))
+
+    async def _entry(self, interaction: Pressed, job: Job) -> str:
+        """One's own job with its words; others' with their name, where one is told of them."""
+        heard = interaction.client.replies.newest(job.id)
+        if job.member_id == interaction.user.id or await is_known(interaction, job):
+            return _line(job, heard, own=job.member_id == interaction.user.id)
+        return _since(job, heard)
 
     @app_commands.command(name="cancel", description=locale_str("Stop one of your jobs"))
     @app_commands.describe(job=locale_str("Which one; without it the newest"))
@@ -62,7 +70,11 @@ class Jobs(commands.Cog):
             if job_id is None:
                 await answer.private("Nothing of yours is waiting or running.")
                 return
-            await end(interaction, answer, job_id)
+            try:
+                await end(interaction, answer, job_id)
+            except OwnersOnly as error:
+                # Whoever types an id learns of nothing: not that there is such a job either.
+                raise JobNotFound(job_id) from error
 
     @cancel.autocomplete("job")
     async def own(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
@@ -77,14 +89,10 @@ class Jobs(commands.Cog):
         """Post a job again; works when its message is gone."""
         client = interaction.client
         async with Answer(interaction) as answer:
-            place = asking.place_of(interaction)
-            asking.preflight(place)
             found = await shown(interaction, job.strip())
             cells = await client.parts.jobs.cells(found.id)
             page = functools.partial(client.replies.results.page, found, cells)
-            message_id = await answer.page(page, place.file_limit_bytes)
-            if message_id is not None:
-                await client.parts.jobs.posted(found.id, None, place.channel_id, message_id)
+            await Post(interaction, answer, found).send(page, Stand.RESULT)
 
     @show.autocomplete("job")
     async def earlier(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
@@ -110,7 +118,7 @@ class Jobs(commands.Cog):
             marked = [
                 found
                 for ref in await parts.members.favourites(interaction.user.id, SHEET)
-                if (found := await _favourite(parts, ref, asking.place_of(interaction)))
+                if (found := await _favourite(interaction, ref))
             ]
             if not marked:
                 await answer.private("None yet. React with ⭐ to a picture you like.")
@@ -135,10 +143,12 @@ class _Favourite:
     is_hidden: bool
 
 
-async def _favourite(parts: Parts, ref: CellRef, place: Place) -> _Favourite | None:
+async def _favourite(interaction: Pressed, ref: CellRef) -> _Favourite | None:
     """A marked picture, when it is still there and may be shown here."""
+    parts = interaction.client.parts
     with contextlib.suppress(CellNotFound, JobNotFound, NotAllowedHere):
-        job = await visible(parts, await parts.jobs.get(ref.job_id), place)
+        job = await permitted(interaction, ref.job_id, Deed.SEE)
+        job = await visible(parts, job, asking.place_of(interaction))
         return _Favourite(ref, await parts.studio.picture(ref.job_id, ref.cell), job.spoiler)
     return None
 
@@ -149,8 +159,12 @@ async def own_newest(interaction: Pressed, typed: str) -> list[Choice[str]]:
     return [_choice(job) for job in jobs if typed in f"{job.id} {job.spec.options.prompt}"][:25]
 
 
+def _since(job: Job, event: Event | None = None, *, own: bool = False) -> str:
+    return f"{_stage(job, event, own=own)}, {format_dt(job.created_at, 'R')}"
+
+
 def _line(job: Job, event: Event | None = None, *, own: bool) -> str:
-    stage = f"{_stage(job, event, own=own)}, {format_dt(job.created_at, 'R')}"
+    stage = _since(job, event, own=own)
     if not own:
         return f"{stage}: <@{job.member_id}>"  # without the id, which shows the picture to whoever has it
     return f"`{job.id}` {stage}: {texts.echo(job.spec.options.prompt, _ECHO)}"

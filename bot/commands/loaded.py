@@ -23,6 +23,7 @@ from bot.commands.presence import Presence
 from bot.commands.privacy import Privacy
 from bot.commands.quota import Quota
 from bot.commands.reactions import Reactions
+from bot.commands.retention import RetentionButton
 from bot.commands.settings import MySettings
 from bot.commands.stats import Stats
 from bot.ui.answer import Pressed
@@ -38,7 +39,7 @@ Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 COGS: tuple[type[commands.Cog], ...] = (Imagine, Images, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats)
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
 MENUS = menus.menus
-DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (JobButton, StyleMenu, ReviewButton, OlderButton)
+DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (JobButton, StyleMenu, ReviewButton, OlderButton, RetentionButton)
 PRESSES: Mapping[Act, Press] = MappingProxyType(
     {
         **dict.fromkeys(derivations.DERIVED, derivations.from_cell),

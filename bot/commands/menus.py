@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,9 +13,9 @@ from discord.app_commands import locale_str
 from bot.commands import derivations
 from bot.commands.contexts import everywhere
 from bot.domain.lineage import SINGLE
-from bot.domain.model import Options, Verb
+from bot.domain.model import Job, Options, Verb
 from bot.errors import BadPicture, JobNotFound
-from bot.ui import asking
+from bot.ui import asking, texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.custom_ids import Act, ButtonId, FormId, FormKind
 from bot.ui.modals import Filled, Form
@@ -37,7 +38,7 @@ async def vary(interaction: Pressed, message: discord.Message) -> None:
             await derivations.ask(interaction, answer, ours)
             return
         interaction.client.seen.remember(message.id, _attachment(message))
-        about = f"{message.channel.id}:{message.id}"
+        about = f"{interaction.channel_id}:{message.id}"
         await answer.modal(Form("What does it show?", FormId(FormKind.MENU, about), ""))
 
 
@@ -45,15 +46,7 @@ async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
     """The words for somebody else's picture; after a restart the message is read again, where the bot may."""
     async with Answer(interaction) as answer:
         options = await asking.read(interaction, filled.prompt, has_picture=True)
-        channel_id, _, message_id = about.partition(":")
-        attachment = interaction.client.seen.recall(int(message_id))
-        if attachment is None:
-            channel = interaction.client.get_partial_messageable(int(channel_id), guild_id=interaction.guild_id)
-            try:
-                attachment = _attachment(await channel.fetch_message(int(message_id)))
-            except REFUSALS as error:
-                raise BadPicture("I was restarted meanwhile and cannot see it; use the menu again") from error
-        key = await interaction.client.parts.intake.take(attachment)
+        key = await asking.take(interaction, await _recalled(interaction, about))
         await asking.submit(interaction, answer, asking.spec(Verb.VARY_STRONG, options, images=(key,)))
 
 
@@ -73,26 +66,71 @@ async def _at_once(interaction: Pressed, message: discord.Message, act: Act) -> 
             await derivations.ask(interaction, answer, ours)
             return
         verb, _ = derivations.DERIVED[act]
-        key = await interaction.client.parts.intake.take(_attachment(message))
+        key = await asking.take(interaction, _attachment(message))
         wish = asking.spec(verb, Options(prompt=""), images=(key,), count=1 if verb in SINGLE else 4)
         await asking.submit(interaction, answer, wish)
 
 
-async def _ours(interaction: Pressed, message: discord.Message, act: Act) -> ButtonId | None:
-    """The button for the cell this message of ours shows, or None. Raises `BadPicture` for a grid or no picture."""
-    if message.author.id != interaction.client.application_id and message.author != interaction.client.user:
-        return None
-    jobs = interaction.client.parts.jobs
+async def _recalled(interaction: Pressed, about: str) -> discord.Attachment:
+    """The picture a form is about, read again where the bot may. Raises `BadPicture` and `JobNotFound`."""
+    channel_id, _, message_id = about.partition(":")
+    again = BadPicture("I was restarted meanwhile and cannot see it; use the menu again")
+    if channel_id != str(interaction.channel_id) or not message_id.isdecimal():
+        raise again  # a form is filled in where it was opened: nobody reads another channel this way
+    if attachment := interaction.client.seen.recall(int(message_id)):
+        return attachment
+    channel = interaction.client.get_partial_messageable(int(channel_id), guild_id=interaction.guild_id)
     try:
-        job, cell = await jobs.at_message(message.id)
-    except JobNotFound:
+        message = await channel.fetch_message(int(message_id))
+    except REFUSALS as error:
+        raise again from error
+    if await _shown_by(interaction, message) is not None:
+        raise again
+    return _attachment(message)
+
+
+async def _ours(interaction: Pressed, message: discord.Message, act: Act) -> ButtonId | None:
+    """The button for the cell a message shows, or None when it is no picture of ours.
+
+    Raises `BadPicture` for a grid or no picture, and `JobNotFound` for a picture of ours whose job is gone.
+    """
+    jobs = interaction.client.parts.jobs
+    if (found := await _shown_by(interaction, message)) is None:
         return None
+    job, cell = found
     kept = await jobs.cells(job.id)
     if not kept:
         raise BadPicture("there is no finished picture in that message")
     if cell is None and len(kept) > 1:
         raise BadPicture("this is a grid; press U1 to U4 first and use the picture that comes")
     return ButtonId(act, job.id, cell or 0)
+
+
+async def _shown_by(interaction: Pressed, message: discord.Message) -> tuple[Job, int | None] | None:
+    """The job whose picture a message shows, and which cell, also when it is forwarded; None for others' pictures.
+
+    Raises `JobNotFound` when the picture is ours and its job is gone: nobody is left who could say yes.
+    """
+    client = interaction.client
+    is_ours = message.author.id == client.application_id or message.author == client.user
+    if not is_ours and not message.message_snapshots:
+        return None
+    jobs, original = client.parts.jobs, message.id if is_ours else _forwarded_from(message)
+    with contextlib.suppress(JobNotFound):
+        return await jobs.at_message(original)
+    if await jobs.extract_at(original):
+        raise BadPicture("it shows more than one picture; press U1 to U4 and use the picture that comes")
+    # What only one person was shown, or was forwarded out of sight, says by its name what it is.
+    if named := texts.named_in(_attachment(message).filename):
+        return await jobs.get(named[0]), named[1]
+    if is_ours:
+        raise JobNotFound(str(original))
+    return None
+
+
+def _forwarded_from(message: discord.Message) -> int:
+    reference = message.reference
+    return (reference.message_id if reference else None) or message.id
 
 
 def _attachment(message: discord.Message) -> discord.Attachment:

@@ -19,10 +19,12 @@ from bot.commands.mod_channel import ChannelRules
 from bot.commands.mod_results import delete_results
 from bot.commands.mod_review import Review, ReviewAct, ReviewButton
 from bot.commands.mod_words import Words
-from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, moderator, office
-from bot.domain.access import Ban, Gate, with_ban, with_moderator_roles, without_ban
+from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, manages_server, moderator, office
+from bot.commands.viewing import permitted
+from bot.domain.access import Ban, Gate, lifted, require_manager, with_ban
 from bot.domain.guild import GuildRules, PicturePolicy
-from bot.domain.model import Job, JobState
+from bot.domain.model import Job, JobState, Member
+from bot.domain.sight import Deed
 from bot.errors import BadOption
 from bot.ui import texts
 from bot.ui.answer import Answer, Pressed
@@ -59,9 +61,7 @@ class Mod(commands.Cog):
         async with Answer(interaction, ephemeral=True) as answer:
             member = await moderator(interaction, "cancel")
             parts = interaction.client.parts
-            found = await parts.jobs.get(job.strip())
-            if found.guild_id != guild_id(interaction):
-                raise BadOption(job, "that job is not of this server")
+            found = await permitted(interaction, job.strip(), Deed.JUDGE)
             ended = await parts.studio.cancel(found.id, member)
             if ended.state is JobState.CANCELLED:
                 made = entry(interaction, "cancel", f"job {found.id} of <@{found.member_id}>", reason)
@@ -126,10 +126,16 @@ class Mod(commands.Cog):
             until = now + timedelta(**{unit: time}) if time else None
             new = Ban(member_id=member.id, until=until, reason=reason)
             end = format_dt(until, "f") if until else "further notice"
+            manages = await manages_server(interaction, member)
+
+            def changed(rules: GuildRules, by: Member) -> GuildRules:
+                bans = with_ban(rules.bans, new, by, now, manages_server=manages)
+                return rules.model_copy(update={"bans": bans})
+
             await change(
                 interaction,
                 "ban",
-                lambda rules, by: rules.model_copy(update={"bans": with_ban(rules.bans, new, by, now)}),
+                changed,
                 subject=member.mention,
                 reason=f"until {end}: {reason}",
             )
@@ -144,11 +150,8 @@ class Mod(commands.Cog):
         """Lift a ban."""
         async with Answer(interaction, ephemeral=True) as answer:
 
-            def changed(rules: GuildRules, _: object) -> GuildRules:
-                kept = without_ban(rules.bans, member.id)
-                if kept == rules.bans:
-                    raise BadOption(member.mention, "is not banned here")
-                return rules.model_copy(update={"bans": kept})
+            def changed(rules: GuildRules, by: Member) -> GuildRules:
+                return rules.model_copy(update={"bans": lifted(rules.bans, member.id, by)})
 
             await change(interaction, "unban", changed, subject=member.mention, reason=reason)
             await answer.private(f"✅ {member.mention} may make pictures again.")
@@ -237,13 +240,12 @@ class Mod(commands.Cog):
         """Who is a moderator besides members with Manage Server."""
         async with Answer(interaction, ephemeral=True) as answer:
             chosen = [role for role in (first, second, third) if role is not None]
-            manages = interaction.permissions.manage_guild
+            kept = tuple(dict.fromkeys(role.id for role in chosen))
 
-            def changed(rules: GuildRules, by: object) -> GuildRules:
-                kept = with_moderator_roles([role.id for role in chosen], member, manages_server=manages)
+            def changed(rules: GuildRules, by: Member) -> GuildRules:
+                require_manager(by)
                 return rules.model_copy(update={"moderator_roles": kept})
 
-            member = await moderator(interaction, "roles")
             named = ", ".join(role.mention for role in chosen) or "Manage Server only"
             await change(interaction, "roles", changed, subject=named)
             await answer.private(

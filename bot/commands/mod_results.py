@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 
 from bot.commands.moderating import guild_id, office
+from bot.commands.viewing import permitted
 from bot.domain.model import Job, Member
-from bot.errors import BadOption
+from bot.domain.sight import Deed
 from bot.ui.answer import Pressed
 from bot.ui.darkroom import Darkroom
 from bot.ui.wire import REFUSALS
 
 MOST = 1000
 """How many results of one member are deleted at a time."""
+
+Shown = tuple[int, int]
+"""Channel and message of something shown."""
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +25,7 @@ async def delete_results(interaction: Pressed, by: Member, job_id: str, member_i
     """Delete one job's result, or a member's newest thousand here; returns how many. Live jobs are stopped first."""
     parts = interaction.client.parts
     if member_id is None:
-        job = await parts.jobs.get(job_id)
-        if job.guild_id != guild_id(interaction):
-            raise BadOption(job_id, "that job is not of this server")
-        chosen = [job]
+        chosen = [await permitted(interaction, job_id, Deed.JUDGE)]
     else:
         chosen = await parts.jobs.recent(member_id, MOST, guild_id(interaction))
     deleted = 0
@@ -38,15 +39,17 @@ async def delete_results(interaction: Pressed, by: Member, job_id: str, member_i
 
 
 async def delete_messages(client: Darkroom, job: Job) -> None:
-    """The reply, and the posts that show one cell of it."""
-    shown = (
-        set(await client.parts.office.records.messages_of(job.id)) if client.parts.office else set[tuple[int, int]]()
-    )
+    """The reply, and every post that shows it, a cell, its time-lapse, or a tree it stands in."""
+    shown = set(await client.parts.office.records.messages_of(job.id)) if client.parts.office else set[Shown]()
     if job.reply.message_id is not None and not job.reply.ephemeral:
         shown.add((job.channel_id, job.reply.message_id))
     for channel_id, message_id in shown:
-        channel = client.get_partial_messageable(channel_id, guild_id=job.guild_id)
-        try:
-            await channel.get_partial_message(message_id).delete()
-        except REFUSALS as error:
-            log.info("not deleted: %s", error, extra={"action": "delete", "job": job.id})
+        await delete_message(client, channel_id, message_id)
+
+
+async def delete_message(client: Darkroom, channel_id: int, message_id: int) -> None:
+    """Delete one message of ours, where it can be reached."""
+    try:
+        await client.get_partial_messageable(channel_id).get_partial_message(message_id).delete()
+    except REFUSALS as error:
+        log.info("not deleted: %s", error, extra={"action": "delete", "channel": channel_id})

@@ -14,10 +14,12 @@ from discord import ButtonStyle, app_commands
 from discord.app_commands import locale_str
 from discord.ui import Button, DynamicItem, View
 
-from bot.commands.moderating import change, entry, guild_id, moderator, office
+from bot.commands.moderating import change, entry, guild_id, manages_server, moderator, office
+from bot.commands.viewing import permitted
 from bot.domain.access import Ban, with_ban
 from bot.domain.guild import DIRECT_MESSAGES, GuildRules, PicturePolicy
 from bot.domain.model import Cell, Job, JobState, Member
+from bot.domain.sight import Deed
 from bot.errors import BadOption, DeliveryLater
 from bot.ui.answer import Answer, Pressed
 from bot.ui.darkroom import Darkroom
@@ -69,14 +71,14 @@ class ReviewButton(DynamicItem[Button[View]], template=r"mod:(?P<act>[a-z]{1,8})
         """Do it, say it, log it."""
         async with Answer(interaction, ephemeral=True) as answer:
             by = await moderator(interaction, f"review {self.act}")
-            job = await interaction.client.parts.jobs.get(self.job_id)
-            if (job.guild_id or DIRECT_MESSAGES) != guild_id(interaction):
-                raise BadOption(job.id, "that job is not of this server")
+            job = await permitted(interaction, self.job_id, Deed.JUDGE)
             if self.act is ReviewAct.LOOK:
                 cells = await interaction.client.parts.jobs.cells(job.id)
                 files = await drawn(interaction.client, job, cells)
                 await answer.private(asking(job), view=review_view(job.id), files=files)
                 return
+            if self.act is ReviewAct.BAN:
+                await _check_ban(interaction, job, by)  # before anything is decided
             asked = await office(interaction).records.messages_of(job.id) if job.state is JobState.REVIEW else []
             ended = await self._decide(interaction, by)
             if ended.state.is_showable is not (self.act is ReviewAct.APPROVE):
@@ -177,11 +179,18 @@ class Review(app_commands.Group):
             await answer.private("\n".join([*lines, *more]) or "Nothing waits.", view=view if here else None)
 
 
+async def _check_ban(interaction: Pressed, job: Job, by: Member) -> None:
+    """Raises what `with_ban` raises for whoever asked for the job."""
+    manages = await manages_server(interaction, discord.Object(job.member_id))
+    now = interaction.client.parts.clock()
+    with_ban((), Ban(member_id=job.member_id, until=now + BANNED_FOR), by, now, manages_server=manages)
+
+
 async def _ban(interaction: Pressed, job: Job) -> None:
     now = interaction.client.parts.clock()
     ban = Ban(member_id=job.member_id, until=now + BANNED_FOR, reason="a picture was rejected in review")
 
-    def changed(rules: GuildRules, by: Any) -> GuildRules:
+    def changed(rules: GuildRules, by: Member) -> GuildRules:
         return rules.model_copy(update={"bans": with_ban(rules.bans, ban, by, now)})
 
     await change(interaction, "ban", changed, subject=f"<@{job.member_id}>", reason=f"job {job.id}: {ban.reason}")
@@ -193,6 +202,6 @@ def _outcome(act: ReviewAct, before: Job, after: Job) -> str:
         return f"`{after.id}` is {after.state.value} already.{banned}"
     return {
         ReviewAct.APPROVE: "✅ It is shown now.",
-        ReviewAct.REJECT: "✖️ It stays hidden; nothing was charged.",
+        ReviewAct.REJECT: "✖️ It stays hidden; no picture was charged.",
         ReviewAct.BAN: f"🚫 It stays hidden, and <@{after.member_id}> is banned for a week.",
     }.get(act, f"`{after.id}`: {after.state.value}")

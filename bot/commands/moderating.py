@@ -17,6 +17,7 @@ from bot.ui.darkroom import Darkroom
 from bot.ui.office import Office
 from bot.ui.page import Upload
 from bot.ui.texts import MESSAGE_LIMIT
+from bot.ui.wire import REFUSALS
 
 PERMISSIONS = discord.Permissions(manage_guild=True)
 """Who sees the commands, unless a server's integration settings say otherwise; the right is checked again here."""
@@ -59,6 +60,21 @@ def entry(interaction: Pressed, action: str, subject: str = "", reason: str = ""
     )
 
 
+async def manages_server(interaction: Pressed, user: discord.User | discord.Member | discord.Object) -> bool:
+    """Whether somebody has Manage Server here; who cannot be looked up counts as if they had."""
+    if interaction.guild is None:
+        return False
+    if not isinstance(user, discord.Member):
+        try:
+            user = await interaction.guild.fetch_member(user.id)
+        except discord.NotFound:
+            return False
+        except REFUSALS:
+            return True
+    resolved = user.resolved_permissions or discord.Permissions.none()
+    return resolved.manage_guild or resolved.administrator or user.guild_permissions.manage_guild
+
+
 async def change(
     interaction: Pressed,
     action: str,
@@ -70,7 +86,11 @@ async def change(
     """Change the rules as a moderator. What `changed` raises is told, and nothing has changed."""
     member = await moderator(interaction, action)
     made = entry(interaction, action, subject, reason)
-    return await office(interaction).book.change(lambda rules: changed(rules, member), made)
+    try:
+        return await office(interaction).book.change(lambda rules: changed(rules, member), made)
+    except NotPermitted:
+        await office(interaction).log.add(entry(interaction, action, done=False))
+        raise
 
 
 async def tell_all(answer: Answer, lines: Sequence[str], nothing: str = "") -> None:

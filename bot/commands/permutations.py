@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from bot.domain.model import Options, Verb
 from bot.domain.permutations import MAX_PERMUTATIONS
 from bot.domain.prompt import expand, parse, render
-from bot.errors import AlreadyAsked, BadOption, NotYours
+from bot.errors import AlreadyAsked, BadOption, JobNotFound, NotYours
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
 from bot.ui.buttons import permute_view
@@ -38,6 +38,8 @@ async def offer(interaction: Pressed, answer: Answer, options: Sequence[Options]
 async def confirmed(interaction: Pressed, pressed: ButtonId) -> None:
     """Start all: read the prompt back from the confirmation and ask for each; pressed again, for what is left."""
     async with Answer(interaction) as answer:
+        if not pressed.job_id.isdecimal():
+            raise JobNotFound(pressed.job_id)
         if pressed.job_id != str(interaction.user.id):
             raise NotYours(int(pressed.job_id))
         message = interaction.message

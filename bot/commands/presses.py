@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import functools
 
-import discord
-from discord.abc import GuildChannel
-
 from bot.commands.moderating import note
-from bot.domain.access import may_derive
-from bot.domain.model import Job, JobState, Place, Verdict
-from bot.domain.moderation import verdict_in
-from bot.errors import JobNotFound, NotAllowedHere
+from bot.commands.posting import Post, Stand
+from bot.commands.viewing import permitted, shown, visible
+from bot.domain.model import JobState
+from bot.domain.sight import Deed
 from bot.ui import asking, costs, recipes, texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.buttons import cell_view, recipe_view
 from bot.ui.custom_ids import ButtonId
-from bot.ui.darkroom import Parts
 from bot.ui.page import Page, Upload
 
 
@@ -24,8 +20,6 @@ async def show(interaction: Pressed, pressed: ButtonId) -> None:
     """U: the kept cell at once, as a new message with all that can be done with it."""
     client, parts = interaction.client, interaction.client.parts
     async with Answer(interaction) as answer:
-        place = asking.place_of(interaction)
-        asking.preflight(place)
         job = await shown(interaction, pressed.job_id)
         cell = await parts.studio.cell(job.id, pressed.cell)
         picture = await parts.studio.picture(job.id, pressed.cell)
@@ -39,9 +33,7 @@ async def show(interaction: Pressed, pressed: ButtonId) -> None:
             text = texts.cell_caption(job, cell, interaction.user.id, url, prices)
             return Page(text, (upload,), cell_view(job.id, cell.cell, client.offered, url))
 
-        message_id = await answer.page(fitted, place.file_limit_bytes)
-        if message_id is not None:
-            await parts.jobs.posted(job.id, cell.cell, place.channel_id, message_id)
+        await Post(interaction, answer, job).send(fitted, Stand.RESULT, cell.cell)
 
 
 async def cancel(interaction: Pressed, pressed: ButtonId) -> None:
@@ -51,7 +43,8 @@ async def cancel(interaction: Pressed, pressed: ButtonId) -> None:
 
 
 async def end(interaction: Pressed, answer: Answer, job_id: str) -> None:
-    """Stop a job, and say whether there was something to stop. Raises `NotYours` and `JobNotFound`."""
+    """Stop a job, and say whether there was something to stop. Raises `OwnersOnly` and `JobNotFound`."""
+    await permitted(interaction, job_id, Deed.END)
     member = await asking.member_of(interaction)
     job = await interaction.client.parts.studio.cancel(job_id, member)
     if job.state is not JobState.CANCELLED:
@@ -65,10 +58,11 @@ async def fetch(interaction: Pressed, pressed: ButtonId) -> None:
     """Show the result: a fresh interaction where the reply can no longer be edited."""
     client = interaction.client
     async with Answer(interaction, ephemeral=True) as answer:
-        job = await client.parts.jobs.get(pressed.job_id)
+        job = await permitted(interaction, pressed.job_id, Deed.SEE)
         if not job.state.is_showable:
             await answer.private(texts.NOT_SHOWN[job.state])
             return
+        job = await visible(client.parts, job, asking.place_of(interaction))
         cells = await client.parts.jobs.cells(job.id)
         page = functools.partial(client.replies.results.page, job, cells)
         await answer.page(page, interaction.filesize_limit, is_private=True)
@@ -78,7 +72,7 @@ async def recipe(interaction: Pressed, pressed: ButtonId) -> None:
     """ℹ️: a private card with everything it takes to make the picture again."""
     client = interaction.client
     async with Answer(interaction, ephemeral=True) as answer:
-        job = await client.parts.jobs.get(pressed.job_id)
+        job = await permitted(interaction, pressed.job_id, Deed.SEE)
         url, is_exact = await client.replies.results.parent_url(job), client.parts.settings.engine.deterministic
         await answer.private("", embed=recipes.card(job, url, is_exact=is_exact), view=recipe_view(job.id))
 
@@ -87,8 +81,6 @@ async def timelapse(interaction: Pressed, pressed: ButtonId) -> None:
     """⏱️: the reverse diffusion of the grid, from static to picture, as one animated WebP."""
     parts = interaction.client.parts
     async with Answer(interaction) as answer:
-        place = asking.place_of(interaction)
-        asking.preflight(place)
         job = await shown(interaction, pressed.job_id)
         frames = await parts.studio.frames(job.id)
         if not frames:
@@ -103,49 +95,4 @@ async def timelapse(interaction: Pressed, pressed: ButtonId) -> None:
             upload = Upload(texts.file_name(job, "webp"), content, alt, spoiler=job.spoiler)
             return Page(f"⏱️ {texts.headline(job, url)}", (upload,))
 
-        await answer.page(fitted, place.file_limit_bytes)
-
-
-async def shown(interaction: Pressed, job_id: str) -> Job:
-    """A job whose result may be seen here, hidden until clicked where the rules say so.
-
-    Raises as `derivable`, `JobNotFound` for what is in review, kept back or deleted, and `NotAllowedHere`.
-    """
-    job = await derivable(interaction, job_id)
-    return await visible(interaction.client.parts, job, asking.place_of(interaction))
-
-
-async def visible(parts: Parts, job: Job, place: Place) -> Job:
-    """The job as it may be shown in that place. Raises `JobNotFound` and `NotAllowedHere`."""
-    cells = await parts.jobs.cells(job.id)
-    if not job.state.is_showable or not (cells or job.captions):
-        raise JobNotFound(job.id)
-    rules = await parts.rules.get(place.rules_id)
-    verdict = verdict_in(rules, job, cells, place)
-    if verdict in (Verdict.REVIEW, Verdict.BLOCK):
-        raise NotAllowedHere(f"this picture is only shown in <#{job.channel_id}>")
-    return job.model_copy(update={"spoiler": verdict is Verdict.SPOILER})
-
-
-def must_see(interaction: Pressed, job: Job) -> None:
-    """Raises `NotAllowedHere` for what was made in a channel that whoever asks does not see."""
-    if job.channel_id != interaction.channel_id and not _sees(interaction, job.channel_id):
-        raise NotAllowedHere("it was made where you do not look")
-
-
-def _sees(interaction: Pressed, channel_id: int) -> bool:
-    channel, member = interaction.client.get_channel(channel_id), interaction.user
-    if isinstance(channel, discord.Thread):
-        channel = None if channel.is_private() else channel.parent
-    if not isinstance(channel, GuildChannel) or not isinstance(member, discord.Member):
-        return False
-    return channel.guild.id == interaction.guild_id and channel.permissions_for(member).view_channel
-
-
-async def derivable(interaction: Pressed, job_id: str) -> Job:
-    """The job, when its owner lets this member derive from it. Raises `JobNotFound` and `NotYours`."""
-    parts = interaction.client.parts
-    job = await parts.jobs.get(job_id)
-    preferences = await parts.members.preferences(job.member_id)
-    may_derive(preferences, job, await asking.member_of(interaction))
-    return job
+        await Post(interaction, answer, job).send(fitted, Stand.EXTRACT)

@@ -12,22 +12,26 @@ from discord import app_commands
 from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
+from bot.commands import retention
 from bot.commands.contexts import everywhere
-from bot.commands.mod_results import delete_messages
-from bot.commands.moderating import change, guild_id, office
+from bot.commands.mod_results import Shown, delete_message
+from bot.commands.moderating import guild_id, office
 from bot.domain.model import Job, JobState, Member
 from bot.errors import BadOption, FileLimitTooSmall, JobNotFound
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
-from bot.ui.darkroom import StudioPort
+from bot.ui.darkroom import Darkroom, StudioPort
 from bot.ui.page import Upload
 
 SURE = "delete everything"
 TOLD_WITHIN_S = 5.0
+AT_ONCE = 4
+"""How many messages are deleted at a time."""
 LEFT = (
     "What moderators did with you and why stays in their log and rules, without your words and pictures, and what you "
-    "used stays counted until the running windows end. The host's backups forget you as they are replaced. "
-    "Messages on Discord are yours to delete: react to them with ❌ first."
+    "used stays counted until the running windows end. My copies of the database forget you as they are replaced, "
+    "after {days} days at most; a backup the host made by hand stays as it is. Messages of mine that I do not reach "
+    "any more, and forwarded ones, are for you or moderators to delete."
 )
 
 
@@ -58,11 +62,14 @@ class Privacy(commands.Cog):
             theirs = [job for job in await parts.jobs.unfinished() if job.member_id == member.id]
             for job in theirs:
                 await _end(parts.studio, job, member)
-                if job.state is JobState.REVIEW:
-                    await delete_messages(interaction.client, job)
             await _told(parts.studio, theirs)
+            await _take_down(interaction.client, await office(interaction).records.posts_of(member.id))
             deleted = await office(interaction).records.erase_member(member.id)
-            await answer.private(f"🗑️ Deleted: {deleted} jobs with their pictures, your settings and favourites. {LEFT}")
+            left = LEFT.format(days=parts.settings.operation.backups_kept)
+            await answer.private(
+                f"🗑️ Deleted: {deleted} jobs with their pictures and messages, your uploads, settings and favourites. "
+                f"{left}"
+            )
 
     @privacy.command(name="consent", description=locale_str("Who may vary your pictures"))
     @app_commands.describe(
@@ -84,24 +91,15 @@ class Privacy(commands.Cog):
             await answer.private(f"✅ Your pictures may be varied by {who}.")
 
     @privacy.command(name="retention", description=locale_str("How long results are kept on this server"))
-    @app_commands.describe(days=locale_str("For moderators: delete results after so many days; 0 keeps them"))
+    @app_commands.describe(days=locale_str("With Manage Server: delete results after so many days; 0 keeps them"))
     async def retention(self, interaction: Pressed, days: Range[int, 0, 3650] | None = None) -> None:
-        """Show it to anybody; set it as a moderator."""
+        """Show it to anybody; set it with Manage Server."""
         async with Answer(interaction, ephemeral=True) as answer:
             if days is None:
                 rules = await office(interaction).book.get(guild_id(interaction))
-                await answer.private(_kept(rules.retention_days))
+                await answer.private(retention.kept(rules.retention_days))
                 return
-            if interaction.guild_id is None:
-                raise BadOption("days", "this is set on a server")
-
-            await change(
-                interaction,
-                "retention",
-                lambda rules, _: rules.model_copy(update={"retention_days": days or None}),
-                subject=_kept(days),
-            )
-            await answer.private(f"✅ {_kept(days)}")
+            await retention.ask(interaction, answer, days)
 
 
 async def _end(studio: StudioPort, job: Job, member: Member) -> None:
@@ -120,7 +118,12 @@ async def _told(studio: StudioPort, jobs: Sequence[Job]) -> None:
                 await studio.wait(job.id)
 
 
-def _kept(days: int | None) -> str:
-    if not days:
-        return "Results are kept until somebody deletes them."
-    return f"Results are deleted after {days} days, with their pictures."
+async def _take_down(client: Darkroom, posts: Sequence[Shown]) -> None:
+    """Delete the messages, a few at a time; what is out of reach is left."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(post: Shown) -> None:
+        async with room:
+            await delete_message(client, *post)
+
+    await asyncio.gather(*map(one, posts))

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from datetime import timedelta
 
 import discord
 from discord.ext import commands
 
 from bot.commands.mod_results import delete_messages
 from bot.commands.moderating import note
-from bot.commands.presses import visible
+from bot.commands.viewing import may, visible
 from bot.domain.access import moderates
 from bot.domain.guild import DIRECT_MESSAGES
 from bot.domain.model import CellRef, Job, JobState, Member, Place
+from bot.domain.sight import Deed, Viewer
 from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, NotYours
 from bot.ui import texts
 from bot.ui.darkroom import Darkroom
 from bot.ui.page import Upload
+from bot.ui.pauses import Pauses
 from bot.ui.replies import words
 from bot.ui.wire import REFUSALS
 
 LETTER, STAR, CROSS = "✉", "⭐", "❌"
+MEANT = (LETTER, STAR, CROSS)
+"""Every reaction that does something."""
+LETTER_PAUSE = timedelta(minutes=10)
 DM_FILE_LIMIT = 10 * 1024 * 1024
 
 log = logging.getLogger(__name__)
@@ -30,17 +37,22 @@ class Reactions(commands.Cog):
     """Listens to reactions on the bot's own messages; no privileged intent is needed."""
 
     def __init__(self, bot: Darkroom) -> None:
-        self._bot = bot
+        self._bot, self._letters = bot, Pauses(LETTER_PAUSE)
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
         """Do what the emoji says, when it is on a result."""
         emoji = payload.emoji.name.rstrip("\ufe0f")
-        if emoji not in (LETTER, STAR, CROSS) or self._is_foreign(payload):
+        if emoji not in MEANT or self._is_foreign(payload):
             return
         try:
             job, cell = await self._bot.parts.jobs.at_message(payload.message_id)
+            await self._may(payload, job, Deed.END if emoji == CROSS else Deed.SEE)
         except JobNotFound:
+            if emoji == CROSS:
+                await self._end_extract(payload)
+            return
+        except NotYours:
             return
         match emoji:
             case "✉":
@@ -63,6 +75,19 @@ class Reactions(commands.Cog):
         for ref in await self._marked(job, cell):
             await self._bot.parts.members.unfavour(payload.user_id, ref)
 
+    async def _may(self, payload: discord.RawReactionActionEvent, job: Job, deed: Deed) -> None:
+        """Ask the rule: who reacts to a message sees it. Raises `JobNotFound` and `NotYours`."""
+        await may(self._bot.parts, deed, Viewer(member=await self._member(payload), sees=True), job)
+
+    async def _end_extract(self, payload: discord.RawReactionActionEvent) -> None:
+        """Delete a time-lapse or a family tree, by the owner of a job in it or a moderator; the jobs stay."""
+        for job in await self._bot.parts.jobs.extract_at(payload.message_id):
+            with contextlib.suppress(JobNotFound, NotYours):
+                await self._may(payload, job, Deed.END)
+                await note(self._bot, await self._member(payload), job, "delete")
+                await self._delete(payload)
+                return
+
     def _is_foreign(self, payload: discord.RawReactionActionEvent) -> bool:
         me = self._bot.user
         by_bot = payload.member is not None and payload.member.bot
@@ -74,24 +99,35 @@ class Reactions(commands.Cog):
         return [CellRef(job_id=job.id, cell=one.cell) for one in kept if cell in (None, one.cell)]
 
     async def _send(self, payload: discord.RawReactionActionEvent, job: Job, cell: int | None) -> None:
-        """The pictures, the seed and the id, privately; closed direct messages are said in the channel."""
+        """The pictures, the seed and the id, privately; closed direct messages are said in the channel.
+
+        Once per member, message and ten minutes: taking the emoji away and putting it back is free.
+        """
+        letter = (payload.user_id, payload.message_id)
+        if self._letters.begin(letter, self._bot.parts.clock()) and not await self._is_sent(payload, job, cell):
+            self._letters.undo(letter)
+
+    async def _is_sent(self, payload: discord.RawReactionActionEvent, job: Job, cell: int | None) -> bool:
+        """Send the letter; says whether it went out."""
         parts = self._bot.parts
         try:
             job = await visible(parts, job, Place(channel_id=0))
             files = [upload.file() for upload in await self._uploads(job, cell)]
         except JobNotFound:
-            return
+            return False
         except (NotAllowedHere, CellNotFound) as error:
             await self._say(payload, f"<@{payload.user_id}> {words(error)}")
-            return
+            return False
         text = texts.shorten(f"{texts.headline(job)}\nSeed {job.spec.seed} · job `{job.id}`", texts.MESSAGE_LIMIT)
         try:
             member = await self._bot.fetch_user(payload.user_id)
             await member.send(text, files=files)
+            return True
         except discord.Forbidden:
             await self._say(payload, f"<@{payload.user_id}> I cannot send you direct messages; allow them here first.")
         except REFUSALS as error:
             log.warning("not sent by direct message: %s", error, extra={"action": "letter", "job_id": job.id})
+        return False
 
     async def _uploads(self, job: Job, cell: int | None) -> list[Upload]:
         """The pictures a message shows, one by one. Raises `CellNotFound`."""
@@ -109,10 +145,7 @@ class Reactions(commands.Cog):
         By the owner or a moderator, silently ignored from others.
         """
         member = await self._member(payload)
-        try:
-            ended = await self._bot.parts.studio.cancel(job.id, member)
-        except NotYours:
-            return
+        ended = await self._bot.parts.studio.cancel(job.id, member)
         if not job.state.is_final:
             if ended.state is JobState.CANCELLED:
                 await note(self._bot, member, ended, "cancel")
@@ -135,6 +168,7 @@ class Reactions(commands.Cog):
             role_ids=roles,
             guild_id=payload.guild_id,
             is_moderator=moderates(manages_server=manages, role_ids=roles, moderator_roles=configured),
+            manages_server=manages,
         )
 
     async def _delete(self, payload: discord.RawReactionActionEvent) -> None:

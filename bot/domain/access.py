@@ -10,6 +10,7 @@ from bot.domain.model import Job, JobSpec, Member, Place, Preferences, Value, Ve
 from bot.errors import BadOption, Banned, NotAllowedHere, NotPermitted, NotYours, Paused
 
 MODERATOR = "Manage Server or a moderator role"
+MANAGER = "Manage Server"
 
 
 class Gate(enum.StrEnum):
@@ -53,6 +54,12 @@ def require_moderator(member: Member) -> None:
         raise NotPermitted(MODERATOR)
 
 
+def require_manager(member: Member) -> None:
+    """Raises `NotPermitted` for everybody without Manage Server, moderators by role too."""
+    if not member.manages_server:
+        raise NotPermitted(MANAGER)
+
+
 def moderates_job(member: Member, job: Job) -> bool:
     """Whether somebody is a moderator where the job was asked for: a right is good in its own server only."""
     return member.is_moderator and member.guild_id is not None and member.guild_id == job.guild_id
@@ -80,14 +87,20 @@ def check_gate(gate: Gate, why: str) -> None:
         raise Paused(why)
 
 
-def check_channel(rules: Sequence[ChannelRule], place: Place, spec: JobSpec, model: str) -> None:
-    """Raises `NotAllowedHere` for a channel, model, resulting size or number of steps the rules rule out."""
+def check_place(rules: Sequence[ChannelRule], place: Place) -> None:
+    """Raises `NotAllowedHere` for a channel in which no pictures are made."""
     here = rule_for(rules, place)
     if not here.allowed:
         raise NotAllowedHere("pictures are switched off here")
     if not here.listed and any(rule.listed for rule in rules):
         named = ", ".join(f"<#{rule.channel_id}>" for rule in rules if rule.listed)
         raise NotAllowedHere(f"pictures are made in {named}")
+
+
+def check_channel(rules: Sequence[ChannelRule], place: Place, spec: JobSpec, model: str) -> None:
+    """Raises `NotAllowedHere` for a channel, model, resulting size or number of steps the rules rule out."""
+    check_place(rules, place)
+    here = rule_for(rules, place)
     if here.models and model not in here.models:
         raise NotAllowedHere(f"the models here are {', '.join(here.models)}")
     steps = spec.options.steps
@@ -105,10 +118,18 @@ def rule_for(rules: Sequence[ChannelRule], place: Place) -> ChannelRule:
     return found or ChannelRule(channel_id=place.channel_id)
 
 
-def with_ban(bans: Sequence[Ban], new: Ban, by: Member, now: datetime) -> tuple[Ban, ...]:
-    """The bans that still last, with `new`. Raises `BadOption` for oneself and for a time that is over."""
+def with_ban(
+    bans: Sequence[Ban], new: Ban, by: Member, now: datetime, *, manages_server: bool = False
+) -> tuple[Ban, ...]:
+    """The bans that still last, with `new`; `manages_server` says so of whoever is banned.
+
+    Raises:
+        BadOption: for oneself, for a time that is over, and when a moderator by role bans who has Manage Server.
+    """
     if new.member_id == by.id:
         raise BadOption(f"<@{by.id}>", "you cannot ban yourself")
+    if manages_server and not by.manages_server:
+        raise BadOption(f"<@{new.member_id}>", "whoever has Manage Server is banned only by somebody who has it too")
     if new.until is not None and new.until <= now:
         raise BadOption("time", "the end lies in the past")
     return (*(ban for ban in without_ban(bans, new.member_id) if ban.until is None or ban.until > now), new)
@@ -119,17 +140,19 @@ def without_ban(bans: Sequence[Ban], member_id: int) -> tuple[Ban, ...]:
     return tuple(ban for ban in bans if ban.member_id != member_id)
 
 
+def lifted(bans: Sequence[Ban], member_id: int, by: Member) -> tuple[Ban, ...]:
+    """The bans without that member's. Raises `BadOption` for oneself and for somebody who is not banned."""
+    if member_id == by.id:
+        raise BadOption(f"<@{by.id}>", "you cannot lift your own ban; ask another moderator")
+    kept = without_ban(bans, member_id)
+    if kept == tuple(bans):
+        raise BadOption(f"<@{member_id}>", "is not banned here")
+    return kept
+
+
 def with_channel(rules: Sequence[ChannelRule], new: ChannelRule) -> tuple[ChannelRule, ...]:
     """The rules with `new` for its channel. Raises `BadOption` for limits that allow nothing."""
     if (new.max_steps is not None and new.max_steps < 1) or (new.max_side is not None and new.max_side < 64):
         raise BadOption("limits", "at least 1 step and 64 pixels must be allowed; or deny the channel")
     kept = tuple(rule for rule in rules if rule.channel_id != new.channel_id)
     return kept if new == ChannelRule(channel_id=new.channel_id) else (*kept, new)
-
-
-def with_moderator_roles(roles: Sequence[int], by: Member, *, manages_server: bool) -> tuple[int, ...]:
-    """The new moderator roles. Raises `BadOption` when the one who sets them would no longer be a moderator."""
-    chosen = tuple(dict.fromkeys(roles))
-    if not moderates(manages_server=manages_server, role_ids=by.role_ids, moderator_roles=chosen):
-        raise BadOption("roles", "you would no longer be a moderator yourself; keep one of your roles in the list")
-    return chosen

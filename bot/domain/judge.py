@@ -8,7 +8,7 @@ from typing import Protocol
 from bot.domain import access, moderation
 from bot.domain.guild import GuildRules
 from bot.domain.meaning import Meaning
-from bot.domain.model import Ask, Cell, Job, Verdict
+from bot.domain.model import Ask, Cell, Job, JobSpec, Member, Place, Verdict
 from bot.domain.ports import Clock
 
 
@@ -37,13 +37,25 @@ class Judge:
 
     async def check(self, ask: Ask) -> None:
         """See the port."""
-        rules, spec = await self._book.get(ask.place.rules_id), ask.spec
-        access.check_ban(rules.bans, ask.member.id, self._clock())
+        await self._check(ask.member, ask.place, ask.spec, moderation.effective_text(ask.spec.options))
+
+    async def check_entry(self, member: Member, place: Place) -> None:
+        """See the port."""
+        rules = await self._book.get(place.rules_id)
+        access.check_ban(rules.bans, member.id, self._clock())
         access.check_gate(rules.gate, rules.gate_reason)
-        access.check_channel(rules.channels, ask.place, spec, spec.options.model or "")
-        text = moderation.effective_text(spec.options)
+        access.check_place(rules.channels, place)
+
+    async def check_post(self, job: Job, cells: Sequence[Cell], by: Member, place: Place) -> None:
+        """See the port."""
+        await self._check(by, place, moderation.as_shown(job, cells), moderation.shown_text(job))
+
+    async def _check(self, member: Member, place: Place, spec: JobSpec, text: str) -> None:
+        await self.check_entry(member, place)
+        rules = await self._book.get(place.rules_id)
+        access.check_channel(rules.channels, place, spec, spec.options.model or "")
         self._lexicons.check(rules, text)
-        await moderation.check_meaning(rules, text, self._meaning, age_restricted=ask.place.age_restricted)
+        await moderation.check_meaning(rules, text, self._meaning, age_restricted=place.age_restricted)
 
     async def weight(self, ask: Ask) -> float:
         """See the port."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from bot.domain.guild import DIRECT_MESSAGES, GuildRules, PicturePolicy
 from bot.domain.meaning import Meaning
-from bot.domain.model import Cell, Job, Options, Place, Verdict
+from bot.domain.model import Cell, Job, JobSpec, Options, Place, Verdict
 from bot.domain.word_rules import WordRule
 from bot.domain.words import Lexicon
 from bot.errors import PromptRejected
@@ -22,6 +22,19 @@ def effective_text(options: Options) -> str:
     """All words that steer the picture towards something. What is to be avoided may be named."""
     parts = [text for text, weight in options.parts if weight > 0]
     return " ".join(dict.fromkeys((options.prompt, *parts)))
+
+
+def shown_text(job: Job) -> str:
+    """All words that are read where a result is posted; what is to be avoided may be named there too."""
+    return " ".join(filter(None, (effective_text(job.spec.options), *job.captions)))
+
+
+def as_shown(job: Job, cells: Sequence[Cell]) -> JobSpec:
+    """A kept result as if it were asked for: with the model that drew it and the size it has."""
+    width = max((cell.width for cell in cells), default=None)
+    height = max((cell.height for cell in cells), default=None)
+    options = job.spec.options.model_copy(update={"model": job.model or job.spec.options.model})
+    return job.spec.model_copy(update={"options": options, "width": width, "height": height})
 
 
 class Lexicons:

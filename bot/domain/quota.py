@@ -123,6 +123,11 @@ def _is_shut_out(limits: Sequence[Limit], member: Member) -> bool:
     return any(limit is not None and limit.cap == 0 for limit in found)
 
 
+def part_of(whole: int, step: int, steps: int) -> int:
+    """How many of `whole` pictures `step` of `steps` come to, to the nearest: 3 steps of 4 are 3 of 4 pictures."""
+    return min(whole, int(whole * step / steps + 0.5)) if steps else whole
+
+
 def pictures(verb: Verb, count: int) -> int:
     """How many pictures a job counts as: captions are none."""
     return 0 if verb is Verb.DESCRIBE else count

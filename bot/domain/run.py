@@ -7,8 +7,9 @@ import logging
 
 from bot.domain import keeping
 from bot.domain.courier import first_of
-from bot.domain.model import Job, JobState, Verdict
+from bot.domain.model import Charge, Job, JobState, Verdict
 from bot.domain.ports import Stream
+from bot.domain.quota import part_of, pictures
 from bot.domain.requests import Asker
 from bot.domain.wiring import Ports
 from bot.errors import Fenced, PictureBlocked, UserError
@@ -32,18 +33,27 @@ class Run:
     def __init__(self, ports: Ports, job: Job, resolved: Resolved | None = None) -> None:
         self._ports, self.job, self._resolved = ports, job, resolved
         self._stream: Stream | None = None
-        self._step = 0
+        self._step, self._steps = 0, 1
+        self._has_previewed = False
         self._ended_by: AbortReason | None = None
         self._ended = asyncio.Event()
         self._unkept: tuple[ImageRequest, Finished] | None = None
         """What was made and could not be stored yet: it is not made again for that."""
         self._measured: tuple[ImageRequest, float] | None = None
+        self._blocked: Charge | None = None
+        """What was drawn and may not be shown: its time was used all the same."""
         self.has_started = False
 
     @property
-    def owed_ms(self) -> float | None:
-        """What a cancel would cost now: the measured time once a step was done, before that nothing (None)."""
-        return self._stream.gpu_ms if self._stream is not None and self._step > 0 else None
+    def owed(self) -> Charge | None:
+        """What a cancel would cost now: nothing (None) before a step was done, then the measured time.
+
+        Once a preview was shown, the pictures count by the part that is drawn.
+        """
+        if self._stream is None or not self._step:
+            return None
+        whole = pictures(self.job.spec.verb, self.job.spec.count) if self._has_previewed else 0
+        return Charge(self._stream.gpu_ms, part_of(whole, self._step, self._steps))
 
     @property
     def is_ended(self) -> bool:
@@ -68,7 +78,7 @@ class Run:
         except (EngineError, UserError) as error:
             level = logging.ERROR if isinstance(error, InferenceFailed) else logging.INFO
             log.log(level, "job failed: %s", error, extra={"job": self.job.id})
-            await self._close(JobState.FAILED, error)
+            await self._close(JobState.FAILED, error, self._blocked)
 
     async def pause(self, seconds: float) -> None:
         """Wait before living again, as the store then knows the job; an `end` wakes at once."""
@@ -129,8 +139,9 @@ class Run:
                     case Started():
                         self.has_started = True
                         self.job = await self._ports.jobs.started(self.job, self._ports.clock())
-                    case Progress(step=step):
-                        self._step = step
+                    case Progress():
+                        self._step, self._steps = event.step, event.steps
+                        self._has_previewed = self._has_previewed or event.preview is not None
                     case _:
                         pass
                 self._ports.replies.show(self.job, event)
@@ -142,6 +153,7 @@ class Run:
         cells = await asyncio.to_thread(keeping.cells_of, self.job, finished.images)
         verdict = await self._ports.rules.verdict(self.job, cells) if cells else Verdict.DELIVER
         if verdict is Verdict.BLOCK:
+            self._blocked = Charge(finished.gpu_ms)
             raise PictureBlocked(tuple(cell.cell for cell in cells))
         files = await asyncio.to_thread(keeping.files_of, self.job, finished)
         try:
@@ -156,17 +168,17 @@ class Run:
 
     async def _aborted(self, error: RequestAborted) -> None:
         if error.reason not in _OUTLIVES:
-            await self._close(JobState.CANCELLED, error, charge_gpu_ms=self.owed_ms)
+            await self._close(JobState.CANCELLED, error, self.owed)
             return
         try:
             self.job = await self._ports.jobs.park(self.job)
         except Fenced:
             log.info("nothing to park", extra={"job": self.job.id})
 
-    async def _close(self, state: JobState, error: Exception, *, charge_gpu_ms: float | None = None) -> None:
+    async def _close(self, state: JobState, error: Exception, charge: Charge | None = None) -> None:
         now = self._ports.clock()
         try:
-            self.job = await self._ports.jobs.close(self.job, state, error, now, charge_gpu_ms=charge_gpu_ms)
+            self.job = await self._ports.jobs.close(self.job, state, error, now, charge)
         except Fenced:
             # Cancelled meanwhile, by somebody who closed it first.
             log.info("closed already", extra={"job": self.job.id})

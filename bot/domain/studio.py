@@ -13,11 +13,11 @@ from bot.domain.access import moderates_job
 from bot.domain.courier import RetryPolicy
 from bot.domain.deliveries import Deliveries
 from bot.domain.gallery import Gallery
-from bot.domain.model import Ask, Job, JobState, Member
+from bot.domain.model import Ask, Job, JobState, Member, Place
 from bot.domain.requests import Asker
 from bot.domain.run import Run
 from bot.domain.wiring import Ports
-from bot.errors import Fenced, JobNotFound, NotPermitted, NotYours, Paused, PictureBlocked, ReplyGone, StoreError
+from bot.errors import Fenced, JobNotFound, NotPermitted, OwnersOnly, Paused, PictureBlocked, ReplyGone, StoreError
 from engine.engine import Resolved
 from engine.errors import AbortReason, RequestAborted
 from engine.sizes import result_size
@@ -99,11 +99,19 @@ class Studio(Gallery):
             self._begin(Run(self._ports, job, resolved))
         return job
 
+    async def check_entry(self, by: Member, place: Place) -> None:
+        """Raise what keeps this member from anything here, before anything of theirs is fetched or kept."""
+        await self._ports.rules.check_entry(by, place)
+
+    async def check_post(self, job: Job, by: Member, place: Place) -> None:
+        """Raise what keeps this member from posting a kept result in that place."""
+        await self._ports.rules.check_post(job, await self._jobs.cells(job.id), by, place)
+
     async def cancel(self, job_id: str, by: Member) -> Job:
-        """End a waiting or running job; one that is over stays as it is. Raises `NotYours` and `JobNotFound`."""
+        """End a waiting or running job; one that is over stays as it is. Raises `OwnersOnly` and `JobNotFound`."""
         job = await self._jobs.get(job_id)
         if by.id != job.member_id and not moderates_job(by, job):
-            raise NotYours(job.member_id)
+            raise OwnersOnly(job.member_id)
         reason = AbortReason.USER_REQUEST if by.id == job.member_id else AbortReason.MODERATOR
         return await self._end(job_id, RequestAborted(reason), reason, _LIVE)
 
@@ -125,7 +133,10 @@ class Studio(Gallery):
         return job
 
     async def reject(self, job_id: str, by: Member) -> Job:
-        """Never show or keep it, and give the quota back. Raises `NotPermitted`; decided already is harmless."""
+        """Never show or keep it; its pictures are given back, its time is not.
+
+        Raises `NotPermitted`; decided already is harmless.
+        """
         job = await self._reviewed(job_id, by)
         if job.state is JobState.REVIEW:
             cells = await self._jobs.cells(job_id)
@@ -150,11 +161,9 @@ class Studio(Gallery):
             if job.state not in states:
                 return job
             run = self._runs[job_id][0] if job_id in self._runs else None
-            owed_ms = run.owed_ms if run and job.state in _LIVE else None
+            owed = run.owed if run and job.state in _LIVE else None
             try:
-                closed = await self._jobs.close(
-                    job, JobState.CANCELLED, error, self._ports.clock(), charge_gpu_ms=owed_ms
-                )
+                closed = await self._jobs.close(job, JobState.CANCELLED, error, self._ports.clock(), owed)
             except Fenced:
                 continue  # it was just claimed or finished: look again
             if run:

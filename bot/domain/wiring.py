@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bot.domain.courier import Sleep
 from bot.domain.hints import Hints
-from bot.domain.model import JobSpec
+from bot.domain.model import WITHDRAWN, JobSpec
 from bot.domain.ports import Clock, EnginePort, Estimates, Jobs, Outbox, Pictures, Replies, Rules
 from bot.domain.requests import Asker, Sources, Wording
 from bot.errors import BadPicture
@@ -38,6 +38,8 @@ class Ports:
         return await self.engine.resolve(request)
 
     async def _sources(self, spec: JobSpec) -> Sources:
+        if WITHDRAWN in spec.uploads:
+            raise BadPicture("whoever uploaded the picture this starts from has deleted it")
         try:
             source = None if spec.source is None else await self._cell(spec.source.job_id, spec.source.cell)
             images = tuple([await self.pictures.get(key) for key in spec.images])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ import discord
 from bot.direct_rules import direct_rules
 from bot.domain.access import Gate
 from bot.errors import BotError, ConfigError
+from bot.folders import is_private, writable
 from bot.operation import invite
 from bot.settings import TOKEN_FORM, Settings
-from bot.store.database import Database
+from bot.store.database import Database, shown
 from engine import ClusterRefused, EngineError, cluster
 from engine.catalogue import Catalogue
 
@@ -53,12 +53,13 @@ async def run_all(settings: Settings) -> list[Finding]:
 
 async def _data_folder(settings: Settings) -> Finding:
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        writable = os.access(settings.data_dir, os.W_OK)
-    except OSError:
-        writable = False
-    remedy = "" if writable else "give the bot's user write access to it, or set data_dir (DARKROOM_DATA_DIR)"
-    return Finding("data folder", str(settings.data_dir), remedy)
+        folder = writable(settings.data_dir, "data_dir")
+    except ConfigError:
+        remedy = "give the bot's user write access to it, or set data_dir (DARKROOM_DATA_DIR)"
+        return Finding("data folder", str(settings.data_dir), remedy)
+    if not is_private(folder):
+        return Finding("data folder", f"{folder}: other users of this machine can read it", f"chmod 700 {folder}")
+    return Finding("data folder", str(folder))
 
 
 async def _disk(settings: Settings) -> Finding:
@@ -75,7 +76,7 @@ async def _database(settings: Settings) -> Finding:
         await database.close()
     except (BotError, OSError) as error:
         return Finding("database", str(error), "check database_url, or restore a backup: darkroom restore")
-    return Finding("database", database.url.render_as_string(hide_password=True))
+    return Finding("database", shown(database.url))
 
 
 async def _model(settings: Settings) -> Finding:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from datetime import datetime, timedelta
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.settings import Settings
 from bot.store.database import Database
+from bot.store.migrate import BEFORE_MIGRATION
 from bot.store.quotas import Quotas
+from bot.store.restore import BEFORE_RESTORE
 from bot.store.retention import Retention
 from bot.store.rules import RuleBook
 from bot.store.sqlite_copy import copy_sqlite
 
 ROUND_S = 3600.0
 DAILY = "daily-{:%Y-%m-%d}.sqlite3"
+DAILIES = DAILY.partition("{")[0] + "*"
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +37,7 @@ class Housekeeping:
         clock: Callable[[], datetime],
     ) -> None:
         self._operation, self._folder = settings.operation, settings.data_dir / "backups"
+        self._data_dir = settings.data_dir
         self._database, self._book, self._retention, self._clock = database, book, retention, clock
         self._swept_at: datetime | None = None
 
@@ -44,7 +49,7 @@ class Housekeeping:
 
     async def round(self) -> None:
         """Do everything that is due."""
-        for task in (self._back_up, self._purge, self._forget, self._sweep):
+        for task in (self._back_up, self._replace_copies, self._purge, self._forget, self._sweep):
             # Gathered, an error is a value: whatever one of them meets must not end the rounds of a year.
             [error] = await asyncio.gather(task(), return_exceptions=True)
             if isinstance(error, Exception):
@@ -61,6 +66,16 @@ class Housekeeping:
             await asyncio.to_thread(_keep_newest, self._folder, self._operation.backups_kept)
             log.info("database copied", extra={"action": "backup"})
 
+    async def _replace_copies(self) -> None:
+        """Delete copies made before migrations and restores once as many days have passed as daily copies are kept.
+
+        Where daily copies are no longer made, the last of them go the same way.
+        """
+        patterns = [BEFORE_MIGRATION] if self._operation.backup_daily else [BEFORE_MIGRATION, DAILIES]
+        before = self._clock() - timedelta(days=self._operation.backups_kept)
+        await asyncio.to_thread(_delete_older, before, self._folder, patterns)
+        await asyncio.to_thread(_delete_older, before, self._data_dir, [BEFORE_RESTORE])
+
     async def _purge(self) -> None:
         """Delete results older than their server keeps them."""
         for rules in await self._book.all():
@@ -72,6 +87,7 @@ class Housekeeping:
     async def _forget(self) -> None:
         await self._retention.forget_tokens(self._clock())
         await Quotas(self._database, self._book).tidy(self._clock())
+        await self._database.scrub()
 
     async def _sweep(self) -> None:
         """Once a day, delete files that no row names."""
@@ -82,6 +98,18 @@ class Housekeeping:
 
 
 def _keep_newest(folder: Path, count: int) -> None:
-    copies = sorted(folder.glob(DAILY.partition("{")[0] + "*"))
+    copies = sorted(folder.glob(DAILIES))
     for old in copies[:-count]:
         old.unlink()
+
+
+def _delete_older(before: datetime, folder: Path, patterns: Sequence[str]) -> None:
+    """Delete what was put there before that time, whole folders too."""
+    for path in (path for pattern in patterns for path in folder.glob(pattern)):
+        if datetime.fromtimestamp(path.stat().st_mtime, UTC) >= before:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        log.info("old copy deleted", extra={"action": "backup", "copy": path.name})

@@ -44,9 +44,18 @@ async def admit(connection: AsyncConnection, ask: Ask, room: Room, now: datetime
     limits = {"per_member": room.per_member, "in_all": room.in_all}
     if (await connection.execute(statement, {**values, **limits})).rowcount != 1:
         raise await _refusal(connection, ask, room)
-    if keys := {*ask.spec.images, ask.spec.mask, ask.spec.style_image} - {None}:
-        await connection.execute(sa.insert(uploads), [{"job_id": values["id"], "key": key} for key in keys])
-    return job_from(values)
+    job = job_from(values)
+    if keys := job.spec.uploads:
+        whose = await _uploaders(connection, job)
+        rows = [{"job_id": job.id, "key": key, "member_id": whose.get(key, job.member_id)} for key in keys]
+        await connection.execute(sa.insert(uploads), rows)
+    return job
+
+
+async def _uploaders(connection: AsyncConnection, job: Job) -> dict[str, int]:
+    """Whose the uploads are that came from the parent; what is new is the asker's own."""
+    inherited = sa.select(uploads.c.key, uploads.c.member_id).where(uploads.c.job_id == job.parent_id)
+    return {row.key: row.member_id for row in await connection.execute(inherited)}
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from typing import IO, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bot.errors import BackupUnusable
+from bot.store.pictures import is_key
 
 MANIFEST = "manifest.json"
 PICTURES = "pictures/"
@@ -99,6 +100,8 @@ def check(file: Path) -> Manifest:
         present = set(archive.namelist()) - {MANIFEST}
         if missing := manifest.files.keys() - present:
             raise BackupUnusable(str(file), f"{len(missing)} files are missing, the first is {min(missing)}")
+        if strange := sorted(key for key in manifest.pictures if not is_key(key)):
+            raise BackupUnusable(str(file), f"{len(strange)} pictures have names that Darkroom does not give")
         if manifest.database_name not in present:
             raise BackupUnusable(str(file), "there is no database in it")
         for name, entry in manifest.files.items():

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from bot.errors import ConfigError, StoreError
+from bot.folders import PRIVATE
 from bot.store import migrate
 from bot.store.sqlite_driver import Connection
 
@@ -25,6 +26,8 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 10000",
     "PRAGMA temp_store = MEMORY",
+    # What is deleted is written over: nobody finds it in the file afterwards.
+    "PRAGMA secure_delete = ON",
 )
 _TURN = sa.select(sa.func.pg_advisory_xact_lock(0x7475726E))  # "turn"
 
@@ -50,7 +53,7 @@ class Database:
         except (SQLAlchemyError, OSError) as error:
             await database.close()
             why = error.orig if isinstance(error, DBAPIError) else error
-            raise ConfigError("database", f"{location!r} cannot be opened: {why}") from error
+            raise ConfigError("database", f"{shown(location)} cannot be opened: {why}") from error
         except BaseException:
             await database.close()
             raise
@@ -70,6 +73,14 @@ class Database:
     def path(self) -> Path | None:
         """The file, when it is SQLite."""
         return Path(self.url.database) if is_sqlite(self.url) and self.url.database else None
+
+    async def scrub(self) -> None:
+        """Let nothing of what was deleted stay in the write-ahead log. Raises `StoreError`."""
+        if self.path is not None:
+            with _our_errors():
+                async with self._writer.connect() as connection:
+                    driver: Any = (await connection.get_raw_connection()).driver_connection
+                    await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection]:
@@ -109,6 +120,11 @@ def upsert(connection: AsyncConnection, table: sa.Table) -> sqlite.Insert | post
 def is_sqlite(url: sa.URL) -> bool:
     """Whether this is the file database."""
     return url.get_backend_name() == "sqlite"
+
+
+def shown(url: sa.URL) -> str:
+    """Where a database is, for people's eyes: without the password, and without the query, which may hold one too."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def locate(location: str | Path) -> sa.URL:
@@ -165,7 +181,7 @@ def _engines(url: sa.URL) -> tuple[AsyncEngine, AsyncEngine]:
     if not url.database or url.database == ":memory:":
         raise ConfigError("database", "a database in memory forgets everything; give a file")
     file = Path(url.database)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
     # Parameters are people's words and secrets: they are hidden from every error text.
     # One writer: SQLite has one anyway, and waiting in the pool is fairer and quicker than its busy loop.
     common: dict[str, Any] = {

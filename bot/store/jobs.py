@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import failures
-from bot.domain.model import Ask, Job, JobState, Kept, ParcelKind
+from bot.domain.model import Ask, Charge, Job, JobState, Kept, ParcelKind
 from bot.errors import Fenced, PictureBlocked, ReplyGone
 from bot.store.admission import Room, admit
 from bot.store.database import Database, upsert
 from bot.store.job_reads import LIVE, JobReads
 from bot.store.rows import job_from
-from bot.store.schema import UNFINISHED, cells, jobs, outbox, posts
+from bot.store.schema import UNFINISHED, cells, extracts, jobs, outbox, posts
 
 
 class Ledger(Protocol):
@@ -36,6 +36,10 @@ class Ledger(Protocol):
         """Give everything back, also when it was settled already."""
         ...
 
+    async def waive(self, connection: AsyncConnection, job_id: str, now: datetime) -> None:
+        """Give the pictures back that were settled; the time stays charged."""
+        ...
+
 
 class JobStore(JobReads):
     """`bot.domain.ports.Jobs` in SQL."""
@@ -51,6 +55,26 @@ class JobStore(JobReads):
             job = await admit(connection, ask, self._room, now, **known)
             await self._ledger.reserve(connection, job, ask, now)
         return job
+
+    async def shown_in(self, job_id: str) -> set[int]:
+        """See the port."""
+        shown = sa.select(posts.c.channel_id).where(posts.c.job_id == job_id)
+        async with self._database.read() as connection:
+            return set(await connection.scalars(shown))
+
+    async def extracted(self, job_ids: Collection[str], channel_id: int, message_id: int) -> None:
+        """See the port."""
+        async with self._database.write() as connection:
+            # One that was deleted meanwhile has no row to hang this on.
+            there = await connection.scalars(sa.select(jobs.c.id).where(jobs.c.id.in_(job_ids)))
+            rows = [{"message_id": message_id, "channel_id": channel_id, "job_id": job_id} for job_id in there]
+            if rows:
+                await connection.execute(upsert(connection, extracts).on_conflict_do_nothing(), rows)
+
+    async def extract_at(self, message_id: int) -> list[Job]:
+        """See the port."""
+        shown = sa.select(extracts.c.job_id).where(extracts.c.message_id == message_id)
+        return await self._all(sa.select(jobs).where(jobs.c.id.in_(shown)).order_by(jobs.c.created_at))
 
     async def posted(self, job_id: str, cell: int | None, channel_id: int, message_id: int) -> None:
         """See the port."""
@@ -105,12 +129,12 @@ class JobStore(JobReads):
         return done
 
     async def close(
-        self, job: Job, state: JobState, error: Exception, now: datetime, *, charge_gpu_ms: float | None = None
+        self, job: Job, state: JobState, error: Exception, now: datetime, charge: Charge | None = None
     ) -> Job:
         """See the port."""
         values: dict[str, Any] = {"state": state, "error": str(error), "finished_at": now}
-        if charge_gpu_ms is not None:
-            values["gpu_ms"] = charge_gpu_ms
+        if charge is not None:
+            values["gpu_ms"] = charge.gpu_ms
         # One that was kept or approved meanwhile is shown: it is not closed as if it still ran or waited for review.
         states = LIVE if job.state in LIVE else [state for state in UNFINISHED if state == job.state]
         async with self._database.write() as connection:
@@ -119,10 +143,12 @@ class JobStore(JobReads):
                 # What is never shown is not kept: the sweep takes what its files leave behind.
                 await connection.execute(sa.delete(cells).where(cells.c.job_id == job.id))
                 await connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(frames_key=None))
-            if charge_gpu_ms is None:
+            if job.state is JobState.REVIEW:
+                await self._ledger.waive(connection, job.id, now)
+            elif charge is None:
                 await self._ledger.refund(connection, job.id, now)
             else:
-                await self._ledger.settle(connection, job.id, 0, charge_gpu_ms, now)
+                await self._ledger.settle(connection, job.id, charge.pictures, charge.gpu_ms, now)
             if isinstance(error, ReplyGone):
                 await connection.execute(sa.delete(outbox).where(outbox.c.job_id == job.id))
             else:

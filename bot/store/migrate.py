@@ -17,6 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot.errors import MigrationFailed
 from bot.store.sqlite_copy import copy_sqlite
 
+BEFORE_MIGRATION = "before-*-to-*.sqlite3"
+"""How copies made before migrations are called."""
 _LOCK = 0x6461726B  # "dark": the number of the advisory lock in PostgreSQL
 
 

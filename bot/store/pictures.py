@@ -96,8 +96,13 @@ def _our_errors() -> Generator[None]:
         raise StoreError(f"the picture store failed ({type(error).__name__})") from error
 
 
+def is_key(key: str) -> bool:
+    """Whether it is a key as we make them: no way out of the folder, nothing a member wrote."""
+    return _KEY.fullmatch(key) is not None
+
+
 def _checked(key: str) -> str:
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         raise ValueError(f"not a key of ours: {key!r}")
     return key
 

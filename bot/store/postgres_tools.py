@@ -27,8 +27,9 @@ async def _run(program: str, url: sa.URL, *arguments: str) -> None:
     if shutil.which(program) is None:
         raise ConfigError("database", f"{program} is not installed; it comes with the package postgresql-client")
     # The password goes through the environment: everybody may read a command line.
-    environment = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}
-    plain = url.set(drivername="postgresql", password=None).render_as_string()
+    password = url.password or url.query.get("password")
+    environment = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
+    plain = url.set(drivername="postgresql", password=None).difference_update_query(["password"]).render_as_string()
     process = await asyncio.create_subprocess_exec(
         program, f"--dbname={plain}", *arguments, env=environment, stderr=asyncio.subprocess.PIPE
     )

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.guild import GuildRules
 from bot.domain.quota import Scope
 from bot.store.database import Database
-from bot.store.schema import jobs
+from bot.store.schema import jobs, uploads
 from bot.store.schema_rules import audit_log, guild_rules, metadata, quota_counters
 
 _SECRET = frozenset({"token"})
@@ -32,6 +32,10 @@ class PersonalData:
                 if (query := _about(table, member_id)) is not None
             }
             rows[guild_rules.name] = await _rules_about(connection, member_id)
+        theirs = {job["id"] for job in rows[jobs.name]}
+        for upload in rows[uploads.name]:
+            # Who began from it, besides them, is not about this member.
+            upload["job_id"] = upload["job_id"] if upload["job_id"] in theirs else None
         for entry in rows[audit_log.name]:
             # Which moderator it was is not about this member.
             entry["actor_id"] = member_id if entry["actor_id"] == member_id else None

@@ -69,6 +69,13 @@ class Quotas:
         elif (row := await _move(connection, job_id, "settled", state="refunded")) is not None:
             await _correct(connection, row, -row.pictures, -row.gpu_ms)
 
+    async def waive(self, connection: AsyncConnection, job_id: str, now: datetime) -> None:
+        """Give the charged pictures back; the time stays charged."""
+        row = await _read(connection, job_id)
+        if row is not None and row.state == "settled" and row.pictures:
+            await _move(connection, job_id, "settled", pictures=0)
+            await _correct(connection, row, -row.pictures, 0)
+
     async def was_age_restricted(self, job_id: str) -> bool:
         """Whether the job was asked for in a channel marked as age-restricted."""
         query = sa.select(reservations.c.age_restricted).where(reservations.c.job_id == job_id)
@@ -163,6 +170,11 @@ def _use(counter: Counter, reading: counters.Reading) -> Use:
         limit=None if cap is None else (cap + reading.granted) / scale,
         resets_at=counter.span.end,
     )
+
+
+async def _read(connection: AsyncConnection, job_id: str) -> sa.Row[Any] | None:
+    query = sa.select(reservations).where(reservations.c.job_id == job_id)
+    return (await connection.execute(query)).one_or_none()
 
 
 async def _move(connection: AsyncConnection, job_id: str, before: str, **values: Any) -> sa.Row[Any] | None:

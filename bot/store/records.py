@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import zipfile
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from bot.store.database import Database
 from bot.store.pictures import PictureStore
 from bot.store.privacy import PersonalData
 from bot.store.retention import Retention
-from bot.store.schema import posts
+from bot.store.schema import extracts, jobs, posts
 from bot.store.schema_rules import reservations
 
 _RESERVE = 64 * 1024
@@ -23,7 +24,7 @@ _RESERVE = 64 * 1024
 
 README = """\
 records.json holds every row that is stored about you, by table. pictures/ holds your pictures, the newest first,
-uploads/ the pictures you began from, and frames/ how yours came out of the noise, as many as fit into one file here;
+uploads/ the pictures you uploaded, and frames/ how yours came out of the noise, as many as fit into one file here;
 the others are listed in records.json under "cells", "uploads" and "jobs", and are in your messages.
 """
 
@@ -45,10 +46,30 @@ class Records:
         await self._retention.drop_pictures(job_id)
 
     async def messages_of(self, job_id: str) -> list[tuple[int, int]]:
-        """Channel and message of everything that shows a job or a cell of it."""
-        query = sa.select(posts.c.channel_id, posts.c.message_id).where(posts.c.job_id == job_id)
+        """Channel and message of everything that shows a job, a cell of it, or an extract."""
+        shown = (
+            sa.select(table.c.channel_id, table.c.message_id).where(table.c.job_id == job_id)
+            for table in (posts, extracts)
+        )
         async with self._database.read() as connection:
-            return [(row.channel_id, row.message_id) for row in await connection.execute(query)]
+            return [(row.channel_id, row.message_id) for row in await connection.execute(sa.union(*shown))]
+
+    async def posts_of(self, member_id: int) -> list[tuple[int, int]]:
+        """Channel and message of everything that shows a job of a member's, replies too."""
+        theirs = sa.select(jobs.c.id).where(jobs.c.member_id == member_id)
+        shown = (
+            sa.select(table.c.channel_id, table.c.message_id).where(table.c.job_id.in_(theirs))
+            for table in (posts, extracts)
+        )
+        replies = sa.select(jobs.c.channel_id, jobs.c.message_id).where(
+            jobs.c.member_id == member_id, jobs.c.message_id.is_not(None)
+        )
+        async with self._database.read() as connection:
+            return [(row.channel_id, row.message_id) for row in await connection.execute(sa.union(*shown, replies))]
+
+    async def outlived(self, before: datetime, guild_id: int) -> int:
+        """How many pictures of a server's jobs are older than that."""
+        return await self._retention.outlived(before, guild_id)
 
     async def erase_member(self, member_id: int) -> int:
         """Delete everything a member made, set and marked; returns how many jobs. Their live jobs must be over."""
@@ -57,6 +78,7 @@ class Records:
         theirs = (reservations.c.member_id == member_id, reservations.c.state != "held")
         async with self._database.write() as connection:
             await connection.execute(sa.delete(reservations).where(*theirs))
+        await self._database.scrub()
         return deleted
 
     async def export(self, member_id: int, limit_bytes: int) -> bytes:

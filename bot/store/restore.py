@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import shutil
 import sqlite3
 import zipfile
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +16,15 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bot.errors import BackupUnusable
+from bot.folders import PRIVATE
 from bot.settings import Settings
 from bot.store import archive, migrate, postgres_tools
 from bot.store.database import Database, is_sqlite, locate
 from bot.store.pictures import PictureStore
 from bot.store.sqlite_copy import check_sqlite
 
+BEFORE_RESTORE = "before-restore-*"
+"""How folders are called that keep what was there before a restore."""
 _WAL_FILES = ("", "-wal", "-shm")
 
 
@@ -30,16 +36,27 @@ async def restore(settings: Settings, file: Path) -> str:
     url, manifest = locate(settings.database), await asyncio.to_thread(archive.check, file)
     _refuse(file, manifest, url)
     pictures = settings.pictures_url or settings.data_dir / "pictures"
-    aside = settings.data_dir / f"before-restore-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    aside.mkdir(parents=True)
+    aside = settings.data_dir / BEFORE_RESTORE.replace("*", f"{datetime.now(UTC):%Y%m%d-%H%M%S}")
+    made = [folder for folder in (aside, *aside.parents) if not folder.exists()]
+    aside.mkdir(parents=True, mode=PRIVATE)
     try:
         with archive.opened(file) as (opened, manifest):
             await _restore(opened, manifest, url, pictures, aside)
     except BaseException:
         shutil.rmtree(aside / "new", ignore_errors=True)
+        _remove_empty(made)
         raise
+    # What was there is as old as it is; from now on it is counted when housekeeping lets it go.
+    os.utime(aside)
     return f"{len(manifest.pictures)} pictures and the database of {manifest.created_at:%Y-%m-%d %H:%M} UTC are back; \
-what was there before is in {aside}"
+what was there before is in {aside} for {settings.operation.backups_kept} days"
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Take away the folders that were made, innermost first, unless there is something in them."""
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _refuse(file: Path, manifest: archive.Manifest, url: sa.URL) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.model import JobSpec
 from bot.store.database import Database
 from bot.store.pictures import PictureStore
 from bot.store.schema import UNFINISHED, cells, favourites, hints, jobs, members, uploads
@@ -31,13 +32,36 @@ class Retention:
         return await self._delete_where(_is_over, here, jobs.c.created_at < before)
 
     async def erase_member(self, member_id: int) -> int:
-        """Delete everything a member made, set and marked; returns how many jobs. Their live jobs must be over."""
+        """Delete everything a member made, uploaded, set and marked; returns how many jobs. Theirs must be over."""
         deleted = await self._delete_where(_is_over, jobs.c.member_id == member_id)
+        await self._take_back_uploads(member_id)
         async with self._database.write() as connection:
             await connection.execute(sa.delete(favourites).where(favourites.c.member_id == member_id))
             await connection.execute(sa.delete(hints).where(hints.c.member_id == member_id))
             await connection.execute(sa.delete(members).where(members.c.member_id == member_id))
         return deleted
+
+    async def _take_back_uploads(self, member_id: int) -> None:
+        """Delete what a member uploaded, wherever it is used; jobs that others made of it say so when asked again."""
+        async with self._database.write() as connection:
+            theirs = (await connection.execute(sa.select(uploads).where(uploads.c.member_id == member_id))).all()
+            used = {row.job_id for row in theirs}
+            for row in await connection.execute(sa.select(jobs.c.id, jobs.c.spec).where(jobs.c.id.in_(used))):
+                spec = JobSpec.model_validate_json(row.spec, extra="ignore")
+                left = spec.without_uploads({upload.key for upload in theirs if upload.job_id == row.id})
+                await connection.execute(sa.update(jobs).where(jobs.c.id == row.id).values(spec=left.model_dump_json()))
+            await connection.execute(sa.delete(uploads).where(uploads.c.member_id == member_id))
+            keys = {upload.key for upload in theirs}
+            # The same picture may have been uploaded by somebody else too: that one is theirs.
+            others = set(await connection.scalars(sa.select(uploads.c.key).where(uploads.c.key.in_(keys))))
+        await self._pictures.delete_all(sorted(keys - others))
+
+    async def outlived(self, before: datetime, guild_id: int) -> int:
+        """How many pictures of a server's jobs `purge` would delete."""
+        old = (_is_over, jobs.c.guild_id == guild_id, jobs.c.created_at < before)
+        query = sa.select(sa.func.count()).select_from(cells.join(jobs)).where(*old)
+        async with self._database.read() as connection:
+            return await connection.scalar(query) or 0
 
     async def delete_job(self, job_id: str) -> bool:
         """Delete one finished job with its pictures; False when there is none."""

@@ -159,13 +159,24 @@ posts = sa.Table(
 )
 """Every message of ours that shows a job or one of its cells."""
 
+extracts = sa.Table(
+    "extracts",
+    metadata,
+    sa.Column("message_id", sa.BigInteger, primary_key=True),
+    _job_id(primary_key=True, index=True),
+    sa.Column("channel_id", sa.BigInteger, nullable=False),
+)
+"""Every message of ours that shows something of jobs besides their results: time-lapses, and trees of many jobs."""
+
 uploads = sa.Table(
     "uploads",
     metadata,
     _job_id(primary_key=True),
     sa.Column("key", sa.Text, primary_key=True, index=True),
+    # Whoever uploaded it, which is not always whoever asked for the job.
+    sa.Column("member_id", sa.BigInteger, nullable=False, index=True),
 )
-"""Which uploaded pictures a job needs; an upload goes when no job needs it."""
+"""Which uploaded pictures a job needs; an upload goes when no job needs it, or with its uploader."""
 
 members = sa.Table(
     "members",

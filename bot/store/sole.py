@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import ConfigError, StoreError
-from bot.store.database import Database
+from bot.store.database import Database, shown
 
 PATIENCE_S = 30.0
 """A server has noticed by then that a bot is gone, also one whose machine lost its power."""
@@ -90,7 +90,7 @@ async def _take(connection: AsyncConnection, patience_s: float) -> None:
     while not await connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_LOCK))):
         await connection.commit()
         if time.monotonic() >= deadline_s:
-            raise _in_use(connection.engine.url.render_as_string())
+            raise _in_use(shown(connection.engine.url))
         log.warning("another bot uses this database; waiting for it to end")
         await asyncio.sleep(min(1.0, patience_s))
 

@@ -6,6 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from bot.folders import PRIVATE
+
 
 def copy_sqlite(source: Path, target: Path) -> None:
     """Copy a live SQLite file in one step; blocks, so call it in a thread.
@@ -13,7 +15,7 @@ def copy_sqlite(source: Path, target: Path) -> None:
     One step holds a read view and lets writers go on; steps of some pages would start over at every foreign write.
     The copy appears whole or not at all.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
     unfinished = target.with_name(f".{target.name}.part")
     unfinished.unlink(missing_ok=True)
     uri = f"{source.resolve().as_uri()}?mode=ro"

@@ -36,6 +36,7 @@ async def member_of(interaction: Pressed) -> Member:
         role_ids=roles,
         guild_id=interaction.guild_id,
         is_moderator=moderates(manages_server=manages, role_ids=roles, moderator_roles=configured),
+        manages_server=manages,
         locale=str(interaction.locale),
     )
 
@@ -61,6 +62,22 @@ def preflight(place: Place) -> None:
         raise MissingPermissions(place.missing_permissions)
     if place.file_limit_bytes < SMALLEST_LIMIT:
         raise FileLimitTooSmall(place.file_limit_bytes)
+
+
+async def take(interaction: Pressed, attachment: discord.Attachment, field: str = "image") -> str:
+    """The key under which an upload is kept; nothing is fetched from whoever may make no pictures here.
+
+    Raises `BadPicture`, and what `bot.domain.ports.Rules.check_entry` raises.
+    """
+    await check_entry(interaction)
+    return await interaction.client.parts.intake.take(attachment, field)
+
+
+async def check_entry(interaction: Pressed) -> None:
+    """Refuse before anything is fetched or kept; raises as `preflight` and `bot.domain.ports.Rules.check_entry`."""
+    place = place_of(interaction)
+    preflight(place)
+    await interaction.client.parts.studio.check_entry(await member_of(interaction), place)
 
 
 def reply_to(interaction: Pressed, place: Place, *, ephemeral: bool = False, follows: bool = False) -> ReplyTo:

@@ -15,7 +15,8 @@ _VARIED = (Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.REGION, Verb.ZOOM, Verb.PAN)
 def cost(job: Job, used: str = "") -> str:
     """What a job is expected to take, said before it runs, and what is `used` of a limit with it."""
     price = _price(Price(pictures(job.spec.verb, job.spec.count), job.estimate_ms))
-    return f"costs {price} of computing time" + (f"; then {used} are used" if used else "")
+    whole = f"costs {price} of computing time" + (f"; then {used} are used" if used else "")
+    return f"{whole} · stopped after a preview: the part drawn"
 
 
 def share(uses: Sequence[Use]) -> str:

@@ -35,8 +35,16 @@ class StudioPort(Protocol):
         """Accept a wish. Raises `UserError` and `EngineError`; then nothing is charged."""
         ...
 
+    async def check_entry(self, by: Member, place: Place) -> None:
+        """Raises a `UserError` when bans, pause or channel rules keep this member out."""
+        ...
+
+    async def check_post(self, job: Job, by: Member, place: Place) -> None:
+        """Raises a `UserError` when the rules of that place forbid to post a kept result."""
+        ...
+
     async def cancel(self, job_id: str, by: Member) -> Job:
-        """End a job. Raises `NotYours` and `JobNotFound`."""
+        """End a job. Raises `OwnersOnly` and `JobNotFound`."""
         ...
 
     async def gone(self, job_id: str) -> None:

@@ -72,6 +72,14 @@ class Records(Protocol):
         """Channel and message of everything that shows it."""
         ...
 
+    async def outlived(self, before: datetime, guild_id: int) -> int:
+        """How many pictures of a server's jobs are older than that."""
+        ...
+
+    async def posts_of(self, member_id: int) -> list[tuple[int, int]]:
+        """Channel and message of everything that shows a job of theirs."""
+        ...
+
     async def erase_member(self, member_id: int) -> int:
         """Delete everything a member made, set and marked."""
         ...

@@ -10,6 +10,7 @@ from typing import Any
 from discord.utils import format_dt
 
 from bot import errors as bot
+from bot.domain.access import MANAGER
 from engine import errors as engine
 
 GENERIC = "Something went wrong on my side; nothing was charged. Please try again in a moment."
@@ -47,6 +48,10 @@ def _file_limit(error: bot.FileLimitTooSmall) -> str:
 
 def _not_yours(error: bot.NotYours) -> str:
     return f"<@{error.owner_id}> keeps this to themselves: only they, and those they let, may do that."
+
+
+def _not_permitted(error: bot.NotPermitted) -> str:
+    return "This needs Manage Server." if error.required == MANAGER else "This is for moderators."
 
 
 def _unknown(what: str, known: tuple[str, ...]) -> str:
@@ -88,12 +93,13 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.JobNotFound: lambda error: "I do not have that picture any more. `/info me` lists yours.",
         bot.CellNotFound: lambda error: f"Picture {error.cell + 1} is not there any more.",
         bot.NotYours: _not_yours,
-        bot.NotPermitted: lambda error: "This is for moderators.",
+        bot.OwnersOnly: lambda error: f"Only <@{error.owner_id}>, who asked for it, and moderators can do that.",
+        bot.NotPermitted: _not_permitted,
         bot.Paused: lambda error: (
             f"The queue is paused: {error.why}" if error.why else "The queue is paused. Try again later."
         ),
         bot.PictureBlocked: lambda error: (
-            "The picture check of this server does not let this result through. Nothing was charged."
+            "The picture check of this server does not let this result through. No picture was charged, only its time."
         ),
         bot.AlreadyAsked: lambda error: "That is already under way.",
         bot.ConfigError: lambda error: "I am not set up right; please tell the person who runs me.",

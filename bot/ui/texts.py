@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -19,12 +20,12 @@ NOT_SHOWN: Mapping[JobState, str] = MappingProxyType(
         JobState.QUEUED: "It is not done yet. Press again in a moment.",
         JobState.RUNNING: "It is not done yet. Press again in a moment.",
         JobState.REVIEW: "A moderator looks at it first.",
-        JobState.FAILED: "There is no result: it failed, and nothing was charged.",
+        JobState.FAILED: "There is no result: it failed, and no picture was charged.",
         JobState.CANCELLED: "There is no result: it was cancelled.",
     }
 )
 """Why a job has nothing to show."""
-_ECHO = 1500
+_ECHO = 1400
 _ALT_ECHO = 600
 _REASON = 100
 _BAR = 12
@@ -149,6 +150,15 @@ def file_name(job: Job, suffix: str, cell: int | None = None) -> str:
     """A name that says which job it is and holds nothing a member wrote."""
     part = "" if cell is None else f"-{cell + 1}"
     return f"darkroom-{job.id}{part}.{suffix}"
+
+
+_NAMED = re.compile(r"(?:SPOILER_)?darkroom-(?P<job>[0-9a-z]{10})(?:-(?P<cell>[1-9]))?\.\w+")
+
+
+def named_in(name: str) -> tuple[str, int | None] | None:
+    """The job and the cell that a file name of ours tells of, or None for other names."""
+    found = _NAMED.fullmatch(name)
+    return found and (found["job"], int(found["cell"]) - 1 if found["cell"] else None)
 
 
 def cell_caption(job: Job, cell: Cell, by: int, parent_url: str, prices: str = "") -> str:

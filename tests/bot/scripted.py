@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from PIL import Image
@@ -13,8 +13,21 @@ from PIL import Image
 from bot.domain.access import moderates_job
 from bot.domain.gallery import Gallery
 from bot.domain.guild import GuildRules
-from bot.domain.model import Ask, Cell, CellRef, Job, JobSpec, JobState, Member, Options, Preferences, ReplyTo, Verb
-from bot.errors import AlreadyAsked, BotError, CellNotFound, DeliveryLater, JobNotFound, NotYours, ReplyGone
+from bot.domain.model import (
+    Ask,
+    Cell,
+    CellRef,
+    Job,
+    JobSpec,
+    JobState,
+    Member,
+    Options,
+    Place,
+    Preferences,
+    ReplyTo,
+    Verb,
+)
+from bot.errors import AlreadyAsked, BotError, CellNotFound, DeliveryLater, JobNotFound, OwnersOnly, ReplyGone
 from bot.tasks import Tasks
 from engine.errors import AbortReason, EngineError, RequestAborted
 from engine.events import Event, Preview, Progress, Queued, Started
@@ -98,6 +111,8 @@ class MemoryJobs:
         self.jobs: dict[str, Job] = {}
         self.kept: dict[str, list[Cell]] = {}
         self.posts: dict[int, tuple[str, int | None]] = {}
+        self.places: dict[str, set[int]] = {}
+        self.extracts: dict[int, tuple[str, ...]] = {}
 
     def change(self, job_id: str, **fields: object) -> Job:
         job = self.jobs[job_id] = self.jobs[job_id].model_copy(update=fields)
@@ -122,6 +137,16 @@ class MemoryJobs:
 
     async def posted(self, job_id: str, cell: int | None, channel_id: int, message_id: int) -> None:
         self.posts[message_id] = (job_id, cell)
+        self.places.setdefault(job_id, set()).add(channel_id)
+
+    async def shown_in(self, job_id: str) -> set[int]:
+        return self.places.get(job_id, set())
+
+    async def extracted(self, job_ids: Collection[str], channel_id: int, message_id: int) -> None:
+        self.extracts[message_id] = tuple(job_ids)
+
+    async def extract_at(self, message_id: int) -> list[Job]:
+        return [self.jobs[job_id] for job_id in self.extracts.get(message_id, ())]
 
     async def reply_at(self, job_id: str, message_id: int) -> None:
         job = self.jobs[job_id]
@@ -158,6 +183,7 @@ class ScriptedStudio:
         self.jobs, self.pictures, self.replies, self._tasks = jobs, pictures, replies, tasks
         self.script: Sequence[Event] = SCRIPT
         self.refusal: BotError | EngineError | None = None
+        self.barred: BotError | None = None
         self.accept_after_s = 0.0
         self.failure: EngineError | None = None
         self.asks: list[Ask] = []
@@ -185,10 +211,17 @@ class ScriptedStudio:
         self.runs[job.id] = self._tasks.start(self._run(job.id), f"run-{job.id}")
         return job
 
+    async def check_entry(self, by: Member, place: Place) -> None:
+        if isinstance(self.barred, BotError):
+            raise self.barred
+
+    async def check_post(self, job: Job, by: Member, place: Place) -> None:
+        await self.check_entry(by, place)
+
     async def cancel(self, job_id: str, by: Member) -> Job:
         job = await self.jobs.get(job_id)
         if by.id != job.member_id and not moderates_job(by, job):
-            raise NotYours(job.member_id)
+            raise OwnersOnly(job.member_id)
         self.runs[job_id].cancel()
         job = self.jobs.change(job_id, state=JobState.CANCELLED)
         await self._tasks.start(self.replies.closed(job, RequestAborted(AbortReason.USER_REQUEST)), "closed")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from bot.domain.model.ask import Ask
-from bot.domain.model.job import Cell, Job, JobState, Kept, Verdict
+from bot.domain.model.job import Cell, Charge, Job, JobState, Kept, Verdict
 from bot.domain.model.member import Member, Preferences
 from bot.domain.model.parcel import LONGEST_DELAY, Parcel, ParcelKind
 from bot.domain.model.place import DIRECT_MESSAGES, Place, ReplyTo
 from bot.domain.model.value import Value
-from bot.domain.model.wish import CellRef, JobSpec, Options, Verb
+from bot.domain.model.wish import WITHDRAWN, CellRef, JobSpec, Options, Verb
 
 __all__ = [
     "DIRECT_MESSAGES",
     "LONGEST_DELAY",
+    "WITHDRAWN",
     "Ask",
     "Cell",
     "CellRef",
+    "Charge",
     "Job",
     "JobSpec",
     "JobState",

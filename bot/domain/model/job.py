@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
+from typing import NamedTuple
 
 from bot.domain.model.place import DIRECT_MESSAGES, ReplyTo
 from bot.domain.model.value import Value
@@ -101,6 +102,13 @@ class Cell(Value):
     unsafe_score: float | None = None
     check_error: str = ""
     latents_key: str | None = None
+
+
+class Charge(NamedTuple):
+    """What a job that ends without a result costs."""
+
+    gpu_ms: float
+    pictures: int = 0
 
 
 class Kept(Value):

@@ -17,6 +17,8 @@ class Member(Value):
     """The server that the roles and the right are of."""
     is_moderator: bool = False
     """Has Manage Server, or one of the configured moderator roles."""
+    manages_server: bool = False
+    """Has Manage Server itself, by no role of the bot's."""
     locale: str = "en-US"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Collection
+from typing import Final
 
 from bot.domain.model.value import Value
 
@@ -52,6 +54,10 @@ class CellRef(Value):
     cell: int
 
 
+WITHDRAWN: Final = "uploads/withdrawn"
+"""Stands for the key of an upload that its uploader has taken back."""
+
+
 class JobSpec(Value):
     """All that is needed to run a job again from its seed. Pictures are named by key, never held."""
 
@@ -78,3 +84,15 @@ class JobSpec(Value):
     factor: float = 4.0
     alone: bool = False
     """Drawn in forward passes of its own, so that nothing depends on who else is there."""
+
+    @property
+    def uploads(self) -> frozenset[str]:
+        """The keys of all uploaded pictures it names."""
+        return frozenset(key for key in (*self.images, self.mask, self.style_image) if key is not None)
+
+    def without_uploads(self, keys: Collection[str]) -> JobSpec:
+        """The same, with `WITHDRAWN` in the place of these keys."""
+        kept = {key: WITHDRAWN if key in keys else key for key in self.uploads}
+        update = {"images": tuple(kept[key] for key in self.images)}
+        named = {name: kept[key] for name in ("mask", "style_image") if (key := getattr(self, name)) is not None}
+        return self.model_copy(update=update | named)

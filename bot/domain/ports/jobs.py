@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.model import Ask, Cell, Job, JobState, Kept
+from bot.domain.model import Ask, Cell, Charge, Job, JobState, Kept
 
 
 class Jobs(Protocol):
@@ -24,6 +25,18 @@ class Jobs(Protocol):
 
     async def at_message(self, message_id: int) -> tuple[Job, int | None]:
         """The job a message of ours shows, and which cell when it shows one. Raises `JobNotFound`."""
+        ...
+
+    async def shown_in(self, job_id: str) -> set[int]:
+        """The channels in which messages of ours show it."""
+        ...
+
+    async def extracted(self, job_ids: Collection[str], channel_id: int, message_id: int) -> None:
+        """Remember a message that shows something of these jobs besides their results: a time-lapse, a family tree."""
+        ...
+
+    async def extract_at(self, message_id: int) -> list[Job]:
+        """The jobs of which a message shows such an extract, or none."""
         ...
 
     async def posted(self, job_id: str, cell: int | None, channel_id: int, message_id: int) -> None:
@@ -55,9 +68,12 @@ class Jobs(Protocol):
         ...
 
     async def close(
-        self, job: Job, state: JobState, error: Exception, now: datetime, *, charge_gpu_ms: float | None = None
+        self, job: Job, state: JobState, error: Exception, now: datetime, charge: Charge | None = None
     ) -> Job:
-        """End as failed or cancelled. Refunds everything, or charges only the measured time when that is given."""
+        """End as failed or cancelled. Refunds everything, or charges only what is given.
+
+        What was kept and charged already, and is kept back now, costs its time only.
+        """
         ...
 
     async def reply_at(self, job_id: str, message_id: int) -> None:

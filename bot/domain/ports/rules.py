@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from bot.domain.model import Ask, Cell, Job, Verdict
+from bot.domain.model import Ask, Cell, Job, Member, Place, Verdict
 
 
 class Rules(Protocol):
@@ -13,6 +13,14 @@ class Rules(Protocol):
 
     async def check(self, ask: Ask) -> None:
         """Raise a `UserError` when bans, pause, channel rules or prompt rules forbid it."""
+        ...
+
+    async def check_entry(self, member: Member, place: Place) -> None:
+        """Raise a `UserError` when bans, pause or channel rules forbid this member anything here."""
+        ...
+
+    async def check_post(self, job: Job, cells: Sequence[Cell], by: Member, place: Place) -> None:
+        """Raise a `UserError` when the rules of that place forbid this member to post what was made before."""
         ...
 
     async def weight(self, ask: Ask) -> float:

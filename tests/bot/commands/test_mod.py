@@ -106,7 +106,7 @@ async def test_a_moderator_elsewhere_is_nobody_here(court: Court) -> None:
         roles=[elsewhere.create_role("boss", permissions=discord.Permissions(manage_guild=True))],
     )
     await visitor.slash(room, "cancel", job=job.id)
-    assert "not of this server" in said(await visitor.slash(room, "mod cancel", job=job.id))
+    assert "do not have" in said(await visitor.slash(room, "mod cancel", job=job.id))
     assert (await court.jobs.get(job.id)).state is JobState.QUEUED
 
 
@@ -286,3 +286,28 @@ async def test_stats_are_a_chart_with_words(court: Court) -> None:
     assert chart.description is not None and "By model: " in chart.description
     assert "by member: 1. ada 2 s, 2. bo 1 s" in chart.description
     assert (await chart.read())[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+async def test_nobody_lifts_their_own_ban(court: Court) -> None:
+    await court.say(court.mo, "mod roles", first=court.helpers)
+    await court.allow("mod", court.ria)
+    await court.say(court.mo, "mod ban", member=court.ria, reason="spam")
+    assert "your own ban" in await court.say(court.ria, "mod unban", member=court.ria)
+    assert [ban.member_id for ban in (await court.rules()).bans] == [court.ria.id]
+
+
+async def test_a_moderator_by_role_bans_nobody_with_manage_server(court: Court) -> None:
+    await court.say(court.mo, "mod roles", first=court.helpers)
+    await court.allow("mod", court.ria)
+    assert "Manage Server" in await court.say(court.ria, "mod ban", member=court.mo, reason="mine now")
+    assert (await court.rules()).bans == ()
+    assert "makes no pictures" in await court.say(court.ria, "mod ban", member=court.ada, reason="spam")
+
+
+async def test_nor_does_a_review_by_one_ban_them(court: Court) -> None:
+    room = court.guild.create_text_channel("review")
+    await court.say(court.mo, "mod review on", channel=room)
+    await court.say(court.mo, "mod roles", first=court.helpers)
+    job = await court.imagine(court.mo, score=0.9)
+    assert "Manage Server" in said(await court.ria.click(room.history()[0], label="Reject and ban for a week"))
+    assert (await court.jobs.get(job.id)).state is JobState.REVIEW and (await court.rules()).bans == ()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from datetime import timedelta
 
 import pytest
 
 from bot.domain.model import JobState
 from bot.errors import JobNotFound
+from bot.store.schema import jobs
 from engine.events import Started
 from tests.bot.court import Court, eventually, said
 
@@ -49,13 +51,13 @@ async def test_replies_say_so_before_their_jobs_are_forgotten(court: Court, monk
     stream.post(Started("cpu"))
     await eventually(lambda: "starting" in court.messages[-1].content)
     records, said_by_then = court.client.parts.office.records, list[str]()
-    erase = records.erase_member
+    posts_of = records.posts_of
 
-    async def noting(member_id: int) -> int:
+    async def noting(member_id: int) -> list[tuple[int, int]]:
         said_by_then.append(court.messages[-1].content)
-        return await erase(member_id)
+        return await posts_of(member_id)
 
-    monkeypatch.setattr(records, "erase_member", noting)
+    monkeypatch.setattr(records, "posts_of", noting)
     assert "1 jobs" in await court.say(court.ada, "privacy delete", confirm="delete everything")
     assert [words.splitlines()[-1] for words in said_by_then] == ["✖️ Cancelled. Nothing more is charged."]
 
@@ -94,7 +96,42 @@ async def test_the_owner_says_who_may_vary_theirs(court: Court) -> None:
 
 async def test_how_long_results_are_kept_is_shown_to_all_and_set_by_moderators(court: Court) -> None:
     assert "until somebody deletes" in await court.say(court.ada, "privacy retention")
-    assert "This is for moderators" in await court.say(court.ada, "privacy retention", days=30)
+    assert "needs Manage Server" in await court.say(court.ada, "privacy retention", days=30)
     assert "after 30 days" in await court.say(court.mo, "privacy retention", days=30)
     assert (await court.rules()).retention_days == 30
     assert "after 30 days" in await court.say(court.ada, "privacy retention")
+
+
+async def test_a_shorter_time_is_asked_about_with_what_would_go(court: Court) -> None:
+    old = await court.imagine(court.ada)
+    await court.imagine(court.ada)
+    async with court.database.write() as connection:
+        aged = jobs.update().where(jobs.c.id == old.id)
+        await connection.execute(aged.values(created_at=court.now() - timedelta(days=3)))
+    asked = await court.mo.slash(court.channel, "privacy retention", days=2)
+    assert "4 pictures here are older than 2 days" in said(asked) and asked.response is not None
+    assert (await court.rules()).retention_days is None
+    await court.restart()  # the button outlives it
+    assert "after 2 days" in said(await court.mo.click(asked.response, label="Delete what is older than 2 days"))
+    assert (await court.rules()).retention_days == 2
+    assert "after 9 days" in await court.say(court.mo, "privacy retention", days=9)
+
+
+async def test_a_moderator_by_role_does_not_set_how_long(court: Court) -> None:
+    await court.say(court.mo, "mod roles", first=court.helpers)
+    assert await court.say(court.ria, "privacy retention", days=1) == "This needs Manage Server."
+    assert ((await court.newest()).action, (await court.newest()).done) == ("retention", False)
+    assert (await court.rules()).retention_days is None
+
+
+async def test_nothing_of_what_was_deleted_stays_in_the_file(court: Court) -> None:
+    words = "an unmistakable xylophone"
+    await court.imagine(court.ada, words)
+
+    def found() -> bool:
+        files = court.folder.glob("darkroom.sqlite3*")
+        return any(words.encode() in path.read_bytes() for path in files)
+
+    assert found()
+    await court.say(court.ada, "privacy delete", confirm="delete everything")
+    assert not found()

@@ -67,3 +67,18 @@ async def test_other_reactions_and_other_messages_mean_nothing(world: World) -> 
     await world.ada.react(message, "❌")
     await world.ada.react(await grid(world), "👍")
     assert len(world.messages) == 2
+
+
+async def test_the_letter_comes_once_in_ten_minutes(world: World) -> None:
+    message = await grid(world)
+    world.env.inject_error("POST", "/channels/*/messages", status=403, code=50007)
+    await world.bo.react(message, "✉️")  # closed: it may be tried again at once
+    for _ in range(3):
+        await world.bo.unreact(message, "✉️")
+        await world.bo.react(message, "✉️")
+    await world.ada.react(message, "✉️")
+    assert len(world.bo.user.dm_channel.history()) == 1 and len(world.ada.user.dm_channel.history()) == 1
+    await world.env.advance_time(601)
+    await world.bo.unreact(message, "✉️")
+    await world.bo.react(message, "✉️")
+    assert len(world.bo.user.dm_channel.history()) == 2

@@ -40,7 +40,7 @@ async def test_rejected_it_stays_hidden_and_nothing_is_charged(court: Court) -> 
     await court.say(court.mo, "quota set", window="day", amount=4.0)
     job, room = await flagged(court)
     assert "4 of 4 pictures" in await court.say(court.ada, "info me")
-    assert "nothing was charged" in said(await court.mo.click(room.history()[0], label="Reject"))
+    assert "no picture was charged" in said(await court.mo.click(room.history()[0], label="Reject"))
     assert (await court.jobs.get(job.id)).state is JobState.FAILED
     assert "0 of 4 pictures" in await court.say(court.ada, "info me")
 

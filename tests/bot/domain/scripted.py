@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.domain.model import Ask, Cell, Job, Verdict
+from bot.domain.model import Ask, Cell, Job, Member, Place, Verdict
 from engine.engine import Resolved
 from engine.errors import AbortReason, RequestAborted
 from engine.events import Event, Finished, GeneratedImage, Progress, Queued, Safety, Started
@@ -144,6 +144,13 @@ class OpenRules:
         self.checked.append(ask)
         if self.refusal:
             raise self.refusal
+
+    async def check_entry(self, member: Member, place: Place) -> None:
+        if self.refusal:
+            raise self.refusal
+
+    async def check_post(self, job: Job, cells: Sequence[Cell], by: Member, place: Place) -> None:
+        await self.check_entry(member=by, place=place)
 
     async def weight(self, ask: Ask) -> float:
         return 1.0

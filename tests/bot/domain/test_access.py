@@ -124,8 +124,24 @@ def test_a_channel_rule_replaces_the_one_before_and_must_allow_something() -> No
         access.with_channel(rules, ChannelRule(channel_id=10, max_steps=0))
 
 
-def test_moderators_keep_a_role_of_their_own() -> None:
-    assert access.with_moderator_roles((7, 7, 8), MODERATOR, manages_server=False) == (7, 8)
-    assert access.with_moderator_roles((), MODERATOR, manages_server=True) == ()
-    with pytest.raises(BadOption, match="no longer be a moderator"):
-        access.with_moderator_roles((8,), MODERATOR, manages_server=False)
+def test_what_needs_manage_server_is_not_for_moderators_by_role() -> None:
+    access.require_manager(MODERATOR.model_copy(update={"manages_server": True}))
+    with pytest.raises(NotPermitted) as caught:
+        access.require_manager(MODERATOR)
+    assert caught.value.required == access.MANAGER
+
+
+def test_a_moderator_by_role_bans_nobody_with_manage_server() -> None:
+    manager, ban = MODERATOR.model_copy(update={"manages_server": True}), Ban(member_id=2)
+    with pytest.raises(BadOption, match="Manage Server"):
+        access.with_ban((), ban, MODERATOR, NOW, manages_server=True)
+    assert access.with_ban((), ban, manager, NOW, manages_server=True) == (ban,)
+
+
+def test_nobody_lifts_their_own_ban() -> None:
+    bans = (Ban(member_id=1), Ban(member_id=2))
+    with pytest.raises(BadOption, match="your own"):
+        access.lifted(bans, 1, MODERATOR)
+    with pytest.raises(BadOption, match="not banned"):
+        access.lifted(bans, 3, MODERATOR)
+    assert access.lifted(bans, 2, MODERATOR) == (Ban(member_id=1),)

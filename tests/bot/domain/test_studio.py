@@ -22,7 +22,7 @@ from bot.errors import (
     StoreError,
 )
 from engine.errors import AbortReason, EngineNotReady, MemberQueueFull, OutOfMemory, RequestAborted
-from engine.events import GeneratedImage, Progress, Queued, Safety, Started
+from engine.events import GeneratedImage, Preview, Progress, Queued, Safety, Started
 from engine.requests import ImageToImage
 from tests.bot.domain.scripted import PNG, finished
 from tests.bot.domain.studios import MODERATOR, OWNER, STRANGER, House
@@ -182,6 +182,22 @@ async def test_cancelled_later_costs_what_was_measured(house: House) -> None:
     assert await house.used() == {"pictures": 0, "GPU-seconds": 321}
 
 
+async def test_cancelled_after_a_preview_the_part_drawn_counts(house: House) -> None:
+    """Whoever looked at previews and stopped each before its end drew without limit."""
+    total = 0
+    for number, (step, drawn) in enumerate(((3, 3), (1, 1), (4, 4))):
+        job, total = await house.submit(), total + drawn
+        stream = await house.engine.stream(number)
+        stream.gpu_ms = 100.0
+        stream.post(Started("cpu"), Progress(step, 4, Preview(PNG, 8, 8)))
+        shown = (job.id, Progress(step, 4, Preview(PNG, 8, 8)))
+        await until(lambda shown=shown: shown in house.wall.shown)
+        await house.studio.cancel(job.id, OWNER)
+        await house.wait(job)
+        assert await house.charged(job) == ("settled", drawn, 100)
+        assert (await house.used())["pictures"] == total
+
+
 async def test_only_the_owner_and_moderators_cancel(house: House) -> None:
     job = await house.submit()
     with pytest.raises(NotYours):
@@ -277,11 +293,12 @@ async def test_two_moderators_at_the_same_moment_decide_once(house: House, decis
     one, other = await asyncio.gather(*(getattr(house.studio, decide)(job.id, MODERATOR) for decide in decisions))
     assert (one.state is other.state) or {one.state, other.state} == {JobState.RENDERED, JobState.DELIVERED}
     done = await house.wait(job)
-    charged = {JobState.DELIVERED: "settled", JobState.FAILED: "refunded"}
-    assert (await house.charged(job))[0] == charged[done.state]
+    pictures = {JobState.DELIVERED: 4, JobState.FAILED: 0}
+    assert await house.charged(job) == ("settled", pictures[done.state], 800)
+    assert await house.used() == {"pictures": pictures[done.state], "GPU-seconds": 800}
 
 
-async def test_a_rejected_picture_is_refunded_and_told(house: House) -> None:
+async def test_a_rejected_picture_costs_its_time_and_is_told(house: House) -> None:
     house.rules.word = Verdict.REVIEW
     job = await house.submit()
     (await house.engine.stream()).finish()
@@ -290,16 +307,16 @@ async def test_a_rejected_picture_is_refunded_and_told(house: House) -> None:
     done = await house.wait(job)
     assert done.state is JobState.FAILED
     assert house.wall.messages[job.id] == "failed: PictureBlocked"
-    assert (await house.charged(job))[0] == "refunded"
+    assert await house.used() == {"pictures": 0, "GPU-seconds": 800}
 
 
-async def test_a_blocked_picture_is_neither_kept_nor_charged(house: House) -> None:
+async def test_a_blocked_picture_is_not_kept_and_costs_its_time(house: House) -> None:
     house.rules.word = Verdict.BLOCK
     job = await house.submit()
     (await house.engine.stream()).finish()
     assert (await house.wait(job)).state is JobState.FAILED
     assert house.files() == []
-    assert (await house.charged(job))[0] == "refunded"
+    assert await house.charged(job) == ("settled", 0, 800)
 
 
 async def test_a_spoiler_is_delivered_as_one(house: House) -> None:

@@ -1,3 +1,4 @@
+import os
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +35,32 @@ async def test_one_copy_a_day_and_only_the_newest_are_kept(tmp_path: Path) -> No
     assert copies == ["daily-2026-03-03.sqlite3", "daily-2026-03-04.sqlite3"]
     with sqlite3.connect(tmp_path / "backups" / copies[0]) as copy:
         assert copy.execute("select count(*) from jobs").fetchone() == (0,)
+    await database.close()
+
+
+@pytest.mark.parametrize("is_daily", [True, False])
+async def test_copies_of_before_upgrades_and_restores_are_let_go(tmp_path: Path, is_daily: bool) -> None:
+    operation = OperationSettings(backups_kept=3, backup_daily=is_daily)
+    settings, clock = Settings(data_dir=tmp_path, operation=operation), Clock()
+    database = await Database.open(settings.database)
+    retention = Retention(database, PictureStore.open(tmp_path / "pictures"))
+    house, backups = Housekeeping(settings, database, RuleBook(database), retention, clock), tmp_path / "backups"
+    backups.mkdir()
+    migrated, restored = backups / "before-0004-to-0007.sqlite3", tmp_path / "before-restore-20260301-000000"
+    daily, own = backups / "daily-2026-03-01.sqlite3", backups / "mine.zip"
+    restored.mkdir()
+    (restored / "darkroom.sqlite3").write_text("words")
+    for path in (migrated, daily, own):
+        path.write_text("words")
+    for path in (migrated, restored, daily, own):
+        os.utime(path, times=(0, clock.now.timestamp()))
+    clock.now += timedelta(days=2)
+    await house.round()
+    assert migrated.exists() and restored.exists()
+    clock.now += timedelta(days=2)
+    await house.round()
+    assert not migrated.exists() and not restored.exists()
+    assert daily.exists() is is_daily and own.exists()
     await database.close()
 
 

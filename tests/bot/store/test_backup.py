@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -151,7 +152,8 @@ def rewrite(file: Path, change: Callable[[str, bytes], tuple[str, bytes] | None]
         (lambda name, content: (name, b"y" if name.endswith(".png") else content), "damaged"),
         (lambda name, content: None if name == archive.MANIFEST else (name, content), "not a whole backup"),
         (lambda name, content: (name, content.replace(b'"000', b'"999')), "newer Darkroom"),
-        (lambda name, content: (name, content.replace(b"jobs/", b"../../")), "not a key|missing|damaged"),
+        (lambda name, content: (name.replace("jobs/", "../../"), content.replace(b"jobs/", b"../../")), "names that"),
+        (lambda name, content: (name, b"hello") if name == archive.MANIFEST else (name, content), "not a whole"),
     ],
 )
 async def test_a_broken_backup_changes_nothing(
@@ -163,11 +165,31 @@ async def test_a_broken_backup_changes_nothing(
     await backup(place.settings, file)
     await place.stop()
     rewrite(file, change)
-    with pytest.raises((BackupUnusable, ValueError), match=why):
+    before = sorted(names(place.settings.data_dir))
+    with pytest.raises(BackupUnusable, match=why):
         await restore(place.settings, file)
+    assert sorted(names(place.settings.data_dir)) == before
     await place.start()
     assert await place.seen(job) == b"x"
     await place.stop()
+
+
+async def test_a_backup_of_something_else_leaves_nothing_behind(tmp_path: Path) -> None:
+    place, file = Place(tmp_path, "sqlite://"), tmp_path / "backup.zip"
+    await place.start()
+    await backup(place.settings, file)
+    await place.stop()
+    with zipfile.ZipFile(file) as old:
+        manifest = archive.Manifest.model_validate_json(old.read(archive.MANIFEST))
+    entry = archive.Entry(sha256=hashlib.sha256(b"no database").hexdigest(), size_bytes=11)
+    with zipfile.ZipFile(file, "w") as new:
+        new.writestr(manifest.database_name, b"no database")
+        foreign = manifest.model_copy(update={"files": {manifest.database_name: entry}})
+        new.writestr(archive.MANIFEST, foreign.model_dump_json())
+    elsewhere = Settings(data_dir=tmp_path / "new" / "data")
+    with pytest.raises(BackupUnusable):
+        await restore(elsewhere, file)
+    assert not (tmp_path / "new").exists()
 
 
 async def test_a_file_that_is_no_backup(tmp_path: Path) -> None:

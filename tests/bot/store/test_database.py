@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import aiosqlite
@@ -13,14 +14,15 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from bot.domain.model import JobSpec, Options, Verb
 from bot.errors import ConfigError, MigrationFailed, StoreError
 from bot.store import migrate
-from bot.store.database import Database
+from bot.store.database import Database, locate, shown
 from bot.store.jobs import JobStore
 from bot.store.schema import jobs, members, metadata, posts
 from tests.bot.store.conftest import fresh_postgres
 
-from .asks import NoLedger, accept
+from .asks import NOW, NoLedger, accept, ask
 
 
 async def test_the_migrations_lead_to_the_tables_in_the_code(database: Database) -> None:
@@ -201,3 +203,35 @@ def _config(versions: Path) -> migrate.Config:
     config.set_main_option("version_locations", str(versions))
     config.set_main_option("path_separator", "os")
     return config
+
+
+def test_a_password_is_never_shown_wherever_it_stands() -> None:
+    for secret in ("postgresql://ada:hunter2@host/db", "postgresql://ada@host/db?password=hunter2&ssl=require"):
+        assert "hunter2" not in shown(locate(secret)) and "ada" in shown(locate(secret))
+
+
+async def test_a_database_out_of_reach_is_named_without_its_password() -> None:
+    with pytest.raises(ConfigError) as caught:
+        await Database.open("postgresql://ada@127.0.0.1:1/db?password=hunter2", patience_s=0.0)
+    assert "hunter2" not in str(caught.value) and "127.0.0.1" in str(caught.value)
+
+
+async def test_whose_earlier_uploads_are_is_found_out(tmp_path: Path) -> None:
+    file = tmp_path / "darkroom.sqlite3"
+    database = await Database.open(file)
+    store, spec = (
+        JobStore(database, NoLedger()),
+        JobSpec(verb=Verb.IMAGINE, options=Options(prompt="x"), seed=1, images=("uploads/a.png",)),
+    )
+    first = await accept(store, ask(member=7, spec=spec), NOW)
+    second = await accept(store, ask(member=8, spec=spec), NOW + timedelta(hours=1))
+    await database.close()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(
+            "DROP INDEX ix_uploads_member_id; ALTER TABLE uploads DROP COLUMN member_id; DROP TABLE extracts; "
+            "UPDATE alembic_version SET version_num = '0004'"
+        )
+    await (await Database.open(file)).close()
+    with closing(sqlite3.connect(file)) as connection:
+        rows = dict(connection.execute("SELECT job_id, member_id FROM uploads").fetchall())
+    assert rows == {first.id: 7, second.id: 7}

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import sqlite
 from bot.domain.access import ChannelRule
 from bot.domain.audit import Entry
 from bot.domain.guild import GuildRules
-from bot.domain.model import Ask, JobState, Member, Place, Verb
+from bot.domain.model import Ask, Charge, JobState, Member, Place, Verb
 from bot.domain.quota import Limit, Scope, Unit
 from bot.domain.windows import Window
 from bot.errors import Fenced, PictureBlocked, QuotaExceeded, StoreError, TooManyJobs
@@ -127,7 +127,7 @@ async def test_a_refund_gives_back_what_is_held(desk: Desk) -> None:
 
 async def test_cancelled_half_way_only_the_time_is_charged(desk: Desk) -> None:
     job = await accept(desk.jobs)
-    await desk.jobs.close(job, JobState.CANCELLED, PictureBlocked(), NOW, charge_gpu_ms=400.0)
+    await desk.jobs.close(job, JobState.CANCELLED, PictureBlocked(), NOW, Charge(400.0))
     assert (await desk.used(), await desk.used(Unit.GPU_SECONDS)) == (0, 400)
 
 
@@ -135,7 +135,7 @@ async def test_what_was_kept_meanwhile_is_not_cancelled_as_if_it_ran(desk: Desk)
     running = await desk.jobs.started(await desk.jobs.claim(await accept(desk.jobs)), NOW)
     kept_job = await desk.jobs.keep(running, kept(running), NOW)
     with pytest.raises(Fenced):
-        await desk.jobs.close(running, JobState.CANCELLED, PictureBlocked(), NOW, charge_gpu_ms=10.0)
+        await desk.jobs.close(running, JobState.CANCELLED, PictureBlocked(), NOW, Charge(10.0))
     assert (await desk.used(), (await desk.jobs.get(running.id)).state) == (4, JobState.RENDERED)
     await desk.jobs.close(kept_job, JobState.CANCELLED, PictureBlocked(), NOW)
     assert await desk.used() == 0

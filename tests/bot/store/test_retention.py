@@ -144,6 +144,15 @@ async def test_useless_tokens_are_forgotten(shelf: Shelf) -> None:
     assert (await shelf.jobs.get(job.id)).reply.token == ""
 
 
+async def test_how_much_would_go_is_counted_before(shelf: Shelf) -> None:
+    await shelf.delivered(age=31 * DAY)
+    await shelf.delivered(age=29 * DAY)
+    await accept(shelf.jobs, ask(), NOW - 99 * DAY)
+    counted = [await shelf.retention.outlived(NOW - days * DAY, 5) for days in (32, 30, 28)]
+    assert counted == [0, 2, 4]
+    assert await shelf.retention.outlived(NOW, 6) == 0
+
+
 async def test_strays_are_swept_once_they_are_old(shelf: Shelf) -> None:
     job = await shelf.delivered()
     spec = JobSpec(verb=Verb.IMAGINE, options=Options(prompt="x"), seed=1, images=("uploads/used.png",))

@@ -1,0 +1,76 @@
+"""What is shown again: for everybody where the rules of the place allow it, else for whoever asked alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Awaitable, Callable, Collection
+
+from bot.domain.model import Job
+from bot.errors import UserError
+from bot.ui import asking
+from bot.ui.answer import Answer, Pressed
+from bot.ui.page import Page
+from bot.ui.replies import words
+from bot.ui.texts import MESSAGE_LIMIT, shorten
+
+
+class Stand(enum.Enum):
+    """As what a message stands for its jobs."""
+
+    RESULT = enum.auto()
+    """Their result, or a cell of it."""
+    EXTRACT = enum.auto()
+    """Something of them besides: a time-lapse, a family tree."""
+
+
+class Post:
+    """A page about one job, on its way into a channel."""
+
+    def __init__(self, interaction: Pressed, answer: Answer, job: Job) -> None:
+        """Raises `MissingPermissions` and `FileLimitTooSmall` in `private_because` and `send`."""
+        self._interaction, self._answer, self._job = interaction, answer, job
+        self._place = asking.place_of(interaction)
+
+    async def private_because(self) -> str:
+        """Why it is not for everybody, in words, or "" when it is."""
+        asking.preflight(self._place)
+        member = await asking.member_of(self._interaction)
+        try:
+            await self._interaction.client.parts.studio.check_post(self._job, member, self._place)
+        except UserError as error:
+            return words(error)
+        return ""
+
+    async def send(
+        self,
+        fitted: Callable[[int], Awaitable[Page]],
+        stand: Stand,
+        cell: int | None = None,
+        *,
+        of: Collection[str] = (),
+    ) -> None:
+        """Show the page; what everybody sees is noted with its jobs (`of`, by default the one)."""
+        why, limit = await self.private_because(), self._place.file_limit_bytes
+        if why:
+            await self._answer.page(_noted(fitted, why), limit, is_private=True)
+            return
+        message_id = await self._answer.page(fitted, limit)
+        if message_id is None:
+            return
+        jobs, channel_id = self._interaction.client.parts.jobs, self._place.channel_id
+        if stand is Stand.RESULT:
+            await jobs.posted(self._job.id, cell, channel_id, message_id)
+        else:
+            await jobs.extracted(of or {self._job.id}, channel_id, message_id)
+
+
+def _noted(fitted: Callable[[int], Awaitable[Page]], why: str) -> Callable[[int], Awaitable[Page]]:
+    """The same page with the reason why nobody else sees it."""
+
+    async def noted(limit: int) -> Page:
+        page = await fitted(limit)
+        text = f"{shorten(page.text, MESSAGE_LIMIT - len(why) - 40)}\n-# Only you see this. {why}"
+        return dataclasses.replace(page, text=text)
+
+    return noted

@@ -1,0 +1,177 @@
+"""Every way to ask the bot about a job, as somebody with an id and no right to it would try them."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zipfile
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ui import Button, View
+from simcord import InteractionResult
+from simcord.actors import _dispatch_actor_interaction
+
+from bot.client import DarkroomClient
+from bot.commands.loaded import DYNAMIC_ITEMS, FORMS, PRESSES
+from bot.commands.mod_review import ReviewAct
+from bot.commands.reactions import MEANT
+from bot.ui.custom_ids import Act, ButtonId, FormId, FormKind
+from tests.bot.court import Court
+
+MODAL_SUBMIT = 5
+TAKES_NO_JOB = frozenset(
+    {
+        "imagine", "blend", "describe", "style list", "style show", "settings", "help", "privacy delete",
+        "privacy consent", "privacy retention", "quota set", "quota grant", "quota reset", "quota list",
+        "quota timezone", "quota jobs", "mod pause", "mod drain", "mod resume", "mod ban", "mod unban", "mod weight",
+        "mod picture", "mod roles", "mod words add", "mod words remove", "mod words list", "mod words meaning",
+        "mod channel allow", "mod channel deny", "mod channel limits", "mod channel list", "mod review on",
+        "mod review off",
+    }
+)  # fmt: skip
+"""What neither takes the id of a job nor tells of jobs; everything else has a step below."""
+NO_JOB_ITEMS = frozenset({"StyleMenu", "OlderButton", "RetentionButton"})
+"""Buttons and menus that carry no id of a job; the log's button is tried like the log itself."""
+
+
+@dataclass
+class Walker:
+    """Somebody in a channel, with an id they came by."""
+
+    court: Court
+    actor: Any
+    channel: Any
+    job_id: str
+
+    async def slash(self, name: str, **options: Any) -> InteractionResult:
+        return await self.actor.slash(self.channel, name, **options)
+
+    async def press(self, custom_id: str) -> InteractionResult:
+        """Press a button that the bot never showed here."""
+        view = View(timeout=None)
+        view.add_item(Button(custom_id=custom_id, label="forged"))
+        view.stop()
+        place = self.court.client.get_channel(self.channel.id)
+        assert isinstance(place, discord.TextChannel)
+        message = await asyncio.create_task(place.send("here", view=view), context=self.court.context)
+        return await self.actor.click(message, label="forged")
+
+    async def submit(self, kind: FormKind, about: str) -> InteractionResult:
+        """Fill in a form that the bot never opened."""
+        fields = {"prompt": "a fox", "zoom": "1.75"} if kind is FormKind.ZOOM else {"prompt": "a fox"}
+        components: list[dict[str, Any]] = [
+            {"type": 18, "id": number, "component": {"type": 4, "id": 10 + number, "custom_id": name, "value": value}}
+            for number, (name, value) in enumerate(fields.items(), 1)
+        ]
+        if kind is FormKind.REGION:
+            ticked = {"type": 22, "id": 20, "custom_id": "ninths", "values": ["0"]}
+            components.append({"type": 18, "id": 3, "component": ticked})
+        data = {"custom_id": str(FormId(kind, about)), "components": components}
+        return await _dispatch_actor_interaction(self.actor, MODAL_SUBMIT, self.channel, data)
+
+    async def apps(self, name: str) -> InteractionResult:
+        """Use a menu on a message of the bot's that shows the job by its file's name alone."""
+        place = self.court.client.get_channel(self.channel.id)
+        assert isinstance(place, discord.TextChannel)
+        file = discord.File(io.BytesIO(b"png"), f"darkroom-{self.job_id}-1.png")
+        message = await asyncio.create_task(place.send("here", file=file), context=self.court.context)
+        return await self.actor.context_menu(self.channel, name, message)
+
+
+Step = Callable[[Walker], Awaitable[InteractionResult]]
+
+
+def _slash(name: str, **options: Any) -> Step:
+    return lambda walker: walker.slash(name, **options)
+
+
+def _about(name: str, **options: Any) -> Step:
+    return lambda walker: walker.slash(name, job=walker.job_id, **options)
+
+
+def _press(act: Act) -> Step:
+    return lambda walker: walker.press(str(ButtonId(act, walker.job_id, 0)))
+
+
+def _judge(act: ReviewAct) -> Step:
+    return lambda walker: walker.press(f"mod:{act.value}:{walker.job_id}")
+
+
+def _submit(kind: FormKind, act: Act) -> Step:
+    return lambda walker: walker.submit(kind, str(ButtonId(act, walker.job_id, 0)))
+
+
+def _apps(name: str) -> Step:
+    return lambda walker: walker.apps(name)
+
+
+COMMANDS: Mapping[str, Step] = {
+    **{name: _about(name) for name in ("lineage", "cancel", "show")},
+    "mod cancel": _about("mod cancel"),
+    "mod delete": _about("mod delete"),
+    **{name: _slash(name) for name in ("queue", "info me", "info favourites", "privacy export", "stats", "quota show")},
+    **{name: _slash(name) for name in ("mod queue", "mod log", "mod review list")},
+    **{name: _apps(name) for name in ("Darkroom: vary", "Darkroom: upscale", "Darkroom: describe")},
+}
+PUSHED: Mapping[str, Step] = {
+    **{f"press {act}": _press(act) for act in Act if act is not Act.PERMUTE},
+    # It carries the id of a member: whose wishes they are.
+    f"press {Act.PERMUTE}": _press(Act.PERMUTE),
+    **{f"review {act}": _judge(act) for act in ReviewAct},
+    f"form {FormKind.REMIX}": _submit(FormKind.REMIX, Act.VARY),
+    f"form {FormKind.REGION}": _submit(FormKind.REGION, Act.VARY_REGION),
+    f"form {FormKind.ZOOM}": _submit(FormKind.ZOOM, Act.ZOOM_CUSTOM),
+}
+NO_JOB_FORMS = frozenset({FormKind.STYLE, FormKind.MENU})
+"""A style's name, and a message: the menu's form is read where it was opened only."""
+COMPLETED = frozenset({"cancel job", "lineage job", "show job"})
+"""Options that offer jobs while somebody types."""
+NO_JOB_COMPLETED = frozenset({"imagine model", "imagine style", "style show name", "settings model"})
+REACTED = frozenset(MEANT)
+
+
+def not_walked(client: DarkroomClient) -> set[str]:
+    """What people can do and no step tries: a new command, button, form or reaction needs one, or a word why not."""
+    commands = {command.qualified_name: command for command in _leaves(client)}
+    options = {
+        f"{name} {parameter.name}"
+        for name, command in commands.items()
+        if isinstance(command, app_commands.Command)
+        for parameter in command.parameters
+        if parameter.autocomplete
+    }
+    items = {item.__name__ for item in DYNAMIC_ITEMS} - {"JobButton", "ReviewButton"}
+    return {
+        *(commands.keys() ^ {*COMMANDS, *TAKES_NO_JOB}),
+        *(options ^ {*COMPLETED, *NO_JOB_COMPLETED}),
+        *(items ^ NO_JOB_ITEMS),
+        *({f"press {act}" for act in PRESSES} - PUSHED.keys()),
+        *({f"form {kind}" for kind in FORMS if kind not in NO_JOB_FORMS} - PUSHED.keys()),
+        *(MEANT if frozenset(MEANT) != frozenset("✉⭐❌") else ()),
+    }
+
+
+def _leaves(client: DarkroomClient) -> list[Any]:
+    kinds = (discord.AppCommandType.chat_input, discord.AppCommandType.message, discord.AppCommandType.user)
+    found = [command for kind in kinds for command in client.tree.walk_commands(type=kind)]
+    return [command for command in found if not isinstance(command, app_commands.Group)]
+
+
+async def told(result: InteractionResult) -> str:
+    """Everything that came of an action: words, embeds, names and texts of files, what is in an archive, forms."""
+    said = [json.dumps(result.modal, default=str)] if result.modal is not None else []
+    for message in (result.response, *result.followups):
+        if message is None:
+            continue
+        said += [message.content, *(str(embed.to_dict()) for embed in message.embeds)]
+        for file in message.attachments:
+            said += [file.filename, file.description or ""]
+            if file.filename.endswith(".zip"):
+                with zipfile.ZipFile(io.BytesIO(await file.read())) as archive:
+                    said += [*archive.namelist(), archive.read("records.json").decode()]
+    return "\n".join(said)
