@@ -166,7 +166,9 @@ class Easel:
             wanted["intermediate_timesteps"] = None  # Sana Sprint's default is for two steps only
         self.watch.restart()
         torch.manual_seed(seeds[0])  # for whatever asks no generator; the state is the lane's own
-        cells = arrays_of(_images(pipeline(**wanted, output="images") if self.model.is_modular else pipeline(**wanted)))
+        made = pipeline(**wanted, output="images") if self.model.is_modular else pipeline(**wanted)
+        self.watch.restart()
+        cells = arrays_of(_images(made))
         if what := flaw(cells):
             raise BadOutput(what)
         return cells
