@@ -30,6 +30,7 @@ from engine.latents import LatentLayout
 from engine.model_spec import ModelSpec, Source
 from engine.models import VAE_NAMES, LoadedModel
 from engine.parking import stage_of
+from engine.plain_folder import plain_folder
 from engine.previews import Previewer
 from engine.pulled import find_pulled
 from engine.rgb_map import RGBMap, remembered_rgb_map
@@ -130,7 +131,7 @@ def _base(spec: ModelSpec, path: Path, dtype: torch.dtype, settings: EngineSetti
 
 
 def _read_folder(path: Path, variant: str | None, dtype: torch.dtype, given: Mapping[str, Any] | None = None) -> Any:
-    found = folders.read(path)
+    found = folders.read(path, variant)
     for library, _ in found.components.values():
         if library.startswith("engine."):
             # diffusers imports no library because a folder names it; ours is known to be harmless.
@@ -138,11 +139,16 @@ def _read_folder(path: Path, variant: str | None, dtype: torch.dtype, given: Map
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
     if found.modular:
         pipeline = ModularPipeline.from_pretrained(str(path), local_files_only=True)
-        pipeline.load_components(dtype=dtype, **options)
+        variants = {name: weights.variant for name, weights in found.weights.items() if weights.variant}
+        pipeline.load_components(dtype=dtype, variant=variants, **options)
+        # It only warns of parts that it cannot load.
+        if unread := sorted(name for name in found.weights if getattr(pipeline, name, None) is None):
+            raise ModelLoadFailed(path.name, f"its {' and '.join(unread)} cannot be read", folders.REMEDY)
         return pipeline
     absent = (folders.UNWANTED & found.components.keys()) | found.left_out
     options |= {**dict.fromkeys(absent), **(given or {})}
-    return DiffusionPipeline.from_pretrained(str(path), dtype=dtype, variant=variant, **options)
+    with plain_folder(path, found) as plain:
+        return DiffusionPipeline.from_pretrained(str(plain), dtype=dtype, **options)
 
 
 def _read_file(spec: ModelSpec, path: Path, dtype: torch.dtype, settings: EngineSettings) -> Any:

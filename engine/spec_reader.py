@@ -11,12 +11,18 @@ from typing import Any
 
 from engine import folders
 from engine.errors import ModelLoadFailed
+from engine.folders import REMEDY
+from engine.model_files import prove_files
 from engine.model_spec import FLOW_NOISE_SCHEDULERS, NOISE_SCHEDULERS, ModelSpec, Source
 from engine.pipeline_names import Need, need_of, unfit
 from engine.pulled import find_pulled
 from engine.settings import ModelSettings
-from engine.signatures import Signature, Signatures
+from engine.signatures import Signature, Signatures, is_offered
 from engine.single_file import base_model
+
+
+_INDISPENSABLE = frozenset({"unet", "transformer", "vae", "movq", "vqvae", "scheduler"})
+"""Components without which nothing can be drawn."""
 
 
 class SpecReader:
@@ -69,9 +75,10 @@ class SpecReader:
 
     def _folder(self, name: str, path: Path) -> ModelSpec:
         try:
-            found = folders.read(path)
+            found = folders.read(path, takes=lambda pipeline: self._signatures.of(pipeline).components)
             self._check_pipeline(name, found)
-            folders.prove_files(path, found)
+            self._check_components(name, found)
+            prove_files(path, found)
         except ModelLoadFailed as error:  # a folder does not know under which name it is offered
             raise ModelLoadFailed(name, error.why, error.remedy) from error
         base = self._of_class(name, Source("folder", str(path)), found.pipeline)
@@ -101,6 +108,19 @@ class SpecReader:
             raise ModelLoadFailed(name, why, "correct _class_name there, or install a newer diffusers")
         if why := unfit(found.pipeline, signature):
             raise ModelLoadFailed(name, f"{found.pipeline} draws no pictures from words: {why}", "choose another model")
+
+    def _check_components(self, name: str, found: folders.ModelFolder) -> None:
+        signature = self._signatures.of(found.pipeline)
+        needed = signature.components - signature.optional - found.components.keys()
+        # Some are left out on purpose: SD 3 without T5.
+        lacking = sorted(needed - found.left_out | needed & _INDISPENSABLE)
+        if lacking:
+            why = f"its index names no {' and no '.join(lacking)}, which {found.pipeline} needs"
+            raise ModelLoadFailed(name, why, REMEDY)
+        for part, (library, class_name) in found.components.items():
+            if library == "diffusers" and not is_offered(class_name):
+                why = f"its {part} names the class {class_name!r}, which the installed diffusers does not have"
+                raise ModelLoadFailed(name, why, "correct it in the index, or install a newer diffusers")
 
     def _of_class(self, name: str, source: Source, pipeline: str) -> ModelSpec:
         signature = self._signatures.of(pipeline)
