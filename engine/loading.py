@@ -21,12 +21,15 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import nn
 
 from engine import folders
+from engine.checkpoint import read_checkpoint
+from engine.checkpoint_parts import read_parts, unpacked
 from engine.content_hash import FileHashes
 from engine.dtypes import choose_dtype
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, OutOfMemory
 from engine.forward import is_out_of_memory
 from engine.lanes import Stage
 from engine.latents import LatentLayout
+from engine.lent_configuration import lent_configuration
 from engine.model_spec import ModelSpec, Source
 from engine.models import VAE_NAMES, LoadedModel
 from engine.parking import stage_of
@@ -35,7 +38,6 @@ from engine.previews import Previewer
 from engine.pulled import find_pulled
 from engine.rgb_map import RGBMap, remembered_rgb_map
 from engine.settings import EngineSettings
-from engine.single_file import base_model
 from engine.style_adapter import adapter_files, twin_with_adapter
 
 logger = logging.getLogger(__name__)
@@ -75,7 +77,8 @@ def load(
 def _load(
     spec: ModelSpec, device: torch.device, dtype: torch.dtype | None, settings: EngineSettings, first: Any = None
 ) -> LoadedModel:
-    path, *others = [_locate(spec, source, settings) for source in spec.sources]
+    # A single file's configuration is lent by a preset, whose own weights do not count.
+    path, *others = [_locate(spec, source, settings) for source in spec.sources if source is not spec.configuration]
     identity = FileHashes(settings.models_dir / "hashes.json").of_model((path, *others))
     dtype = dtype or choose_dtype(spec, device)
     base = _base(spec, path, dtype, settings, first)
@@ -152,17 +155,17 @@ def _read_folder(path: Path, variant: str | None, dtype: torch.dtype, given: Map
 
 
 def _read_file(spec: ModelSpec, path: Path, dtype: torch.dtype, settings: EngineSettings) -> Any:
-    """A single checkpoint holds weights only; configuration and vocabulary come from the pulled preset."""
-    preset = base_model(path)
-    like = _locate(replace(spec, name=preset), replace(_preset_source(preset, settings), variant=None), settings)
+    """A single checkpoint holds weights only; configuration and vocabulary are lent by the preset it is like."""
+    if spec.configuration is None:
+        raise ModelLoadFailed(spec.name, "nothing says which configuration it shares")
+    checkpoint = read_checkpoint(path)
+    like = _locate(spec, spec.configuration, settings)
     cls: Any = getattr(diffusers, spec.pipeline)
-    return cls.from_single_file(str(path), config=str(like), dtype=dtype, local_files_only=True, safety_checker=None)
-
-
-def _preset_source(preset: str, settings: EngineSettings) -> Source:
-    from engine.catalogue import Catalogue
-
-    return Catalogue(settings).spec(preset).source
+    with lent_configuration(like, checkpoint, spec.pipeline) as lent:
+        options = {"config": str(lent), "dtype": dtype, "local_files_only": True, "safety_checker": None}
+        if checkpoint.scales:
+            options |= read_parts(unpacked(path, checkpoint, dtype), lent, folders.read(lent), dtype)
+        return cls.from_single_file(str(path), **options)
 
 
 def _previewer(

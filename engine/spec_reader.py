@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import folders
+from engine.checkpoint import read_checkpoint
 from engine.errors import ModelLoadFailed
 from engine.folders import REMEDY
 from engine.model_files import prove_files
@@ -18,7 +19,7 @@ from engine.pipeline_names import Need, need_of, unfit
 from engine.pulled import find_pulled
 from engine.settings import ModelSettings
 from engine.signatures import Signature, Signatures, is_offered
-from engine.single_file import base_model
+from engine.single_file import tensor_names
 
 
 _INDISPENSABLE = frozenset({"unet", "transformer", "vae", "movq", "vqvae", "scheduler"})
@@ -37,11 +38,30 @@ class SpecReader:
 
     def read(self, name: str, chosen: ModelSettings | None) -> ModelSpec:
         """The model the host chose under that name, or the preset; raises `ModelLoadFailed` for what is no model."""
-        if chosen is None:
-            return self._preset(name, self.presets[name])
-        preset = self.presets.get(chosen.source)
-        base = self._preset(name, preset) if preset else self._inspect(name, chosen.source)
-        return replace(base, **chosen.model_dump(exclude={"source"}, exclude_none=True))
+        source = chosen.source if chosen else name
+        if preset := self.presets.get(source):
+            base = self._preset(name, preset)
+            self._prove_pulled(base)
+        else:
+            base = self._inspect(name, source)
+        return replace(base, **chosen.model_dump(exclude={"source"}, exclude_none=True)) if chosen else base
+
+    def _prove_pulled(self, spec: ModelSpec) -> None:
+        for source in spec.sources:
+            pulled = find_pulled(source, self._models_dir) if source.origin == "hub" else None
+            if pulled is None:
+                continue
+            try:
+                if source.file:
+                    tensor_names(pulled)
+                else:
+                    prove_files(pulled, folders.read(pulled, source.variant, self._takes), frozenset(source.shared))
+            except ModelLoadFailed as error:
+                remedy = f"darkroom models verify {spec.name}, then darkroom models pull {spec.name}"
+                raise ModelLoadFailed(spec.name, error.why, remedy) from error
+
+    def _takes(self, pipeline: str) -> frozenset[str]:
+        return self._signatures.of(pipeline).components
 
     def _preset(self, name: str, preset: Mapping[str, Any]) -> ModelSpec:
         source = _source(preset)
@@ -69,13 +89,25 @@ class SpecReader:
         return self._single_file(name, path) if path.suffix == ".safetensors" else self._folder(name, path)
 
     def _single_file(self, name: str, path: Path) -> ModelSpec:
-        base = self._preset(name, self.presets[base_model(path)])
-        size = path.stat().st_size / 1e9
-        return replace(base, source=Source("file", str(path)), memory_gb=size, licence="see where the file came from")
+        try:
+            found = read_checkpoint(path)
+        except ModelLoadFailed as error:  # a file does not know under which name it is offered
+            raise ModelLoadFailed(name, error.why, error.remedy) from error
+        base = self._preset(name, self.presets[found.preset])
+        return replace(
+            base,
+            source=Source("file", str(path)),
+            configuration=replace(base.source, variant=None),
+            pipeline=base.pipeline.replace("Pipeline", "InpaintPipeline") if found.inpaints else base.pipeline,
+            need="mask" if found.inpaints else base.need,
+            # float8 is computed with as a format of twice the size
+            memory_gb=path.stat().st_size * (2 if found.scales else 1) / 1e9,
+            licence="see where the file came from",
+        )
 
     def _folder(self, name: str, path: Path) -> ModelSpec:
         try:
-            found = folders.read(path, takes=lambda pipeline: self._signatures.of(pipeline).components)
+            found = folders.read(path, takes=self._takes)
             self._check_pipeline(name, found)
             self._check_components(name, found)
             prove_files(path, found)
