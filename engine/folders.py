@@ -39,6 +39,8 @@ class ModelFolder:
     left_out: frozenset[str]
     """Components that the index names as null: SD 3 without T5."""
     noise_scheduler: str
+    is_flow: bool
+    """Trained with flow matching: its own noise scheduler says so, by its class or its options."""
     side: int
     size_multiple: int
     bytes: int
@@ -84,6 +86,7 @@ def read(
         weights=weights,
         left_out=frozenset(name for name, value in index.items() if value == [None, None]),
         noise_scheduler=noise_scheduler,
+        is_flow=noise_scheduler.startswith("Flow") or _says_flow(folder, components),
         side=_side(folder, index, components, factor),
         size_multiple=_size_multiple(folder, components, factor),
         bytes=sum(_size(folder / name / file) for name, chosen in weights.items() for file in chosen.files),
@@ -214,6 +217,11 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelLoadFailed(folder.name, f"{name} holds no JSON object", REMEDY)
     return cast("dict[str, Any]", value)
+
+
+def _says_flow(folder: Path, components: dict[str, tuple[str, str]]) -> bool:
+    name = "scheduler/scheduler_config.json"
+    return "scheduler" in components and _is_there(folder / name) and bool(read_json(folder, name).get("use_flow_sigmas"))
 
 
 def _guidance(folder: Path, components: dict[str, tuple[str, str]]) -> float | None:

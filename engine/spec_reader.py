@@ -17,6 +17,7 @@ from engine.model_files import prove_files
 from engine.model_spec import FLOW_NOISE_SCHEDULERS, NOISE_SCHEDULERS, ModelSpec, Source
 from engine.pipeline_names import Need, need_of, unfit
 from engine.pulled import find_pulled
+from engine.sampler_names import sampler_named
 from engine.settings import ModelSettings
 from engine.signatures import Signature, Signatures, is_offered
 from engine.single_file import tensor_names
@@ -44,7 +45,19 @@ class SpecReader:
             self._prove_pulled(base)
         else:
             base = self._inspect(name, source)
-        return replace(base, **chosen.model_dump(exclude={"source"}, exclude_none=True)) if chosen else base
+        return self._chosen(base, chosen) if chosen else base
+
+    def _chosen(self, base: ModelSpec, chosen: ModelSettings) -> ModelSpec:
+        """The model with what the host has set of it."""
+        said = chosen.model_dump(exclude={"source"}, exclude_none=True)
+        if chosen.noise_scheduler is not None:
+            sampler = sampler_named(chosen.noise_scheduler, base.noise_schedulers)
+            if sampler is None:
+                why = f"noise_scheduler: there is no {chosen.noise_scheduler!r} for it"
+                raise ModelLoadFailed(base.name, why, f"it runs with {', '.join(base.noise_schedulers)}")
+            said["noise_scheduler"] = sampler.noise_scheduler
+            said["noise_scheduler_options"] = {**base.noise_scheduler_options, **sampler.options}
+        return replace(base, **said)
 
     def _prove_pulled(self, spec: ModelSpec) -> None:
         for source in spec.sources:
@@ -124,7 +137,7 @@ class SpecReader:
             size_multiple=found.size_multiple,
             memory_gb=found.bytes / 1e9,
             licence=found.licence,
-            noise_schedulers=_compatible(found.noise_scheduler),
+            noise_schedulers=_compatible(found.noise_scheduler, found.is_flow),
             need=found.need or self._need(found),
             **own,
         )
@@ -193,10 +206,10 @@ def _hub_source(text: str) -> Source:
     return Source("hub", repository, revision or None)
 
 
-def _compatible(noise_scheduler: str) -> tuple[str, ...]:
+def _compatible(noise_scheduler: str, is_flow: bool) -> tuple[str, ...]:
     if not noise_scheduler:
         return ()
-    usual = FLOW_NOISE_SCHEDULERS if noise_scheduler.startswith("Flow") else NOISE_SCHEDULERS
+    usual = FLOW_NOISE_SCHEDULERS if is_flow else NOISE_SCHEDULERS
     return usual if noise_scheduler in usual else (noise_scheduler, *usual)
 
 
