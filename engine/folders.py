@@ -67,8 +67,8 @@ def read(
         )
     index_file = next((folder / name for name in INDEXES if _is_there(folder / name)), None)
     if index_file is None and not folder.is_dir():
-        what = "is a link to nothing" if folder.is_symlink() else "does not exist"
-        raise ModelLoadFailed(folder.name, f"{folder} {what}", "correct its source in the settings")
+        what = f"{folder.name} is a link to nothing" if folder.is_symlink() else f"there is no folder {folder.name}"
+        raise ModelLoadFailed(folder.name, what, "correct its source in the settings")
     if index_file is None:
         raise ModelLoadFailed(folder.name, "the folder holds no model_index.json", "point to a diffusers folder")
     index = read_json(folder, index_file.name)
@@ -221,7 +221,9 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
 
 def _says_flow(folder: Path, components: dict[str, tuple[str, str]]) -> bool:
     name = "scheduler/scheduler_config.json"
-    return "scheduler" in components and _is_there(folder / name) and bool(read_json(folder, name).get("use_flow_sigmas"))
+    return (
+        "scheduler" in components and _is_there(folder / name) and bool(read_json(folder, name).get("use_flow_sigmas"))
+    )
 
 
 def _guidance(folder: Path, components: dict[str, tuple[str, str]]) -> float | None:

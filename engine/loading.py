@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -38,9 +39,12 @@ from engine.previews import Previewer
 from engine.pulled import find_pulled
 from engine.rgb_map import RGBMap, remembered_rgb_map
 from engine.settings import EngineSettings
-from engine.style_adapter import adapter_files, twin_with_adapter
+from engine.style_adapter import twin_with_adapter
+from engine.tool_files import adapter_files, tiny_autoencoder_flaw
 
 logger = logging.getLogger(__name__)
+
+_PATH = re.compile(r"/(?:[^\s/'\"]+/)+([^\s/'\"]*)")
 
 
 def quiet() -> None:
@@ -71,7 +75,24 @@ def load(
     except EngineError:
         raise
     except Exception as error:  # a folder of somebody else's can fail in any way
-        raise ModelLoadFailed(spec.name, f"{type(error).__name__}: {error}") from error
+        raise ModelLoadFailed(spec.name, _why(error), folders.REMEDY) from error
+
+
+_MISFITS = {
+    "expected shape": "its weights do not fit its configuration",
+    "size mismatch": "its weights do not fit its configuration",
+    "mismatched": "its weights do not fit its configuration",
+    "out of meta tensor": "its weights are not complete",
+}
+"""What libraries say of weights that are not those of the configuration beside them."""
+
+
+def _why(error: Exception) -> str:
+    """What a library has said, without the places of this machine."""
+    said = f"{error}".strip().partition("\n")[0]
+    if known := next((words for mark, words in _MISFITS.items() if mark in f"{error}"), ""):
+        return known
+    return "the library that reads it says: " + (_PATH.sub(lambda path: path[1], said)[:300] or type(error).__name__)
 
 
 def _load(
@@ -108,9 +129,9 @@ def _locate(spec: ModelSpec, source: Source, settings: EngineSettings) -> Path:
         if found is None:
             raise ModelMissing(spec.name)
         return found
-    path = Path(source.location).expanduser()
+    path = Path(source.location)
     if not path.exists():
-        raise ModelLoadFailed(spec.name, f"{path} does not exist", "correct its source in the settings")
+        raise ModelLoadFailed(spec.name, f"there is no {path.name}", "correct its source in the settings")
     return path
 
 
@@ -178,10 +199,26 @@ def _previewer(
         return Previewer(None, None, side=settings.preview_side)
     layout = LatentLayout.of(vae, gain=gain)
     kept = settings.models_dir / "previews" / f"{identity}.safetensors"
-    if spec.taesd is not None:
-        tiny = AutoencoderTiny.from_pretrained(spec.taesd, local_files_only=True, use_safetensors=True)
-        return Previewer(layout, None, tiny.to(vae.device), settings.preview_side)
-    return Previewer(layout, _rgb_map(spec, vae, layout, kept), None, settings.preview_side)
+    tiny, flaw = (None, "") if spec.taesd is None else _tiny_autoencoder(Path(spec.taesd), vae, layout)
+    if flaw:
+        logger.warning("%s: plain previews instead of sharper ones; %s", spec.name, flaw)
+    rgb_map = None if tiny is not None else _rgb_map(spec, vae, layout, kept)
+    return Previewer(layout, rgb_map, tiny, settings.preview_side, flaw)
+
+
+def _tiny_autoencoder(folder: Path, vae: Any, layout: LatentLayout) -> tuple[Any, str]:
+    """One that decodes the model's latents, or None and the reason: previews are not worth a model."""
+    if flaw := tiny_autoencoder_flaw(folder, layout.channels):
+        return None, flaw
+    try:
+        tiny: Any = AutoencoderTiny.from_pretrained(str(folder), local_files_only=True, use_safetensors=True)
+        tiny = tiny.to(vae.device).requires_grad_(False).eval()
+        tiny.decode(torch.zeros(1, layout.channels, 2, 2, device=vae.device, dtype=tiny.dtype))
+    except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
+        return None, f"taesd: {folder.name} cannot be read ({error})"
+    return tiny, ""
 
 
 def _rgb_map(spec: ModelSpec, vae: Any, layout: LatentLayout, kept: Path) -> RGBMap | None:

@@ -53,9 +53,12 @@ def _prove_configuration(folder: Path, name: str, class_name: str) -> None:
         read_json(folder, f"{name}/scheduler_config.json")
     elif not _WEIGHTLESS.search(class_name):
         read_json(folder, f"{name}/config.json")
-    elif "Tokenizer" in class_name and not _BYTES.search(class_name):
-        if not any(path.is_file() for pattern in _VOCABULARY for path in (folder / name).glob(pattern)):
-            raise ModelLoadFailed(folder.name, f"{name} holds no vocabulary", REMEDY)
+    elif "Tokenizer" in class_name and not _BYTES.search(class_name) and not _has_vocabulary(folder / name):
+        raise ModelLoadFailed(folder.name, f"{name} holds no vocabulary", REMEDY)
+
+
+def _has_vocabulary(tokenizer: Path) -> bool:
+    return any(path.is_file() for pattern in _VOCABULARY for path in tokenizer.glob(pattern))
 
 
 def _prove_weights(folder: Path, name: str, weights: Weights) -> None:

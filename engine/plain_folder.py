@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 from engine.folders import INDEXES, ModelFolder
@@ -33,7 +33,7 @@ def plain_folder(folder: Path, found: ModelFolder) -> Generator[Path]:
 
 
 def _link(component: Path, view: Path, weights: Weights | None) -> None:
-    plain = weights.plain_names() if weights else {}
+    plain: Mapping[str, str] = weights.plain_names() if weights else {}
     for path in component.iterdir():
         is_other = path.suffix == ".safetensors" or ".index." in path.name
         if path.name in plain or not is_other:

@@ -128,7 +128,9 @@ def _assigns(node: ast.stmt, name: str) -> TypeGuard[ast.Assign]:
 
 def _names(node: ast.expr) -> frozenset[str]:
     values = node.elts if isinstance(node, ast.List) else []
-    return frozenset(value.value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str))
+    return frozenset(
+        value.value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str)
+    )
 
 
 def _signature(call: ast.FunctionDef) -> Signature:

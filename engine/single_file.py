@@ -82,6 +82,10 @@ def header_of(path: Path) -> Header:
             slices = ((key, file.get_slice(key)) for key in file.keys())  # noqa: SIM118 - it is no mapping
             tensors = {key: Tensor(str(each.get_dtype()), tuple(each.get_shape())) for key, each in slices}
             return Header(tensors, dict(file.metadata() or {}))
+    except FileNotFoundError as error:
+        why = f"{path.name} is a link to nothing" if path.is_symlink() else f"there is no file {path.name}"
+        raise ModelLoadFailed(path.stem, why, "correct its path in the settings") from error
     except (OSError, SafetensorError) as error:
-        why = f"{path.name} cannot be read as safetensors ({error})"
+        # What the operating system says ends with the whole path.
+        why = f"{path.name} cannot be read as safetensors ({getattr(error, 'strerror', None) or error})"
         raise ModelLoadFailed(path.stem, why, "download it again, as .safetensors") from error

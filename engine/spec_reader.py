@@ -21,7 +21,7 @@ from engine.sampler_names import sampler_named
 from engine.settings import ModelSettings
 from engine.signatures import Signature, Signatures, is_offered
 from engine.single_file import tensor_names
-
+from engine.tool_files import prove_adapter
 
 _INDISPENSABLE = frozenset({"unet", "transformer", "vae", "movq", "vqvae", "scheduler"})
 """Components without which nothing can be drawn."""
@@ -57,6 +57,8 @@ class SpecReader:
                 raise ModelLoadFailed(base.name, why, f"it runs with {', '.join(base.noise_schedulers)}")
             said["noise_scheduler"] = sampler.noise_scheduler
             said["noise_scheduler_options"] = {**base.noise_scheduler_options, **sampler.options}
+        if chosen.style_adapter is not None:
+            prove_adapter(base.name, chosen.style_adapter)
         return replace(base, **said)
 
     def _prove_pulled(self, spec: ModelSpec) -> None:
@@ -98,7 +100,7 @@ class SpecReader:
             source = _hub_source(location)
             pulled = find_pulled(source, self._models_dir)
             return replace(self._folder(name, pulled), source=source) if pulled else self._of_class(name, source, "")
-        path = Path(location).expanduser()
+        path = Path(location)
         return self._single_file(name, path) if path.suffix == ".safetensors" else self._folder(name, path)
 
     def _single_file(self, name: str, path: Path) -> ModelSpec:

@@ -36,7 +36,7 @@ class Weights:
         if self.is_sharded:  # the index names its shards as they are
             index = {self.index: f"{self.stem}.safetensors.index.json"} if self.index else {}
             return {**{file: file for file in self.files}, **index}
-        return {file: f"{self.stem}.safetensors" for file in self.files}
+        return dict.fromkeys(self.files, f"{self.stem}.safetensors")
 
 
 def choose_weights(names: Iterable[str], library: str = "", variant: str | None = None) -> Weights | None:

@@ -6,24 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from engine.catalogue import Catalogue
 from engine.lanes import Lane, ParkedCall
-from engine.loading import load
 from engine.requests import Blend, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
-from engine.settings import EngineSettings
 from engine.steps import StepWatch
-from tests.engine.studio import Studio, ask, png
+from tests.engine.studio import PocketStudio, Studio, ask, png
 
 SIDE = 64
-
-
-class PocketStudio(Studio):
-    """The built-in model, whose small pictures a network enlarges after the loop."""
-
-    def __init__(self) -> None:
-        self.settings = EngineSettings(safety=False)
-        self.catalogue = Catalogue(self.settings)
-        self.model = load(self.catalogue.spec("pocket"), "cpu", settings=self.settings)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +39,10 @@ def test_grids_and_tiles_stop_early_too(pocket: Studio, stop: float, cells: int,
 
 @pytest.mark.parametrize("stop", [0.1, 0.5, 0.99])
 def test_every_kind_of_request_stops_early(pocket: Studio, stop: float) -> None:
-    image, mask = png(np.full((SIDE, SIDE, 3), 120, np.uint8)), png(np.pad(np.full((32, 32, 3), 255, np.uint8), ((16, 16), (16, 16), (0, 0))))
+    image, mask = (
+        png(np.full((SIDE, SIDE, 3), 120, np.uint8)),
+        png(np.pad(np.full((32, 32, 3), 255, np.uint8), ((16, 16), (16, 16), (0, 0)))),
+    )
     for kind, fields in (
         (ImageToImage, {"image": image}),
         (Inpaint, {"image": image, "mask": mask}),

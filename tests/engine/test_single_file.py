@@ -15,11 +15,10 @@ from safetensors.torch import load_file, save_file
 from engine.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed, ModelMissing
 from engine.loading import load
-from engine.pulled import hub_folder, write_lock
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
-from engine.spec_reader import SpecReader
 from tests.engine.checkpoint import write_checkpoint
+from tests.engine.single_files import pretend_pulled
 
 WORDS = {"prompt": "a red apple", "num_inference_steps": 3, "width": 32, "height": 32, "output_type": "pt"}
 FIRST = "model.diffusion_model.input_blocks.0.0.weight"
@@ -48,14 +47,6 @@ def drawn(pipeline: Any, **asked: Any) -> torch.Tensor:
 
 def ours(settings: EngineSettings, name: str = "dreamy") -> Any:
     return load(Catalogue(settings).spec(name), "cpu", settings=settings)
-
-
-def pretend_pulled(settings: EngineSettings, folder: Path) -> None:
-    """Put the tiny folder where the preset sd-1.5 would have been pulled to, without its weights."""
-    source = SpecReader(settings.models_dir).read("sd-1.5", None).source
-    snapshot = hub_folder(settings.models_dir) / "models--stable-diffusion-v1-5--stable-diffusion-v1-5" / "snapshots"
-    shutil.copytree(folder, snapshot / source.revision, ignore=shutil.ignore_patterns("*.safetensors"))
-    write_lock(settings.models_dir, {source.location: {"revision": source.revision, "files": {}}})
 
 
 def test_the_header_tells_the_family_and_the_preset_lends_its_defaults(settings):
@@ -89,7 +80,9 @@ def test_a_presets_name_lends_a_file_nothing_of_the_preset(settings, family_fold
     pretend_pulled(settings, family_folder("stable-diffusion"))
     shutil.copy(tmp_path / "dreamy.safetensors", tmp_path / f"{name}.safetensors")
     mine = of_file(tmp_path / f"{name}.safetensors", name)
-    assert torch.equal(drawn(ours(mine, name).pipeline("text_to_image")), drawn(ours(settings).pipeline("text_to_image")))
+    assert torch.equal(
+        drawn(ours(mine, name).pipeline("text_to_image")), drawn(ours(settings).pipeline("text_to_image"))
+    )
     as_default = EngineSettings(models_dir=mine.models_dir, default_model=mine.models[name].source)
     assert ours(as_default, name).base.unet is not None
 
@@ -145,7 +138,9 @@ def test_scaled_float8_is_read_as_what_it_stands_for(settings, family_folder, su
 def test_plain_float8_is_read_as_it_is(settings, family_folder):
     pretend_pulled(settings, family_folder("stable-diffusion"))
     file = Path(settings.models["dreamy"].source)
-    small = {name: value.to(torch.float8_e4m3fn) for name, value in load_file(file).items() if value.is_floating_point()}
+    small = {
+        name: value.to(torch.float8_e4m3fn) for name, value in load_file(file).items() if value.is_floating_point()
+    }
     save_file({name: value.float() for name, value in small.items()}, file)
     expected = drawn(ours(settings).pipeline("text_to_image"))
     save_file(small, file)
