@@ -17,7 +17,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.errors import ConfigError
-from engine.settings import ClusterSettings, EngineSettings, Section
+from engine.settings import ClusterSettings, EngineSettings, HomePath, Section
 
 PREFIX = "DARKROOM_"
 CONFIG_VARIABLE = "DARKROOM_CONFIG"
@@ -39,14 +39,14 @@ class StyleSettings(Section):
     """A style members choose with `--style NAME`."""
 
     prompt: str = "{prompt}"
-    """The prompt's template; `{prompt}` stands for what the member wrote."""
+    """The prompt's template; `{prompt}` stands for what the member wrote, without it this is added to that."""
     negative: str = ""
     model: str | None = None
     loras: dict[str, float] = Field(default_factory=dict[str, float])
     steps: int | None = Field(default=None, ge=1, le=500)
     guidance: float | None = Field(default=None, ge=0, le=50)
     description: str = ""
-    thumbnail: Path | None = None
+    thumbnail: HomePath | None = None
     """A picture for the page members choose styles from."""
 
 
@@ -92,7 +92,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
-    data_dir: Path = Path("data")
+    data_dir: HomePath = Path("data")
     """Where everything is kept: database, pictures, models, backups."""
     database_url: str = ""
     """Empty means SQLite in the data folder; or postgresql+asyncpg://user@host/name."""

@@ -81,6 +81,10 @@ class Catalogue:
             filled["negative_prompt"] = ""
         return request.model_copy(update=filled), notes
 
+    def check_lora(self, name: str) -> None:
+        """See that a configured LoRA can be worn; raises `InvalidRequest`, or what `spec` raises of its model."""
+        self._check_lora_file(self.spec(self._settings.loras[name].model), name)
+
     def _check_files(self, spec: ModelSpec) -> None:
         if self.is_offered(spec):
             return

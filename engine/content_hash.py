@@ -13,8 +13,10 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from engine import whole_file
+from engine.model_files import files_below
 
 _BLOCK = 1 << 20
+_INDEX = re.compile(r"[^/]*model_index\.json")
 _LARGE = 64 << 20
 """From this size on a file's hash is remembered: below, hashing takes no time."""
 
@@ -64,8 +66,9 @@ class FileHashes:
 def _parts(path: Path) -> list[tuple[str, Path]]:
     if path.is_file():
         return [(path.name, path)]
-    files = sorted((*path.glob("*model_index.json"), *path.rglob("*.safetensors")))
-    return [(file.relative_to(path).as_posix(), file) for file in files]
+    every = [(file.relative_to(path).as_posix(), file) for file in files_below(path)]
+    counted = [(name, file) for name, file in every if file.suffix == ".safetensors" or _INDEX.fullmatch(name)]
+    return [(name, file) for name, file in counted if file.is_file()]  # a link to nothing is nothing
 
 
 def bytes_sha256(path: Path) -> str:

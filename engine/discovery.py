@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from engine.errors import DeviceMissing
 from engine.settings import EngineSettings
 
 _ACCELERATOR_NODES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg", "/dev/dri")
+_GPU_FOLDER = "/dev"
+_NAME = re.compile(r"(cpu|cuda|mps)(?::(\d+))?")
 _QUESTION = """
 import json, torch
 found = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
@@ -30,7 +33,7 @@ async def device_names(settings: EngineSettings) -> tuple[str, ...]:
     found: list[str] = []
     for name in settings.devices:
         if not _may_be(name):
-            raise DeviceMissing(name)
+            raise DeviceMissing(name, devices_here(_gpu_nodes() or 0, sys.platform == "darwin"))
         found += await _discover(settings) if name == "auto" else [name]
     return tuple(dict.fromkeys((*found, *remote_devices(settings))))
 
@@ -51,12 +54,31 @@ async def _discover(settings: EngineSettings) -> list[str]:
     return list(json.loads(answer)) if process.returncode == 0 else ["cpu"]
 
 
+def devices_here(gpus: int, has_mps: bool) -> tuple[str, ...]:
+    """What `engine.devices` may name on a machine with so many CUDA devices, the fastest first."""
+    return (*(f"cuda:{index}" for index in range(gpus)), *(("mps",) if has_mps else ()), "cpu")
+
+
 def _may_be(name: str) -> bool:
     """Whether there could be such a device, as far as can be told without torch."""
-    kind = name.partition(":")[0]
-    if kind == "mps":
+    if name == "auto":
+        return True
+    if not (known := _NAME.fullmatch(name)):
+        return False
+    if known[1] == "mps":
         return sys.platform == "darwin"
-    return kind != "cuda" or (sys.platform != "darwin" and (sys.platform != "linux" or _has_accelerator_node()))
+    if known[1] != "cuda":
+        return True
+    if sys.platform == "darwin" or (sys.platform == "linux" and not _has_accelerator_node()):
+        return False
+    gpus = _gpu_nodes()
+    return gpus is None or int(known[2] or 0) < gpus
+
+
+def _gpu_nodes() -> int | None:
+    """How many NVIDIA GPUs this machine has; None where that cannot be told (WSL, ROCm, Windows)."""
+    found = sum(1 for _ in Path(_GPU_FOLDER).glob("nvidia[0-9]*")) if sys.platform == "linux" else 0
+    return found or None
 
 
 def _has_accelerator_node() -> bool:

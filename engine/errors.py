@@ -119,11 +119,12 @@ class ClusterRefused(EngineError):
 class DeviceMissing(EngineError):
     """A configured device is not there."""
 
-    def __init__(self, device: str) -> None:
-        self.device = device
+    def __init__(self, device: str, here: tuple[str, ...] = ()) -> None:
+        self.device, self.here = device, here
+        only = f", only {', '.join(here)}" if here else ""
         super().__init__(
-            f'engine.devices: this machine has no {device!r}; use "auto" or "cpu", or install the driver and let '
-            "the container have the GPU"
+            f'engine.devices: this machine has no {device!r}{only}; use "auto" or one that is there, or install the '
+            "driver and let the container have the GPU"
         )
 
 

@@ -6,23 +6,21 @@ import importlib.util
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from engine.errors import ModelLoadFailed
 from engine.pipeline_names import Need
-from engine.single_file import tensor_names
+from engine.weights import Weights, choose_weights
 
 INDEXES = ("model_index.json", "modular_model_index.json")
 ALLOWED_LIBRARIES = frozenset({"diffusers", "transformers", "engine.pocket"})
 """Libraries whose classes a model folder may name; loading a model runs no other code."""
 UNWANTED = frozenset({"safety_checker", "watermarker"})
 """Components never loaded: Darkroom checks every family's pictures itself; these only blank or mark some."""
-_WEIGHTLESS = re.compile("Tokenizer|Processor|Extractor|Scheduler")
-"""Classes of components that have no weights."""
-_REMEDY = "copy or pull the model again"
+REMEDY = "copy or pull the model again"
 MASK_CHANNELS = 9
 """Of a UNet that was trained to inpaint: its own, those of the picture, and the mask."""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -35,10 +33,14 @@ class ModelFolder:
     pipeline: str
     modular: bool
     components: dict[str, tuple[str, str]]
-    """Component name -> (library, class)."""
+    """Component name -> (library, class), of those that the pipeline's class takes."""
+    weights: dict[str, Weights]
+    """Component name -> its files, of those that have weights here."""
     left_out: frozenset[str]
     """Components that the index names as null: SD 3 without T5."""
     noise_scheduler: str
+    is_flow: bool
+    """Trained with flow matching: its own noise scheduler says so, by its class or its options."""
     side: int
     size_multiple: int
     bytes: int
@@ -51,34 +53,52 @@ class ModelFolder:
     """How strongly its guider guides, where it has one (HunyuanImage)."""
 
 
-def read(folder: Path) -> ModelFolder:
-    """Read and judge a folder; raises `ModelLoadFailed` for missing files, foreign libraries and pickled weights."""
+def read(
+    folder: Path, variant: str | None = None, takes: Callable[[str], frozenset[str]] = lambda _: frozenset()
+) -> ModelFolder:
+    """Read and judge a folder; raises `ModelLoadFailed` for missing files, foreign libraries and pickled weights.
+
+    `variant` names the weights to prefer where a component has several; `takes` tells what a pipeline's class is made
+    of, nothing where that is not known: whatever else the index names is left alone, as diffusers does.
+    """
     if folder.suffix in PICKLES:
         raise ModelLoadFailed(
             folder.stem, f"{folder.name} is pickled, which could run code", "convert it to safetensors"
         )
-    index_file = next((folder / name for name in INDEXES if (folder / name).is_file()), None)
+    index_file = next((folder / name for name in INDEXES if _is_there(folder / name)), None)
+    if index_file is None and not folder.is_dir():
+        what = f"{folder.name} is a link to nothing" if folder.is_symlink() else f"there is no folder {folder.name}"
+        raise ModelLoadFailed(folder.name, what, "correct its source in the settings")
     if index_file is None:
         raise ModelLoadFailed(folder.name, "the folder holds no model_index.json", "point to a diffusers folder")
-    index = _json(folder, index_file.name)
+    index = read_json(folder, index_file.name)
     components = components_of(index)
     _judge(folder, index, components)
+    if taken := takes(str(index["_class_name"])):
+        components = {name: kind for name, kind in components.items() if name in taken}
+    weights = _weights(folder, components, variant)
     factor = _vae_scale_factor(folder, components)
     noise_scheduler = next((cls for name, (_, cls) in components.items() if name == "scheduler"), "")
     return ModelFolder(
         pipeline=str(index.get("_class_name", "")),
         modular=index_file.name == INDEXES[1],
         components=components,
+        weights=weights,
         left_out=frozenset(name for name, value in index.items() if value == [None, None]),
         noise_scheduler=noise_scheduler,
+        is_flow=noise_scheduler.startswith("Flow") or _says_flow(folder, components),
         side=_side(folder, index, components, factor),
         size_multiple=_size_multiple(folder, components, factor),
-        bytes=sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
+        bytes=sum(_size(folder / name / file) for name, chosen in weights.items() for file in chosen.files),
         licence=_licence(folder),
         need=_need(folder, index, components),
         distilled=index.get("is_distilled") is True,
         guidance=_guidance(folder, components),
     )
+
+
+def _is_there(file: Path) -> bool:
+    return file.is_file() or file.is_symlink()
 
 
 def components_of(index: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
@@ -109,21 +129,17 @@ def _judge(folder: Path, index: dict[str, Any], components: dict[str, tuple[str,
             raise ModelLoadFailed(folder.name, why, "convert it to safetensors")
 
 
-def prove_files(folder: Path, found: ModelFolder) -> None:
-    """See, before anybody waits for it, that nothing of a folder is missing or cut short; raises `ModelLoadFailed`."""
-    for name, (_, class_name) in found.components.items():
-        if name in UNWANTED or (found.modular and not (folder / name).is_dir()):
-            continue  # a Modular index may point to other places
-        if not (folder / name).is_dir():
-            raise ModelLoadFailed(folder.name, f"the folder {name} is missing in it", _REMEDY)
-        weights = sorted((folder / name).glob("*.safetensors"))
-        if not weights and (folder / name / "config.json").is_file() and not _WEIGHTLESS.search(class_name):
-            raise ModelLoadFailed(folder.name, f"there are no .safetensors in {name}", _REMEDY)
-        for file in weights:
-            try:
-                tensor_names(file)
-            except ModelLoadFailed as error:
-                raise ModelLoadFailed(folder.name, f"in {name}, {error.why}", _REMEDY) from error
+def _weights(folder: Path, components: dict[str, tuple[str, str]], variant: str | None) -> dict[str, Weights]:
+    found = {
+        name: choose_weights([path.name for path in (folder / name).glob("*")], library, variant)
+        for name, (library, _) in components.items()
+        if name not in UNWANTED
+    }
+    return {name: weights for name, weights in found.items() if weights is not None}
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.is_file() else 0
 
 
 def _is_diffusers_package(library: str) -> bool:
@@ -185,24 +201,35 @@ def _size_multiple(folder: Path, components: dict[str, tuple[str, str]], factor:
 
 
 def _config(folder: Path, component: str) -> dict[str, Any]:
-    known = component and (folder / component / "config.json").is_file()
-    return _json(folder, f"{component}/config.json") if known else {}
+    known = component and _is_there(folder / component / "config.json")
+    return read_json(folder, f"{component}/config.json") if known else {}
 
 
-def _json(folder: Path, name: str) -> dict[str, Any]:
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """A file of the folder; raises `ModelLoadFailed` naming it where it is not there or no JSON object."""
     try:
         value = json.loads((folder / name).read_bytes())
+    except FileNotFoundError as error:
+        what = "is a link to nothing" if (folder / name).is_symlink() else "is missing in it"
+        raise ModelLoadFailed(folder.name, f"{name} {what}", REMEDY) from error
     except (OSError, ValueError) as error:
-        raise ModelLoadFailed(folder.name, f"{name} cannot be read ({error})", _REMEDY) from error
+        raise ModelLoadFailed(folder.name, f"{name} cannot be read ({error})", REMEDY) from error
     if not isinstance(value, dict):
-        raise ModelLoadFailed(folder.name, f"{name} holds no JSON object", _REMEDY)
+        raise ModelLoadFailed(folder.name, f"{name} holds no JSON object", REMEDY)
     return cast("dict[str, Any]", value)
+
+
+def _says_flow(folder: Path, components: dict[str, tuple[str, str]]) -> bool:
+    name = "scheduler/scheduler_config.json"
+    return (
+        "scheduler" in components and _is_there(folder / name) and bool(read_json(folder, name).get("use_flow_sigmas"))
+    )
 
 
 def _guidance(folder: Path, components: dict[str, tuple[str, str]]) -> float | None:
     if "guider" not in components or not (folder / "guider" / "guider_config.json").is_file():
         return None
-    said = _json(folder, "guider/guider_config.json").get("guidance_scale")
+    said = read_json(folder, "guider/guider_config.json").get("guidance_scale")
     return float(said) if isinstance(said, int | float) and 0 <= said <= 50 else None
 
 

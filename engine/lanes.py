@@ -96,8 +96,8 @@ class Lane:
         default_factory=list[Callable[["ParkedCall", Any], None]]
     )
     """Told of every call and its output."""
-    last_output: Any = None
-    """What the denoiser answered last."""
+    last_outputs: dict[torch.nn.Module, Any] = field(default_factory=dict[torch.nn.Module, Any])
+    """What each denoiser answered last."""
     randomness: Randomness = field(default_factory=Randomness, repr=False)
     processors: Processors | None = field(default=None, repr=False)
     """Of a pipeline that exchanges attention processors; none of its calls can share a forward pass."""
@@ -158,7 +158,7 @@ class Lane:
         for listener in self.listeners:
             listener(call, output)
         if call.stage is Stage.DENOISE:
-            self.last_output = output
+            self.last_outputs[call.module] = output
         return output
 
     def _unpark(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,23 +22,29 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import nn
 
 from engine import folders
+from engine.checkpoint import read_checkpoint
+from engine.checkpoint_parts import read_parts, unpacked
 from engine.content_hash import FileHashes
 from engine.dtypes import choose_dtype
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, OutOfMemory
 from engine.forward import is_out_of_memory
 from engine.lanes import Stage
 from engine.latents import LatentLayout
+from engine.lent_configuration import lent_configuration
 from engine.model_spec import ModelSpec, Source
 from engine.models import VAE_NAMES, LoadedModel
 from engine.parking import stage_of
+from engine.plain_folder import plain_folder
 from engine.previews import Previewer
 from engine.pulled import find_pulled
 from engine.rgb_map import RGBMap, remembered_rgb_map
 from engine.settings import EngineSettings
-from engine.single_file import base_model
-from engine.style_adapter import adapter_files, twin_with_adapter
+from engine.style_adapter import twin_with_adapter
+from engine.tool_files import adapter_files, tiny_autoencoder_flaw
 
 logger = logging.getLogger(__name__)
+
+_PATH = re.compile(r"/(?:[^\s/'\"]+/)+([^\s/'\"]*)")
 
 
 def quiet() -> None:
@@ -68,13 +75,31 @@ def load(
     except EngineError:
         raise
     except Exception as error:  # a folder of somebody else's can fail in any way
-        raise ModelLoadFailed(spec.name, f"{type(error).__name__}: {error}") from error
+        raise ModelLoadFailed(spec.name, _why(error), folders.REMEDY) from error
+
+
+_MISFITS = {
+    "expected shape": "its weights do not fit its configuration",
+    "size mismatch": "its weights do not fit its configuration",
+    "mismatched": "its weights do not fit its configuration",
+    "out of meta tensor": "its weights are not complete",
+}
+"""What libraries say of weights that are not those of the configuration beside them."""
+
+
+def _why(error: Exception) -> str:
+    """What a library has said, without the places of this machine."""
+    said = f"{error}".strip().partition("\n")[0]
+    if known := next((words for mark, words in _MISFITS.items() if mark in f"{error}"), ""):
+        return known
+    return "the library that reads it says: " + (_PATH.sub(lambda path: path[1], said)[:300] or type(error).__name__)
 
 
 def _load(
     spec: ModelSpec, device: torch.device, dtype: torch.dtype | None, settings: EngineSettings, first: Any = None
 ) -> LoadedModel:
-    path, *others = [_locate(spec, source, settings) for source in spec.sources]
+    # A single file's configuration is lent by a preset, whose own weights do not count.
+    path, *others = [_locate(spec, source, settings) for source in spec.sources if source is not spec.configuration]
     identity = FileHashes(settings.models_dir / "hashes.json").of_model((path, *others))
     dtype = dtype or choose_dtype(spec, device)
     base = _base(spec, path, dtype, settings, first)
@@ -104,9 +129,9 @@ def _locate(spec: ModelSpec, source: Source, settings: EngineSettings) -> Path:
         if found is None:
             raise ModelMissing(spec.name)
         return found
-    path = Path(source.location).expanduser()
+    path = Path(source.location)
     if not path.exists():
-        raise ModelLoadFailed(spec.name, f"{path} does not exist", "correct its source in the settings")
+        raise ModelLoadFailed(spec.name, f"there is no {path.name}", "correct its source in the settings")
     return path
 
 
@@ -130,7 +155,7 @@ def _base(spec: ModelSpec, path: Path, dtype: torch.dtype, settings: EngineSetti
 
 
 def _read_folder(path: Path, variant: str | None, dtype: torch.dtype, given: Mapping[str, Any] | None = None) -> Any:
-    found = folders.read(path)
+    found = folders.read(path, variant)
     for library, _ in found.components.values():
         if library.startswith("engine."):
             # diffusers imports no library because a folder names it; ours is known to be harmless.
@@ -138,25 +163,30 @@ def _read_folder(path: Path, variant: str | None, dtype: torch.dtype, given: Map
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
     if found.modular:
         pipeline = ModularPipeline.from_pretrained(str(path), local_files_only=True)
-        pipeline.load_components(dtype=dtype, **options)
+        variants = {name: weights.variant for name, weights in found.weights.items() if weights.variant}
+        pipeline.load_components(dtype=dtype, variant=variants, **options)
+        # It only warns of parts that it cannot load.
+        if unread := sorted(name for name in found.weights if getattr(pipeline, name, None) is None):
+            raise ModelLoadFailed(path.name, f"its {' and '.join(unread)} cannot be read", folders.REMEDY)
         return pipeline
     absent = (folders.UNWANTED & found.components.keys()) | found.left_out
     options |= {**dict.fromkeys(absent), **(given or {})}
-    return DiffusionPipeline.from_pretrained(str(path), dtype=dtype, variant=variant, **options)
+    with plain_folder(path, found) as plain:
+        return DiffusionPipeline.from_pretrained(str(plain), dtype=dtype, **options)
 
 
 def _read_file(spec: ModelSpec, path: Path, dtype: torch.dtype, settings: EngineSettings) -> Any:
-    """A single checkpoint holds weights only; configuration and vocabulary come from the pulled preset."""
-    preset = base_model(path)
-    like = _locate(replace(spec, name=preset), replace(_preset_source(preset, settings), variant=None), settings)
+    """A single checkpoint holds weights only; configuration and vocabulary are lent by the preset it is like."""
+    if spec.configuration is None:
+        raise ModelLoadFailed(spec.name, "nothing says which configuration it shares")
+    checkpoint = read_checkpoint(path)
+    like = _locate(spec, spec.configuration, settings)
     cls: Any = getattr(diffusers, spec.pipeline)
-    return cls.from_single_file(str(path), config=str(like), dtype=dtype, local_files_only=True, safety_checker=None)
-
-
-def _preset_source(preset: str, settings: EngineSettings) -> Source:
-    from engine.catalogue import Catalogue
-
-    return Catalogue(settings).spec(preset).source
+    with lent_configuration(like, checkpoint, spec.pipeline) as lent:
+        options = {"config": str(lent), "dtype": dtype, "local_files_only": True, "safety_checker": None}
+        if checkpoint.scales:
+            options |= read_parts(unpacked(path, checkpoint, dtype), lent, folders.read(lent), dtype)
+        return cls.from_single_file(str(path), **options)
 
 
 def _previewer(
@@ -169,10 +199,26 @@ def _previewer(
         return Previewer(None, None, side=settings.preview_side)
     layout = LatentLayout.of(vae, gain=gain)
     kept = settings.models_dir / "previews" / f"{identity}.safetensors"
-    if spec.taesd is not None:
-        tiny = AutoencoderTiny.from_pretrained(spec.taesd, local_files_only=True, use_safetensors=True)
-        return Previewer(layout, None, tiny.to(vae.device), settings.preview_side)
-    return Previewer(layout, _rgb_map(spec, vae, layout, kept), None, settings.preview_side)
+    tiny, flaw = (None, "") if spec.taesd is None else _tiny_autoencoder(Path(spec.taesd), vae, layout)
+    if flaw:
+        logger.warning("%s: plain previews instead of sharper ones; %s", spec.name, flaw)
+    rgb_map = None if tiny is not None else _rgb_map(spec, vae, layout, kept)
+    return Previewer(layout, rgb_map, tiny, settings.preview_side, flaw)
+
+
+def _tiny_autoencoder(folder: Path, vae: Any, layout: LatentLayout) -> tuple[Any, str]:
+    """One that decodes the model's latents, or None and the reason: previews are not worth a model."""
+    if flaw := tiny_autoencoder_flaw(folder, layout.channels):
+        return None, flaw
+    try:
+        tiny: Any = AutoencoderTiny.from_pretrained(str(folder), local_files_only=True, use_safetensors=True)
+        tiny = tiny.to(vae.device).requires_grad_(False).eval()
+        tiny.decode(torch.zeros(1, layout.channels, 2, 2, device=vae.device, dtype=tiny.dtype))
+    except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
+        return None, f"taesd: {folder.name} cannot be read ({error})"
+    return tiny, ""
 
 
 def _rgb_map(spec: ModelSpec, vae: Any, layout: LatentLayout, kept: Path) -> RGBMap | None:

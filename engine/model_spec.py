@@ -87,6 +87,8 @@ class ModelSpec:
     style_weight: float = 0.6
     need: Need = "words"
     """The least that a request must bring for it to draw."""
+    configuration: Source | None = None
+    """The repository that lends a single file its configuration and vocabulary."""
     prior: Source | None = None
     """The repository of the first stage, where a pipeline needs two (Kandinsky 2.2)."""
     stages: tuple[Source, ...] = ()
@@ -101,5 +103,5 @@ class ModelSpec:
     @property
     def sources(self) -> tuple[Source, ...]:
         """Everything that must be on disk."""
-        more = (self.prior, *self.stages, self.fused_lora)
+        more = (self.configuration, self.prior, *self.stages, self.fused_lora)
         return (self.source, *(source for source in more if source is not None))

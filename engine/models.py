@@ -29,6 +29,12 @@ from engine.tasks import Task, build, class_for
 
 Wrap = Callable[[str, nn.Module], Any]
 _EXCHANGES, _LISTENS = re.compile("attn_proc|set_processor"), "register_forward"
+_OF_ONE_SOLVER = frozenset({"algorithm_type", "solver_type"})
+"""Options whose values one class knows and another refuses: the stochastic DPM-Solver++ means nothing to DEIS."""
+_OF_ONE_CLASS = _OF_ONE_SOLVER | {"use_karras_sigmas", "use_exponential_sigmas"}
+"""Options that belong to the noise scheduler a host has named, and to no other that a request names."""
+_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
+"""Training schedules that every noise scheduler computes."""
 VAE_NAMES = ("vae", "movq", "vqvae", "vqgan")
 
 
@@ -119,13 +125,26 @@ class LoadedModel:
     def _noise_scheduler(self, own: Any, asked: str | None) -> Any:
         name = asked or self.spec.noise_scheduler
         options = dict(self.spec.noise_scheduler_options)
+        if name != self.spec.noise_scheduler:
+            options = {key: value for key, value in options.items() if key not in _OF_ONE_CLASS}
         if name is None or (name == type(own).__name__ and not options):
             return own
-        cls = getattr(diffusers, name)
-        if hasattr(own, "scale_noise") and "use_flow_sigmas" in inspect.signature(cls.__init__).parameters:
-            shift = getattr(own.config, "shift", 1.0)
-            options |= {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": shift}
-        return cls.from_config(own.config, **options)
+        return _like(own, getattr(diffusers, name), options)
+
+
+def _like(own: Any, cls: Any, options: dict[str, Any]) -> Any:
+    """A noise scheduler of another class, for a model that was trained with the schedule of `own`."""
+    known = dict(own.config)
+    if cls is not type(own):
+        known = {key: value for key, value in known.items() if key not in _OF_ONE_SOLVER}
+        if known.get("beta_schedule") not in (None, *_SCHEDULES):
+            options = options | {"trained_betas": own.betas.tolist()}  # not every class can compute it
+    if hasattr(own, "scale_noise") or known.get("use_flow_sigmas"):
+        shift = known.get("shift") or known.get("flow_shift") or 1.0
+        is_general = "use_flow_sigmas" in inspect.signature(cls.__init__).parameters
+        flow = {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": shift}
+        options = options | (flow if is_general else {"shift": shift})
+    return cls.from_config(known, **options)
 
 
 @functools.cache

@@ -20,9 +20,16 @@ class Previewer:
     """Turns a lane's x0 estimates into one small mosaic; made once per model, shared by all its lanes."""
 
     def __init__(
-        self, layout: LatentLayout | None, rgb_map: RGBMap | None, tiny_vae: Any | None = None, side: int = 256
+        self,
+        layout: LatentLayout | None,
+        rgb_map: RGBMap | None,
+        tiny_vae: Any | None = None,
+        side: int = 256,
+        flaw: str = "",
     ) -> None:
         """`layout` None means a pixel model; `side` is a cell's longer side in pixels, at most."""
+        self.flaw = flaw
+        """Why previews are not what the settings ask for."""
         self._layout, self._rgb_map, self._tiny_vae, self._side = layout, rgb_map, tiny_vae, side
 
     @torch.no_grad()

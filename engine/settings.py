@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _at_home(path: Path) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - an unknown "~user" is left as it is, not an error
+
+
+HomePath = Annotated[Path, AfterValidator(_at_home)]
+"""A path that may begin with "~"."""
+HomeText = Annotated[str, AfterValidator(os.path.expanduser)]
+"""The same, where other things than paths are taken too."""
 
 
 class Section(BaseModel):
@@ -17,7 +28,7 @@ class Section(BaseModel):
 class ModelSettings(Section):
     """One model the host offers under a name of their choice."""
 
-    source: str
+    source: HomeText
     """A preset's name, a local diffusers folder, a single safetensors file, or `hf:org/repo@revision`."""
     num_inference_steps: int | None = Field(default=None, ge=1, le=500)
     guidance_scale: float | None = Field(default=None, ge=0.0, le=50.0)
@@ -25,9 +36,9 @@ class ModelSettings(Section):
     height: int | None = Field(default=None, ge=16, le=4096)
     noise_scheduler: str | None = None
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    taesd: str | None = None
+    taesd: HomeText | None = None
     """A folder with a tiny autoencoder for previews."""
-    style_adapter: str | None = None
+    style_adapter: HomeText | None = None
     """IP-Adapter weights (safetensors), with their `image_encoder` folder beside the file."""
     style_weight: float | None = Field(default=None, ge=0.0, le=2.0)
     """How strongly a style picture acts; 0.6 unless set."""
@@ -36,7 +47,7 @@ class ModelSettings(Section):
 class LoRASettings(Section):
     """One LoRA file the host offers."""
 
-    path: Path
+    path: HomePath
     model: str
     weight: float = 1.0
 
@@ -60,11 +71,11 @@ class EngineSettings(Section):
     devices: tuple[str, ...] = ("auto",)
     """"auto" means every CUDA device, else MPS, else the CPU; or names such as "cuda:0", "cpu"."""
     cluster: ClusterSettings = ClusterSettings()
-    default_model: str = "pocket"
+    default_model: HomeText = "pocket"
     models: dict[str, ModelSettings] = Field(default_factory=dict[str, ModelSettings])
     """Besides the presets, which need no entry."""
     loras: dict[str, LoRASettings] = Field(default_factory=dict[str, LoRASettings])
-    models_dir: Path = Path("data/models")
+    models_dir: HomePath = Path("data/models")
     offline: bool = False
     memory_budget_gb: float | None = Field(default=None, gt=0)
     """For model weights on one device; None means 80 % of what the device has."""
@@ -90,10 +101,10 @@ class EngineSettings(Section):
     """Longer side of one cell in a preview mosaic, in pixels, at most."""
     safety: bool = True
     """Run the picture check on every finished picture, and on previews where a request sets a limit."""
-    captioner: Path | None = None
+    captioner: HomePath | None = None
     """A folder with an image-to-text model (BLIP and its like, safetensors) for descriptions, instead of the embedded
     picture encoder."""
-    upscaler: Path | None = None
+    upscaler: HomePath | None = None
     """A super-resolution checkpoint (safetensors) that spandrel reads, instead of the embedded network."""
     threads: int | None = Field(default=None, ge=1)
     """CPU threads a worker may use; None means all."""

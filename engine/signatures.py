@@ -8,9 +8,10 @@ import importlib.util
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeGuard
 
 _CLASS = re.compile(r"^class (\w+)\(([^)]*)\)", re.MULTILINE)
 _PARSING = threading.Lock()
@@ -35,6 +36,10 @@ class Signature:
     """Under which names its output holds what it made, where the source shows that."""
     blocks: frozenset[str] = frozenset()
     """What the blocks of a Modular pipeline's family take, for whichever of their tasks."""
+    components: frozenset[str] = frozenset()
+    """What it is made of; empty for Modular pipelines, whose blocks say that."""
+    optional: frozenset[str] = frozenset()
+    """Those of them it can do without."""
     is_known: bool = False
     """Whether there is such a class."""
 
@@ -62,13 +67,11 @@ class Signatures:
             tree = ast.parse(path.read_text("utf-8"))
         classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
         body = next(node for node in classes if node.name == pipeline)
-        for node in body.body:
-            if isinstance(node, ast.FunctionDef) and node.name == "__call__":
-                return _signature(node)
-        inherited = [base.id for base in body.bases if isinstance(base, ast.Name) and base.id != pipeline]
-        if inherited and (found := self.of(inherited[0])).is_known:
-            return found
-        return Signature(is_known=True)
+        inherited = [self.of(base.id) for base in body.bases if isinstance(base, ast.Name) and base.id != pipeline]
+        base = next((each for each in inherited if each.is_known), Signature(is_known=True))
+        call = _method(body, "__call__")
+        called = _signature(call) if call else base
+        return replace(called, **_made_of(body, base))
 
 
 @functools.cache  # once per process, and before workers are forked: reading all of diffusers takes a while
@@ -85,12 +88,49 @@ def _files() -> Mapping[str, Path]:
     return MappingProxyType(found)
 
 
+@functools.cache
+def _offered() -> str:
+    spec = importlib.util.find_spec("diffusers")
+    return "" if spec is None or spec.origin is None else Path(spec.origin).read_text("utf-8")
+
+
+def is_offered(class_name: str) -> bool:
+    """Whether the installed diffusers has a class of that name for components."""
+    return f'"{class_name}"' in _offered()
+
+
 def _block_defaults(source: str) -> dict[str, object]:
     found = {name: said.search(source) for name, (said, _) in _BLOCK_DEFAULTS.items()}
     return {
         name: type(usual)(match.group(1)) if (match := found[name]) else usual
         for name, (_, usual) in _BLOCK_DEFAULTS.items()
     }
+
+
+def _method(body: ast.ClassDef, name: str) -> ast.FunctionDef | None:
+    return next((node for node in body.body if isinstance(node, ast.FunctionDef) and node.name == name), None)
+
+
+def _made_of(body: ast.ClassDef, base: Signature) -> dict[str, frozenset[str]]:
+    """As diffusers has it: parameters of `__init__` without a default, and those named in `_optional_components`."""
+    optional = next((_names(node.value) for node in body.body if _assigns(node, "_optional_components")), base.optional)
+    init = _method(body, "__init__")
+    if init is None:
+        return {"components": base.components, "optional": optional}
+    names = [argument.arg for argument in init.args.args[1:]]
+    required = names[: len(names) - len(init.args.defaults)]
+    return {"components": frozenset(required) | (optional & frozenset(names)), "optional": optional}
+
+
+def _assigns(node: ast.stmt, name: str) -> TypeGuard[ast.Assign]:
+    return isinstance(node, ast.Assign) and any(isinstance(at, ast.Name) and at.id == name for at in node.targets)
+
+
+def _names(node: ast.expr) -> frozenset[str]:
+    values = node.elts if isinstance(node, ast.List) else []
+    return frozenset(
+        value.value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str)
+    )
 
 
 def _signature(call: ast.FunctionDef) -> Signature:

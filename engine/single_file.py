@@ -1,8 +1,9 @@
-"""What a single-file checkpoint or a LoRA file is, from its safetensors header alone. Torch-free."""
+"""What a LoRA or any other safetensors file says in its header. Torch-free."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,10 +13,6 @@ from engine.errors import ModelLoadFailed
 
 # safetensors is written in Rust and ships no types.
 _open = cast("Callable[..., Any]", safe_open)
-_SD1 = "cond_stage_model.transformer.text_model.embeddings.position_embedding.weight"
-_SDXL = "conditioner.embedders.1.model.transformer.resblocks.0.ln_1.weight"
-_BASES = {_SDXL: "sdxl", _SD1: "sd-1.5"}
-"""A tensor that only this family's checkpoints have -> the preset whose configuration they share."""
 _FAMILIES = {
     "StableDiffusionXL": "sdxl",
     "StableDiffusion": "sd-1.5",
@@ -44,23 +41,9 @@ _TRAINED_FOR = {
 }
 
 
-def base_model(path: Path) -> str:
-    """The preset ("sdxl", "sd-1.5") whose configuration the checkpoint shares.
-
-    Raises `ModelLoadFailed` for a file that is no safetensors, or of a family that is not loaded from one file.
-    """
-    keys, _ = _header(path)
-    for key, preset in _BASES.items():
-        if key in keys:
-            return preset
-    raise ModelLoadFailed(
-        path.stem, "it is no Stable Diffusion 1.x or XL checkpoint", "give the model as a diffusers folder instead"
-    )
-
-
 def trained_for(path: Path) -> str | None:
     """The family a LoRA file says it was trained for ("sdxl", "sd-1.5", "flux" ...), or None when it does not say."""
-    _, metadata = _header(path)
+    metadata = header_of(path).metadata
     said = (metadata.get("ss_base_model_version") or metadata.get("modelspec.architecture") or "").lower()
     return next((family for mark, family in _TRAINED_FOR.items() if said.startswith(mark)), None)
 
@@ -73,13 +56,36 @@ def is_of_family(pipeline: str, family: str) -> bool:
 
 def tensor_names(path: Path) -> frozenset[str]:
     """What a safetensors file holds; raises `ModelLoadFailed` for one that is damaged or cut short."""
-    return _header(path)[0]
+    return frozenset(header_of(path).tensors)
 
 
-def _header(path: Path) -> tuple[frozenset[str], dict[str, str]]:
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor of a file: its number format as safetensors names it ("F16"), and its shape."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file holds."""
+
+    tensors: Mapping[str, Tensor]
+    metadata: Mapping[str, str]
+
+
+def header_of(path: Path) -> Header:
+    """The file's header; raises `ModelLoadFailed` for one that is damaged, cut short or of another format."""
     try:
         with _open(str(path), framework="numpy") as file:
-            return frozenset(file.keys()), dict(file.metadata() or {})
+            slices = ((key, file.get_slice(key)) for key in file.keys())  # noqa: SIM118 - it is no mapping
+            tensors = {key: Tensor(str(each.get_dtype()), tuple(each.get_shape())) for key, each in slices}
+            return Header(tensors, dict(file.metadata() or {}))
+    except FileNotFoundError as error:
+        why = f"{path.name} is a link to nothing" if path.is_symlink() else f"there is no file {path.name}"
+        raise ModelLoadFailed(path.stem, why, "correct its path in the settings") from error
     except (OSError, SafetensorError) as error:
-        why = f"{path.name} cannot be read as safetensors ({error})"
+        # What the operating system says ends with the whole path.
+        why = f"{path.name} cannot be read as safetensors ({getattr(error, 'strerror', None) or error})"
         raise ModelLoadFailed(path.stem, why, "download it again, as .safetensors") from error

@@ -10,13 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from engine import folders
+from engine.checkpoint import read_checkpoint
 from engine.errors import ModelLoadFailed
+from engine.folders import REMEDY
+from engine.model_files import prove_files
 from engine.model_spec import FLOW_NOISE_SCHEDULERS, NOISE_SCHEDULERS, ModelSpec, Source
 from engine.pipeline_names import Need, need_of, unfit
 from engine.pulled import find_pulled
+from engine.sampler_names import sampler_named
 from engine.settings import ModelSettings
-from engine.signatures import Signature, Signatures
-from engine.single_file import base_model
+from engine.signatures import Signature, Signatures, is_offered
+from engine.single_file import tensor_names
+from engine.tool_files import prove_adapter
+
+_INDISPENSABLE = frozenset({"unet", "transformer", "vae", "movq", "vqvae", "scheduler"})
+"""Components without which nothing can be drawn."""
 
 
 class SpecReader:
@@ -31,11 +39,44 @@ class SpecReader:
 
     def read(self, name: str, chosen: ModelSettings | None) -> ModelSpec:
         """The model the host chose under that name, or the preset; raises `ModelLoadFailed` for what is no model."""
-        if chosen is None:
-            return self._preset(name, self.presets[name])
-        preset = self.presets.get(chosen.source)
-        base = self._preset(name, preset) if preset else self._inspect(name, chosen.source)
-        return replace(base, **chosen.model_dump(exclude={"source"}, exclude_none=True))
+        source = chosen.source if chosen else name
+        if preset := self.presets.get(source):
+            base = self._preset(name, preset)
+            self._prove_pulled(base)
+        else:
+            base = self._inspect(name, source)
+        return self._chosen(base, chosen) if chosen else base
+
+    def _chosen(self, base: ModelSpec, chosen: ModelSettings) -> ModelSpec:
+        """The model with what the host has set of it."""
+        said = chosen.model_dump(exclude={"source"}, exclude_none=True)
+        if chosen.noise_scheduler is not None:
+            sampler = sampler_named(chosen.noise_scheduler, base.noise_schedulers)
+            if sampler is None:
+                why = f"noise_scheduler: there is no {chosen.noise_scheduler!r} for it"
+                raise ModelLoadFailed(base.name, why, f"it runs with {', '.join(base.noise_schedulers)}")
+            said["noise_scheduler"] = sampler.noise_scheduler
+            said["noise_scheduler_options"] = {**base.noise_scheduler_options, **sampler.options}
+        if chosen.style_adapter is not None:
+            prove_adapter(base.name, chosen.style_adapter)
+        return replace(base, **said)
+
+    def _prove_pulled(self, spec: ModelSpec) -> None:
+        for source in spec.sources:
+            pulled = find_pulled(source, self._models_dir) if source.origin == "hub" else None
+            if pulled is None:
+                continue
+            try:
+                if source.file:
+                    tensor_names(pulled)
+                else:
+                    prove_files(pulled, folders.read(pulled, source.variant, self._takes), frozenset(source.shared))
+            except ModelLoadFailed as error:
+                remedy = f"darkroom models verify {spec.name}, then darkroom models pull {spec.name}"
+                raise ModelLoadFailed(spec.name, error.why, remedy) from error
+
+    def _takes(self, pipeline: str) -> frozenset[str]:
+        return self._signatures.of(pipeline).components
 
     def _preset(self, name: str, preset: Mapping[str, Any]) -> ModelSpec:
         source = _source(preset)
@@ -59,19 +100,32 @@ class SpecReader:
             source = _hub_source(location)
             pulled = find_pulled(source, self._models_dir)
             return replace(self._folder(name, pulled), source=source) if pulled else self._of_class(name, source, "")
-        path = Path(location).expanduser()
+        path = Path(location)
         return self._single_file(name, path) if path.suffix == ".safetensors" else self._folder(name, path)
 
     def _single_file(self, name: str, path: Path) -> ModelSpec:
-        base = self._preset(name, self.presets[base_model(path)])
-        size = path.stat().st_size / 1e9
-        return replace(base, source=Source("file", str(path)), memory_gb=size, licence="see where the file came from")
+        try:
+            found = read_checkpoint(path)
+        except ModelLoadFailed as error:  # a file does not know under which name it is offered
+            raise ModelLoadFailed(name, error.why, error.remedy) from error
+        base = self._preset(name, self.presets[found.preset])
+        return replace(
+            base,
+            source=Source("file", str(path)),
+            configuration=replace(base.source, variant=None),
+            pipeline=base.pipeline.replace("Pipeline", "InpaintPipeline") if found.inpaints else base.pipeline,
+            need="mask" if found.inpaints else base.need,
+            # float8 is computed with as a format of twice the size
+            memory_gb=path.stat().st_size * (2 if found.scales else 1) / 1e9,
+            licence="see where the file came from",
+        )
 
     def _folder(self, name: str, path: Path) -> ModelSpec:
         try:
-            found = folders.read(path)
+            found = folders.read(path, takes=self._takes)
             self._check_pipeline(name, found)
-            folders.prove_files(path, found)
+            self._check_components(name, found)
+            prove_files(path, found)
         except ModelLoadFailed as error:  # a folder does not know under which name it is offered
             raise ModelLoadFailed(name, error.why, error.remedy) from error
         base = self._of_class(name, Source("folder", str(path)), found.pipeline)
@@ -85,7 +139,7 @@ class SpecReader:
             size_multiple=found.size_multiple,
             memory_gb=found.bytes / 1e9,
             licence=found.licence,
-            noise_schedulers=_compatible(found.noise_scheduler),
+            noise_schedulers=_compatible(found.noise_scheduler, found.is_flow),
             need=found.need or self._need(found),
             **own,
         )
@@ -101,6 +155,19 @@ class SpecReader:
             raise ModelLoadFailed(name, why, "correct _class_name there, or install a newer diffusers")
         if why := unfit(found.pipeline, signature):
             raise ModelLoadFailed(name, f"{found.pipeline} draws no pictures from words: {why}", "choose another model")
+
+    def _check_components(self, name: str, found: folders.ModelFolder) -> None:
+        signature = self._signatures.of(found.pipeline)
+        needed = signature.components - signature.optional - found.components.keys()
+        # Some are left out on purpose: SD 3 without T5.
+        lacking = sorted(needed - found.left_out | needed & _INDISPENSABLE)
+        if lacking:
+            why = f"its index names no {' and no '.join(lacking)}, which {found.pipeline} needs"
+            raise ModelLoadFailed(name, why, REMEDY)
+        for part, (library, class_name) in found.components.items():
+            if library == "diffusers" and not is_offered(class_name):
+                why = f"its {part} names the class {class_name!r}, which the installed diffusers does not have"
+                raise ModelLoadFailed(name, why, "correct it in the index, or install a newer diffusers")
 
     def _of_class(self, name: str, source: Source, pipeline: str) -> ModelSpec:
         signature = self._signatures.of(pipeline)
@@ -141,10 +208,10 @@ def _hub_source(text: str) -> Source:
     return Source("hub", repository, revision or None)
 
 
-def _compatible(noise_scheduler: str) -> tuple[str, ...]:
+def _compatible(noise_scheduler: str, is_flow: bool) -> tuple[str, ...]:
     if not noise_scheduler:
         return ()
-    usual = FLOW_NOISE_SCHEDULERS if noise_scheduler.startswith("Flow") else NOISE_SCHEDULERS
+    usual = FLOW_NOISE_SCHEDULERS if is_flow else NOISE_SCHEDULERS
     return usual if noise_scheduler in usual else (noise_scheduler, *usual)
 
 

@@ -15,7 +15,7 @@ import torch
 
 from engine.denoised import predict_x0
 from engine.errors import InvalidRequest
-from engine.lanes import Lane, ParkedCall, Pipeline, Stage, with_inner
+from engine.lanes import Lane, ParkedCall, Pipeline, with_inner
 
 
 class Origin(Protocol):
@@ -70,13 +70,12 @@ class StepWatch:
                     value.set_timesteps = _refusing(value)
 
     def restart(self) -> None:
-        """A pipeline is called, perhaps once more: its loop begins anew."""
+        """A pipeline is called, perhaps once more, or has returned: a loop begins anew, or none turns."""
         self._stage, self._is_idle = None, False
 
     def answer(self, call: ParkedCall) -> Any:
-        """An idle loop runs without the denoiser: nobody looks at its output."""
-        is_repeatable = self._is_idle and call.stage is Stage.DENOISE and self.lane.last_output is not None
-        return self.lane.last_output if is_repeatable else NotImplemented
+        """An idle loop runs without its denoiser: nobody looks at that module's output, so its last one serves."""
+        return self.lane.last_outputs.get(call.module, NotImplemented) if self._is_idle else NotImplemented
 
     def _watched(self, pipeline: Pipeline, noise_scheduler: Any) -> Callable[..., Any]:
         inner = noise_scheduler.step
@@ -125,7 +124,7 @@ class StepWatch:
 
     @property
     def _stop_after(self) -> int:
-        return math.ceil(self.stop_at * self._steps)
+        return math.ceil(round(self.stop_at * self._steps, 6))  # 0.07 of 100 steps are 7.000000000000001
 
     def _enter(self, pipeline: Pipeline, noise_scheduler: Any) -> None:
         if noise_scheduler is not self._stage:

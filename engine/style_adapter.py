@@ -9,7 +9,6 @@ With the adapter a UNet asks for a picture at every call, so those who give none
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 from diffusers.loaders.ip_adapter import IPAdapterMixin
@@ -19,15 +18,7 @@ from transformers import CLIPVisionModelWithProjection
 from engine.errors import ModelLoadFailed
 from engine.model_spec import ModelSpec
 from engine.tasks import build
-
-ENCODER = "image_encoder"
-"""The folder beside the adapter's file."""
-
-
-def adapter_files(location: str) -> tuple[Path, Path]:
-    """The adapter's weights, and the folder of the encoder they were trained with."""
-    file = Path(location).expanduser()
-    return file, file.parent / ENCODER
+from engine.tool_files import adapter_files, prove_adapter
 
 
 def twin_with_adapter(spec: ModelSpec, base: Any, kept: tuple[str, ...]) -> Any:
@@ -39,9 +30,7 @@ def twin_with_adapter(spec: ModelSpec, base: Any, kept: tuple[str, ...]) -> Any:
     file, encoder_folder = adapter_files(str(spec.style_adapter))
     if not issubclass(type(base), IPAdapterMixin):
         raise ModelLoadFailed(spec.name, f"{type(base).__name__} takes no style adapter", "remove style_adapter")
-    if file.suffix != ".safetensors" or not file.is_file() or not encoder_folder.is_dir():
-        why = f"{file} is no safetensors file with a folder `{ENCODER}` beside it"
-        raise ModelLoadFailed(spec.name, why, "correct style_adapter in the settings")
+    prove_adapter(spec.name, str(spec.style_adapter))
     made = build(type(base), base, {name: _twin(name, part, kept) for name, part in base.components.items()})
     encoder = CLIPVisionModelWithProjection.from_pretrained(
         encoder_folder, local_files_only=True, use_safetensors=True, dtype=base.dtype

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bot.settings import load
@@ -29,6 +30,7 @@ def check(
         table = Table("check", "found", "what to do", show_lines=False)
         for finding in findings:
             mark = "[green]ok[/]" if finding.is_well else "[red]![/]"
-            table.add_row(f"{mark} {finding.name}", finding.found, finding.remedy)
+            # Sections of the configuration look like markup: [engine.models].
+            table.add_row(f"{mark} {escape(finding.name)}", escape(finding.found), escape(finding.remedy))
         Console(width=None if Console().is_terminal else 200).print(table)
     raise typer.Exit(0 if all(finding.is_well for finding in findings) else 1)

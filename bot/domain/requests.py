@@ -31,7 +31,7 @@ class Style(Protocol):
 
     @property
     def prompt(self) -> str:
-        """A template with `{prompt}` in it."""
+        """A template with `{prompt}` in it, or words to add."""
         ...
 
     @property
@@ -120,6 +120,8 @@ class Wording:
 
 
 def _filled(template: str, words: str) -> str:
+    if "{prompt}" not in template:  # only what is to be added, as other tools have it: the member's words stay
+        return ", ".join(filter(None, (words, template)))
     # Not str.format: a member's braces must mean nothing.
     return template.replace("{prompt}", words)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 import discord
@@ -18,6 +18,8 @@ from bot.settings import TOKEN_FORM, Settings
 from bot.store.database import Database, shown
 from engine import ClusterRefused, EngineError, cluster
 from engine.catalogue import Catalogue
+from engine.errors import ModelMissing, UnknownModel
+from engine.trial import try_out
 
 MIN_FREE_BYTES = 2 * 1024**3
 
@@ -38,17 +40,19 @@ class Finding:
 
 async def run_all(settings: Settings) -> list[Finding]:
     """Run every check; one that fails does not stop the others."""
-    checks: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
+    checks: tuple[Callable[[Settings], Awaitable[Finding | list[Finding]]], ...] = (
         _data_folder,
         _disk,
         _database,
-        _model,
+        _engine,
+        _styles,
         _direct_messages,
         _cluster,
         _token,
         _login,
     )
-    return [await check(settings) for check in checks]
+    found = [await check(settings) for check in checks]
+    return [finding for each in found for finding in (each if isinstance(each, list) else [each])]
 
 
 async def _data_folder(settings: Settings) -> Finding:
@@ -79,16 +83,55 @@ async def _database(settings: Settings) -> Finding:
     return Finding("database", shown(database.url))
 
 
-async def _model(settings: Settings) -> Finding:
+async def _engine(settings: Settings) -> list[Finding]:
+    """What the files of models, LoRAs and tools say; then all that is sound so far is tried out."""
     catalogue = Catalogue(settings.engine)
-    name = settings.engine.default_model
+    default = settings.engine.default_model
+    names = tuple(dict.fromkeys((default, *settings.engine.models)))
+    read = {name: _model(catalogue, name, is_default=name == default) for name in names}
+    sound = tuple(name for name, finding in read.items() if finding.is_well)
+    tried = {verdict.name: verdict for verdict in await try_out(settings.engine, sound)}
+    found: list[Finding] = []
+    for name, finding in read.items():
+        verdict = tried.pop(f"model {name}", None)
+        found.append(finding if verdict is None else replace(finding, found=verdict.found, remedy=verdict.remedy))
+    loras = [_lora(catalogue, name) for name in settings.engine.loras]
+    return [*found, *loras, *(Finding(each.name, each.found, each.remedy) for each in tried.values())]
+
+
+def _model(catalogue: Catalogue, name: str, is_default: bool) -> Finding:
+    title = "model" if is_default else f"model {name}"
     try:
         spec = catalogue.spec(name)
+    except UnknownModel as error:
+        return Finding(title, str(error), "set engine.default_model to one of them, or add it to [engine.models]")
     except EngineError as error:
-        return Finding("model", str(error), "set engine.default_model to one of them, or add it to [engine.models]")
+        return Finding(title, str(error), getattr(error, "remedy", "") or "correct it in the configuration")
     if not catalogue.is_present(spec):
-        return Finding("model", f"{name} is not here yet", f"darkroom models pull {name}")
-    return Finding("model", f"{name} ({spec.licence})")
+        return Finding(title, str(ModelMissing(name)), f"darkroom models pull {name}")
+    return Finding(title, f"{name} ({spec.licence})")
+
+
+def _lora(catalogue: Catalogue, name: str) -> Finding:
+    try:
+        catalogue.check_lora(name)
+    except EngineError as error:
+        return Finding(f"LoRA {name}", str(error), f"correct [engine.loras.{name}]")
+    return Finding(f"LoRA {name}", "its file is whole")
+
+
+async def _styles(settings: Settings) -> list[Finding]:
+    catalogue, loras = Catalogue(settings.engine), settings.engine.loras
+    found: list[Finding] = []
+    for name, style in settings.styles.items():
+        wrong = [f"no LoRA named {lora!r}" for lora in style.loras if lora not in loras]
+        if style.model and style.model not in catalogue.names():
+            wrong.append(f"no model named {style.model!r}")
+        if style.thumbnail and not style.thumbnail.is_file():
+            wrong.append(f"no picture {style.thumbnail}")
+        if wrong:
+            found.append(Finding(f"style {name}", "; ".join(wrong), f"correct [styles.{name}]"))
+    return found or [Finding("styles", f"{len(settings.styles)}")]
 
 
 async def _direct_messages(settings: Settings) -> Finding:

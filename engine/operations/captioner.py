@@ -16,6 +16,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedM
 from engine.errors import ModelLoadFailed
 from engine.lanes import Lane
 from engine.parking import parking_view
+from engine.tool_files import prove_captioner
 
 MAX_NEW_TOKENS = 40
 _FAILURES = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError)
@@ -33,8 +34,7 @@ class Captioner:
     def load(cls, folder: Path, device: torch.device) -> Captioner:
         """From a local folder: safetensors only, none of its own code is run. Raises `ModelLoadFailed`."""
         safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        if not folder.is_dir():
-            raise ModelLoadFailed("captioner", f"{folder} is no folder", "correct captioner in the settings")
+        prove_captioner(folder)
         try:
             model: Any = AutoModelForImageTextToText.from_pretrained(folder, use_safetensors=True, **safely)
             processor = AutoProcessor.from_pretrained(folder, **safely)

@@ -105,7 +105,9 @@ class Easel:
             return cells
         width, height = self.size
         size = (width * self.model.spec.enlarge, height * self.model.spec.enlarge)
-        return [cell / np.float32(255) for cell in enlarged(self, [picture_of(cell) for cell in cells], size)]
+        # What the host has chosen for other pictures is no part of this model.
+        larger = enlarged(self, [picture_of(cell) for cell in cells], size, upscaler=self.tools.embedded_upscaler)
+        return [cell / np.float32(255) for cell in larger]
 
     def run(self, pipeline: Pipeline, **inputs: Any) -> list[Pixels]:
         """Call a pipeline for all cells; one after another where the family cannot take them at once.
@@ -166,7 +168,9 @@ class Easel:
             wanted["intermediate_timesteps"] = None  # Sana Sprint's default is for two steps only
         self.watch.restart()
         torch.manual_seed(seeds[0])  # for whatever asks no generator; the state is the lane's own
-        cells = arrays_of(_images(pipeline(**wanted, output="images") if self.model.is_modular else pipeline(**wanted)))
+        made = pipeline(**wanted, output="images") if self.model.is_modular else pipeline(**wanted)
+        self.watch.restart()
+        cells = arrays_of(_images(made))
         if what := flaw(cells):
             raise BadOutput(what)
         return cells

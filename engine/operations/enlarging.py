@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from engine.operations.easel import Easel
+    from engine.operations.tools import SuperResolution
 
 TILE = 192
 """Side of a tile of the network's input: what a pass takes of memory depends on this alone."""
@@ -30,13 +31,14 @@ def enlarged(
     pictures: Sequence[Image.Image],
     size: tuple[int, int],
     on_tile: Callable[[int, int], None] | None = None,
+    upscaler: SuperResolution | None = None,
 ) -> list[Pixels]:
-    """Pictures of one size through the network and on to `size`, as bytes.
+    """Pictures of one size through the network (the host's choice unless given) and on to `size`, as bytes.
 
     The tiles overlap by what its convolutions and the resizing see, so their borders do not show; nothing but a tile
     ever exists at the network's own scale.
     """
-    upscaler = easel.tools.upscaler
+    upscaler = upscaler or easel.tools.upscaler
     network, reach = parking_view(upscaler.network, easel.lane), upscaler.reach + RESIZING
     width, height = pictures[0].size
     results = [np.empty((size[1], size[0], 3), dtype=np.uint8) for _ in pictures]

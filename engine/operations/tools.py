@@ -17,6 +17,7 @@ from engine.pocket.everyday import EVERYDAY
 from engine.pocket.text import embed
 from engine.pocket.upscaler import FILE, SCALE, Upscaler
 from engine.pocket.vision import FOLDER, PictureEncoder
+from engine.tool_files import prove_upscaler
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,11 @@ class Tools:
     @cached_property
     def upscaler(self) -> SuperResolution:
         """The host's own network, else the embedded one. Raises `ModelLoadFailed`."""
-        if self.upscaler_file is not None:
-            return self._foreign(self.upscaler_file)
+        return self.embedded_upscaler if self.upscaler_file is None else self._foreign(self.upscaler_file)
+
+    @cached_property
+    def embedded_upscaler(self) -> SuperResolution:
+        """The network that belongs to the built-in model's small pictures. Raises `ModelLoadFailed`."""
         if not FILE.is_file():
             raise ModelLoadFailed("upscaler", "the embedded network is not installed", "name a file in the settings")
         network = Upscaler.load().to(self.device)
@@ -75,17 +79,20 @@ class Tools:
         return Describer(encoder, labels, embed(labels), encoder.styles)
 
     def _foreign(self, file: Path) -> SuperResolution:
-        if file.suffix != ".safetensors":
-            raise ModelLoadFailed("upscaler", f"{file.name} is no safetensors file", "convert it first")
+        prove_upscaler(file)
         try:
             # An extra, and it brings torchvision: imported only by hosts who configured such a file.
-            from spandrel import ImageModelDescriptor, ModelLoader  # pyright: ignore[reportMissingImports]
-
-            loaded: Any = ModelLoader(device=self.device).load_from_file(file)
+            import spandrel  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ModelLoadFailed("upscaler", "spandrel is missing", "pip install 'darkroom[upscalers]'") from error
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ModelLoadFailed("upscaler", f"{type(error).__name__}: {error}") from error
-        if not isinstance(loaded, ImageModelDescriptor):
-            raise ModelLoadFailed("upscaler", f"{file.name} takes more than a picture")
+        try:
+            loaded: Any = spandrel.ModelLoader(device=self.device).load_from_file(file)
+        except spandrel.UnsupportedModelError as error:
+            why = f"{file.name} is of no architecture that spandrel knows"
+            raise ModelLoadFailed("upscaler", why, "choose another upscaler") from error
+        except (LookupError, OSError, ValueError, RuntimeError) as error:
+            why = f"{file.name} cannot be read ({error})"
+            raise ModelLoadFailed("upscaler", why, "choose another upscaler") from error
+        if not isinstance(loaded, spandrel.ImageModelDescriptor) or loaded.input_channels != 3:
+            raise ModelLoadFailed("upscaler", f"{file.name} takes more than a picture", "choose another upscaler")
         return SuperResolution(loaded.model.eval(), loaded.scale, 16)

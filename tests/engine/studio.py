@@ -88,6 +88,15 @@ class Studio:
         return [as_array(image.png) for image in self.finish(request).images]
 
 
+class PocketStudio(Studio):
+    """The built-in model, whose small pictures a network enlarges after the loop."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = EngineSettings(safety=False, **settings)
+        self.catalogue = Catalogue(self.settings)
+        self.model = load(self.catalogue.spec("pocket"), "cpu", settings=self.settings)
+
+
 def as_array(png: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 

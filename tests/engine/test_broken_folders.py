@@ -10,12 +10,14 @@ from typing import Any
 
 import diffusers
 import pytest
+from safetensors.torch import load_file, save_file
 
 from engine.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
 from engine.loading import load
 from engine.settings import EngineSettings
 from engine.signatures import Signatures
+from tests.engine.studio import Studio, ask
 
 
 @pytest.fixture
@@ -80,9 +82,55 @@ def test_a_size_that_the_index_itself_names_is_believed(folder: Path) -> None:
 
 
 def test_a_folder_without_a_denoiser_is_not_loaded(folder: Path) -> None:
+    spec = catalogue(folder).spec()
     change(folder / "model_index.json", unet=[None, None])
+    with pytest.raises(ModelLoadFailed, match="names no unet, which StableDiffusionPipeline needs"):
+        catalogue(folder).spec()
     with pytest.raises(ModelLoadFailed, match="no denoiser"):
-        load(catalogue(folder).spec(), "cpu")
+        load(spec, "cpu")
+
+
+@pytest.mark.parametrize("pipeline", ["StableDiffusionPipeline", "StableDiffusionXLInpaintPipeline", "FluxPipeline",
+                                      "StableDiffusion3Pipeline", "IFPipeline", "ZImageImg2ImgPipeline"])  # fmt: skip
+def test_what_a_class_is_made_of_is_read_as_diffusers_has_it(pipeline: str) -> None:
+    cls = getattr(diffusers, pipeline)
+    signature = Signatures().of(pipeline)
+    assert signature.components == set(cls._get_signature_keys(cls)[0])
+    assert signature.optional == set(cls._optional_components)
+
+
+def test_a_part_behind_a_link_counts_in_memory_and_identity(folder: Path, tmp_path: Path) -> None:
+    plain = load(catalogue(folder).spec(), "cpu")
+    shutil.move(folder / "unet", tmp_path / "elsewhere")
+    (folder / "unet").symlink_to(tmp_path / "elsewhere")
+    linked = load(catalogue(folder).spec(), "cpu")
+    assert (linked.spec.memory_gb, linked.hash) == (plain.spec.memory_gb, plain.hash)
+    weights = tmp_path / "elsewhere" / "diffusion_pytorch_model.safetensors"
+    changed = {name: tensor + 1 for name, tensor in load_file(weights).items()}
+    save_file(changed, weights, metadata={"format": "pt"})
+    assert load(catalogue(folder).spec(), "cpu").hash != plain.hash
+
+
+def test_files_nobody_reads_take_no_memory(folder: Path) -> None:
+    before = catalogue(folder).spec().memory_gb
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    shutil.copy(weights, weights.with_name("diffusion_pytorch_model.fp16.safetensors"))
+    shutil.copy(weights, folder / "whole.safetensors")
+    assert catalogue(folder).spec().memory_gb == before > 0
+
+
+def test_a_variant_draws_what_the_plain_weights_draw(folder: Path) -> None:
+    plain = Studio(folder).draw(ask(num_images=1, width=64, height=64))
+    for file in list(folder.rglob("*.safetensors")):
+        file.rename(file.with_name(file.name.replace(".safetensors", ".fp16.safetensors")))
+    assert (Studio(folder).draw(ask(num_images=1, width=64, height=64))[0] == plain[0]).all()
+
+
+def test_a_modular_folders_variant_is_found(family_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(family_folder("anima"), tmp_path / "anima")
+    for file in list((folder / "transformer").glob("*.safetensors")):
+        file.rename(file.with_name(file.name.replace(".safetensors", ".bf16.safetensors")))
+    assert load(catalogue(folder).spec(), "cpu").base.transformer is not None
 
 
 @pytest.mark.parametrize(

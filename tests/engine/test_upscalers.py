@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,8 @@ from safetensors.torch import save_file
 
 from engine.errors import ModelLoadFailed
 from engine.operations.tools import Tools
+from engine.requests import Upscale
+from tests.engine.studio import PocketStudio, ask, png
 
 
 @pytest.fixture
@@ -45,3 +48,35 @@ def test_pickled_checkpoints_are_never_opened(tmp_path: Path) -> None:
     (tmp_path / "esrgan.pth").write_bytes(b"pickled")
     with pytest.raises(ModelLoadFailed, match="no safetensors file"):
         _ = Tools(torch.device("cpu"), tmp_path / "esrgan.pth").upscaler
+
+
+@pytest.mark.parametrize("name", ["esrgan.pth", "nowhere.safetensors", "other.safetensors"])
+def test_an_upscaler_that_cannot_be_used_costs_upscaling_and_nothing_else(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "esrgan.pth").write_bytes(b"pickled")
+    save_file({"weight": torch.zeros(1)}, tmp_path / "other.safetensors")
+    monkeypatch.setitem(sys.modules, "spandrel", None)
+    studio = PocketStudio(upscaler=tmp_path / name)
+    asked = {"num_images": 1, "num_inference_steps": 2, "width": 64, "height": 64}
+    assert (studio.draw(ask(**asked))[0] == PocketStudio().draw(ask(**asked))[0]).all()
+    picture = png(studio.draw(ask(**asked))[0])
+    with pytest.raises(ModelLoadFailed, match="upscaler"):
+        raise studio.refuse(ask(Upscale, image=picture, num_images=1))
+
+
+def test_an_architecture_that_is_not_known_is_said_in_words(compact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class UnsupportedModelError(Exception):
+        """As spandrel's: without a word."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise UnsupportedModelError
+
+    loader = SimpleNamespace(load_from_file=refuse)
+    spandrel = SimpleNamespace(
+        UnsupportedModelError=UnsupportedModelError, ImageModelDescriptor=object, ModelLoader=lambda **_: loader
+    )
+    monkeypatch.setitem(sys.modules, "spandrel", spandrel)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: spandrel)
+    with pytest.raises(ModelLoadFailed, match=r"compact\.safetensors is of no architecture that spandrel knows"):
+        _ = Tools(torch.device("cpu"), compact).upscaler

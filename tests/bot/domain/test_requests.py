@@ -98,6 +98,13 @@ def test_zoom_and_pan_say_where_the_canvas_grows() -> None:
     assert zoomed.zoom == 2.0
 
 
+def test_a_style_without_a_place_for_them_keeps_the_members_words() -> None:
+    styles = {"flat": StyleSettings(prompt="travel poster, flat"), "none": StyleSettings(prompt="")}
+    for name, expected in (("flat", "a fox, travel poster, flat"), ("none", "a fox")):
+        made = JobSpec(verb=Verb.IMAGINE, options=Options(prompt="a fox", style=name), seed=7)
+        assert Wording(styles).request(made, Sources(), lambda *_: (64, 64), Asker("1", 2.0)).prompt == expected
+
+
 def test_a_style_adds_words_and_yields_to_what_was_asked() -> None:
     styled = build(Verb.IMAGINE, options={"style": "ink", "steps": 30, "negative": "text", "prompt": "a {prompt} fox"})
     assert (styled.prompt, styled.negative_prompt) == ("a {prompt} fox, ink drawing", "text, colour")

@@ -1,0 +1,40 @@
+"""A model's folder as libraries want to see it that know of one variant, or none: links to the chosen files."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Generator, Mapping
+from pathlib import Path
+
+from engine.folders import INDEXES, ModelFolder
+from engine.weights import Weights
+
+
+@contextlib.contextmanager
+def plain_folder(folder: Path, found: ModelFolder) -> Generator[Path]:
+    """The folder itself where all its weights are plain, else one of links without the names of variants.
+
+    diffusers takes one variant for the whole folder, and fails where a part has none, or another one.
+    """
+    if not any(weights.variant for weights in found.weights.values()):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="darkroom-") as made:
+        view = Path(made)
+        for index in INDEXES:
+            if (folder / index).is_file():
+                (view / index).symlink_to((folder / index).resolve())
+        for name in found.components:
+            if (folder / name).is_dir():
+                (view / name).mkdir()
+                _link(folder / name, view / name, found.weights.get(name))
+        yield view
+
+
+def _link(component: Path, view: Path, weights: Weights | None) -> None:
+    plain: Mapping[str, str] = weights.plain_names() if weights else {}
+    for path in component.iterdir():
+        is_other = path.suffix == ".safetensors" or ".index." in path.name
+        if path.name in plain or not is_other:
+            (view / plain.get(path.name, path.name)).symlink_to(path.resolve())

@@ -1,0 +1,88 @@
+"""`python -m engine.trial_run MODEL...`: tries out what the settings on its standard input name; see `engine.trial`."""
+
+# pyright: reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import psutil
+import torch
+
+from engine.catalogue import Catalogue
+from engine.discovery import devices_here
+from engine.errors import DeviceMissing, EngineError, ModelLoadFailed
+from engine.loading import load, quiet
+from engine.operations.tools import Tools
+from engine.settings import EngineSettings
+from engine.trial import VERDICTS, Verdict
+
+_CPU = torch.device("cpu")
+
+
+def main() -> None:
+    """Say the verdicts as one line of JSON, the last of the output."""
+    settings = EngineSettings.model_validate_json(sys.stdin.buffer.read())
+    quiet()
+    verdicts = [_device(name) for name in settings.devices]
+    for model in sys.argv[1:]:
+        verdicts += _model(Catalogue(settings), model, settings)
+    tools = Tools(_CPU, settings.upscaler, settings.captioner)
+    if settings.upscaler is not None:
+        verdicts.append(_tried("upscaler", lambda: f"{settings.upscaler} enlarges {tools.upscaler.scale} times"))
+    if settings.captioner is not None:
+        verdicts.append(_tried("captioner", lambda: tools.captioner.name if tools.captioner else ""))
+    sys.stdout.buffer.write(VERDICTS.dump_json(tuple(verdicts)) + b"\n")
+
+
+def _device(name: str) -> Verdict:
+    here = devices_here(torch.cuda.device_count(), torch.backends.mps.is_available())
+    if name == "auto":
+        name = here[0]
+    kind, _, number = name.partition(":")
+    if not any(each == name or (not number and each.partition(":")[0] == kind) for each in here):
+        return _refused(f"device {name}", DeviceMissing(name, here))
+    try:
+        torch.ones(1, device=name).sum().item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        first = str(error).partition("\n")[0]
+        return Verdict(f"device {name}", f"{name} is there, but cannot compute: {first}", "mend its driver")
+    return Verdict(f"device {name}", "computes")
+
+
+def _model(catalogue: Catalogue, name: str, settings: EngineSettings) -> list[Verdict]:
+    spec = catalogue.spec(name)
+    needed, free = 2 * spec.memory_gb * 1e9, psutil.virtual_memory().available
+    if needed > free:
+        found = f"its files are whole; not loaded, for it needs {needed / 1e9:.0f} GB and {free / 1e9:.0f} are free"
+        return [Verdict(f"model {name}", found)]
+    flaws: list[Verdict] = []
+
+    def loads() -> str:
+        # Half of what a CPU would draw with, for the sake of memory.
+        model = load(spec, _CPU, torch.bfloat16 if spec.dtype == "auto" else None, settings)
+        if flaw := model.previewer.flaw:
+            flaws.append(Verdict(f"previews of {name}", flaw, "correct taesd in the settings"))
+        for task in ("text_to_image", "image_to_image", "inpaint"):
+            if model.supports(task):
+                model.pipeline(task, spec.noise_scheduler)
+        return f"{name} ({spec.licence})"
+
+    return [_tried(f"model {name}", loads), *flaws]
+
+
+def _tried(name: str, does: Callable[[], str]) -> Verdict:
+    try:
+        return Verdict(name, does())
+    except EngineError as error:
+        return _refused(name, error)
+
+
+def _refused(name: str, error: EngineError) -> Verdict:
+    remedy = error.remedy if isinstance(error, ModelLoadFailed) else ""
+    return Verdict(name, str(error), remedy or "correct it in the configuration")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,287 @@
+"""`darkroom check` and the first picture agree: either both work, or both refuse in the same words."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import AutoencoderTiny
+from safetensors.torch import load_file, save_file
+
+from bot.operation.checks import Finding, run_all
+from bot.settings import Settings
+from engine.catalogue import Catalogue
+from engine.errors import EngineError
+from engine.loading import load
+from engine.requests import ImageRequest
+from engine.settings import EngineSettings, ModelSettings
+from tests.engine.checkpoint import write_checkpoint
+from tests.engine.single_files import pretend_pulled
+from tests.engine.studio import Studio, ask
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+Make = Callable[[Path], "ModelSettings | None"]
+"""Changes a good model folder, and says with what settings it is offered (None: as its folder)."""
+UNET = "unet/diffusion_pytorch_model.safetensors"
+FIRST = "model.diffusion_model.input_blocks.0.0.weight"
+
+
+def index(**values: Any) -> Make:
+    return written("model_index.json", **values)
+
+
+def written(file: str, **values: Any) -> Make:
+    def make(folder: Path) -> None:
+        known = json.loads((folder / file).read_text()) | values
+        (folder / file).write_text(json.dumps({key: value for key, value in known.items() if value is not ...}))
+
+    return make
+
+
+def without(file: str) -> Make:
+    def make(folder: Path) -> None:
+        shutil.rmtree(folder / file) if (folder / file).is_dir() else (folder / file).unlink()
+
+    return make
+
+
+def filled(file: str, content: bytes) -> Make:
+    return lambda folder: (folder / file).write_bytes(content) and None
+
+
+def linked(file: str, to_nothing: bool = False) -> Make:
+    def make(folder: Path) -> None:
+        target = folder.parent / f"{folder.name}-elsewhere"
+        shutil.move(folder / file, target)
+        (folder / file).symlink_to(target.with_name("nowhere") if to_nothing else target)
+
+    return make
+
+
+def tensors(file: str, change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]) -> Make:
+    return lambda folder: save_file(change(load_file(folder / file)), folder / file, metadata={"format": "pt"})
+
+
+def renamed(what: str, into: str) -> Make:
+    def make(folder: Path) -> None:
+        for file in folder.rglob(what):
+            file.rename(file.with_name(file.name.replace(".safetensors", into)))
+
+    return make
+
+
+def halved(file: str) -> Make:
+    return lambda folder: (folder / file).write_bytes((folder / file).read_bytes()[:-100]) and None
+
+
+def sharded(lost: bool = False, unindexed: bool = False) -> Make:
+    def make(folder: Path) -> None:
+        whole = load_file(folder / UNET)
+        (folder / UNET).unlink()
+        names = sorted(whole)
+        places = {
+            name: f"diffusion_pytorch_model.fp16-0000{1 + n % 2}-of-00002.safetensors" for n, name in enumerate(names)
+        }
+        for file in sorted(set(places.values()))[lost:]:
+            part = {name: whole[name] for name in names if places[name] == file}
+            save_file(part, folder / "unet" / file, metadata={"format": "pt"})
+        if not unindexed:
+            listed = json.dumps({"metadata": {}, "weight_map": places})
+            (folder / "unet" / "diffusion_pytorch_model.safetensors.index.fp16.json").write_text(listed)
+
+    return make
+
+
+def offered(**settings: Any) -> Make:
+    return lambda folder: ModelSettings(source=str(folder), **settings)
+
+
+def at(place: Callable[[Path], object]) -> Make:
+    return lambda folder: ModelSettings(source=str(place(folder)))
+
+
+def both(*makes: Make) -> Make:
+    def make(folder: Path) -> ModelSettings | None:
+        said = [each(folder) for each in makes]
+        return next((each for each in said if isinstance(each, ModelSettings)), None)
+
+    return make
+
+
+def checkpoint(change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]] = dict) -> Make:
+    def make(folder: Path) -> ModelSettings:
+        file = folder / "one.safetensors"
+        write_checkpoint(folder, file)
+        save_file(change(load_file(file)), file)
+        return ModelSettings(source=str(file))
+
+    return make
+
+
+def tiny(channels: int, side: str = "tiny") -> Make:
+    def make(folder: Path) -> ModelSettings:
+        small = {"encoder_block_out_channels": (8,) * 2, "decoder_block_out_channels": (8,) * 2}
+        blocks = {"num_encoder_blocks": (1, 1), "num_decoder_blocks": (1, 1)}
+        AutoencoderTiny(latent_channels=channels, **small, **blocks).save_pretrained(folder / side)
+        return ModelSettings(source=str(folder), taesd=str(folder / side))
+
+    return make
+
+
+WORKS: dict[str, Make] = {
+    "as it should be": lambda _: None,
+    "an index names a part too many": index(unet_2=["diffusers", "UNet2DConditionModel"]),
+    "an index names an option too many": index(foo=True),
+    "a safety checker that is not here": index(safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"]),
+    "fp16 only": renamed("*.safetensors", ".fp16.safetensors"),
+    "fp16 only, and a file without a suffix": both(
+        renamed("*.safetensors", ".fp16.safetensors"), filled("unet/LICENSE", b"words")
+    ),
+    "bf16 for one part": renamed(UNET, ".bf16.safetensors"),
+    "two variants": both(
+        renamed("text_encoder/*.safetensors", ".non_ema.safetensors"), renamed("vae/*.safetensors", ".fp16.safetensors")
+    ),
+    "fp16 in shards": sharded(),
+    "a part behind a link": linked("unet"),
+    "weights behind a link": linked(UNET),
+    "an index behind a link": linked("model_index.json"),
+    "a stray link to nothing": lambda folder: (folder / "other.safetensors").symlink_to("nowhere"),
+    "a whole checkpoint beside it": filled("sd.safetensors", b"never read"),
+    "DPM++ 2M Karras": offered(noise_scheduler="DPM++ 2M Karras"),
+    "DPM++ 2M SDE Karras": offered(noise_scheduler="DPM++ 2M SDE Karras"),
+    "SDE options of its own, another class": both(
+        written("scheduler/scheduler_config.json", algorithm_type="sde-dpmsolver++"), offered(noise_scheduler="DEIS")
+    ),
+    "a tiny autoencoder": tiny(4),
+    "a tiny autoencoder of other channels": tiny(16),
+    "a tiny autoencoder that is none": offered(taesd="nowhere"),
+    "one file": checkpoint(),
+    "one file with markers": checkpoint(lambda whole: whole | {"v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}),
+}
+REFUSED: dict[str, Make] = {
+    "a part the class needs is not named": index(unet=...),
+    "a tokenizer is not named": index(tokenizer=...),
+    "no autoencoder": index(vae=[None, None]),
+    "no noise scheduler": index(scheduler=[None, None]),
+    "no denoiser": index(unet=[None, None]),
+    "a class nobody has": index(unet=["diffusers", "NoSuchClass"]),
+    "a class of transformers nobody has": index(text_encoder=["transformers", "NoSuchClass"]),
+    "a noise scheduler nobody has": index(scheduler=["diffusers", "NoSuchScheduler"]),
+    "a class of another kind": index(unet=["diffusers", "AutoencoderKL"]),
+    "a pipeline nobody has": index(_class_name="NoSuchPipeline"),
+    "a pipeline that makes films": index(_class_name="WanPipeline"),
+    "a foreign library": index(unet=["subprocess", "Popen"]),
+    "an index that is no JSON": filled("model_index.json", b"{"),
+    "an index that is a list": filled("model_index.json", b"[]"),
+    "no index": without("model_index.json"),
+    "an index that links to nothing": linked("model_index.json", to_nothing=True),
+    "a part is missing": without("text_encoder"),
+    "a part links to nothing": linked("unet", to_nothing=True),
+    "weights link to nothing": linked(UNET, to_nothing=True),
+    "a configuration links to nothing": linked("unet/config.json", to_nothing=True),
+    "a configuration is missing": without("unet/config.json"),
+    "a configuration is no JSON": filled("vae/config.json", b"<html>"),
+    "a noise scheduler's configuration is missing": without("scheduler/scheduler_config.json"),
+    "no vocabulary": lambda folder: (
+        [file.unlink() for file in (folder / "tokenizer").iterdir() if file.name != "tokenizer_config.json"] and None
+    ),
+    "weights are missing": without(UNET),
+    "weights of another name": lambda folder: (folder / UNET).rename(folder / "unet/unet.safetensors") and None,
+    "weights are cut short": halved(UNET),
+    "weights are a page to log in": filled(UNET, b"<html>please log in</html>"),
+    "weights are a pointer of Git LFS": filled(UNET, b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n"),
+    "weights are pickled": both(without(UNET), filled("unet/diffusion_pytorch_model.bin", b"pickle")),
+    "weights of another width": tensors(UNET, lambda whole: whole | {"conv_in.weight": torch.zeros(8, 3, 3, 3)}),
+    "a tensor is missing": tensors(UNET, lambda whole: {k: v for k, v in whole.items() if k != "conv_in.weight"}),
+    "a shard is missing": sharded(lost=True),
+    "shards without an index": sharded(unindexed=True),
+    "a folder that is not there": at(lambda folder: folder / "nowhere"),
+    "a file that is not there": at(lambda folder: folder / "nowhere.safetensors"),
+    "an unknown user's home": at(lambda _: "~nobody-of-this-name/model"),
+    "a folder that is a link to nothing": at(lambda folder: (folder / "l").symlink_to("nowhere") or folder / "l"),
+    "a pickled file": both(filled("one.ckpt", b"pickle"), at(lambda folder: folder / "one.ckpt")),
+    "a repository that was not pulled": at(lambda _: "hf:nobody/nothing"),
+    "a preset that was not pulled": at(lambda _: "sdxl"),
+    "a noise scheduler of no meaning": offered(noise_scheduler="DPM++ 9000"),
+    "a noise scheduler of other models": offered(noise_scheduler="FlowMatchEulerDiscreteScheduler"),
+    "a class that is no noise scheduler": offered(noise_scheduler="UNet2DConditionModel"),
+    "a style adapter that is not there": offered(style_adapter="nowhere.safetensors"),
+    "a LoRA for a model": both(
+        lambda folder: save_file({"lora_unet.lora_down.weight": torch.zeros(4, 4)}, folder / "one.safetensors"),
+        at(lambda folder: folder / "one.safetensors"),
+    ),
+    "one file without an autoencoder": checkpoint(
+        lambda whole: {name: value for name, value in whole.items() if "first_stage" not in name}
+    ),
+    "one file that sees another picture": checkpoint(lambda whole: whole | {FIRST: torch.zeros(8, 8, 3, 3)}),
+    "one file in an unknown packing": checkpoint(
+        lambda whole: whole | {"x.weight": torch.zeros(4, 4, dtype=torch.int8)}
+    ),
+    "one file of another width": checkpoint(lambda whole: whole | {FIRST: torch.zeros(12, 4, 3, 3)}),
+}
+CASES = WORKS | REFUSED
+
+
+class Room(Studio):
+    """One of many models of a configuration."""
+
+    def __init__(self, settings: EngineSettings, name: str) -> None:
+        self.settings, self.catalogue, self.name = settings, Catalogue(settings), name
+
+    def first_picture(self) -> str:
+        """ "" where it is drawn, else what is said instead."""
+        request = ask(model=self.name, width=64, height=64, num_inference_steps=2, num_images=1)
+        try:
+            self.catalogue.resolve(ImageRequest(prompt="x", model=self.name))
+            self.model = load(self.catalogue.spec(self.name), "cpu", settings=self.settings)
+        except EngineError as error:
+            return str(error)
+        (messages,) = self.run(request)
+        return str(getattr(messages[-1], "error", ""))
+
+
+@pytest.fixture(scope="module")
+def settings(family_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> EngineSettings:
+    base = tmp_path_factory.mktemp("models")
+    models: dict[str, ModelSettings] = {}
+    for name, make in CASES.items():
+        folder = shutil.copytree(family_folder("stable-diffusion"), base / str(len(models)))
+        chosen = make(folder)
+        models[name] = chosen if isinstance(chosen, ModelSettings) else ModelSettings(source=str(folder))
+    made = EngineSettings(models_dir=base / "pulled", models=models, safety=False)
+    pretend_pulled(made, family_folder("stable-diffusion"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def findings(settings: EngineSettings, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finding]:
+    """One run of `darkroom check` over all of them."""
+    found = asyncio.run(run_all(Settings(data_dir=tmp_path_factory.mktemp("data"), engine=settings)))
+    return {finding.name: finding for finding in found}
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(REFUSED) >= 40
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_check_says_what_the_first_picture_says(
+    name: str, settings: EngineSettings, findings: dict[str, Finding]
+) -> None:
+    finding, said = findings[f"model {name}"], Room(settings, name).first_picture()
+    assert bool(said) == (name in REFUSED), said
+    assert finding.is_well == (not said), finding
+    assert not said or finding.found == said
+    assert str(settings.models_dir.parent) not in said
+
+
+def test_previews_that_are_not_what_was_asked_for_are_told(findings: dict[str, Finding]) -> None:
+    assert "previews of a tiny autoencoder" not in findings
+    assert "16 channels" in findings["previews of a tiny autoencoder of other channels"].found
+    assert findings["previews of a tiny autoencoder that is none"].remedy
