@@ -83,8 +83,8 @@ class PromptPart(Frozen):
     weight: float = 1.0
 
 
-Picture = Annotated[bytes, Field(min_length=1, max_length=32 * 1024 * 1024)]
-"""An encoded picture (PNG, JPEG or WebP)."""
+Picture = Annotated[bytes, Field(min_length=1, max_length=64 * 1024 * 1024)]
+"""An encoded picture (PNG, JPEG, WebP, AVIF or HEIC); the largest that the engine makes fits as a PNG."""
 
 
 class ImageRequest(Frozen):
