@@ -122,7 +122,7 @@ class Catalogue:
         try:
             family = trained_for(self._settings.loras[name].path)
         except ModelLoadFailed as error:
-            raise InvalidRequest("loras", f"{name!r}: {error.why}") from error
+            raise InvalidRequest("loras", f"{name!r} has a broken file; tell the person who runs me") from error
         if family is not None and not is_of_family(spec.pipeline, family):
             raise InvalidRequest("loras", f"{name!r} was trained for {family}, which {spec.name} is not")
 

@@ -24,6 +24,7 @@ from engine import folders
 from engine.content_hash import FileHashes
 from engine.dtypes import choose_dtype
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, OutOfMemory
+from engine.foreign import reason
 from engine.forward import is_out_of_memory
 from engine.lanes import Stage
 from engine.latents import LatentLayout
@@ -64,11 +65,11 @@ def load(
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(f"{spec.name} does not fit on {device}; choose a smaller model") from error
     except ImportError as error:
-        raise ModelLoadFailed(spec.name, f"{error}".strip(), "install what it names and start again") from error
+        raise ModelLoadFailed(spec.name, reason(error), "install what it names and start again") from error
     except EngineError:
         raise
     except Exception as error:  # a folder of somebody else's can fail in any way
-        raise ModelLoadFailed(spec.name, f"{type(error).__name__}: {error}") from error
+        raise ModelLoadFailed(spec.name, reason(error)) from error
 
 
 def _load(

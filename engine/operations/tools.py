@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from engine.errors import ModelLoadFailed
+from engine.foreign import reason
 from engine.operations.captioner import Captioner
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.text import embed
@@ -79,13 +80,20 @@ class Tools:
             raise ModelLoadFailed("upscaler", f"{file.name} is no safetensors file", "convert it first")
         try:
             # An extra, and it brings torchvision: imported only by hosts who configured such a file.
-            from spandrel import ImageModelDescriptor, ModelLoader  # pyright: ignore[reportMissingImports]
-
-            loaded: Any = ModelLoader(device=self.device).load_from_file(file)
+            from spandrel import (  # pyright: ignore[reportMissingImports]
+                ImageModelDescriptor,
+                ModelLoader,
+                UnsupportedModelError,
+            )
         except ImportError as error:
             raise ModelLoadFailed("upscaler", "spandrel is missing", "pip install 'darkroom[upscalers]'") from error
+        try:
+            loaded: Any = ModelLoader(device=self.device).load_from_file(file)
+        except UnsupportedModelError as error:
+            why = f"{file.name} holds no super-resolution network that spandrel knows"
+            raise ModelLoadFailed("upscaler", why, "choose another file in the settings") from error
         except (OSError, ValueError, RuntimeError) as error:
-            raise ModelLoadFailed("upscaler", f"{type(error).__name__}: {error}") from error
+            raise ModelLoadFailed("upscaler", f"{file.name} cannot be read: {reason(error)}") from error
         if not isinstance(loaded, ImageModelDescriptor):
             raise ModelLoadFailed("upscaler", f"{file.name} takes more than a picture")
         return SuperResolution(loaded.model.eval(), loaded.scale, 16)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -38,6 +39,25 @@ def test_a_checkpoint_of_the_hosts_own_enlarges(compact: Path) -> None:
 def test_without_the_extra_it_is_named(compact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spandrel", None)
     with pytest.raises(ModelLoadFailed, match=r"pip install 'darkroom\[upscalers\]'"):
+        _ = Tools(torch.device("cpu"), compact).upscaler
+
+
+def test_a_network_that_nobody_knows_is_refused_with_words(compact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """spandrel raises an error without a word."""
+
+    class UnsupportedModelError(Exception):
+        pass
+
+    class ModelLoader:
+        def __init__(self, device: object) -> None:
+            self.device = device
+
+        def load_from_file(self, file: Path) -> None:
+            raise UnsupportedModelError
+
+    known = {"ImageModelDescriptor": object, "ModelLoader": ModelLoader, "UnsupportedModelError": UnsupportedModelError}
+    monkeypatch.setitem(sys.modules, "spandrel", SimpleNamespace(**known))
+    with pytest.raises(ModelLoadFailed, match="holds no super-resolution network that spandrel knows; choose another"):
         _ = Tools(torch.device("cpu"), compact).upscaler
 
 
