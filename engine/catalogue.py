@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from engine import folders
 from engine.errors import InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
+from engine.guidance import has_guider, prove_guidance
 from engine.images import open_picture
 from engine.model_spec import ModelSpec, Source
 from engine.pulled import find_pulled
@@ -79,6 +80,8 @@ class Catalogue:
         if request.negative_prompt and "negative_prompt" not in spec.capabilities:
             notes = (*notes, f"{spec.name} takes no negative prompt; it was left out")
             filled["negative_prompt"] = ""
+        elif has_guider(spec):
+            prove_guidance(spec, filled["guidance_scale"], request.negative_prompt)
         return request.model_copy(update=filled), notes
 
     def _check_files(self, spec: ModelSpec) -> None:

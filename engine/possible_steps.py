@@ -16,13 +16,14 @@ def refusal_of_steps(noise_scheduler: Any, args: Sequence[Any], kwargs: Mapping[
     asked = kwargs.get("num_inference_steps", args[0] if args else None)
     if not isinstance(asked, int) or any(kwargs.get(name) is not None for name in _OWN):
         return "this model cannot draw in so many steps; take another number"
+    kind: Any = type(noise_scheduler)
     others = {name: value for name, value in kwargs.items() if name != "num_inference_steps"}
 
     def works(steps: int) -> bool:
         # A copy without what watches the original: this call must leave no trace.
         trial = copy.copy(noise_scheduler)
         try:
-            type(noise_scheduler).set_timesteps(trial, steps, *args[1:], **others)
+            kind.set_timesteps(trial, steps, *args[1:], **others)
         except (IndexError, ValueError):
             return False
         return True
