@@ -16,7 +16,7 @@ def refusal_of_steps(noise_scheduler: Any, args: Sequence[Any], kwargs: Mapping[
     asked = kwargs.get("num_inference_steps", args[0] if args else None)
     if not isinstance(asked, int) or any(kwargs.get(name) is not None for name in _OWN):
         return "this model cannot draw in so many steps; take another number"
-    kind: Any = type(noise_scheduler)
+    kind: Any = noise_scheduler.__class__
     others = {name: value for name, value in kwargs.items() if name != "num_inference_steps"}
 
     def works(steps: int) -> bool:
