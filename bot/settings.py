@@ -1,7 +1,7 @@
 """The configuration: `config.toml` and the environment, resolved once, loudly, into a frozen value.
 
-Order: environment (`DARKROOM_…`, nested by `__`) beats the file, the file beats the defaults. `DISCORD_TOKEN` and
-`DISCORD_TOKEN_FILE` are understood as they are.
+Order: environment (`DARKROOM_…`, nested by `__`, lists with commas) beats the file, the file beats the defaults.
+`DISCORD_TOKEN` and `DISCORD_TOKEN_FILE` are understood as they are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.environment import Environment
 from bot.errors import ConfigError
+from engine.refusals import in_words
 from engine.settings import ClusterSettings, EngineSettings, HomePath, Section
 
 PREFIX = "DARKROOM_"
@@ -114,7 +116,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment beats what `load` read from the file."""
-        return env_settings, init_settings
+        return Environment(settings_cls), init_settings
 
     @property
     def database(self) -> str:
@@ -188,7 +190,7 @@ def _explain(error: ValidationError) -> ConfigError:
     first = error.errors(include_url=False, include_input=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":
-        return ConfigError(key, first["msg"])
+        return ConfigError(key, in_words(first))
     near = difflib.get_close_matches(str(first["loc"][-1]), _known_keys(), n=1)
     return ConfigError(key, "no such setting" + (f"; did you mean {near[0]!r}?" if near else ""))
 

@@ -71,7 +71,7 @@ class Adapters:
                 str(path.parent), weight_name=path.name, adapter_name=_own(name), local_files_only=True
             )
         except _FAILURES as error:
-            raise InvalidRequest("loras", f"{name!r} does not fit this model ({type(error).__name__})") from error
+            raise InvalidRequest("loras", f"{name!r} does not fit this model; choose another LoRA") from error
         layers = self._layers()
         if not any(_own(name) in layer.lora_A for layer in layers):
             raise InvalidRequest("loras", f"{name!r} holds nothing for this model")

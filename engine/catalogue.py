@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from engine import folders
 from engine.errors import InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
+from engine.guidance import has_guider, prove_guidance
 from engine.images import open_picture
 from engine.model_spec import ModelSpec, Source
 from engine.pulled import find_pulled
@@ -79,6 +80,8 @@ class Catalogue:
         if request.negative_prompt and "negative_prompt" not in spec.capabilities:
             notes = (*notes, f"{spec.name} takes no negative prompt; it was left out")
             filled["negative_prompt"] = ""
+        elif has_guider(spec):
+            prove_guidance(spec, filled["guidance_scale"], request.negative_prompt)
         return request.model_copy(update=filled), notes
 
     def check_lora(self, name: str) -> None:
@@ -126,7 +129,7 @@ class Catalogue:
         try:
             family = trained_for(self._settings.loras[name].path)
         except ModelLoadFailed as error:
-            raise InvalidRequest("loras", f"{name!r}: {error.why}") from error
+            raise InvalidRequest("loras", f"{name!r} has a broken file; tell the person who runs me") from error
         if family is not None and not is_of_family(spec.pipeline, family):
             raise InvalidRequest("loras", f"{name!r} was trained for {family}, which {spec.name} is not")
 

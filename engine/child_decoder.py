@@ -13,8 +13,11 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 
 from engine.errors import InvalidRequest
 from engine.images import encode_png, open_mask, open_picture
+from engine.intake import DAMAGED
 
 MAX_BYTES = 32 * 1024 * 1024
+MAX_KEPT_PIXELS = 4 * 1024 * 1024
+"""Larger pictures are made smaller: it is the most that a model of one megapixel draws."""
 MEMORY_BYTES = 1 << 30
 CPU_S = 10
 _REFUSED = 3
@@ -29,12 +32,13 @@ class ChildDecoder:
     async def decode(self, data: bytes, field: str = "image") -> bytes:
         """The picture as a PNG of plain RGB, upright, without metadata; see `engine.images.open_picture`.
 
-        As `field` "mask" it is a PNG of grey, its transparent parts black; see `open_mask`.
+        As `field` "mask" it is a PNG of grey, its transparent parts black; see `open_mask`. A picture of more than
+        `MAX_KEPT_PIXELS` is made smaller.
 
         Raises `InvalidRequest(field, why)`.
         """
         if len(data) > MAX_BYTES:
-            raise InvalidRequest(field, f"the file is too large; at most {MAX_BYTES // 2**20} MiB are taken")
+            raise InvalidRequest(field, f"the file is too large; at most {MAX_BYTES // 2**20} MB are taken")
         async with self._room:
             code, said = await self._ask_child(data, field)
         if code == 0:
@@ -68,12 +72,21 @@ def main() -> None:
     """Read one picture from standard input, write it as PNG; exit code 3 with the reason if it is not taken."""
     _limit_self()
     try:
-        opened = open_mask if sys.argv[1:] == ["mask"] else open_picture
-        png = encode_png(opened(sys.stdin.buffer.read()))
+        png = _plain(sys.stdin.buffer.read(), is_mask=sys.argv[1:] == ["mask"])
     except InvalidRequest as refused:
         sys.stdout.buffer.write(refused.why.encode())
         sys.exit(_REFUSED)
     sys.stdout.buffer.write(png)
+
+
+def _plain(data: bytes, *, is_mask: bool) -> bytes:
+    try:
+        opened = (open_mask if is_mask else open_picture)(data, most_pixels=MAX_KEPT_PIXELS)
+    except (InvalidRequest, MemoryError):
+        raise
+    except Exception as error:  # decoders of other people's files fail in any way
+        raise InvalidRequest("image", DAMAGED) from error
+    return encode_png(opened, compress_level=1)
 
 
 def _limit_self() -> None:

@@ -15,6 +15,7 @@ import torch
 from engine.errors import AbortReason, BadOutput, EngineError, InferenceFailed, OutOfMemory, RequestAborted
 from engine.fair_share import FairShare
 from engine.finishing import finish, recipe_of
+from engine.foreign import reason
 from engine.forward import is_device_lost, is_out_of_memory, synchronize
 from engine.forwards import ADVICE, BUCKET, Batch, Forwards
 from engine.lanes import Stage
@@ -138,7 +139,7 @@ class Hub:
             if is_out_of_memory(error):
                 return self._fail(opened, OutOfMemory(ADVICE))
             logger.exception("lane failed", extra={"action": "lane_failed", "request_id": opened.request.id})
-            return self._fail(opened, InferenceFailed(f"{type(error).__name__}: {error}"))
+            return self._fail(opened, InferenceFailed(reason(error)))
         if opened.lane.is_finished:
             self._leave(opened, opened.gpu_ms)
             self._finishers.submit(self._send_finished, opened, opened.lane.result)
@@ -161,7 +162,7 @@ class Hub:
             self.send(LaneFinished(request.id, opened.admit.epoch, finished))
         except Exception as error:
             logger.exception("finishing failed", extra={"action": "lane_failed", "request_id": request.id})
-            failed = InferenceFailed(f"{type(error).__name__}: {error}")
+            failed = InferenceFailed(reason(error))
             self.send(LaneFailed(request.id, opened.admit.epoch, failed, opened.gpu_ms))
 
     def _fail(self, opened: OpenLane, error: EngineError) -> None:

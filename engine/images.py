@@ -4,98 +4,56 @@ from __future__ import annotations
 
 import io
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from engine.errors import InvalidRequest
+from engine.intake import decode, open_header
 
-MAX_INTAKE_PIXELS = 25_000_000
-INTAKE_FORMATS = ("PNG", "JPEG", "WEBP")
 _LYING = (5, 6, 7, 8)
 """Exif's orientations with the sides exchanged."""
 _QUALITIES = (75, 50, 25, 10)
 
 
-def open_picture(data: bytes, field: str = "image") -> Image.Image:
-    """Decode one still PNG, JPEG or WebP of at most 25 megapixels to RGB, upright and without metadata.
+def open_picture(data: bytes, field: str = "image", most_pixels: int | None = None) -> Image.Image:
+    """Decode one still PNG, JPEG, WebP, AVIF or HEIC of at most 25 megapixels to RGB, upright and without metadata.
 
-    Sizes and frames are judged from the header, before any pixel is decoded; transparent parts become white.
+    Colours become sRGB and transparent parts white. A picture of more than `most_pixels` is made smaller.
     Raises `InvalidRequest(field, why)` for everything else, broken files and decompression bombs among them.
     """
-    return _flatten(_decode(data, field), "white").convert("RGB")
+    return _flatten(decode(data, field, most_pixels), "white").convert("RGB")
 
 
 def picture_size(data: bytes) -> tuple[int, int]:
     """Width and height of a picture that `open_picture` takes, upright, without decoding it."""
-    opened = Image.open(io.BytesIO(data), formats=INTAKE_FORMATS)
+    opened = open_header(data)
     lies = opened.getexif().get(ExifTags.Base.Orientation) in _LYING
     return (opened.height, opened.width) if lies else opened.size
 
 
-def open_mask(data: bytes, size: tuple[int, int] | None = None, field: str = "mask") -> Image.Image:
+def open_mask(
+    data: bytes, size: tuple[int, int] | None = None, field: str = "mask", most_pixels: int | None = None
+) -> Image.Image:
     """Decode a mask to mode "L", by default at its own size: white is drawn anew, black and transparent are kept."""
-    mask = _flatten(_decode(data, field), "black").convert("L")
+    mask = _flatten(decode(data, field, most_pixels), "black").convert("L")
     return mask if size in (None, mask.size) else mask.resize(size, Image.Resampling.BILINEAR)
 
 
-def _decode(data: bytes, field: str) -> Image.Image:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            opened = Image.open(io.BytesIO(data), formats=INTAKE_FORMATS)
-            _judge_header(opened, field)
-            opened.load()
-            return _eight_bits(_without_metadata(ImageOps.exif_transpose(opened)))
-        except UnidentifiedImageError as error:
-            raise InvalidRequest(field, "this is no picture; send a PNG, JPEG or WebP file") from error
-        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-            raise InvalidRequest(field, _too_large()) from error
-        except (OSError, ValueError, SyntaxError, OverflowError, EOFError) as error:
-            raise InvalidRequest(field, "the picture file is damaged; save it again and resend it") from error
-
-
-def _judge_header(opened: Image.Image, field: str) -> None:
-    width, height = opened.size
-    if width * height > MAX_INTAKE_PIXELS:
-        raise InvalidRequest(field, f"{width}x{height} pixels are too many; {_too_large()}")
-    # Phones store a second view in JPEG files (MPO); only PNG and WebP carry animations.
-    if opened.format in {"PNG", "WEBP"} and getattr(opened, "n_frames", 1) > 1:
-        raise InvalidRequest(field, "animated pictures are not taken; send a still one")
-
-
-def _too_large() -> str:
-    return f"at most {MAX_INTAKE_PIXELS // 1_000_000} megapixels are taken, so make it smaller first"
-
-
-def _without_metadata(image: Image.Image) -> Image.Image:
-    image.info = {key: value for key, value in image.info.items() if key == "transparency"}
-    return image
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits comes as a mode of its own, which Pillow would cut off at 255 instead of scaling it."""
-    if not image.mode.startswith("I"):
-        return image
-    return image.convert("I").point(lambda level: level * (1 / 257) + 0.5).convert("L")
-
-
 def _flatten(image: Image.Image, background: str) -> Image.Image:
-    if not image.has_transparency_data:
+    if image.mode != "RGBA":
         return image
     canvas = Image.new("RGBA", image.size, background)
-    canvas.alpha_composite(image.convert("RGBA"))
+    canvas.alpha_composite(image)
     return canvas
 
 
-def encode_png(image: Image.Image, text: Mapping[str, str] | None = None) -> bytes:
+def encode_png(image: Image.Image, text: Mapping[str, str] | None = None, compress_level: int = 4) -> bytes:
     """Encode losslessly with the given text chunks; the same picture and text give the same bytes."""
     chunks = PngInfo()
     for key, value in (text or {}).items():
         chunks.add_text(key, value)
-    return _save(image, "PNG", pnginfo=chunks, compress_level=4)
+    return _save(image, "PNG", pnginfo=chunks, compress_level=compress_level)
 
 
 def read_text(png: bytes) -> dict[str, str]:

@@ -27,6 +27,7 @@ from engine.checkpoint_parts import read_parts, unpacked
 from engine.content_hash import FileHashes
 from engine.dtypes import choose_dtype
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, OutOfMemory
+from engine.foreign import reason
 from engine.forward import is_out_of_memory
 from engine.lanes import Stage
 from engine.latents import LatentLayout
@@ -71,7 +72,7 @@ def load(
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(f"{spec.name} does not fit on {device}; choose a smaller model") from error
     except ImportError as error:
-        raise ModelLoadFailed(spec.name, f"{error}".strip(), "install what it names and start again") from error
+        raise ModelLoadFailed(spec.name, reason(error), "install what it names and start again") from error
     except EngineError:
         raise
     except Exception as error:  # a folder of somebody else's can fail in any way
@@ -92,7 +93,7 @@ def _why(error: Exception) -> str:
     said = f"{error}".strip().partition("\n")[0]
     if known := next((words for mark, words in _MISFITS.items() if mark in f"{error}"), ""):
         return known
-    return "the library that reads it says: " + (_PATH.sub(lambda path: path[1], said)[:300] or type(error).__name__)
+    return "the library that reads it says: " + (_PATH.sub(lambda path: path[1], said)[:300] or reason(error))
 
 
 def _load(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.errors import EngineError, InferenceFailed
+from engine.foreign import reason
 from engine.messages import Admit
 from engine.models import LoadedModel
 
@@ -186,4 +187,4 @@ def _is_of(wait: _Wait, request_id: str, epoch: int) -> bool:
 
 
 def _engine_error(error: BaseException) -> EngineError:
-    return error if isinstance(error, EngineError) else InferenceFailed(f"{type(error).__name__}: {error}")
+    return error if isinstance(error, EngineError) else InferenceFailed(reason(error))

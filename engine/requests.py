@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from engine.errors import InvalidRequest
+from engine.refusals import in_words
 
 MAX_PROMPT_CHARS = 6000
 MAX_SEED = 2**32 - 1
@@ -49,9 +50,9 @@ class Frozen(BaseModel):
         try:
             return build(values)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False)[0]
-            field = ".".join(str(part) for part in first["loc"]) or cls.__name__
-            raise InvalidRequest(field, first["msg"].removeprefix("Value error, ")) from error
+            first = error.errors(include_url=False, include_input=False)[0]
+            field = ".".join(str(part) for part in first["loc"]) or "request"
+            raise InvalidRequest(field, in_words(first)) from error
 
 
 def _readable(text: str) -> str:
@@ -83,8 +84,8 @@ class PromptPart(Frozen):
     weight: float = 1.0
 
 
-Picture = Annotated[bytes, Field(min_length=1, max_length=32 * 1024 * 1024)]
-"""An encoded picture (PNG, JPEG or WebP)."""
+Picture = Annotated[bytes, Field(min_length=1, max_length=64 * 1024 * 1024)]
+"""An encoded picture (PNG, JPEG, WebP, AVIF or HEIC); the largest that the engine makes fits as a PNG."""
 
 
 class ImageRequest(Frozen):

@@ -16,6 +16,7 @@ import torch
 from engine.denoised import predict_x0
 from engine.errors import InvalidRequest
 from engine.lanes import Lane, ParkedCall, Pipeline, with_inner
+from engine.possible_steps import refusal_of_steps
 
 
 class Origin(Protocol):
@@ -155,8 +156,7 @@ def _refusing(noise_scheduler: Any) -> Callable[..., Any]:
         try:
             return inner(*args, **kwargs)
         except (IndexError, ValueError) as error:
-            name = type(noise_scheduler).__name__
-            raise InvalidRequest("num_inference_steps", f"{name} cannot take so many steps ({error})") from error
+            raise InvalidRequest("num_inference_steps", refusal_of_steps(noise_scheduler, args, kwargs)) from error
 
     return set_timesteps
 

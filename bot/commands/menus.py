@@ -21,6 +21,9 @@ from bot.ui.custom_ids import Act, ButtonId, FormId, FormKind
 from bot.ui.modals import Filled, Form
 from bot.ui.wire import REFUSALS
 
+_PHONES = (".heic", ".heif", ".avif")
+"""Files that Discord names no type for when the member's computer knows none."""
+
 
 def menus() -> tuple[app_commands.ContextMenu, ...]:
     """Fresh commands for one command tree."""
@@ -136,7 +139,7 @@ def _forwarded_from(message: discord.Message) -> int:
 def _attachment(message: discord.Message) -> discord.Attachment:
     forwarded = (attachment for original in message.message_snapshots for attachment in original.attachments)
     for attachment in (*message.attachments, *forwarded):
-        if (attachment.content_type or "").startswith("image/"):
+        if (attachment.content_type or "").startswith("image/") or attachment.filename.lower().endswith(_PHONES):
             return attachment
     raise BadPicture("there is no uploaded picture in that message")
 

@@ -8,13 +8,13 @@ from typing import Any, Self
 
 import discord
 from discord.ui import Button, DynamicItem, View
-from discord.utils import escape_markdown, format_dt
+from discord.utils import format_dt
 
 from bot.commands.moderating import guild_id, moderator, office
 from bot.domain.audit import Entry
 from bot.domain.prompt import shorten
 from bot.ui.answer import Answer, Pressed
-from bot.ui.texts import MESSAGE_LIMIT
+from bot.ui.texts import MESSAGE_LIMIT, unmarked
 
 MOST = 20
 
@@ -68,5 +68,5 @@ def _older(skip: int, member_id: int) -> View:
 def _line(entry: Entry) -> str:
     tried = "" if entry.done else " (refused)"
     # In a private answer a mention is a name, and calls nobody.
-    words = [entry.action + tried, escape_markdown(entry.subject), escape_markdown(entry.reason)]
+    words = [entry.action + tried, unmarked(entry.subject), unmarked(entry.reason)]
     return f"{format_dt(entry.at, 'f')} <@{entry.actor_id}> " + " · ".join(filter(None, words))

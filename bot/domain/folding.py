@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import regex
 from confusable_homoglyphs.confusables import confusables_data  # pyright: ignore[reportMissingTypeStubs]
 
+from bot.domain.disguises import disguises
+
 _MARKS = re.compile(r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
 _INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\u2800]")
 _ALPHABET_NAMES = re.compile(
@@ -36,11 +38,11 @@ def fold(text: str) -> str:
 
 
 def foldings(text: str) -> tuple[str, ...]:
-    """The folded text, and a second reading where capitals look like other letters than their small forms do."""
-    first = fold(text)
-    if text.isascii():
-        return (first,)
-    return tuple(dict.fromkeys((first, fold(text.translate(look_alikes())))))
+    """The folded text, and further readings: its capitals as what they look like, and its disguises taken off."""
+    found = [fold(text), *(fold(meant) for meant in disguises(text))]
+    if not text.isascii():
+        found.append(fold(text.translate(look_alikes())))
+    return tuple(dict.fromkeys(found))
 
 
 @functools.cache

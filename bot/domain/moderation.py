@@ -19,9 +19,14 @@ PREVIEW_STRICTNESS: Final = 0.5
 
 
 def effective_text(options: Options) -> str:
-    """All words that steer the picture towards something. What is to be avoided may be named."""
-    parts = [text for text, weight in options.parts if weight > 0]
-    return " ".join(dict.fromkeys((options.prompt, *parts)))
+    """All words that steer the picture towards something. What is to be avoided may be named.
+
+    Below a guidance of 1 the negative prompt is mixed in instead of taken out.
+    """
+    drawn = [text for text, weight in options.parts if weight > 0] or [options.prompt]
+    if options.guidance is not None and options.guidance < 1:
+        drawn.append(options.negative)
+    return ", ".join(filter(None, drawn))
 
 
 def shown_text(job: Job) -> str:

@@ -13,7 +13,10 @@ from bot import errors as bot
 from bot.domain.access import MANAGER
 from engine import errors as engine
 
-GENERIC = "Something went wrong on my side; nothing was charged. Please try again in a moment."
+GENERIC = (
+    "Something went wrong on my side; nothing was charged. Please try again in a moment; "
+    "if it stays so, tell the person who runs me."
+)
 
 
 def words(error: BaseException) -> str:
@@ -123,12 +126,16 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         engine.ClusterRefused: lambda error: "I am not set up right; please tell the person who runs me.",
         engine.DeviceMissing: lambda error: "I am not set up right; please tell the person who runs me.",
         engine.RequestAborted: _aborted,
-        engine.InferenceFailed: lambda error: "This picture could not be made; nothing was charged. Try again.",
+        engine.InferenceFailed: lambda error: (
+            "This picture could not be made; nothing was charged. Once more would hardly help: change the words, "
+            "the size or the model, or tell the person who runs me."
+        ),
         engine.OutOfMemory: lambda error: (
             f"This picture is too large for the graphics card: {error.advice}. Nothing was charged."
         ),
         engine.ModelLoadFailed: lambda error: (
-            f"The model `{error.model}` cannot be loaded just now; nothing was charged. Choose another with `--model`."
+            f"The model `{error.model}` cannot be loaded; nothing was charged. Choose another with `--model`; the "
+            "person who runs me finds the reason with `darkroom check`."
         ),
         engine.ModelMissing: lambda error: (
             f"The model `{error.model}` is not on this machine; its host gets it with `darkroom models pull "
@@ -137,6 +144,9 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         engine.BadOutput: lambda error: (
             f"The model gave {error.what}; nothing was charged. Try another seed or fewer steps."
         ),
-        engine.DeviceLost: lambda error: "The graphics card failed; nothing was charged. Please try again.",
+        engine.DeviceLost: lambda error: (
+            f"The graphics card failed {error.attempts} times with this; nothing was charged. "
+            "Ask for a smaller picture, or choose another model."
+        ),
     }
 )

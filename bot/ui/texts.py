@@ -30,6 +30,9 @@ _ALT_ECHO = 600
 _REASON = 100
 _BAR = 12
 
+_OPEN_BRACKET = re.compile(r"(?<!\\)((?:\\\\)*)\[")
+"""One that no backslash takes out of action: discord.py escapes only the first of a line's masked links."""
+
 _ACTS: Mapping[Verb, str] = MappingProxyType(
     {
         Verb.IMAGINE: "",
@@ -62,8 +65,13 @@ def echo(text: str, limit: int) -> str:
 
 
 def safe(text: str) -> str:
-    """A member's text with markdown and mentions taken out of action."""
-    return escape_mentions(escape_markdown(text))
+    """A member's text with markdown, masked links and mentions taken out of action."""
+    return escape_mentions(unmarked(text))
+
+
+def unmarked(text: str) -> str:
+    """Text with markdown and masked links taken out of action; mentions stay."""
+    return _OPEN_BRACKET.sub(r"\1\\[", escape_markdown(text))
 
 
 def live(job: Job, event: Event, used: str = "") -> str:

@@ -14,6 +14,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel
 
 from engine.errors import ModelLoadFailed
+from engine.foreign import reason
 from engine.lanes import Lane
 from engine.parking import parking_view
 from engine.tool_files import prove_captioner
@@ -39,7 +40,7 @@ class Captioner:
             model: Any = AutoModelForImageTextToText.from_pretrained(folder, use_safetensors=True, **safely)
             processor = AutoProcessor.from_pretrained(folder, **safely)
         except _FAILURES as error:
-            raise ModelLoadFailed("captioner", f"{type(error).__name__}: {error}") from error
+            raise ModelLoadFailed("captioner", reason(error)) from error
         return cls(folder.name, model.to(device).requires_grad_(False).eval(), processor)
 
     def captions(self, picture: Image.Image, count: int, lane: Lane) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from engine.errors import BadOutput, InvalidRequest
+from engine.guidance import prove_guidance
 from engine.images import open_picture
 from engine.lanes import Lane, Pipeline, with_inner
 from engine.models import LoadedModel
@@ -188,6 +189,7 @@ class Easel:
         negative = request.negative_prompt or (" " if parameter == "true_cfg_scale" and guidance > 1 else None)
         steps = request.num_inference_steps or self.model.spec.num_inference_steps
         if guider := getattr(pipeline, "guider", None):
+            prove_guidance(self.model.spec, guidance, request.negative_prompt)
             guider.guidance_scale = guidance
         wanted = {
             "prompt": request.prompt,

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from engine.errors import ModelLoadFailed
+from engine.foreign import reason
 from engine.operations.captioner import Captioner
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.text import embed
@@ -91,7 +92,7 @@ class Tools:
             why = f"{file.name} is of no architecture that spandrel knows"
             raise ModelLoadFailed("upscaler", why, "choose another upscaler") from error
         except (LookupError, OSError, ValueError, RuntimeError) as error:
-            why = f"{file.name} cannot be read ({error})"
+            why = f"{file.name} cannot be read: {reason(error)}"
             raise ModelLoadFailed("upscaler", why, "choose another upscaler") from error
         if not isinstance(loaded, spandrel.ImageModelDescriptor) or loaded.input_channels != 3:
             raise ModelLoadFailed("upscaler", f"{file.name} takes more than a picture", "choose another upscaler")

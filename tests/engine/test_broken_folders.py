@@ -13,8 +13,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from engine.catalogue import Catalogue
-from engine.errors import ModelLoadFailed
+from engine.errors import InvalidRequest, ModelLoadFailed
 from engine.loading import load
+from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 from engine.signatures import Signatures
 from tests.engine.studio import Studio, ask
@@ -168,6 +169,16 @@ def test_what_nobody_asks_for_is_as_stock_diffusers_has_it(
         change(folder / "guider" / "guider_config.json", guidance_scale=2.25)
     spec = catalogue(folder).spec()
     assert (spec.num_inference_steps, spec.guidance_scale) == (steps, guidance)
+
+
+@pytest.mark.parametrize("family", ["hunyuan-image", "anima"])
+def test_guidance_that_draws_the_negative_prompt_is_refused(family: str, family_folder: Callable[[str], Path]) -> None:
+    models = catalogue(family_folder(family))
+    with pytest.raises(InvalidRequest, match="draws what shall not be there") as refused:
+        models.resolve(ImageRequest(prompt="a fox", negative_prompt="gore", guidance_scale=0.5))
+    assert refused.value.field == "guidance_scale"
+    for fine in ({"guidance_scale": 0.5}, {"guidance_scale": 1.0, "negative_prompt": "gore"}, {"negative_prompt": "x"}):
+        models.resolve(ImageRequest(prompt="a fox", **fine))
 
 
 def test_a_modular_familys_own_defaults_are_found_in_its_blocks() -> None:

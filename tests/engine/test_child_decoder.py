@@ -43,11 +43,11 @@ async def test_what_is_transparent_in_a_mask_is_kept():
 
 async def test_a_large_honest_picture_fits_into_the_limits():
     png = await ChildDecoder().decode(encoded(Image.new("RGBA", (5000, 5000), (200, 10, 10, 128)), "WEBP"))
-    assert open_picture(png).size == (5000, 5000)
+    assert open_picture(png).size == (2048, 2048)
 
 
 async def test_more_bytes_than_allowed_are_not_even_looked_at():
-    with pytest.raises(InvalidRequest, match="32 MiB"):
+    with pytest.raises(InvalidRequest, match="32 MB"):
         await ChildDecoder().decode(b"\0" * (MAX_BYTES + 1))
 
 

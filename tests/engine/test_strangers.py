@@ -134,14 +134,22 @@ def test_an_autoencoder_that_takes_no_pictures_costs_the_previews_only(
     assert len(Studio(folder).draw(ask(**SIZE))) == 2
 
 
-@pytest.mark.parametrize(("noise_scheduler", "steps"), [("PNDMScheduler", 1), ("LCMScheduler", 60)])
+@pytest.mark.parametrize(
+    ("noise_scheduler", "steps", "why"),
+    [
+        ("PNDMScheduler", 1, "this model cannot draw in 1 steps; take at least 4"),
+        ("PNDMScheduler", 3, "this model cannot draw in 3 steps; take at least 4"),
+        ("LCMScheduler", 60, "this model cannot draw in 60 steps; take at most 50"),
+        ("TCDScheduler", 500, "this model cannot draw in 500 steps; take at most 50"),
+    ],
+)
 def test_a_number_of_steps_that_a_noise_scheduler_cannot_make_is_refused_in_words(
-    noise_scheduler: str, steps: int, tmp_path: Path
+    noise_scheduler: str, steps: int, why: str, tmp_path: Path
 ) -> None:
     studio = Studio(strangers.save(strangers.velocity, tmp_path / "model"))
     refused = studio.refuse(ask(noise_scheduler=noise_scheduler, num_inference_steps=steps, **SIZE))
     assert isinstance(refused, InvalidRequest)
-    assert refused.field == "num_inference_steps" and noise_scheduler in refused.why
+    assert refused.field == "num_inference_steps" and refused.why == why
 
 
 def test_transparency_is_left_out_of_a_picture() -> None:

@@ -44,6 +44,25 @@ def test_without_the_extra_it_is_named(compact: Path, monkeypatch: pytest.Monkey
         _ = Tools(torch.device("cpu"), compact).upscaler
 
 
+def test_a_network_that_nobody_knows_is_refused_with_words(compact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """spandrel raises an error without a word."""
+
+    class UnsupportedModelError(Exception):
+        pass
+
+    class ModelLoader:
+        def __init__(self, device: object) -> None:
+            self.device = device
+
+        def load_from_file(self, file: Path) -> None:
+            raise UnsupportedModelError
+
+    known = {"ImageModelDescriptor": object, "ModelLoader": ModelLoader, "UnsupportedModelError": UnsupportedModelError}
+    monkeypatch.setitem(sys.modules, "spandrel", SimpleNamespace(**known))
+    with pytest.raises(ModelLoadFailed, match="holds no super-resolution network that spandrel knows; choose another"):
+        _ = Tools(torch.device("cpu"), compact).upscaler
+
+
 def test_pickled_checkpoints_are_never_opened(tmp_path: Path) -> None:
     (tmp_path / "esrgan.pth").write_bytes(b"pickled")
     with pytest.raises(ModelLoadFailed, match="no safetensors file"):

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import discord
 import pytest
+from PIL import Image
 
 from bot.domain.model import CellRef, Preferences, Verb
 from bot.settings import StyleSettings
 from tests.bot.scripted import png, webp
 from tests.bot.world import World, labels
+from tests.picture_files import encoded
 
 
 async def test_blend_takes_two_to_five_pictures(world: World) -> None:
@@ -146,6 +148,15 @@ async def test_menus_work_on_other_peoples_pictures(world: World) -> None:
     verbs = [ask.spec.verb for ask in world.studio.asks]
     assert verbs == [Verb.UPSCALE_SUBTLE, Verb.DESCRIBE, Verb.VARY_STRONG]
     assert len({ask.spec.images for ask in world.studio.asks}) == 1 and world.studio.asks[0].spec.count == 1
+
+
+async def test_menus_work_on_what_phones_send(world: World) -> None:
+    """Discord names no type for a file whose name its sender's computer does not know."""
+    content = encoded(Image.new("RGB", (64, 48), "red"), "HEIF")
+    message = await world.bo.send(world.channel, "look", attachments=[("IMG_0042.HEIC", content)])
+    await world.ada.context_menu(world.channel, "Darkroom: describe", message)
+    await world.studio.done()
+    assert [ask.spec.verb for ask in world.studio.asks] == [Verb.DESCRIBE] and world.studio.asks[0].spec.images
 
 
 async def test_menus_work_on_a_forwarded_picture(world: World) -> None:

@@ -27,6 +27,7 @@ async def with_rule(court: Court) -> None:
         "a 𝓬𝓻𝓸𝓬𝓸𝓭𝓲𝓵𝓮",
         "a lake::2 crocodile::0.5",
         "a fox, crocodile --ar 3:2",
+        "a fox --guidance 0.5 --no crocodile",
     ],
 )
 async def test_however_it_is_written(court: Court, prompt: str) -> None:
@@ -36,7 +37,7 @@ async def test_however_it_is_written(court: Court, prompt: str) -> None:
     assert "0 of 40 pictures" in await court.say(court.ada, "info me")
 
 
-@pytest.mark.parametrize("prompt", ["crocodilian scales", "a lake --no crocodile"])
+@pytest.mark.parametrize("prompt", ["crocodilian scales", "a lake --no crocodile", "a lake::1 crocodile::-0.5"])
 async def test_what_only_holds_the_word_or_wants_it_away_passes(court: Court, prompt: str) -> None:
     await with_rule(court)
     await court.imagine(court.ada, prompt)

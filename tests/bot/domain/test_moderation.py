@@ -60,9 +60,18 @@ def test_outside_servers_nobody_reviews(score: float | None) -> None:
 def test_the_words_that_count_are_all_but_the_negative_ones() -> None:
     assert effective_text(parse("a fox", suffix="with gore")) == "a fox with gore"
     assert "gore" not in effective_text(parse("a fox --no gore"))
-    assert (
-        effective_text(Options(prompt="plain", parts=(("fox", 1.0), ("gore", 2.0), ("cat", -1.0)))) == "plain fox gore"
-    )
+    assert effective_text(Options(prompt="plain", parts=(("fox", 1.0), ("gore", 2.0), ("cat", -1.0)))) == "fox, gore"
+
+
+def test_what_a_negative_weight_keeps_away_may_be_named() -> None:
+    assert effective_text(parse("cat::1 gore::-0.5")) == "cat"
+
+
+@pytest.mark.parametrize("guidance", [0.0, 0.5, 0.99])
+def test_below_a_guidance_of_1_the_negative_prompt_counts(guidance: float) -> None:
+    """Guiders of Modular pipelines draw it there."""
+    assert "gore" in effective_text(parse(f"a fox --guidance {guidance} --no gore"))
+    assert "gore" not in effective_text(parse("a fox --guidance 1 --no gore"))
 
 
 class Book:

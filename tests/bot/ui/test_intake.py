@@ -15,6 +15,7 @@ from bot.ui.drawing import Drawing
 from bot.ui.intake import Download, Intake
 from engine.images import open_picture
 from tests.bot.scripted import MemoryPictures, png, webp
+from tests.picture_files import encoded
 
 
 @pytest.fixture
@@ -87,6 +88,12 @@ async def test_what_is_kept_is_a_plain_png_under_its_content(intake: Intake) -> 
     first, second = await intake.keep(webp("red")), await intake.keep(webp("red"))
     assert first == second and first.startswith("uploads/")
     assert open_picture(intake._pictures.held[first]).getpixel((0, 0))[0] > 200
+
+
+@pytest.mark.parametrize("format_", ["HEIF", "AVIF"])
+async def test_what_phones_write_is_kept_as_a_plain_png(intake: Intake, format_: str) -> None:
+    kept = await intake.keep(encoded(Image.new("RGB", (64, 48), "red"), format_))
+    assert open_picture(intake._pictures.held[kept]).size == (64, 48) and kept.endswith(".png")
 
 
 async def test_huge_and_animated_pictures_are_refused_with_the_limit(intake: Intake, tmp_path) -> None:

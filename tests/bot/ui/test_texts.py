@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -16,6 +17,25 @@ events = st.one_of(
     st.just(Started("cuda:0")),
     st.builds(Progress, st.integers(0, 500), st.integers(0, 500), st.none(), st.none() | st.floats(0, 1e5)),
 )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[free pictures](https://evil.example)",
+        "[one](https://a.example) and [two](https://b.example) and [three](<https://c.example>)",
+        "[a\nb](https://evil.example)",
+        "\\[a](https://evil.example)",
+        "\\\\[a](https://evil.example)",
+        "[[a]](https://evil.example)",
+        "https://fine.example/[a](https://evil.example)",
+    ],
+)
+def test_no_masked_link_is_live(text: str) -> None:
+    shown = texts.safe(text)
+    for at, char in enumerate(shown):
+        before = shown[:at]
+        assert char != "[" or (len(before) - len(before.rstrip("\\"))) % 2 == 1, shown
 
 
 def job_with(prompt: str, verb: Verb = Verb.IMAGINE, **fields: object):

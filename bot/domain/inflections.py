@@ -1,0 +1,74 @@
+"""Forms of a word that mean the same to a word rule: its plural, and itself with letters doubled."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+from importlib import resources
+from itertools import groupby
+
+_HISSING = ("s", "x", "z", "ch", "sh")
+_DOUBLED = re.compile(r"([^\W\d_])\1")
+_MIN_PLURAL = 3
+_SIGNS = 4
+"""How many signs may stand between the letters of a word in pieces."""
+
+
+def plurals(word: str) -> tuple[str, ...]:
+    """How English makes many of it; () for what is no word of Latin letters."""
+    if len(word) < _MIN_PLURAL or not (word.isascii() and word.isalpha()):
+        return ()
+    if word.endswith(_HISSING):
+        return (f"{word}es",)
+    if word.endswith("y") and word[-2] not in "aeiou":
+        return f"{word[:-1]}ies", f"{word}s"
+    return (f"{word}s",)
+
+
+class Forms:
+    """The words of many rules, found again where letters of them are doubled."""
+
+    def __init__(self) -> None:
+        self.longest = 0
+        """The most characters that pieces of a word may have together."""
+        self._known: dict[str, list[str]] = {}
+
+    def learn(self, word: str) -> None:
+        """A rule's word."""
+        self.longest = max(self.longest, len(word) + _SIGNS)
+        same = self._known.setdefault(_squeezed(word), [])
+        if word not in same:
+            same.append(word)
+
+    def meant(self, options: Iterable[str]) -> list[str]:
+        """Words of rules that these are, but for doubled letters: "cocck", but not "good" for a rule against "god"."""
+        return [
+            known
+            for word in options
+            if _DOUBLED.search(word) and not is_ordinary(word)
+            for known in self._known.get(_squeezed(word), ())
+            if known != word and _is_stretched(word, known)
+        ]
+
+
+def is_ordinary(word: str) -> bool:
+    """Whether it is a plain English word, or a single letter."""
+    plain = word.strip(".,;:!?()\"'")
+    return len(plain) < 2 or plain in _ordinary()
+
+
+@functools.cache
+def _ordinary() -> frozenset[str]:
+    text = resources.files("bot.domain").joinpath("ordinary.txt").read_text(encoding="utf-8")
+    return frozenset(text.split())
+
+
+def _squeezed(word: str) -> str:
+    return "".join(letter for letter, _ in groupby(word))
+
+
+def _is_stretched(word: str, known: str) -> bool:
+    """Both have the same runs of letters, and none of the word's is shorter."""
+    runs = zip(groupby(word), groupby(known), strict=True)
+    return all(len(list(mine)) >= len(list(theirs)) for (_, mine), (_, theirs) in runs)

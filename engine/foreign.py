@@ -1,0 +1,17 @@
+"""What another library's exception says, for logs and hosts; members read `bot/ui/replies.py` instead. Torch-free."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+
+def reason(error: BaseException) -> str:
+    """Its class and text; where it has none (a bare `assert`, an empty message), the line that raised it."""
+    name, said = type(error).__name__, " ".join(str(error).split())
+    if said:
+        return f"{name}: {said}"
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return f"{name}, without a word"
+    return f"{name}, without a word, at `{frames[-1].line}` in {Path(frames[-1].filename).name}"
