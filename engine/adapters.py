@@ -75,7 +75,7 @@ class Adapters:
                 clothes.setdefault(component, {})[found] = _fit(found, pieces, self.offered[name].weight)
                 arrived |= pieces.sources
             except Misfit as error:
-                logger.info("LoRA %r, %s of %s: %s", name, layer, component, error)
+                logger.debug("LoRA %r, %s of %s: %s", name, layer, component, error)
                 why = why or _hint(layer, pieces)
         if lost := file.lost(frozenset(arrived)):
             logger.warning("LoRA %r: no place for %s", name, ", ".join(sorted(lost)[:8]))
@@ -118,6 +118,8 @@ def _fit(layer: nn.Module, pieces: Pieces, weight: float) -> LowRank:
 
 def _in_part(file: LoRAFile, lost: frozenset[str]) -> str:
     """How much of the file has a place in the model, as the end of a sentence about it."""
+    if all(name.endswith(".dora_scale") for name in lost):
+        return "holds DoRA scales of columns, or of layers that are divided here; only those of rows are worn"
     every = file.places(file.names)
     placed = every - file.places(lost)
     if not placed:

@@ -10,7 +10,6 @@ has arrived somewhere.
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -76,7 +75,16 @@ class LoRAFile:
 
     def lost(self, arrived: frozenset[str]) -> frozenset[str]:
         """The tensors of the file that acted nowhere, though they would have."""
-        return self.names - arrived - self.read
+        missing = self.names - arrived - self.read
+        places = {_SUFFIX.split(name)[0] for name in arrived}
+        return frozenset(name for name in missing if not _is_told_twice(_SUFFIX.split(name)[0], places))
+
+
+def _is_told_twice(place: str, places: set[str]) -> bool:
+    """Some trainers of Z-Image write attention's layers fused and once more divided; diffusers takes the latter."""
+    block, _, layer = place.rpartition(".")
+    twins = {"qkv": ("to_q", "to.q"), "out": ("to_out.0", "to.out.0")}.get(layer, ())
+    return any(f"{block}.{twin}" in places for twin in twins)
 
 
 class _Traced(torch.Tensor):
@@ -189,7 +197,7 @@ def _told_scale(metadata: Mapping[str, Any], part: str, layer: str, up: torch.Te
     if up is None or f"{part}.lora_alpha" not in metadata:
         return None
     pattern = metadata.get(f"{part}.alpha_pattern") or {}
-    alpha = pattern.get(get_pattern_key(pattern.keys(), layer), metadata[f"{part}.lora_alpha"])
+    alpha = pattern.get(get_pattern_key(list(pattern), layer), metadata[f"{part}.lora_alpha"])
     return alpha / (up.shape[1] ** 0.5 if metadata.get(f"{part}.use_rslora") else up.shape[1])
 
 

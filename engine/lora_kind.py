@@ -20,7 +20,7 @@ _KINDS = (
         "holds norm layers in place of the model's own (a Control LoRA); only what adds to a model is worn",
     ),
     (r"\.(diff|diff_b|set_weight|w_norm|b_norm)$", "changes whole weights or biases besides; only LoRAs are worn"),
-    (r"^(bundle_emb|emb_params|string_to_param|clip_[lg]$|t5)", "holds words of its own (textual inversion) besides"),
+    (r"^(bundle_emb|emb_params|string_to_param|clip_[lg]$)", "holds words of its own (textual inversion) besides"),
     (r"lora_embedding_[AB]|\.modules_to_save\.", "changes the words' own embeddings; only LoRAs of layers are worn"),
 )
 """A pattern of tensor names -> what to say of such a file."""

@@ -47,10 +47,10 @@ def wearing(module: nn.Module, rows: Sequence[Worn]) -> Generator[None]:
     layers = {layer for look in looks for clothes, _ in look for layer in clothes}
     with contextlib.ExitStack() as stack:
         for layer in layers:
-            dressed = tuple(
+            dressed = [
                 tuple((clothes[layer], weight) for clothes, weight in look if layer in clothes) for look in looks
-            )
-            handle = layer.register_forward_hook(_Dress(_groups(dressed), len(rows)))
+            ]
+            handle = layer.register_forward_hook(_Dress(_runs(dressed), len(rows)))
             stack.callback(handle.remove)
         yield
 
@@ -62,16 +62,20 @@ _Look = tuple[tuple[LowRank, float], ...]
 class _Dress:
     """A hook that adds to a layer's output what each row of its input wears."""
 
-    groups: tuple[tuple[_Look, tuple[int, ...]], ...]
-    """What is worn -> the rows that wear it; bare rows are in none."""
+    runs: tuple[tuple[_Look, int, int], ...]
+    """What is worn, from which row, and to which; bare rows are in none."""
     rows: int
 
     def __call__(self, layer: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
         x: torch.Tensor = args[0]
-        if len(self.groups) == 1 and len(self.groups[0][1]) == self.rows:
-            return _added(layer, self.groups[0][0], x, output)
-        for look, rows in self.groups:
-            at = torch.tensor(_spread(rows, self.rows, len(x)), device=x.device)
+        if self.runs[0][1:] == (0, self.rows):
+            return _added(layer, self.runs[0][0], x, output)
+        # A row may have been unfolded into several inputs (frames, heads).
+        each, over = divmod(len(x), self.rows)
+        if over:
+            raise ValueError(f"{len(x)} inputs are no whole multiple of {self.rows} rows: these LoRAs cannot be mixed")
+        for look, start, stop in self.runs:
+            at = slice(start * each, stop * each)
             output[at] = _added(layer, look, x[at], output[at])
         return output
 
@@ -82,17 +86,16 @@ def _added(layer: nn.Module, look: _Look, x: torch.Tensor, output: torch.Tensor)
     return output
 
 
-def _groups(looks: Sequence[_Look]) -> tuple[tuple[_Look, tuple[int, ...]], ...]:
-    groups: dict[tuple[tuple[int, float], ...], tuple[_Look, list[int]]] = {}
+def _runs(looks: Sequence[_Look]) -> tuple[tuple[_Look, int, int], ...]:
+    """Neighbouring rows that wear the same; calls that share a pass have theirs side by side."""
+    found: list[tuple[_Look, int, int]] = []
     for row, look in enumerate(looks):
-        if look:
-            groups.setdefault(tuple((id(worn), weight) for worn, weight in look), (look, []))[1].append(row)
-    return tuple((look, tuple(rows)) for look, rows in groups.values())
+        if found and found[-1][2] == row and _is_same(found[-1][0], look):
+            found[-1] = (look, found[-1][1], row + 1)
+        elif look:
+            found.append((look, row, row + 1))
+    return tuple(found)
 
 
-def _spread(rows: Sequence[int], of: int, length: int) -> list[int]:
-    """Which of `length` inputs belong to these rows: a row may have been unfolded into several (frames, heads)."""
-    if length % of:
-        raise ValueError(f"{length} inputs are no whole multiple of {of} rows: these LoRAs cannot be mixed")
-    each = length // of
-    return [row * each + part for row in rows for part in range(each)]
+def _is_same(one: _Look, other: _Look) -> bool:
+    return [(id(worn), weight) for worn, weight in one] == [(id(worn), weight) for worn, weight in other]
