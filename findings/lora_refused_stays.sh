@@ -13,7 +13,7 @@ python3 -m venv "$place/venv"
 "$place/venv/bin/pip" install --quiet --disable-pip-version-check \
     diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 accelerate torch==2.13.0
 
-HF_HUB_OFFLINE=1 HF_HUB_DISABLE_PROGRESS_BARS=1 "$place/venv/bin/python" - <<'PYTHON'
+HF_HUB_OFFLINE=1 HF_HUB_DISABLE_PROGRESS_BARS=1 "$place/venv/bin/python" -W ignore - <<'PYTHON'
 import logging
 import sys
 
@@ -47,7 +47,7 @@ pipeline = StableDiffusionPipeline(
     text_encoder=text,
     tokenizer=None,
     unet=unet,
-    scheduler=DDIMScheduler(),
+    scheduler=DDIMScheduler(clip_sample=False),
     safety_checker=None,
     feature_extractor=None,
     requires_safety_checker=False,

@@ -215,7 +215,7 @@ def _told(component: str, **config: Any) -> dict[str, str]:
 def _rank_stabilised(pipeline: Any) -> tuple[Tensors, Draft]:
     draft = _unet(pipeline)
     for each in draft.factors:
-        each.alpha = 2.0 * math.sqrt(RANK) if each.name.endswith("to_q") else 5.0 * math.sqrt(RANK)
+        each.alpha = (1.0 if each.name.endswith("to_q") else 2.0) * math.sqrt(RANK)
     return _peft(draft), draft
 
 
@@ -261,6 +261,11 @@ def _xl_text(pipeline: Any) -> tuple[Tensors, Draft]:
     return kohya(draft.factors, lambda each: flat(each).replace("lora_te_", "lora_te1_")), draft
 
 
+def _xl_blocks(draft: Draft) -> Tensors:
+    """Blocks by the names that Stability's own modules have."""
+    return kohya(draft.factors, lambda each: flat(each).replace("down_blocks_1_attentions_0", "input_blocks_3_1"))
+
+
 WORN = (
     Layout("peft", lambda p: _written(_unet(p), _peft)),
     Layout("peft-text", lambda p: _written(_both(p), _peft)),
@@ -284,11 +289,18 @@ WORN = (
     Layout(
         "rank-stabilised",
         _rank_stabilised,
-        metadata=_told("unet", r=RANK, lora_alpha=5 * RANK, alpha_pattern={"to_q": 2 * RANK}, use_rslora=True),
+        metadata=_told("unet", r=RANK, lora_alpha=2, alpha_pattern={"to_q": 1}, use_rslora=True),
     ),
     Layout("varied-ranks", _varied_ranks),
     Layout("linear-as-convolution", _linear_as_convolution),
-    Layout("xl-kohya", _xl_text, "sdxl"),
+    Layout("xl-kohya", _xl_text, "stable-diffusion-xl"),
+    Layout(
+        "xl-blocks",
+        lambda p: _written(
+            _unet(p, re.compile(r"\.down_blocks\.1\.attentions\.0\..*to_[qkv]$"), alpha=2.0), _xl_blocks
+        ),
+        "stable-diffusion-xl",
+    ),
     Layout("flux-peft", lambda p: _written(_transformer(p), _peft), "flux"),
     Layout("flux-kohya", lambda p: _flux_fused(p, _flux_kohya), "flux"),
     Layout("flux-xlabs", lambda p: _flux_fused(p, _flux_xlabs), "flux"),
@@ -396,7 +408,7 @@ REFUSED = (
     Layout("all-unknown", lambda p: _written(_unet(p), _renamed), refused=NOT_AT_ALL),
     Layout("one-half", _with(_one_half), refused=IN_PART),
     Layout("on-a-norm", _with(_on_norm), refused=IN_PART),
-    Layout("both-spellings", _both_spellings, "sdxl", refused=IN_PART),
+    Layout("both-spellings", _both_spellings, "stable-diffusion-xl", refused=IN_PART),
     Layout("loha", _of_kind("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "alpha"), refused="LoHa"),
     Layout("lokr", _of_kind("lokr_w1", "lokr_w2"), refused="LoKr"),
     Layout("lokr-z-image", _of_kind("lokr_w1", "lokr_w2"), "z-image", refused="LoKr"),

@@ -15,17 +15,19 @@ from torch import nn
 
 from engine.adapters import Adapters
 from engine.errors import InvalidRequest
+from engine.requests import LoRA
 from engine.settings import LoRASettings
 from engine.wearing import Worn, wearing
 from tests.engine.families import FAMILIES
 from tests.engine.lora_layouts import REFUSED, WORN, Draft, Layout, peft
+from tests.engine.studio import SIZE, Studio, ask
 
 QUIET = {
     "stable-diffusion": {"guidance_scale": 1.0},
-    "sdxl": {"guidance_scale": 1.0},
+    "stable-diffusion-xl": {"guidance_scale": 1.0},
     "z-image": {"guidance_scale": 0.0},
 }
-PLAIN_WORDS = re.compile(r"^loras: '[\w-]+' [\w\s:;,()³-]+$")
+PLAIN_WORDS = re.compile(r"^loras: '[\w-]+' [\w\s:;,()'³-]+$")
 
 
 @dataclass
@@ -42,6 +44,11 @@ class Call:
             output = (module or self.module)(*self.args, **self.kwargs)
         return [row.clone() for row in output[0]]
 
+    def inside(self) -> list[tuple[str, type, int, int]]:
+        """Its modules with their classes and how many hooks they have."""
+        layers = self.module.named_modules()
+        return [(name, type(each), len(each._forward_hooks), len(each._forward_pre_hooks)) for name, each in layers]
+
 
 @dataclass
 class Bench:
@@ -49,15 +56,14 @@ class Bench:
 
     pipeline: Any
     calls: dict[str, Call]
-    names: dict[str, list[str]]
+    inside: dict[str, list[tuple[str, type, int, int]]]
 
     def assert_untouched(self) -> None:
         """Bare passes give the very bits they gave at first, and nothing was left in any layer."""
         for component, call in self.calls.items():
             for rows in (call.rows(()), call.rows((), ())):
                 assert all(torch.equal(row, bare) for row, bare in zip(rows, call.bare, strict=True)), component
-            assert list(call.module.state_dict()) == self.names[component]
-            assert not any(layer._forward_hooks or layer._forward_pre_hooks for layer in call.module.modules())
+            assert call.inside() == self.inside[component]
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +95,7 @@ def _bench(family: str, folder: Path) -> Bench:
     for call in calls.values():
         call.bare = call.rows(())
         assert len(call.bare) == 2
-    return Bench(pipeline, calls, {name: list(call.module.state_dict()) for name, call in calls.items()})
+    return Bench(pipeline, calls, {name: call.inside() for name, call in calls.items()})
 
 
 def _ear(heard: dict[str, Any], name: str) -> Callable[..., None]:
@@ -106,7 +112,7 @@ def worn_by(benches) -> Iterator[Callable[[Layout, Path], Adapters]]:
     def adapters(layout: Layout, path: Path) -> Adapters:
         bench = benches(layout.family)
         good = path.parent / "good.safetensors"
-        draft = _good(bench)
+        draft = _good(bench.pipeline)
         save_file(peft(draft.factors), good)
         offered = {
             "good": LoRASettings(path=good, model="m"),
@@ -120,9 +126,9 @@ def worn_by(benches) -> Iterator[Callable[[Layout, Path], Adapters]]:
         each.clear()
 
 
-def _good(bench: Bench) -> Draft:
-    component = "unet" if hasattr(bench.pipeline, "unet") else "transformer"
-    return Draft(bench.pipeline, seed=5).add(component, re.compile(r"to_q$"))
+def _good(pipeline: Any) -> Draft:
+    component = "unet" if hasattr(pipeline, "unet") else "transformer"
+    return Draft(pipeline, seed=5).add(component, re.compile(r"to_q$"))
 
 
 @pytest.mark.parametrize("layout", WORN, ids=lambda layout: layout.name)
@@ -162,3 +168,21 @@ def test_a_refused_layout_changes_nobodys_row(layout, benches, worn_by, tmp_path
     bare, dressed = call.rows((), (("good", 1.0),))
     assert torch.equal(bare, call.bare[0]) and (dressed - call.bare[1]).abs().max() > 1e-3
     bench.assert_untouched()
+
+
+@pytest.mark.parametrize("name", ["misfit-text", "half-unknown", "lokr", "flux-control", "flux-norms"])
+def test_pictures_of_others_are_the_same_after_a_refusal(name, family_folder, tmp_path):
+    layout = next(each for each in REFUSED if each.name == name)
+    good, bad = tmp_path / "good.safetensors", tmp_path / f"{name}.safetensors"
+    offered = {"good": LoRASettings(path=good, model="model"), name: LoRASettings(path=bad, model="model")}
+    studio = Studio(family_folder(layout.family), loras=offered)
+    layout.save(tmp_path, studio.model.base)
+    save_file(peft(_good(studio.model.base).factors), good)
+    asked = {"num_inference_steps": 2, "num_images": 1, **SIZE}
+    (before,) = studio.draw(ask(**asked))
+    refused = studio.refuse(ask(loras=(LoRA(name=name),), **asked))
+    assert isinstance(refused, InvalidRequest) and re.search(layout.refused, refused.why), refused
+    (after,) = studio.draw(ask(**asked))
+    (worn,) = studio.draw(ask(loras=(LoRA(name="good"),), **asked))
+    (again,) = studio.draw(ask(**asked))
+    assert (after == before).all() and (again == before).all() and (worn != before).any()
