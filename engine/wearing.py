@@ -9,8 +9,9 @@ their output, for those rows alone. A pass in which nobody wears anything runs t
 from __future__ import annotations
 
 import contextlib
+from collections import OrderedDict
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -23,12 +24,15 @@ Worn = tuple[tuple[str, float], ...]
 Clothes = Mapping[nn.Module, LowRank]
 """One LoRA in one module: by layer."""
 _WARDROBE = "loras"
-"""The attribute of a module that holds, by name, what its rows can wear."""
+"""The attribute of a module that holds what its rows can wear."""
+_KEPT = 32
 
 
 def hang(module: nn.Module, name: str, clothes: Clothes) -> None:
     """Let rows of the module's passes wear it by name."""
-    vars(module).setdefault(_WARDROBE, {})[name] = clothes
+    wardrobe: _Wardrobe = vars(module).setdefault(_WARDROBE, _Wardrobe())
+    wardrobe.clothes[name] = clothes
+    wardrobe.dresses.clear()
 
 
 def clear(module: nn.Module) -> None:
@@ -42,17 +46,14 @@ def wearing(module: nn.Module, rows: Sequence[Worn]) -> Generator[None]:
 
     One entry stands for all rows. A LoRA with nothing for this module changes nothing in it.
     """
-    wardrobe: dict[str, Clothes] = vars(module).get(_WARDROBE, {})
-    looks = [tuple((wardrobe[name], weight) for name, weight in worn if name in wardrobe) for worn in rows]
-    layers = {layer for look in looks for clothes, _ in look for layer in clothes}
-    with contextlib.ExitStack() as stack:
-        for layer in layers:
-            dressed = [
-                tuple((clothes[layer], weight) for clothes, weight in look if layer in clothes) for look in looks
-            ]
-            handle = layer.register_forward_hook(_Dress(_runs(dressed), len(rows)))
-            stack.callback(handle.remove)
+    wardrobe: _Wardrobe | None = vars(module).get(_WARDROBE)
+    dresses = wardrobe.dresses_for(tuple(rows)) if wardrobe and any(rows) else ()
+    handles = [layer.register_forward_hook(dress) for layer, dress in dresses]
+    try:
         yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 _Look = tuple[tuple[LowRank, float], ...]
@@ -99,3 +100,33 @@ def _runs(looks: Sequence[_Look]) -> tuple[tuple[_Look, int, int], ...]:
 
 def _is_same(one: _Look, other: _Look) -> bool:
     return [(id(worn), weight) for worn, weight in one] == [(id(worn), weight) for worn, weight in other]
+
+
+@dataclass(eq=False)
+class _Wardrobe:
+    """What rows of one module can wear."""
+
+    clothes: dict[str, Clothes] = field(default_factory=dict[str, Clothes])
+    """By name."""
+    dresses: OrderedDict[tuple[Worn, ...], list[tuple[nn.Module, _Dress]]] = field(
+        default_factory=OrderedDict[tuple[Worn, ...], list[tuple[nn.Module, "_Dress"]]]
+    )
+    """The hooks for passes of late: no tensors, but a large model has many layers and a picture many passes."""
+
+    def dresses_for(self, rows: tuple[Worn, ...]) -> list[tuple[nn.Module, _Dress]]:
+        """The hooks with which these rows wear their own."""
+        if rows not in self.dresses:
+            self.dresses[rows] = self._made(rows)
+            while len(self.dresses) > _KEPT:
+                self.dresses.popitem(last=False)
+        self.dresses.move_to_end(rows)
+        return self.dresses[rows]
+
+    def _made(self, rows: tuple[Worn, ...]) -> list[tuple[nn.Module, _Dress]]:
+        looks = [[(self.clothes[name], weight) for name, weight in worn if name in self.clothes] for worn in rows]
+        layers = dict.fromkeys(layer for look in looks for clothes, _ in look for layer in clothes)
+        made: list[tuple[nn.Module, _Dress]] = []
+        for layer in layers:
+            here = [tuple([(clothes[layer], weight) for clothes, weight in look if layer in clothes]) for look in looks]
+            made.append((layer, _Dress(_runs(here), len(rows))))
+        return made
