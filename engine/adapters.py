@@ -17,8 +17,9 @@ from typing import Any
 from torch import nn
 
 from engine.errors import InvalidRequest, ModelLoadFailed
-from engine.lora_file import LoRAFile, Pieces, Unreadable, read
+from engine.lora_file import Unreadable, read
 from engine.lora_kind import unwearable
+from engine.lora_pieces import LoRAFile, Pieces, place_of
 from engine.low_rank import LowRank, Misfit, fitted
 from engine.settings import LoRASettings
 from engine.single_file import tensor_names
@@ -85,9 +86,10 @@ class Adapters:
     def _read(self, name: str) -> LoRAFile:
         path = self.offered[name].path.expanduser()
         try:
-            why = unwearable(tensor_names(path))
+            names = tensor_names(path)
         except ModelLoadFailed as error:
             raise InvalidRequest("loras", f"{name!r}: {error.why}") from error
+        why = unwearable(names)
         if not hasattr(type(self.base), "lora_state_dict"):
             why = "cannot be worn: models of this family take no LoRAs"
         if why:
@@ -96,7 +98,7 @@ class Adapters:
             return read(path, self.base)
         except Unreadable as error:
             logger.warning("LoRA %r: %s", name, error)
-            raise InvalidRequest("loras", f"{name!r} does not fit this model: none of its layers is known") from error
+            raise InvalidRequest("loras", f"{name!r} {_not_at_all(len(set(map(place_of, names))))}") from error
 
     def _layer(self, component: str, name: str) -> nn.Module:
         """The layer of that name; text encoders were once a level deeper than they are now."""
@@ -123,8 +125,12 @@ def _in_part(file: LoRAFile, lost: frozenset[str]) -> str:
     every = file.places(file.names)
     placed = every - file.places(lost)
     if not placed:
-        return f"does not fit this model: none of its {every} layers has a place in it"
+        return _not_at_all(every)
     return f"fits this model only in part: {placed} of its {every} layers have a place in it"
+
+
+def _not_at_all(layers: int) -> str:
+    return f"does not fit this model: none of its {layers} layers has a place in it"
 
 
 def _hint(layer: str, pieces: Pieces) -> str:

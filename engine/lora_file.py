@@ -10,15 +10,12 @@ has arrived somewhere.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from diffusers.utils.state_dict_utils import (
     DIFFUSERS_OLD_TO_PEFT,
     DIFFUSERS_TO_PEFT,
@@ -26,15 +23,13 @@ from diffusers.utils.state_dict_utils import (
     convert_state_dict,
 )
 from peft.utils.other import get_pattern_key
-from safetensors import safe_open
 from torch import nn
-from torch.utils._pytree import tree_leaves, tree_map
 
 from engine.forward import is_out_of_memory
+from engine.lora_pieces import LoRAFile, Pieces, place_of
+from engine.lora_tensors import load
 
-_open = cast("Callable[..., Any]", safe_open)
 _TEXT = {**DIFFUSERS_OLD_TO_PEFT, **DIFFUSERS_TO_PEFT}
-_SUFFIX = re.compile(r"[._]lora\d*[._](?:A|B|up|down|magnitude|linear)|\.alpha$|\.dora_scale$")
 _PIECE = re.compile(r"^(.+)\.lora_(A|B|magnitude_vector)(?:\.default)?(?:\.(weight|bias))?$")
 _PIECES = {("A", "weight"): "down", ("B", "weight"): "up", ("B", "bias"): "bias"}
 _FAILURES = (ValueError, LookupError, TypeError, AttributeError, RuntimeError, AssertionError)
@@ -43,70 +38,6 @@ _FAILURES = (ValueError, LookupError, TypeError, AttributeError, RuntimeError, A
 
 class Unreadable(Exception):
     """The file's names are of no spelling that is known for this family."""
-
-
-@dataclass
-class Pieces:
-    """What a file holds for one layer."""
-
-    tensors: dict[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
-    """By name: "down", "up", "bias", "magnitude"."""
-    alpha: float | None = None
-    scale: float | None = None
-    """Where the file's metadata gives it."""
-    sources: frozenset[str] = frozenset()
-    """The tensors of the file they were made of."""
-
-
-@dataclass(frozen=True)
-class LoRAFile:
-    """A file's contents by component and layer."""
-
-    layers: Mapping[tuple[str, str], Pieces]
-    """(component, the layer's name in it) -> its pieces."""
-    names: frozenset[str]
-    """Every tensor of the file."""
-    read: frozenset[str]
-    """Numbers that were read and are part of a scale now."""
-
-    def places(self, sources: frozenset[str]) -> int:
-        """How many layers of the trainer's model these tensors belong to."""
-        return len({_SUFFIX.split(name)[0] for name in sources})
-
-    def lost(self, arrived: frozenset[str]) -> frozenset[str]:
-        """The tensors of the file that acted nowhere, though they would have."""
-        missing = self.names - arrived - self.read
-        places = {_SUFFIX.split(name)[0] for name in arrived}
-        return frozenset(name for name in missing if not _is_told_twice(_SUFFIX.split(name)[0], places))
-
-
-def _is_told_twice(place: str, places: set[str]) -> bool:
-    """Some trainers of Z-Image write attention's layers fused and once more divided; diffusers takes the latter."""
-    block, _, layer = place.rpartition(".")
-    twins = {"qkv": ("to_q", "to.q"), "out": ("to_out.0", "to.out.0")}.get(layer, ())
-    return any(f"{block}.{twin}" in places for twin in twins)
-
-
-class _Traced(torch.Tensor):
-    """A tensor that knows which of a file's tensors it was made of."""
-
-    sources: frozenset[str]
-    read: set[str]
-
-    @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = super().__torch_function__(func, types, args, kwargs or {})
-        origins = [each for each in tree_leaves((args, kwargs)) if isinstance(each, _Traced)]
-        sources = frozenset[str]().union(*(vars(each).get("sources", ()) for each in origins))
-        if func is torch.Tensor.item:
-            vars(origins[0])["read"].update(sources)
-
-        def mark(each: Any) -> Any:
-            if isinstance(each, _Traced):
-                each.sources, each.read = sources, vars(origins[0]).get("read", set())
-            return each
-
-        return tree_map(mark, made)
 
 
 def read(path: Path, base: Any) -> LoRAFile:
@@ -124,7 +55,7 @@ def read(path: Path, base: Any) -> LoRAFile:
 
 def _read(path: Path, base: Any) -> LoRAFile:
     read = set[str]()
-    given, metadata = _load(path, read)
+    given, metadata = load(path, read)
     stretches = {name: given.pop(name) for name in [*given] if name.endswith(".dora_scale")}
     names = frozenset(given) | frozenset(stretches)
     parts = [name for name, part in base.components.items() if isinstance(part, nn.Module)]
@@ -140,17 +71,6 @@ def _read(path: Path, base: Any) -> LoRAFile:
     for pieces in layers.values():
         pieces.tensors = {what: each.as_subclass(torch.Tensor) for what, each in pieces.tensors.items()}
     return LoRAFile(layers, names, frozenset(read))
-
-
-def _load(path: Path, read: set[str]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    given: dict[str, torch.Tensor] = {}
-    with _open(str(path), framework="pt") as file:
-        for name in file.keys():  # noqa: SIM118 - it is no mapping
-            traced = file.get_tensor(name).as_subclass(_Traced)
-            traced.sources, traced.read = frozenset({name}), read
-            given[name] = traced
-        told = (file.metadata() or {}).get(LORA_ADAPTER_METADATA_KEY, "{}")
-    return given, json.loads(told)
 
 
 def _converted(given: dict[str, torch.Tensor], base: Any) -> Iterator[tuple[str, Any]]:
@@ -206,8 +126,8 @@ def _stretch(layers: Iterable[Pieces], name: str, stretch: torch.Tensor) -> None
 
     Only lengths of rows, (out, 1), are DoRA's; those of columns, and of layers that were divided, are left lost.
     """
-    place = _SUFFIX.split(name)[0]
-    found = [pieces for pieces in layers if place in {_SUFFIX.split(source)[0] for source in pieces.sources}]
+    place = place_of(name)
+    found = [pieces for pieces in layers if place in {place_of(source) for source in pieces.sources}]
     if len(found) == 1 and "up" in found[0].tensors and stretch.shape[0] == found[0].tensors["up"].shape[0]:
         found[0].tensors["magnitude"] = stretch
         found[0].sources |= {name}

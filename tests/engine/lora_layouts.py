@@ -399,7 +399,7 @@ def _flux_other_text(_: str, down: torch.Tensor, up: torch.Tensor) -> Tensors:
     return _flux_kohya(_, down, up) | {f"{place}.lora_down.weight": down, f"{place}.lora_up.weight": up}
 
 
-IN_PART, NOT_AT_ALL = r"only in part: \d+ of its \d+ layers", r"none of its \d* ?layers"
+IN_PART, NOT_AT_ALL = r"only in part: \d+ of its \d+ layers", r"none of its \d+ layers"
 REFUSED = (
     Layout("misfit-text", _with(_wide_text), refused=IN_PART),
     Layout("other-shape", _other_shape, refused=NOT_AT_ALL),
