@@ -1,7 +1,7 @@
-"""LoRAs in a model's shared weights: loaded once by name, worn by single rows of a forward pass.
+"""The LoRAs of one loaded model, by the names the host gave them.
 
-Every LoRA layer is told for each row which adapter it wears (PEFT's `adapter_names`), so that calls with different
-LoRAs, and calls with none, can share a pass. Device thread only: loading changes the shared modules.
+A file is read, converted and fitted apart from the model; only one that is whole is hung beside its modules, where
+single rows of a forward pass may wear it. Whatever goes wrong before that has touched nothing. Device thread only.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -9,35 +9,29 @@ LoRAs, and calls with none, can share a pass. Device thread only: loading change
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import hashlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-from peft.tuners.lora import LoraLayer
 from torch import nn
 
-from engine.errors import InvalidRequest
+from engine.errors import InvalidRequest, ModelLoadFailed
+from engine.lora_file import Unreadable, read
+from engine.lora_kind import unwearable
+from engine.lora_pieces import LoRAFile, Pieces, place_of
+from engine.low_rank import LowRank, Misfit, fitted
 from engine.settings import LoRASettings
+from engine.single_file import tensor_names
+from engine.wearing import Worn, clear, hang
+from engine.wearing import wearing as wearing
 
-Worn = tuple[tuple[str, float], ...]
-"""LoRA names with their weights; () is the bare model."""
+logger = logging.getLogger(__name__)
 
-_BARE = "__base__"
-"""PEFT's own word for a row without an adapter."""
-_ROWS = "lora_rows"
-"""The attribute by which a module with LoRA layers is found again."""
-_FAILURES = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
-
-
-@dataclass
-class Rows:
-    """What the rows of the present forward pass wear; every LoRA layer of one module looks here."""
-
-    names: tuple[str, ...] = ()
+_Clothes = dict[str, dict[nn.Module, LowRank]]
+"""One LoRA: component -> layer -> what it adds there."""
+_INPUTS = ("x_embedder", "conv_in")
+"""Layers that take a control picture beside the latents, where a LoRA makes them wider."""
 
 
 @dataclass
@@ -47,104 +41,107 @@ class Adapters:
     base: Any
     """The model's pipeline."""
     offered: Mapping[str, LoRASettings]
-    _loaded: set[str] = field(default_factory=set[str])
-    _combined: set[str] = field(default_factory=set[str])
-    _rows: Rows = field(default_factory=Rows)
+    _bytes: dict[str, int] = field(default_factory=dict[str, int])
+    """What is here, by name."""
+
+    @property
+    def bytes(self) -> int:
+        """Memory that they take, on the model's device: each once, however many weights it is worn with."""
+        return sum(self._bytes.values())
 
     def ensure(self, worn: Worn) -> None:
         """Load what is worn and not here yet (a second or so). Raises `InvalidRequest` for a LoRA that does not fit."""
         for name, _ in worn:
-            if name not in self._loaded:
-                self._load(name)
-                self._loaded.add(name)
-        combined = _alias(worn)
-        if worn and combined not in self._combined:
-            for layer in self._layers():
-                _combine(layer, combined, [(name, weight * self.offered[name].weight) for name, weight in worn])
-            self._combined.add(combined)
+            if name not in self._bytes:
+                clothes = self._fitted(name)
+                for component, layers in clothes.items():
+                    hang(self.base.components[component], name, layers)
+                self._bytes[name] = _size(clothes)
 
-    def _load(self, name: str) -> None:
-        path = self.offered[name].path
-        before = {id(layer) for layer in self._layers()}
+    def clear(self) -> None:
+        """Let go of all of them."""
+        for part in self.base.components.values():
+            if isinstance(part, nn.Module):
+                clear(part)
+        self._bytes.clear()
+
+    def _fitted(self, name: str) -> _Clothes:
+        """All of the file, layer by layer; changes nothing. Raises `InvalidRequest` unless all of it has a place."""
+        file = self._read(name)
+        clothes: _Clothes = {}
+        arrived, why = set[str](), ""
+        for (component, layer), pieces in file.layers.items():
+            try:
+                found = self._layer(component, layer)
+                clothes.setdefault(component, {})[found] = _fit(found, pieces, self.offered[name].weight)
+                arrived |= pieces.sources
+            except Misfit as error:
+                logger.debug("LoRA %r, %s of %s: %s", name, layer, component, error)
+                why = why or _hint(layer, pieces)
+        if lost := file.lost(frozenset(arrived)):
+            logger.warning("LoRA %r: no place for %s", name, ", ".join(sorted(lost)[:8]))
+            raise InvalidRequest("loras", f"{name!r} {_in_part(file, lost)}{why}")
+        return clothes
+
+    def _read(self, name: str) -> LoRAFile:
+        path = self.offered[name].path.expanduser()
         try:
-            self.base.load_lora_weights(
-                str(path.parent), weight_name=path.name, adapter_name=_own(name), local_files_only=True
-            )
-        except _FAILURES as error:
-            raise InvalidRequest("loras", f"{name!r} does not fit this model; choose another LoRA") from error
-        layers = self._layers()
-        if not any(_own(name) in layer.lora_A for layer in layers):
-            raise InvalidRequest("loras", f"{name!r} holds nothing for this model")
-        for layer in layers:
-            if id(layer) not in before:
-                layer.register_forward_pre_hook(_dress(self._rows), with_kwargs=True)
-        for module in self._modules():
-            setattr(module, _ROWS, self._rows)
+            names = tensor_names(path)
+        except ModelLoadFailed as error:
+            raise InvalidRequest("loras", f"{name!r}: {error.why}") from error
+        why = unwearable(names)
+        if not hasattr(type(self.base), "lora_state_dict"):
+            why = "cannot be worn: models of this family take no LoRAs"
+        if why:
+            raise InvalidRequest("loras", f"{name!r} {why}")
+        try:
+            return read(path, self.base)
+        except Unreadable as error:
+            logger.warning("LoRA %r: %s", name, error)
+            raise InvalidRequest("loras", f"{name!r} {_not_at_all(len(set(map(place_of, names))))}") from error
 
-    def _layers(self) -> list[Any]:
-        return [layer for module in self._modules() for layer in module.modules() if isinstance(layer, LoraLayer)]
-
-    def _modules(self) -> list[nn.Module]:
-        return [part for part in self.base.components.values() if isinstance(part, nn.Module)]
-
-
-@contextlib.contextmanager
-def wearing(module: nn.Module, rows: Sequence[Worn]) -> Generator[None]:
-    """For one forward pass of a model's module, let each row wear its LoRAs, which `Adapters.ensure` has loaded.
-
-    One entry stands for all rows. A module without LoRAs is left alone.
-    """
-    state: Rows | None = getattr(module, _ROWS, None)
-    if state is None:
-        yield
-        return
-    state.names = tuple(_alias(worn) for worn in rows)
-    try:
-        yield
-    finally:
-        state.names = ()
+    def _layer(self, component: str, name: str) -> nn.Module:
+        """The layer of that name; text encoders were once a level deeper than they are now."""
+        part = self.base.components.get(component)
+        layers = dict(part.named_modules()) if isinstance(part, nn.Module) else {}
+        for known in (name, name.removeprefix("text_model."), f"text_model.{name}"):
+            if known in layers:
+                return layers[known]
+        raise Misfit("there is no such layer")
 
 
-def _own(name: str) -> str:
-    # PEFT makes the name part of a parameter's path: no dots.
-    return "lora_" + hashlib.sha256(name.encode()).hexdigest()[:16]
+def _fit(layer: nn.Module, pieces: Pieces, weight: float) -> LowRank:
+    down, up = pieces.tensors.get("down"), pieces.tensors.get("up")
+    if down is None or up is None:
+        raise Misfit("half of it is missing")
+    scale = pieces.scale if pieces.scale is not None else pieces.alpha / down.shape[0] if pieces.alpha else 1.0
+    return fitted(layer, down, up, scale * weight, pieces.tensors.get("bias"), pieces.tensors.get("magnitude"))
 
 
-def _alias(worn: Worn) -> str:
-    return "worn_" + hashlib.sha256(repr(worn).encode()).hexdigest()[:16] if worn else _BARE
+def _in_part(file: LoRAFile, lost: frozenset[str]) -> str:
+    """How much of the file has a place in the model, as the end of a sentence about it."""
+    if all(name.endswith(".dora_scale") for name in lost):
+        return "holds DoRA scales of columns, or of layers that are divided here; only those of rows are worn"
+    every = file.places(file.names)
+    placed = every - file.places(lost)
+    if not placed:
+        return _not_at_all(every)
+    return f"fits this model only in part: {placed} of its {every} layers have a place in it"
 
 
-def _dress(rows: Rows) -> Any:
-    """A hook that tells a layer's forward what each row of its input wears."""
-
-    def hook(_layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        return args, {**kwargs, "adapter_names": _spread(rows.names, len(args[0]))}
-
-    return hook
+def _not_at_all(layers: int) -> str:
+    return f"does not fit this model: none of its {layers} layers has a place in it"
 
 
-def _spread(names: Sequence[str], length: int) -> list[str]:
-    """One name for each of `length` inputs: a row may have been unfolded into several (frames, heads)."""
-    if len(set(names)) <= 1:
-        return [names[0] if names else _BARE] * length
-    if length % len(names):
-        raise ValueError(f"{length} inputs are no whole multiple of {len(names)} rows: these LoRAs cannot be mixed")
-    return [name for name in names for _ in range(length // len(names))]
+def _hint(layer: str, pieces: Pieces) -> str:
+    if layer.endswith(_INPUTS) and "down" in pieces.tensors:
+        return "; it seems to be a Control LoRA, which wants a control picture with every request"
+    return ""
 
 
-def _combine(layer: Any, alias: str, worn: Iterable[tuple[str, float]]) -> None:
-    """Give the layer an adapter that is the weighted sum of others: their ranks side by side."""
-    parts = [(_own(name), weight) for name, weight in worn if _own(name) in layer.lora_A]
-    if not parts:
-        return
-    names = [name for name, _ in parts]
-    down, up = copy.deepcopy(layer.lora_A[names[0]]), copy.deepcopy(layer.lora_B[names[0]])
-    down.weight = _frozen([layer.lora_A[name].weight for name in names], dim=0)
-    up.weight = _frozen([layer.lora_B[name].weight * (layer.scaling[name] * weight) for name, weight in parts], dim=1)
-    layer.lora_A[alias], layer.lora_B[alias] = down, up
-    layer.lora_dropout[alias] = nn.Identity()
-    layer.scaling[alias], layer.use_dora[alias] = 1.0, any(layer.use_dora.get(name, False) for name in names)
-
-
-def _frozen(weights: Sequence[torch.Tensor], dim: int) -> nn.Parameter:
-    return nn.Parameter(torch.cat([weight.detach() for weight in weights], dim=dim), requires_grad=False)
+def _size(clothes: _Clothes) -> int:
+    worn = [each for layers in clothes.values() for each in layers.values()]
+    storages = {
+        (storage := tensor.untyped_storage()).data_ptr(): storage.nbytes() for each in worn for tensor in each.tensors()
+    }
+    return sum(storages.values())

@@ -10,11 +10,12 @@ from engine import folders
 from engine.errors import InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
 from engine.guidance import has_guider, prove_guidance
 from engine.images import open_picture
+from engine.lora_kind import unwearable
 from engine.model_spec import ModelSpec, Source
 from engine.pulled import find_pulled
 from engine.requests import Describe, ImageRequest, Inpaint, Outpaint, Upscale
 from engine.settings import EngineSettings, ModelSettings
-from engine.single_file import is_of_family, trained_for
+from engine.single_file import is_of_family, tensor_names, trained_for
 from engine.sizes import choose_size
 from engine.spec_reader import SpecReader
 
@@ -126,10 +127,13 @@ class Catalogue:
         open_picture(request.style_image, "style_image")
 
     def _check_lora_file(self, spec: ModelSpec, name: str) -> None:
+        path = self._settings.loras[name].path.expanduser()
         try:
-            family = trained_for(self._settings.loras[name].path)
+            family, why = trained_for(path), unwearable(tensor_names(path))
         except ModelLoadFailed as error:
             raise InvalidRequest("loras", f"{name!r} has a broken file; tell the person who runs me") from error
+        if why:
+            raise InvalidRequest("loras", f"{name!r} {why}")
         if family is not None and not is_of_family(spec.pipeline, family):
             raise InvalidRequest("loras", f"{name!r} was trained for {family}, which {spec.name} is not")
 

@@ -60,7 +60,7 @@ class LoadedModel:
         self.base = base
         """The pipeline as loaded. Never run it: its noise scheduler is everybody's template."""
         self.adapters = Adapters(base, loras or {})
-        """LoRAs in the shared weights. Device thread only."""
+        """LoRAs beside the shared weights. Device thread only."""
         self.parkable: dict[str, nn.Module] = {
             name: part for name, part in base.components.items() if isinstance(part, nn.Module)
         }
@@ -68,8 +68,13 @@ class LoadedModel:
         self.styled = styled
         """The same weights with a style adapter, for requests with a style picture."""
         every = [*self.parkable.values(), *(styled.parkable.values() if styled else ())]
-        self.bytes = _bytes(every) + sum(stage.bytes for stage in stages)
-        """Memory that the weights take, on this model's device."""
+        self._weights_bytes = _bytes(every)
+
+    @property
+    def bytes(self) -> int:
+        """Memory that weights and LoRAs take, on this model's device."""
+        styled = self.styled.adapters.bytes if self.styled else 0
+        return self._weights_bytes + self.adapters.bytes + styled + sum(stage.bytes for stage in self.stages)
 
     @property
     def is_modular(self) -> bool:
@@ -114,6 +119,7 @@ class LoadedModel:
 
     def close(self) -> None:
         """Let go of the weights' memory, whoever still holds a pipeline."""
+        self.adapters.clear()
         for module in self.parkable.values():
             module.to("meta")
         self.parkable.clear()

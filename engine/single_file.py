@@ -21,30 +21,43 @@ _FAMILIES = {
     "Flux2": "flux2",
     "QwenImage": "qwen-image",
     "ZImage": "z-image",
+    "Wan": "wan",
+    "HiDream": "hidream",
+    "AuraFlow": "auraflow",
+    "Lumina2": "lumina2",
 }
 """How diffusers' pipeline classes begin -> family; the longest match counts."""
 _TRAINED_FOR = {
     "sdxl": "sdxl",
-    "stable-diffusion-xl": "sdxl",
-    "sd_1": "sd-1.5",
-    "sd_v1": "sd-1.5",
-    "stable-diffusion-v1": "sd-1.5",
+    "stablediffusionxl": "sdxl",
+    "sd1": "sd-1.5",
+    "sdv1": "sd-1.5",
+    "stablediffusion1": "sd-1.5",
+    "stablediffusionv1": "sd-1.5",
     "flux1": "flux",
-    "flux-1": "flux",
+    "fluxdev": "flux",
+    "fluxschnell": "flux",
+    "fluxkontext": "flux",
     "flux2": "flux2",
-    "flux-2": "flux2",
     "sd3": "sd3",
-    "stable-diffusion-v3": "sd3",
+    "sdv3": "sd3",
+    "stablediffusion3": "sd3",
+    "stablediffusionv3": "sd3",
     "qwen": "qwen-image",
-    "z-image": "z-image",
     "zimage": "z-image",
+    "wan": "wan",
+    "hidream": "hidream",
+    "auraflow": "auraflow",
+    "lumina2": "lumina2",
 }
+"""How what a trainer writes begins, in letters and digits alone: "flux.1-dev", "flux-1-dev" and "flux1" are one."""
 
 
 def trained_for(path: Path) -> str | None:
     """The family a LoRA file says it was trained for ("sdxl", "sd-1.5", "flux" ...), or None when it does not say."""
     metadata = header_of(path).metadata
-    said = (metadata.get("ss_base_model_version") or metadata.get("modelspec.architecture") or "").lower()
+    said = metadata.get("ss_base_model_version") or metadata.get("modelspec.architecture") or ""
+    said = "".join(filter(str.isalnum, said.lower()))
     return next((family for mark, family in _TRAINED_FOR.items() if said.startswith(mark)), None)
 
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
-from diffusers.utils import convert_state_dict_to_diffusers
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from engine.adapters import Adapters, wearing
 from engine.catalogue import Catalogue
-from engine.errors import InvalidRequest
+from engine.errors import InvalidRequest, OutOfMemory
 from engine.forwards import Batch, Forwards
 from engine.lanes import Lane, Manner, ParkedCall
+from engine.low_rank import fitted
 from engine.requests import ImageRequest, LoRA
 from engine.settings import EngineSettings, LoRASettings
 from tests.engine.studio import SIZE, Studio, as_array, ask
@@ -29,20 +29,24 @@ def save_lora(folder: Path, name: str, seed: int, alpha: float, *, text: bool = 
     """A LoRA file for the tiny model, as diffusers writes it."""
     pipeline = StableDiffusionPipeline.from_pretrained(folder)
     generator = torch.Generator().manual_seed(seed)
-    states = {}
+    states, told = {}, {}
     targets = [("unet", pipeline.unet, ["to_q", "to_v", "conv1"])]
     targets += [("text_encoder", pipeline.text_encoder, ["q_proj"])] if text else []
     for part, module, names in targets:
-        module.add_adapter(LoraConfig(r=2, lora_alpha=alpha, target_modules=names, init_lora_weights=False))
+        config = LoraConfig(r=2, lora_alpha=alpha, target_modules=names, init_lora_weights=False)
+        module.add_adapter(config)
         for key, parameter in module.named_parameters():
             if "lora_" in key:
                 parameter.data = torch.randn(parameter.shape, generator=generator) * 0.3
-        states[part] = convert_state_dict_to_diffusers(get_peft_model_state_dict(module))
+        states[part] = get_peft_model_state_dict(module)
+        told[part] = {"r": 2, "lora_alpha": alpha, "target_modules": names}
     StableDiffusionPipeline.save_lora_weights(
         folder.parent / "loras",
         unet_lora_layers=states["unet"],
         text_encoder_lora_layers=states.get("text_encoder"),
         weight_name=f"{name}.safetensors",
+        unet_lora_adapter_metadata=told["unet"],
+        text_encoder_lora_adapter_metadata=told.get("text_encoder"),
     )
     return folder.parent / "loras" / f"{name}.safetensors"
 
@@ -122,9 +126,46 @@ def test_nobody_wears_anything_by_default(pipeline, offered):
     before = unet(pipeline, **inputs(3))
     adapters = Adapters(pipeline, offered)
     adapters.ensure((("pixel.art", 1.0),))
-    assert torch.allclose(unet(pipeline, **inputs(3)), before, atol=1e-6)
+    assert torch.equal(unet(pipeline, **inputs(3)), before)
     with wearing(pipeline.unet, [()]):
-        assert torch.allclose(unet(pipeline, **inputs(3)), before, atol=1e-6)
+        assert torch.equal(unet(pipeline, **inputs(3)), before)
+
+
+def test_each_new_weight_costs_no_memory(family_folder, offered):
+    renamed = {name: lora.model_copy(update={"model": "model"}) for name, lora in offered.items()}
+    studio = Studio(family_folder("stable-diffusion"), loras=renamed)
+    bare = studio.model.bytes
+    studio.model.adapters.ensure((("ink", 0.8),))
+    first = studio.model.bytes
+    assert 0 < first - bare < 2 * offered["ink"].path.stat().st_size
+    for hundredths in range(20):
+        studio.model.adapters.ensure((("ink", hundredths / 100),))
+    assert studio.model.bytes == first
+    studio.model.adapters.clear()
+    assert studio.model.bytes == bare
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")])
+def test_running_out_of_memory_half_way_leaves_nothing_on(family_folder, offered, monkeypatch, error):
+    renamed = {name: lora.model_copy(update={"model": "model"}) for name, lora in offered.items()}
+    studio = Studio(family_folder("stable-diffusion"), loras=renamed)
+    asked = {"num_inference_steps": 2, "num_images": 1, **SIZE}
+    (before,) = studio.draw(ask(**asked))
+    left = iter(range(5))
+
+    def scarce(*given):
+        if next(left, None) is None:
+            raise error
+        return fitted(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("engine.adapters.fitted", scarce)
+        assert isinstance(studio.refuse(ask(loras=(LoRA(name="ink"),), **asked)), OutOfMemory)
+    (after,) = studio.draw(ask(**asked))
+    assert (after == before).all()
+    (worn,) = studio.draw(ask(loras=(LoRA(name="ink"),), **asked))
+    (again,) = studio.draw(ask(**asked))
+    assert (again == before).all() and (worn != before).any()
 
 
 def test_a_lora_of_another_shape_is_refused_and_the_model_goes_on(pipeline, family_folder, offered, tmp_path):
@@ -135,7 +176,7 @@ def test_a_lora_of_another_shape_is_refused_and_the_model_goes_on(pipeline, fami
     before = unet(pipeline, **inputs(2))
     with pytest.raises(InvalidRequest, match="wide"):
         adapters.ensure((("wide", 1.0),))
-    assert torch.allclose(unet(pipeline, **inputs(2)), before, atol=1e-6)
+    assert torch.equal(unet(pipeline, **inputs(2)), before)
     adapters.ensure((("ink", 1.0),))
     with wearing(pipeline.unet, [(("ink", 1.0),), ()]):
         assert not torch.allclose(unet(pipeline, **inputs(2))[0], before[0], atol=1e-3)
@@ -154,6 +195,11 @@ def test_what_a_file_says_it_was_trained_for_is_believed(family_folder, tmp_path
         },
     )
     catalogue = Catalogue(settings)
+    for label in ("flux1", "flux.1", "flux.1-dev", "Flux.1 Kontext", "flux-1-schnell", "wan_2.1", "qwen_image"):
+        save_file({"lora_unet_x.alpha": torch.ones(1)}, tmp_path / "xl.safetensors", {"ss_base_model_version": label})
+        with pytest.raises(InvalidRequest, match=r"trained for (flux|wan|qwen-image), which"):
+            catalogue.resolve(ImageRequest(prompt="x", loras=(LoRA(name="xl"),)))
+    save_file({"lora_unet_x.alpha": torch.ones(1)}, tmp_path / "xl.safetensors", metadata=said)
     for name, why in (("xl", "trained for sdxl"), ("pickle", "safetensors"), ("gone", "safetensors")):
         with pytest.raises(InvalidRequest, match=why) as refused:
             catalogue.resolve(ImageRequest(prompt="x", loras=(LoRA(name=name),)))
@@ -218,7 +264,8 @@ def test_a_lora_that_does_not_fit_fails_its_own_request_only(family_folder, offe
     wide = LoRASettings(path=tmp_path / "wide.safetensors", model="model")
     studio = Studio(family_folder("stable-diffusion"), loras={"wide": wide})
     asked = {"num_inference_steps": 2, "num_images": 1, **SIZE}
+    (before,) = studio.draw(ask(**asked))
     broken, fine = ask(loras=(LoRA(name="wide"),), **asked), ask(**asked)
     failed, drawn = studio.run(broken, fine)
     assert isinstance(failed[-1].error, InvalidRequest) and failed[-1].error.field == "loras"
-    assert drawn[-1].finished.images
+    assert (as_array(drawn[-1].finished.images[0].png) == before).all()
