@@ -61,6 +61,7 @@ class Privacy(commands.Cog):
                 if job.state is JobState.REVIEW:
                     await delete_messages(interaction.client, job)
             await _told(parts.studio, theirs)
+            await interaction.client.first_words.forget(member.id, but=interaction.id)
             deleted = await office(interaction).records.erase_member(member.id)
             await answer.private(f"🗑️ Deleted: {deleted} jobs with their pictures, your settings and favourites. {LEFT}")
 

@@ -188,7 +188,7 @@ class Studio(Gallery):
             await run.learn()
         finally:
             del self._runs[run.job.id]
-        await self._note_change()
+            await self._note_change()
 
     async def _until_over(self, run: Run) -> BaseException | None:
         """Run it, again when the store failed, however long it does; returns what nobody expected."""

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.domain.model import JobState
+from bot.domain.promise import Promises
 from bot.store.database import Database
 from bot.store.pictures import PictureStore
 from bot.store.privacy import PersonalData
@@ -22,7 +23,8 @@ _RESERVE = 64 * 1024
 """Left free in an archive for its own directory."""
 
 README = """\
-records.json holds every row that is stored about you, by table. pictures/ holds your pictures, the newest first,
+records.json holds every row that is stored about you, by table, and under "promises" what you asked for and has no
+answer yet. pictures/ holds your pictures, the newest first,
 uploads/ the pictures you began from, and frames/ how yours came out of the noise, as many as fit into one file here;
 the others are listed in records.json under "cells", "uploads" and "jobs", and are in your messages.
 """
@@ -31,10 +33,10 @@ the others are listed in records.json under "cells", "uploads" and "jobs", and a
 class Records:
     """`bot.ui.office.Records` on the database and the picture store."""
 
-    def __init__(self, database: Database, pictures: PictureStore) -> None:
+    def __init__(self, database: Database, pictures: PictureStore, promises: Promises | None = None) -> None:
         self._database, self._pictures = database, pictures
         self._retention = Retention(database, pictures)
-        self._personal = PersonalData(database)
+        self._personal = PersonalData(database, promises)
 
     async def delete_job(self, job_id: str) -> bool:
         """Delete one finished job with its pictures; False when there is none."""
