@@ -57,7 +57,7 @@ class PromiseStore:
         """See the port."""
         query = sa.select(jobs.c.interaction_id).where(jobs.c.interaction_id.in_(self._open))
         async with self._database.read() as connection:
-            taken = [interaction_id for interaction_id in await connection.scalars(query)]
+            taken = list(await connection.scalars(query))
         await self._drop(taken)
         return [promise for _, promise in sorted(self._open.items())]
 
@@ -87,7 +87,7 @@ class PromiseStore:
             _put(self._path, notes, os.O_APPEND)
 
     def _tidy(self) -> None:
-        """Leave only what is open, for everybody who was answered meanwhile at once; a kill leaves the old or new file."""
+        """Leave only what is open, for all who were answered meanwhile at once; a kill leaves the old or the new file."""
         if not self._has_kept:
             return
         self._has_kept = False

@@ -82,8 +82,7 @@ class FirstWords:
     ) -> None:
         """Remember this interaction, which is about to be told "thinking…"."""
         promise = _promise(interaction, self._events.at_hand(interaction.id))
-        self._promised[interaction.id] = promise.model_copy(update={"is_private": is_private, "goes_on": goes_on})
-        await self._note(interaction.id)
+        await self.note(promise.model_copy(update={"is_private": is_private, "goes_on": goes_on}))
 
     async def settle(self, interaction: discord.Interaction[discord.Client], options: Mapping[str, str]) -> None:
         """Fix what a command leaves open, before it is done: taken up after a crash it must mean the same."""
@@ -93,15 +92,16 @@ class FirstWords:
         payload = {**payload, "data": {**payload["data"], "options": given}}
         self._events.amend(interaction.id, payload)
         if promise := self._promised.get(interaction.id):
-            self._promised[interaction.id] = promise.model_copy(update={"payload": _without_token(payload)})
-            await self._note(interaction.id)
+            await self.note(promise.model_copy(update={"payload": _without_token(payload)}))
 
-    async def _note(self, interaction_id: int) -> None:
+    async def note(self, promise: Promise) -> None:
+        """Write it down; without that the answer is given all the same."""
+        self._promised[promise.interaction_id] = promise
         if self._promises is None:
             return
         try:
             async with asyncio.timeout(NOTE_WITHIN_S):
-                await self._promises.made(self._promised[interaction_id])
+                await self._promises.made(promise)
         except (StoreError, TimeoutError) as error:
             log.warning("not noted: %s", type(error).__name__, extra={"action": "answer"})
 

@@ -11,8 +11,8 @@ from datetime import timedelta
 import discord
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential
 
+from bot.domain.promise import Payload, Promise, Promises
 from bot.domain.prompt import shorten
-from bot.domain.promise import Promise, Promises
 from bot.errors import StoreError
 from bot.ui.darkroom import Darkroom
 from bot.ui.events import Events
@@ -64,7 +64,8 @@ class Leftovers:
         return self._client.parts.clock() >= promise.expires_at
 
     async def _take_up(self, promise: Promise) -> None:
-        if promise.payload is None or promise.tries >= MAX_TRIES:
+        payload = promise.payload
+        if payload is None or promise.tries >= MAX_TRIES:
             await self._words.apologise(self._client, promise, INTERRUPTED)
             return
         try:
@@ -77,7 +78,7 @@ class Leftovers:
         if before is None:
             await self._words.keep(promise.interaction_id)
         else:
-            await self._begin(promise, before)
+            await self._begin(promise, {**payload, "token": promise.token}, before)
 
     async def _before(self, promise: Promise) -> Before | None:
         """What was said to it; None where nothing is left to be done, or nothing was acknowledged."""
@@ -101,19 +102,15 @@ class Leftovers:
         is_unsaid = promise.goes_on or message.content == TAKEN_AWAY
         return Before(message.flags.ephemeral, has_spoken=True) if is_unsaid else None
 
-    async def _begin(self, promise: Promise, before: Before) -> None:
-        assert promise.payload is not None and self._promises is not None
-        payload = await as_of_now(self._client, {**promise.payload, "token": promise.token})
-        if payload is None:
+    async def _begin(self, promise: Promise, payload: Payload, before: Before) -> None:
+        present = await as_of_now(self._client, payload)
+        if present is None:
             await self._words.apologise(self._client, promise, INTERRUPTED)
             return
-        try:
-            await self._promises.made(promise.model_copy(update={"tries": promise.tries + 1}))
-        except StoreError as error:
-            log.warning("not noted: %s", error, extra={"action": "answer"})
+        await self._words.note(promise.model_copy(update={"tries": promise.tries + 1}))
         log.info("taken up", extra={"action": "answer", "interaction_id": promise.interaction_id})
         self._words.resume(promise.interaction_id, before)
-        self._events.again(payload)
+        self._events.again(present)
 
     async def _tell_late(self, promises: Sequence[Promise]) -> None:
         """One message a channel, where others saw that something was asked and the bot may write by itself."""
