@@ -87,7 +87,7 @@ class PromiseStore:
             _put(self._path, notes, os.O_APPEND)
 
     def _tidy(self) -> None:
-        """Leave only what is open, for all who were answered meanwhile at once; a kill leaves the old or the new file."""
+        """Leave what is open, for all who were answered meanwhile at once; a kill leaves the old or the new file."""
         if not self._has_kept:
             return
         self._has_kept = False

@@ -50,6 +50,19 @@ async def test_from_wish_to_grid(house: House) -> None:
     assert house.wall.notified == []
 
 
+async def test_an_estimate_that_cannot_be_learnt_holds_nobody_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def late(*_: object) -> None:
+        await until(lambda: house.wall.messages.get(job.id) == "grid of 4")
+        await asyncio.sleep(0.05)  # everything else is over, whoever waits has looked
+        raise StoreError("for a test")
+
+    monkeypatch.setattr(house.estimates, "learn", late)
+    job = await house.submit()
+    waiting = asyncio.ensure_future(house.wait(job))
+    (await house.engine.stream()).finish()
+    assert (await waiting).state is JobState.DELIVERED
+
+
 async def test_pictures_lie_on_the_disk_before_they_are_shown(house: House) -> None:
     job = await house.submit()
     (await house.engine.stream()).finish()
