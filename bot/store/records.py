@@ -103,7 +103,8 @@ def _shown(rows: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
 
 
 def _packed(rows: dict[str, list[dict[str, Any]]]) -> bytes:
-    return json.dumps(rows, ensure_ascii=False, indent=1).encode()
+    # Half a surrogate pair, which members may write, becomes JSON's own escape.
+    return json.dumps(rows, ensure_ascii=False, indent=1).encode(errors="backslashreplace")
 
 
 def _zipped(files: dict[str, bytes]) -> bytes:

@@ -21,6 +21,7 @@ from bot.errors import (
     PromptRejected,
     StoreError,
 )
+from bot.store.outbox import OutboxStore
 from engine.errors import AbortReason, EngineNotReady, MemberQueueFull, OutOfMemory, RequestAborted
 from engine.events import GeneratedImage, Progress, Queued, Safety, Started
 from engine.requests import ImageToImage
@@ -51,9 +52,13 @@ async def test_from_wish_to_grid(house: House) -> None:
 
 
 async def test_an_estimate_that_cannot_be_learnt_holds_nobody_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = OutboxStore(house.database)
+
     async def late(*_: object) -> None:
-        await until(lambda: house.wall.messages.get(job.id) == "grid of 4")
-        await asyncio.sleep(0.05)  # everything else is over, whoever waits has looked
+        # Everything else is over: whoever waits has looked for the last time, unless they are told.
+        while (await house.jobs.get(job.id)).state is not JobState.DELIVERED or await outbox.owes(job.id):  # noqa: ASYNC110 - it is a database
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.2)
         raise StoreError("for a test")
 
     monkeypatch.setattr(house.estimates, "learn", late)
