@@ -17,7 +17,7 @@ from bot.domain.model import Ask, Job, JobState, Member
 from bot.domain.requests import Asker
 from bot.domain.run import Run
 from bot.domain.wiring import Ports
-from bot.errors import Fenced, JobNotFound, NotPermitted, NotYours, Paused, PictureBlocked, ReplyGone, StoreError
+from bot.errors import Fenced, JobNotFound, NotPermitted, NotYours, PictureBlocked, ReplyGone, Restarting, StoreError
 from engine.engine import Resolved
 from engine.errors import AbortReason, RequestAborted
 from engine.sizes import result_size
@@ -86,7 +86,7 @@ class Studio(Gallery):
     async def submit(self, ask: Ask) -> Job:
         """Accept a wish and start it. Raises `UserError` and `InvalidRequest`; nothing is charged then."""
         if not self._is_open:
-            raise Paused("Darkroom is restarting; ask again in a minute")
+            raise Restarting
         weight = await self._ports.rules.weight(ask)
         resolved = await self._ports.resolve(ask.spec, Asker(member=str(ask.member.id), weight=weight))
         await self._ports.rules.check(_as_it_will_run(ask, resolved))

@@ -8,7 +8,6 @@ could take it. What was answered is taken out of the file at once: it holds memb
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 from collections import deque
@@ -21,7 +20,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from bot.domain.promise import Promise
-from bot.errors import StoreError
+from bot.errors import ConfigError, StoreError
 from bot.store.database import Database
 from bot.store.schema import jobs
 
@@ -31,13 +30,19 @@ T = TypeVar("T")
 
 
 class PromiseStore:
-    """`bot.domain.promise.Promises`: a line of JSON for each promise; without open ones the file is empty."""
+    """`bot.domain.promise.Promises`: a line of JSON for each promise, and one for each that was kept.
+
+    At most half of the file is about what was kept; without open promises it is empty.
+    """
 
     def __init__(self, path: Path, database: Database) -> None:
+        """Raises `ConfigError` for a file that cannot be read."""
         self._path, self._database = path, database
-        self._open = {promise.interaction_id: promise for promise in _read(path)}
-        self._unwritten = deque[Promise]()
-        self._has_kept = False
+        self._open = _read(path)
+        self._unwritten = deque[Promise | int]()
+        self._written = {key: _line(promise) for key, promise in self._open.items()}
+        self._done = len(self._open)
+        """How many lines of the file are about nothing that is open, or may be."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="promises")
 
     async def made(self, promise: Promise) -> None:
@@ -51,29 +56,31 @@ class PromiseStore:
 
     async def kept(self, interaction_id: int) -> None:
         """See the port."""
-        await self._drop([interaction_id])
+        if self._drop([interaction_id]):
+            await self._in_thread(self._settle)
 
     async def broken(self) -> list[Promise]:
         """See the port."""
         query = sa.select(jobs.c.interaction_id).where(jobs.c.interaction_id.in_(self._open))
         async with self._database.read() as connection:
             taken = list(await connection.scalars(query))
-        await self._drop(taken)
+        if self._drop(taken):
+            await self._in_thread(self._settle)
         return [promise for _, promise in sorted(self._open.items())]
 
     async def forget(self, member_id: int, but: int) -> None:
         """See the port."""
-        await self._drop([one.interaction_id for one in self.of_member(member_id) if one.interaction_id != but])
+        self._drop([one.interaction_id for one in self.of_member(member_id) if one.interaction_id != but])
+        await self._in_thread(self._tidy)
 
     def of_member(self, member_id: int) -> list[Promise]:
         """See the port."""
         return [promise for promise in self._open.values() if promise.member_id == member_id]
 
-    async def _drop(self, interaction_ids: Iterable[int]) -> None:
-        dropped = [self._open.pop(interaction_id, None) for interaction_id in interaction_ids]
-        if any(dropped):
-            self._has_kept = True
-            await self._in_thread(self._tidy)
+    def _drop(self, interaction_ids: Iterable[int]) -> bool:
+        dropped = [key for key in interaction_ids if self._open.pop(key, None)]
+        self._unwritten.extend(dropped)
+        return bool(dropped)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         try:
@@ -83,43 +90,75 @@ class PromiseStore:
 
     def _append(self) -> None:
         """Write what is not written yet: a crowd's notes go down together, and only the first has to wait."""
-        if notes := [self._unwritten.popleft() for _ in range(len(self._unwritten))]:
-            _put(self._path, notes, os.O_APPEND)
+        lines: list[bytes] = []
+        for note in [self._unwritten.popleft() for _ in range(len(self._unwritten))]:
+            if isinstance(note, Promise):
+                self._done += note.interaction_id in self._written
+                self._written[note.interaction_id] = _line(note)
+                lines.append(self._written[note.interaction_id])
+            else:
+                self._done += 2
+                self._written.pop(note, None)
+                lines.append(b'\n{"kept":%d}\n' % note)
+        if lines:
+            _put(self._path, lines, os.O_APPEND)
+
+    def _settle(self) -> None:
+        self._append()
+        if self._done >= 2 * len(self._written):
+            self._tidy()
 
     def _tidy(self) -> None:
-        """Leave what is open, for all who were answered meanwhile at once; a kill leaves the old or the new file."""
-        if not self._has_kept:
-            return
-        self._has_kept = False
+        """Leave what is open; a kill leaves the old or the new file."""
+        self._append()
+        for key in self._written.keys() - self._open.keys():
+            del self._written[key]  # it was over
         beside = self._path.with_suffix(".new")
-        _put(beside, list(self._open.values()), os.O_TRUNC)
+        _put(beside, self._written.values(), os.O_TRUNC)
         beside.replace(self._path)
+        self._done = 0
 
 
-def _read(path: Path) -> list[Promise]:
+def _read(path: Path) -> dict[int, Promise]:
     path.with_suffix(".new").unlink(missing_ok=True)  # a kill may have left it
-    with contextlib.suppress(FileNotFoundError):
-        return [promise for line in path.read_text().split("\n") if (promise := _parsed(line))]
-    return []
+    try:
+        lines = path.read_text(errors="replace").split("\n")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError("data_dir", f"{path} cannot be read: {error.strerror}") from error
+    found: dict[int, Promise] = {}
+    for note in map(_parsed, lines):
+        if isinstance(note, Promise):
+            found[note.interaction_id] = note
+        elif note is not None:
+            found.pop(note, None)
+    return found
 
 
-def _put(path: Path, promises: Iterable[Promise], how: int) -> None:
+def _put(path: Path, lines: Iterable[bytes], how: int) -> None:
     # Tokens are in it: for nobody else's eyes.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600)
-    # The line before may have been cut off in the middle: it must not swallow this one.
-    lines = "".join(f"\n{_line(promise)}\n" for promise in promises).encode()
+    content = b"".join(lines)
     with os.fdopen(descriptor, "wb", buffering=0) as file:
-        while lines:
-            lines = lines[file.write(lines) :]
+        while content:
+            content = content[file.write(content) :]
 
 
-def _line(promise: Promise) -> str:
+def _line(promise: Promise) -> bytes:
     """In plain ASCII: members may write half a surrogate pair, which is no UTF-8, and separators of lines."""
-    return json.dumps({**dict(promise), "expires_at": promise.expires_at.isoformat()}, separators=(",", ":"))
+    written = json.dumps({**dict(promise), "expires_at": promise.expires_at.isoformat()}, separators=(",", ":"))
+    # The line before may have been cut off in the middle: it must not swallow this one.
+    return f"\n{written}\n".encode()
 
 
-def _parsed(line: str) -> Promise | None:
+def _parsed(line: str) -> Promise | int | None:
+    """A promise, the id of one that was kept, or None for what was cut off in the middle of writing.
+
+    Discord was not told of that either.
+    """
     try:
-        return Promise.model_validate(json.loads(line))
-    except ValueError:
-        return None  # cut off in the middle of writing: Discord was not told either
+        note = json.loads(line)
+        return int(note["kept"]) if "kept" in note else Promise.model_validate(note)
+    except (ValueError, TypeError):
+        return None

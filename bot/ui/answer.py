@@ -11,7 +11,7 @@ from typing import Self
 import discord
 
 from bot.domain.prompt import shorten
-from bot.errors import AlreadyAsked, BotError, FileLimitTooSmall
+from bot.errors import AlreadyAsked, BotError, FileLimitTooSmall, Restarting
 from bot.ui.delivery import SMALLEST_LIMIT
 from bot.ui.page import Page
 from bot.ui.replies import GENERIC, words
@@ -49,7 +49,7 @@ class Answer:
         try:
             return await self._end(error)
         finally:
-            is_cut_off = isinstance(error, asyncio.CancelledError)
+            is_cut_off = isinstance(error, asyncio.CancelledError | Restarting)
             is_said = voice.is_dead or (voice.has_spoken and not (voice.goes_on and is_cut_off))
             if voice.has_promised and is_said:
                 await first_words.keep(self._interaction.id)
@@ -81,6 +81,9 @@ class Answer:
         self._voice.has_spoken = True
 
     async def _end(self, error: BaseException | None) -> bool:
+        if isinstance(error, Restarting) and self._voice.has_promised:
+            self._stop_timer()
+            return True  # the next process goes on with it
         if isinstance(error, AlreadyAsked):
             self._stop_timer()
             self.hand_over()  # whoever asked first is answered

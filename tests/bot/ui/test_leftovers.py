@@ -11,7 +11,7 @@ import discord
 import pytest
 
 from bot.domain.promise import Promise
-from bot.errors import Paused
+from bot.errors import Paused, Restarting
 from bot.store.database import Database
 from bot.store.promises import PromiseStore
 from bot.ui.first_words import INTERRUPTED
@@ -170,6 +170,28 @@ async def test_whoever_has_left_the_server_gets_nothing(house: World) -> None:
     assert house.studio.asks == []
     assert [message.content for message in house.messages] == [INTERRUPTED]
     assert await left_behind(house) == []
+
+
+async def test_a_right_that_was_taken_away_counts_no_more(house: World) -> None:
+    mods = house.guild.create_role("mods", permissions=discord.Permissions(manage_guild=True))
+    cy = house.guild.add_member(house.env.create_user("cy"), roles=[mods])
+    await killed(house, cy.slash(house.channel, "imagine", prompt="a fox"))
+    house.env.backend.guilds[house.guild.id].members[cy.id].role_ids.clear()
+    await killed(house, house.ada.slash(house.channel, "imagine", prompt="a hen"))
+    await taken_up(house)
+    members = {ask.member.name: ask.member for ask in house.studio.asks}
+    assert (members["cy"].role_ids, members["cy"].is_moderator) == ((house.guild.id,), False)
+    assert members["ada"].role_ids == (house.guild.id,)
+
+
+async def test_a_stop_leaves_it_to_the_next_process(house: World) -> None:
+    house.studio.accept_after_s, house.studio.refusal = 1.5, Restarting()
+    await house.ada.slash(house.channel, "imagine", prompt="a fox")
+    assert len(thinking(house)) == 1
+    house.studio.accept_after_s, house.studio.refusal = 0.0, None
+    await house.restart()
+    await taken_up(house)
+    assert len(house.studio.asks) == 1
 
 
 async def test_after_its_token_it_is_said_in_the_channel(house: World) -> None:
