@@ -205,6 +205,16 @@ async def test_after_its_token_it_is_said_in_the_channel(house: World) -> None:
     assert await left_behind(house) == []
 
 
+async def test_what_was_noted_and_never_acknowledged_is_not_done(house: World) -> None:
+    await killed(house, house.ada.slash(house.channel, "imagine", prompt="a fox"))
+    (promise,) = await left_behind(house)
+    assert house.promises is not None
+    await house.promises.made(promise.model_copy(update={"interaction_id": 5, "token": "unknown"}))
+    await taken_up(house)
+    assert [ask.interaction_id for ask in house.studio.asks] == [promise.interaction_id]
+    assert await left_behind(house) == []
+
+
 async def test_the_token_stands_in_nothing_else(house: World) -> None:
     await killed(house, house.ada.slash(house.channel, "imagine", prompt="a fox"))
     (promise,) = await left_behind(house)
