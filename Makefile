@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check wire cluster bench speed pictures browser clicks format clean
+.PHONY: help demo test check wire kills cluster bench speed pictures browser clicks format clean
 
 help: ## show these verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ check: $(STAMP) ## formatting, lint, types and layers
 
 wire: $(STAMP) ## the bot as a process against a little Discord, with faults (minutes)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m wire tests/integration
+
+kills: $(STAMP) ## kill that process sixty times, and say what became of what was asked (20 minutes)
+	DARKROOM_TEST_KILLS=60 $(BIN)/python -m pytest -q -s tests/integration/test_wire_kills.py
 
 cluster: $(STAMP) ## workers on other machines: a real Ray on this one, with faults (240 MB, minutes)
 	$(PIP) install -q -c constraints.txt -e '.[dev,cluster]'

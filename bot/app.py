@@ -139,6 +139,7 @@ def _compose(
     kept, clock = _stores(settings, database), outside.clock
     replies = DiscordReplies(kept.jobs, kept.pictures, drawing, outside.tasks, clock=clock)
     studio = Studio(_ports(settings, kept, engine, replies, outside, meaning))
+    promises = PromiseStore(settings.data_dir / "promises.jsonl", kept.database)
     parts = Parts(
         settings=settings,
         studio=studio,
@@ -152,8 +153,8 @@ def _compose(
         models=lambda: tuple(spec.name for spec in engine.models()),
         usage=usage(kept.quotas, clock),
         prices=PriceList(TimingStore(database, clock)),
-        office=_office(kept, engine, studio),
-        promises=PromiseStore(settings.data_dir / "promises.jsonl", database),
+        office=_office(kept, engine, studio, promises),
+        promises=promises,
     )
     client = DarkroomClient(parts, replies, shard_count=outside.shard_count)
     housekeeping = Housekeeping(settings, database, kept.book, Retention(database, kept.pictures), clock)
@@ -192,12 +193,12 @@ def _hints(kept: Stores, engine: Engine, outside: Outside) -> Hints | None:
     return hints
 
 
-def _office(kept: Stores, engine: Engine, studio: Studio) -> Office:
+def _office(kept: Stores, engine: Engine, studio: Studio, promises: PromiseStore) -> Office:
     return Office(
         book=kept.book,
         quotas=kept.quotas,
         log=AuditLog(kept.database),
-        records=Records(kept.database, kept.pictures),
+        records=Records(kept.database, kept.pictures, promises),
         numbers=kept.numbers,
         review=studio,
         engine=engine,

@@ -21,8 +21,9 @@ from bot.ui.clicks import Clicks
 from bot.ui.custom_ids import ButtonId, FormId
 from bot.ui.darkroom import Darkroom, Parts
 from bot.ui.delivery import DiscordReplies
-from bot.ui.events import guard
+from bot.ui.events import Events
 from bot.ui.first_words import FirstWords
+from bot.ui.leftovers import Leftovers
 from bot.ui.modals import Filled
 from bot.ui.replies import GENERIC
 from bot.ui.seen import SeenPictures
@@ -67,11 +68,12 @@ class DarkroomClient(Darkroom):
             http_trace=replies.limits.trace(),
         )
         self.parts, self.replies = parts, replies
-        self.first_words = FirstWords(parts.promises, parts.clock)
+        events = Events(self._connection.parsers)
+        self.first_words = FirstWords(parts.promises, parts.clock, events)
+        self.leftovers = Leftovers(self, self.first_words, parts.promises, events)
         self.offered = frozenset(PRESSES)
         self._clicks, self.seen = Clicks(), SeenPictures()
         self._syncing: asyncio.Task[None] | None = None
-        guard(self._connection.parsers)
 
     async def setup_hook(self) -> None:
         """Load everything before the first event arrives."""
@@ -90,7 +92,8 @@ class DarkroomClient(Darkroom):
 
     async def press(self, interaction: discord.Interaction[Darkroom], button_id: ButtonId) -> None:
         """Do what a button says; a double click counts once."""
-        if button_id.act in ONCE and self._is_double(interaction, button_id):
+        is_taken_up = self.first_words.before(interaction.id) is not None  # what a crash held up comes all at once
+        if button_id.act in ONCE and not is_taken_up and self._is_double(interaction, button_id):
             await interaction.response.defer()
             return
         await PRESSES[button_id.act](interaction, button_id)

@@ -162,6 +162,13 @@ class Paused(UserError):
         super().__init__(why or "paused")
 
 
+class Restarting(UserError):
+    """This process is about to end; the next one takes up what was acknowledged."""
+
+    def __init__(self) -> None:
+        super().__init__("restarting")
+
+
 class PictureBlocked(UserError):
     """The finished picture may not be shown here."""
 

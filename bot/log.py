@@ -1,39 +1,15 @@
-"""Logs for people and for machines; a token never reaches either."""
+"""How the bot logs: as its engine's workers do, and nothing of what discord.py knows of members' words."""
 
 from __future__ import annotations
 
 import logging
-import re
 
-from pythonjsonlogger.json import JsonFormatter
-
-SECRETS = re.compile(r"[\w-]{20,}\.[\w-]{4,}\.[\w-]{20,}|\bhf_\w{20,}|(?<=/)\d{15,}/[\w.-]{20,}")
-FIELDS = ("job", "action")
-
-
-class Redacted(logging.Formatter):
-    """One line a record, with the job it is about."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Append the fields given by `extra` and blot out secrets."""
-        fields = "".join(f" {name}={getattr(record, name)}" for name in FIELDS if hasattr(record, name))
-        return SECRETS.sub("[secret]", super().format(record) + fields)
-
-
-class RedactedJson(JsonFormatter):
-    """One JSON object a record."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Blot out secrets in the finished line."""
-        return SECRETS.sub("[secret]", super().format(record))
+from engine import log
 
 
 def configure(level: str, form: str) -> None:
     """Set up the root logger, once, at start."""
-    stream = logging.StreamHandler()
-    pattern = "%(asctime)s %(levelname)-7s %(name)s %(message)s"
-    stream.setFormatter(RedactedJson(pattern) if form == "json" else Redacted(pattern))
-    logging.basicConfig(level=level.upper(), handlers=[stream], force=True)
+    log.configure(log.LogSetup(logging.getLevelNamesMapping()[level.upper()], form))
     # discord.py logs request bodies at debug, and they hold prompts
     logging.getLogger("discord").setLevel(logging.INFO if level == "debug" else logging.WARNING)
     logging.getLogger("discord.http").setLevel(logging.WARNING)

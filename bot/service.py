@@ -67,12 +67,13 @@ async def _connect(app: App) -> None:
     token = app.settings.discord.token.get_secret_value()
     await _patiently(lambda: _log_in(app.client, token))
     await app.studio.start()
-    making_up = asyncio.create_task(app.client.first_words.make_up(app.client), name="first words")
+    await app.client.leftovers.recall()  # before an event arrives that repeats one of them
+    taking_up = asyncio.create_task(app.client.leftovers.take_up(), name="leftovers")
     log.info("ready", extra={"action": "ready"})
     try:
         await _patiently(app.client.connect)
     finally:
-        making_up.cancel()
+        taking_up.cancel()
 
 
 async def _log_in(client: DarkroomClient, token: str) -> None:

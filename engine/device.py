@@ -12,6 +12,7 @@ from typing import Protocol
 from engine.cluster import DRIVER, is_remote
 from engine.errors import AbortReason, DeviceLost
 from engine.launch import WORKER, Orders
+from engine.log import current
 from engine.messages import (
     Admit,
     Beat,
@@ -91,7 +92,7 @@ class Device:
         self.refused = 0
         """Messages of older epochs that were not believed."""
         self._settings, self._dispatcher = settings, dispatcher
-        self._orders = Orders(DRIVER if is_remote(name) else entry, settings, name)
+        self._orders = Orders(DRIVER if is_remote(name) else entry, settings, name, current())
         self._spawner = spawner(self._orders)
         self._process: WorkerProcess | None = None
         self._restart: asyncio.TimerHandle | None = None

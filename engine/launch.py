@@ -16,6 +16,7 @@ from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from engine.log import LogSetup, configure
 from engine.settings import EngineSettings
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ class Orders:
     entry: str
     settings: EngineSettings
     device: str
+    log: LogSetup | None = None
+    """How the engine's own process logs."""
 
 
 def work(descriptor: int) -> None:
@@ -40,6 +43,7 @@ def work(descriptor: int) -> None:
         Path("/proc/self/oom_score_adj").write_text("500")
     connection = _own(descriptor)
     orders: Orders = connection.recv()
+    _log_as(orders)
     module, _, function = orders.entry.partition(":")
     getattr(importlib.import_module(module), function)(connection, orders.settings, orders.device)
 
@@ -85,6 +89,13 @@ def _prepare(orders: Orders) -> None:
     if warm := getattr(module, "warm", None):
         warm(orders.settings)
     gc.freeze()  # the collector would otherwise write to, and so copy, every page shared with the workers
+
+
+def _log_as(orders: Orders) -> None:
+    """As the bot does; of libraries, only what they warn of."""
+    if orders.log is not None:
+        configure(LogSetup(logging.WARNING, orders.log.form))
+        logging.getLogger("engine").setLevel(orders.log.level)
 
 
 def _threads() -> int:

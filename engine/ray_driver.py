@@ -16,6 +16,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 
 from engine.launch import WORKER, Orders
+from engine.log import current
 from engine.messages import Stop, ToWorker
 from engine.remote_worker import Heard, Node, RemoteWorker, fingerprint
 from engine.settings import ClusterSettings, EngineSettings
@@ -70,7 +71,7 @@ def _place(settings: EngineSettings, device: str) -> Any:
     if node.fingerprint != fingerprint():
         sys.exit(f"{device}: the node {node.name} runs another Darkroom; install the same one there")
     # Ray shows each actor only the GPUs it gave it, and numbers them from zero.
-    _answer(worker.start.remote(Orders(WORKER, settings, "cuda:0" if cluster.gpus else "cpu")))
+    _answer(worker.start.remote(Orders(WORKER, settings, "cuda:0" if cluster.gpus else "cpu", current())))
     return worker
 
 

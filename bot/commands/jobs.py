@@ -70,6 +70,8 @@ class Jobs(commands.Cog):
             if job_id is None:
                 await answer.private("Nothing of yours is waiting or running.")
                 return
+            # Done twice, it would stop the next one too.
+            await interaction.client.first_words.settle(interaction, {"job": job_id})
             try:
                 await end(interaction, answer, job_id)
             except OwnersOnly as error:

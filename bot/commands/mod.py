@@ -168,8 +168,11 @@ class Mod(commands.Cog):
             by = await moderator(interaction, "delete")
             if bool(job.strip()) == (member is not None):
                 raise BadOption("job", "say either a job or a member")
-            deleted = await delete_results(interaction, by, job.strip(), member.id if member else None)
             subject = member.mention if member else f"job {job.strip()}"
+            if await office(interaction).log.knows(entry(interaction, "delete", subject)):
+                await answer.private("🗑️ Deleted.")  # before I was restarted; what came since stays
+                return
+            deleted = await delete_results(interaction, by, job.strip(), member.id if member else None)
             await office(interaction).log.add(
                 entry(interaction, "delete", subject, f"{deleted} deleted. {reason}".strip())
             )

@@ -57,6 +57,7 @@ def entry(interaction: Pressed, action: str, subject: str = "", reason: str = ""
         subject=subject,
         reason=reason,
         done=done,
+        interaction_id=interaction.id,
     )
 
 
@@ -103,7 +104,7 @@ async def tell_all(answer: Answer, lines: Sequence[str], nothing: str = "") -> N
         await answer.private(f"{lines[0]}\n… {len(lines)} lines in all:", files=[whole.file()])
 
 
-async def note(client: Darkroom, member: Member, job: Job, action: str) -> None:
+async def note(client: Darkroom, member: Member, job: Job, action: str, *, interaction_id: int | None = None) -> None:
     """Log what a moderator did with somebody else's job outside of `/mod`; what is done to one's own is not."""
     if client.parts.office is None or member.id == job.member_id:
         return
@@ -113,5 +114,6 @@ async def note(client: Darkroom, member: Member, job: Job, action: str) -> None:
         actor_id=member.id,
         action=action,
         subject=f"job {job.id} of <@{job.member_id}>",
+        interaction_id=interaction_id,
     )
     await client.parts.office.log.add(done)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterable, Sequence
 
@@ -46,13 +45,17 @@ async def confirmed(interaction: Pressed, pressed: ButtonId) -> None:
         found = _FENCE.search(message.content) if message else None
         if message is None or found is None:
             raise BadOption("prompt", "it cannot be read any more; type the command again")
+        await answer.goes_on()
         started = 0
         for index, options in enumerate(wishes_of(found["prompt"])):
-            with contextlib.suppress(AlreadyAsked):
-                wish = asking.spec(Verb.IMAGINE, options)
+            wish = asking.spec(Verb.IMAGINE, options)
+            try:
                 await asking.submit(interaction, answer, wish, index=index, asked_by=message.id)
                 started += 1
-        if not started:
+            except AlreadyAsked:
+                if answer.is_taken_up:
+                    answer.hand_over()  # the first message is the reply of that job
+        if not started and not answer.is_taken_up:
             await answer.private("These are started already; type the command again for more.")
 
 

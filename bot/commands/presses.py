@@ -50,7 +50,7 @@ async def end(interaction: Pressed, answer: Answer, job_id: str) -> None:
     if job.state is not JobState.CANCELLED:
         await answer.private("It was done already.")
         return
-    await note(interaction.client, member, job, "cancel")
+    await note(interaction.client, member, job, "cancel", interaction_id=interaction.id)
     await answer.private("Cancelled.")
 
 

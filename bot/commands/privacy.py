@@ -64,6 +64,7 @@ class Privacy(commands.Cog):
                 await _end(parts.studio, job, member)
             await _told(parts.studio, theirs)
             await _take_down(interaction.client, await office(interaction).records.posts_of(member.id))
+            await interaction.client.first_words.forget(member.id, but=interaction.id)
             deleted = await office(interaction).records.erase_member(member.id)
             left = LEFT.format(days=parts.settings.operation.backups_kept)
             await answer.private(

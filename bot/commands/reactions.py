@@ -126,7 +126,7 @@ class Reactions(commands.Cog):
         except discord.Forbidden:
             await self._say(payload, f"<@{payload.user_id}> I cannot send you direct messages; allow them here first.")
         except REFUSALS as error:
-            log.warning("not sent by direct message: %s", error, extra={"action": "letter", "job_id": job.id})
+            log.warning("not sent by direct message: %s", error, extra={"action": "letter", "job": job.id})
         return False
 
     async def _uploads(self, job: Job, cell: int | None) -> list[Upload]:

@@ -17,3 +17,5 @@ class Entry(Value):
     subject: str = ""
     reason: str = ""
     done: bool = True
+    interaction_id: int | None = None
+    """What asked for it: the same thing asked for by the same interaction again, after a crash, is not done again."""

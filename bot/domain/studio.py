@@ -17,7 +17,17 @@ from bot.domain.model import Ask, Job, JobState, Member, Place
 from bot.domain.requests import Asker
 from bot.domain.run import Run
 from bot.domain.wiring import Ports
-from bot.errors import Fenced, JobNotFound, NotPermitted, OwnersOnly, Paused, PictureBlocked, ReplyGone, StoreError
+from bot.errors import (
+    Fenced,
+    JobNotFound,
+    NotPermitted,
+    OwnersOnly,
+    Paused,
+    PictureBlocked,
+    ReplyGone,
+    Restarting,
+    StoreError,
+)
 from engine.engine import Resolved
 from engine.errors import AbortReason, RequestAborted
 from engine.sizes import result_size
@@ -86,7 +96,7 @@ class Studio(Gallery):
     async def submit(self, ask: Ask) -> Job:
         """Accept a wish and start it. Raises `UserError` and `InvalidRequest`; nothing is charged then."""
         if not self._is_open:
-            raise Paused("Darkroom is restarting; ask again in a minute")
+            raise Restarting
         weight = await self._ports.rules.weight(ask)
         resolved = await self._ports.resolve(ask.spec, Asker(member=str(ask.member.id), weight=weight))
         await self._ports.rules.check(_as_it_will_run(ask, resolved))
@@ -197,7 +207,7 @@ class Studio(Gallery):
             await run.learn()
         finally:
             del self._runs[run.job.id]
-        await self._note_change()
+            await self._note_change()
 
     async def _until_over(self, run: Run) -> BaseException | None:
         """Run it, again when the store failed, however long it does; returns what nobody expected."""

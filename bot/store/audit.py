@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.audit import Entry
-from bot.store.database import Database
+from bot.store.database import Database, upsert
 from bot.store.schema_rules import audit_log
 
 MAX_TEXT = 1000
@@ -23,6 +23,11 @@ class AuditLog:
         async with self._database.write() as connection:
             await record(connection, entry)
 
+    async def knows(self, entry: Entry) -> bool:
+        """Whether the same interaction has done the same before a crash."""
+        async with self._database.read() as connection:
+            return await was_recorded(connection, entry)
+
     async def newest(
         self, guild_id: int, limit: int = 20, *, member_id: int | None = None, skip: int = 0
     ) -> list[Entry]:
@@ -35,7 +40,17 @@ class AuditLog:
             return [Entry.model_validate(row._mapping) for row in rows]  # pyright: ignore[reportPrivateUsage]
 
 
-async def record(connection: AsyncConnection, entry: Entry) -> None:
-    """Write one entry in the transaction of what it tells of."""
+async def record(connection: AsyncConnection, entry: Entry) -> bool:
+    """Write one entry in the transaction of what it tells of; False when that was done before, as `was_recorded`."""
     cut = {"subject": entry.subject[:MAX_TEXT], "reason": entry.reason[:MAX_TEXT]}
-    await connection.execute(sa.insert(audit_log).values({**entry.model_dump(), **cut}))
+    row = upsert(connection, audit_log).values({**entry.model_dump(), **cut})
+    added = row.on_conflict_do_nothing(index_elements=["interaction_id", "action", "done"]).returning(audit_log.c.id)
+    return await connection.scalar(added) is not None
+
+
+async def was_recorded(connection: AsyncConnection, entry: Entry) -> bool:
+    """Whether the same interaction has done the same before: a crash may have come before it was answered."""
+    if entry.interaction_id is None:
+        return False
+    same = (audit_log.c[name] == getattr(entry, name) for name in ("interaction_id", "action", "done"))
+    return await connection.scalar(sa.select(audit_log.c.id).where(*same)) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.guild import GuildRules
+from bot.domain.promise import Promises
 from bot.domain.quota import Scope
 from bot.store.database import Database
 from bot.store.schema import jobs, uploads
@@ -20,8 +22,8 @@ _SECRET = frozenset({"token"})
 class PersonalData:
     """Reads whatever tables there are: one that is added later is not forgotten here."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, promises: Promises | None = None) -> None:
+        self._database, self._promises = database, promises
 
     async def export(self, member_id: int) -> dict[str, list[dict[str, Any]]]:
         """The rows about a member by table, ready for JSON; the kept pictures stand there by key."""
@@ -39,6 +41,8 @@ class PersonalData:
         for entry in rows[audit_log.name]:
             # Which moderator it was is not about this member.
             entry["actor_id"] = member_id if entry["actor_id"] == member_id else None
+        if self._promises is not None:
+            rows["promises"] = [_plain(dict(promise)) for promise in self._promises.of_member(member_id)]
         return rows
 
 
@@ -69,5 +73,5 @@ async def _rules_about(connection: AsyncConnection, member_id: int) -> list[dict
     return found
 
 
-def _plain(row: sa.RowMapping) -> dict[str, Any]:
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: to_jsonable_python(value) for name, value in row.items() if name not in _SECRET}

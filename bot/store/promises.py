@@ -1,13 +1,14 @@
-"""Interactions that were told "thinking…" and nothing else yet, in a file beside the database.
+"""Interactions that were told "thinking…" and have no answer yet, whole, in a file beside the database.
 
 A note must be down before Discord is told, and must not wait behind forty jobs that are being written: it is appended
 without a transaction, on a thread of its own. What the file system holds outlives a killed process; only a power cut
-could take it.
+could take it. What was answered is taken out of the file at once: it holds members' words and tokens.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -17,10 +18,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
-from pydantic import ValidationError
 
 from bot.domain.promise import Promise
-from bot.errors import StoreError
+from bot.errors import ConfigError, StoreError
 from bot.store.database import Database
 from bot.store.schema import jobs
 
@@ -30,17 +30,24 @@ T = TypeVar("T")
 
 
 class PromiseStore:
-    """`bot.domain.promise.Promises`: a line of JSON for each promise; without open ones the file is empty."""
+    """`bot.domain.promise.Promises`: a line of JSON for each promise, and one for each that was kept.
+
+    At most half of the file is about what was kept; without open promises it is empty.
+    """
 
     def __init__(self, path: Path, database: Database) -> None:
+        """Raises `ConfigError` for a file that cannot be read."""
         self._path, self._database = path, database
-        self._open: dict[int, Promise] = {}
-        self._unwritten = deque[Promise]()
+        self._open = _read(path)
+        self._unwritten = deque[Promise | int]()
+        self._written = {key: _line(promise) for key, promise in self._open.items()}
+        self._done = len(self._open)
+        """How many lines of the file are about nothing that is open, or may be."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="promises")
 
     async def made(self, promise: Promise) -> None:
         """See the port."""
-        # What could never be kept must not hold the file open for ever.
+        # What could never be kept must not be held for ever.
         over = promise.expires_at - TOKEN_LIFE
         self._open = {key: other for key, other in self._open.items() if other.expires_at > over}
         self._open[promise.interaction_id] = promise
@@ -49,18 +56,31 @@ class PromiseStore:
 
     async def kept(self, interaction_id: int) -> None:
         """See the port."""
-        if self._open.pop(interaction_id, None) is not None and not self._open:
-            await self._in_thread(self._empty)
+        if self._drop([interaction_id]):
+            await self._in_thread(self._settle)
 
     async def broken(self) -> list[Promise]:
         """See the port."""
-        left = {promise.interaction_id: promise for promise in await self._in_thread(self._read)}
-        query = sa.select(jobs.c.interaction_id).where(jobs.c.interaction_id.in_(left))
+        query = sa.select(jobs.c.interaction_id).where(jobs.c.interaction_id.in_(self._open))
         async with self._database.read() as connection:
-            for interaction_id in await connection.scalars(query):
-                left.pop(interaction_id, None)
-        self._open = left | self._open
-        return list(left.values())
+            taken = list(await connection.scalars(query))
+        if self._drop(taken):
+            await self._in_thread(self._settle)
+        return [promise for _, promise in sorted(self._open.items())]
+
+    async def forget(self, member_id: int, but: int) -> None:
+        """See the port."""
+        self._drop([one.interaction_id for one in self.of_member(member_id) if one.interaction_id != but])
+        await self._in_thread(self._tidy)
+
+    def of_member(self, member_id: int) -> list[Promise]:
+        """See the port."""
+        return [promise for promise in self._open.values() if promise.member_id == member_id]
+
+    def _drop(self, interaction_ids: Iterable[int]) -> bool:
+        dropped = [key for key in interaction_ids if self._open.pop(key, None)]
+        self._unwritten.extend(dropped)
+        return bool(dropped)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         try:
@@ -70,33 +90,75 @@ class PromiseStore:
 
     def _append(self) -> None:
         """Write what is not written yet: a crowd's notes go down together, and only the first has to wait."""
-        if notes := [self._unwritten.popleft() for _ in range(len(self._unwritten))]:
-            _put(self._path, notes, os.O_APPEND)
+        lines: list[bytes] = []
+        for note in [self._unwritten.popleft() for _ in range(len(self._unwritten))]:
+            if isinstance(note, Promise):
+                self._done += note.interaction_id in self._written
+                self._written[note.interaction_id] = _line(note)
+                lines.append(self._written[note.interaction_id])
+            else:
+                self._done += 2
+                self._written.pop(note, None)
+                lines.append(b'\n{"kept":%d}\n' % note)
+        if lines:
+            _put(self._path, lines, os.O_APPEND)
 
-    def _empty(self) -> None:
-        if not self._open:
-            _put(self._path, [], os.O_TRUNC)
+    def _settle(self) -> None:
+        self._append()
+        if self._done >= 2 * len(self._written):
+            self._tidy()
 
-    def _read(self) -> list[Promise]:
-        try:
-            lines = self._path.read_text("utf-8").splitlines()
-        except FileNotFoundError:
-            return []
-        return [promise for line in lines if (promise := _parsed(line))]
+    def _tidy(self) -> None:
+        """Leave what is open; a kill leaves the old or the new file."""
+        self._append()
+        for key in self._written.keys() - self._open.keys():
+            del self._written[key]  # it was over
+        beside = self._path.with_suffix(".new")
+        _put(beside, self._written.values(), os.O_TRUNC)
+        beside.replace(self._path)
+        self._done = 0
 
 
-def _put(path: Path, promises: Iterable[Promise], how: int) -> None:
+def _read(path: Path) -> dict[int, Promise]:
+    path.with_suffix(".new").unlink(missing_ok=True)  # a kill may have left it
+    try:
+        lines = path.read_text(errors="replace").split("\n")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError("data_dir", f"{path} cannot be read: {error.strerror}") from error
+    found: dict[int, Promise] = {}
+    for note in map(_parsed, lines):
+        if isinstance(note, Promise):
+            found[note.interaction_id] = note
+        elif note is not None:
+            found.pop(note, None)
+    return found
+
+
+def _put(path: Path, lines: Iterable[bytes], how: int) -> None:
     # Tokens are in it: for nobody else's eyes.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600)
-    try:
-        # The line before may have been cut off in the middle: it must not swallow this one.
-        os.write(descriptor, "".join("\n" + promise.model_dump_json() + "\n" for promise in promises).encode())
-    finally:
-        os.close(descriptor)
+    content = b"".join(lines)
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        while content:
+            content = content[file.write(content) :]
 
 
-def _parsed(line: str) -> Promise | None:
+def _line(promise: Promise) -> bytes:
+    """In plain ASCII: members may write half a surrogate pair, which is no UTF-8, and separators of lines."""
+    written = json.dumps({**dict(promise), "expires_at": promise.expires_at.isoformat()}, separators=(",", ":"))
+    # The line before may have been cut off in the middle: it must not swallow this one.
+    return f"\n{written}\n".encode()
+
+
+def _parsed(line: str) -> Promise | int | None:
+    """A promise, the id of one that was kept, or None for what was cut off in the middle of writing.
+
+    Discord was not told of that either.
+    """
     try:
-        return Promise.model_validate_json(line)
-    except ValidationError:
-        return None  # cut off in the middle of writing: Discord was not told either
+        note = json.loads(line)
+        return int(note["kept"]) if "kept" in note else Promise.model_validate(note)
+    except (ValueError, TypeError):
+        return None

@@ -91,22 +91,22 @@ class Quotas:
         return [_use(counter, reading) for counter, reading in zip(limited, readings, strict=True)]
 
     async def grant(self, limit: Limit, guild_id: int, now: datetime, entry: Entry) -> None:
-        """Allow a member or a channel `limit.amount` more in the running window."""
+        """Allow a member or a channel `limit.amount` more in the running window, once for each interaction."""
         async with self._database.write() as connection:
             await in_turn(connection)
             running = _spans(await self._rules.load(connection, guild_id), now)[limit.window]
             counter = Counter(guild_id, limit.scope, limit.subject_id, limit.unit, limit.window, running)
-            await counters.grant(connection, counter, limit.cap or 0)
-            await record(connection, entry)
+            if await record(connection, entry):
+                await counters.grant(connection, counter, limit.cap or 0)
 
     async def reset(self, guild_id: int, scope: Scope, subject_id: int, now: datetime, entry: Entry) -> None:
-        """Let a member or a channel begin anew in all running windows."""
+        """Let a member or a channel begin anew in all running windows, once for each interaction."""
         async with self._database.write() as connection:
             await in_turn(connection)
             spans = _spans(await self._rules.load(connection, guild_id), now)
             keys = [span_key(window, running.key) for window, running in spans.items()]
-            await counters.forgive(connection, guild_id, scope, subject_id, keys)
-            await record(connection, entry)
+            if await record(connection, entry):
+                await counters.forgive(connection, guild_id, scope, subject_id, keys)
 
     async def tidy(self, now: datetime) -> None:
         """Forget what belongs to windows that ended long ago; what is still held stays."""

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.domain.model import JobState
+from bot.domain.promise import Promises
 from bot.store.database import Database
 from bot.store.pictures import PictureStore
 from bot.store.privacy import PersonalData
@@ -23,7 +24,8 @@ _RESERVE = 64 * 1024
 """Left free in an archive for its own directory."""
 
 README = """\
-records.json holds every row that is stored about you, by table. pictures/ holds your pictures, the newest first,
+records.json holds every row that is stored about you, by table, and under "promises" what you asked for and has no
+answer yet. pictures/ holds your pictures, the newest first,
 uploads/ the pictures you uploaded, and frames/ how yours came out of the noise, as many as fit into one file here;
 the others are listed in records.json under "cells", "uploads" and "jobs", and are in your messages.
 """
@@ -32,10 +34,10 @@ the others are listed in records.json under "cells", "uploads" and "jobs", and a
 class Records:
     """`bot.ui.office.Records` on the database and the picture store."""
 
-    def __init__(self, database: Database, pictures: PictureStore) -> None:
+    def __init__(self, database: Database, pictures: PictureStore, promises: Promises | None = None) -> None:
         self._database, self._pictures = database, pictures
         self._retention = Retention(database, pictures)
-        self._personal = PersonalData(database)
+        self._personal = PersonalData(database, promises)
 
     async def delete_job(self, job_id: str) -> bool:
         """Delete one finished job with its pictures; False when there is none."""
@@ -123,7 +125,8 @@ def _shown(rows: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
 
 
 def _packed(rows: dict[str, list[dict[str, Any]]]) -> bytes:
-    return json.dumps(rows, ensure_ascii=False, indent=1).encode()
+    # Half a surrogate pair, which members may write, becomes JSON's own escape.
+    return json.dumps(rows, ensure_ascii=False, indent=1).encode(errors="backslashreplace")
 
 
 def _zipped(files: dict[str, bytes]) -> bytes:

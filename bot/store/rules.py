@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.audit import Entry
 from bot.domain.guild import DIRECT_MESSAGES, GuildRules
-from bot.store.audit import record
+from bot.store.audit import record, was_recorded
 from bot.store.database import Database, upsert
 from bot.store.schema_rules import guild_rules
 
@@ -47,11 +47,16 @@ class RuleBook:
             return [await self.load(connection, guild_id) for guild_id in dict.fromkeys((*ids, DIRECT_MESSAGES))]
 
     async def change(self, change: Change, entry: Entry) -> GuildRules:
-        """Apply a change and log it, both or neither. What `change` raises leaves everything as it was."""
+        """Apply a change and log it, both or neither, and not a second time for the same interaction.
+
+        What `change` raises leaves everything as it was.
+        """
         while True:
             try:
                 async with self._database.write() as connection:
                     before, rules = await _read(connection, entry.guild_id)
+                    if await was_recorded(connection, entry):
+                        return self._remember(before, rules)
                     rules = change(rules)
                     if saved := await _save(connection, rules, before):
                         await record(connection, entry)

@@ -68,7 +68,9 @@ audit_log = sa.Table(
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("done", sa.Boolean, nullable=False),
+    sa.Column("interaction_id", sa.BigInteger),
 )
 """What moderators did and what others tried; triggers see to it that rows are only ever added."""
 
 sa.Index("ix_audit_log_guild", audit_log.c.guild_id, audit_log.c.id)
+sa.Index("uq_audit_log_interaction_id", audit_log.c.interaction_id, audit_log.c.action, audit_log.c.done, unique=True)

@@ -11,7 +11,7 @@ from typing import Self
 import discord
 
 from bot.domain.prompt import shorten
-from bot.errors import AlreadyAsked, BotError, FileLimitTooSmall
+from bot.errors import AlreadyAsked, BotError, FileLimitTooSmall, Restarting
 from bot.ui.delivery import SMALLEST_LIMIT
 from bot.ui.page import Page
 from bot.ui.replies import GENERIC, words
@@ -49,9 +49,11 @@ class Answer:
         try:
             return await self._end(error)
         finally:
-            if voice.has_promised and (voice.has_spoken or voice.is_dead):
+            is_cut_off = isinstance(error, asyncio.CancelledError | Restarting)
+            is_said = voice.is_dead or (voice.has_spoken and not (voice.goes_on and is_cut_off))
+            if voice.has_promised and is_said:
                 await first_words.keep(self._interaction.id)
-            elif voice.has_promised and not isinstance(error, asyncio.CancelledError):
+            elif voice.has_promised and not is_cut_off:
                 first_words.owe(self._interaction)
             first_words.end(self._interaction.id)
 
@@ -65,13 +67,26 @@ class Answer:
         """Discord no longer takes answers to this interaction."""
         return self._voice.is_dead
 
+    @property
+    def is_taken_up(self) -> bool:
+        """An earlier process has begun this."""
+        return self._interaction.client.first_words.before(self._interaction.id) is not None
+
+    async def goes_on(self) -> None:
+        """More is begun after the first word: what a crash leaves undone of it is taken up at the next start."""
+        await self._voice.promise(goes_on=True)
+
     def hand_over(self) -> None:
         """Somebody else sees to the first message from now on."""
         self._voice.has_spoken = True
 
     async def _end(self, error: BaseException | None) -> bool:
+        if isinstance(error, Restarting) and self._voice.has_promised:
+            self._stop_timer()
+            return True  # the next process goes on with it
         if isinstance(error, AlreadyAsked):
             self._stop_timer()
+            self.hand_over()  # whoever asked first is answered
             return True
         if isinstance(error, BotError | EngineError):
             await self._tell(words(error))

@@ -1,19 +1,21 @@
-"""Nobody is left with "thinking…": a stop waits for the answers under way, a start makes up for those a crash took."""
+"""Nobody is left with "thinking…": a stop waits for the answers under way, a crash leaves what is needed to go on."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import discord
 
-from bot.domain.promise import Promise, Promises
+from bot.domain.promise import Payload, Promise, Promises
 from bot.errors import StoreError
+from bot.ui.events import Events
 from bot.ui.replies import GENERIC
 from bot.ui.reply_message import Original
-from bot.ui.wire import NETWORK_ERRORS
+from bot.ui.wire import REFUSALS, is_passing
 
 NOTE_WITHIN_S = 1.0
 """Discord waits 3 s for the first sign: a database that takes longer must not cost it."""
@@ -23,14 +25,26 @@ INTERRUPTED = "Darkroom was restarted before it could take this. Nothing was cha
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What an earlier process has said to an interaction."""
+
+    is_private: bool
+    """What "thinking" announced is for the one who asked only."""
+    has_spoken: bool
+    """The first word is said, not only "thinking"."""
+
+
 class FirstWords:
     """The answers that are being worked on, and what is remembered of them beyond this process."""
 
-    def __init__(self, promises: Promises | None, clock: Callable[[], datetime]) -> None:
-        self._promises, self._clock = promises, clock
+    def __init__(self, promises: Promises | None, clock: Callable[[], datetime], events: Events) -> None:
+        self._promises, self._clock, self._events = promises, clock, events
         self._open: set[int] = set()
         self._all_said = asyncio.Event()
         self._all_said.set()
+        self._before: dict[int, Before] = {}
+        self._promised: dict[int, Promise] = {}
         self._owed: set[asyncio.Task[None]] = set()
 
     def begin(self, interaction_id: int) -> None:
@@ -40,9 +54,20 @@ class FirstWords:
 
     def end(self, interaction_id: int) -> None:
         """They have it, or it cannot be given."""
+        for kept in (self._before, self._promised):
+            kept.pop(interaction_id, None)
+        self._events.answered(interaction_id)
         self._open.discard(interaction_id)
         if not self._open:
             self._all_said.set()
+
+    def resume(self, interaction_id: int, before: Before) -> None:
+        """An interaction of an earlier process is about to be answered by this one."""
+        self._before[interaction_id] = before
+
+    def before(self, interaction_id: int) -> Before | None:
+        """What an earlier process has said to it; None for one that came to this process."""
+        return self._before.get(interaction_id)
 
     async def all_said(self, within_s: float) -> None:
         """Wait for the answers under way."""
@@ -52,13 +77,31 @@ class FirstWords:
         except TimeoutError:
             log.warning("stopped with %d answers open", len(self._open), extra={"action": "stop"})
 
-    async def promise(self, interaction: discord.Interaction[discord.Client]) -> None:
-        """Remember that this interaction is about to be told "thinking…"."""
+    async def promise(
+        self, interaction: discord.Interaction[discord.Client], *, is_private: bool = False, goes_on: bool = False
+    ) -> None:
+        """Remember this interaction, which is about to be told "thinking…"."""
+        promise = _promise(interaction, self._events.at_hand(interaction.id))
+        await self.note(promise.model_copy(update={"is_private": is_private, "goes_on": goes_on}))
+
+    async def settle(self, interaction: discord.Interaction[discord.Client], options: Mapping[str, str]) -> None:
+        """Fix what a command leaves open, before it is done: taken up after a crash it must mean the same."""
+        if (payload := self._events.at_hand(interaction.id)) is None:
+            return
+        given = [{"name": name, "type": 3, "value": value} for name, value in options.items()]
+        payload = {**payload, "data": {**payload["data"], "options": given}}
+        self._events.amend(interaction.id, payload)
+        if promise := self._promised.get(interaction.id):
+            await self.note(promise.model_copy(update={"payload": _without_token(payload)}))
+
+    async def note(self, promise: Promise) -> None:
+        """Write it down; without that the answer is given all the same."""
+        self._promised[promise.interaction_id] = promise
         if self._promises is None:
             return
         try:
             async with asyncio.timeout(NOTE_WITHIN_S):
-                await self._promises.made(_promise(interaction))
+                await self._promises.made(promise)
         except (StoreError, TimeoutError) as error:
             log.warning("not noted: %s", type(error).__name__, extra={"action": "answer"})
 
@@ -71,34 +114,26 @@ class FirstWords:
         except StoreError as error:
             log.warning("not noted: %s", error, extra={"action": "answer"})
 
+    async def forget(self, member_id: int, but: int) -> None:
+        """A member wants nothing kept: what they asked besides this is not taken up. Raises `StoreError`."""
+        if self._promises is not None:
+            await self._promises.forget(member_id, but)
+
     def owe(self, interaction: discord.Interaction[discord.Client]) -> None:
         """The answer could not be given, and "thinking…" may stand there: go on trying to end that."""
-        apology = self._apologise(interaction.client, _promise(interaction), GENERIC)
+        apology = self.apologise(interaction.client, _promise(interaction), GENERIC)
         task = asyncio.create_task(apology, name=f"apology-{interaction.id}")
         self._owed.add(task)
         task.add_done_callback(self._owed.discard)
 
-    async def make_up(self, client: discord.Client) -> None:
-        """Tell those whom an earlier process left with "thinking…" that they may ask again."""
-        if self._promises is None:
-            return
-        try:
-            broken = await self._promises.broken()
-        except StoreError as error:
-            log.warning("unanswered interactions not read: %s", error, extra={"action": "answer"})
-            return
-        left = [promise for promise in broken if promise.interaction_id not in self._open]
-        # All at once: told one after the other over a slow line, the last would hear it after their token's end.
-        await asyncio.gather(*(self._apologise(client, promise, INTERRUPTED) for promise in left))
-
-    async def _apologise(self, client: discord.Client, promise: Promise, words: str) -> None:
+    async def apologise(self, client: discord.Client, promise: Promise, words: str) -> None:
+        """Put words in the place of a "thinking…" that still stands, however often that takes."""
         for pause_s in (*AGAIN_S, None):
             try:
                 await self._tell(client, promise, words)
-            except discord.HTTPException as error:
-                if error.status < 500 and error.status != 429:
+            except REFUSALS as error:
+                if not is_passing(error):
                     break  # the token is over, or the message gone: there is nobody to tell
-            except NETWORK_ERRORS as error:
                 log.info("not told: %s", error, extra={"action": "answer"})
             else:
                 break
@@ -116,10 +151,16 @@ class FirstWords:
             await webhook.edit_message(Original(), content=words)
 
 
-def _promise(interaction: discord.Interaction[discord.Client]) -> Promise:
+def _promise(interaction: discord.Interaction[discord.Client], payload: Payload | None = None) -> Promise:
     return Promise(
         interaction_id=interaction.id,
         application_id=interaction.application_id,
         token=interaction.token,
         expires_at=interaction.expires_at,
+        payload=payload and _without_token(payload),
     )
+
+
+def _without_token(payload: Payload) -> Payload:
+    """It is kept once, where nothing that is shown or exported reads it."""
+    return {name: value for name, value in payload.items() if name != "token"}

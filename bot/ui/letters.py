@@ -22,7 +22,7 @@ async def send(client: discord.Client, job: Job, page: Page) -> None:
     except discord.Forbidden as error:
         if error.code not in DM_CLOSED:
             raise delivery_error(job.id, error) from error
-        log.info("result waits for its button", extra={"action": "deliver", "job_id": job.id})
+        log.info("result waits for its button", extra={"action": "deliver", "job": job.id})
     except REFUSALS as error:
         raise delivery_error(job.id, error) from error
 
@@ -37,4 +37,4 @@ async def ping(client: discord.Client, job: Job, message_id: int) -> None:
             reference=channel.get_partial_message(message_id), mention_author=False,
         )  # fmt: skip
     except REFUSALS:
-        log.info("not notified", extra={"action": "notify", "job_id": job.id})
+        log.info("not notified", extra={"action": "notify", "job": job.id})

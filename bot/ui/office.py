@@ -50,6 +50,10 @@ class Log(Protocol):
         """Write one entry."""
         ...
 
+    async def knows(self, entry: Entry) -> bool:
+        """Whether the same interaction has done the same before a crash."""
+        ...
+
     async def newest(
         self, guild_id: int, limit: int = 20, *, member_id: int | None = None, skip: int = 0
     ) -> list[Entry]:

@@ -151,7 +151,7 @@ class ProgressReply:
 
     async def _refused(self, job: Job, error: Exception) -> None:
         meaning = delivery_error(job.id, error)
-        log.info("preview not shown: %s", meaning, extra={"action": "preview", "job_id": job.id})
+        log.info("preview not shown: %s", meaning, extra={"action": "preview", "job": job.id})
         if isinstance(meaning, DeliveryLater):
             self._pace.refused(asyncio.get_running_loop().time(), meaning.retry_after_s)
             return

@@ -101,6 +101,7 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.Paused: lambda error: (
             f"The queue is paused: {error.why}" if error.why else "The queue is paused. Try again later."
         ),
+        bot.Restarting: lambda error: "I am restarting; please ask again in a minute. Nothing was charged.",
         bot.PictureBlocked: lambda error: (
             "The picture check of this server does not let this result through. No picture was charged, only its time."
         ),

@@ -19,6 +19,9 @@ from bot.ui.wire import NETWORK_ERRORS, REFUSALS, UNKNOWN_WEBHOOK
 LIGHT_BYTES = 1024 * 1024
 """Files of this weight may come with the first word; heavier ones follow it."""
 
+TAKEN_AWAY = "✖️"
+"""What a public "thinking" becomes for a moment before it goes: what is said next is private."""
+
 UNKNOWN_INTERACTION = 10062
 """Too late, or replayed after its end: nothing can be said any more."""
 ACKNOWLEDGED = 40060
@@ -73,6 +76,13 @@ class Voice:
         """ "Thinking…" was said, or may have been."""
         self.is_dead = False
         """Discord no longer takes answers to this interaction."""
+        self.goes_on = False
+        """More is begun after the first word."""
+        if before := interaction.client.first_words.before(interaction.id):
+            self.has_promised, self.has_spoken, self._is_private = True, before.has_spoken, before.is_private
+            # An earlier process has said it, in the place of this response.
+            done = discord.InteractionResponseType.deferred_channel_message
+            interaction.response._response_type = done  # pyright: ignore[reportPrivateUsage]
 
     @property
     def is_acknowledged(self) -> bool:
@@ -132,16 +142,23 @@ class Voice:
         )
         return edited.id
 
-    async def _think(self, *, is_private: bool) -> bool:
+    async def promise(self, *, is_private: bool | None = None, goes_on: bool = False) -> None:
+        """Have this interaction taken up by the next process if this one cannot answer it, or begin all it asks for."""
         self.has_promised = True
-        await self._interaction.client.first_words.promise(self._interaction)
+        self.goes_on = self.goes_on or goes_on
+        is_private = self._is_private if is_private is None else is_private
+        first_words = self._interaction.client.first_words
+        await first_words.promise(self._interaction, is_private=is_private, goes_on=self.goes_on)
+
+    async def _think(self, *, is_private: bool) -> bool:
+        await self.promise(is_private=is_private)
         await self._interaction.response.defer(thinking=True, ephemeral=is_private)
         return True
 
     async def _take_thinking_away(self) -> None:
         """A public "thinking" stays public: end it, and speak privately behind it."""
         with contextlib.suppress(discord.NotFound):
-            await self._interaction.edit_original_response(content="✖️")
+            await self._interaction.edit_original_response(content=TAKEN_AWAY)
             await self._interaction.delete_original_response()
         self.has_spoken = True
 

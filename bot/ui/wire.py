@@ -30,6 +30,13 @@ def is_gone(error: Exception) -> bool:
     return isinstance(error, discord.HTTPException) and error.code in _GONE
 
 
+def is_passing(error: BaseException) -> bool:
+    """The same request may be answered in a moment."""
+    if isinstance(error, discord.HTTPException):
+        return error.status >= 500 or error.status == 429 or error.code == 0  # 0: something before Discord answered
+    return isinstance(error, (discord.RateLimited, *NETWORK_ERRORS))
+
+
 def is_too_large(error: discord.HTTPException) -> bool:
     """The files of the message weigh more than is allowed here."""
     return error.status == 413 or error.code == TOO_LARGE

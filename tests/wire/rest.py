@@ -45,6 +45,7 @@ class Rest:
             web.patch(message, self._webhook_patch),
             web.delete(message, self._webhook_delete),
             web.post(api + "/webhooks/{app}/{token}", self._webhook_post),
+            web.get(api + "/guilds/{guild}/members/{user}", self._member),
             web.get(api + "/channels/{channel}", self._channel),
             web.post(api + "/channels/{channel}/messages", self._send),
             web.get(in_channel, self._get),
@@ -68,6 +69,13 @@ class Rest:
 
     async def _user(self, request: web.Request) -> web.Response:
         return as_json(self.world.user(int(request.match_info["user"]), "someone"))
+
+    async def _member(self, request: web.Request) -> web.Response:
+        user = int(request.match_info["user"])
+        if user in self.world.gone:
+            return problem(404, 10007, "Unknown Member")
+        member = self.world.member(self.world.user(user, f"user{user}"), moderator=False)
+        return as_json({key: value for key, value in member.items() if key != "permissions"})
 
     async def _application(self, _: web.Request) -> web.Response:
         owner = self.world.user(1, "owner")

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Thing:
-    """A member (6), channel (7) or role (8) given as an option."""
+    """A member (6), channel (7), role (8) or uploaded file (11) given as an option."""
 
     kind: int
     id: str
@@ -144,13 +144,26 @@ class Discord:
         members = {key: {k: v for k, v in member.items() if k != "user"} for key, member in members.items()}
         channels = {one.id: self.world.channel() for one in things if one.kind == 7}
         roles = {one.id: self.world.guild()["roles"][0] for one in things if one.kind == 8}
-        return {"users": users, "members": members, "channels": channels, "roles": roles}
+        files = {one.id: self._attachment(one.id) for one in things if one.kind == 11}
+        return {"users": users, "members": members, "channels": channels, "roles": roles, "attachments": files}
+
+    def _attachment(self, key: str) -> dict[str, Any]:
+        url = f"http://{self.host}/attachments/{CHANNEL_ID}/{key}/picture.png"
+        size = len(self.world.files[int(key)])
+        plain = {"id": key, "filename": "picture.png", "size": size, "content_type": "image/png"}
+        return {**plain, "url": url, "proxy_url": url}
 
     @staticmethod
     def _kind(value: object) -> int:
         if isinstance(value, Thing):
             return value.kind
         return 5 if isinstance(value, bool) else 4 if isinstance(value, int) else 10 if isinstance(value, float) else 3
+
+    def upload(self, content: bytes) -> Thing:
+        """Put a picture into an option."""
+        key = self.world.snowflake()
+        self.world.files[key] = content
+        return Thing(11, str(key))
 
     async def until(self, look: Callable[[], T | None], within_s: float = 120.0) -> T:
         """Wait until something can be seen."""

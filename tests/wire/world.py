@@ -42,6 +42,8 @@ class World:
     token_s: float = TOKEN_S
     messages: dict[int, dict[str, Any]] = field(default_factory=dict)
     deleted: set[int] = field(default_factory=set)
+    gone: set[int] = field(default_factory=set)
+    """Members who have left the server."""
     interactions: dict[str, Interaction] = field(default_factory=dict)
     files: dict[int, bytes] = field(default_factory=dict)
     commands: list[dict[str, Any]] = field(default_factory=list)

@@ -17,10 +17,11 @@ from bot.errors import (
     JobNotFound,
     NotPermitted,
     NotYours,
-    Paused,
     PromptRejected,
+    Restarting,
     StoreError,
 )
+from bot.store.outbox import OutboxStore
 from engine.errors import AbortReason, EngineNotReady, MemberQueueFull, OutOfMemory, RequestAborted
 from engine.events import GeneratedImage, Preview, Progress, Queued, Safety, Started
 from engine.requests import ImageToImage
@@ -48,6 +49,26 @@ async def test_from_wish_to_grid(house: House) -> None:
     assert await house.used() == {"pictures": 4, "GPU-seconds": 813}
     assert house.estimates.learnt == [812.5]
     assert house.wall.notified == []
+
+
+async def test_an_estimate_that_cannot_be_learnt_holds_nobody_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = OutboxStore(house.database)
+
+    async def is_under_way() -> bool:
+        return (await house.jobs.get(job.id)).state is not JobState.DELIVERED or await outbox.owes(job.id)
+
+    async def late(*_: object) -> None:
+        # Everything else is over: whoever waits has looked for the last time, unless they are told.
+        while await is_under_way():  # noqa: ASYNC110 - it is a database
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.2)
+        raise StoreError("for a test")
+
+    monkeypatch.setattr(house.estimates, "learn", late)
+    job = await house.submit()
+    waiting = asyncio.ensure_future(house.wait(job))
+    (await house.engine.stream()).finish()
+    assert (await waiting).state is JobState.DELIVERED
 
 
 async def test_pictures_lie_on_the_disk_before_they_are_shown(house: House) -> None:
@@ -378,7 +399,7 @@ async def test_latents_are_kept_beside_the_picture(house: House) -> None:
 
 async def test_nothing_is_taken_while_stopping(house: House) -> None:
     await house.studio.stop(0.0)
-    with pytest.raises(Paused):
+    with pytest.raises(Restarting):
         await house.submit()
 
 

@@ -6,10 +6,15 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.audit import Entry
+from bot.domain.quota import Limit, Scope, Unit
+from bot.domain.windows import Window
+from bot.domain.word_rules import RuleKind, WordRule, with_rule
 from bot.errors import StoreError
 from bot.store.audit import AuditLog
 from bot.store.database import Database
-from bot.store.schema_rules import audit_log
+from bot.store.quotas import Quotas
+from bot.store.rules import RuleBook
+from bot.store.schema_rules import audit_log, quota_counters
 
 from .asks import NOW
 
@@ -32,6 +37,33 @@ async def test_what_was_done_to_somebodys_job_is_about_them_too(database: Databa
     for entry in (done, other):
         await log.add(entry)
     assert await log.newest(5, member_id=7) == [done]
+
+
+async def test_what_an_interaction_has_done_is_not_done_again(database: Database) -> None:
+    book, log = RuleBook(database), AuditLog(database)
+    quotas = Quotas(database, book)
+    entry = Entry(at=NOW, guild_id=5, actor_id=1, action="quota grant", interaction_id=4711)
+    extra = Limit(scope=Scope.MEMBER, subject_id=7, unit=Unit.PICTURES, window=Window.DAY, amount=3)
+    for _ in range(2):
+        await quotas.grant(extra, 5, NOW, entry)
+    async with database.read() as connection:
+        assert await connection.scalar(sa.select(quota_counters.c.granted)) == 3
+
+    numbered = entry.model_copy(update={"action": "words add"})
+    for _ in range(2):
+        rules = await book.change(lambda rules: rules.model_copy(update={"words": more(rules.words)}), numbered)
+        assert len(rules.words) == 1
+    assert await log.knows(numbered)
+    assert not await log.knows(numbered.model_copy(update={"done": False}))
+    for _ in range(2):
+        await log.add(numbered.model_copy(update={"action": "cancel"}))
+        await log.add(numbered.model_copy(update={"action": "delete", "interaction_id": None}))
+    done = [one.action for one in await log.newest(5)]
+    assert done == ["delete", "delete", "cancel", "words add", "quota grant"]
+
+
+def more(rules: tuple[WordRule, ...]) -> tuple[WordRule, ...]:
+    return with_rule(rules, RuleKind.WORD, f"fox{len(rules)}", "")
 
 
 async def test_nothing_in_it_can_be_changed_or_removed(database: Database) -> None:

@@ -77,7 +77,7 @@ async def test_a_copy_is_made_before_a_migration(tmp_path: Path, monkeypatch: py
         assert connection.execute("SELECT id FROM jobs").fetchall() == [(job.id,)]
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0000",)]
     with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0005",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
 
 
 async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatc
     versions.mkdir()
     (versions / "a.py").write_text(_REVISION.format(revision=migrate.head(), down=None, body="pass"))
     broken = "op.drop_table('posts'); op.execute('SELECT * FROM nowhere')"
-    (versions / "b.py").write_text(_REVISION.format(revision="0005", down=migrate.head(), body=broken))
+    (versions / "b.py").write_text(_REVISION.format(revision="9999", down=migrate.head(), body=broken))
     monkeypatch.setattr(migrate, "_config", lambda: _config(versions))
     with pytest.raises(MigrationFailed, match="nowhere"):
         await Database.open(file)
@@ -194,7 +194,7 @@ def upgrade():
 
 def _write_revisions(folder: Path) -> None:
     (folder / "a.py").write_text(_REVISION.format(revision="0000", down=None, body="pass"))
-    (folder / "b.py").write_text(_REVISION.format(revision="0005", down="0000", body="op.execute('SELECT 1')"))
+    (folder / "b.py").write_text(_REVISION.format(revision="9999", down="0000", body="op.execute('SELECT 1')"))
 
 
 def _config(versions: Path) -> migrate.Config:

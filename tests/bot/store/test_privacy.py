@@ -13,8 +13,10 @@ import sqlalchemy as sa
 
 from bot.domain.access import Ban
 from bot.domain.guild import GuildRules
+from bot.domain.promise import Promise
 from bot.store.database import Database
 from bot.store.pictures import PictureStore
+from bot.store.promises import PromiseStore
 from bot.store.records import Records
 from bot.store.schema_rules import metadata
 
@@ -82,3 +84,27 @@ async def test_every_table_and_file_is_emptied_but_for_what_must_stay(
     assert left == {name: 0 if name in ABOUT_NOBODY else 2 if name in STAYS else 1 for name in metadata.tables}
     files = [path for path in (tmp_path / "pictures").rglob("*") if path.is_file()]
     assert {path.parent.name for path in files} == {str(BO)} and len(files) == len(FILES)
+
+
+async def test_open_questions_are_exported_without_their_token_and_forgotten(
+    database: Database, tmp_path: Path
+) -> None:
+    path = tmp_path / "promises.jsonl"
+    promises = PromiseStore(path, database)
+    for number, member in enumerate((ADA, ADA, BO)):
+        payload = {"member": {"user": {"id": str(member)}}, "data": {"words": f"a \u2028 fox \ud83e of {member}"}}
+        given = {"interaction_id": number, "application_id": 1, "token": "s3cret", "payload": payload}
+        await promises.made(Promise(**given, expires_at=NOW))
+    records = Records(database, PictureStore.open(tmp_path / "pictures"), promises)
+    archive = zipfile.ZipFile(io.BytesIO(await records.export(ADA, 10**6)))
+    said = json.loads(archive.read("records.json"))["promises"]
+    assert [one["interaction_id"] for one in said] == [0, 1]
+    assert "fox" in str(said) and "s3cret" not in str(said) and str(BO) not in str(said)
+
+    await promises.forget(ADA, but=1)
+    again = PromiseStore(path, database)
+    assert [one.interaction_id for one in await again.broken()] == [1, 2]
+    for number in (1, 2):
+        await again.kept(number)
+    assert path.read_bytes() == b""
+    assert not path.with_suffix(".new").exists()

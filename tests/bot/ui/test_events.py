@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.ui.events import guard
+from bot.ui.events import Events
 
 
 def test_what_cannot_be_read_is_logged_and_let_go(caplog: pytest.LogCaptureFixture) -> None:
@@ -14,7 +14,7 @@ def test_what_cannot_be_read_is_logged_and_let_go(caplog: pytest.LogCaptureFixtu
         del payload["guild"]
 
     parsers = {"GUILD_CREATE": parse}
-    guard(parsers)
+    Events(parsers)
     parsers["GUILD_CREATE"]({})
     assert "could not be read" in caplog.text
 
@@ -22,10 +22,15 @@ def test_what_cannot_be_read_is_logged_and_let_go(caplog: pytest.LogCaptureFixtu
 def test_an_interaction_is_heard_once() -> None:
     heard: list[dict[str, Any]] = []
     parsers = {"INTERACTION_CREATE": heard.append, "MESSAGE_DELETE": heard.append}
-    guard(parsers)
+    events = Events(parsers)
     for number in (1, 2, 1):
-        parsers["INTERACTION_CREATE"]({"id": str(number)})
+        parsers["INTERACTION_CREATE"]({"id": str(number), "type": 2})
     assert [payload["id"] for payload in heard] == ["1", "2"]
+    assert events.at_hand(2) == {"id": "2", "type": 2}
+    events.answered(2)
+    parsers["INTERACTION_CREATE"]({"id": "5", "type": 4})
+    assert events.at_hand(2) is events.at_hand(5) is None, "what is only typed is not kept"
+    heard.pop()
     for _ in range(2):
         parsers["MESSAGE_DELETE"]({"id": "3"})
     assert len(heard) == 4

@@ -1,0 +1,132 @@
+"""What an earlier process acknowledged and did not do: taken up by itself, on the same way as if it came now."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
+
+import discord
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential
+
+from bot.domain.promise import Payload, Promise, Promises
+from bot.domain.prompt import shorten
+from bot.errors import StoreError
+from bot.ui.darkroom import Darkroom
+from bot.ui.events import Events
+from bot.ui.first_words import INTERRUPTED, Before, FirstWords
+from bot.ui.membership import as_of_now
+from bot.ui.reply_message import Original
+from bot.ui.texts import MESSAGE_LIMIT
+from bot.ui.voice import TAKEN_AWAY
+from bot.ui.wire import REFUSALS, TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, is_passing
+
+MAX_TRIES = 10
+"""How often an interaction is taken up; one that takes the whole bot down with it must not do so for ever."""
+TOO_LATE = "Darkroom was away for too long to take what you asked for here. Nothing was charged; please ask again."
+TOLD_WITHIN = timedelta(days=1)
+"""Later nobody remembers having asked."""
+_ASKED_FOR_S = 600.0
+
+log = logging.getLogger(__name__)
+
+
+class Leftovers:
+    """Recalled before the first event arrives, taken up when the bot knows its servers."""
+
+    def __init__(self, client: Darkroom, words: FirstWords, promises: Promises | None, events: Events) -> None:
+        self._client, self._words, self._promises, self._events = client, words, promises, events
+        self._left: Sequence[Promise] = ()
+
+    async def recall(self) -> None:
+        """Read what is left, and hear none of it from somebody who repeats it."""
+        if self._promises is None:
+            return
+        try:
+            self._left = await self._promises.broken()
+        except StoreError as error:
+            log.warning("unanswered interactions not read: %s", error, extra={"action": "answer"})
+        self._events.ignore(promise.interaction_id for promise in self._left)
+
+    async def take_up(self) -> None:
+        """Do what is left, each once; say so where it is too late for that."""
+        if not self._left:
+            return
+        await self._client.wait_until_ready()
+        late = [promise for promise in self._left if self._is_late(promise)]
+        # All at once: one after the other over a slow line, the last would be taken up after their token's end.
+        others = (self._take_up(promise) for promise in self._left if promise not in late)
+        await asyncio.gather(self._tell_late(late), *others)
+
+    def _is_late(self, promise: Promise) -> bool:
+        return self._client.parts.clock() >= promise.expires_at
+
+    async def _take_up(self, promise: Promise) -> None:
+        payload = promise.payload
+        if payload is None or promise.tries >= MAX_TRIES:
+            await self._words.apologise(self._client, promise, INTERRUPTED)
+            return
+        try:
+            before = await self._before(promise)
+        except REFUSALS as error:
+            log.info("not taken up: %s", error, extra={"action": "answer", "interaction_id": promise.interaction_id})
+            if self._is_late(promise) or (isinstance(error, discord.HTTPException) and error.code in TOKEN_SPENT):
+                await self._tell_late([promise])
+            return
+        if before is None:
+            await self._words.keep(promise.interaction_id)
+        else:
+            await self._begin(promise, {**payload, "token": promise.token}, before)
+
+    async def _before(self, promise: Promise) -> Before | None:
+        """What was said to it; None where nothing is left to be done, or nothing was acknowledged."""
+        webhook = discord.Webhook.partial(promise.application_id, promise.token, client=self._client)
+        again = AsyncRetrying(
+            retry=retry_if_exception(is_passing), wait=wait_exponential(max=60.0), stop=stop_after_delay(_ASKED_FOR_S),
+            reraise=True,
+        )  # fmt: skip
+        try:
+            message: discord.WebhookMessage = await again(webhook.fetch_message, Original())
+            if message.content == TAKEN_AWAY:
+                await webhook.delete_message(Original())
+        except discord.NotFound as error:
+            if error.code == UNKNOWN_WEBHOOK and not self._is_late(promise):
+                return None
+            if error.code != UNKNOWN_MESSAGE:
+                raise
+            return Before(promise.is_private, has_spoken=True)
+        if message.flags.loading:
+            return Before(message.flags.ephemeral, has_spoken=False)
+        is_unsaid = promise.goes_on or message.content == TAKEN_AWAY
+        return Before(message.flags.ephemeral, has_spoken=True) if is_unsaid else None
+
+    async def _begin(self, promise: Promise, payload: Payload, before: Before) -> None:
+        present = await as_of_now(self._client, payload)
+        if present is None:
+            await self._words.apologise(self._client, promise, INTERRUPTED)
+            return
+        await self._words.note(promise.model_copy(update={"tries": promise.tries + 1}))
+        log.info("taken up", extra={"action": "answer", "interaction_id": promise.interaction_id})
+        self._words.resume(promise.interaction_id, before)
+        self._events.again(present)
+
+    async def _tell_late(self, promises: Sequence[Promise]) -> None:
+        """One message a channel, where others saw that something was asked and the bot may write by itself."""
+        by_channel = defaultdict[tuple[int, int | None], list[Promise]](list)
+        oldest = self._client.parts.clock() - TOLD_WITHIN
+        for promise in promises:
+            if promise.channel_id and not promise.is_private and promise.expires_at > oldest:
+                by_channel[promise.channel_id, promise.guild_id].append(promise)
+        for (channel_id, guild_id), those in by_channel.items():
+            if guild_id is not None and self._client.get_guild(guild_id) is None:
+                continue
+            who = " ".join(dict.fromkeys(f"<@{promise.member_id}>" for promise in those))
+            channel = self._client.get_partial_messageable(channel_id, guild_id=guild_id)
+            try:
+                await channel.send(f"{shorten(who, MESSAGE_LIMIT - len(TOO_LATE) - 1)} {TOO_LATE}")
+            except REFUSALS as error:
+                log.info("not told: %s", error, extra={"action": "answer"})
+        for promise in promises:
+            await self._words.keep(promise.interaction_id)
