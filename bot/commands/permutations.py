@@ -14,7 +14,10 @@ from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
 from bot.ui.buttons import permute_view
 from bot.ui.custom_ids import ButtonId
+from engine.requests import MAX_SEED
 
+PICTURES = 4
+"""Of one job, each drawn from the seed after that of the one before."""
 FOLLOWUPS = 5
 """Discord's limit on answers to one interaction where the app is only installed by the member."""
 LONGEST_ECHO = 1700
@@ -60,11 +63,20 @@ def wishes_of(text: str) -> list[Options]:
 
 
 def repeated(options: Iterable[Options]) -> list[Options]:
-    """Each as often as it says. Raises `BadOption` for more jobs than one command may start."""
-    wishes = [one.model_copy(update={"repeat": 1}) for one in options for _ in range(one.repeat)]
+    """Each as often as it says, with a seed of its own every time. Raises `BadOption` for more jobs than one command may start."""
+    wishes = [
+        one.model_copy(update={"repeat": 1, "seed": nth_seed(one.seed, nth)})
+        for one in options
+        for nth in range(one.repeat)
+    ]
     if len(wishes) > MAX_PERMUTATIONS:
         raise BadOption("--repeat", f"that would be {len(wishes)} jobs; at most {MAX_PERMUTATIONS} start at once")
     return wishes
+
+
+def nth_seed(seed: int | None, nth: int) -> int | None:
+    """The seed of the nth repetition: the pictures of one follow those of the last (7 to 10, then 11 to 14)."""
+    return None if seed is None else (seed + nth * PICTURES) % (MAX_SEED + 1)
 
 
 def _carried(wishes: list[Options], *texts: str) -> str:
