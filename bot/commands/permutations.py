@@ -63,7 +63,10 @@ def wishes_of(text: str) -> list[Options]:
 
 
 def repeated(options: Iterable[Options]) -> list[Options]:
-    """Each as often as it says, with a seed of its own every time. Raises `BadOption` for more jobs than one command may start."""
+    """Each as often as it says, with a seed of its own every time.
+
+    Raises `BadOption` for more jobs than one command may start.
+    """
     wishes = [
         one.model_copy(update={"repeat": 1, "seed": nth_seed(one.seed, nth)})
         for one in options

@@ -37,6 +37,7 @@ _WEIGHT = re.compile(rf"::(?P<weight>[{MINUSES}+]?{_NUMBER})?(?=[\s,;]|$)[,;]*")
 _CLOSERS = frozenset(quotes.MARKS + "»」』")
 _ODD_WEIGHT = re.compile(rf"::(?!:)[{MINUSES}+]?[.,]?\d\S*")
 
+
 def parse(text: str, *, suffix: str = "", needs_words: bool = True, **overrides: str | float | None) -> Options:
     """Read a prompt. `suffix` is a member's default: its words are appended, its flags yield to the prompt's own.
 
