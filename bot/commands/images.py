@@ -18,7 +18,7 @@ from bot.domain.lineage import family
 from bot.domain.model import Job, Options, Place, Verb
 from bot.domain.prompt import shorten
 from bot.errors import BadOption, JobNotFound, NotAllowedHere
-from bot.ui import asking, texts
+from bot.ui import asking, several, texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.family_tree import Relative, draw
 from bot.ui.page import Page, Upload
@@ -62,7 +62,9 @@ class Images(commands.Cog):
             )
             given = [picture for picture in (first, second, third, fourth, fifth) if picture is not None]
             images = tuple([await intake.take(picture) for picture in given])
-            await asking.submit(interaction, answer, asking.spec(Verb.BLEND, options, images=images))
+            await several.submit(
+                interaction, answer, [options], lambda one: asking.spec(Verb.BLEND, one, images=images)
+            )
 
     @app_commands.command(name="describe", description=locale_str("Turn a picture into prompts"))
     @app_commands.describe(image=locale_str("The picture to describe"))

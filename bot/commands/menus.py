@@ -13,8 +13,9 @@ from bot.commands import derivations
 from bot.commands.contexts import everywhere
 from bot.domain.lineage import SINGLE
 from bot.domain.model import Options, Verb
+from bot.domain.prompt import expand
 from bot.errors import BadPicture, JobNotFound
-from bot.ui import asking
+from bot.ui import asking, several
 from bot.ui.answer import Answer, Pressed
 from bot.ui.custom_ids import Act, ButtonId, FormId, FormKind
 from bot.ui.modals import Filled, Form
@@ -44,7 +45,7 @@ async def vary(interaction: Pressed, message: discord.Message) -> None:
 async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
     """The words for somebody else's picture; after a restart the message is read again, where the bot may."""
     async with Answer(interaction) as answer:
-        options = await asking.read(interaction, filled.prompt, has_picture=True)
+        asked = [await asking.read(interaction, text, has_picture=True) for text in expand(filled.prompt)]
         channel_id, _, message_id = about.partition(":")
         attachment = interaction.client.seen.recall(int(message_id))
         if attachment is None:
@@ -54,7 +55,7 @@ async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
             except REFUSALS as error:
                 raise BadPicture("I was restarted meanwhile and cannot see it; use the menu again") from error
         key = await interaction.client.parts.intake.take(attachment)
-        await asking.submit(interaction, answer, asking.spec(Verb.VARY_STRONG, options, images=(key,)))
+        await several.submit(interaction, answer, asked, lambda one: asking.spec(Verb.VARY_STRONG, one, images=(key,)))
 
 
 async def upscale(interaction: Pressed, message: discord.Message) -> None:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from bot.domain.model import Options, Verb
-from bot.domain.permutations import MAX_PERMUTATIONS
 from bot.domain.prompt import expand, parse, render
+from bot.domain.repeats import repeated
 from bot.errors import AlreadyAsked, BadOption, NotYours
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
 from bot.ui.buttons import permute_view
 from bot.ui.custom_ids import ButtonId
-from engine.requests import MAX_SEED
+from bot.ui.several import check_number
 
-PICTURES = 4
-"""Of one job, each drawn from the seed after that of the one before."""
-FOLLOWUPS = 5
-"""Discord's limit on answers to one interaction where the app is only installed by the member."""
 LONGEST_ECHO = 1700
 """The confirmation carries the prompt in its own text, so that the button works after a restart."""
 _FENCE = re.compile(r"```\n(?P<prompt>.+)\n```", re.DOTALL)
@@ -28,8 +24,7 @@ _FENCE = re.compile(r"```\n(?P<prompt>.+)\n```", re.DOTALL)
 async def offer(interaction: Pressed, answer: Answer, options: Sequence[Options], compact: str) -> None:
     """Ask before many jobs start. Raises `BadOption` for prompts too long to be carried along."""
     wishes = repeated(options)
-    if len(wishes) > FOLLOWUPS and not asking.place_of(interaction).bot_present:
-        raise BadOption("prompt", f"where I am not a member of the server, at most {FOLLOWUPS} jobs start at once")
+    check_number(interaction, len(wishes))
     text = _carried(wishes, compact, "\n".join(render(one) for one in options))
     await answer.private(
         f"This makes **{len(wishes)} jobs** of four pictures each, {4 * len(wishes)} in all. "
@@ -60,26 +55,6 @@ async def confirmed(interaction: Pressed, pressed: ButtonId) -> None:
 def wishes_of(text: str) -> list[Options]:
     """Every job the text stands for: each line's permutations, each as often as `--repeat` says."""
     return repeated([parse(prompt) for line in text.splitlines() for prompt in expand(line)])
-
-
-def repeated(options: Iterable[Options]) -> list[Options]:
-    """Each as often as it says, with a seed of its own every time.
-
-    Raises `BadOption` for more jobs than one command may start.
-    """
-    wishes = [
-        one.model_copy(update={"repeat": 1, "seed": nth_seed(one.seed, nth)})
-        for one in options
-        for nth in range(one.repeat)
-    ]
-    if len(wishes) > MAX_PERMUTATIONS:
-        raise BadOption("--repeat", f"that would be {len(wishes)} jobs; at most {MAX_PERMUTATIONS} start at once")
-    return wishes
-
-
-def nth_seed(seed: int | None, nth: int) -> int | None:
-    """The seed of the nth repetition: the pictures of one follow those of the last (7 to 10, then 11 to 14)."""
-    return None if seed is None else (seed + nth * PICTURES) % (MAX_SEED + 1)
 
 
 def _carried(wishes: list[Options], *texts: str) -> str:
