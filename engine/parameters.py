@@ -100,7 +100,7 @@ def _unquote(value: str) -> str:
 
 def text_chunks(request: ImageRequest, recipe: Recipe, seed: int) -> dict[str, str]:
     """The text chunks of a finished cell. Nothing in them says who asked; source pictures appear as sha256."""
-    whole = {"kind": request.kind, "request": _plain(request), "recipe": _plain_recipe(recipe)}
+    whole: dict[str, Any] = {"kind": request.kind, "request": _plain(request), "recipe": _plain_recipe(recipe)}
     if not is_undrawn(request):
         whole["cell_seed"] = seed
     return {

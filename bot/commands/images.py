@@ -17,6 +17,7 @@ from bot.commands.presses import derivable, must_see, visible
 from bot.domain.lineage import family
 from bot.domain.model import Job, Options, Place, Verb
 from bot.domain.prompt import shorten
+from bot.domain.short_names import with_short_name
 from bot.errors import BadOption, JobNotFound, NotAllowedHere
 from bot.ui import asking, several, texts
 from bot.ui.answer import Answer, Pressed
@@ -88,15 +89,16 @@ class Images(commands.Cog):
         """Everything a style adds."""
         async with Answer(interaction, ephemeral=True) as answer:
             styles = interaction.client.parts.settings.styles
-            if name not in styles:
+            found = with_short_name(styles, name)
+            if found is None:
                 raise BadOption(name, f"known: {', '.join(styles)}" if styles else "no styles are set up here")
-            style = styles[name]
+            style = styles[found]
             adds = {
                 "Prompt": style.prompt, "Not": style.negative, "Model": style.model, "Steps": style.steps,
                 "Guidance": style.guidance, "LoRAs": ", ".join(style.loras),
             }  # fmt: skip
             lines = [f"{label}: {texts.safe(str(value))}" for label, value in adds.items() if value]
-            await answer.private("\n".join([f"**{name}** {texts.safe(style.description)}", *lines]))
+            await answer.private("\n".join([f"**{texts.safe(found)}** {texts.safe(style.description)}", *lines]))
 
     @one_style.autocomplete("name")
     async def style_names(self, interaction: Pressed, typed: str) -> list[Choice[str]]:

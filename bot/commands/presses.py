@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Sequence
 
 import discord
 from discord.abc import GuildChannel
 
 from bot.commands.moderating import note
 from bot.domain.access import may_derive
-from bot.domain.model import Job, JobState, Place, Verdict
+from bot.domain.model import Cell, Job, JobState, Place, Verdict
 from bot.domain.moderation import verdict_in
 from bot.errors import JobNotFound, NotAllowedHere
 from bot.ui import asking, costs, recipes, texts
@@ -80,7 +82,21 @@ async def recipe(interaction: Pressed, pressed: ButtonId) -> None:
     async with Answer(interaction, ephemeral=True) as answer:
         job = await client.parts.jobs.get(pressed.job_id)
         url, is_exact = await client.replies.results.parent_url(job), client.parts.settings.engine.deterministic
-        await answer.private("", embed=recipes.card(job, url, is_exact=is_exact), view=recipe_view(job.id))
+        cells = await client.parts.jobs.cells(job.id)
+        one = await _meant(interaction, pressed, cells)
+        card = recipes.card(job, url, shown=cells, one=one, is_exact=is_exact)
+        await answer.private("", embed=card, view=recipe_view(job.id))
+
+
+async def _meant(interaction: Pressed, pressed: ButtonId, cells: Sequence[Cell]) -> Cell | None:
+    """The picture whose button it is, or None under a grid: there the id says the first one, too."""
+    index: int | None = pressed.cell or None
+    if interaction.message is not None and index is None:
+        with contextlib.suppress(JobNotFound):
+            index = (await interaction.client.parts.jobs.at_message(interaction.message.id))[1]
+    if index is None and len(cells) == 1:
+        return cells[0]
+    return next((cell for cell in cells if cell.cell == index), None)
 
 
 async def timelapse(interaction: Pressed, pressed: ButtonId) -> None:

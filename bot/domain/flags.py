@@ -18,6 +18,7 @@ MAX_REPEAT = 10
 MAX_LORAS = 8
 MAX_ASPECT = 4
 """The longer side is at most this many times the shorter one."""
+MAX_NAME = 300
 LORA_WEIGHTS = (-4.0, 4.0)
 DECIMALS = 4
 """Numbers are kept to this many decimals, so that what is printed reads back as the same number."""
@@ -94,7 +95,7 @@ def aspect(text: str) -> tuple[int, int]:
 
 def name(text: str) -> str:
     """A name as the host configured it."""
-    if not text or len(text) > 100:
+    if not text or len(text) > MAX_NAME:
         raise ValueError("a name goes here")
     return text
 

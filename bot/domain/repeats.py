@@ -13,13 +13,13 @@ PICTURES = 4
 """Of one job, each drawn from the seed after that of the one before."""
 
 
-def repeated(options: Iterable[Options]) -> list[Options]:
-    """Each as often as it says, with a seed of its own every time.
+def repeated(options: Iterable[Options], *, pictures: int = PICTURES) -> list[Options]:
+    """Each as often as it says, with a seed of its own every time: after those of its `pictures`.
 
     Raises `BadOption` for more jobs than one command may start.
     """
     wishes = [
-        one.model_copy(update={"repeat": 1, "seed": nth_seed(one.seed, nth)})
+        one.model_copy(update={"repeat": 1, "seed": _later(one.seed, nth * pictures)})
         for one in options
         for nth in range(one.repeat)
     ]
@@ -28,6 +28,6 @@ def repeated(options: Iterable[Options]) -> list[Options]:
     return wishes
 
 
-def nth_seed(seed: int | None, nth: int) -> int | None:
-    """The seed of the nth repetition: its pictures follow those of the last (from 7 to 10, then from 11 to 14)."""
-    return None if seed is None else (seed + nth * PICTURES) % (MAX_SEED + 1)
+def _later(seed: int | None, pictures: int) -> int | None:
+    """The seed after so many pictures: of 7 with four pictures it is 11."""
+    return None if seed is None else (seed + pictures) % (MAX_SEED + 1)

@@ -78,7 +78,7 @@ def listen(lane: Lane) -> Heard:
 def _behind(reader: PreTrainedTokenizerBase, text: str, ids: Sequence[int], begin: int) -> str:
     """The text from a token on, in its own spelling where the tokenizer can say where that is."""
     if not reader.is_fast:
-        return str(reader.decode(ids[begin:], skip_special_tokens=True)).strip()
+        return str(reader.decode(list(ids[begin:]), skip_special_tokens=True)).strip()
     offsets = reader(text, truncation=False, verbose=False, return_offsets_mapping=True)["offset_mapping"]
     return text[offsets[begin][0] :].strip()
 
