@@ -96,7 +96,7 @@ class Finished:
     gpu_ms: float
     recipe: Recipe | None = None
     frames: tuple[bytes, ...] = ()
-    """Small WebP mosaics of the x0 estimates from static to picture, for the time-lapse."""
+    """Small JPEG mosaics of the x0 estimates from static to picture, for the time-lapse."""
     captions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """What the member should know ("size snapped to 1024x768")."""
