@@ -36,8 +36,8 @@ async def test_the_card_of_a_picture_names_its_own_seed(world: World) -> None:
     grid = world.messages[-1]
     third = (await world.ada.click(grid, label="U3")).response
     assert third is not None
-    of_all = (await world.ada.click(grid, emoji="ℹ️")).response
-    of_one = (await world.ada.click(third, emoji="ℹ️")).response
+    of_all = (await world.ada.click(grid, custom_id="dr:i:job0000001:0")).response
+    of_one = (await world.ada.click(third, custom_id="dr:i:job0000001:2")).response
     assert of_all is not None and of_one is not None
     seeds = [next(f.value for f in said.embeds[0].fields if f.name == "Seed") for said in (of_all, of_one)]
     assert seeds == ["7 (the next: 8, 9, 10)", "9"]
@@ -54,11 +54,11 @@ async def test_every_style_is_shown_and_names_may_begin_alike(world: World) -> N
     while page is not None:
         said += page.content
         last, page = page, None
-        if any(getattr(part, "label", "") == "More styles" for row in last.components for part in row.children):
+        if any(part.get("label") == "More styles" for row in last.components for part in row["components"]):
             page = (await world.ada.click(last, label="More styles")).response
     assert all(name in said for name in names)
-    options = [option for row in last.components for part in row.children for option in getattr(part, "options", ())]
-    form = await world.ada.select(last, [options[-1].value])
+    options = last.components[0]["components"][0]["options"]
+    form = await world.ada.select(last, [options[-1]["value"]])
     await world.ada.submit_modal(form, {"prompt": "a harbour"})
     await world.studio.done()
     assert world.studio.asks[0].spec.options.style == names[-1]
