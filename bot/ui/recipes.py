@@ -71,21 +71,21 @@ def exactly(job: Job) -> JobSpec:
     return job.spec.model_copy(update=changes)
 
 
-def _seeds(job: Job, shown: Sequence[Cell], one: Cell | None) -> str:
+def _seeds(job: Job, shown: Sequence[Cell], one: Cell | None) -> list[str]:
     """The seed of the picture, or of all of a grid; none of what no model drew."""
     if job.spec.verb in UNDRAWN:
-        return ""
-    seeds = [str(cell.seed) for cell in (shown if one is None else (one,))] or [str(job.spec.seed)]
-    return seeds[0] if len(seeds) == 1 else f"{seeds[0]} (the next: {', '.join(seeds[1:])})"
+        return []
+    return [str(cell.seed) for cell in (shown if one is None else (one,))] or [str(job.spec.seed)]
 
 
-def _rows(job: Job, recipe: dict[str, Any], seeds: str) -> list[tuple[str, object]]:
+def _rows(job: Job, recipe: dict[str, Any], seeds: Sequence[str]) -> list[tuple[str, object]]:
     undrawn = job.spec.verb in UNDRAWN
     if undrawn:  # recipes of earlier versions name the model that was loaded, and its defaults
         kept = ("width", "height", "device", "upscaler")
         recipe = {name: recipe[name] for name in kept if name in recipe}
     rows = [
-        ("Seed", seeds),
+        ("Seed", "".join(seeds[:1])),
+        ("Seeds of the others", ", ".join(seeds[1:])),
         ("Upscaler", recipe.get("upscaler")),
         ("Model", recipe.get("model") or ("" if undrawn else job.model)),
         ("Model hash", recipe.get("model_hash")),

@@ -39,8 +39,8 @@ async def test_the_card_of_a_picture_names_its_own_seed(world: World) -> None:
     of_all = (await world.ada.click(grid, custom_id="dr:i:job0000001:0")).response
     of_one = (await world.ada.click(third, custom_id="dr:i:job0000001:2")).response
     assert of_all is not None and of_one is not None
-    seeds = [next(f.value for f in said.embeds[0].fields if f.name == "Seed") for said in (of_all, of_one)]
-    assert seeds == ["7 (the next: 8, 9, 10)", "9"]
+    seeds = [[f.value for f in said.embeds[0].fields if "Seed" in str(f.name)] for said in (of_all, of_one)]
+    assert seeds == [["7", "8, 9, 10"], ["9"]]
     assert "--seed 9" in str(of_one.embeds[0].description)
 
 
