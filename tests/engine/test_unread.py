@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ def finished(studio: Studio, request: ImageRequest) -> Finished:
 
 
 def test_the_end_no_encoder_read_is_told(pocket: Studio) -> None:
-    few = {"num_inference_steps": 1, "num_images": 1}
+    few: dict[str, Any] = {"num_inference_steps": 1, "num_images": 1}
     [note] = finished(pocket, ImageRequest(prompt=LONG, **few)).notes
     assert "24 tokens" in note and note.endswith("a boat at dawn”")
     assert not finished(pocket, ImageRequest(prompt="a red apple", **few)).notes
