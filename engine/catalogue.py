@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from engine import folders
-from engine.errors import InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
+from engine.errors import EngineError, InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
 from engine.guidance import has_guider, prove_guidance
 from engine.images import open_picture
 from engine.lora_kind import unwearable
 from engine.model_spec import ModelSpec, Source
 from engine.pulled import find_pulled
-from engine.requests import Describe, ImageRequest, Inpaint, Outpaint, Upscale
+from engine.requests import ImageRequest, Inpaint, Outpaint, is_undrawn
 from engine.settings import EngineSettings, ModelSettings
 from engine.single_file import is_of_family, tensor_names, trained_for
 from engine.sizes import choose_size
@@ -63,7 +64,7 @@ class Catalogue:
         Decodes the request's pictures (tens of milliseconds each: call it in a thread). Raises `InvalidRequest`,
         `UnknownModel` or `UnknownLoRA` naming the field; `ModelMissing`, `ModelLoadFailed`.
         """
-        spec = self.spec(request.model)
+        spec = self._asked(request.model)
         self._check_files(spec)
         self._check_need(spec, request)
         self._check_noise_scheduler(spec, request)
@@ -78,8 +79,8 @@ class Catalogue:
             "guidance_scale": spec.guidance_scale if request.guidance_scale is None else request.guidance_scale,
             "noise_scheduler": request.noise_scheduler or spec.noise_scheduler,
         }
-        if request.negative_prompt and "negative_prompt" not in spec.capabilities:
-            notes = (*notes, f"{spec.name} takes no negative prompt; it was left out")
+        if request.negative_prompt and (why := _unheeded(spec, request, filled["guidance_scale"])):
+            notes = notes if is_undrawn(request) else (*notes, why)
             filled["negative_prompt"] = ""
         elif has_guider(spec):
             prove_guidance(spec, filled["guidance_scale"], request.negative_prompt)
@@ -89,6 +90,20 @@ class Catalogue:
         """See that a configured LoRA can be worn; raises `InvalidRequest`, or what `spec` raises of its model."""
         self._check_lora_file(self.spec(self._settings.loras[name].model), name)
 
+    def _asked(self, name: str) -> ModelSpec:
+        """The model of that name; who asks for one that is unknown is told of those they can draw with."""
+        try:
+            return self.spec(name)
+        except UnknownModel as error:
+            raise UnknownModel(error.name, self._offered()) from None
+
+    def _offered(self) -> tuple[str, ...]:
+        found: list[str] = []
+        for name in self.names():
+            with contextlib.suppress(EngineError):  # one that cannot be read is offered to nobody
+                found += [name] if self.is_offered(self.spec(name)) else []
+        return tuple(found)
+
     def _check_files(self, spec: ModelSpec) -> None:
         if self.is_offered(spec):
             return
@@ -97,8 +112,8 @@ class Catalogue:
         raise ModelLoadFailed(spec.name, "its files are gone", "correct its source in the settings")
 
     def _check_need(self, spec: ModelSpec, request: ImageRequest) -> None:
-        if isinstance(request, Describe) or (isinstance(request, Upscale) and request.mode == "subtle"):
-            return  # no diffusion model draws these
+        if is_undrawn(request):
+            return
         if spec.need == "mask" and not isinstance(request, Inpaint | Outpaint):
             raise InvalidRequest("model", f"{spec.name} draws only inside a mask; choose another model")
         if spec.need == "picture" and type(request) is ImageRequest:
@@ -155,3 +170,12 @@ class Catalogue:
         if default in self._settings.models or default in self._reader.presets:
             return default
         return Path(default.removeprefix("hf:").partition("@")[0]).stem
+
+
+def _unheeded(spec: ModelSpec, request: ImageRequest, guidance_scale: float) -> str:
+    """Why nothing is kept out of the picture, or ""."""
+    if "negative_prompt" not in spec.capabilities:
+        return f"{spec.name} takes no negative prompt; it was left out"
+    if guidance_scale <= 1:
+        return f"a negative prompt acts only at a guidance above 1, and this is {guidance_scale:g}; it was left out"
+    return "no diffusion model draws this" if is_undrawn(request) else ""

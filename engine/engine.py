@@ -16,7 +16,7 @@ from engine.device import Device
 from engine.discovery import device_names
 from engine.dispatch import Dispatch
 from engine.embedding import Embedding
-from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest
+from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest, UnknownModel
 from engine.fair_share import FairShare
 from engine.launch import WORKER
 from engine.model_spec import ModelSpec
@@ -186,7 +186,10 @@ class Engine:
 
     def size(self, model: str, aspect: tuple[int, int]) -> tuple[int, int]:
         """Width and height of that aspect ratio at about the model's own pixel count. Raises `UnknownModel`."""
-        return fit_area(aspect, self._models.spec(model))
+        try:
+            return fit_area(aspect, self._models.spec(model))
+        except UnknownModel as error:
+            raise UnknownModel(error.name, tuple(spec.name for spec in self.models())) from None
 
     def served(self) -> dict[str, float]:
         """Measured device time in ms by member; hand it to `set_served` after a restart."""

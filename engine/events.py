@@ -65,21 +65,25 @@ class GeneratedImage:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All it takes to make the same picture again."""
+    """All it takes to make the same picture again. What nothing was denoised for has no steps, guidance and seed."""
 
     model: str
     model_hash: str
     noise_scheduler: str
-    num_inference_steps: int
-    guidance_scale: float
+    num_inference_steps: int | None
+    guidance_scale: float | None
     width: int
     height: int
-    seed: int
+    seed: int | None
     device: str
     dtype: str
     versions: dict[str, str] = field(default_factory=dict[str, str])
     alone: bool = False
     """No forward pass was shared with others, so that nothing depends on who else was there."""
+    sampler: str = ""
+    """What other tools call the noise scheduler ("DPM++ 2M Karras")."""
+    upscaler: str = ""
+    """The super-resolution network, where it alone made the picture."""
     parameters: str = ""
     """One line per the convention other tools read from PNG files."""
 
@@ -92,7 +96,7 @@ class Finished:
     gpu_ms: float
     recipe: Recipe | None = None
     frames: tuple[bytes, ...] = ()
-    """Small WebP mosaics of the x0 estimates from static to picture, for the time-lapse."""
+    """Small JPEG mosaics of the x0 estimates from static to picture, for the time-lapse."""
     captions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """What the member should know ("size snapped to 1024x768")."""

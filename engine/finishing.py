@@ -18,7 +18,7 @@ from engine.models import LoadedModel
 from engine.operations.easel import Outcome
 from engine.operations.pixels import picture_of
 from engine.parameters import text_chunks, write_parameters
-from engine.requests import ImageRequest
+from engine.requests import ImageRequest, is_undrawn
 from engine.safety import PictureCheck
 
 
@@ -39,7 +39,18 @@ def recipe_of(request: ImageRequest, model: LoadedModel, outcome: Outcome, *, al
         dtype=str(model.dtype).removeprefix("torch."),
         versions=dict(_versions()),
         alone=alone,
+        sampler=outcome.sampler,
     )
+    if is_undrawn(request):
+        recipe = replace(
+            recipe,
+            model="",
+            model_hash="",
+            num_inference_steps=None,
+            guidance_scale=None,
+            seed=None,
+            upscaler=outcome.upscaler,
+        )
     return replace(recipe, parameters=write_parameters(request, recipe, request.seed))
 
 

@@ -14,7 +14,7 @@ from engine.settings import EngineSettings
 
 
 class Fleet:
-    """Local worker processes, one for each device."""
+    """Worker processes, one for each device, of this machine or of a cluster."""
 
     def __init__(
         self, names: Sequence[str], settings: EngineSettings, dispatcher: Dispatcher, entry: str = WORKER

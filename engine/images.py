@@ -92,12 +92,24 @@ def _fit(image: Image.Image, limit: int, format_: str, **options: object) -> byt
 
 
 def fit_upload(png: bytes, limit: int) -> tuple[bytes, str]:
-    """The picture in at most `limit` bytes with its file suffix: the PNG itself, else a WebP as good as fits."""
+    """The picture in at most `limit` bytes with its file suffix: the PNG itself, else a WebP as good as fits.
+
+    A WebP keeps the `parameters` text where other tools look for it: as the user comment of its EXIF data.
+    """
     if len(png) <= limit:
         return png, "png"
     image = Image.open(io.BytesIO(png), formats=("PNG",))
-    lossless = _save(image, "WEBP", lossless=True, quality=50, method=2)
-    return (lossless if len(lossless) <= limit else fit_webp(image, limit)), "webp"
+    exif = _comment(read_text(png).get("parameters", ""))
+    lossless = _save(image, "WEBP", lossless=True, quality=50, method=2, exif=exif)
+    return (lossless if len(lossless) <= limit else _fit(image, limit, "WEBP", method=4, exif=exif)), "webp"
+
+
+def _comment(text: str) -> bytes:
+    if not text:
+        return b""
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"UNICODE\0" + text.encode("utf-16-be")
+    return exif.tobytes()
 
 
 def mosaic(cells: Sequence[Image.Image], columns: int | None = None) -> Image.Image:

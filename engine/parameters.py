@@ -15,11 +15,12 @@ from typing import Any, cast
 from engine.errors import InvalidRequest
 from engine.events import Recipe
 from engine.images import read_text
-from engine.requests import ImageRequest
+from engine.requests import ImageRequest, Upscale, is_undrawn
 
 _PAIR = re.compile(r'\s*([\w][\w \-/]*?):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
-_LAST_LINE = re.compile(r"(?:^|\n)(Steps: [^\n]*)\s*$")
+_LAST_LINE = re.compile(r"(?:^|\n)((?:Steps|Size): [^\n]*)\s*$")
 _PRIVATE = frozenset({"id", "member", "weight", "priority", "alone"})
+_OF_DRAWING = frozenset({"seed", "model", "num_inference_steps", "guidance_scale", "noise_scheduler", "stop_at"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +33,33 @@ class Parameters:
 
 
 def write_parameters(request: ImageRequest, recipe: Recipe, seed: int) -> str:
-    """The `parameters` text of the cell drawn from `seed`."""
-    pairs: dict[str, object] = {
-        "Steps": recipe.num_inference_steps,
-        "Sampler": recipe.noise_scheduler,
-        "CFG scale": _exact(recipe.guidance_scale),
-        "Seed": seed,
-        "Size": f"{recipe.width}x{recipe.height}",
-        "Model hash": recipe.model_hash,
-        "Model": recipe.model,
-        **_extras(request),
-        "Version": "Darkroom " + recipe.versions.get("darkroom", "?"),
-    }
+    """The `parameters` text of the cell drawn from `seed`; of what was only enlarged, its size and by what."""
+    size = f"{recipe.width}x{recipe.height}"
+    pairs = _enlarged(request, recipe, size) if is_undrawn(request) else _drawn(request, recipe, seed, size)
+    pairs["Version"] = "Darkroom " + recipe.versions.get("darkroom", "?")
     line = ", ".join(f"{key}: {_quote(str(value))}" for key, value in pairs.items())
     negative = f"\nNegative prompt: {request.negative_prompt}" if request.negative_prompt else ""
     return f"{request.prompt}{negative}\n{line}"
+
+
+def _drawn(request: ImageRequest, recipe: Recipe, seed: int, size: str) -> dict[str, object]:
+    return {
+        "Steps": recipe.num_inference_steps,
+        "Sampler": recipe.sampler or recipe.noise_scheduler,
+        "CFG scale": _exact(recipe.guidance_scale or 0.0),
+        "Seed": seed,
+        "Size": size,
+        "Model hash": recipe.model_hash,
+        "Model": recipe.model,
+        **_extras(request),
+    }
+
+
+def _enlarged(request: ImageRequest, recipe: Recipe, size: str) -> dict[str, object]:
+    """In the words of stable-diffusion-webui's extras."""
+    factor = {"Postprocess upscale by": _exact(request.factor)} if isinstance(request, Upscale) else {}
+    upscaler = {"Postprocess upscaler": recipe.upscaler} if recipe.upscaler else {}
+    return {"Size": size, **factor, **upscaler}
 
 
 def _extras(request: ImageRequest) -> dict[str, object]:
@@ -87,7 +100,9 @@ def _unquote(value: str) -> str:
 
 def text_chunks(request: ImageRequest, recipe: Recipe, seed: int) -> dict[str, str]:
     """The text chunks of a finished cell. Nothing in them says who asked; source pictures appear as sha256."""
-    whole = {"kind": request.kind, "cell_seed": seed, "request": _plain(request), "recipe": _plain_recipe(recipe)}
+    whole: dict[str, Any] = {"kind": request.kind, "request": _plain(request), "recipe": _plain_recipe(recipe)}
+    if not is_undrawn(request):
+        whole["cell_seed"] = seed
     return {
         "parameters": write_parameters(request, recipe, seed),
         "darkroom": json.dumps(whole, ensure_ascii=False, sort_keys=True),
@@ -95,7 +110,7 @@ def text_chunks(request: ImageRequest, recipe: Recipe, seed: int) -> dict[str, s
 
 
 def _plain(request: ImageRequest) -> dict[str, Any]:
-    values = request.model_dump(exclude=set(_PRIVATE))
+    values = request.model_dump(exclude=set(_PRIVATE | _OF_DRAWING if is_undrawn(request) else _PRIVATE))
     return {key: _fingerprint(value) for key, value in values.items()}
 
 
@@ -111,6 +126,8 @@ def _plain_recipe(recipe: Recipe) -> dict[str, Any]:
     return {
         "model_hash": recipe.model_hash,
         "noise_scheduler": recipe.noise_scheduler,
+        "sampler": recipe.sampler,
+        "upscaler": recipe.upscaler,
         "device": recipe.device,
         "dtype": recipe.dtype,
         "versions": recipe.versions,
@@ -125,8 +142,8 @@ def read_request(png: bytes, **changes: Any) -> ImageRequest:
     """
     try:
         whole = json.loads(read_text(png)["darkroom"])
-        fields = {**whole["request"], "seed": whole["cell_seed"], "num_images": 1, **changes}
         kind = str(whole["kind"])
+        fields = {**whole["request"], "seed": whole.get("cell_seed"), "num_images": 1, **changes}
     except (KeyError, ValueError, TypeError) as error:
         raise InvalidRequest("image", "this picture carries no recipe of Darkroom's") from error
     if kind != ImageRequest.kind:

@@ -223,3 +223,8 @@ class Describe(ImageRequest):
     image: Picture
     num_images: int = Field(default=4, ge=1, le=8)
     """How many captions."""
+
+
+def is_undrawn(request: ImageRequest) -> bool:
+    """Whether no diffusion model has a part in the result, and so no prompt, seed or steps."""
+    return isinstance(request, Describe) or (isinstance(request, Upscale) and request.mode == "subtle")

@@ -221,4 +221,11 @@ def _capabilities(signature: Signature) -> frozenset[str]:
         return frozenset({"negative_prompt", "guidance"})  # unknown before it is loaded: assume all
     # A Modular pipeline is guided by a component of its own.
     guided = bool(signature.blocks or takes & {"guidance_scale", "true_cfg_scale"})
-    return takes & {"negative_prompt"} | frozenset({"guidance"} if guided else ())
+    heard = takes & {"negative_prompt"} if _heeds(signature) else frozenset[str]()
+    return heard | frozenset({"guidance"} if guided else ())
+
+
+def _heeds(signature: Signature) -> bool:
+    """FLUX.1 has its guidance inside, and a second scale, which is off, for negative prompts."""
+    scales = signature.defaults.get("guidance_scale"), signature.defaults.get("true_cfg_scale")
+    return not (isinstance(scales[0], int | float) and isinstance(scales[1], int | float) and scales[1] <= 1)

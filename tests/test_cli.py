@@ -86,6 +86,7 @@ def test_every_verb_explains_itself(verb: str) -> None:
         (("imagine", "a", "--steps", "-1"), {}, "--steps: it must be at least 1", 2),
         (("imagine", "a", "--model", "nosuch"), {}, "no model named 'nosuch'", 2),
         (("imagine", "a", "--image", "README.md"), {}, "image", 2),
+        (("imagine", "a fox --seed x"), {}, "--seed x: a whole number", 2),
         (("imagine", "a", "--mask", "README.md"), {}, "mask: needs --image", 2),
         (("models", "pull", "nosuch"), {}, "no model named 'nosuch'", 2),
         (("restore", "nowhere.zip"), {}, "nowhere.zip", 1),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,21 +15,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bot.cli.picture_folder import PictureFolder
+from bot.domain.model import JobSpec, Options, Preferences, Verb
+from bot.domain.prompt import expand
+from bot.domain.reading import read
+from bot.domain.repeats import repeated
+from bot.domain.requests import Asker, Sources, Wording
+from bot.errors import BadOption
 from bot.settings import Settings, load
-from engine import (
-    Engine,
-    Event,
-    Finished,
-    ImageRequest,
-    ImageToImage,
-    Inpaint,
-    InvalidRequest,
-    Queued,
-    Started,
-)
+from engine import Engine, Event, Finished, ImageRequest, InvalidRequest, Queued, Started
 from engine import Progress as Step
+from engine.requests import MAX_SEED
 from engine.settings import EngineSettings, ModelSettings
 
+STRENGTH = 0.7
+"""How far from a picture where nothing else is said."""
 _OPTIONS = {
     "num_inference_steps": "--steps",
     "guidance_scale": "--guidance",
@@ -37,7 +39,7 @@ _OPTIONS = {
 
 
 def imagine(
-    prompt: Annotated[str, typer.Argument(help="What to draw.")],
+    prompt: Annotated[str, typer.Argument(help="What to draw; flags such as --ar 3:2 may stand in it.")],
     model: Annotated[str, typer.Option(help="A model's name, a local folder or a .safetensors file.")] = "",
     negative: Annotated[str, typer.Option(help="What should not be there.")] = "",
     seed: Annotated[int | None, typer.Option(help="Same seed, same picture.")] = None,
@@ -48,29 +50,52 @@ def imagine(
     count: Annotated[int, typer.Option(help="How many pictures.")] = 4,
     image: Annotated[Path | None, typer.Option(help="Start from this picture.")] = None,
     mask: Annotated[Path | None, typer.Option(help="Redraw only where this picture is white.")] = None,
-    strength: Annotated[float, typer.Option(help="How far to leave --image behind, 0 to 1.")] = 0.7,
+    strength: Annotated[float | None, typer.Option(help="How far to leave --image behind, 0 to 1.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("out"),
     config: Annotated[Path | None, typer.Option(help="Configuration file.")] = None,
 ) -> None:
     """Draw pictures from words and save them as PNG files that carry their own recipe."""
     settings = load(config)
     engine, name = _engine_settings(settings, model)
-    wish: dict[str, Any] = {
-        "prompt": prompt,
-        "negative_prompt": negative,
-        "model": name,
-        "num_inference_steps": steps,
-        "guidance_scale": guidance,
-        "width": width,
-        "height": height,
-        "num_images": count,
+    given: dict[str, Any] = {
+        "negative": negative or None,
+        "model": name or None,
+        "steps": steps,
+        "guidance": guidance,
+        "seed": seed,
+        "strength": strength,
     }
-    if seed is not None:
-        wish["seed"] = seed
+    pictures = _Pictures(_read("image", image), _read("mask", mask))
+    if pictures.mask is not None and pictures.image is None:
+        raise InvalidRequest("mask", "needs --image as well")
+    drawn = Engine(engine)
     try:
-        asyncio.run(_draw(Engine(engine), _request(wish, image, mask, strength), PictureFolder(out)))
+        options = _options(prompt, settings, given, pictures)
+        requests = [
+            _request(one, settings, drawn, pictures, count=count, width=width, height=height)
+            for one in repeated(options, pictures=count)
+        ]
+        asyncio.run(_draw(drawn, requests, PictureFolder(out)))
+    except BadOption as error:
+        raise InvalidRequest(error.word, error.hint) from error
     except InvalidRequest as error:
         raise InvalidRequest(_OPTIONS.get(error.field, error.field), error.why) from error
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """What was read from files."""
+
+    image: bytes | None = None
+    mask: bytes | None = None
+
+
+def _options(prompt: str, settings: Settings, given: Mapping[str, Any], pictures: _Pictures) -> list[Options]:
+    """What the prompt says, flags included; `given` options beat them, and are checked by the engine."""
+    has_picture = pictures.image is not None
+    read_all = (read(text, Preferences(), settings.styles, has_picture=has_picture) for text in expand(prompt))
+    said = {key: value for key, value in given.items() if value is not None}
+    return [options.model_copy(update=said) for options in read_all]
 
 
 def _engine_settings(settings: Settings, model: str) -> tuple[EngineSettings, str]:
@@ -83,24 +108,31 @@ def _engine_settings(settings: Settings, model: str) -> tuple[EngineSettings, st
     return settings.engine.model_copy(update={"models": models}), name
 
 
-def _request(wish: dict[str, Any], image: Path | None, mask: Path | None, strength: float) -> ImageRequest:
-    if image is None:
-        if mask is not None:
-            raise InvalidRequest("mask", "needs --image as well")
-        return ImageRequest(**wish)
-    wish |= {"image": _read("image", image), "strength": strength}
-    return Inpaint(**wish, mask=_read("mask", mask)) if mask else ImageToImage(**wish)
+def _request(options: Options, settings: Settings, engine: Engine, pictures: _Pictures, **asked: Any) -> ImageRequest:
+    """What to ask the engine. Raises `BadOption`, `InvalidRequest`."""
+    verb, images = (Verb.REGION, ()) if pictures.mask else (Verb.IMAGINE, ("image",) if pictures.image else ())
+    if pictures.mask and options.strength is None:
+        options = options.model_copy(update={"strength": STRENGTH})
+    seed = secrets.randbelow(MAX_SEED + 1) if options.seed is None else options.seed
+    # Not checked here: the engine names what is wrong with it.
+    spec = JobSpec.model_construct(verb=verb, options=options, seed=seed, images=images, **asked)
+    given = (pictures.image,) if pictures.image else ()
+    request = Wording(settings.styles).request(spec, Sources(images=given, mask=pictures.mask), engine.size, Asker())
+    if not pictures.mask:
+        return request
+    sized: dict[str, Any] = {**dict(request), "width": asked["width"], "height": asked["height"]}
+    return type(request)(**sized)
 
 
-def _read(field: str, path: Path) -> bytes:
+def _read(field: str, path: Path | None) -> bytes | None:
     try:
-        return path.read_bytes()
+        return None if path is None else path.read_bytes()
     except OSError as error:
         raise InvalidRequest(field, f"{path} cannot be read: {error.strerror}") from error
 
 
-async def _draw(engine: Engine, request: ImageRequest, folder: PictureFolder) -> None:
-    asked, console = await engine.resolve(request), Console(stderr=True)
+async def _draw(engine: Engine, requests: Sequence[ImageRequest], folder: PictureFolder) -> None:
+    asked, console = [await engine.resolve(request) for request in requests], Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -111,11 +143,13 @@ async def _draw(engine: Engine, request: ImageRequest, folder: PictureFolder) ->
         with Progress(*columns, console=console) as bar:
             task = bar.add_task("starting the engine", total=None)
             async with engine:
-                async for event in engine.submit(asked):
-                    bar.update(task, **_words(event))
-                    _keep(event, request.seed, folder, console)
+                for resolved in asked:
+                    async for event in engine.submit(resolved):
+                        bar.update(task, **_words(event))
+                        _keep(event, resolved.request.seed, folder, console)
     finally:
-        folder.clear(request.seed)
+        for request in requests:
+            folder.clear(request.seed)
 
 
 def _words(event: Event) -> dict[str, Any]:
@@ -137,7 +171,7 @@ def _keep(event: Event, seed: int, folder: PictureFolder, console: Console) -> N
     if not isinstance(event, Finished):
         return
     for note in event.notes:
-        console.print(note)
+        console.print(note, markup=False, highlight=False)
     for path in [folder.keep(picture.seed, picture.png) for picture in event.images]:
         typer.echo(path)
     console.print(f"{event.gpu_ms / 1000:.1f} s of device time")

@@ -9,10 +9,10 @@ from typing import Any
 from bot.commands.viewing import permitted
 from bot.domain.lineage import derive
 from bot.domain.model import Job, JobSpec, Options, Verb
-from bot.domain.prompt import parse, render
+from bot.domain.prompt import expand, parse, render
 from bot.domain.sight import Deed
 from bot.errors import BadOption, JobNotFound
-from bot.ui import asking
+from bot.ui import asking, several
 from bot.ui.answer import Answer, Pressed
 from bot.ui.custom_ids import Act, ButtonId, FormId, FormKind
 from bot.ui.modals import Filled, Form, RegionForm, ZoomForm
@@ -96,32 +96,34 @@ async def region_filled(interaction: Pressed, about: str, filled: Filled) -> Non
     async with Answer(interaction) as answer:
         pressed, job = await _about(interaction, about)
         mask = await _mask(interaction, pressed, filled)
-        options = _as_drawn(job, parse(filled.prompt))
-        wish = derive(job, Verb.REGION, pressed.cell, seed=asking.fresh_seed(), options=options, mask=mask)
-        await asking.submit(interaction, answer, wish)
+        asked = [_as_drawn(job, options) for options in _asked(filled)]
+        await several.submit(
+            interaction, answer, asked, lambda one: _derived(job, Verb.REGION, pressed.cell, one, mask=mask)
+        )
 
 
 async def zoom(interaction: Pressed, pressed: ButtonId) -> None:
     """Custom zoom: how far, and what to draw around."""
     async with Answer(interaction, may_ask=True) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
-        await answer.modal(ZoomForm("Custom zoom", FormId(FormKind.ZOOM, str(pressed)), render(job.spec.options)))
+        await answer.modal(ZoomForm("Custom zoom", FormId(FormKind.ZOOM, str(pressed)), render(_open(job))))
 
 
 async def zoom_filled(interaction: Pressed, about: str, filled: Filled) -> None:
     """Zoom out by that factor."""
     async with Answer(interaction) as answer:
         pressed, job = await _about(interaction, about)
-        options, times = parse(filled.prompt), _factor(filled.zoom)
-        wish = derive(job, Verb.ZOOM, pressed.cell, seed=asking.fresh_seed(), options=options, zoom=times)
-        await asking.submit(interaction, answer, wish)
+        asked, times = _asked(filled), _factor(filled.zoom)
+        await several.submit(
+            interaction, answer, asked, lambda one: _derived(job, Verb.ZOOM, pressed.cell, one, zoom=times)
+        )
 
 
 async def remixed(interaction: Pressed, about: str, filled: Filled) -> None:
     """V and 🔄 with other words."""
     async with Answer(interaction) as answer:
         pressed, job = await _about(interaction, about)
-        await asking.submit(interaction, answer, _wish(pressed, job, parse(filled.prompt)))
+        await several.submit(interaction, answer, _asked(filled), lambda one: _wish(pressed, job, one))
 
 
 def _lacks_words(pressed: ButtonId, job: Job) -> bool:
@@ -131,9 +133,21 @@ def _lacks_words(pressed: ButtonId, job: Job) -> bool:
 def _wish(pressed: ButtonId, job: Job, options: Options) -> JobSpec:
     """What a button asks for, with these words."""
     if pressed.act is Act.REROLL:
-        return derive(job, Verb.REROLL, seed=asking.fresh_seed(), options=options)
+        return _derived(job, Verb.REROLL, None, options)
     verb, fields = DERIVED[pressed.act]
-    return derive(job, verb, pressed.cell, seed=asking.fresh_seed(), options=options, **fields)
+    return _derived(job, verb, pressed.cell, options, **fields)
+
+
+def _derived(job: Job, verb: Verb, cell: int | None, options: Options, **fields: Any) -> JobSpec:
+    """The spec of a job made from another, with the seed its words ask for."""
+    seed = asking.fresh_seed() if options.seed is None else options.seed
+    wish = derive(job, verb, cell, seed=seed, options=options, **fields)
+    return wish.model_copy(update={"options": wish.options.model_copy(update={"seed": options.seed})})
+
+
+def _asked(filled: Filled) -> list[Options]:
+    """What was written into a form: the options of each of its permutations."""
+    return [parse(text) for text in expand(filled.prompt)]
 
 
 async def _about(interaction: Pressed, about: str) -> tuple[ButtonId, Job]:

@@ -7,6 +7,7 @@ from discord.app_commands import locale_str
 from discord.ext import commands
 
 from bot.commands.contexts import everywhere
+from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
 
 TEXT = """\
@@ -21,6 +22,16 @@ TEXT = """\
 **More:** `/blend` `/describe` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` `/settings` `/privacy`
 **On any picture:** right-click → Apps → Darkroom"""
 
+MODERATORS = """
+**For moderators**
+**Quotas:** `/quota show` `/quota set` `/quota grant` `/quota reset` `/quota list` `/quota timezone` `/quota jobs`
+**Queue:** `/mod queue` `/mod cancel` `/mod pause` `/mod drain` `/mod resume` `/mod weight`
+**Members and results:** `/mod ban` `/mod unban` `/mod delete` `/privacy retention`
+**Prompts:** `/mod words add` `/mod words remove` `/mod words list` `/mod words meaning`
+**Channels:** `/mod channel allow` `/mod channel deny` `/mod channel limits` `/mod channel list`
+**Flagged pictures:** `/mod picture` `/mod review on` `/mod review off` `/mod review list`
+**Who did what:** `/mod roles` `/mod log` `/stats`"""
+
 
 class Help(commands.Cog):
     """What there is and how it is used."""
@@ -30,4 +41,5 @@ class Help(commands.Cog):
     async def help(self, interaction: Pressed) -> None:
         """Say it."""
         async with Answer(interaction, ephemeral=True) as answer:
-            await answer.private(TEXT)
+            member = await asking.member_of(interaction)
+            await answer.private(TEXT + MODERATORS if member.is_moderator else TEXT)

@@ -19,9 +19,10 @@ from bot.commands.viewing import may, permitted, viewer_of, visible
 from bot.domain.lineage import family
 from bot.domain.model import Job, Options, Verb
 from bot.domain.prompt import shorten
+from bot.domain.short_names import with_short_name
 from bot.domain.sight import Deed
 from bot.errors import BadOption, JobNotFound, NotAllowedHere, PromptRejected
-from bot.ui import asking, texts
+from bot.ui import asking, several, texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.family_tree import Relative, draw
 from bot.ui.page import Page, Upload
@@ -64,7 +65,9 @@ class Images(commands.Cog):
             )
             given = [picture for picture in (first, second, third, fourth, fifth) if picture is not None]
             images = tuple([await asking.take(interaction, picture) for picture in given])
-            await asking.submit(interaction, answer, asking.spec(Verb.BLEND, options, images=images))
+            await several.submit(
+                interaction, answer, [options], lambda one: asking.spec(Verb.BLEND, one, images=images)
+            )
 
     @app_commands.command(name="describe", description=locale_str("Turn a picture into prompts"))
     @app_commands.describe(image=locale_str("The picture to describe"))
@@ -88,15 +91,16 @@ class Images(commands.Cog):
         """Everything a style adds."""
         async with Answer(interaction, ephemeral=True) as answer:
             styles = interaction.client.parts.settings.styles
-            if name not in styles:
+            found = with_short_name(styles, name)
+            if found is None:
                 raise BadOption(name, f"known: {', '.join(styles)}" if styles else "no styles are set up here")
-            style = styles[name]
+            style = styles[found]
             adds = {
                 "Prompt": style.prompt, "Not": style.negative, "Model": style.model, "Steps": style.steps,
                 "Guidance": style.guidance, "LoRAs": ", ".join(style.loras),
             }  # fmt: skip
             lines = [f"{label}: {texts.safe(str(value))}" for label, value in adds.items() if value]
-            await answer.private("\n".join([f"**{name}** {texts.safe(style.description)}", *lines]))
+            await answer.private("\n".join([f"**{texts.safe(found)}** {texts.safe(style.description)}", *lines]))
 
     @one_style.autocomplete("name")
     async def style_names(self, interaction: Pressed, typed: str) -> list[Choice[str]]:

@@ -13,8 +13,9 @@ from discord.ext import commands
 from bot.commands import permutations
 from bot.commands.contexts import everywhere
 from bot.domain.model import Options, Verb
-from bot.domain.prompt import expand, render
+from bot.domain.prompt import expand, render, shorten
 from bot.domain.reading import read
+from bot.domain.short_names import short_name
 from bot.errors import BadOption
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
@@ -91,7 +92,10 @@ def choices(names: Sequence[str], typed: str) -> list[Choice[str]]:
     """At most 25 names that contain what was typed, the ones that begin with it first."""
     wanted = typed.casefold()
     found = sorted((not name.casefold().startswith(wanted), name) for name in names if wanted in name.casefold())
-    return [Choice(name=name[:100], value=name[:100]) for _, name in found[:MAX_CHOICES]]
+    return [
+        Choice(name=shorten(name, 100), value=name if len(name) <= 100 else short_name(name))
+        for _, name in found[:MAX_CHOICES]
+    ]
 
 
 def _compact(prompt: str, reading: Callable[[str], Options]) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 from dataclasses import dataclass
 
+import discord
 from discord import app_commands
 from discord.app_commands import Choice, locale_str
 from discord.ext import commands
@@ -29,6 +30,7 @@ from engine.events import Event, Progress, Queued
 LISTED = 10
 SHEET = 25
 _ECHO = 60
+_OWN_ECHO = 40
 
 
 class Jobs(commands.Cog):
@@ -109,8 +111,14 @@ class Jobs(commands.Cog):
             member, place = await asking.member_of(interaction), asking.place_of(interaction)
             jobs = await parts.jobs.recent(member.id, LISTED)
             used = [use_line(use) for use in await parts.usage(member, place)]
-            lines = [*used, "", *(_line(job, own=True) for job in jobs)] if jobs else [*used, "No pictures yet."]
-            await answer.private("\n".join(lines).strip())
+            shown = [found for job in jobs if (found := await _favourite(parts, CellRef(job_id=job.id, cell=0), place))]
+            numbers = {one.ref.job_id: number for number, one in enumerate(shown, 1)}
+            lines = [_own_line(job, numbers.get(job.id)) for job in jobs] or ["No pictures yet."]
+            text = "\n".join([*used, "", *lines]).strip()
+            while len(text) > texts.MESSAGE_LIMIT:
+                text = text[: text.rindex("\n")]
+            alt = f"Your newest {len(shown)} results, numbered left to right, top to bottom"
+            await answer.private(text, files=await _sheet(interaction, shown, "darkroom-newest.webp", alt))
 
     @info.command(name="favourites", description=locale_str("The pictures you marked with a star"))
     async def favourites(self, interaction: Pressed) -> None:
@@ -125,13 +133,11 @@ class Jobs(commands.Cog):
             if not marked:
                 await answer.private("None yet. React with ⭐ to a picture you like.")
                 return
-            sheet = await parts.drawing.run(contact_sheet, [one.picture for one in marked], interaction.filesize_limit)
             names = "\n".join(
                 f"{n}. `/show {one.ref.job_id}`, picture {one.ref.cell + 1}" for n, one in enumerate(marked, 1)
             )
             alt = f"{len(marked)} favourite pictures, numbered left to right, top to bottom"
-            hidden = any(one.is_hidden for one in marked)
-            await answer.private(names, files=[Upload("darkroom-favourites.webp", sheet, alt, spoiler=hidden).file()])
+            await answer.private(names, files=await _sheet(interaction, marked, "darkroom-favourites.webp", alt))
 
     async def _newest(self, interaction: Pressed) -> str | None:
         jobs = await interaction.client.parts.jobs.active(interaction.user.id)
@@ -155,6 +161,15 @@ async def _favourite(interaction: Pressed, ref: CellRef) -> _Favourite | None:
     return None
 
 
+async def _sheet(interaction: Pressed, shown: list[_Favourite], name: str, alt: str) -> list[discord.File]:
+    """Thumbnails of these pictures as one upload, hidden until clicked where one of them is; none of nothing."""
+    if not shown:
+        return []
+    drawing, limit = interaction.client.parts.drawing, interaction.filesize_limit
+    sheet = await drawing.run(contact_sheet, [one.picture for one in shown], limit)
+    return [Upload(name, sheet, alt, spoiler=any(one.is_hidden for one in shown)).file()]
+
+
 async def own_newest(interaction: Pressed, typed: str) -> list[Choice[str]]:
     """One's own newest jobs whose id or words hold what was typed."""
     jobs = await interaction.client.parts.jobs.recent(interaction.user.id, 100)
@@ -170,6 +185,16 @@ def _line(job: Job, event: Event | None = None, *, own: bool) -> str:
     if not own:
         return f"{stage}: <@{job.member_id}>"  # without the id, which shows the picture to whoever has it
     return f"`{job.id}` {stage}: {texts.echo(job.spec.options.prompt, _ECHO)}"
+
+
+def _own_line(job: Job, number: int | None) -> str:
+    """What one did, with the number of its thumbnail and a link to its message."""
+    act = texts.act(job)
+    if job.reply.message_id is not None and not job.reply.ephemeral:
+        act = f"[{act}]({texts.message_url(job.guild_id, job.channel_id, job.reply.message_id)})"
+    place = "–" if number is None else f"{number}."
+    said = texts.echo(job.spec.options.prompt, _OWN_ECHO)
+    return f"{place} `{job.id}` {act} {job.state.value}, {format_dt(job.created_at, 'R')}: {said}".rstrip(": ")
 
 
 def _stage(job: Job, event: Event | None, *, own: bool) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from discord.ext import commands
 from discord.ui import DynamicItem
 
-from bot.commands import derivations, menus, permutations, presses
+from bot.commands import derivations, menus, permutations, presses, stars
 from bot.commands.forms import Forms
 from bot.commands.gatekeeper import Gatekeeper
 from bot.commands.help import Help
@@ -31,7 +31,7 @@ from bot.ui.buttons import JobButton
 from bot.ui.custom_ids import Act, ButtonId, FormKind
 from bot.ui.darkroom import Darkroom
 from bot.ui.modals import Filled
-from bot.ui.style_page import StyleMenu, styled
+from bot.ui.style_page import StyleMenu, StylePageButton, styled
 
 Press = Callable[[Pressed, ButtonId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
@@ -39,7 +39,14 @@ Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 COGS: tuple[type[commands.Cog], ...] = (Imagine, Images, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats)
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
 MENUS = menus.menus
-DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (JobButton, StyleMenu, ReviewButton, OlderButton, RetentionButton)
+DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
+    JobButton,
+    StyleMenu,
+    StylePageButton,
+    ReviewButton,
+    OlderButton,
+    RetentionButton,
+)
 PRESSES: Mapping[Act, Press] = MappingProxyType(
     {
         **dict.fromkeys(derivations.DERIVED, derivations.from_cell),
@@ -54,6 +61,8 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.VARY_REGION: derivations.region,
         Act.ZOOM_CUSTOM: derivations.zoom,
         Act.PERMUTE: permutations.confirmed,
+        Act.STAR: stars.mark,
+        Act.STAR_ALL: stars.mark,
     }
 )
 FORMS: Mapping[FormKind, Fill] = MappingProxyType(

@@ -14,8 +14,9 @@ from bot.commands import derivations
 from bot.commands.contexts import everywhere
 from bot.domain.lineage import SINGLE
 from bot.domain.model import Job, Options, Verb
+from bot.domain.prompt import expand
 from bot.errors import BadPicture, JobNotFound
-from bot.ui import asking, texts
+from bot.ui import asking, several, texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.custom_ids import Act, ButtonId, FormId, FormKind
 from bot.ui.modals import Filled, Form
@@ -48,9 +49,9 @@ async def vary(interaction: Pressed, message: discord.Message) -> None:
 async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
     """The words for somebody else's picture; after a restart the message is read again, where the bot may."""
     async with Answer(interaction) as answer:
-        options = await asking.read(interaction, filled.prompt, has_picture=True)
+        asked = [await asking.read(interaction, text, has_picture=True) for text in expand(filled.prompt)]
         key = await asking.take(interaction, await _recalled(interaction, about))
-        await asking.submit(interaction, answer, asking.spec(Verb.VARY_STRONG, options, images=(key,)))
+        await several.submit(interaction, answer, asked, lambda one: asking.spec(Verb.VARY_STRONG, one, images=(key,)))
 
 
 async def upscale(interaction: Pressed, message: discord.Message) -> None:

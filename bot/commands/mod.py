@@ -229,9 +229,10 @@ class Mod(commands.Cog):
 
     @mod.command(name="roles", description=locale_str("Roles that may use these commands"))
     @app_commands.describe(
-        first=locale_str("A moderator role; without any only Manage Server counts"),
+        first=locale_str("A moderator role"),
         second=locale_str("Another one"),
         third=locale_str("Another one"),
+        remove=locale_str("Take it away; without anything it is shown"),
     )
     async def roles(
         self,
@@ -239,11 +240,20 @@ class Mod(commands.Cog):
         first: discord.Role | None = None,
         second: discord.Role | None = None,
         third: discord.Role | None = None,
+        remove: bool = False,
     ) -> None:
-        """Who is a moderator besides members with Manage Server."""
+        """Who is a moderator besides members with Manage Server; without roles it is shown."""
         async with Answer(interaction, ephemeral=True) as answer:
             chosen = [role for role in (first, second, third) if role is not None]
             kept = tuple(dict.fromkeys(role.id for role in chosen))
+            if chosen and remove:
+                raise BadOption("remove", "either roles, or take them away")
+            if not chosen and not remove:
+                await moderator(interaction, "roles")
+                rules = await office(interaction).book.get(guild_id(interaction))
+                known = ", ".join(f"<@&{role}>" for role in rules.moderator_roles) or "Manage Server only"
+                await answer.private(f"Moderators: {known}. `remove` takes the roles away.")
+                return
 
             def changed(rules: GuildRules, by: Member) -> GuildRules:
                 require_manager(by)

@@ -9,6 +9,7 @@ from discord.app_commands import Range, locale_str
 from bot.commands.moderating import change, guild_id, moderator, office, tell_all
 from bot.domain.access import ChannelRule, with_channel
 from bot.domain.guild import GuildRules
+from bot.errors import BadOption
 from bot.ui.answer import Answer, Pressed
 from engine.errors import UnknownModel
 
@@ -46,6 +47,7 @@ class ChannelRules(app_commands.Group):
         models=locale_str("Names with commas between; without it all"),
         max_side=locale_str("Longest side in pixels; without it any"),
         max_steps=locale_str("Most steps; without it any"),
+        remove=locale_str("Take it away; without anything it is shown"),
     )
     async def limits(
         self,
@@ -54,9 +56,18 @@ class ChannelRules(app_commands.Group):
         models: str = "",
         max_side: Range[int, 64, 4096] | None = None,
         max_steps: Range[int, 1, 500] | None = None,
+        remove: bool = False,
     ) -> None:
-        """Replace the limits of a channel by these."""
+        """Replace the limits of a channel by these, take them away, or show them."""
         async with Answer(interaction, ephemeral=True) as answer:
+            given = bool(models.strip()) or max_side is not None or max_steps is not None
+            if given and remove:
+                raise BadOption("remove", "either limits, or take them away")
+            if not given and not remove:
+                await moderator(interaction, "channel limits")
+                rule = _rule(await office(interaction).book.get(guild_id(interaction)), channel)
+                await answer.private(f"{_described(rule)}\nNothing was changed; `remove` takes the limits away.")
+                return
             named = tuple(filter(None, (name.strip() for name in models.split(","))))
             known = tuple(interaction.client.parts.models())
             for name in named:
@@ -79,17 +90,15 @@ class ChannelRules(app_commands.Group):
 
 async def _changed(interaction: Pressed, action: str, channel: Channel, **update: object) -> ChannelRule:
     def changed(rules: GuildRules, _: object) -> GuildRules:
-        return rules.model_copy(
-            update={"channels": with_channel(rules.channels, _rule(rules).model_copy(update=update))}
-        )
-
-    def _rule(rules: GuildRules) -> ChannelRule:
-        return next(
-            (rule for rule in rules.channels if rule.channel_id == channel.id), ChannelRule(channel_id=channel.id)
-        )
+        rule = _rule(rules, channel).model_copy(update=update)
+        return rules.model_copy(update={"channels": with_channel(rules.channels, rule)})
 
     told = ", ".join(f"{name} {value}" for name, value in update.items())
-    return _rule(await change(interaction, action, changed, subject=f"{channel.mention}: {told}"))
+    return _rule(await change(interaction, action, changed, subject=f"{channel.mention}: {told}"), channel)
+
+
+def _rule(rules: GuildRules, channel: Channel) -> ChannelRule:
+    return next((rule for rule in rules.channels if rule.channel_id == channel.id), ChannelRule(channel_id=channel.id))
 
 
 def _described(rule: ChannelRule) -> str:

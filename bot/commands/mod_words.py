@@ -9,7 +9,7 @@ from discord.app_commands import Range, locale_str
 
 from bot.commands.moderating import change, guild_id, moderator, office, tell_all
 from bot.domain.guild import GuildRules
-from bot.domain.word_rules import RuleKind, with_rule, without_rule
+from bot.domain.word_rules import RuleKind, WordRule, rule_named, with_rule, without_rule
 from bot.errors import BadOption
 from bot.ui import texts
 from bot.ui.answer import Answer, Pressed
@@ -50,13 +50,15 @@ class Words(app_commands.Group):
     async def remove(self, interaction: Pressed, rule: str) -> None:
         """Remove one rule."""
         async with Answer(interaction, ephemeral=True) as answer:
+            await moderator(interaction, "words remove")
+            gone = rule_named((await office(interaction).book.get(guild_id(interaction))).words, rule)
             await change(
                 interaction,
                 "words remove",
-                lambda rules, _: rules.model_copy(update={"words": without_rule(rules.words, rule)}),
-                subject=rule,
+                lambda rules, _: rules.model_copy(update={"words": without_rule(rules.words, str(gone.id))}),
+                subject=f"{gone.id}. {gone.kind}: {gone.pattern}",
             )
-            await answer.private("✅ Removed.")
+            await answer.private(f"✅ Removed: {_line(gone)}")
 
     @app_commands.command(name="list", description=locale_str("All rules for prompts"))
     async def list(self, interaction: Pressed) -> None:
@@ -64,20 +66,25 @@ class Words(app_commands.Group):
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "words list")
             rules = await office(interaction).book.get(guild_id(interaction))
-            lines = [
-                f"{rule.id}. {rule.kind}: ||{texts.safe(rule.pattern)}||"
-                + (f" ({texts.safe(rule.label)})" if rule.label else "")
-                for rule in rules.words
-            ]
-            off = rules.meaning_margin is None or not office(interaction).has_meaning
-            meaning = "off" if off else f"from {rules.meaning_margin:g}"
-            await tell_all(answer, [f"Meaning rule: {meaning}", *lines])
+            await tell_all(answer, [_meaning(interaction, rules), *map(_line, rules.words)])
 
     @app_commands.command(name="meaning", description=locale_str("How far prompts may lean to an unsafe meaning"))
-    @app_commands.describe(margin=locale_str("0.1 by default; lower is stricter; without it the rule is off"))
-    async def meaning(self, interaction: Pressed, margin: Range[float, -0.5, 1.0] | None = None) -> None:
-        """Set the threshold of the meaning rule."""
+    @app_commands.describe(
+        margin=locale_str("0.1 by default; lower is stricter; without it nothing changes"),
+        remove=locale_str("Take it away; without anything it is shown"),
+    )
+    async def meaning(
+        self, interaction: Pressed, margin: Range[float, -0.5, 1.0] | None = None, remove: bool = False
+    ) -> None:
+        """Set the threshold of the meaning rule, switch it off, or show it."""
         async with Answer(interaction, ephemeral=True) as answer:
+            if margin is None and not remove:
+                await moderator(interaction, "words meaning")
+                rules = await office(interaction).book.get(guild_id(interaction))
+                await answer.private(f"{_meaning(interaction, rules)}. `remove` switches it off.")
+                return
+            if margin is not None and remove:
+                raise BadOption("remove", "either a margin, or take the rule away")
             if margin is not None and not office(interaction).has_meaning:
                 raise BadOption(f"{margin:g}", "this host has no text encoder for it")
             subject = "off" if margin is None else f"from {margin:g}"
@@ -88,3 +95,14 @@ class Words(app_commands.Group):
                 subject=subject,
             )
             await answer.private(f"✅ Meaning rule: {subject}.")
+
+
+def _line(rule: WordRule) -> str:
+    """A rule with its number, hidden until clicked."""
+    label = f" ({texts.safe(rule.label)})" if rule.label else ""
+    return f"{rule.id}. {rule.kind}: ||{texts.safe(rule.pattern)}||{label}"
+
+
+def _meaning(interaction: Pressed, rules: GuildRules) -> str:
+    is_off = rules.meaning_margin is None or not office(interaction).has_meaning
+    return f"Meaning rule: {'off' if is_off else f'from {rules.meaning_margin:g}'}"

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from bot.domain.model import Options, Verb
-from bot.domain.permutations import MAX_PERMUTATIONS
 from bot.domain.prompt import expand, parse, render
+from bot.domain.repeats import repeated
 from bot.errors import AlreadyAsked, BadOption, JobNotFound, NotYours
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
 from bot.ui.buttons import permute_view
 from bot.ui.custom_ids import ButtonId
+from bot.ui.several import check_number
 
-FOLLOWUPS = 5
-"""Discord's limit on answers to one interaction where the app is only installed by the member."""
 LONGEST_ECHO = 1700
 """The confirmation carries the prompt in its own text, so that the button works after a restart."""
 _FENCE = re.compile(r"```\n(?P<prompt>.+)\n```", re.DOTALL)
@@ -24,8 +23,7 @@ _FENCE = re.compile(r"```\n(?P<prompt>.+)\n```", re.DOTALL)
 async def offer(interaction: Pressed, answer: Answer, options: Sequence[Options], compact: str) -> None:
     """Ask before many jobs start. Raises `BadOption` for prompts too long to be carried along."""
     wishes = repeated(options)
-    if len(wishes) > FOLLOWUPS and not asking.place_of(interaction).bot_present:
-        raise BadOption("prompt", f"where I am not a member of the server, at most {FOLLOWUPS} jobs start at once")
+    check_number(interaction, len(wishes))
     text = _carried(wishes, compact, "\n".join(render(one) for one in options))
     await answer.private(
         f"This makes **{len(wishes)} jobs** of four pictures each, {4 * len(wishes)} in all. "
@@ -62,14 +60,6 @@ async def confirmed(interaction: Pressed, pressed: ButtonId) -> None:
 def wishes_of(text: str) -> list[Options]:
     """Every job the text stands for: each line's permutations, each as often as `--repeat` says."""
     return repeated([parse(prompt) for line in text.splitlines() for prompt in expand(line)])
-
-
-def repeated(options: Iterable[Options]) -> list[Options]:
-    """Each as often as it says. Raises `BadOption` for more jobs than one command may start."""
-    wishes = [one.model_copy(update={"repeat": 1}) for one in options for _ in range(one.repeat)]
-    if len(wishes) > MAX_PERMUTATIONS:
-        raise BadOption("--repeat", f"that would be {len(wishes)} jobs; at most {MAX_PERMUTATIONS} start at once")
-    return wishes
 
 
 def _carried(wishes: list[Options], *texts: str) -> str:

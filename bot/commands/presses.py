@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Sequence
 
 from bot.commands.moderating import note
 from bot.commands.posting import Post, Stand
 from bot.commands.viewing import permitted, shown, visible
-from bot.domain.model import JobState
+from bot.domain.model import Cell, JobState
 from bot.domain.sight import Deed
+from bot.errors import JobNotFound
 from bot.ui import asking, costs, recipes, texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.buttons import cell_view, recipe_view
@@ -74,7 +77,21 @@ async def recipe(interaction: Pressed, pressed: ButtonId) -> None:
     async with Answer(interaction, ephemeral=True) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.SEE)
         url, is_exact = await client.replies.results.parent_url(job), client.parts.settings.engine.deterministic
-        await answer.private("", embed=recipes.card(job, url, is_exact=is_exact), view=recipe_view(job.id))
+        cells = await client.parts.jobs.cells(job.id)
+        one = await _meant(interaction, pressed, cells)
+        card = recipes.card(job, url, shown=cells, one=one, is_exact=is_exact)
+        await answer.private("", embed=card, view=recipe_view(job.id))
+
+
+async def _meant(interaction: Pressed, pressed: ButtonId, cells: Sequence[Cell]) -> Cell | None:
+    """The picture whose button it is, or None under a grid: there the id says the first one, too."""
+    index: int | None = pressed.cell or None
+    if interaction.message is not None and index is None:
+        with contextlib.suppress(JobNotFound):
+            index = (await interaction.client.parts.jobs.at_message(interaction.message.id))[1]
+    if index is None and len(cells) == 1:
+        return cells[0]
+    return next((cell for cell in cells if cell.cell == index), None)
 
 
 async def timelapse(interaction: Pressed, pressed: ButtonId) -> None:

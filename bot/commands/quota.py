@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import discord
@@ -46,7 +47,7 @@ class Quota(commands.Cog):
             lines = [use_line(use) for use in uses]
             await answer.private("\n".join([f"<@{who.id}>", *(lines or ["No limit counts here."])]))
 
-    @quota.command(name="set", description=locale_str("Set a limit; without an amount it is taken away"))
+    @quota.command(name="set", description=locale_str("Set a limit; without an amount it is shown"))
     @app_commands.describe(
         amount=locale_str("How many pictures or GPU-seconds in each window"),
         window=locale_str("How long it lasts before it starts anew"),
@@ -54,6 +55,7 @@ class Quota(commands.Cog):
         target=locale_str("A member or a role, for each of them alone; without it everyone"),
         channel=locale_str("A channel: one pool that all share there"),
         unlimited=locale_str("No limit for them, whatever others have"),
+        remove=locale_str("Take it away; without anything it is shown"),
     )
     async def set(
         self,
@@ -64,10 +66,13 @@ class Quota(commands.Cog):
         target: Target | None = None,
         channel: discord.TextChannel | discord.VoiceChannel | discord.ForumChannel | None = None,
         unlimited: bool = False,
+        remove: bool = False,
     ) -> None:
-        """Set, lift or take away one limit."""
+        """Set, lift, take away or show one limit."""
         async with Answer(interaction, ephemeral=True) as answer:
             scope, subject_id = _scope(interaction, target, channel)
+            if [amount is not None, unlimited, remove].count(True) > 1:
+                raise BadOption("remove", "either an amount, or unlimited, or take the limit away")
             new = Limit(
                 scope=scope,
                 subject_id=subject_id,
@@ -75,13 +80,17 @@ class Quota(commands.Cog):
                 window=Window(window),
                 amount=None if unlimited else amount,
             )
-            gone = amount is None and not unlimited
+            if amount is None and not unlimited and not remove:
+                await moderator(interaction, "quota set")
+                rules = await office(interaction).book.get(guild_id(interaction))
+                await answer.private(_as_it_is(rules.limits, new))
+                return
 
             def changed(rules: GuildRules, by: Member) -> GuildRules:
-                changes = without_limit if gone else with_limit
+                changes = without_limit if remove else with_limit
                 return rules.model_copy(update={"limits": changes(rules.limits, new, by)})
 
-            line = f"{subject(scope, subject_id)}: no limit of their own" if gone else limit_line(new)
+            line = f"{subject(scope, subject_id)}: no limit of their own" if remove else limit_line(new)
             await change(interaction, "quota set", changed, subject=line)
             await answer.private(f"✅ {line}")
 
@@ -147,8 +156,7 @@ class Quota(commands.Cog):
             await moderator(interaction, "quota list")
             rules = await office(interaction).book.get(guild_id(interaction))
             lines = [limit_line(limit) for limit in rules.limits] or ["There are no limits."]
-            live = "the host's setting" if rules.max_live_jobs is None else str(rules.max_live_jobs)
-            await tell_all(answer, [f"Time zone: {rules.timezone}", f"Jobs at once: {live}", *lines])
+            await tell_all(answer, [f"Time zone: {rules.timezone}", _live(rules), *lines])
 
     @quota.command(name="timezone", description=locale_str("The time zone in which days begin"))
     @app_commands.describe(name=locale_str("For example Europe/Berlin"))
@@ -162,10 +170,22 @@ class Quota(commands.Cog):
             await answer.private(f"✅ Windows begin at midnight in {key}.")
 
     @quota.command(name="jobs", description=locale_str("How many jobs one member may have at once"))
-    @app_commands.describe(most=locale_str("Waiting and running together; without it the host's setting"))
-    async def jobs(self, interaction: Pressed, most: Range[int, 1, MAX_LIVE_JOBS] | None = None) -> None:
+    @app_commands.describe(
+        most=locale_str("Waiting and running together"),
+        remove=locale_str("Take it away; without anything it is shown"),
+    )
+    async def jobs(
+        self, interaction: Pressed, most: Range[int, 1, MAX_LIVE_JOBS] | None = None, remove: bool = False
+    ) -> None:
         """A cap on waiting and running jobs of one member."""
         async with Answer(interaction, ephemeral=True) as answer:
+            if most is None and not remove:
+                await moderator(interaction, "quota jobs")
+                rules = await office(interaction).book.get(guild_id(interaction))
+                await answer.private(_live(rules))
+                return
+            if most is not None and remove:
+                raise BadOption("remove", "either a number, or take it away")
             await change(
                 interaction,
                 "quota jobs",
@@ -173,6 +193,20 @@ class Quota(commands.Cog):
                 subject="the host's setting" if most is None else str(most),
             )
             await answer.private("✅ Set." if most else "✅ The host's setting counts again.")
+
+
+def _live(rules: GuildRules) -> str:
+    number = "the host's setting" if rules.max_live_jobs is None else rules.max_live_jobs
+    return f"Jobs at once: {number}"
+
+
+def _as_it_is(limits: Sequence[Limit], asked: Limit) -> str:
+    """Those limits of the same subject, unit and window that are set."""
+    same = {"scope", "subject_id", "unit", "window"}
+    found = [one for one in limits if one.model_dump(include=same) == asked.model_dump(include=same)]
+    lines = [limit_line(one) for one in found]
+    nothing = f"{subject(asked.scope, asked.subject_id)}: no limit of {asked.unit} each {asked.window}"
+    return "\n".join(lines or [nothing]) + "\nNothing was changed; `amount` sets it, `remove` takes it away."
 
 
 def _member(member: discord.Member) -> Member:

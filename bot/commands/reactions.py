@@ -14,10 +14,12 @@ from bot.commands.moderating import note
 from bot.commands.viewing import may, visible
 from bot.domain.access import moderates
 from bot.domain.guild import DIRECT_MESSAGES
+from bot.domain.lineage import UNDRAWN
 from bot.domain.model import CellRef, Job, JobState, Member, Place
 from bot.domain.sight import Deed, Viewer
 from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, NotYours
 from bot.ui import texts
+from bot.ui.buttons import star_view
 from bot.ui.darkroom import Darkroom
 from bot.ui.page import Upload
 from bot.ui.pauses import Pauses
@@ -58,8 +60,7 @@ class Reactions(commands.Cog):
             case "✉":
                 await self._send(payload, job, cell)
             case "⭐":
-                for ref in await self._marked(job, cell):
-                    await self._bot.parts.members.favour(payload.user_id, ref)
+                await self._mark(payload, job, cell)
             case _:
                 await self._end(payload, job, cell)
 
@@ -98,6 +99,18 @@ class Reactions(commands.Cog):
         kept = await self._bot.parts.jobs.cells(job.id) if job.state.is_showable else []
         return [CellRef(job_id=job.id, cell=one.cell) for one in kept if cell in (None, one.cell)]
 
+    async def _mark(self, payload: discord.RawReactionActionEvent, job: Job, cell: int | None) -> None:
+        """Mark the picture a message shows; of a grid, ask which."""
+        marked = await self._marked(job, cell)
+        if len(marked) == 1:
+            await self._bot.parts.members.favour(payload.user_id, marked[0])
+        elif marked:
+            await self._say(
+                payload,
+                f"⭐ <@{payload.user_id}> Which picture do you mean?",
+                view=star_view(job.id, [ref.cell for ref in marked]),
+            )
+
     async def _send(self, payload: discord.RawReactionActionEvent, job: Job, cell: int | None) -> None:
         """The pictures, the seed and the id, privately; closed direct messages are said in the channel.
 
@@ -118,7 +131,10 @@ class Reactions(commands.Cog):
         except (NotAllowedHere, CellNotFound) as error:
             await self._say(payload, f"<@{payload.user_id}> {words(error)}")
             return False
-        text = texts.shorten(f"{texts.headline(job)}\nSeed {job.spec.seed} · job `{job.id}`", texts.MESSAGE_LIMIT)
+        kept = [one for one in await parts.jobs.cells(job.id) if cell in (None, one.cell)]
+        seeds = ", ".join(str(one.seed) for one in kept if job.spec.verb not in UNDRAWN)
+        seed = f"Seed {seeds} · " if seeds else ""
+        text = texts.shorten(f"{texts.headline(job)}\n{seed}job `{job.id}`", texts.MESSAGE_LIMIT)
         try:
             member = await self._bot.fetch_user(payload.user_id)
             await member.send(text, files=files)
@@ -177,9 +193,15 @@ class Reactions(commands.Cog):
         except REFUSALS as error:
             log.info("not deleted: %s", error, extra={"action": "delete"})
 
-    async def _say(self, payload: discord.RawReactionActionEvent, text: str) -> None:
+    async def _say(
+        self, payload: discord.RawReactionActionEvent, text: str, view: discord.ui.View | None = None
+    ) -> None:
+        only = discord.AllowedMentions(users=[discord.Object(payload.user_id)], roles=False, everyone=False)
         try:
-            await self._channel(payload).send(text)
+            if view is None:
+                await self._channel(payload).send(text)
+            else:
+                await self._channel(payload).send(text, view=view, silent=True, allowed_mentions=only)
         except REFUSALS as error:
             log.info("not said: %s", error, extra={"action": "letter"})
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.domain.model import Options
+from bot.domain.quotes import masked, quoted
 from bot.errors import BadOption
 from engine.requests import MAX_SEED
 
@@ -17,9 +18,14 @@ MAX_REPEAT = 10
 MAX_LORAS = 8
 MAX_ASPECT = 4
 """The longer side is at most this many times the shorter one."""
+MAX_NAME = 300
 LORA_WEIGHTS = (-4.0, 4.0)
 DECIMALS = 4
 """Numbers are kept to this many decimals, so that what is printed reads back as the same number."""
+
+MINUSES = "-−–—‐‑﹣－"
+"""How people and their keyboards write a minus."""
+_MINUS = str.maketrans(dict.fromkeys(MINUSES, "-"))
 
 Value = str | int | float | bool | tuple[object, ...]
 
@@ -32,7 +38,7 @@ class Flag:
     names: tuple[str, ...]
     example: str
     read: Callable[[str], Value]
-    takes: Literal["nothing", "word", "rest"] = "word"
+    takes: Literal["nothing", "figure", "name", "rest"] = "figure"
     repeatable: bool = False
 
     def value(self, text: str, word: str) -> Value:
@@ -44,9 +50,9 @@ class Flag:
 
 
 def number(text: str, lowest: float, highest: float) -> float:
-    """A decimal number between the limits; a decimal comma is understood."""
+    """A decimal number between the limits; a decimal comma and a typographic minus are understood."""
     try:
-        value = float(text.replace(",", ".", 1))
+        value = float(text.replace(",", ".", 1).translate(_MINUS))
     except ValueError:
         raise ValueError(f"a number from {lowest:g} to {highest:g} goes here") from None
     if not (math.isfinite(value) and lowest <= value <= highest):
@@ -89,7 +95,7 @@ def aspect(text: str) -> tuple[int, int]:
 
 def name(text: str) -> str:
     """A name as the host configured it."""
-    if not text or '"' in text or len(text) > 100:
+    if not text or len(text) > MAX_NAME:
         raise ValueError("a name goes here")
     return text
 
@@ -103,7 +109,9 @@ def words(text: str) -> str:
 
 def lora(text: str) -> tuple[tuple[str, float], ...]:
     """One LoRA's name and weight: "ink", "ink:0.8"."""
-    found, _, weight = text.partition(":")
+    found, colon, weight = text.rpartition(":")
+    if not colon:
+        return ((name(weight), 1.0),)
     return ((name(found), number(weight, *LORA_WEIGHTS) if weight else 1.0),)
 
 
@@ -113,14 +121,14 @@ FLAGS: tuple[Flag, ...] = (
     Flag("negative", ("no", "negative"), "--no text, logo", words, takes="rest", repeatable=True),
     Flag("steps", ("steps",), "--steps 30", whole(1, 500)),
     Flag("guidance", ("cfg", "guidance"), "--cfg 5", decimal(0, 50)),
-    Flag("model", ("model",), "--model sdxl", name),
+    Flag("model", ("model",), "--model sdxl", name, takes="name"),
     Flag("stop", ("stop",), "--stop 80", whole(10, 100)),
     Flag("repeat", ("repeat",), "--repeat 3", whole(1, MAX_REPEAT)),
     Flag("image_weight", ("iw",), "--iw 0.7", decimal(0, 3)),
     Flag("tile", ("tile",), "--tile", lambda _: True, takes="nothing"),
-    Flag("style", ("style",), "--style 3d", name),
+    Flag("style", ("style",), "--style 3d", name, takes="name"),
     Flag("strength", ("strength",), "--strength 0.7", decimal(0, 1)),
-    Flag("loras", ("lora",), "--lora ink:0.8", lora, repeatable=True),
+    Flag("loras", ("lora",), "--lora ink:0.8", lora, takes="name", repeatable=True),
 )
 
 BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
@@ -143,11 +151,6 @@ def unknown(word: str) -> BadOption:
     return BadOption(f"--{word}", "there is no such flag; there are " + ", ".join(f"--{f.names[0]}" for f in FLAGS))
 
 
-def quoted(text: str) -> str:
-    """A name as one word."""
-    return f'"{text}"' if re.search(r"\s", text) else text
-
-
 def render_flags(options: Options) -> str:
     """All flags of `options` in the table's order; `parse` reads them back."""
     return " ".join(word for flag in FLAGS for word in _rendered(flag, options))
@@ -166,7 +169,7 @@ def _rendered(flag: Flag, options: Options) -> list[str]:
         case "tile", _:
             return [word]
         case "negative", text:
-            return [f"{word} {text}"]
+            return [f"{word} {masked(text)}"]
         case _, float(figure):
             return [f"{word} {printed(figure)}"]
         case _, other:

@@ -12,7 +12,7 @@ from engine.requests import MAX_SEED
 STRENGTHS: Mapping[Verb, float] = {Verb.VARY_SUBTLE: 0.35, Verb.VARY_STRONG: 0.7}
 """How far from the cell a variation goes when nothing else is said: 0 keeps it, 1 forgets it."""
 
-_UNDRAWN = frozenset({Verb.UPSCALE_SUBTLE, Verb.DESCRIBE})
+UNDRAWN = frozenset({Verb.UPSCALE_SUBTLE, Verb.DESCRIBE})
 """What no diffusion model draws."""
 SINGLE = frozenset({Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE})
 """What makes one picture, where all else makes four."""
@@ -40,7 +40,7 @@ def derive(
         **sized,
         "count": 1 if verb in SINGLE else 4,
         "factor": _FACTORS.get(verb, 4.0),
-        "style_image": None if verb in _UNDRAWN else job.spec.style_image,
+        "style_image": None if verb in UNDRAWN else job.spec.style_image,
     }
     source = CellRef(job_id=job.id, cell=cell)
     return JobSpec(verb=verb, options=options, seed=seed, source=source, **{**defaults, **fields})

@@ -1,13 +1,18 @@
-r"""Permutations: `a {red, blue} {car, bus}` is four prompts. Options may nest; `\,` `\{` `\}` are plain characters."""
+r"""Permutations: `a {red, blue} {car, bus}` is four prompts. Options may nest; `\,` `\{` `\}` are plain characters.
+
+A JSON object (`{"scene": "a fox", "light": "low"}`), as some people word their prompts, is plain text.
+"""
 
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bot.domain.quotes import straight
 from bot.errors import BadOption
 
 MAX_PERMUTATIONS = 40
@@ -36,11 +41,29 @@ def expand(text: str, limit: int = MAX_PERMUTATIONS) -> list[str]:
     """
     if not re.search(r"[{}]", text):
         return [text]
-    sequence = _sequence(iter(_TOKEN.findall(text)), depth=0)[0]
+    sequence = _sequence(_tokens(text), depth=0)[0]
     number = count(sequence)
     if number > limit:
         raise BadOption("{…}", f"this makes {number} prompts, at most {limit} are allowed; use fewer options")
     return list(texts(sequence))
+
+
+def _tokens(text: str) -> Iterator[str]:
+    """Braces, commas and the texts between them; a JSON object is one text."""
+    place, plain = 0, straight(text)
+    while found := _TOKEN.match(text, place):
+        end = _object_end(plain, place) if found[0] == "{" else None
+        yield text[place:end] if end else found[0]
+        place = end or found.end()
+
+
+def _object_end(text: str, start: int) -> int | None:
+    """Where the JSON object ends that begins there, or None when there is none with anything in it."""
+    try:
+        value, end = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+    return end if value else None
 
 
 def count(sequence: tuple[str | Choice, ...]) -> int:

@@ -6,7 +6,20 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from bot.domain.flags import BY_FIELD, BY_NAME, MAX_LORAS, Flag, Value, closest, number, printed, render_flags, unknown
+from bot.domain import foreign, quotes
+from bot.domain.flags import (
+    BY_FIELD,
+    BY_NAME,
+    MAX_LORAS,
+    MINUSES,
+    Flag,
+    Value,
+    closest,
+    number,
+    printed,
+    render_flags,
+    unknown,
+)
 from bot.domain.model import Options
 from bot.domain.permutations import expand
 from bot.errors import BadOption
@@ -15,10 +28,14 @@ from engine.requests import MAX_PROMPT_CHARS
 MAX_PARTS = 16
 MAX_PART_WEIGHT = 10.0
 
-_FLAG = re.compile(r"(?<!\S)(?P<dash>--|[—–]{1,2})(?P<name>[A-Za-z][\w-]*)(?:=(?=\S))?")
-_WORD = re.compile(r'\s*(?:"(?P<quoted>[^"]*)"(?=\s|$)|(?P<word>\S+))')
-_WEIGHT = re.compile(r"::(?P<weight>[+-]?(?:\d{1,6}(?:\.\d{1,6})?|\.\d{1,6}))?(?=\s|$)", re.ASCII)
-_QUOTES = str.maketrans("“”„‟″", '"""""')
+_FLAG = re.compile(r"(?<!\S)(?P<dash>--|[—–−]{1,2})(?P<name>[A-Za-z][\w-]*)(?:=(?=\S))?")
+_WORD = re.compile(
+    rf"\s*(?:[{quotes.MARKS}](?P<quoted>(?:\\.|[^\\{quotes.MARKS}])*)[{quotes.MARKS}](?=\s|$)|(?P<word>\S+))"
+)
+_NUMBER = r"(?:[0-9]{1,6}(?:[.,][0-9]{1,6})?|[.,][0-9]{1,6})"
+_WEIGHT = re.compile(rf"::(?P<weight>[{MINUSES}+]?{_NUMBER})?(?=[\s,;]|$)[,;]*")
+_CLOSERS = frozenset(quotes.MARKS + "»」』")
+_ODD_WEIGHT = re.compile(rf"::(?!:)[{MINUSES}+]?[.,]?\d\S*")
 
 
 def parse(text: str, *, suffix: str = "", needs_words: bool = True, **overrides: str | float | None) -> Options:
@@ -30,10 +47,13 @@ def parse(text: str, *, suffix: str = "", needs_words: bool = True, **overrides:
     words, values = _split(clean(text))
     more, defaults = _split(clean(suffix))
     values = {**defaults, **values, **_read(overrides)}
-    words = " ".join(filter(None, (words, more)))
+    words = quotes.unmasked(" ".join(filter(None, (words, more))))
     parts = _parts(words)
     if parts:
         words = " ".join(f"{part}::{printed(weight)}" for part, weight in parts)
+        if _parts(words) != parts:
+            raise BadOption("::", 'close every quotation mark, as in a sign that says "open"::2 night::1')
+    _check(words, str(values.get("negative", "")))
     if needs_words and not words:
         raise BadOption("prompt", "say what to draw, for example: a red fox in the snow --ar 3:2")
     if len(words) > MAX_PROMPT_CHARS:
@@ -43,7 +63,9 @@ def parse(text: str, *, suffix: str = "", needs_words: bool = True, **overrides:
 
 def render(options: Options) -> str:
     """The text that `parse` reads as these options."""
-    return " ".join(filter(None, (options.prompt, render_flags(options))))
+    flags = render_flags(options)
+    prompt = quotes.masked(options.prompt) if set(flags) & _CLOSERS else options.prompt
+    return " ".join(filter(None, (prompt, flags)))
 
 
 def clean(text: str) -> str:
@@ -63,25 +85,54 @@ def shorten(text: str, limit: int) -> str:
 
 def _read(overrides: dict[str, str | float | None]) -> dict[str, Value]:
     return {
-        field: BY_FIELD[field].value(_plain(str(value)), f"{field}:")
+        field: BY_FIELD[field].value(_given(BY_FIELD[field], str(value)), f"{field}:")
         for field, value in overrides.items()
         if value not in (None, "")
     }
 
 
+def _given(flag: Flag, text: str) -> str:
+    return _plain(text) if flag.takes == "rest" else clean(text)
+
+
 def _plain(text: str) -> str:
-    """A command option's text, which may not carry flags of its own."""
+    """A command option's words, which may not carry flags of their own."""
     text = clean(text)
     for flag in _flags(text):
         raise BadOption(flag[0], "write flags in the prompt, not in another option")
-    return text
+    return quotes.unmasked(text)
+
+
+def _check(words: str, negative: str) -> None:
+    """Refuse what would be something else when it is read again, and what acts on nothing here."""
+    for text in (words, negative):
+        for flag in _flags(text):
+            raise BadOption(flag[0], "it is not clear whether that is a flag; write flags at the end of the prompt")
+    foreign.refuse(words, negative)
 
 
 def _flags(text: str) -> Iterator[re.Match[str]]:
-    """Every flag in the text. Phones turn -- into a long dash: it counts when (nearly) a flag's name follows."""
+    """Every flag in the text that is not in quotation marks."""
+    quoted = quotes.spans(text)
     for found in _FLAG.finditer(text):
-        if found["dash"] == "--" or closest(found["name"]):
+        if not quotes.covers(quoted, found.start()) and (found["dash"] == "--" or _is_meant(found, text)):
             yield found
+
+
+def _is_meant(found: re.Match[str], text: str) -> bool:
+    """Phones turn -- into a long dash, and people begin speech with one: what follows tells flag from speech."""
+    name, tail = found["name"], text[found.end() :]
+    if not (found[0].endswith("=") or not tail or tail[0].isspace()):
+        return False
+    begins, flag = tail.lstrip()[:1], BY_NAME.get(name.lower())
+    if flag is None:
+        near = closest(name)
+        return near is not None and near.takes == "figure" and begins.isdecimal()
+    if flag.takes == "figure":
+        return begins.isdecimal()
+    # "—No pasar": of a flag that any word may follow, only the small letters are meant.
+    follows = flag.takes == "nothing" or (begins != "" and begins not in MINUSES)
+    return name == name.lower() and follows
 
 
 def _split(text: str) -> tuple[str, dict[str, Value]]:
@@ -106,12 +157,15 @@ def _argument(flag: Flag, tail: str) -> tuple[str, str]:
     if flag.takes == "nothing":
         return "", tail
     if flag.takes == "rest":
-        return tail.strip(), ""
-    tail = tail.translate(_QUOTES)
+        return quotes.unmasked(tail.strip()), ""
     found = _WORD.match(tail)
     if not found:
         return "", ""
-    return found["word"] if found["quoted"] is None else found["quoted"].strip(), tail[found.end() :]
+    if found["quoted"] is not None:
+        return quotes.unquoted(found["quoted"]), tail[found.end() :]
+    if found["word"][0] in quotes.MARKS:
+        raise BadOption(f"--{flag.names[0]} {found['word']}", f"a quotation mark is missing; write {flag.example}")
+    return found["word"], tail[found.end() :]
 
 
 def _joined(flag: Flag, before: Value | None, value: Value) -> Value:
@@ -129,8 +183,13 @@ def _joined(flag: Flag, before: Value | None, value: Value) -> Value:
 def _parts(words: str) -> tuple[tuple[str, float], ...]:
     """The weighted parts of a multi-prompt, or () for a plain one."""
     parts: list[tuple[str, float]] = []
-    start = 0
+    start, quoted = 0, quotes.spans(words)
+    for odd in _ODD_WEIGHT.finditer(words):
+        if not quotes.covers(quoted, odd.start()) and not _WEIGHT.match(words, odd.start()):
+            raise BadOption(odd[0], "a number and a blank go behind ::, as in cat::2 dog::-0.5")
     for found in _WEIGHT.finditer(words):
+        if quotes.covers(quoted, found.start()):
+            continue
         parts.append(_part(words[start : found.start()].strip(), found))
         start = found.end()
     if parts and words[start:].strip():

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from bot.domain.model import Options, Preferences
 from bot.domain.prompt import parse, shorten
 from bot.domain.requests import Style
+from bot.domain.short_names import with_short_name
 from bot.errors import BadOption
 
 _LINK = re.compile(r"^\s*https?://\S+|https?://\S+\.(?:png|jpe?g|webp|gif)\b\S*", re.IGNORECASE)
@@ -35,6 +36,8 @@ def read(
     if not has_picture and (options.image_weight is not None or options.strength is not None):
         named = "--iw" if options.image_weight is not None else "strength"
         raise BadOption(named, "it says how much a picture counts; give one in the option `image`")
+    if options.style and (named := with_short_name(styles, options.style)):
+        options = options.model_copy(update={"style": named})
     style = styles.get(options.style or "")
     model = options.model or (None if style and style.model else preferences.model)
     aspect = options.aspect or (None if has_picture else preferences.aspect)

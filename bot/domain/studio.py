@@ -22,7 +22,6 @@ from bot.errors import (
     JobNotFound,
     NotPermitted,
     OwnersOnly,
-    Paused,
     PictureBlocked,
     ReplyGone,
     Restarting,

@@ -75,13 +75,23 @@ def with_rule(rules: Sequence[WordRule], kind: RuleKind, pattern: str, label: st
     return (*rules, WordRule(id=number, kind=kind, pattern=pattern, label=label.strip()[:80]))
 
 
-def without_rule(rules: Sequence[WordRule], pattern: str) -> tuple[WordRule, ...]:
-    """The rules without the one of that pattern or number. Raises `BadOption` when there is none."""
-    wanted = pattern.strip().removeprefix("#")
-    kept = tuple(rule for rule in rules if wanted not in (rule.pattern, str(rule.id)))
-    if len(kept) == len(rules):
-        raise BadOption(pattern, "there is no such rule; the list shows them with their numbers")
-    return kept
+def rule_named(rules: Sequence[WordRule], named: str) -> WordRule:
+    """The rule of that number, else the one of that pattern. Raises `BadOption` when there is none, or several."""
+    named = named.strip()
+    number = [rule for rule in rules if str(rule.id) == named.removeprefix("#")]
+    found = number or [rule for rule in rules if rule.pattern == named]
+    if len(found) > 1:
+        numbers = ", ".join(str(rule.id) for rule in found)
+        raise BadOption(named, f"several rules have this pattern; say the number: {numbers}")
+    if not found:
+        raise BadOption(named, "there is no such rule; the list shows them with their numbers")
+    return found[0]
+
+
+def without_rule(rules: Sequence[WordRule], named: str) -> tuple[WordRule, ...]:
+    """The rules without the one of that number or pattern. Raises as `rule_named`."""
+    gone = rule_named(rules, named)
+    return tuple(rule for rule in rules if rule != gone)
 
 
 def _check_regex(pattern: str, others: int) -> None:

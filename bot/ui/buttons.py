@@ -50,6 +50,8 @@ FACES: Mapping[Act, Face] = MappingProxyType(
         Act.DESCRIBE: Face("Describe", "💬"),
         Act.CAPTION: Face("Imagine {n}", "🖼️"),
         Act.PERMUTE: Face("Start all", "▶️", ButtonStyle.success),
+        Act.STAR: Face("{n}", "⭐"),
+        Act.STAR_ALL: Face("All", "⭐"),
     }
 )
 
@@ -104,6 +106,11 @@ def permute_view(owner_id: int) -> View:
 def captions_view(job: Job) -> View:
     """One "imagine this" for each caption."""
     return _view([[ButtonId(Act.CAPTION, job.id, number) for number in range(min(5, len(job.captions)))]])
+
+
+def star_view(job_id: str, cells: Iterable[int]) -> View:
+    """Which picture of a grid to mark."""
+    return _view([[*(ButtonId(Act.STAR, job_id, cell) for cell in cells), ButtonId(Act.STAR_ALL, job_id)]])
 
 
 def recipe_view(job_id: str) -> View:

@@ -39,6 +39,8 @@ class Act(enum.StrEnum):
     DESCRIBE = "d"
     CAPTION = "c"
     PERMUTE = "p"
+    STAR = "s"
+    STAR_ALL = "sa"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 from PIL import Image
 
 from engine.child_decoder import ChildDecoder
-from engine.images import encode_png, fit_upload, fit_webp, mosaic, open_picture
+from engine.images import encode_png, fit_upload, fit_webp, mosaic, open_picture, read_text
 
 FRAME_MS = 120
 LAST_FRAME_MS = 2500
@@ -59,10 +59,11 @@ class Drawing:
 
 
 def compose(pictures: Sequence[bytes], limit: int) -> tuple[bytes, str]:
-    """The grid of these PNGs, encoded to fit."""
+    """The grid of these PNGs, encoded to fit, with the recipe of the first: the others' seeds count on from its own."""
     if len(pictures) == 1:
         return fit_upload(pictures[0], limit)
-    return fit_upload(encode_png(mosaic([open_picture(picture) for picture in pictures])), limit)
+    grid = mosaic([open_picture(picture) for picture in pictures])
+    return fit_upload(encode_png(grid, read_text(pictures[0])), limit)
 
 
 def contact_sheet(pictures: Sequence[bytes], limit: int, side: int = 256) -> bytes:

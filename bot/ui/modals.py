@@ -14,6 +14,8 @@ from discord.ui import CheckboxGroup, FileUpload, Label, Modal, TextInput
 from bot.ui.custom_ids import FormId, FormKind
 
 PROMPT_CHARS = 4000
+MAX_FIELDS = 3
+"""For the prompt; a form has five in all."""
 _NINTHS = (
     "top left", "top middle", "top right",
     "middle left", "centre", "middle right",
@@ -34,14 +36,14 @@ class Filled:
 class Form(Modal):
     """A modal that outlives restarts: it is built anew from its id when it comes back."""
 
-    def __init__(self, title: str, form_id: FormId, prompt: str, label: str = "Prompt") -> None:
+    def __init__(self, title: str, form_id: FormId, prompt: str, label: str = "Prompt", fields: int = 1) -> None:
+        """`fields` for the prompt at least, of at most `MAX_FIELDS`."""
         super().__init__(title=title[:45], custom_id=str(form_id), timeout=None)
         self.form_id = form_id
-        self.prompt: TextInput[Any] = TextInput(
-            custom_id="prompt", style=TextStyle.paragraph, default=prompt[:PROMPT_CHARS], max_length=PROMPT_CHARS
-        )
+        self.prompt = _inputs(prompt, fields)
         self.more()
-        self.add_item(Label(text=label, component=self.prompt))
+        for number, part in enumerate(self.prompt):
+            self.add_item(Label(text=f"{label}, continued" if number else label, component=part))
         # A stopped modal is shown but not remembered: what comes back is found by its id, in this process or the next.
         self.stop()
 
@@ -50,7 +52,12 @@ class Form(Modal):
 
     def filled(self) -> Filled:
         """The answers, once it was submitted."""
-        return Filled(self.prompt.value)
+        return Filled(self.words)
+
+    @property
+    def words(self) -> str:
+        """What stands in the fields for the prompt, once it was submitted."""
+        return " ".join(filter(None, (part.value for part in self.prompt)))
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Let the client do what the form is for."""
@@ -67,7 +74,7 @@ class ZoomForm(Form):
 
     def filled(self) -> Filled:
         """The factor as written, and the words."""
-        return Filled(self.prompt.value, zoom=self.zoom.value)
+        return Filled(self.words, zoom=self.zoom.value)
 
 
 class RegionForm(Form):
@@ -88,12 +95,35 @@ class RegionForm(Form):
     def filled(self) -> Filled:
         """The words and the region."""
         ninths = tuple(int(value) for value in self.ninths.values)
-        return Filled(self.prompt.value, ninths=ninths, mask=next(iter(self.mask.values), None))
+        return Filled(self.words, ninths=ninths, mask=next(iter(self.mask.values), None))
+
+
+def _inputs(prompt: str, fields: int) -> list[TextInput[Any]]:
+    """Discord's fields are shorter than a prompt with its flags may be: what does not fit stands in further ones."""
+    parts = _pieces(prompt)
+    parts += [""] * (fields - len(parts))
+    names = ["prompt", *(f"prompt{number}" for number in range(2, len(parts) + 1))]
+    return [
+        TextInput(
+            custom_id=name, style=TextStyle.paragraph, default=part, max_length=PROMPT_CHARS, required=name == names[0]
+        )
+        for name, part in zip(names, parts, strict=True)
+    ]
+
+
+def _pieces(text: str) -> list[str]:
+    pieces: list[str] = []
+    while len(text) > PROMPT_CHARS and len(pieces) < MAX_FIELDS - 1:
+        end = text.rfind(" ", 1, PROMPT_CHARS + 1)
+        end = PROMPT_CHARS if end < 0 else end
+        pieces.append(text[:end])
+        text = text[end:].lstrip(" ")
+    return [*pieces, text[:PROMPT_CHARS]]
 
 
 _FORMS: Mapping[FormKind, type[Form]] = MappingProxyType({FormKind.ZOOM: ZoomForm, FormKind.REGION: RegionForm})
 
 
 def form_of(form_id: FormId) -> Form:
-    """An empty form of that kind, to read what was submitted."""
-    return _FORMS.get(form_id.kind, Form)("", form_id, "")
+    """An empty form of that kind with every field it may have, to read what was submitted."""
+    return _FORMS.get(form_id.kind, Form)("", form_id, "", fields=MAX_FIELDS)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import discord
 
-from bot.domain.model import Job, JobSpec
+from bot.domain.lineage import UNDRAWN
+from bot.domain.model import Cell, Job, JobSpec
 from bot.domain.prompt import render, shorten
 from bot.ui.texts import echo
 
@@ -21,15 +23,23 @@ ALIKE = (
 )
 
 
-def card(job: Job, parent_url: str = "", *, is_exact: bool = False) -> discord.Embed:
+def card(
+    job: Job, parent_url: str = "", *, shown: Sequence[Cell] = (), one: Cell | None = None, is_exact: bool = False
+) -> discord.Embed:
     """Prompt, seed, steps, sampler, guidance, model, versions, time and origin.
 
+    `shown` are the job's pictures; `one` is the one that the card is about, None for all of them.
     `is_exact`: this host draws in fixed shapes, so that nothing depends on who shares the device. Elsewhere that is
     so for what shared no pass.
     """
     recipe: dict[str, Any] = json.loads(job.recipe) if job.recipe else {}
-    embed = discord.Embed(title=f"Recipe of {job.id}", description=echo(render(job.spec.options), 3500))
-    for name, value in _rows(job, recipe):
+    options, title = job.spec.options, f"Recipe of {job.id}"
+    if one is not None and len(shown) > 1:
+        title += f", picture {one.cell + 1}"
+    if one is not None and options.seed is not None:
+        options = options.model_copy(update={"seed": one.seed})
+    embed = discord.Embed(title=title, description=echo(render(options), 3500))
+    for name, value in _rows(job, recipe, _seeds(job, shown, one)):
         embed.add_field(name=name, value=shorten(str(value), _FIELD))
     if versions := recipe.get("versions"):
         listed = ", ".join(f"{name} {version}" for name, version in versions.items())
@@ -61,14 +71,27 @@ def exactly(job: Job) -> JobSpec:
     return job.spec.model_copy(update=changes)
 
 
-def _rows(job: Job, recipe: dict[str, Any]) -> list[tuple[str, object]]:
+def _seeds(job: Job, shown: Sequence[Cell], one: Cell | None) -> list[str]:
+    """The seed of the picture, or of all of a grid; none of what no model drew."""
+    if job.spec.verb in UNDRAWN:
+        return []
+    return [str(cell.seed) for cell in (shown if one is None else (one,))] or [str(job.spec.seed)]
+
+
+def _rows(job: Job, recipe: dict[str, Any], seeds: Sequence[str]) -> list[tuple[str, object]]:
+    undrawn = job.spec.verb in UNDRAWN
+    if undrawn:  # recipes of earlier versions name the model that was loaded, and its defaults
+        kept = ("width", "height", "device", "upscaler")
+        recipe = {name: recipe[name] for name in kept if name in recipe}
     rows = [
-        ("Seed", job.spec.seed),
-        ("Model", recipe.get("model") or job.model),
+        ("Seed", "".join(seeds[:1])),
+        ("Seeds of the others", ", ".join(seeds[1:])),
+        ("Upscaler", recipe.get("upscaler")),
+        ("Model", recipe.get("model") or ("" if undrawn else job.model)),
         ("Model hash", recipe.get("model_hash")),
         ("Steps", recipe.get("num_inference_steps")),
         ("Guidance", recipe.get("guidance_scale")),
-        ("Sampler", recipe.get("noise_scheduler")),
+        ("Sampler", recipe.get("sampler") or recipe.get("noise_scheduler")),
         ("Size", f"{recipe['width']}x{recipe['height']}" if "width" in recipe else None),
         ("Device", recipe.get("device")),
         (_time_label(recipe), f"{job.gpu_ms / 1000:.1f} s" if job.gpu_ms else None),

@@ -1,20 +1,23 @@
-"""The page members choose a style from: thumbnails of the host, and a menu that asks for the words."""
+"""The pages members choose a style from: thumbnails of the host, and a menu that asks for the words."""
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import discord
-from discord.ui import DynamicItem, Select, View
+from discord.ui import Button, DynamicItem, Select, View
 
 from bot.domain.model import Verb
-from bot.domain.prompt import shorten
+from bot.domain.prompt import expand, shorten
+from bot.domain.quotes import quoted
+from bot.domain.short_names import short_name, with_short_name
 from bot.errors import BadOption
 from bot.settings import StyleSettings
-from bot.ui import asking, texts
+from bot.ui import asking, several, texts
 from bot.ui.answer import Answer, Pressed
 from bot.ui.custom_ids import FormId, FormKind
 from bot.ui.darkroom import Darkroom
@@ -24,6 +27,9 @@ from bot.ui.page import Page, Upload
 
 MENU = 25
 _CUSTOM_ID = "drs:style"
+_LINE = 300
+_HEAD = 60
+"""Characters kept free for the line that counts pages."""
 
 
 class StyleMenu(DynamicItem[Select[View]], template=_CUSTOM_ID):
@@ -31,7 +37,9 @@ class StyleMenu(DynamicItem[Select[View]], template=_CUSTOM_ID):
 
     def __init__(self, styles: Mapping[str, StyleSettings]) -> None:
         options = [
-            discord.SelectOption(label=name[:100], value=name[:100], description=style.description[:100] or None)
+            discord.SelectOption(
+                label=shorten(name, 100), value=short_name(name), description=style.description[:100] or None
+            )
             for name, style in list(styles.items())[:MENU]
         ]
         super().__init__(Select(custom_id=_CUSTOM_ID, placeholder="Choose a style", options=options))
@@ -45,30 +53,80 @@ class StyleMenu(DynamicItem[Select[View]], template=_CUSTOM_ID):
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Ask for the words."""
-        name = self.item.values[0]
+        short = self.item.values[0]
         async with Answer(interaction, ephemeral=True, may_ask=True) as answer:
-            if name not in interaction.client.parts.settings.styles:
-                raise BadOption(name, "that style is not there any more; see `/style list`")
-            await answer.modal(Form(f"Imagine in {name}", FormId(FormKind.STYLE, name), ""))
+            name = with_short_name(interaction.client.parts.settings.styles, short)
+            if name is None:
+                raise BadOption(short, "that style is not there any more; see `/style list`")
+            await answer.modal(Form(f"Imagine in {name}", FormId(FormKind.STYLE, short), ""))
 
 
-async def style_page(client: Darkroom, limit: int) -> Page:
-    """All styles with their thumbnails, where the host gave them."""
+class StylePageButton(DynamicItem[Button[View]], template=r"drs:page:(?P<page>[0-9]{1,4})"):
+    """Shows a further page of styles; works after a restart."""
+
+    def __init__(self, page: int) -> None:
+        super().__init__(Button(label="More styles", emoji="🔽", custom_id=f"drs:page:{page}"))
+        self.page = page
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Rebuild the button from its id."""
+        return cls(int(match["page"]))
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Say that page."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            page = functools.partial(style_page, interaction.client, number=self.page)
+            await answer.page(page, interaction.filesize_limit, is_private=True)
+
+
+async def style_page(client: Darkroom, limit: int, *, number: int = 0) -> Page:
+    """As many styles as fit into a message, with their thumbnails where the host gave them."""
     styles = client.parts.settings.styles
     if not styles:
         return Page("No styles are set up here.")
-    shown = [(name, style) for name, style in styles.items() if style.thumbnail is not None][:MENU]
-    lines = [f"`--style {name}` {texts.safe(style.description)}" for name, style in styles.items()]
+    pages = _pages(styles)
+    number = min(number, len(pages) - 1)
+    names = pages[number]
+    chosen = {name: styles[name] for name in names}
     view = View(timeout=None)
-    view.add_item(StyleMenu(styles))
+    view.add_item(StyleMenu(chosen))
+    if number + 1 < len(pages):
+        view.add_item(StylePageButton(number + 1))
     view.stop()
-    uploads: tuple[Upload, ...] = ()
-    if shown:
-        pictures = await client.parts.drawing.run(_read, [style.thumbnail for _, style in shown if style.thumbnail])
-        sheet = await client.parts.drawing.run(contact_sheet, pictures, limit)
-        alt = f"Samples, left to right, top to bottom: {', '.join(name for name, _ in shown)}"
-        uploads = (Upload("darkroom-styles.webp", sheet, alt[: texts.ALT_LIMIT]),)
-    return Page(shorten("\n".join(lines), texts.MESSAGE_LIMIT), uploads, view)
+    head = [f"Styles, page {number + 1} of {len(pages)} ({len(styles)} in all)"] if len(pages) > 1 else []
+    text = "\n".join([*head, *(_line(name, style) for name, style in chosen.items())])
+    return Page(text, await _samples(client, chosen, limit), view)
+
+
+def _pages(styles: Mapping[str, StyleSettings]) -> Sequence[Sequence[str]]:
+    """The names of each page: no more than a menu and a message take."""
+    pages: list[list[str]] = [[]]
+    length = 0
+    for name, style in styles.items():
+        line = len(_line(name, style)) + 1
+        if len(pages[-1]) == MENU or length + line > texts.MESSAGE_LIMIT - _HEAD:
+            pages.append([])
+            length = 0
+        pages[-1].append(name)
+        length += line
+    return pages
+
+
+def _line(name: str, style: StyleSettings) -> str:
+    return shorten(f"`--style {quoted(name)}` {texts.safe(style.description)}".rstrip(), _LINE)
+
+
+async def _samples(client: Darkroom, styles: Mapping[str, StyleSettings], limit: int) -> tuple[Upload, ...]:
+    shown = [(name, style.thumbnail) for name, style in styles.items() if style.thumbnail is not None]
+    if not shown:
+        return ()
+    pictures = await client.parts.drawing.run(_read, [thumbnail for _, thumbnail in shown])
+    sheet = await client.parts.drawing.run(contact_sheet, pictures, limit)
+    alt = f"Samples, left to right, top to bottom: {', '.join(name for name, _ in shown)}"
+    return (Upload("darkroom-styles.webp", sheet, alt[: texts.ALT_LIMIT]),)
 
 
 def _read(paths: list[Path]) -> list[bytes]:
@@ -76,9 +134,9 @@ def _read(paths: list[Path]) -> list[bytes]:
 
 
 async def styled(interaction: Pressed, about: str, filled: Filled) -> None:
-    """Draw in the style that was chosen. A very long name is cut in the form's id."""
+    """Draw in the style that was chosen."""
     async with Answer(interaction) as answer:
         styles = interaction.client.parts.settings.styles
-        name = next((name for name in styles if str(FormId(FormKind.STYLE, name)).endswith(f":{about}")), about)
-        options = await asking.read(interaction, filled.prompt, style=name)
-        await asking.submit(interaction, answer, asking.spec(Verb.IMAGINE, options))
+        name = with_short_name(styles, about) or about
+        asked = [await asking.read(interaction, text, style=name) for text in expand(filled.prompt)]
+        await several.submit(interaction, answer, asked, lambda one: asking.spec(Verb.IMAGINE, one))

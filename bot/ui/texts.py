@@ -53,10 +53,15 @@ _ACTS: Mapping[Verb, str] = MappingProxyType(
 def headline(job: Job, parent_url: str = "") -> str:
     """The prompt with its flags, the act, who asked, and a link to the picture it comes from."""
     said = echo(render(job.spec.options), _ECHO)
-    act = _ACTS[job.spec.verb]
+    done = _ACTS[job.spec.verb]
     origin = f" · [from this picture]({parent_url})" if parent_url else ""
     prompt = f"**{said}** · " if said and job.spec.verb is not Verb.DESCRIBE else ""
-    return f"{prompt}{act + ' · ' if act else ''}<@{job.member_id}>{origin}"
+    return f"{prompt}{done + ' · ' if done else ''}<@{job.member_id}>{origin}"
+
+
+def act(job: Job) -> str:
+    """What a job did, in a word or two."""
+    return _ACTS[job.spec.verb] or "imagined"
 
 
 def echo(text: str, limit: int) -> str:
@@ -146,7 +151,7 @@ def _of_what(job: Job) -> str:
     """What a picture shows, or what was done where no words say it."""
     if what := shorten(job.spec.options.prompt, _ALT_ECHO):
         return f"of the prompt: {what}"
-    return f"without words ({_ACTS[job.spec.verb] or 'imagined'})"
+    return f"without words ({act(job)})"
 
 
 def message_url(guild_id: int | None, channel_id: int, message_id: int) -> str:

@@ -12,6 +12,7 @@ from engine.operations.drawing import blend, image_to_image, inpaint, text_to_im
 from engine.operations.easel import Easel, Outcome
 from engine.operations.outpainting import outpaint
 from engine.operations.pixels import Pixels
+from engine.operations.unread import listen
 from engine.operations.upscaling import upscale
 from engine.parking import stage_of
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
@@ -30,9 +31,18 @@ OPERATIONS: dict[type[ImageRequest], Callable[[Easel], list[Pixels]]] = {
 def operate(easel: Easel) -> Outcome:
     """Make what the request asks for. Raises `InvalidRequest` for what this family cannot do."""
     _refuse_tile(easel)
+    heard = listen(easel.lane)
     cells = OPERATIONS[type(easel.request)](easel)
-    sampler = next(iter(easel.noise_schedulers), "")
-    return Outcome(cells, easel.watch.latents, easel.captions, tuple(easel.notes), sampler)
+    easel.notes += heard.notes(easel.request, easel.model.base.components)
+    return Outcome(
+        cells,
+        easel.watch.latents,
+        easel.captions,
+        tuple(easel.notes),
+        noise_scheduler=next(iter(easel.noise_schedulers), ""),
+        sampler=next(iter(easel.samplers), ""),
+        upscaler=easel.upscaler,
+    )
 
 
 def _refuse_tile(easel: Easel) -> None:

@@ -25,6 +25,7 @@ from engine.operations.tools import Tools
 from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
 from engine.parking import parking_view
 from engine.requests import ImageRequest
+from engine.sampler_names import sampler_name
 from engine.sizes import drawn_size
 from engine.steps import StepWatch
 from engine.tasks import Task
@@ -42,6 +43,11 @@ class Outcome:
     captions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     noise_scheduler: str = ""
+    """The class name of what ran first, or "" where nothing was denoised."""
+    sampler: str = ""
+    """What other tools call that."""
+    upscaler: str = ""
+    """The super-resolution network, where it alone made the picture."""
 
 
 @dataclass
@@ -55,7 +61,11 @@ class Easel:
     tools: Tools
     noise_schedulers: list[str] = field(default_factory=list[str])
     """The class names of those that ran, also at changed places of work."""
+    samplers: list[str] = field(default_factory=list[str])
+    """What other tools call them."""
     captions: tuple[str, ...] = ()
+    upscaler: str = ""
+    """The super-resolution network, where it alone makes the picture."""
     notes: list[str] = field(default_factory=list[str])
     """What the member should know."""
 
@@ -89,7 +99,10 @@ class Easel:
             task, self.request.noise_scheduler, wrap=lambda _, module: parking_view(module, self.lane)
         )
         self.watch.attach(made)
-        self.noise_schedulers.append(type(_noise_scheduler(made)).__name__)
+        if (noise_scheduler := _noise_scheduler(made)) is not None:
+            name = type(noise_scheduler).__name__
+            self.noise_schedulers.append(name)
+            self.samplers.append(sampler_name(name, noise_scheduler.config))
         return made
 
     def _limit(self, task: Task) -> str:

@@ -66,6 +66,11 @@ class Tools:
         network = Upscaler.load().to(self.device)
         return SuperResolution(network, SCALE, len(network.body) // 2 + 1)
 
+    @property
+    def upscaler_name(self) -> str:
+        """What recipes call the super-resolution network."""
+        return "pocket" if self.upscaler_file is None else self.upscaler_file.stem
+
     @cached_property
     def captioner(self) -> Captioner | None:
         """The host's own image-to-text model; None where the embedded encoder describes. Raises `ModelLoadFailed`."""

@@ -31,6 +31,8 @@ def upscale(easel: Easel) -> list[Pixels]:
         at_most_twice = request.mode == "creative" and scale == CREATIVE_FACTOR
         why = "creatively at most twice" if at_most_twice else f"at most {MAX_SIDE} pixels a side"
         easel.notes.append(f"enlarged {scale:.3g} times: {why}")
+    if request.mode == "subtle":
+        easel.upscaler = easel.tools.upscaler_name
     size = scaled(picture.size, scale)
     (larger,) = enlarged(easel, [picture], size, lambda done, of: easel.watch.on_step(done, of, None))
     return [refined(easel, Image.fromarray(larger), request.strength) if request.mode == "creative" else larger]

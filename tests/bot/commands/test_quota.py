@@ -45,7 +45,7 @@ async def test_all_kinds_of_limits_are_listed_and_taken_away(court: Court) -> No
         f"<#{court.channel.id}>, shared by all: 100 pictures each month", "Time zone: Europe/Berlin", "Jobs at once: 2",
     ):  # fmt: skip
         assert line in listed
-    await court.say(court.mo, "quota set", window="month", channel=court.channel)
+    await court.say(court.mo, "quota set", window="month", channel=court.channel, remove=True)
     assert "shared by all" not in await court.say(court.mo, "quota list")
 
 
@@ -78,7 +78,7 @@ async def test_a_moderator_does_not_lose_the_limit_that_keeps_them_in(court: Cou
     await court.say(court.mo, "quota set", window="day", amount=1234567.0, target=court.mo)
     await court.say(court.mo, "quota set", window="day", amount=0.0)
     before = await court.rules()
-    assert "leave you nothing" in await court.say(court.mo, "quota set", window="day", target=court.mo)
+    assert "leave you nothing" in await court.say(court.mo, "quota set", window="day", target=court.mo, remove=True)
     assert await court.rules() == before
     assert "0 of 1234567 pictures" in await court.say(court.mo, "quota show")
 
@@ -107,7 +107,7 @@ async def test_a_configured_role_makes_a_moderator(court: Court) -> None:
     await court.say(court.mo, "mod roles", first=court.helpers)
     assert "There are no limits" in await court.say(court.ria, "quota list")
     await court.allow("mod", court.ria)
-    assert await court.say(court.ria, "mod roles") == "This needs Manage Server."
+    assert await court.say(court.ria, "mod roles", remove=True) == "This needs Manage Server."
     assert ((await court.newest()).action, (await court.newest()).done) == ("roles", False)
     assert (await court.rules()).moderator_roles == (court.helpers.id,)
 

@@ -37,6 +37,11 @@ async def test_the_star_marks_and_unmarks(world: World) -> None:
     post = (await world.bo.click(message, label="U2")).response
     assert post is not None
     await world.bo.react(message, "⭐")
+    question = world.messages[-1]
+    assert "Which picture" in question.content and not await world.members.favourites(world.bo.id, 9)
+    await world.restart()
+    told = (await world.bo.click(question, label="All")).response
+    assert told is not None and told.ephemeral and question.id not in {one.id for one in world.messages}
     await world.bo.react(post, "⭐")
     assert {ref.cell for ref in await world.members.favourites(world.bo.id, 9)} == {0, 1, 2, 3}
     await world.bo.unreact(post, "⭐")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.domain.model import Options
 from bot.domain.prompt import expand, parse, render, shorten
+from bot.domain.quotes import quoted
 from bot.errors import BadOption
 from engine.requests import MAX_PROMPT_CHARS
 
@@ -58,6 +59,20 @@ def test_every_flag() -> None:
         ("std::vector", "parts", ()),
         ("cat::2 dog::-0.5", "parts", (("cat", 2.0), ("dog", -0.5))),
         ("cat:: dog", "parts", (("cat", 1.0), ("dog", 1.0))),
+        ("red apple::2, snow::1", "parts", (("red apple", 2.0), ("snow", 1.0))),
+        ("cat::1,5 dog::2", "parts", (("cat", 1.5), ("dog", 2.0))),
+        ("cat::2 dog::\u22120.5", "parts", (("cat", 2.0), ("dog", -0.5))),
+        ("fox --lora ink:\u22120.5", "loras", (("ink", -0.5),)),
+        ('a sign "cat::2"', "parts", ()),
+        ('a sign that says "press --stop now"', "prompt", 'a sign that says "press --stop now"'),
+        ("a sign “press --stop now” --seed 7", "seed", 7),
+        ('a 12" screen --seed 7 on a 5" shelf', "seed", 7),
+        ("—No pasar", "prompt", "—No pasar"),
+        ("a seed —seed of doubt", "prompt", "a seed —seed of doubt"),
+        ("fox —no text", "negative", "text"),
+        ('fox --style "neo --noir"', "style", "neo --noir"),
+        ("a verse (John 3:16) at (3:2)", "prompt", "a verse (John 3:16) at (3:2)"),
+        ('a lens "(f:1.8)"', "prompt", 'a lens "(f:1.8)"'),
     ],
 )
 def test_reads(text: str, field: str, value: object) -> None:
@@ -87,6 +102,12 @@ def test_reads(text: str, field: str, value: object) -> None:
         ("::2 cat", "::2", "cat::2"),
         ("cat::99", "cat::99", "from -10 to 10"),
         ("--seed 7", "prompt", "what to draw"),
+        ("cat::2dog", "::2dog", "cat::2 dog::-0.5"),
+        ('fox --style "neo noir', '--style "neo', "quotation mark is missing"),
+        ("a (cat:1.3) here", "(cat:1.3)", "write cat::1.3"),
+        ("fox --no (bad hands:1.4)", "(bad hands:1.4)", "write --no bad hands"),
+        ("a fox <lora:ink:0.8>", "<lora:ink:0.8>", "write --lora ink:0.8"),
+        ("a fox <hypernet:ink:0.8>", "<hypernet:ink:0.8>", "leave it out"),
         ("x" * (MAX_PROMPT_CHARS + 1), "prompt", "too many"),
         ("a::1 " * 17, "::", "at most 16"),
     ],
@@ -114,7 +135,8 @@ def test_flags_alone_are_fine_where_no_words_are_needed() -> None:
     assert parse("--ar 3:2", needs_words=False) == Options(prompt="", aspect=(3, 2))
 
 
-FRAGMENTS = """--seed 7|—ar 3:2|--no|--tile|--lora ink:-0.25|--cfg 7.125|--model "a b"|::|::2|::-.5|--|—|fox|"
+FRAGMENTS = """"a "b|12"|press --stop now"|«|»|(y|\\"|::1,5,|—seed|—No|--style "neo --noir"
+--seed 7|—ar 3:2|--no|--tile|--lora ink:-0.25|--cfg 7.125|--model "a b"|::|::2|::-.5|--|—|fox|"
 --style x::2
 --iw 1|--strength 0,3|\\,|“|::1e5|\u200d"""
 PIECES = st.one_of(st.sampled_from(FRAGMENTS.replace("\n", "|").split("|")), st.text(max_size=8))
@@ -130,9 +152,12 @@ def test_what_is_printed_reads_back_the_same(text: str) -> None:
 
 
 names = (
-    st.text("abcXYZ09_- é", min_size=1)
+    st.one_of(
+        st.text('abcXYZ09_- é"\\“«:', min_size=1, max_size=40),
+        st.sampled_from(["neo --noir", "--noir", 'the "x" one', "—no text"]),
+    )
     .map(lambda name: " ".join(name.split()))
-    .filter(lambda name: name and name[0] != "-")
+    .filter(bool)
 )
 
 
@@ -141,7 +166,8 @@ names = (
     steps=st.none() | st.integers(1, 500),
     guidance=st.none() | st.floats(0, 50),
     model=st.none() | names,
-    negative=names,
+    negative=st.text("abc,09 é", min_size=1).filter(str.strip),
+    style=st.none() | names,
     strength=st.none() | st.floats(0, 1),
     weight=st.floats(-4, 4),
     lora=names,
@@ -150,8 +176,8 @@ names = (
 def test_every_options_value_survives_printing(
     lora: str, weight: float, tile: bool, **overrides: str | float | None
 ) -> None:
-    options = parse(f'fox --lora "{lora}:{weight:f}"' + " --tile" * tile, **overrides)
-    assert options.seed == overrides["seed"]
+    options = parse(f"fox --lora {quoted(f'{lora}:{weight:f}')}" + " --tile" * tile, **overrides)
+    assert (options.seed, options.style, options.loras[0][0]) == (overrides["seed"], overrides["style"], lora)
     assert math.isclose(options.loras[0][1], weight, abs_tol=1e-4)
     assert parse(render(options)) == options
 
@@ -166,6 +192,11 @@ def test_every_options_value_survives_printing(
         ("a {red, {dark, light} blue} car", ["a red car", "a dark blue car", "a light blue car"]),
         ("fox --ar {3:2, 1:1}", ["fox --ar 3:2", "fox --ar 1:1"]),
         (r"\{a {b, c}\}", ["{a b}", "{a c}"]),
+        ('{"a": 1, "b": {"c": 2}}', ['{"a": 1, "b": {"c": 2}}']),
+        (
+            "{“scene”: “fox”, “light”: “low”} {x, y}",
+            ["{“scene”: “fox”, “light”: “low”} x", "{“scene”: “fox”, “light”: “low”} y"],
+        ),
         ("a {red,} car", ["a red car", "a  car"]),
     ],
 )

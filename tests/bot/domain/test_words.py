@@ -153,3 +153,11 @@ def test_no_regular_expression_can_stall_the_check() -> None:
     assert lexicon.find("x" * 6000) is not None
     # Generous for a busy machine; without the limit this would take longer than the universe is old.
     assert time.process_time() - before < 50 * REGEX_BUDGET_S
+
+
+def test_a_number_removes_that_rule_alone() -> None:
+    rules = with_rule(with_rule((), RuleKind.WORD, "one"), RuleKind.WORD, "1")
+    assert [rule.pattern for rule in without_rule(rules, "1")] == ["1"]
+    both = with_rule(with_rule((), RuleKind.WORD, "fox"), RuleKind.ALLOW, "fox")
+    with pytest.raises(BadOption, match="1, 2"):
+        without_rule(both, "fox")

@@ -1,0 +1,39 @@
+"""⭐ on a grid asks which picture is meant: the buttons of that question mark it for whoever presses."""
+
+from __future__ import annotations
+
+import contextlib
+
+import discord
+
+from bot.commands.presses import visible
+from bot.domain.model import CellRef
+from bot.errors import CellNotFound
+from bot.ui import asking
+from bot.ui.answer import Answer, Pressed
+from bot.ui.custom_ids import Act, ButtonId
+from bot.ui.wire import REFUSALS
+
+
+async def mark(interaction: Pressed, pressed: ButtonId) -> None:
+    """Mark one picture, or all of them; the question goes when the one who was asked has answered."""
+    parts = interaction.client.parts
+    async with Answer(interaction, ephemeral=True) as answer:
+        job = await visible(parts, await parts.jobs.get(pressed.job_id), asking.place_of(interaction))
+        is_all = pressed.act is Act.STAR_ALL
+        meant = [cell.cell for cell in await parts.jobs.cells(job.id) if is_all or cell.cell == pressed.cell]
+        if not meant:
+            raise CellNotFound(job.id, pressed.cell)
+        for cell in meant:
+            await parts.members.favour(interaction.user.id, CellRef(job_id=job.id, cell=cell))
+        what = "All pictures are" if is_all else f"Picture {pressed.cell + 1} is"
+        await answer.private(f"⭐ {what} marked. `/info favourites` shows what you marked.")
+        await _end(interaction)
+
+
+async def _end(interaction: Pressed) -> None:
+    question = interaction.message
+    if question is None or interaction.user.mention not in question.content:
+        return
+    with contextlib.suppress(*REFUSALS, discord.ClientException):
+        await interaction.client.get_partial_messageable(question.channel.id).get_partial_message(question.id).delete()

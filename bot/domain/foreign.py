@@ -1,0 +1,50 @@
+"""Spellings of other programs that would act on nothing here: each is refused with the right form."""
+
+from __future__ import annotations
+
+import re
+
+from bot.domain import quotes
+from bot.errors import BadOption
+
+_NETWORK = re.compile(
+    r"<(?P<kind>lora|lyco|hypernet):(?P<name>[^<>:]+)(?::(?P<weight>[+-]?[0-9.]+)?[^<>]*)?>", re.IGNORECASE
+)
+_WEIGHT = re.compile(
+    r"\((?P<words>[^():]*(?:[^():\s](?=\s*:\s*[0-9]{0,2}[.,])|[^():\s0-9]))\s*:\s*"
+    r"(?P<weight>[0-9]{0,2}[.,][0-9]{1,4}|[0-9])\s*\)"
+)
+"""stable-diffusion-webui's and ComfyUI's `(word:1.3)`; neither a ratio (3:2) nor a verse (John 3:16)."""
+_ECHO = 60
+
+
+def refuse(words: str, negative: str) -> None:
+    """Raise `BadOption` for a pasted `(word:1.3)` or `<lora:ink:0.8>`; quotation marks protect them."""
+    for text, is_negative in ((words, False), (negative, True)):
+        if found := _first(_NETWORK, text):
+            raise BadOption(found[0][:_ECHO], _network(found))
+        if found := _first(_WEIGHT, text):
+            raise BadOption(found[0][:_ECHO], _weight(found, is_negative=is_negative))
+
+
+def _first(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    quoted = quotes.spans(text)
+    return next((found for found in pattern.finditer(text) if not quotes.covers(quoted, found.start())), None)
+
+
+def _network(found: re.Match[str]) -> str:
+    if found["kind"].lower() == "hypernet":
+        return "there are no hypernetworks here; leave it out"
+    wanted = quotes.quoted(f"{found['name'].strip()}:{found['weight'] or 1}")
+    return f"that is another program's spelling; write --lora {wanted} behind the prompt"
+
+
+def _weight(found: re.Match[str], *, is_negative: bool) -> str:
+    words = found["words"].strip()[:_ECHO]
+    if is_negative:
+        return f"what should not be there has no weights; write --no {words}"
+    weight = found["weight"].replace(",", ".")
+    return (
+        f"that is another program's spelling; write {words}::{weight} with the other parts behind it, "
+        'or put it in "quotation marks" to draw it as it stands'
+    )

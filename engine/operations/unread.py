@@ -1,0 +1,87 @@
+"""What of a text no encoder read: each takes so many tokens and leaves out the rest without a word."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from engine.lanes import Lane, ParkedCall
+from engine.operations.weighted_prompt import token_ids
+from engine.requests import ImageRequest
+
+_ECHO = 120
+
+
+@dataclass
+class Heard:
+    """The token ids that a lane's text encoders were given."""
+
+    rows: list[torch.Tensor] = field(default_factory=list[torch.Tensor])
+    """(texts, length) int64 each, on the encoder's device."""
+
+    def listen(self, call: ParkedCall, output: Any) -> None:
+        """Keep what a text encoder was asked."""
+        ids = token_ids(call)
+        if ids is not None and ids.ndim == 2:
+            self.rows.append(ids)
+
+    def notes(self, request: ImageRequest, components: dict[str, Any]) -> list[str]:
+        """What to tell about texts whose end was left out."""
+        readers = [
+            part
+            for name, part in components.items()
+            if "tokenizer" in name and isinstance(part, PreTrainedTokenizerBase)
+        ]
+        prompts = [part.text for part in request.prompt_parts] or [request.prompt]
+        found = [self._cut(text, readers) for text in (*prompts, request.negative_prompt) if text]
+        return [
+            f"only the first {length} tokens of a text are read here; not read was “{_short(rest)}”"
+            for length, rest in filter(None, found)
+        ]
+
+    def _cut(self, text: str, readers: Sequence[PreTrainedTokenizerBase]) -> tuple[int, str] | None:
+        """The longest reading's number of tokens and the text behind it; None when all was read, or nobody knows."""
+        cuts = [cut for reader in readers for form in (text, text.lower().strip()) for cut in self._by(reader, form)]
+        return min(cuts, key=lambda cut: len(cut[1]), default=None) if all(rest for _, rest in cuts) else None
+
+    def _by(self, reader: PreTrainedTokenizerBase, text: str) -> Iterable[tuple[int, str]]:
+        """By one tokenizer: how many tokens each encoder that was given this text took, and what it left out."""
+        ids: list[int] = reader(text, truncation=False, verbose=False)["input_ids"]
+        for length in {rows.shape[1] for rows in self.rows}:
+            if length >= len(ids):
+                if self._was_given(ids, length):
+                    yield length, ""
+            elif self._was_given(ids[: length - 1], length):
+                # The last token kept may be the mark of the end.
+                begin = length if self._was_given(ids[:length], length) else length - 1
+                yield length, _behind(reader, text, ids, begin)
+
+    def _was_given(self, ids: Sequence[int], length: int) -> bool:
+        wanted = torch.tensor(ids)
+        rows = (row for rows in self.rows if rows.shape[1] == length for row in rows.cpu())
+        return any(torch.equal(row[: len(ids)], wanted) for row in rows)
+
+
+def listen(lane: Lane) -> Heard:
+    """Begin to listen to a lane's encoders."""
+    heard = Heard()
+    lane.listeners.append(heard.listen)
+    return heard
+
+
+def _behind(reader: PreTrainedTokenizerBase, text: str, ids: Sequence[int], begin: int) -> str:
+    """The text from a token on, in its own spelling where the tokenizer can say where that is."""
+    if not reader.is_fast:
+        return str(reader.decode(list(ids[begin:]), skip_special_tokens=True)).strip()
+    offsets = reader(text, truncation=False, verbose=False, return_offsets_mapping=True)["offset_mapping"]
+    return text[offsets[begin][0] :].strip()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _ECHO else text[: _ECHO - 1].rstrip() + "…"

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from bot.ui.custom_ids import FormId, FormKind
+from bot.ui.modals import MAX_FIELDS, PROMPT_CHARS, Form, form_of
+
+
+def test_a_long_prompt_stands_whole_in_several_fields() -> None:
+    prompt = ("a red fox in deep snow " * 350).strip() + " --seed 7"
+    form = Form("Remix", FormId(FormKind.REMIX, "x"), prompt)
+    parts = [str(part.default) for part in form.prompt]
+    assert 1 < len(parts) <= MAX_FIELDS and all(len(part) <= PROMPT_CHARS for part in parts)
+    assert " ".join(parts) == form.filled().prompt == prompt
+    assert len(Form("Remix", FormId(FormKind.REMIX, "x"), "a fox").prompt) == 1
+
+
+def test_every_field_is_read_back() -> None:
+    form = form_of(FormId(FormKind.REGION, "x"))
+    assert len(form.prompt) == MAX_FIELDS and form.filled().prompt == ""
+    assert len(form.children) == 5
