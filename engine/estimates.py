@@ -18,7 +18,7 @@ class Estimates:
 
     def learn(self, request: ImageRequest, gpu_ms: float) -> None:
         """Take note of what a finished request was measured to cost."""
-        measured = gpu_ms / _units(request)
+        measured = gpu_ms / work_of(request)
         for key in _keys(request):
             known = self._ms_per_unit.get(key, measured)
             self._ms_per_unit[key] = known + _NEWEST * (measured - known)
@@ -27,7 +27,7 @@ class Estimates:
         """The device time this request will probably need, from the most similar ones; None before any is known."""
         known = (self._ms_per_unit[key] for key in _keys(request) if key in self._ms_per_unit)
         per_unit = next(known, None)
-        return None if per_unit is None else per_unit * _units(request)
+        return None if per_unit is None else per_unit * work_of(request)
 
 
 def _keys(request: ImageRequest) -> tuple[_Key, ...]:
@@ -39,7 +39,8 @@ def _keys(request: ImageRequest) -> tuple[_Key, ...]:
     return alike if isinstance(request, Describe) or kind == "upscale_subtle" else (*alike, (model,))
 
 
-def _units(request: ImageRequest) -> float:
+def work_of(request: ImageRequest) -> float:
+    """How much a request is from beginning to end: megapixels times steps times pictures."""
     pixels = (request.width or 1024) * (request.height or 1024)
     steps = float(request.num_inference_steps or 20) * request.stop_at
     if isinstance(request, ImageToImage):
