@@ -14,6 +14,7 @@ BotError
 │   ├── JobNotFound(job_id)
 │   ├── CellNotFound(job_id, cell)
 │   ├── NotYours(owner_id)
+│   ├── NotTheOwner(owner_id)
 │   ├── NotPermitted(required)
 │   ├── Paused(why)
 │   ├── PictureBlocked(cells)               the picture check, or a moderator, keeps it back; not charged
@@ -134,11 +135,19 @@ class CellNotFound(UserError):
 
 
 class NotYours(UserError):
-    """Its owner lets nobody else do this."""
+    """Its owner has set that nobody else may make something of it."""
 
     def __init__(self, owner_id: int) -> None:
         self.owner_id = owner_id
         super().__init__(f"belongs to {owner_id}")
+
+
+class NotTheOwner(UserError):
+    """This is for who asked for it, and for moderators, whatever was set."""
+
+    def __init__(self, owner_id: int) -> None:
+        self.owner_id = owner_id
+        super().__init__(f"asked for by {owner_id}")
 
 
 class NotPermitted(UserError):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from engine.requests import Describe, ImageRequest, ImageToImage, Upscale
+from engine.requests import Describe, ImageRequest, ImageToImage, Outpaint, Upscale
+
+_STEPS = 25
+"""Where a request names none; a resolved one does."""
 
 _NEWEST = 0.3
 """Weight of the newest measurement in the running mean."""
@@ -32,17 +35,38 @@ class Estimates:
 
 def _keys(request: ImageRequest) -> tuple[_Key, ...]:
     """From the most to the least similar requests; what is not drawn by diffusion says nothing about what is."""
-    kind, model = request.kind, request.model
-    if isinstance(request, Upscale):
-        kind = f"{kind}_{request.mode}"
+    kind, model = kind_of_work(request), request.model
     alike = (kind, model, request.width or 0, request.height or 0), (kind, model)
-    return alike if isinstance(request, Describe) or kind == "upscale_subtle" else (*alike, (model,))
+    return (*alike, (model,)) if is_denoised(request) else alike
+
+
+def kind_of_work(request: ImageRequest) -> str:
+    """The request's kind; the two ways to enlarge are kinds of their own."""
+    return f"{request.kind}_{request.mode}" if isinstance(request, Upscale) else request.kind
+
+
+def is_denoised(request: ImageRequest) -> bool:
+    """Whether its pictures take steps of denoising; what does not says nothing about the cost of what does."""
+    return not isinstance(request, Describe) and kind_of_work(request) != "upscale_subtle"
+
+
+def steps_of(request: ImageRequest) -> float:
+    """How many of its steps are run for each picture; 1 for what is not denoised."""
+    if not is_denoised(request):
+        return 1.0
+    steps = (request.num_inference_steps or _STEPS) * request.stop_at
+    if isinstance(request, ImageToImage | Outpaint | Upscale):
+        steps *= request.strength
+    return max(1.0, steps)
+
+
+def pixels_of(request: ImageRequest) -> float:
+    """Pixels of one picture that is worked on: those a creative upscale ends with, else those of the request."""
+    pixels = float((request.width or 1024) * (request.height or 1024))
+    is_refined = isinstance(request, Upscale) and request.mode == "creative"
+    return pixels * request.factor**2 if is_refined else pixels
 
 
 def work_of(request: ImageRequest) -> float:
     """How much a request is from beginning to end: megapixels times steps times pictures."""
-    pixels = (request.width or 1024) * (request.height or 1024)
-    steps = float(request.num_inference_steps or 20) * request.stop_at
-    if isinstance(request, ImageToImage):
-        steps = max(1.0, steps * request.strength)
-    return pixels / 1e6 * steps * request.num_images
+    return pixels_of(request) / 1e6 * steps_of(request) * request.num_images

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from bot.domain.model import Options, Verb
 from bot.domain.permutations import MAX_PERMUTATIONS
 from bot.domain.prompt import expand, parse, render
-from bot.errors import AlreadyAsked, BadOption, NotYours
+from bot.errors import AlreadyAsked, BadOption, NotTheOwner
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
 from bot.ui.buttons import permute_view
@@ -39,7 +39,7 @@ async def confirmed(interaction: Pressed, pressed: ButtonId) -> None:
     """Start all: read the prompt back from the confirmation and ask for each; pressed again, for what is left."""
     async with Answer(interaction) as answer:
         if pressed.job_id != str(interaction.user.id):
-            raise NotYours(int(pressed.job_id))
+            raise NotTheOwner(int(pressed.job_id))
         message = interaction.message
         found = _FENCE.search(message.content) if message else None
         if message is None or found is None:

@@ -51,7 +51,7 @@ async def cancel(interaction: Pressed, pressed: ButtonId) -> None:
 
 
 async def end(interaction: Pressed, answer: Answer, job_id: str) -> None:
-    """Stop a job, and say whether there was something to stop. Raises `NotYours` and `JobNotFound`."""
+    """Stop a job, and say whether there was something to stop. Raises `NotTheOwner` and `JobNotFound`."""
     member = await asking.member_of(interaction)
     job = await interaction.client.parts.studio.cancel(job_id, member)
     if job.state is not JobState.CANCELLED:

@@ -13,7 +13,7 @@ from bot.commands.presses import visible
 from bot.domain.access import moderates
 from bot.domain.guild import DIRECT_MESSAGES
 from bot.domain.model import CellRef, Job, JobState, Member, Place
-from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, NotYours
+from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, NotTheOwner
 from bot.ui import texts
 from bot.ui.darkroom import Darkroom
 from bot.ui.page import Upload
@@ -111,7 +111,7 @@ class Reactions(commands.Cog):
         member = await self._member(payload)
         try:
             ended = await self._bot.parts.studio.cancel(job.id, member)
-        except NotYours:
+        except NotTheOwner:
             return
         if not job.state.is_final:
             if ended.state is JobState.CANCELLED:

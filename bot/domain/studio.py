@@ -17,7 +17,7 @@ from bot.domain.model import Ask, Job, JobState, Member
 from bot.domain.requests import Asker
 from bot.domain.run import Run
 from bot.domain.wiring import Ports
-from bot.errors import Fenced, JobNotFound, NotPermitted, NotYours, Paused, PictureBlocked, ReplyGone, StoreError
+from bot.errors import Fenced, JobNotFound, NotPermitted, NotTheOwner, Paused, PictureBlocked, ReplyGone, StoreError
 from engine.engine import Resolved
 from engine.errors import AbortReason, RequestAborted
 from engine.sizes import result_size
@@ -45,8 +45,11 @@ class Studio(Gallery):
 
     async def start(self) -> None:
         """Take up what was left: owed replies are delivered, unfinished jobs run again from their seed."""
-        now = self._ports.clock()
-        self._ports.engine.set_served(await self._jobs.served(now - _SERVED_WINDOW))
+        served = await self._jobs.served(self._ports.clock() - _SERVED_WINDOW)
+        self._ports.engine.set_served(
+            {member: one.gpu_ms for member, one in served.items()},
+            {member: one.weight for member, one in served.items()},
+        )
         self._is_open = True
         for job in await self._jobs.unfinished():
             if job.state in _LIVE and job.id not in self._runs:
@@ -100,10 +103,10 @@ class Studio(Gallery):
         return job
 
     async def cancel(self, job_id: str, by: Member) -> Job:
-        """End a waiting or running job; one that is over stays as it is. Raises `NotYours` and `JobNotFound`."""
+        """End a waiting or running job; one that is over stays as it is. Raises `NotTheOwner` and `JobNotFound`."""
         job = await self._jobs.get(job_id)
         if by.id != job.member_id and not moderates_job(by, job):
-            raise NotYours(job.member_id)
+            raise NotTheOwner(job.member_id)
         reason = AbortReason.USER_REQUEST if by.id == job.member_id else AbortReason.MODERATOR
         return await self._end(job_id, RequestAborted(reason), reason, _LIVE)
 

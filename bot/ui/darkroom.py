@@ -36,7 +36,7 @@ class StudioPort(Protocol):
         ...
 
     async def cancel(self, job_id: str, by: Member) -> Job:
-        """End a job. Raises `NotYours` and `JobNotFound`."""
+        """End a job. Raises `NotTheOwner` and `JobNotFound`."""
         ...
 
     async def gone(self, job_id: str) -> None:

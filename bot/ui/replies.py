@@ -49,6 +49,10 @@ def _not_yours(error: bot.NotYours) -> str:
     return f"<@{error.owner_id}> keeps this to themselves: only they, and those they let, may do that."
 
 
+def _not_the_owner(error: bot.NotTheOwner) -> str:
+    return f"<@{error.owner_id}> asked for this: only they and moderators may do that."
+
+
 def _unknown(what: str, known: tuple[str, ...]) -> str:
     return f"I know no {what}. " + (f"There are: {', '.join(known[:25])}." if known else "None is set up here.")
 
@@ -88,6 +92,7 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.JobNotFound: lambda error: "I do not have that picture any more. `/info me` lists yours.",
         bot.CellNotFound: lambda error: f"Picture {error.cell + 1} is not there any more.",
         bot.NotYours: _not_yours,
+        bot.NotTheOwner: _not_the_owner,
         bot.NotPermitted: lambda error: "This is for moderators.",
         bot.Paused: lambda error: (
             f"The queue is paused: {error.why}" if error.why else "The queue is paused. Try again later."

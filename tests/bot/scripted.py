@@ -14,7 +14,7 @@ from bot.domain.access import moderates_job
 from bot.domain.gallery import Gallery
 from bot.domain.guild import GuildRules
 from bot.domain.model import Ask, Cell, CellRef, Job, JobSpec, JobState, Member, Options, Preferences, ReplyTo, Verb
-from bot.errors import AlreadyAsked, BotError, CellNotFound, DeliveryLater, JobNotFound, NotYours, ReplyGone
+from bot.errors import AlreadyAsked, BotError, CellNotFound, DeliveryLater, JobNotFound, NotTheOwner, ReplyGone
 from bot.tasks import Tasks
 from engine.errors import AbortReason, EngineError, RequestAborted
 from engine.events import Event, Preview, Progress, Queued, Started
@@ -188,7 +188,7 @@ class ScriptedStudio:
     async def cancel(self, job_id: str, by: Member) -> Job:
         job = await self.jobs.get(job_id)
         if by.id != job.member_id and not moderates_job(by, job):
-            raise NotYours(job.member_id)
+            raise NotTheOwner(job.member_id)
         self.runs[job_id].cancel()
         job = self.jobs.change(job_id, state=JobState.CANCELLED)
         await self._tasks.start(self.replies.closed(job, RequestAborted(AbortReason.USER_REQUEST)), "closed")

@@ -16,7 +16,7 @@ from bot.errors import (
     CellNotFound,
     JobNotFound,
     NotPermitted,
-    NotYours,
+    NotTheOwner,
     Paused,
     PromptRejected,
     StoreError,
@@ -184,7 +184,7 @@ async def test_cancelled_later_costs_what_was_measured(house: House) -> None:
 
 async def test_only_the_owner_and_moderators_cancel(house: House) -> None:
     job = await house.submit()
-    with pytest.raises(NotYours):
+    with pytest.raises(NotTheOwner):
         await house.studio.cancel(job.id, STRANGER)
     with pytest.raises(JobNotFound):
         await house.studio.cancel("nothing", OWNER)
