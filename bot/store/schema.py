@@ -115,7 +115,8 @@ sa.Index(
 sa.Index("ix_jobs_member_created", jobs.c.member_id, jobs.c.created_at)
 sa.Index("ix_jobs_guild_created", jobs.c.guild_id, jobs.c.created_at)
 sa.Index("ix_jobs_created", jobs.c.created_at)
-sa.Index("ix_jobs_rendered", jobs.c.rendered_at)
+# With all that is summed up at a start: with its statistics SQLite would read the whole table otherwise.
+sa.Index("ix_jobs_rendered", jobs.c.rendered_at, jobs.c.member_id, jobs.c.gpu_ms, jobs.c.weight)
 sa.Index(
     "ix_jobs_cancelled",
     jobs.c.finished_at,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
 from bot.domain.audit import Entry
 from bot.domain.lineage import derive, family
@@ -22,6 +26,7 @@ from bot.store.pictures import PictureStore
 from bot.store.quotas import Quotas
 from bot.store.retention import Retention
 from bot.store.rules import RuleBook
+from bot.store.schema_sums import member_days, model_days, outcomes
 from bot.store.statistics import Statistics
 from engine.errors import AbortReason, OutOfMemory, RequestAborted
 from tests.bot.store.asks import NOW, accept, ask, kept
@@ -101,6 +106,42 @@ async def test_what_was_used_stays_used_until_a_member_is_erased(
     assert (await statistics.usage(5, today, members=8)).gpu_ms_by_member == {1: 500.0}
     await retention.erase_member(1)
     assert (await statistics.usage(5, today, members=8)).gpu_ms_by_member == {}
+
+
+async def test_sums_are_made_from_the_jobs_that_are_there(store: JobStore, database: Database) -> None:
+    await RuleBook(database).change(lambda old: old.model_copy(update={"timezone": "Pacific/Auckland"}), ENTRY)
+    for hours in (0, 5, 30):
+        await store.delivered(await drawn(store, NOW - timedelta(hours=hours), member=1 + hours % 2), None, NOW)
+    for charge in (None, 300.0):
+        job = await store.claim(await accept(store))
+        await store.close(job, JobState.CANCELLED, RequestAborted(AbortReason.MODERATOR), NOW, charge_gpu_ms=charge)
+    before = await sums(database)
+    async with database.write() as connection:
+        for migrate in (_back, _forth):
+            await connection.run_sync(migrate)
+    assert await sums(database) == before
+    assert [len(rows) for rows in before] == [4, 2, 2]
+
+
+async def sums(database: Database) -> list[list[tuple[Any, ...]]]:
+    async with database.read() as connection:
+        tables = (member_days, model_days, outcomes)
+        return [sorted(tuple(row) for row in await connection.execute(sa.select(table))) for table in tables]
+
+
+def _back(connection: sa.Connection) -> None:
+    command.downgrade(config(connection), "0004")
+
+
+def _forth(connection: sa.Connection) -> None:
+    command.upgrade(config(connection), "head")
+
+
+def config(connection: sa.Connection) -> Config:
+    found = Config()
+    found.set_main_option("script_location", str(files("bot.store") / "migrations"))
+    found.attributes["connection"] = connection
+    return found
 
 
 async def test_a_family_is_found_from_any_of_its_members(store: JobStore) -> None:

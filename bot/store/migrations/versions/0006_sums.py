@@ -23,6 +23,7 @@ _PARTIAL = {"ix_jobs_cancelled": ("finished_at", _CANCELLED), "ix_jobs_outside":
 
 def upgrade() -> None:
     """Apply."""
+    _index_rendered(["rendered_at", "member_id", "gpu_ms", "weight"])
     for name, (column, where) in _PARTIAL.items():
         op.create_index(name, "jobs", [column], sqlite_where=where, postgresql_where=where)
     members, models, outcomes = _create()
@@ -39,6 +40,12 @@ def downgrade() -> None:
         op.drop_table(table)
     for name in _PARTIAL:
         op.drop_index(name, "jobs")
+    _index_rendered(["rendered_at"])
+
+
+def _index_rendered(columns: list[str]) -> None:
+    op.drop_index("ix_jobs_rendered", "jobs")
+    op.create_index("ix_jobs_rendered", "jobs", columns)
 
 
 def _create() -> tuple[sa.Table, sa.Table, sa.Table]:
