@@ -63,8 +63,9 @@ def steps_of(request: ImageRequest) -> float:
 def pixels_of(request: ImageRequest) -> float:
     """Pixels of one picture that is worked on: those a creative upscale ends with, else those of the request."""
     pixels = float((request.width or 1024) * (request.height or 1024))
-    is_refined = isinstance(request, Upscale) and request.mode == "creative"
-    return pixels * request.factor**2 if is_refined else pixels
+    if isinstance(request, Upscale) and request.mode == "creative":
+        return pixels * request.factor**2
+    return pixels
 
 
 def work_of(request: ImageRequest) -> float:

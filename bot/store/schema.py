@@ -123,7 +123,7 @@ sa.Index(
     sqlite_where=is_cancelled(),
     postgresql_where=is_cancelled(),
 )
-OUTSIDE = sa.text("(guild_id IS NULL OR reply LIKE '%\"bot_present\"\\:false%')")
+OUTSIDE = sa.literal_column("(guild_id IS NULL OR reply LIKE '%\"bot_present\":false%')", sa.Boolean)
 """Asked outside of servers, or where the bot is no member; written as in the partial index, which is used for it."""
 
 sa.Index("ix_jobs_outside", jobs.c.created_at, sqlite_where=OUTSIDE, postgresql_where=OUTSIDE)
