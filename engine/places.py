@@ -63,9 +63,7 @@ class Places:
         left_ms = self._left_ms(ticket)
         return Work(ticket.request.member, 1000.0 if left_ms is None else left_ms)
 
-    def _reason(
-        self, before: Ticket, ticket: Ticket, claims: Mapping[str, Claim], ranks: Mapping[str, Rank]
-    ) -> str:
+    def _reason(self, before: Ticket, ticket: Ticket, claims: Mapping[str, Claim], ranks: Mapping[str, Rank]) -> str:
         if before.losses:
             return "they begin again"
         first, second = claims[before.request.id], claims[ticket.request.id]
