@@ -135,7 +135,7 @@ class CellNotFound(UserError):
 
 
 class NotYours(UserError):
-    """Its owner lets nobody else do this."""
+    """Its owner has set that nobody else may make something of it."""
 
     def __init__(self, owner_id: int) -> None:
         self.owner_id = owner_id

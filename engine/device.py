@@ -58,6 +58,7 @@ class Lane:
     request: ImageRequest
     epoch: int
     served_ms: float = 0.0
+    waited_s: float = 0.0
     alone: bool = False
     """No other lane may share the worker: this one is suspected of breaking it."""
 
@@ -112,7 +113,7 @@ class Device:
         """Open a lane in the worker."""
         self.lanes[lane.request.id] = lane
         self.vitals.lane_sign_s = time.monotonic()
-        self._send(Admit(lane.request, lane.epoch, lane.served_ms))
+        self._send(Admit(lane.request, lane.epoch, lane.served_ms, lane.waited_s))
 
     def cancel(self, request_id: str, reason: AbortReason) -> None:
         """Ask the worker to unwind a lane; it stays counted until the worker says that it is gone."""

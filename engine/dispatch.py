@@ -191,7 +191,10 @@ class Dispatch:
             return False
         ticket.phase = Phase.RUNNING
         served_ms = self._share.virtual_ms(ticket.request.member)
-        ticket.epoch = self.fleet.admit(device, ticket.request, served_ms, alone=is_last_attempt).epoch
+        waited_s = time.monotonic() - ticket.arrived_s
+        ticket.epoch = self.fleet.admit(
+            device, ticket.request, served_ms=served_ms, waited_s=waited_s, alone=is_last_attempt
+        ).epoch
         return True
 
     def _tell_places(self) -> None:

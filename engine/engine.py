@@ -195,9 +195,9 @@ class Engine:
         """Measured device time in ms by member; hand it to `set_served` after a restart."""
         return self._share.served()
 
-    def set_served(self, served_ms: Mapping[str, float]) -> None:
-        """Begin fair share with what members were given before."""
-        self._share.restore(served_ms)
+    def set_served(self, served_ms: Mapping[str, float], weights: Mapping[str, float] | None = None) -> None:
+        """Begin fair share with what members were given before, and by which weights (1 where none is named)."""
+        self._share.restore(served_ms, weights)
 
     def estimate_ms(self, request: ImageRequest) -> float | None:
         """The device time a resolved request will probably need; None before a similar one was measured."""

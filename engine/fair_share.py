@@ -3,10 +3,15 @@
 Start-time fair queueing (Goyal, Vin, Cheng 1996) over *measured* device time: each member has a virtual time that grows
 by `gpu_ms / weight`, and the member with the least goes first. A member who joins starts at the virtual time of those
 who are active, less a bounded credit, so that nobody can save up a right to the whole device.
+
+A request is judged by its member's virtual time when it began, as packets are by their start tags: what it takes itself
+does not put it behind later ones that are equal. Two requests are equal when they are as much work, in one priority
+class, and the later one's member was given no less.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -25,8 +30,10 @@ class Claim:
     """Smaller goes first, whatever the shares, until the others have aged."""
     pending_ms: float = 0.0
     """Device time this member's running requests will probably still be charged."""
-    remaining: float = 0.0
-    """Work left, in any one unit: a member's own shorter request goes first."""
+    charged_ms: float = 0.0
+    """Device time this request was charged so far."""
+    work: float = 0.0
+    """How much it is from beginning to end, in any one unit: of claims equally served the shorter goes first."""
     first_preview: bool = False
     """Nothing was shown for this request yet: it may jump the queue, within the bounded share."""
 
@@ -101,17 +108,23 @@ class FairShare:
         """Measured device time by member, for the host to keep across a restart."""
         return {member: account.served_ms for member, account in self._accounts.items() if account.served_ms}
 
-    def restore(self, served_ms: Mapping[str, float]) -> None:
-        """Begin with what each member was given before; differences beyond the credit are forgiven when they join."""
+    def restore(self, served_ms: Mapping[str, float], weights: Mapping[str, float] | None = None) -> None:
+        """Begin with what each member was given before, and by which weight (1 where none is named).
+
+        Differences beyond the credit are forgiven when they join.
+        """
         for member, gpu_ms in served_ms.items():
             account = self._account(member)
+            account.weight = (weights or {}).get(member, 1.0)
             account.served_ms = gpu_ms
             account.virtual_ms = gpu_ms / account.weight
             self._virtual_ms = max(self._virtual_ms, account.virtual_ms)
 
     def order(self, claims: Iterable[Claim], now_s: float) -> list[Claim]:
         """The claims, most deserving first."""
-        return sorted(claims, key=lambda claim: self.rank(claim, now_s))
+        claims = tuple(claims)
+        ranks = self.ranks(claims, now_s)
+        return sorted(claims, key=lambda claim: ranks[claim.id])
 
     def next_turn(self, claims: Iterable[Claim], now_s: float) -> list[Claim]:
         """The order for one tick: a request without a preview comes first while the boost's share of ticks lasts."""
@@ -123,33 +136,59 @@ class FairShare:
         self._boosts -= 1.0
         return boosted + [claim for claim in ranked if not claim.first_preview]
 
-    def rank(self, claim: Claim, now_s: float) -> Rank:
-        """What claims are sorted by; smaller goes first.
+    def ranks(self, claims: Iterable[Claim], now_s: float) -> dict[str, Rank]:
+        """By request id what claims are sorted by; smaller goes first.
 
-        Members within a few requests of each other count as equally served, and among them the shorter request goes
-        first: taking turns step by step would finish all of them late. A member without a turn for `ageing_s` rises
-        one priority class each time; above the highest class whoever has waited longest goes first. Requests of a
-        member who *is* served do not age, or a long queue would be FIFO.
+        Members within a few requests of the least served one here count as equally served, and among them the shorter
+        request goes first, then who came first: taking turns step by step would finish all of them late. A member
+        without a turn for `ageing_s` rises one priority class each time; above the highest class whoever has waited
+        longest goes first. Requests of a member who *is* served do not age, or a long queue would be FIFO.
         """
-        since_s = self._waiting_since_s(claim)
-        priority = claim.priority - int(max(0.0, now_s - since_s) / self._ageing_s)
-        if priority < 0:
-            return -1, since_s, claim.remaining, claim.arrived_s, claim.id
-        account = self._account(claim.member)
-        virtual = account.virtual_ms + claim.pending_ms / account.weight
-        quantum_ms = max(1.0, self._quantum_requests * self._request_ms)
-        return priority, virtual // quantum_ms, claim.remaining, claim.arrived_s, claim.id
+        in_turn = sorted(claims, key=lambda claim: (claim.arrived_s, claim.id))
+        begins_ms = self._begins_ms(in_turn)
+        least_ms = min(begins_ms.values(), default=0.0)
+        return {claim.id: self._rank(claim, begins_ms[claim.id] - least_ms, now_s) for claim in in_turn}
 
-    def why_first(self, ahead: Claim, behind: Claim, now_s: float) -> str:
+    def why_first(self, ahead: Claim, behind: Claim, ranks: Mapping[str, Rank]) -> str:
         """Why `ahead` goes before `behind`, in words that end the sentence "3 ahead of you: ..."."""
         if ahead.member == behind.member:
             return "your own earlier requests"
-        first, second = self.rank(ahead, now_s), self.rank(behind, now_s)
+        first, second = ranks[ahead.id], ranks[behind.id]
         if first[0] < 0:
             return "they have waited longest"
         if first[0] < second[0]:
             return "they have priority"
         return "they asked less today" if first[1] < second[1] else "they came first"
+
+    def _rank(self, claim: Claim, ahead_ms: float, now_s: float) -> Rank:
+        """`ahead_ms`: how much more virtual time there was before this claim than before the least served one."""
+        since_s = self._waiting_since_s(claim)
+        priority = claim.priority - int(max(0.0, now_s - since_s) / self._ageing_s)
+        if priority < 0:
+            return -1, since_s, claim.work, claim.arrived_s, claim.id
+        return priority, ahead_ms // self._quantum_ms, claim.work, claim.arrived_s, claim.id
+
+    def _begins_ms(self, in_turn: Iterable[Claim]) -> dict[str, float]:
+        """Each one's member's virtual time without what this request and their later ones were charged meanwhile.
+
+        More than counts as equal a request must not take for nothing: what it was charged beyond that is left in.
+        """
+        claims = tuple(in_turn)
+        later_ms: defaultdict[str, float] = defaultdict(float)
+        for claim in claims:
+            later_ms[claim.member] += claim.charged_ms
+        begins_ms: dict[str, float] = {}
+        for claim in claims:
+            account = self._account(claim.member)
+            beyond_ms = max(0.0, claim.charged_ms - self._quantum_ms)
+            added_ms = claim.pending_ms - later_ms[claim.member] + beyond_ms
+            begins_ms[claim.id] = account.virtual_ms + added_ms / account.weight
+            later_ms[claim.member] -= claim.charged_ms
+        return begins_ms
+
+    @property
+    def _quantum_ms(self) -> float:
+        return max(1.0, self._quantum_requests * self._request_ms)
 
     def _waiting_since_s(self, claim: Claim) -> float:
         return max(claim.arrived_s, self._account(claim.member).last_turn_s)

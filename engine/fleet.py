@@ -42,9 +42,11 @@ class Fleet:
         free = [device for device in self.devices if self._has_room(device, alone)]
         return min(free, key=lambda device: self._cost(device, request.model), default=None)
 
-    def admit(self, device: Device, request: ImageRequest, served_ms: float, alone: bool = False) -> Lane:
+    def admit(
+        self, device: Device, request: ImageRequest, *, served_ms: float, waited_s: float, alone: bool = False
+    ) -> Lane:
         """Open a lane on the device under a new epoch."""
-        lane = Lane(request, next(self._epochs), served_ms, alone)
+        lane = Lane(request, next(self._epochs), served_ms, waited_s, alone)
         device.admit(lane)
         return lane
 

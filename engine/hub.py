@@ -55,14 +55,14 @@ class Hub:
         self._prompts = PromptMemory()
         self._finishers = ThreadPoolExecutor(2, thread_name_prefix="finish")
 
-    def open(self, admit: Admit, model: LoadedModel, upcast: bool = False, gpu_ms: float = 0.0) -> None:
+    def open(self, admit: Admit, model: LoadedModel) -> None:
         """Begin a request's work up to its first parked call."""
-        opened = self._workshop.open(admit, model, upcast)
-        opened.gpu_ms = gpu_ms
-        self.lanes[admit.request.id] = opened
-        if not upcast:
-            self.turns.share.join(admit.request.member, admit.request.weight, admit.served_ms)
-            self.send(LaneStarted(admit.request.id, admit.epoch))
+        self.turns.share.join(admit.request.member, admit.request.weight, admit.served_ms)
+        self.send(LaneStarted(admit.request.id, admit.epoch))
+        self._begin(self._workshop.open(admit, model))
+
+    def _begin(self, opened: OpenLane) -> None:
+        self.lanes[opened.request.id] = opened
         self._advance(opened, opened.lane.start)
 
     def cancel(self, request_id: str, epoch: int, reason: AbortReason) -> None:
@@ -150,7 +150,9 @@ class Hub:
         if opened.lane.manner.upcast:
             return self._fail(opened, error)
         logger.warning("%s, trying again in float32", error.what, extra={"request_id": opened.request.id})
-        return self.open(opened.admit, opened.model, upcast=True, gpu_ms=opened.gpu_ms)
+        again = self._workshop.open(opened.admit, opened.model, upcast=True)
+        again.gpu_ms, again.arrived_s = opened.gpu_ms, opened.arrived_s  # it keeps its turn
+        return self._begin(again)
 
     def _send_finished(self, opened: OpenLane, outcome: Outcome) -> None:
         request = opened.request

@@ -21,6 +21,8 @@ class Admit:
     request: ImageRequest
     epoch: int
     served_ms: float = 0.0
+    waited_s: float = 0.0
+    """How long ago the request arrived: a worker, too, serves equals as they came, and its clock may be another one."""
 
 
 @dataclass(frozen=True, slots=True)

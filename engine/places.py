@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from engine.estimates import Estimates
 from engine.events import Queued
-from engine.fair_share import Claim, FairShare
+from engine.fair_share import Claim, FairShare, Rank
 from engine.forecast import Room, Work, starts_ms
 from engine.ticket import Ticket
 
@@ -22,18 +22,19 @@ class Places:
 
     def in_order(self, waiting: Sequence[Ticket], running: Sequence[Ticket], now_s: float) -> list[Ticket]:
         """Requests that lost their worker first, then as fair share has it."""
-        claims = self._claims(waiting, running)
-        return sorted(waiting, key=lambda ticket: self._rank(ticket, claims[ticket.request.id], now_s))
+        ranks = self._share.ranks(self._claims(waiting, running).values(), now_s)
+        return sorted(waiting, key=lambda ticket: _turn(ticket, ranks))
 
     def queued(
         self, in_order: Sequence[Ticket], running: Sequence[Ticket], room: Room, now_s: float
     ) -> list[tuple[Ticket, Queued]]:
         """Each one's place in the order of the starts to come, the start, and why the one just before goes first."""
         claims = self._claims(in_order, running)
+        ranks = self._share.ranks(claims.values(), now_s)
         places: list[tuple[Ticket, Queued]] = []
         before: Ticket | None = None
         for position, (ticket, eta_s) in enumerate(self._starts(in_order, running, room)):
-            reason = self._reason(before, ticket, claims, now_s) if before else _own_limit(ticket, running, room)
+            reason = self._reason(before, ticket, claims, ranks) if before else _own_limit(ticket, running, room)
             places.append((ticket, Queued(position, eta_s, reason)))
             before = ticket
         return places
@@ -62,24 +63,25 @@ class Places:
         left_ms = self._left_ms(ticket)
         return Work(ticket.request.member, 1000.0 if left_ms is None else left_ms)
 
-    def _reason(self, before: Ticket, ticket: Ticket, claims: Mapping[str, Claim], now_s: float) -> str:
+    def _reason(self, before: Ticket, ticket: Ticket, claims: Mapping[str, Claim], ranks: Mapping[str, Rank]) -> str:
         if before.losses:
             return "they begin again"
         first, second = claims[before.request.id], claims[ticket.request.id]
-        if self._share.rank(second, now_s) < self._share.rank(first, now_s):
+        if ranks[second.id] < ranks[first.id]:
             return OWN_LIMIT
-        return self._share.why_first(first, second, now_s)
-
-    def _rank(self, ticket: Ticket, claim: Claim, now_s: float) -> tuple[int, float, object]:
-        if ticket.losses:
-            return 0, ticket.arrived_s, ()
-        return 1, 0.0, self._share.rank(claim, now_s)
+        return self._share.why_first(first, second, ranks)
 
     def _claims(self, waiting: Sequence[Ticket], running: Sequence[Ticket]) -> Mapping[str, Claim]:
         pending_ms: Counter[str] = Counter()
         for ticket in running:
             pending_ms[ticket.request.member] += round(self._left_ms(ticket) or 0.0)
         return {ticket.request.id: ticket.claim(pending_ms[ticket.request.member]) for ticket in waiting}
+
+
+def _turn(ticket: Ticket, ranks: Mapping[str, Rank]) -> tuple[int, float, object]:
+    if ticket.losses:
+        return 0, ticket.arrived_s, ()
+    return 1, 0.0, ranks[ticket.request.id]
 
 
 def _own_limit(ticket: Ticket, running: Sequence[Ticket], room: Room) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from engine.allowance import Allowance
+from engine.estimates import work_of
 from engine.events import Preview
 from engine.fair_share import Claim
 from engine.glimpses import Glimpses
@@ -36,9 +37,9 @@ class OpenLane:
     lane: Lane
     easel: Easel
     glimpses: Glimpses
-    opened_s: float
+    arrived_s: float
+    """When the request came to the engine, by this worker's clock."""
     gpu_ms: float = 0.0
-    remaining_steps: int = 1
     is_alone: bool = True
     """No forward pass was shared so far."""
 
@@ -53,9 +54,10 @@ class OpenLane:
         return Claim(
             id=self.request.id,
             member=self.request.member,
-            arrived_s=self.opened_s,
+            arrived_s=self.arrived_s,
             priority=self.request.priority,
-            remaining=self.remaining_steps * self.request.num_images,
+            charged_ms=self.gpu_ms,
+            work=work_of(self.request),
             first_preview=not self.glimpses.has_shown,
         )
 
@@ -86,7 +88,6 @@ class Workshop:
         loras = tuple((lora.name, lora.weight) for lora in request.loras)
 
         def tell(step: int, steps: int, preview: Preview | None) -> None:
-            opened.remaining_steps = steps - step
             self._send(LaneProgress(request.id, admit.epoch, step, steps, preview))
 
         def draw(lane: Lane) -> Outcome:
@@ -99,7 +100,7 @@ class Workshop:
         watch = StepWatch(lane, glimpses.wants_x0, glimpses.show, request.stop_at)
         lane.answers.append(watch.answer)
         easel = Easel(request, drawn_by, lane, watch, self._tools)
-        opened = OpenLane(admit, model, lane, easel, glimpses, self._clock())
+        opened = OpenLane(admit, model, lane, easel, glimpses, self._clock() - admit.waited_s)
         return opened
 
     def _glimpses(

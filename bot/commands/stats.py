@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from discord import app_commands
 from discord.app_commands import Range, locale_str
@@ -10,7 +10,7 @@ from discord.ext import commands
 
 from bot.commands.contexts import servers_only
 from bot.commands.moderating import PERMISSIONS, guild_id, moderator, office
-from bot.domain.usage import DayUse
+from bot.domain.usage import Usage
 from bot.domain.windows import last_days, zone
 from bot.ui import chart
 from bot.ui.answer import Answer, Pressed
@@ -31,22 +31,19 @@ class Stats(commands.Cog):
             parts, numbers = interaction.client.parts, office(interaction).numbers
             timezone = (await parts.rules.get(guild_id(interaction))).timezone
             shown = last_days(days, parts.clock(), zone(timezone))
-            uses = await numbers.uses(guild_id(interaction), shown)
+            usage = await numbers.usage(guild_id(interaction), shown, chart.MOST_BARS)
             waits = await numbers.waits(guild_id(interaction), shown[0].start)
-            report = chart.counted(uses, waits, await _names(interaction, uses), shown, timezone)
+            report = chart.counted(usage, waits, await _names(interaction, usage), shown, timezone)
             picture = await parts.drawing.run(chart.draw, report)
             words = chart.alt_text(report)
             upload = Upload("darkroom-stats.png", picture, words)
             await answer.private(words.removeprefix("Four charts. "), files=[upload.file()])
 
 
-async def _names(interaction: Pressed, uses: Sequence[DayUse]) -> Mapping[int, str]:
+async def _names(interaction: Pressed, usage: Usage) -> Mapping[int, str]:
     """What those who used most are called: without the members intent mostly known from their newest job."""
-    spent: dict[int, float] = {}
-    for use in uses:
-        spent[use.member_id] = spent.get(use.member_id, 0.0) + use.gpu_ms
     names: dict[int, str] = {}
-    for member_id in sorted(spent, key=lambda one: spent[one], reverse=True)[: chart.MOST_BARS]:
+    for member_id in usage.gpu_ms_by_member:
         for job in await interaction.client.parts.jobs.recent(member_id, 1, guild_id(interaction)):
             names[member_id] = job.member_name
     return names

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from engine.requests import ImageRequest, ImageToImage, Outpaint, Upscale
+from engine.estimates import kind_of_work, pixels_of, steps_of
+from engine.requests import ImageRequest
 
 NEWEST = 0.2
 """Weight of the newest measurement once there are several."""
@@ -18,8 +19,6 @@ UNKNOWN_MS_PER_MEGAPIXEL_STEP = 250.0
 
 UNKNOWN_MS_PER_MEGAPIXEL: Mapping[str, float] = MappingProxyType({"describe": 250.0, "upscale_subtle": 2000.0})
 """The same for what takes no steps of denoising: neither says anything about the cost of any other kind."""
-
-_STEPS = 25
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -87,16 +86,8 @@ def expected_ms(request: ImageRequest, known: Iterable[Timing]) -> float:
 
 def work_of(request: ImageRequest) -> Work:
     """What kind of work a resolved request is."""
-    steps = (request.num_inference_steps or _STEPS) * request.stop_at
-    if isinstance(request, ImageToImage | Outpaint):
-        steps *= request.strength
-    kind, pixels = request.kind, (request.width or 1024) * (request.height or 1024)
-    if isinstance(request, Upscale):
-        kind = f"{kind}_{request.mode}"
-        if request.mode == "creative":
-            steps, pixels = steps * request.strength, round(pixels * request.factor**2)
-    counted = 1 if kind in UNKNOWN_MS_PER_MEGAPIXEL else max(1, round(steps))
-    return Work(request.model, kind, round(2 * math.log2(pixels)), counted)
+    size_class = round(2 * math.log2(pixels_of(request)))
+    return Work(request.model, kind_of_work(request), size_class, round(steps_of(request)))
 
 
 def ms_per_image(work: Work, known: Iterable[Timing]) -> float:

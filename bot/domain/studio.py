@@ -54,8 +54,11 @@ class Studio(Gallery):
 
     async def start(self) -> None:
         """Take up what was left: owed replies are delivered, unfinished jobs run again from their seed."""
-        now = self._ports.clock()
-        self._ports.engine.set_served(await self._jobs.served(now - _SERVED_WINDOW))
+        served = await self._jobs.served(self._ports.clock() - _SERVED_WINDOW)
+        self._ports.engine.set_served(
+            {member: one.gpu_ms for member, one in served.items()},
+            {member: one.weight for member, one in served.items()},
+        )
         self._is_open = True
         for job in await self._jobs.unfinished():
             if job.state in _LIVE and job.id not in self._runs:

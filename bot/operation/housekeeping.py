@@ -49,7 +49,7 @@ class Housekeeping:
 
     async def round(self) -> None:
         """Do everything that is due."""
-        for task in (self._back_up, self._replace_copies, self._purge, self._forget, self._sweep):
+        for task in (self._back_up, self._replace_copies, self._purge, self._forget, self._daily):
             # Gathered, an error is a value: whatever one of them meets must not end the rounds of a year.
             [error] = await asyncio.gather(task(), return_exceptions=True)
             if isinstance(error, Exception):
@@ -89,10 +89,11 @@ class Housekeeping:
         await Quotas(self._database, self._book).tidy(self._clock())
         await self._database.scrub()
 
-    async def _sweep(self) -> None:
-        """Once a day, delete files that no row names."""
+    async def _daily(self) -> None:
+        """Once a day, let the database learn what it holds, and delete files that no row names."""
         now = self._clock()
         if self._swept_at is None or now - self._swept_at >= timedelta(days=1):
+            await self._database.analyze()
             await self._retention.sweep(now)
             self._swept_at = now
 

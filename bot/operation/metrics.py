@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -12,8 +11,6 @@ from bot.operation.http import Health, Metric
 from bot.operation.lag import LoopLag
 from bot.store.statistics import Statistics
 from engine import Engine
-
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 Latency = Callable[[], float | None]
 """The gateway's latency in seconds; None while it is not connected."""
@@ -34,11 +31,11 @@ class Gauges:
 
     async def read(self) -> Iterable[Metric]:
         """All of them."""
-        outcomes = await self._numbers.outcomes(None, EPOCH)
-        ended = (("delivered", outcomes.delivered), ("failed", outcomes.failed), ("cancelled", outcomes.cancelled))
+        ended = await self._numbers.outcomes()
         counters = [
-            Metric("darkroom_jobs", "Jobs that ended and are still stored.", value, (("outcome", name),))
-            for name, value in ended
+            Metric("darkroom_jobs", "Jobs that ended, since the database was made.", ended.get(name, 0), label)
+            for name in ("delivered", "failed", "cancelled")
+            for label in [(("outcome", name),)]
         ]
         return [*counters, *self._of_engine(), *self._of_host()]
 

@@ -100,10 +100,14 @@ async def correct(
     amounts: dict[Unit, int],
 ) -> None:  # fmt: skip
     """Add to the counters of a reservation, whatever their limits say; negative amounts give back."""
-    theirs = [(table.c.scope == scope) & (table.c.subject_id == subject) for scope, subject in subjects.items()]
     amount = sa.case({str(unit): delta for unit, delta in amounts.items()}, value=table.c.unit, else_=0)
-    where = (table.c.guild_id == guild_id, sa.or_(*theirs), table.c.span.in_(spans))
-    await connection.execute(sa.update(table).where(*where).values(used=table.c.used + amount))
+    # The whole key for each subject: of a year's counters a handful is read.
+    rest = (table.c.unit.in_([str(unit) for unit in amounts]), table.c.span.in_(spans))
+    theirs = [
+        sa.and_(table.c.guild_id == guild_id, table.c.scope == scope, table.c.subject_id == subject, *rest)
+        for scope, subject in subjects.items()
+    ]
+    await connection.execute(sa.update(table).where(sa.or_(*theirs)).values(used=table.c.used + amount))
 
 
 async def grant(connection: AsyncConnection, counter: Counter, amount: int) -> None:
@@ -123,12 +127,8 @@ async def forgive(
 
 async def readings(connection: AsyncConnection, counters: Sequence[Counter]) -> list[Reading]:
     """What each counter says; one without a row says nothing used."""
-    subjects = {counter.subject_id for counter in counters}
-    spans = {counter.span_key for counter in counters}
-    guilds = {counter.guild_id for counter in counters}
-    query = sa.select(table).where(
-        table.c.guild_id.in_(guilds), table.c.subject_id.in_(subjects), table.c.span.in_(spans)
-    )
+    values = {name: {key[part] for key in (item.key for item in counters)} for part, name in enumerate(_KEY)}
+    query = sa.select(table).where(*(table.c[name].in_(found) for name, found in values.items()))
     rows = (await connection.execute(query)).mappings()
     found = {
         tuple(row[name] for name in _KEY): Reading(max(0, row["used"] - row["forgiven"]), row["granted"])

@@ -28,6 +28,8 @@ _PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
     # What is deleted is written over: nobody finds it in the file afterwards.
     "PRAGMA secure_delete = ON",
+    # So many rows of an index say enough of it: learning takes milliseconds.
+    "PRAGMA analysis_limit = 400",
 )
 _TURN = sa.select(sa.func.pg_advisory_xact_lock(0x7475726E))  # "turn"
 
@@ -35,8 +37,8 @@ _TURN = sa.select(sa.func.pg_advisory_xact_lock(0x7475726E))  # "turn"
 class Database:
     """Connections for reading and for writing; a write is one transaction that nobody else interleaves with."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
-        self._writer, self._reader = writer, reader
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, student: AsyncEngine) -> None:
+        self._writer, self._reader, self._student = writer, reader, student
 
     @classmethod
     async def open(cls, url: str | Path, *, backups: Path | None = None, patience_s: float = 15.0) -> Self:
@@ -61,8 +63,8 @@ class Database:
 
     async def close(self) -> None:
         """Give all connections back."""
-        await self._writer.dispose()
-        await self._reader.dispose()
+        for engine in (self._writer, self._reader, self._student):
+            await engine.dispose()
 
     @property
     def url(self) -> sa.URL:
@@ -95,6 +97,19 @@ class Database:
         with _our_errors():
             async with self._reader.connect() as connection:
                 yield connection
+
+    @asynccontextmanager
+    async def study(self) -> AsyncGenerator[AsyncConnection]:
+        """As `read`, for what takes long: with two connections of its own, so that quick answers never wait for it."""
+        with _our_errors():
+            async with self._student.connect() as connection:
+                yield connection
+
+    async def analyze(self) -> None:
+        """Let SQLite learn how much there is of what, from a sample; PostgreSQL does so by itself."""
+        if is_sqlite(self.url):
+            async with self.write() as connection:
+                await connection.exec_driver_sql("ANALYZE")
 
 
 @contextmanager
@@ -171,13 +186,14 @@ def _is_locked(error: BaseException) -> bool:
     return isinstance(error, OperationalError) and "locked" in str(error.orig)
 
 
-def _engines(url: sa.URL) -> tuple[AsyncEngine, AsyncEngine]:
+def _engines(url: sa.URL) -> tuple[AsyncEngine, AsyncEngine, AsyncEngine]:
     if not is_sqlite(url):
-        utc = {"server_settings": {"timezone": "UTC"}}
-        engine = create_async_engine(
-            url, pool_pre_ping=True, pool_size=10, pool_timeout=30, connect_args=utc, hide_parameters=True
-        )
-        return engine, engine
+        served: dict[str, Any] = {
+            "pool_pre_ping": True, "pool_timeout": 30, "hide_parameters": True,
+            "connect_args": {"server_settings": {"timezone": "UTC"}},
+        }  # fmt: skip
+        engine = create_async_engine(url, pool_size=10, **served)
+        return engine, engine, create_async_engine(url, pool_size=2, max_overflow=0, **served)
     if not url.database or url.database == ":memory:":
         raise ConfigError("database", "a database in memory forgets everything; give a file")
     file = Path(url.database)
@@ -190,11 +206,12 @@ def _engines(url: sa.URL) -> tuple[AsyncEngine, AsyncEngine]:
     }  # fmt: skip
     writer = create_async_engine(url, pool_size=1, max_overflow=0, **common)
     reader = create_async_engine(url, pool_size=4, max_overflow=4, **common)
-    for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
+    student = create_async_engine(url, pool_size=2, max_overflow=0, **common)
+    for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN"), (student, "BEGIN")):
         event.listen(engine.sync_engine, "connect", _on_connect)
         event.listen(engine.sync_engine, "begin", _begin_with(begin))
         event.listen(engine.sync_engine, "reset", _on_reset)
-    return writer, reader
+    return writer, reader, student
 
 
 def _on_connect(connection: Any, _record: object) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.domain.model import Cell, Job, JobState
+from bot.domain.usage import Served
 from bot.errors import JobNotFound
 from bot.store.database import Database
 from bot.store.rows import cell_from, job_from
-from bot.store.schema import cells, is_unfinished, jobs, posts
+from bot.store.schema import cells, is_cancelled, is_unfinished, jobs, posts
 
 LIVE = (JobState.QUEUED, JobState.RUNNING)
 
@@ -43,24 +44,27 @@ class JobReads:
 
     async def unfinished(self) -> list[Job]:
         """See the port."""
-        query = sa.select(jobs).where(is_unfinished())
-        return await self._all(query.order_by(jobs.c.created_at, jobs.c.id))
+        return await self._in_flight(is_unfinished())
 
-    async def served(self, since: datetime) -> dict[str, float]:
+    async def served(self, since: datetime) -> dict[str, Served]:
         """See the port."""
-        spent = sa.func.sum(jobs.c.gpu_ms)
-        query = sa.select(jobs.c.member_id, spent).where(jobs.c.rendered_at >= since).group_by(jobs.c.member_id)
+        spent = sa.select(jobs.c.member_id, jobs.c.gpu_ms, jobs.c.weight)
+        drawn = spent.where(jobs.c.rendered_at >= since, jobs.c.gpu_ms > 0)
+        # Undrawn, said so that SQLite does not take the index of `rendered_at` for it.
+        undrawn = sa.func.coalesce(jobs.c.rendered_at, jobs.c.finished_at) == jobs.c.finished_at
+        cancelled = spent.where(is_cancelled(), jobs.c.finished_at >= since, jobs.c.gpu_ms > 0, undrawn)
+        all_ = sa.union_all(drawn, cancelled).subquery()
+        gpu_ms, virtual_ms = sa.func.sum(all_.c.gpu_ms), sa.func.sum(all_.c.gpu_ms / all_.c.weight)
+        query = sa.select(all_.c.member_id, gpu_ms, virtual_ms).group_by(all_.c.member_id)
         async with self._database.read() as connection:
-            return {str(member_id): float(ms or 0.0) for member_id, ms in await connection.execute(query)}
+            return {str(member): Served(ms, ms / virtual) for member, ms, virtual in await connection.execute(query)}
 
     async def active(self, member_id: int | None = None, guild_id: int | None = None) -> list[Job]:
         """Queued and running jobs, oldest first; of one member, of one server, or all."""
-        query = sa.select(jobs).where(is_live())
-        if member_id is not None:
-            query = query.where(jobs.c.member_id == member_id)
-        if guild_id is not None:
-            query = query.where(jobs.c.guild_id == guild_id)
-        return await self._all(query.order_by(jobs.c.created_at, jobs.c.id))
+        theirs = () if member_id is None else (jobs.c.member_id == member_id,)
+        # Not the bare column: SQLite would take the index of all the server's jobs for it.
+        here = () if guild_id is None else (jobs.c.guild_id + 0 == guild_id,)
+        return await self._in_flight(is_live(), *theirs, *here)
 
     async def recent(self, member_id: int, limit: int, guild_id: int | None = None) -> list[Job]:
         """A member's newest jobs, newest first; those on one server, or all."""
@@ -89,6 +93,11 @@ class JobReads:
         query = sa.select(jobs).where(jobs.c.id.in_(sa.select(kin.c.id)))
         is_ancestor = jobs.c.id.in_(sa.select(ancestors.c.id))
         found = await self._all(query.order_by(is_ancestor.desc(), jobs.c.created_at.desc()).limit(limit))
+        return sorted(found, key=lambda job: (job.created_at, job.id))
+
+    async def _in_flight(self, *conditions: sa.ColumnElement[bool]) -> list[Job]:
+        """Oldest first; sorted here, as SQLite would walk along the dates of a year's jobs to give a few in order."""
+        found = await self._all(sa.select(jobs).where(*conditions))
         return sorted(found, key=lambda job: (job.created_at, job.id))
 
     async def _all(self, query: sa.Select[Any]) -> list[Job]:

@@ -17,6 +17,7 @@ from bot.store.database import Database, upsert
 from bot.store.job_reads import LIVE, JobReads
 from bot.store.rows import job_from
 from bot.store.schema import UNFINISHED, cells, extracts, jobs, outbox, posts
+from bot.store.sums import count_outcome
 
 
 class Ledger(Protocol):
@@ -26,9 +27,7 @@ class Ledger(Protocol):
         """Hold `job.spec.count` pictures and `job.estimate_ms`. Raises `QuotaExceeded`."""
         ...
 
-    async def settle(
-        self, connection: AsyncConnection, job_id: str, pictures: int, gpu_ms: float, now: datetime
-    ) -> None:
+    async def settle(self, connection: AsyncConnection, job: Job, pictures: int, gpu_ms: float, now: datetime) -> None:
         """Charge what was measured instead of what is held."""
         ...
 
@@ -104,7 +103,7 @@ class JobStore(JobReads):
             )  # fmt: skip
             if kept.cells:
                 await connection.execute(sa.insert(cells), [cell.model_dump() for cell in kept.cells])
-            await self._ledger.settle(connection, job.id, len(kept.cells), kept.gpu_ms, now)
+            await self._ledger.settle(connection, stored, len(kept.cells), kept.gpu_ms, now)
             kind = ParcelKind.REVIEW if kept.state is JobState.REVIEW else ParcelKind.RESULT
             await _owe(connection, stored, kind, now)
         return stored
@@ -123,6 +122,7 @@ class JobStore(JobReads):
             done = await _move(
                 connection, job, (JobState.RENDERED,), state=JobState.DELIVERED, finished_at=now, message_id=shown
             )
+            await count_outcome(connection, done.state)
             await connection.execute(sa.delete(outbox).where(outbox.c.job_id == job.id))
             if done.reply.message_id is not None:
                 await _post(connection, job.id, None, done.reply.channel_id, done.reply.message_id)
@@ -139,6 +139,7 @@ class JobStore(JobReads):
         states = LIVE if job.state in LIVE else [state for state in UNFINISHED if state == job.state]
         async with self._database.write() as connection:
             closed = await _move(connection, job, states, **values)
+            await count_outcome(connection, closed.state)
             if isinstance(error, PictureBlocked):
                 # What is never shown is not kept: the sweep takes what its files leave behind.
                 await connection.execute(sa.delete(cells).where(cells.c.job_id == job.id))
@@ -148,7 +149,7 @@ class JobStore(JobReads):
             elif charge is None:
                 await self._ledger.refund(connection, job.id, now)
             else:
-                await self._ledger.settle(connection, job.id, charge.pictures, charge.gpu_ms, now)
+                await self._ledger.settle(connection, closed, charge.pictures, charge.gpu_ms, now)
             if isinstance(error, ReplyGone):
                 await connection.execute(sa.delete(outbox).where(outbox.c.job_id == job.id))
             else:

@@ -24,6 +24,7 @@ from bot.store.job_reads import is_live
 from bot.store.rules import RuleBook
 from bot.store.schema import jobs
 from bot.store.schema_rules import reservations
+from bot.store.sums import count_use
 
 _KEPT = timedelta(days=40)
 _RESERVE = sa.insert(reservations)
@@ -53,14 +54,13 @@ class Quotas:
         }  # fmt: skip
         await connection.execute(_RESERVE, reserved)
 
-    async def settle(
-        self, connection: AsyncConnection, job_id: str, pictures: int, gpu_ms: float, now: datetime
-    ) -> None:
+    async def settle(self, connection: AsyncConnection, job: Job, pictures: int, gpu_ms: float, now: datetime) -> None:
         """Charge what was measured instead of what is held; a second time does nothing."""
         charged = {"pictures": pictures, "gpu_ms": math.ceil(gpu_ms)}
-        row = await _move(connection, job_id, "held", state="settled", **charged)
+        row = await _move(connection, job.id, "held", state="settled", **charged)
         if row is not None:
             await _correct(connection, row, pictures - row.held_pictures, charged["gpu_ms"] - row.held_ms)
+            await count_use(connection, job, _day(row.spans), pictures, gpu_ms)
 
     async def refund(self, connection: AsyncConnection, job_id: str, now: datetime) -> None:
         """Give everything back, held or charged; a second time does nothing."""
@@ -119,6 +119,11 @@ class Quotas:
 def _pool(place: Place) -> int:
     """A thread uses up the pool of its channel."""
     return place.parent_channel_id or place.channel_id
+
+
+def _day(spans: Iterable[str]) -> str:
+    """The day among the windows of a reservation."""
+    return next(key for window, _, key in (span.partition(" ") for span in spans) if window == Window.DAY)
 
 
 def _spans(rules: GuildRules, now: datetime) -> dict[Window, Span]:

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.model import JobSpec
 from bot.store.database import Database
 from bot.store.pictures import PictureStore
-from bot.store.schema import UNFINISHED, cells, favourites, hints, jobs, members, uploads
+from bot.store.schema import OUTSIDE, UNFINISHED, cells, favourites, hints, jobs, members, uploads
+from bot.store.schema_sums import member_days
 
-_BATCH = 100
+_BATCH, _FOUND = 20, 500
 _STRAY_AFTER = timedelta(days=1)
 _is_over = jobs.c.state.not_in(UNFINISHED)
 
@@ -27,8 +28,7 @@ class Retention:
     async def purge(self, before: datetime, guild_id: int | None = None) -> int:
         """Delete the jobs asked for before that time in a server (None: outside of all); returns how many."""
         # Where the bot is no member, as the reply's JSON says, the rules are those outside servers too.
-        outside = jobs.c.guild_id.is_(None) | jobs.c.reply.contains('"bot_present":false')
-        here = outside if guild_id is None else jobs.c.guild_id == guild_id
+        here = OUTSIDE if guild_id is None else jobs.c.guild_id == guild_id
         return await self._delete_where(_is_over, here, jobs.c.created_at < before)
 
     async def erase_member(self, member_id: int) -> int:
@@ -38,6 +38,7 @@ class Retention:
         async with self._database.write() as connection:
             await connection.execute(sa.delete(favourites).where(favourites.c.member_id == member_id))
             await connection.execute(sa.delete(hints).where(hints.c.member_id == member_id))
+            await connection.execute(sa.delete(member_days).where(member_days.c.member_id == member_id))
             await connection.execute(sa.delete(members).where(members.c.member_id == member_id))
         return deleted
 
@@ -90,26 +91,30 @@ class Retention:
         swept = 0
         async for page in self._pictures.pages():
             old = [stored.key for stored in page if stored.modified_at < now - _STRAY_AFTER]
-            async with self._database.read() as connection:
+            async with self._database.study() as connection:
                 strays = set(old) - await _named(connection, old)
             await self._pictures.delete_all(strays)
             swept += len(strays)
         return swept
 
     async def _delete_where(self, *conditions: sa.ColumnElement[bool]) -> int:
-        deleted = 0
+        """A few at a time, found without the writer: whoever asks for a picture meanwhile waits for a few only."""
+        deleted, query = 0, sa.select(jobs.c.id).where(*conditions).order_by(jobs.c.created_at).limit(_FOUND)
         while True:
-            async with self._database.write() as connection:
-                query = sa.select(jobs.c.id).where(*conditions).order_by(jobs.c.created_at).limit(_BATCH)
-                ids = list(await connection.scalars(query))
-                keys = await _keys_of(connection, ids)
-                keys += await _unshared_uploads(connection, ids)
-                # Cells, posts, uploads, favourites and owed deliveries go with the job.
-                await connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
-            await self._pictures.delete_all(keys)
-            deleted += len(ids)
-            if len(ids) < _BATCH:
+            async with self._database.study() as connection:
+                found = list(await connection.scalars(query))
+            for start in range(0, len(found), _BATCH):
+                await self._delete(found[start : start + _BATCH])
+            deleted += len(found)
+            if len(found) < _FOUND:
                 return deleted
+
+    async def _delete(self, ids: Sequence[str]) -> None:
+        async with self._database.write() as connection:
+            keys = await _keys_of(connection, ids) + await _unshared_uploads(connection, ids)
+            # Cells, posts, uploads, favourites and owed deliveries go with the job.
+            await connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
+        await self._pictures.delete_all(keys)
 
 
 async def _keys_of(connection: AsyncConnection, ids: Sequence[str]) -> list[str]:
@@ -121,8 +126,9 @@ async def _keys_of(connection: AsyncConnection, ids: Sequence[str]) -> list[str]
 
 async def _unshared_uploads(connection: AsyncConnection, ids: Sequence[str]) -> list[str]:
     """Uploads that no other job needs."""
-    others = sa.select(uploads.c.key).where(uploads.c.job_id.not_in(ids))
-    query = sa.select(uploads.c.key).where(uploads.c.job_id.in_(ids), uploads.c.key.not_in(others)).distinct()
+    other = uploads.alias()
+    is_shared = sa.exists().where(other.c.key == uploads.c.key, other.c.job_id.not_in(ids))
+    query = sa.select(uploads.c.key).where(uploads.c.job_id.in_(ids), ~is_shared).distinct()
     return list(await connection.scalars(query))
 
 

@@ -96,6 +96,11 @@ def is_unfinished(table: sa.FromClause = jobs) -> sa.ColumnElement[bool]:
     return table.c.state.in_(states)
 
 
+def is_cancelled() -> sa.ColumnElement[bool]:
+    """The condition of a partial index, written out."""
+    return jobs.c.state == sa.literal_column("'cancelled'")
+
+
 _unfinished = jobs.c.state.in_(UNFINISHED)
 
 # Partial: the few jobs in flight are found at once among the many that are done, and counted without reading them.
@@ -110,7 +115,18 @@ sa.Index(
 sa.Index("ix_jobs_member_created", jobs.c.member_id, jobs.c.created_at)
 sa.Index("ix_jobs_guild_created", jobs.c.guild_id, jobs.c.created_at)
 sa.Index("ix_jobs_created", jobs.c.created_at)
-sa.Index("ix_jobs_rendered", jobs.c.rendered_at)
+# With all that is summed up at a start: with its statistics SQLite would read the whole table otherwise.
+sa.Index("ix_jobs_rendered", jobs.c.rendered_at, jobs.c.member_id, jobs.c.gpu_ms, jobs.c.weight)
+sa.Index(
+    "ix_jobs_cancelled",
+    jobs.c.finished_at,
+    sqlite_where=is_cancelled(),
+    postgresql_where=is_cancelled(),
+)
+OUTSIDE = sa.literal_column("(guild_id IS NULL OR reply LIKE '%\"bot_present\":false%')", sa.Boolean)
+"""Asked outside of servers, or where the bot is no member; written as in the partial index, which is used for it."""
+
+sa.Index("ix_jobs_outside", jobs.c.created_at, sqlite_where=OUTSIDE, postgresql_where=OUTSIDE)
 sa.Index("ix_jobs_message", jobs.c.message_id)
 sa.Index("ix_jobs_parent", jobs.c.parent_id)
 sa.Index(

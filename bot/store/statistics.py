@@ -1,78 +1,73 @@
-"""Who used how much, and how long they waited: the numbers behind `/stats` and the host's reports."""
+"""Who used how much, and how long they waited: the numbers behind `/stats` and `/metrics`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.model import JobState, Verb
-from bot.domain.usage import DayUse
+from bot.domain.usage import Usage
 from bot.domain.windows import Span
 from bot.store.database import Database
 from bot.store.schema import jobs
+from bot.store.schema_sums import member_days, model_days, outcomes
 
-_MOST_WAITS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """How jobs ended."""
-
-    delivered: int = 0
-    failed: int = 0
-    cancelled: int = 0
+_MOST_WAITS = 5_000
+_Key = TypeVar("_Key")
 
 
 class Statistics:
-    """Counted from the jobs as they are stored; a deleted job is not counted."""
+    """Read off sums that are kept as jobs end: what was used stays used when a job is deleted."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def uses(self, guild_id: int | None, days: Iterable[Span]) -> list[DayUse]:
-        """By day, member and model, of one server or of all; only jobs that used a device."""
-        async with self._database.read() as connection:
-            # A query for each day: no database knows when days begin in another time zone.
-            return [use for day in days for use in await _uses(connection, guild_id, day)]
+    async def usage(self, guild_id: int, days: Sequence[Span], members: int) -> Usage:
+        """By day, model and member, of so many members who used most."""
+        first, last = days[0].key, days[-1].key
+        pictures, gpu_ms, models = Counter[date](), Counter[date](), Counter[str]()
+        async with self._database.study() as connection:
+            for row in await connection.execute(_by_model(guild_id, first, last)):
+                day = date.fromisoformat(row.day)
+                pictures[day] += row.pictures
+                gpu_ms[day] += row.gpu_ms
+                models[row.model] += row.gpu_ms
+            most = await connection.execute(_by_member(guild_id, first, last).limit(members))
+            by_member = {row.member_id: float(row.gpu_ms) for row in most}
+        return Usage(pictures, _floats(gpu_ms), by_member, _floats(dict(models.most_common())))
 
     async def waits(self, guild_id: int | None, since: datetime) -> list[timedelta]:
         """How long each job waited for its turn, the newest first."""
+        here = () if guild_id is None else (jobs.c.guild_id == guild_id,)
         query = (
             sa.select(jobs.c.created_at, jobs.c.started_at)
-            .where(*_of(guild_id, since), jobs.c.started_at.is_not(None))
+            .where(*here, jobs.c.created_at >= since, jobs.c.started_at.is_not(None))
             .order_by(jobs.c.created_at.desc())
             .limit(_MOST_WAITS)
         )
-        async with self._database.read() as connection:
+        async with self._database.study() as connection:
             return [max(timedelta(), started - asked) for asked, started in await connection.execute(query)]
 
-    async def outcomes(self, guild_id: int | None, since: datetime) -> Outcomes:
-        """How the jobs asked for since then ended."""
-        query = (
-            sa.select(jobs.c.state, sa.func.count().label("jobs")).where(*_of(guild_id, since)).group_by(jobs.c.state)
-        )
+    async def outcomes(self) -> Mapping[str, int]:
+        """How many jobs ended how, since the database was made."""
         async with self._database.read() as connection:
-            counted = {row.state: row.jobs for row in await connection.execute(query)}
-        ended = (JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED)
-        return Outcomes(**{state.value: counted.get(state.value, 0) for state in ended})
+            return {row.state: row.jobs for row in await connection.execute(sa.select(outcomes))}
 
 
-def _of(guild_id: int | None, since: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    here = () if guild_id is None else (jobs.c.guild_id == guild_id,)
-    return (*here, jobs.c.created_at >= since)
+def _by_model(guild_id: int, first: str, last: str) -> sa.Select[str, str, int, int]:
+    used = (model_days.c.day, model_days.c.model, model_days.c.pictures, model_days.c.gpu_ms)
+    return sa.select(*used).where(model_days.c.guild_id == guild_id, model_days.c.day.between(first, last))
 
 
-async def _uses(connection: AsyncConnection, guild_id: int | None, day: Span) -> list[DayUse]:
-    has_pictures = sa.and_(jobs.c.rendered_at.is_not(None), jobs.c.verb != Verb.DESCRIBE)
-    drawn = sa.func.sum(sa.case((has_pictures, jobs.c.count), else_=0))
-    query = (
-        sa.select(jobs.c.member_id, jobs.c.model, sa.func.count(), drawn, sa.func.sum(jobs.c.gpu_ms))
-        .where(*_of(guild_id, day.start), jobs.c.created_at < day.end, jobs.c.gpu_ms.is_not(None))
-        .group_by(jobs.c.member_id, jobs.c.model)
-        .order_by(jobs.c.member_id, jobs.c.model)
-    )
-    return [DayUse(date.fromisoformat(day.key), *row) for row in await connection.execute(query)]
+def _by_member(guild_id: int, first: str, last: str) -> sa.Select[int, int]:
+    spent = sa.func.sum(member_days.c.gpu_ms).label("gpu_ms")
+    theirs = (member_days.c.guild_id == guild_id, member_days.c.day.between(first, last))
+    query = sa.select(member_days.c.member_id, spent).where(*theirs).group_by(member_days.c.member_id)
+    return query.order_by(spent.desc(), member_days.c.member_id)
+
+
+def _floats(sums: Mapping[_Key, int]) -> dict[_Key, float]:
+    return {key: float(value) for key, value in sums.items()}

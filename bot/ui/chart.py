@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from bot.domain.usage import DayUse
+from bot.domain.usage import Usage
 from bot.domain.windows import Span
 from bot.ui import fonts
 
@@ -48,23 +48,16 @@ class Report:
 
 
 def counted(
-    uses: Sequence[DayUse], waits: Sequence[timedelta], names: Mapping[int, str], days: Sequence[Span], timezone: str
+    usage: Usage, waits: Sequence[timedelta], names: Mapping[int, str], days: Sequence[Span], timezone: str
 ) -> Report:
     """The report of these days; one without pictures counts as none."""
     shown = [date.fromisoformat(day.key) for day in days]
-    pictures, gpu_s = Counter[date](), Counter[date]()
-    members, models = Counter[str](), Counter[str]()
     names = _told_apart(names)
-    for use in uses:
-        pictures[use.day] += use.pictures
-        gpu_s[use.day] += use.gpu_ms / 1000  # pyright: ignore[reportArgumentType] - counters add floats as well
-        members[names.get(use.member_id, str(use.member_id))] += use.gpu_ms / 1000  # pyright: ignore[reportArgumentType]
-        models[use.model] += use.gpu_ms / 1000  # pyright: ignore[reportArgumentType]
     return Report(
-        {day: pictures[day] for day in shown},
-        {day: float(gpu_s[day]) for day in shown},
-        {name: float(value) for name, value in members.most_common()},
-        {name: float(value) for name, value in models.most_common()},
+        {day: usage.pictures_by_day.get(day, 0) for day in shown},
+        {day: usage.gpu_ms_by_day.get(day, 0.0) / 1000 for day in shown},
+        {names.get(member, str(member)): ms / 1000 for member, ms in usage.gpu_ms_by_member.items()},
+        {model: ms / 1000 for model, ms in usage.gpu_ms_by_model.items()},
         [wait.total_seconds() for wait in waits],
         timezone,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -11,7 +11,7 @@ from bot.domain.audit import Entry
 from bot.domain.guild import GuildRules
 from bot.domain.model import Job, Member, Place
 from bot.domain.quota import Limit, Scope, Use
-from bot.domain.usage import DayUse
+from bot.domain.usage import Usage
 from bot.domain.windows import Span
 
 
@@ -96,8 +96,8 @@ class Records(Protocol):
 class Numbers(Protocol):
     """Who used how much, and how long they waited."""
 
-    async def uses(self, guild_id: int | None, days: Iterable[Span]) -> Sequence[DayUse]:
-        """By day, member and model."""
+    async def usage(self, guild_id: int, days: Sequence[Span], members: int) -> Usage:
+        """By day, model and member, of so many members who used most."""
         ...
 
     async def waits(self, guild_id: int | None, since: datetime) -> Sequence[timedelta]:

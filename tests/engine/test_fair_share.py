@@ -113,7 +113,7 @@ def test_an_absent_member_who_asked_less_goes_first_and_is_told_why() -> None:
     share.charge("heavy", 20_000.0, 1.0)
     share.join("light")
     assert share.order([heavy, light], 10.0) == [light, heavy]
-    assert share.why_first(light, heavy, 10.0) == "they asked less today"
+    assert share.why_first(light, heavy, share.ranks([heavy, light], 10.0)) == "they asked less today"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_an_absent_member_who_asked_less_goes_first_and_is_told_why() -> None:
 def test_every_reason_has_words(ahead: Claim, behind: Claim, reason: str) -> None:
     share = FairShare()
     assert share.order([behind, ahead], 1.0) == [ahead, behind]
-    assert share.why_first(ahead, behind, 1.0) == reason
+    assert share.why_first(ahead, behind, share.ranks([ahead, behind], 1.0)) == reason
 
 
 def test_a_member_who_is_served_does_not_age_into_fifo() -> None:
@@ -151,17 +151,38 @@ def test_pending_work_counts_before_it_is_charged() -> None:
 def test_a_members_own_shorter_request_goes_first() -> None:
     share = FairShare()
     share.join("a")
-    order = share.order([claim("a", "long", remaining=50), claim("a", "short", remaining=4)], 0.0)
+    order = share.order([claim("a", "long", work=50), claim("a", "short", work=4)], 0.0)
     assert [one.id for one in order] == ["short", "long"]
 
 
-def test_members_equally_served_do_not_take_turns_step_by_step() -> None:
+def test_of_equal_requests_the_earlier_goes_first_step_after_step() -> None:
     share = FairShare()
     for member in "ab":
         share.join(member)
     share.charge("a", 100.0, 1.0)
-    nearly_done, just_begun = claim("a", remaining=1), claim("b", remaining=30)
-    assert share.order([just_begun, nearly_done], 1.0)[0] is nearly_done
+    began, newcomer = claim("a", charged_ms=100.0), claim("b", arrived_s=1.0)
+    assert share.order([newcomer, began], 1.0)[0] is began
+
+
+def test_what_a_request_takes_itself_does_not_put_it_behind_later_equal_ones() -> None:
+    share = FairShare(request_ms=100.0)
+    for member in "ab":
+        share.join(member)
+    share.charge("a", 399.0, 1.0)  # twice what counts as equal, all of it for this one
+    began, newcomer = claim("a", charged_ms=399.0), claim("b", arrived_s=1.0)
+    assert share.order([newcomer, began], 1.0)[0] is began
+    share.charge("a", 2.0, 1.0)
+    began = claim("a", charged_ms=401.0)
+    assert share.order([newcomer, began], 1.0)[0] is newcomer, "nobody has the device for as long as they like"
+
+
+def test_what_later_ones_of_a_member_took_does_not_put_their_first_behind() -> None:
+    share = FairShare(request_ms=100.0)
+    share.join("a")
+    share.join("b")
+    share.charge("a", 250.0, 1.0)
+    first, second = claim("a", "1"), claim("a", "2", arrived_s=0.1, charged_ms=250.0)
+    assert share.order([claim("b", arrived_s=0.2), second, first], 1.0)[0] is first
 
 
 def test_what_counts_as_equal_follows_what_requests_take() -> None:
@@ -169,13 +190,13 @@ def test_what_counts_as_equal_follows_what_requests_take() -> None:
     for member in "ab":
         share.join(member)
     share.charge("a", 1_000.0, 1.0)
-    nearly_done, just_begun = claim("a", remaining=1), claim("b", remaining=30)
-    assert share.order([just_begun, nearly_done], 1.0)[0] is nearly_done, "half of a large request is nothing"
+    earlier, later = claim("a"), claim("b", arrived_s=1.0)
+    assert share.order([later, earlier], 1.0)[0] is earlier, "half of a large request is nothing"
     for _ in range(60):  # as it turns out, requests are small
         share.join("c")
         share.charge("c", 20.0, 1.0)
         share.leave("c", 20.0)
-    assert share.order([just_begun, nearly_done], 1.0)[0] is just_begun
+    assert share.order([later, earlier], 1.0)[0] is later
 
 
 def test_who_asks_and_cancels_all_the_time_does_not_make_others_take_turns_step_by_step() -> None:
@@ -187,5 +208,15 @@ def test_who_asks_and_cancels_all_the_time_does_not_make_others_take_turns_step_
         share.join("c")
         share.charge("c", 1.0, 1.0)
         share.leave("c")
-    nearly_done, just_begun = claim("a", remaining=1), claim("b", remaining=30)
-    assert share.order([just_begun, nearly_done], 1.0)[0] is nearly_done
+    earlier, later = claim("a"), claim("b", arrived_s=1.0)
+    assert share.order([later, earlier], 1.0)[0] is earlier
+
+
+def test_what_was_given_before_a_restart_is_weighed() -> None:
+    share = FairShare(credit_ms=1e9)
+    share.restore({"paying": 8e4, "other": 4e4}, {"paying": 4.0})
+    share.join("paying", 4.0)
+    share.join("other")
+    assert share.virtual_ms("paying") / 4.0 == 2e4
+    paying, other = claim("paying", arrived_s=1.0), claim("other")
+    assert share.order([other, paying], 1.0)[0] is paying

@@ -1,79 +1,13 @@
 """Fair share under Poisson load, on a simulated device: what the light members gain and what the heavy one pays."""
 
 import random
-from dataclasses import dataclass, field
 from statistics import quantiles
 
-from engine.fair_share import Claim, FairShare
+from engine.fair_share import FairShare
+from tests.engine.simulated_device import STEP_MS, STEPS, Asked, Device
 
-STEP_MS, STEPS, LOAD = 120.0, 30, 0.9
+LOAD = 0.9
 MEMBERS = ("heavy", *(f"light{number}" for number in range(10)))
-
-
-@dataclass
-class Asked:
-    id: str
-    member: str
-    arrived_s: float
-    steps: int = 0
-    first_s: float = 0.0
-    finished_s: float = 0.0
-
-
-@dataclass
-class Device:
-    """Runs one request's step per tick: at the knee, batching more gains nothing."""
-
-    lanes: int
-    per_member: int
-    share: FairShare | None = None
-    now_s: float = 0.0
-    waiting: list[Asked] = field(default_factory=list)
-    running: list[Asked] = field(default_factory=list)
-
-    def run(self, requests: list[Asked]) -> None:
-        coming = sorted(requests, key=lambda one: one.arrived_s)
-        while coming or self.waiting or self.running:
-            while coming and coming[0].arrived_s <= self.now_s:
-                self.waiting.append(coming.pop(0))
-                if self.share:
-                    self.share.join(self.waiting[-1].member)
-            self.admit()
-            if self.running:
-                self.tick()
-            else:
-                self.now_s = coming[0].arrived_s
-
-    def admit(self) -> None:
-        for one in self.order(self.waiting):
-            busy = sum(other.member == one.member for other in self.running)
-            if len(self.running) < self.lanes and busy < self.per_member:
-                self.waiting.remove(one)
-                self.running.append(one)
-
-    def tick(self) -> None:
-        one = self.order(self.running, is_tick=True)[0]
-        self.now_s += STEP_MS / 1000
-        one.steps += 1
-        one.first_s = one.first_s or self.now_s
-        if self.share:
-            self.share.charge(one.member, STEP_MS, self.now_s)
-        if one.steps == STEPS:
-            one.finished_s = self.now_s
-            self.running.remove(one)
-            if self.share:
-                self.share.leave(one.member, STEPS * STEP_MS)
-
-    def order(self, requests: list[Asked], is_tick: bool = False) -> list[Asked]:
-        if not self.share:
-            return list(requests)
-        by_id = {one.id: one for one in requests}
-        claims = [
-            Claim(one.id, one.member, one.arrived_s, remaining=STEPS - one.steps, first_preview=not one.steps)
-            for one in requests
-        ]
-        ranked = self.share.next_turn(claims, self.now_s) if is_tick else self.share.order(claims, self.now_s)
-        return [by_id[claim.id] for claim in ranked]
 
 
 def traffic(seed: int, count: int = 300) -> list[Asked]:

@@ -45,8 +45,8 @@ class EnginePort(Protocol):
         """Pixels for an aspect ratio; "" is the default model. Raises `UnknownModel`."""
         ...
 
-    def set_served(self, served_ms: Mapping[str, float]) -> None:
-        """Begin fair share with what members were given before."""
+    def set_served(self, served_ms: Mapping[str, float], weights: Mapping[str, float]) -> None:
+        """Begin fair share with what members were given before, and by which weights."""
         ...
 
 

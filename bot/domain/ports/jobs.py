@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.domain.model import Ask, Cell, Charge, Job, JobState, Kept
+from bot.domain.usage import Served
 
 
 class Jobs(Protocol):
@@ -80,8 +81,8 @@ class Jobs(Protocol):
         """Remember the reply's message id."""
         ...
 
-    async def served(self, since: datetime) -> dict[str, float]:
-        """Measured device time in ms by member key, of jobs that ended since then."""
+    async def served(self, since: datetime) -> dict[str, Served]:
+        """By member key what was charged for jobs that were drawn, or cancelled meanwhile, since then."""
         ...
 
     async def unfinished(self) -> list[Job]:

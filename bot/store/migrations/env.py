@@ -7,7 +7,7 @@ from typing import Any, Literal
 from alembic import context
 
 from bot.store.schema import Utc
-from bot.store.schema_rules import metadata
+from bot.store.schema_sums import metadata
 
 
 def plain(kind: str, item: Any, _autogenerate: Any) -> str | Literal[False]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,6 +67,7 @@ class ScriptedEngine:
         self.streams: list[ScriptedStream] = []
         self.refusals: list[Exception] = []
         self.served: dict[str, float] = {}
+        self.weights: dict[str, float] = {}
 
     def submit(self, request: Resolved) -> ScriptedStream:
         if self.refusals:
@@ -87,8 +88,8 @@ class ScriptedEngine:
     def size(self, model: str, aspect: tuple[int, int]) -> tuple[int, int]:
         return 16 * aspect[0], 16 * aspect[1]
 
-    def set_served(self, served_ms: dict[str, float]) -> None:
-        self.served = dict(served_ms)
+    def set_served(self, served_ms: Mapping[str, float], weights: Mapping[str, float]) -> None:
+        self.served, self.weights = dict(served_ms), dict(weights)
 
     async def stream(self, index: int = 0) -> ScriptedStream:
         """The request number `index`, as soon as it was submitted."""
@@ -138,6 +139,7 @@ class OpenRules:
     def __init__(self) -> None:
         self.refusal: Exception | None = None
         self.word = Verdict.DELIVER
+        self.share = 1.0
         self.checked: list[Ask] = []
 
     async def check(self, ask: Ask) -> None:
@@ -153,7 +155,7 @@ class OpenRules:
         await self.check_entry(member=by, place=place)
 
     async def weight(self, ask: Ask) -> float:
-        return 1.0
+        return self.share
 
     async def verdict(self, job: Job, cells: Sequence[Cell]) -> Verdict:
         return self.word

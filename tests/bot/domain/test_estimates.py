@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.estimates import UNKNOWN_MS_PER_MEGAPIXEL_STEP, LearntEstimates, Timing, Work, ms_per_image, work_of
-from engine.requests import Describe, ImageRequest, ImageToImage, Upscale
+from engine import estimates as engine_estimates
+from engine.requests import Describe, ImageRequest, ImageToImage, Outpaint, Upscale
 
 
 class MemoryTimings:
@@ -92,3 +93,27 @@ async def test_words_and_larger_copies_say_nothing_about_drawing() -> None:
     assert await estimates.estimate_ms(half) == pytest.approx(500.0), "from drawing, though describing was measured too"
     creative = Upscale.model_validate({**picture, "mode": "creative", "factor": 2.0, "strength": 0.5})
     assert await estimates.estimate_ms(creative) == pytest.approx(2000.0), "four times the pixels in half the steps"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        request(stop_at=0.5),
+        ImageToImage.model_validate({**request().model_dump(), "image": b"x", "strength": 0.5}),
+        Outpaint.model_validate({**request().model_dump(), "image": b"x", "zoom": 2.0, "strength": 0.5}),
+        Upscale.model_validate({**request(num_images=1).model_dump(), "image": b"x", "factor": 2, "mode": "creative"}),
+        Upscale.model_validate({**request(num_images=1).model_dump(), "image": b"x"}),
+        Describe.model_validate({**request().model_dump(), "image": b"x"}),
+    ],
+    ids=lambda asked: type(asked).__name__,
+)
+def test_engine_and_bot_know_one_measure_of_work(asked: ImageRequest) -> None:
+    assert work_of(asked).units * asked.num_images == pytest.approx(engine_estimates.work_of(asked))
+
+
+def test_an_outpaint_of_half_the_strength_takes_half_the_steps() -> None:
+    whole, half = (
+        Outpaint.model_validate({**request().model_dump(), "image": b"x", "strength": strength})
+        for strength in (1.0, 0.5)
+    )
+    assert engine_estimates.work_of(half) == engine_estimates.work_of(whole) / 2

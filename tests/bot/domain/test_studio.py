@@ -16,7 +16,7 @@ from bot.errors import (
     CellNotFound,
     JobNotFound,
     NotPermitted,
-    NotYours,
+    OwnersOnly,
     PromptRejected,
     Restarting,
     StoreError,
@@ -221,7 +221,7 @@ async def test_cancelled_after_a_preview_the_part_drawn_counts(house: House) -> 
 
 async def test_only_the_owner_and_moderators_cancel(house: House) -> None:
     job = await house.submit()
-    with pytest.raises(NotYours):
+    with pytest.raises(OwnersOnly):
         await house.studio.cancel(job.id, STRANGER)
     with pytest.raises(JobNotFound):
         await house.studio.cancel("nothing", OWNER)

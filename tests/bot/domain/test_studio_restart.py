@@ -12,7 +12,7 @@ import pytest
 from bot.domain.model import JobState
 from bot.errors import ReplyGone
 from engine.errors import OutOfMemory
-from engine.events import Started
+from engine.events import Progress, Started
 from tests.bot.domain.studios import OWNER, House
 from tests.bot.store.asks import ask
 from tests.bot.store.conftest import fresh_postgres
@@ -186,10 +186,34 @@ async def test_fair_share_goes_on_where_it_was(house: House) -> None:
     (await house.engine.stream()).finish(gpu_ms=1234.0)
     await house.wait(job)
     await house.restart()
-    assert house.engine.served == {"1": 1234.0}
+    assert (house.engine.served, house.engine.weights) == ({"1": 1234.0}, {"1": 1.0})
     house.clock.move(25 * 3600)
     await house.restart()
     assert house.engine.served == {}
+
+
+async def test_fair_share_remembers_what_cancelled_jobs_took(house: House) -> None:
+    job = await house.submit()
+    stream = await house.engine.stream()
+    stream.post(Started("cpu"))
+    stream.step(3, 700.0)
+    await until(lambda: any(isinstance(event, Progress) for _, event in house.wall.shown))
+    await house.studio.cancel(job.id, OWNER)
+    await house.restart()
+    assert house.engine.served == {"1": 700.0}
+    house.clock.move(25 * 3600)
+    await house.restart()
+    assert house.engine.served == {}
+
+
+async def test_fair_share_goes_on_by_the_weights_jobs_had(house: House) -> None:
+    for number, (weight, gpu_ms) in enumerate(((1.0, 300.0), (3.0, 900.0))):
+        house.rules.share = weight
+        job = await house.submit()
+        (await house.engine.stream(number)).finish(gpu_ms=gpu_ms)
+        await house.wait(job)
+    await house.restart()
+    assert (house.engine.served, house.engine.weights) == ({"1": 1200.0}, {"1": 2.0})
 
 
 async def test_a_cancel_survives(house: House) -> None:

@@ -49,6 +49,20 @@ async def test_what_was_stored_is_there_after_reopening(url: str) -> None:
     await second.close()
 
 
+async def test_what_takes_long_leaves_quick_readers_alone(database: Database) -> None:
+    async def third() -> None:
+        async with database.study():
+            pass
+
+    async with database.study(), database.study():
+        waiting = asyncio.create_task(third())
+        for _ in range(8):
+            async with database.read() as connection:
+                assert await connection.scalar(sa.select(1)) == 1
+        assert not waiting.done()
+    await waiting
+
+
 async def test_a_newer_schema_is_refused_and_left_alone(url: str) -> None:
     database = await Database.open(url)
     async with database.write() as connection:

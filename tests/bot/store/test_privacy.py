@@ -23,7 +23,7 @@ from bot.store.schema_rules import metadata
 from .asks import NOW
 
 ADA, BO = 4711, 815
-ABOUT_NOBODY = {"timings"}
+ABOUT_NOBODY = {"timings", "model_days", "outcomes"}
 STAYS = {"quota_counters", "audit_log", "guild_rules"}
 """What is used counts until its windows end; what moderators did stays in their log and rules."""
 FILES = ("cell.png", "upload.png", "frames.zip")

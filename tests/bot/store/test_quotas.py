@@ -108,7 +108,7 @@ async def test_what_was_measured_is_charged_once(desk: Desk) -> None:
     job = await desk.jobs.keep(job, kept(job, count=3, gpu_ms=1700.4), NOW)
     assert (await desk.used(), await desk.used(Unit.GPU_SECONDS)) == (3, 1701)
     async with desk.database.write() as connection:
-        await desk.quotas.settle(connection, job.id, 9, 9.0, NOW)
+        await desk.quotas.settle(connection, job, 9, 9.0, NOW)
     assert (await desk.used(), await desk.used(Unit.GPU_SECONDS)) == (3, 1701)
     await desk.jobs.close(job, JobState.FAILED, PictureBlocked(), NOW)
     async with desk.database.write() as connection:

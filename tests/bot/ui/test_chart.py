@@ -6,7 +6,7 @@ import warnings
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.domain.usage import DayUse
+from bot.domain.usage import Usage
 from bot.domain.windows import last_days
 from bot.ui import chart
 
@@ -14,23 +14,33 @@ DAY = date(2026, 3, 1)
 DAYS = last_days(7, datetime(2026, 3, 1, 12, tzinfo=UTC), ZoneInfo("UTC"))
 
 
+def used(members: dict[int, float]) -> Usage:
+    spent = sum(members.values())
+    return Usage({DAY: 4 * len(members)}, {DAY: spent}, members, {"pocket": spent})
+
+
 def test_members_of_one_name_have_bars_of_their_own() -> None:
-    uses = [DayUse(DAY, 100_001, "pocket", 1, 4, 2000.0), DayUse(DAY, 200_002, "pocket", 1, 4, 3000.0)]
-    report = chart.counted(uses, [timedelta(seconds=2)], {100_001: "sam", 200_002: "sam"}, DAYS[-1:], "UTC")
+    report = chart.counted(
+        used({200_002: 3000.0, 100_001: 2000.0}),
+        [timedelta(seconds=2)],
+        {100_001: "sam", 200_002: "sam"},
+        DAYS[-1:],
+        "UTC",
+    )
     assert report.gpu_s_by_member == {"sam …0002": 3.0, "sam …0001": 2.0}
     assert "1. sam …0002 3 s, 2. sam …0001 2 s" in chart.alt_text(report)
 
 
 def test_an_empty_time_is_drawn_and_said() -> None:
-    report = chart.counted([], [], {}, DAYS, "UTC")
+    report = chart.counted(used({}), [], {}, DAYS, "UTC")
     assert chart.alt_text(report) == "Four charts. Nothing was drawn in this time."
     assert chart.draw(report).startswith(b"\x89PNG")
 
 
 def test_names_no_font_has_letters_for_are_numbered_in_chart_and_words() -> None:
     names = {1: "田中さくら", 2: "🦊 $5 fox", 3: "x\u202eevil", 4: "W" * 32}
-    uses = [DayUse(DAY, member, "pocket", 1, 4, 1000.0 * member) for member in names]
-    report = chart.counted(uses, [timedelta(seconds=0.3)], names, DAYS[-1:], "UTC")
+    members = {member: 1000.0 * member for member in sorted(names, reverse=True)}
+    report = chart.counted(used(members), [timedelta(seconds=0.3)], names, DAYS[-1:], "UTC")
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # matplotlib warns of letters that it draws as boxes
         assert chart.draw(report).startswith(b"\x89PNG")

@@ -1,0 +1,31 @@
+"""Adds to the sums as jobs end, in the transaction that ends them: each job counts once."""
+
+from __future__ import annotations
+
+import math
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.model import Job, JobState
+from bot.store.database import upsert
+from bot.store.schema_sums import member_days, model_days, outcomes
+
+
+async def count_use(connection: AsyncConnection, job: Job, day: str, pictures: int, gpu_ms: float) -> None:
+    """Count a job that used a device, on the day it was asked for."""
+    here = {"guild_id": job.rules_id, "day": day}
+    used = {"gpu_ms": math.ceil(gpu_ms)}
+    await _add(connection, member_days, {**here, "member_id": job.member_id}, used)
+    await _add(connection, model_days, {**here, "model": job.model}, {**used, "jobs": 1, "pictures": pictures})
+
+
+async def count_outcome(connection: AsyncConnection, state: JobState) -> None:
+    """Count a job that came to its end."""
+    await _add(connection, outcomes, {"state": state.value}, {"jobs": 1})
+
+
+async def _add(connection: AsyncConnection, table: sa.Table, key: dict[str, int | str], more: dict[str, int]) -> None:
+    row = upsert(connection, table).values(**key, **more)
+    sums = {name: table.c[name] + row.excluded[name] for name in more}
+    await connection.execute(row.on_conflict_do_update(index_elements=list(key), set_=sums))

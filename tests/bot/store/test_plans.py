@@ -1,0 +1,181 @@
+"""No query of the store reads a table that grows from one end to the other, with SQLite's statistics or without."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.domain.audit import Entry
+from bot.domain.estimates import Work
+from bot.domain.lineage import derive
+from bot.domain.model import CellRef, JobState, Member, Place, Preferences, Verb
+from bot.domain.quota import Limit, Scope, Unit
+from bot.domain.windows import Window, last_days
+from bot.store.admission import Room
+from bot.store.audit import AuditLog
+from bot.store.database import Database, is_sqlite
+from bot.store.hints import HintStore
+from bot.store.jobs import JobStore
+from bot.store.members import MemberStore
+from bot.store.outbox import OutboxStore
+from bot.store.pictures import PictureStore
+from bot.store.quotas import Quotas
+from bot.store.records import Records
+from bot.store.retention import Retention
+from bot.store.rules import RuleBook
+from bot.store.statistics import Statistics
+from bot.store.timings import TimingStore
+from engine.errors import OutOfMemory
+from tests.bot.store.asks import NOW, ask, kept
+from tests.bot.store.plans import Walked, noted, scans, without_seq_scans
+from tests.bot.store.year_stats import pretend_a_year
+
+ADA, PLACE = Member(id=1, name="ada"), Place(guild_id=5, channel_id=10)
+ENTRY = Entry(at=NOW, guild_id=5, actor_id=9, action="quota set")
+READS_ALL_OF_A_MEMBER = {"Records.export", "RuleBook.all"}
+"""An export, once in a while, and the rules of servers, which are few."""
+
+
+@pytest.fixture(params=["without statistics", "with those of a year"])
+async def year(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Database]:
+    opened = await Database.open(url)
+    if request.param == "with those of a year":
+        if not is_sqlite(opened.url):
+            await opened.close()
+            pytest.skip("PostgreSQL keeps its own")
+        async with opened.write() as connection:
+            await pretend_a_year(connection)
+        await opened.close()
+        opened = await Database.open(url)
+    yield opened
+    await opened.close()
+
+
+class Stores:
+    """All of them, on one database."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        book, pictures = RuleBook(database), PictureStore.open(folder)
+        quotas = Quotas(database, book)
+        self.jobs: Any = Walked(JobStore(database, quotas, room=Room(99)))
+        self.quotas: Any = Walked(quotas)
+        self.outbox: Any = Walked(OutboxStore(database))
+        self.log: Any = Walked(AuditLog(database))
+        self.members: Any = Walked(MemberStore(database, lambda: NOW))
+        self.hints: Any = Walked(HintStore(database))
+        self.timings: Any = Walked(TimingStore(database, lambda: NOW))
+        self.rules: Any = Walked(book)
+        self.numbers: Any = Walked(Statistics(database))
+        self.records: Any = Walked(Records(database, pictures))
+        self.retention: Any = Walked(Retention(database, pictures))
+
+    @property
+    def left_out(self) -> set[str]:
+        return {name for store in vars(self).values() for name in store.left_out} - READS_ALL_OF_A_MEMBER
+
+
+async def accepted(stores: Stores, **more: Any) -> Any:
+    asked = ask(**more)
+    return await stores.jobs.accept(asked, model="pocket", weight=1.0, estimate_ms=1000.0, now=NOW)
+
+
+async def work(stores: Stores) -> None:
+    """The lives of some jobs."""
+    limit = Limit(scope=Scope.EVERYONE, unit=Unit.PICTURES, window=Window.DAY, amount=100)
+    await stores.rules.change(lambda rules: rules.model_copy(update={"limits": (limit,), "max_live_jobs": 50}), ENTRY)
+    job = await stores.jobs.park(await stores.jobs.started(await stores.jobs.claim(await accepted(stores)), NOW))
+    await stores.jobs.reply_at(job.id, 77)
+    job = await stores.jobs.delivered(await stores.jobs.keep(job, kept(job), NOW), 77, NOW)
+    await stores.jobs.posted(job.id, 0, 10, 78)
+    child = await stores.jobs.claim(await accepted(stores, spec=derive(job, Verb.VARY_STRONG, 0, seed=1)))
+    held = await stores.jobs.keep(child, kept(child, state=JobState.REVIEW), NOW)
+    await stores.jobs.approve(held, NOW)
+    for charge in (None, 300.0):
+        closing = await stores.jobs.claim(await accepted(stores))
+        await stores.jobs.close(closing, JobState.CANCELLED, OutOfMemory("less"), NOW, charge_gpu_ms=charge)
+    await accepted(stores, spec_fields={"images": ("uploads/a.png",)})
+    [parcel, *_] = await stores.outbox.due(NOW)
+    await stores.outbox.later(parcel, NOW, "why")
+    await stores.outbox.done(parcel)
+    await stores.members.prefer(1, Preferences())
+    for mark in (stores.members.favour, stores.members.unfavour, stores.members.favour):
+        await mark(1, CellRef(job_id=job.id, cell=0))
+    await stores.hints.tell(1, "pocket", job.id)
+    await stores.timings.learn(Work("pocket", "text_to_image", 36, 25), 100.0)
+    await stores.log.add(ENTRY)
+
+
+async def questions(stores: Stores) -> None:
+    """Everything that is asked of them."""
+    [job] = await stores.jobs.recent(1, 1, 5)
+    await stores.jobs.recent(1, 100)
+    for ask_of in (stores.jobs.get, stores.jobs.children, stores.jobs.cells, stores.jobs.family):
+        await ask_of(job.id)
+    await stores.jobs.at_message(77)
+    await stores.jobs.unfinished()
+    for where in ({}, {"member_id": 1}, {"guild_id": 5}, {"member_id": 1, "guild_id": 5}):
+        await stores.jobs.active(**where)
+    await stores.jobs.served(NOW - timedelta(days=1))
+    await stores.outbox.next_at()
+    await stores.outbox.owes(job.id)
+    await stores.quotas.uses(5, ADA, PLACE, NOW)
+    await stores.quotas.was_age_restricted(job.id)
+    await stores.log.newest(5)
+    await stores.log.newest(5, member_id=1)
+    await stores.members.preferences(1)
+    await stores.members.favourites(1, 10)
+    await stores.timings.of_model("pocket")
+    await stores.rules.get(5)
+    await stores.numbers.usage(5, last_days(366, NOW, ZoneInfo("UTC")), 8)
+    await stores.numbers.waits(5, NOW - timedelta(days=366))
+    await stores.numbers.waits(None, NOW - timedelta(days=366))
+    await stores.numbers.outcomes()
+    await stores.records.messages_of(job.id)
+
+
+async def tidying(stores: Stores) -> None:
+    """What is given, taken back and deleted."""
+    limit = Limit(scope=Scope.MEMBER, subject_id=1, unit=Unit.PICTURES, window=Window.DAY, amount=1)
+    await stores.quotas.grant(limit, 5, NOW, ENTRY)
+    await stores.quotas.reset(5, Scope.MEMBER, 1, NOW, ENTRY)
+    await stores.quotas.tidy(NOW)
+    await stores.retention.forget_tokens(NOW)
+    await stores.retention.sweep(NOW + timedelta(days=3))
+    for records in (stores.records, stores.retention):
+        for delete in (records.drop_pictures, records.delete_job):
+            await delete("j1")
+    for guild_id in (5, None):
+        await stores.retention.purge(NOW - timedelta(days=30), guild_id)
+    await stores.retention.erase_member(1)
+    await stores.records.erase_member(1)
+
+
+async def test_no_query_reads_a_growing_table_whole(year: Database, tmp_path: Path) -> None:
+    stores = Stores(year, tmp_path / "pictures")
+    await PictureStore.open(tmp_path / "pictures").put("jobs/j1/0.png", b"x")
+    with noted(year) as statements:
+        for part in (work, questions, tidying):
+            await part(stores)
+    assert stores.left_out == set(), "methods whose queries nobody looked at"
+    found: dict[str, list[str]] = {}
+    async with year.read() as connection:
+        await without_seq_scans(connection)
+        for text, parameters in dict(statements).items():
+            if steps := await scans(connection, (text, parameters)):
+                found[text] = steps
+    assert found == {}
+
+
+async def test_a_query_that_does_is_found(year: Database) -> None:
+    asked = ["SELECT id FROM jobs WHERE error = 'x'"]
+    if is_sqlite(year.url):
+        asked += ["SELECT used FROM quota_counters WHERE guild_id = 5 AND subject_id = 1"]
+        asked += ["SELECT id FROM jobs AS theirs ORDER BY created_at"]
+    async with year.read() as connection:
+        await without_seq_scans(connection)
+        assert all([await scans(connection, (text, ())) for text in asked])
