@@ -108,10 +108,10 @@ class Jobs(commands.Cog):
         """One's own newest jobs and what is left."""
         parts = interaction.client.parts
         async with Answer(interaction, ephemeral=True) as answer:
-            member, place = await asking.member_of(interaction), asking.place_of(interaction)
+            member = await asking.member_of(interaction)
             jobs = await parts.jobs.recent(member.id, LISTED)
-            used = [use_line(use) for use in await parts.usage(member, place)]
-            shown = [found for job in jobs if (found := await _favourite(parts, CellRef(job_id=job.id, cell=0), place))]
+            used = [use_line(use) for use in await parts.usage(member, asking.place_of(interaction))]
+            shown = [found for job in jobs if (found := await _favourite(interaction, CellRef(job_id=job.id, cell=0)))]
             numbers = {one.ref.job_id: number for number, one in enumerate(shown, 1)}
             lines = [_own_line(job, numbers.get(job.id)) for job in jobs] or ["No pictures yet."]
             text = "\n".join([*used, "", *lines]).strip()
