@@ -171,7 +171,8 @@ class FairShare:
     def _begins_ms(self, in_turn: Iterable[Claim]) -> dict[str, float]:
         """Each one's member's virtual time without what this request and their later ones were charged meanwhile.
 
-        More than counts as equal a request must not take for nothing: what it was charged beyond that is left in.
+        Each earlier one of theirs that has begun counts for an ordinary request at least, as if it were over. More than
+        counts as equal a request must not take for nothing: what it was charged beyond that is left in.
         """
         claims = tuple(in_turn)
         later_ms: defaultdict[str, float] = defaultdict(float)
@@ -183,7 +184,8 @@ class FairShare:
             beyond_ms = max(0.0, claim.charged_ms - self._quantum_ms)
             added_ms = claim.pending_ms - later_ms[claim.member] + beyond_ms
             begins_ms[claim.id] = account.virtual_ms + added_ms / account.weight
-            later_ms[claim.member] -= claim.charged_ms
+            if claim.charged_ms:
+                later_ms[claim.member] -= max(claim.charged_ms, self._request_ms)
         return begins_ms
 
     @property

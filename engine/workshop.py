@@ -27,6 +27,9 @@ from engine.sizes import drawn_size
 from engine.steps import StepWatch
 from engine.veil import SAVED_S, SHARE_BESIDE, SHARE_ON_CPU, Lookout, Veil, limit_of
 
+_HURRIED_STEPS = 2
+"""Steps within which a first preview may jump the queue: where previews wait for their time, requests do not."""
+
 
 @dataclass(eq=False)
 class OpenLane:
@@ -40,6 +43,8 @@ class OpenLane:
     arrived_s: float
     """When the request came to the engine, by this worker's clock."""
     gpu_ms: float = 0.0
+    step: int = 0
+    """The latest that was told."""
     is_alone: bool = True
     """No forward pass was shared so far."""
 
@@ -58,7 +63,7 @@ class OpenLane:
             priority=self.request.priority,
             charged_ms=self.gpu_ms,
             work=work_of(self.request),
-            first_preview=not self.glimpses.has_shown,
+            first_preview=not self.glimpses.has_shown and self.step < _HURRIED_STEPS,
         )
 
 
@@ -88,6 +93,7 @@ class Workshop:
         loras = tuple((lora.name, lora.weight) for lora in request.loras)
 
         def tell(step: int, steps: int, preview: Preview | None) -> None:
+            opened.step = step
             self._send(LaneProgress(request.id, admit.epoch, step, steps, preview))
 
         def draw(lane: Lane) -> Outcome:
