@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from engine import log
+from engine.base import logs as log
 
 
 def configure(level: str, form: str) -> None:

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from bot.environment import Environment
 from bot.errors import ConfigError
-from engine.refusals import in_words
+from engine.base.refusals import in_words
 from engine.settings import ClusterSettings, EngineSettings, HomePath, Section
 
 PREFIX = "DARKROOM_"

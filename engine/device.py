@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+from engine.base.logs import current
 from engine.cluster import DRIVER, is_remote
 from engine.errors import AbortReason, DeviceLost
 from engine.launch import WORKER, Orders
-from engine.log import current
 from engine.messages import (
     Admit,
     Beat,

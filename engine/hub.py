@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import torch
 
+from engine.base.foreign_errors import reason
 from engine.errors import AbortReason, BadOutput, EngineError, InferenceFailed, OutOfMemory, RequestAborted
 from engine.fair_share import FairShare
 from engine.finishing import finish, recipe_of
-from engine.foreign import reason
 from engine.forward import is_device_lost, is_out_of_memory, synchronize
 from engine.forwards import ADVICE, BUCKET, Batch, Forwards
 from engine.lanes import Stage

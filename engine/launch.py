@@ -16,7 +16,7 @@ from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from engine.log import LogSetup, configure
+from engine.base.logs import LogSetup, configure
 from engine.settings import EngineSettings
 
 log = logging.getLogger(__name__)

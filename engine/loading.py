@@ -22,12 +22,12 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import nn
 
 from engine import folders
+from engine.base.foreign_errors import reason
 from engine.checkpoint import read_checkpoint
 from engine.checkpoint_parts import read_parts, unpacked
 from engine.content_hash import FileHashes
 from engine.dtypes import choose_dtype
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, OutOfMemory
-from engine.foreign import reason
 from engine.forward import is_out_of_memory
 from engine.lanes import Stage
 from engine.latents import LatentLayout

@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
+from engine.base.foreign_errors import reason
 from engine.errors import EngineError, InferenceFailed
-from engine.foreign import reason
 from engine.messages import Admit
 from engine.models import LoadedModel
 

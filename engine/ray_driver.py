@@ -15,8 +15,8 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
+from engine.base.logs import current
 from engine.launch import WORKER, Orders
-from engine.log import current
 from engine.messages import Stop, ToWorker
 from engine.remote_worker import Heard, Node, RemoteWorker, fingerprint
 from engine.settings import ClusterSettings, EngineSettings

@@ -20,8 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from engine.base.refusals import in_words
 from engine.errors import InvalidRequest
-from engine.refusals import in_words
 
 MAX_PROMPT_CHARS = 6000
 MAX_SEED = 2**32 - 1

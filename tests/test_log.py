@@ -23,7 +23,7 @@ _WORKER = """
 import logging, multiprocessing, os, sys
 from bot.log import configure
 from engine.launch import Orders, work
-from engine.log import current
+from engine.base.logs import current
 from engine.settings import EngineSettings
 sys.modules["drawing"] = type(sys)("drawing")
 def main(*_):

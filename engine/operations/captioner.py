@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel
 
+from engine.base.foreign_errors import reason
 from engine.errors import ModelLoadFailed
-from engine.foreign import reason
 from engine.lanes import Lane
 from engine.parking import parking_view
 from engine.tool_files import prove_captioner

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
+from engine.base.foreign_errors import reason
 from engine.errors import ModelLoadFailed
-from engine.foreign import reason
 from engine.operations.captioner import Captioner
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.text import embed

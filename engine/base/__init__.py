@@ -1,0 +1,1 @@
+"""Logs, and other libraries' errors in our words."""
