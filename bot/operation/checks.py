@@ -19,7 +19,7 @@ from bot.store.database import Database, shown
 from engine import ClusterRefused, EngineError, cluster
 from engine.catalogue import Catalogue
 from engine.errors import ModelMissing, UnknownModel
-from engine.trial import try_out
+from engine.trial.trial import try_out
 
 MIN_FREE_BYTES = 2 * 1024**3
 

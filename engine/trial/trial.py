@@ -33,7 +33,7 @@ async def try_out(settings: EngineSettings, models: tuple[str, ...]) -> tuple[Ve
         sys.executable,
         "-P",
         "-m",
-        "engine.trial_run",
+        "engine.trial.trial_run",
         *models,
         env=worker_environment(settings, "auto"),
         stdin=asyncio.subprocess.PIPE,

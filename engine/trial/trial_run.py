@@ -1,4 +1,4 @@
-"""`python -m engine.trial_run MODEL...`: tries out what the settings on its standard input name; see `engine.trial`."""
+"""`python -m engine.trial.trial_run MODEL...`: tries out what the settings on its standard input name; see `engine.trial.trial`."""
 
 # pyright: reportUnknownMemberType=false
 
@@ -16,7 +16,7 @@ from engine.errors import DeviceMissing, EngineError, ModelLoadFailed
 from engine.loading import load, quiet
 from engine.operations.tools import Tools
 from engine.settings import EngineSettings
-from engine.trial import VERDICTS, Verdict
+from engine.trial.trial import VERDICTS, Verdict
 
 _CPU = torch.device("cpu")
 
