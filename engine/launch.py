@@ -21,7 +21,7 @@ from engine.settings import EngineSettings
 
 log = logging.getLogger(__name__)
 
-WORKER = "engine.worker:main"
+WORKER = "engine.worker.worker:main"
 FORK = 0
 """Said to a nursery in place of the id of a process to wait for."""
 

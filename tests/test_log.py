@@ -27,7 +27,7 @@ from engine.base.logs import current
 from engine.settings import EngineSettings
 sys.modules["drawing"] = type(sys)("drawing")
 def main(*_):
-    logging.getLogger("engine.hub").info("drawing", extra={{"request_id": "j1-1"}})
+    logging.getLogger("engine.worker.tick_loop").info("drawing", extra={{"request_id": "j1-1"}})
     logging.getLogger("diffusers").info("a library's own words")
 sys.modules["drawing"].main = main
 configure("info", {form!r})
@@ -59,6 +59,6 @@ def test_a_json_line_says_the_same() -> None:
 def test_a_worker_logs_as_its_bot_does(form: str) -> None:
     (line,) = logged(_WORKER, form)
     if form == "text":
-        assert line.endswith("INFO    engine.hub drawing request_id=j1-1")
+        assert line.endswith("INFO    engine.worker.tick_loop drawing request_id=j1-1")
     else:
         assert json.loads(line)["request_id"] == "j1-1"

@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass, field
 
 from engine.forwards import Forwards
-from engine.hub import Hub
 from engine.messages import Admit, FromWorker, LaneFailed, LaneFinished
 from engine.models import LoadedModel
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
-from engine.workshop import OpenLane
+from engine.worker.lane_factory import OpenLane
+from engine.worker.tick_loop import Hub
 
 
 @dataclass

@@ -18,7 +18,6 @@ import torch
 from engine.allowance import Allowance
 from engine.errors import InferenceFailed
 from engine.events import Preview
-from engine.finishing import finish, recipe_of
 from engine.glimpses import Glimpses
 from engine.lanes import Lane
 from engine.messages import (
@@ -41,6 +40,7 @@ from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 from engine.shelf import ModelShelf
 from engine.steps import StepWatch
+from engine.worker.postprocess import finish, recipe_of
 
 
 def main(connection: Connection, settings: EngineSettings, device: str) -> None:

@@ -16,13 +16,13 @@ from engine.catalogue import Catalogue
 from engine.errors import EngineError
 from engine.events import Finished
 from engine.forwards import Forwards
-from engine.hub import Hub
 from engine.images import encode_png
 from engine.loading import load
 from engine.messages import Admit, LaneFailed, LaneFinished
 from engine.models import LoadedModel
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
+from engine.worker.tick_loop import Hub
 
 SIDE = 64
 SIZE = {"width": SIDE, "height": SIDE}

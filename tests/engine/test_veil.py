@@ -17,7 +17,6 @@ from engine import veil
 from engine.allowance import Allowance
 from engine.catalogue import Catalogue
 from engine.events import Preview, Recipe, Safety
-from engine.finishing import finish
 from engine.messages import LaneFinished, LaneProgress
 from engine.operations.easel import Outcome
 from engine.requests import ImageRequest, ImageToImage, LoRA
@@ -25,6 +24,7 @@ from engine.safety import PictureCheck
 from engine.settings import EngineSettings
 from engine.thumbnails import coarse
 from engine.veil import FIRST_SHARE, Lookout, Veil, limit_of
+from engine.worker.postprocess import finish
 from tests.engine.studio import SIZE, Studio, as_array, ask
 
 CELLS = [Image.effect_noise((64, 48), 90).convert("RGB") for _ in range(4)]

@@ -15,7 +15,6 @@ import torch
 from engine.base.foreign_errors import reason
 from engine.errors import AbortReason, BadOutput, EngineError, InferenceFailed, OutOfMemory, RequestAborted
 from engine.fair_share import FairShare
-from engine.finishing import finish, recipe_of
 from engine.forward import is_device_lost, is_out_of_memory, synchronize
 from engine.forwards import ADVICE, BUCKET, Batch, Forwards
 from engine.lanes import Stage
@@ -26,9 +25,10 @@ from engine.operations.easel import Outcome
 from engine.prompt_memory import PromptMemory
 from engine.row_budget import RowBudget
 from engine.settings import EngineSettings
-from engine.turns import Turns
 from engine.veil import is_harmless
-from engine.workshop import OpenLane, Workshop
+from engine.worker.lane_factory import OpenLane, Workshop
+from engine.worker.postprocess import finish, recipe_of
+from engine.worker.turns import Turns
 
 logger = logging.getLogger(__name__)
 

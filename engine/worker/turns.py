@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.fair_share import FairShare
 from engine.lanes import ParkedCall, Stage
-from engine.workshop import OpenLane
+from engine.worker.lane_factory import OpenLane
 
 
 @dataclass

@@ -19,7 +19,6 @@ import torch
 
 from engine.errors import EngineError, RequestAborted
 from engine.forwards import Forwards
-from engine.hub import Hub
 from engine.loading import quiet
 from engine.loans import Loans
 from engine.messages import Admit, Beat, Cancel, LaneFailed, LoadModel, ModelsLoaded, Ready, Stop, ToWorker
@@ -27,7 +26,8 @@ from engine.models import LoadedModel
 from engine.outbox import Outbox
 from engine.settings import EngineSettings
 from engine.shelf import ModelShelf
-from engine.warming import warm as warm
+from engine.worker.prefork import warm as warm
+from engine.worker.tick_loop import Hub
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""One device's process: its tick loop, the lanes it opens, and what becomes of finished pictures."""
