@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass, field
 
 from engine.forwards import Forwards
+from engine.loading.loaded_model import LoadedModel
 from engine.messages import Admit, FromWorker, LaneFailed, LaneFinished
-from engine.models import LoadedModel
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 from engine.worker.lane_factory import OpenLane

@@ -17,8 +17,8 @@ import transformers
 
 from engine.bench.stand_in import tokenizer
 from engine.latents import LatentLayout
+from engine.loading.loaded_model import LoadedModel
 from engine.model_spec import ModelSpec, Source
-from engine.models import LoadedModel
 from engine.previews import Previewer
 from engine.rgb_map import fit_rgb_map
 

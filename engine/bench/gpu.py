@@ -25,9 +25,9 @@ from engine.bench.report import Machine
 from engine.bench.whole_calls import easel_of
 from engine.forward import synchronize
 from engine.images import open_picture
-from engine.loading import quiet
+from engine.loading.load import quiet
+from engine.loading.loaded_model import LoadedModel
 from engine.messages import LaneFinished
-from engine.models import LoadedModel
 from engine.operations import operate
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings

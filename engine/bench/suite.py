@@ -17,8 +17,8 @@ from engine.bench.report import Machine, Report, load_average
 from engine.bench.stand_in import save_stand_in
 from engine.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
-from engine.loading import load, quiet
-from engine.models import LoadedModel
+from engine.loading.load import load, quiet
+from engine.loading.loaded_model import LoadedModel
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
 

@@ -20,6 +20,8 @@ from engine.errors import InferenceFailed
 from engine.events import Preview
 from engine.glimpses import Glimpses
 from engine.lanes import Lane
+from engine.loading.loaded_model import LoadedModel
+from engine.loading.model_cache import ModelShelf
 from engine.messages import (
     Admit,
     FromWorker,
@@ -31,14 +33,12 @@ from engine.messages import (
     Ready,
     Stop,
 )
-from engine.models import LoadedModel
 from engine.operations import operate
 from engine.operations.easel import Easel, Outcome
 from engine.operations.tools import Tools
 from engine.outbox import Outbox
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
-from engine.shelf import ModelShelf
 from engine.steps import StepWatch
 from engine.worker.postprocess import finish, recipe_of
 

@@ -17,7 +17,8 @@ from engine.errors import BadOutput, InvalidRequest
 from engine.guidance import prove_guidance
 from engine.images import open_picture
 from engine.lanes import Lane, Pipeline, with_inner
-from engine.models import LoadedModel
+from engine.loading.loaded_model import LoadedModel
+from engine.loading.pipeline_classes import Task
 from engine.operations.enlarging import enlarged
 from engine.operations.pixels import Pixels, flaw, picture_of
 from engine.operations.staging import through_stages
@@ -28,7 +29,6 @@ from engine.requests import ImageRequest
 from engine.sampler_names import sampler_name
 from engine.sizes import drawn_size
 from engine.steps import StepWatch
-from engine.tasks import Task
 
 SMALLEST_TABLED_SIDE = 256
 _PER_CELL = ("image", "mask_image")

@@ -13,7 +13,7 @@ import torch
 from engine.catalogue import Catalogue
 from engine.discovery import devices_here
 from engine.errors import DeviceMissing, EngineError, ModelLoadFailed
-from engine.loading import load, quiet
+from engine.loading.load import load, quiet
 from engine.operations.tools import Tools
 from engine.settings import EngineSettings
 from engine.trial.trial import VERDICTS, Verdict

@@ -15,8 +15,8 @@ from engine.events import Preview
 from engine.fair_share import Claim
 from engine.glimpses import Glimpses
 from engine.lanes import Lane, Manner
+from engine.loading.loaded_model import LoadedModel
 from engine.messages import Admit, FromWorker, LaneProgress
-from engine.models import LoadedModel
 from engine.operations import operate
 from engine.operations.easel import Easel, Outcome
 from engine.operations.tools import Tools

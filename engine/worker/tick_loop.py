@@ -19,8 +19,8 @@ from engine.forward import is_device_lost, is_out_of_memory, synchronize
 from engine.forwards import ADVICE, BUCKET, Batch, Forwards
 from engine.lanes import Stage
 from engine.layout import Layout
+from engine.loading.loaded_model import LoadedModel
 from engine.messages import Admit, FromWorker, LaneCharged, LaneFailed, LaneFinished, LaneStarted
-from engine.models import LoadedModel
 from engine.operations.easel import Outcome
 from engine.prompt_memory import PromptMemory
 from engine.row_budget import RowBudget

@@ -19,13 +19,13 @@ import torch
 
 from engine.errors import EngineError, RequestAborted
 from engine.forwards import Forwards
-from engine.loading import quiet
-from engine.loans import Loans
+from engine.loading.load import quiet
+from engine.loading.loaded_model import LoadedModel
+from engine.loading.model_cache import ModelShelf
+from engine.loading.model_queue import Loans
 from engine.messages import Admit, Beat, Cancel, LaneFailed, LoadModel, ModelsLoaded, Ready, Stop, ToWorker
-from engine.models import LoadedModel
 from engine.outbox import Outbox
 from engine.settings import EngineSettings
-from engine.shelf import ModelShelf
 from engine.worker.prefork import warm as warm
 from engine.worker.tick_loop import Hub
 

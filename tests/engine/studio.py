@@ -17,9 +17,9 @@ from engine.errors import EngineError
 from engine.events import Finished
 from engine.forwards import Forwards
 from engine.images import encode_png
-from engine.loading import load
+from engine.loading.load import load
+from engine.loading.loaded_model import LoadedModel
 from engine.messages import Admit, LaneFailed, LaneFinished
-from engine.models import LoadedModel
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
 from engine.worker.tick_loop import Hub

@@ -38,8 +38,8 @@ from engine.bench.traffic import (
 from engine.bench.whole_calls import easel_of
 from engine.catalogue import Catalogue
 from engine.images import open_picture
-from engine.loading import load
-from engine.models import LoadedModel
+from engine.loading.load import load
+from engine.loading.loaded_model import LoadedModel
 from engine.operations import operate
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from engine.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed
-from engine.loading import load
+from engine.loading.load import load
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 from engine.signatures import Signatures

@@ -18,7 +18,7 @@ from bot.operation.checks import Finding, run_all
 from bot.settings import Settings
 from engine.catalogue import Catalogue
 from engine.errors import EngineError
-from engine.loading import load
+from engine.loading.load import load
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
 from tests.engine.checkpoint import write_checkpoint

@@ -18,8 +18,8 @@ from engine.errors import InvalidRequest
 from engine.events import Finished
 from engine.glimpses import MAX_FRAMES
 from engine.images import open_picture
+from engine.loading.loaded_model import LoadedModel
 from engine.messages import LaneFinished, LaneProgress
-from engine.models import LoadedModel
 from engine.operations import enlarging
 from engine.operations.joining import join
 from engine.operations.outpainting import lay_on_canvas

@@ -14,7 +14,7 @@ import pytest
 
 from engine.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
-from engine.loading import load
+from engine.loading.load import load
 from engine.model_spec import ModelSpec, Source
 from engine.pulled import read_lock
 from engine.pulled_files import discard, files_of, forget, needed_elsewhere

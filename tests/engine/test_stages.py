@@ -10,7 +10,7 @@ import pytest
 import torch
 from diffusers import DDPMScheduler, IFPipeline, IFSuperResolutionPipeline
 
-from engine.loading import load
+from engine.loading.load import load
 from engine.model_spec import Source
 from tests.engine.families import parts, unets
 from tests.engine.studio import Studio, ask

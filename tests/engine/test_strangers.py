@@ -13,12 +13,12 @@ import torch
 from engine.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed
 from engine.images import open_picture
+from engine.loading.pipeline_classes import class_for
 from engine.operations.easel import accepted, arrays_of
 from engine.operations.origin import PictureOrigin
 from engine.pipeline_names import task_of, unfit
 from engine.requests import ImageRequest, ImageToImage, Inpaint
 from engine.settings import EngineSettings, ModelSettings
-from engine.tasks import class_for
 from tests.engine.families import parts, strangers
 from tests.engine.families.strangers import STRANGERS
 from tests.engine.studio import SIZE, Studio, as_array, ask, png

@@ -8,9 +8,9 @@ import psutil
 import torch
 
 from engine.catalogue import Catalogue
-from engine.loading import load
+from engine.loading.load import load
+from engine.loading.loaded_model import LoadedModel
 from engine.model_spec import ModelSpec
-from engine.models import LoadedModel
 from engine.settings import EngineSettings
 
 

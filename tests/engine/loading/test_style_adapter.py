@@ -16,7 +16,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from engine.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed
-from engine.loading import load
+from engine.loading.load import load
 from engine.messages import LaneFinished
 from engine.requests import Blend, ImageRequest, LoRA
 from engine.settings import EngineSettings, LoRASettings, ModelSettings

@@ -16,8 +16,8 @@ from torch import nn
 from transformers import CLIPVisionModelWithProjection
 
 from engine.errors import ModelLoadFailed
+from engine.loading.pipeline_classes import build
 from engine.model_spec import ModelSpec
-from engine.tasks import build
 from engine.tool_files import adapter_files, prove_adapter
 
 

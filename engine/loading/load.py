@@ -26,21 +26,21 @@ from engine.base.foreign_errors import reason
 from engine.checkpoint import read_checkpoint
 from engine.checkpoint_parts import read_parts, unpacked
 from engine.content_hash import FileHashes
-from engine.dtypes import choose_dtype
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, OutOfMemory
 from engine.forward import is_out_of_memory
 from engine.lanes import Stage
 from engine.latents import LatentLayout
 from engine.lent_configuration import lent_configuration
+from engine.loading.dtypes import choose_dtype
+from engine.loading.loaded_model import VAE_NAMES, LoadedModel
+from engine.loading.style_adapter import twin_with_adapter
 from engine.model_spec import ModelSpec, Source
-from engine.models import VAE_NAMES, LoadedModel
 from engine.parking import stage_of
 from engine.plain_folder import plain_folder
 from engine.previews import Previewer
 from engine.pulled import find_pulled
 from engine.rgb_map import RGBMap, remembered_rgb_map
 from engine.settings import EngineSettings
-from engine.style_adapter import twin_with_adapter
 from engine.tool_files import adapter_files, tiny_autoencoder_flaw
 
 logger = logging.getLogger(__name__)

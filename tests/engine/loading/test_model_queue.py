@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from engine.errors import EngineError, ModelLoadFailed
-from engine.loans import PATIENCE_S, Loans
+from engine.loading.model_queue import PATIENCE_S, Loans
 from engine.messages import Admit
 from engine.requests import ImageRequest
 

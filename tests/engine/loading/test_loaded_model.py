@@ -12,12 +12,12 @@ import torch
 
 from engine.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
-from engine.loading import load
+from engine.loading.load import load
+from engine.loading.loaded_model import LoadedModel
+from engine.loading.model_cache import ModelShelf
+from engine.loading.pipeline_classes import class_for
 from engine.model_spec import Source
-from engine.models import LoadedModel
 from engine.settings import EngineSettings, ModelSettings
-from engine.shelf import ModelShelf
-from engine.tasks import class_for
 from tests.engine.families import FAMILIES, INPAINT, draw, parts
 
 LOADED = ("stable-diffusion", "kandinsky-2.2", "deepfloyd-if", "flux2-klein", "z-image", "anima")

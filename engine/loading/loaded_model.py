@@ -20,12 +20,12 @@ from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import nn
 
 from engine.adapters import Adapters
+from engine.loading.pipeline_classes import Task, build, class_for
 from engine.model_spec import ModelSpec
 from engine.previews import Previewer
 from engine.processors import Processors
 from engine.requests import Blend, ImageRequest
 from engine.settings import LoRASettings
-from engine.tasks import Task, build, class_for
 
 Wrap = Callable[[str, nn.Module], Any]
 _EXCHANGES, _LISTENS = re.compile("attn_proc|set_processor"), "register_forward"

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from engine.base.foreign_errors import reason
 from engine.errors import EngineError, InferenceFailed
+from engine.loading.loaded_model import LoadedModel
 from engine.messages import Admit
-from engine.models import LoadedModel
 
 logger = logging.getLogger(__name__)
 

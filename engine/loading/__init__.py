@@ -1,0 +1,1 @@
+"""Models in memory: loading, sharing, the cache and the queue for it."""
