@@ -36,9 +36,9 @@ from engine.requests import (
     PromptPart,
     Upscale,
 )
+from engine.serving.stream import RequestStream
 from engine.settings import ClusterSettings, EngineSettings, LoRASettings, ModelSettings
 from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
-from engine.stream import RequestStream
 
 __all__ = [
     "AbortReason",

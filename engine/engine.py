@@ -12,9 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from engine.catalogue import Catalogue
-from engine.device import Device
 from engine.discovery import device_names
-from engine.dispatch import Dispatch
 from engine.embedding import Embedding
 from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest, UnknownModel
 from engine.fair_share import FairShare
@@ -22,11 +20,13 @@ from engine.launch import WORKER
 from engine.model_spec import ModelSpec
 from engine.pocket import WEIGHTS
 from engine.requests import ImageRequest
+from engine.serving.device_supervisor import Device
+from engine.serving.dispatcher import Dispatch
+from engine.serving.request_state import Ticket
+from engine.serving.stream import RequestStream
 from engine.settings import EngineSettings
 from engine.sizes import fit_area
 from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
-from engine.stream import RequestStream
-from engine.ticket import Ticket
 
 if TYPE_CHECKING:
     from engine.text_encoder import Floats

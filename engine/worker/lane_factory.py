@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import torch
 
 from engine.allowance import Allowance
-from engine.estimates import work_of
 from engine.events import Preview
 from engine.fair_share import Claim
 from engine.glimpses import Glimpses
@@ -22,6 +21,7 @@ from engine.operations.easel import Easel, Outcome
 from engine.operations.tools import Tools
 from engine.requests import ImageRequest
 from engine.safety import PictureCheck
+from engine.serving.cost_estimates import work_of
 from engine.settings import EngineSettings
 from engine.sizes import drawn_size
 from engine.steps import StepWatch

@@ -8,18 +8,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from engine.device import Device, DeviceState, Lane, LaneMessage
 from engine.errors import AbortReason, DeviceLost, EngineError, MemberQueueFull, QueueFull, RequestAborted
-from engine.estimates import Estimates
 from engine.events import Finished, Queued
 from engine.fair_share import FairShare
-from engine.fleet import Fleet
-from engine.forecast import Room
 from engine.launch import WORKER
 from engine.messages import LaneCharged, LaneFailed, LaneFinished, LaneProgress, LaneStarted
-from engine.places import Places
+from engine.serving.cost_estimates import Estimates
+from engine.serving.device_pool import Fleet
+from engine.serving.device_supervisor import Device, DeviceState, Lane, LaneMessage
+from engine.serving.queue_positions import Places
+from engine.serving.request_state import Phase, Ticket
+from engine.serving.start_times import Room
 from engine.settings import EngineSettings
-from engine.ticket import Phase, Ticket
 
 TICK_S = 1.0
 """How often waiting requests are told their place though nothing began or ended."""

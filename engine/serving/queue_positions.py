@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from engine.estimates import Estimates
 from engine.events import Queued
 from engine.fair_share import Claim, FairShare, Rank
-from engine.forecast import Room, Work, starts_ms
-from engine.ticket import Ticket
+from engine.serving.cost_estimates import Estimates
+from engine.serving.request_state import Ticket
+from engine.serving.start_times import Room, Work, starts_ms
 
 OWN_LIMIT = "you have as many running as one may have"
 

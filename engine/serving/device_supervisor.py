@@ -31,9 +31,9 @@ from engine.messages import (
 )
 from engine.process import WorkerProcess
 from engine.requests import ImageRequest
+from engine.serving.worker_health import Backoff, Vitals
 from engine.settings import EngineSettings
 from engine.spawning import spawner
-from engine.vitals import Backoff, Vitals
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Describe, ImageRequest, Upscale
-from engine.estimates import Estimates
 from engine.events import Queued
 from engine.fair_share import FairShare
-from engine.forecast import Room, Work, starts_ms
-from engine.places import Places
-from engine.ticket import Phase, Ticket
+from engine.serving.cost_estimates import Estimates
+from engine.serving.queue_positions import Places
+from engine.serving.request_state import Phase, Ticket
+from engine.serving.start_times import Room, Work, starts_ms
 
 WORKS = st.lists(st.builds(Work, st.sampled_from("abc"), st.floats(0.0, 1000.0)), max_size=8)
 ROOMS = st.builds(Room, st.integers(8, 12), st.integers(1, 3), st.integers(1, 4))

@@ -2,7 +2,7 @@
 
 from engine import Finished, ImageRequest, Preview, Progress, Queued, RequestAborted, Started
 from engine.errors import AbortReason
-from engine.ticket import Ticket
+from engine.serving.request_state import Ticket
 
 FIRST, SECOND = Preview(b"first", 8, 8), Preview(b"second", 8, 8)
 

@@ -98,7 +98,7 @@ async def test_after_max_attempts_the_request_fails_alone() -> None:
 
 
 async def test_a_device_that_never_starts_is_given_up_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.vitals.MAX_BACKOFF_S", 0.05)
+    monkeypatch.setattr("engine.serving.worker_health.MAX_BACKOFF_S", 0.05)
     async with scripted.engine("scripted_worker:crash") as engine:
         with pytest.raises(DeviceLost):
             await finished(engine, request())

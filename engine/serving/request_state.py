@@ -9,7 +9,7 @@ from engine.errors import EngineError
 from engine.events import Finished, Preview, Progress, Queued, Started
 from engine.fair_share import Claim
 from engine.requests import ImageRequest
-from engine.stream import Mailbox
+from engine.serving.stream import Mailbox
 
 
 class Phase(enum.IntEnum):

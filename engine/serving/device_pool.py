@@ -6,10 +6,10 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 
-from engine.device import Device, DeviceState, Dispatcher, Lane
 from engine.errors import AbortReason
 from engine.launch import WORKER
 from engine.requests import ImageRequest
+from engine.serving.device_supervisor import Device, DeviceState, Dispatcher, Lane
 from engine.settings import EngineSettings
 
 
