@@ -19,7 +19,7 @@ from engine.bench.stand_in import tokenizer
 from engine.latents import LatentLayout
 from engine.loading.loaded_model import LoadedModel
 from engine.model_spec import ModelSpec, Source
-from engine.previews import Previewer
+from engine.previews.previewer import Previewer
 from engine.rgb_map import fit_rgb_map
 
 VOCABULARY = 2 + 2 * 256

@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
-from engine.allowance import Allowance
 from engine.bench.desk import Desk, requests
 from engine.errors import AbortReason
 from engine.forward import forward, synchronize
 from engine.lanes import Stage
 from engine.loading.loaded_model import LoadedModel
 from engine.messages import LaneFailed
+from engine.previews.time_budget import Allowance
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 

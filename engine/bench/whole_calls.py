@@ -15,10 +15,8 @@ from multiprocessing.connection import Connection
 
 import torch
 
-from engine.allowance import Allowance
 from engine.errors import InferenceFailed
 from engine.events import Preview
-from engine.glimpses import Glimpses
 from engine.lanes import Lane
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.model_cache import ModelShelf
@@ -37,6 +35,8 @@ from engine.operations import operate
 from engine.operations.easel import Easel, Outcome
 from engine.operations.tools import Tools
 from engine.outbox import Outbox
+from engine.previews.lane_previews import Glimpses
+from engine.previews.time_budget import Allowance
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 from engine.steps import StepWatch

@@ -37,7 +37,7 @@ from engine.loading.style_adapter import twin_with_adapter
 from engine.model_spec import ModelSpec, Source
 from engine.parking import stage_of
 from engine.plain_folder import plain_folder
-from engine.previews import Previewer
+from engine.previews.previewer import Previewer
 from engine.pulled import find_pulled
 from engine.rgb_map import RGBMap, remembered_rgb_map
 from engine.settings import EngineSettings

@@ -22,7 +22,7 @@ from torch import nn
 from engine.adapters import Adapters
 from engine.loading.pipeline_classes import Task, build, class_for
 from engine.model_spec import ModelSpec
-from engine.previews import Previewer
+from engine.previews.previewer import Previewer
 from engine.processors import Processors
 from engine.requests import Blend, ImageRequest
 from engine.settings import LoRASettings

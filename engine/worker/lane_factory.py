@@ -9,23 +9,23 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.allowance import Allowance
 from engine.events import Preview
 from engine.fair_share import Claim
-from engine.glimpses import Glimpses
 from engine.lanes import Lane, Manner
 from engine.loading.loaded_model import LoadedModel
 from engine.messages import Admit, FromWorker, LaneProgress
 from engine.operations import operate
 from engine.operations.easel import Easel, Outcome
 from engine.operations.tools import Tools
+from engine.previews.lane_previews import Glimpses
+from engine.previews.preview_gate import SAVED_S, SHARE_BESIDE, SHARE_ON_CPU, Lookout, Veil, limit_of
+from engine.previews.time_budget import Allowance
 from engine.requests import ImageRequest
 from engine.safety import PictureCheck
 from engine.serving.cost_estimates import work_of
 from engine.settings import EngineSettings
 from engine.sizes import drawn_size
 from engine.steps import StepWatch
-from engine.veil import SAVED_S, SHARE_BESIDE, SHARE_ON_CPU, Lookout, Veil, limit_of
 
 _HURRIED_STEPS = 2
 """Steps within which a first preview may jump the queue: where previews wait for their time, requests do not."""

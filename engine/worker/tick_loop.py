@@ -22,10 +22,10 @@ from engine.layout import Layout
 from engine.loading.loaded_model import LoadedModel
 from engine.messages import Admit, FromWorker, LaneCharged, LaneFailed, LaneFinished, LaneStarted
 from engine.operations.easel import Outcome
+from engine.previews.preview_gate import is_harmless
 from engine.prompt_memory import PromptMemory
 from engine.row_budget import RowBudget
 from engine.settings import EngineSettings
-from engine.veil import is_harmless
 from engine.worker.lane_factory import OpenLane, Workshop
 from engine.worker.postprocess import finish, recipe_of
 from engine.worker.turns import Turns

@@ -16,7 +16,6 @@ from safetensors.torch import load as load_latents
 
 from engine.errors import InvalidRequest
 from engine.events import Finished
-from engine.glimpses import MAX_FRAMES
 from engine.images import open_picture
 from engine.loading.loaded_model import LoadedModel
 from engine.messages import LaneFinished, LaneProgress
@@ -27,9 +26,10 @@ from engine.operations.pixels import inward_feather
 from engine.operations.tools import Describer, SuperResolution, Tools
 from engine.parameters import read_request
 from engine.pocket.upscaler import Upscaler
+from engine.previews.lane_previews import MAX_FRAMES
+from engine.previews.thumbnails import FRAME_SIDE
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, PromptPart, Upscale
 from engine.row_budget import RowBudget
-from engine.thumbnails import FRAME_SIDE
 from tests.engine.studio import SIDE, SIZE, Studio, as_array, ask, png
 
 

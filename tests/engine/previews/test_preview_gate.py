@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine import veil
-from engine.allowance import Allowance
 from engine.catalogue import Catalogue
 from engine.events import Preview, Recipe, Safety
 from engine.messages import LaneFinished, LaneProgress
 from engine.operations.easel import Outcome
+from engine.previews import preview_gate as veil
+from engine.previews.preview_gate import FIRST_SHARE, Lookout, Veil, limit_of
+from engine.previews.thumbnails import coarse
+from engine.previews.time_budget import Allowance
 from engine.requests import ImageRequest, ImageToImage, LoRA
 from engine.safety import PictureCheck
 from engine.settings import EngineSettings
-from engine.thumbnails import coarse
-from engine.veil import FIRST_SHARE, Lookout, Veil, limit_of
 from engine.worker.postprocess import finish
 from tests.engine.studio import SIZE, Studio, as_array, ask
 

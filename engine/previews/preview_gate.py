@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from engine.allowance import Allowance
 from engine.events import Safety
 from engine.model_spec import ModelSpec
+from engine.previews.thumbnails import coarse
+from engine.previews.time_budget import Allowance
 from engine.requests import ImageRequest
 from engine.safety import PictureCheck
-from engine.thumbnails import coarse
 
 Cells = Sequence[Image.Image]
 FIRST_SHARE = 0.25

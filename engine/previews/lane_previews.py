@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 import torch
 
-from engine.allowance import Allowance, Clock
 from engine.events import Preview
-from engine.previews import Previewer
-from engine.thumbnails import frame_of, preview_of
-from engine.veil import Cells, Veil
+from engine.previews.preview_gate import Cells, Veil
+from engine.previews.previewer import Previewer
+from engine.previews.thumbnails import frame_of, preview_of
+from engine.previews.time_budget import Allowance, Clock
 
 PREVIEW_EVERY_S = 0.25
 MAX_FRAMES = 24

@@ -12,8 +12,8 @@ from PIL import Image
 
 from engine.events import Preview
 from engine.latents import LatentLayout, unfold
+from engine.previews.thumbnails import cells_of, preview_of
 from engine.rgb_map import RGBMap
-from engine.thumbnails import cells_of, preview_of
 
 
 class Previewer:

@@ -15,9 +15,9 @@ from PIL import Image
 from engine import rgb_map
 from engine.denoised import predict_x0
 from engine.latents import LatentLayout
-from engine.previews import Previewer
+from engine.previews.previewer import Previewer
+from engine.previews.thumbnails import MAX_PREVIEW_BYTES
 from engine.rgb_map import RGBMap, encode_pictures, fit_rgb_map, remembered_rgb_map, synthetic_pictures
-from engine.thumbnails import MAX_PREVIEW_BYTES
 from tests.engine.families import parts
 
 # diffusers computes sigmas with numpy functions on tensors, which numpy 2 deprecates.

@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.allowance import Allowance
 from engine.events import Preview
-from engine.glimpses import Glimpses
-from engine.previews import Previewer
+from engine.previews.lane_previews import Glimpses
+from engine.previews.previewer import Previewer
+from engine.previews.time_budget import Allowance
 
 
 @pytest.mark.parametrize("is_rich", [True, False])

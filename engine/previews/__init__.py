@@ -1,0 +1,1 @@
+"""Previews while a picture is drawn: what is sent, when, and whether it may be seen."""
