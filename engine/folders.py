@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.errors import ModelLoadFailed
-from engine.pipeline_names import Need
+from engine.pipelines.names import Need
 from engine.weights import Weights, choose_weights
 
 INDEXES = ("model_index.json", "modular_model_index.json")

@@ -15,11 +15,11 @@ from engine.errors import ModelLoadFailed
 from engine.folders import REMEDY
 from engine.model_files import prove_files
 from engine.model_spec import FLOW_NOISE_SCHEDULERS, NOISE_SCHEDULERS, ModelSpec, Source
-from engine.pipeline_names import Need, need_of, unfit
+from engine.pipelines.names import Need, need_of, unfit
+from engine.pipelines.sampler_names import sampler_named
+from engine.pipelines.signatures import Signature, Signatures, is_offered
 from engine.pulled import find_pulled
-from engine.sampler_names import sampler_named
 from engine.settings import ModelSettings
-from engine.signatures import Signature, Signatures, is_offered
 from engine.single_file import tensor_names
 from engine.tool_files import prove_adapter
 

@@ -15,7 +15,7 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import nn
 
 from engine.folders import MASK_CHANNELS
-from engine.pipeline_names import TASK_MARK, Task, task_of
+from engine.pipelines.names import TASK_MARK, Task, task_of
 
 _TAKES: dict[Task, frozenset[str]] = {
     "text_to_image": frozenset(),

@@ -25,8 +25,8 @@ from engine.operations.staging import through_stages
 from engine.operations.tools import Tools
 from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
 from engine.parking import parking_view
+from engine.pipelines.sampler_names import sampler_name
 from engine.requests import ImageRequest
-from engine.sampler_names import sampler_name
 from engine.sizes import drawn_size
 from engine.steps import StepWatch
 

@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from engine.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed
 from engine.loading.load import load
+from engine.pipelines.signatures import Signatures
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
-from engine.signatures import Signatures
 from tests.engine.studio import Studio, ask
 
 

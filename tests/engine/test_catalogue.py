@@ -15,10 +15,10 @@ from PIL import Image
 from engine.catalogue import Catalogue
 from engine.engine import Engine
 from engine.errors import InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
-from engine.pipeline_names import need_of
+from engine.pipelines.names import need_of
+from engine.pipelines.signatures import Signatures
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, LoRA, Outpaint, Upscale
 from engine.settings import ClusterSettings, EngineSettings, LoRASettings, ModelSettings
-from engine.signatures import Signatures
 from tests.engine.families import FAMILIES, T2I
 
 WANTED = {

@@ -18,7 +18,7 @@ from engine.errors import ModelLoadFailed
 from engine.loading.load import load
 from engine.loading.loaded_model import _like
 from engine.model_spec import FLOW_NOISE_SCHEDULERS, NOISE_SCHEDULERS
-from engine.sampler_names import SPACED, sampler_named
+from engine.pipelines.sampler_names import SPACED, sampler_named
 from engine.settings import EngineSettings, ModelSettings
 from tests.engine.studio import Studio, ask
 

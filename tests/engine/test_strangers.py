@@ -16,7 +16,7 @@ from engine.images import open_picture
 from engine.loading.pipeline_classes import class_for
 from engine.operations.easel import accepted, arrays_of
 from engine.operations.origin import PictureOrigin
-from engine.pipeline_names import task_of, unfit
+from engine.pipelines.names import task_of, unfit
 from engine.requests import ImageRequest, ImageToImage, Inpaint
 from engine.settings import EngineSettings, ModelSettings
 from tests.engine.families import parts, strangers
@@ -229,7 +229,7 @@ def test_a_pipeline_without_words_is_refused_by_name_before_anything_is_queued(t
     ],
 )
 def test_a_pipelines_name_and_parameters_say_whether_it_can_serve(pipeline: str, why: str) -> None:
-    from engine.signatures import Signatures
+    from engine.pipelines.signatures import Signatures
 
     said = unfit(pipeline, Signatures().of(pipeline))
     assert why in said and bool(why) == bool(said)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.sampler_names import sampler_name
+from engine.pipelines.sampler_names import sampler_name
 
 
 @pytest.mark.parametrize(

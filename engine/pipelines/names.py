@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
-from engine.signatures import Signature
+from engine.pipelines.signatures import Signature
 
 Task = Literal["text_to_image", "image_to_image", "inpaint"]
 Need = Literal["words", "picture", "mask"]

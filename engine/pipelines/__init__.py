@@ -1,0 +1,1 @@
+"""Which pipeline classes diffusers has, and what each can be asked."""
