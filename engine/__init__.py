@@ -1,6 +1,6 @@
 """Makes pictures for many people at once. Everything a caller needs is here, and nothing here imports torch."""
 
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.engine import Engine, Resolved
 from engine.errors import (
     AbortReason,

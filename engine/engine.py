@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
+from engine.catalogue.sizes import fit_area
 from engine.discovery import device_names
 from engine.embedding import Embedding
 from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest, UnknownModel
@@ -25,7 +26,6 @@ from engine.serving.dispatcher import Dispatch
 from engine.serving.request_state import Ticket
 from engine.serving.stream import RequestStream
 from engine.settings import EngineSettings
-from engine.sizes import fit_area
 from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from bot.settings import load
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
 from engine.model_spec import ModelSpec
 from engine.pulled_files import discard, files_of, forget, needed_elsewhere
@@ -51,7 +51,7 @@ def pull(name: Name, config: Config = None) -> None:
     """Download a model's weights (safetensors only), with progress; goes on where it stopped."""
     settings = load(config).engine
     Catalogue(settings).spec(name)
-    command = [sys.executable, "-m", "engine.pull", name, "--settings", settings.model_dump_json()]
+    command = [sys.executable, "-m", "engine.catalogue.pull", name, "--settings", settings.model_dump_json()]
     raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own module, checked name
 
 

@@ -27,9 +27,9 @@ from bot.errors import (
     Restarting,
     StoreError,
 )
+from engine.catalogue.sizes import result_size
 from engine.engine import Resolved
 from engine.errors import AbortReason, RequestAborted
-from engine.sizes import result_size
 
 log = logging.getLogger(__name__)
 

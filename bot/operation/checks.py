@@ -17,7 +17,7 @@ from bot.operation import invite
 from bot.settings import TOKEN_FORM, Settings
 from bot.store.database import Database, shown
 from engine import ClusterRefused, EngineError, cluster
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelMissing, UnknownModel
 from engine.trial.trial import try_out
 

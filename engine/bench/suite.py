@@ -15,7 +15,7 @@ from engine.bench import parts
 from engine.bench.load import compare
 from engine.bench.report import Machine, Report, load_average
 from engine.bench.stand_in import save_stand_in
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
 from engine.loading.load import load, quiet
 from engine.loading.loaded_model import LoadedModel

@@ -7,7 +7,7 @@ from collections import OrderedDict
 import psutil
 import torch
 
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.loading.load import load
 from engine.loading.loaded_model import LoadedModel
 from engine.model_spec import ModelSpec

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from engine.catalogue.guidance import prove_guidance
+from engine.catalogue.sizes import drawn_size
 from engine.errors import BadOutput, InvalidRequest
-from engine.guidance import prove_guidance
 from engine.images import open_picture
 from engine.lanes import Lane, Pipeline, with_inner
 from engine.loading.loaded_model import LoadedModel
@@ -27,7 +28,6 @@ from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
 from engine.parking import parking_view
 from engine.pipelines.sampler_names import sampler_name
 from engine.requests import ImageRequest
-from engine.sizes import drawn_size
 from engine.steps import StepWatch
 
 SMALLEST_TABLED_SIDE = 256

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 from PIL import Image, ImageFilter
 
-from engine.canvas import Canvas
+from engine.catalogue.outpaint_geometry import Canvas
 from engine.images import open_picture
 from engine.operations.drawing import within_mask
 from engine.operations.easel import Easel

@@ -9,14 +9,14 @@ from typing import cast
 import numpy as np
 from PIL import Image
 
-from engine.canvas import scaled
+from engine.catalogue.outpaint_geometry import scaled
+from engine.catalogue.sizes import CREATIVE_FACTOR, enlargement
 from engine.images import open_picture
 from engine.operations.drawing import from_picture
 from engine.operations.easel import Easel
 from engine.operations.enlarging import enlarged
 from engine.operations.pixels import Pixels, cover, picture_of, pixels_of
 from engine.requests import MAX_SIDE, Upscale
-from engine.sizes import CREATIVE_FACTOR, enlargement
 
 OVERLAP = 0.25
 """The share of a creative tile that it has in common with the next one."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import psutil
 import torch
 
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.discovery import devices_here
 from engine.errors import DeviceMissing, EngineError, ModelLoadFailed
 from engine.loading.load import load, quiet

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+from engine.catalogue.sizes import drawn_size
 from engine.events import Preview
 from engine.fair_share import Claim
 from engine.lanes import Lane, Manner
@@ -24,7 +25,6 @@ from engine.requests import ImageRequest
 from engine.safety import PictureCheck
 from engine.serving.cost_estimates import work_of
 from engine.settings import EngineSettings
-from engine.sizes import drawn_size
 from engine.steps import StepWatch
 
 _HURRIED_STEPS = 2

@@ -9,7 +9,7 @@ import contextlib
 
 import diffusers
 
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.errors import EngineError
 from engine.settings import EngineSettings
 

@@ -14,7 +14,7 @@ from bot.store.hints import HintStore
 from bot.store.pictures import PictureStore
 from bot.store.privacy import PersonalData
 from bot.store.retention import Retention
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.errors import EngineNotReady
 from engine.pocket import WEIGHTS
 from engine.settings import EngineSettings

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from engine.catalogue.spec_reader import SpecReader
 from engine.pulled import hub_folder, write_lock
 from engine.settings import EngineSettings
-from engine.spec_reader import SpecReader
 
 
 def pretend_pulled(settings: EngineSettings, folder: Path) -> None:

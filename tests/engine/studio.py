@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.errors import EngineError
 from engine.events import Finished
 from engine.forwards import Forwards

@@ -13,7 +13,7 @@ from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from engine.adapters import Adapters, wearing
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.errors import InvalidRequest, OutOfMemory
 from engine.forwards import Batch, Forwards
 from engine.lanes import Lane, Manner, ParkedCall

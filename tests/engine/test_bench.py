@@ -36,7 +36,7 @@ from engine.bench.traffic import (
     typical,
 )
 from engine.bench.whole_calls import easel_of
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.images import open_picture
 from engine.loading.load import load
 from engine.loading.loaded_model import LoadedModel

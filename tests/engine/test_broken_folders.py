@@ -12,7 +12,7 @@ import diffusers
 import pytest
 from safetensors.torch import load_file, save_file
 
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed
 from engine.loading.load import load
 from engine.pipelines.signatures import Signatures

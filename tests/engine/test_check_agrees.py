@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from bot.operation.checks import Finding, run_all
 from bot.settings import Settings
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.errors import EngineError
 from engine.loading.load import load
 from engine.requests import ImageRequest

@@ -12,7 +12,7 @@ import torch
 from diffusers import EulerDiscreteScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed, ModelMissing
 from engine.loading.load import load
 from engine.requests import ImageRequest

@@ -10,7 +10,7 @@ import numpy
 import pytest
 import torch
 
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed
 from engine.images import open_picture
 from engine.loading.pipeline_classes import class_for

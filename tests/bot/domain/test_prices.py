@@ -14,8 +14,8 @@ from bot.domain.prices import PriceList
 from bot.domain.requests import Asker, Sources, Wording
 from bot.ui.custom_ids import Act
 from engine import EngineSettings
-from engine.catalogue import Catalogue
-from engine.sizes import fit_area, result_size
+from engine.catalogue.catalogue import Catalogue
+from engine.catalogue.sizes import fit_area, result_size
 from tests.bot.scripted import a_job, png_of
 
 CATALOGUE = Catalogue(EngineSettings())

@@ -10,7 +10,7 @@ import diffusers
 import pytest
 import torch
 
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
 from engine.loading.load import load
 from engine.loading.loaded_model import LoadedModel

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed
 from engine.loading.load import load
 from engine.messages import LaneFinished

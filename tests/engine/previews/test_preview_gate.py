@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.events import Preview, Recipe, Safety
 from engine.messages import LaneFinished, LaneProgress
 from engine.operations.easel import Outcome

@@ -6,7 +6,7 @@ import math
 
 from PIL import Image
 
-from engine.canvas import Canvas, Size, scaled
+from engine.catalogue.outpaint_geometry import Canvas, Size, scaled
 from engine.errors import InvalidRequest
 from engine.images import open_mask, open_picture, picture_size
 from engine.model_spec import ModelSpec

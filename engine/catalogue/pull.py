@@ -1,4 +1,4 @@
-"""`python -m engine.pull NAME`: a model's files from the hub, as a process of its own. Torch-free."""
+"""`python -m engine.catalogue.pull NAME`: a model's files from the hub, as a process of its own. Torch-free."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import sys
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from engine.catalogue import Catalogue
+from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
 from engine.puller import Puller
 from engine.settings import EngineSettings
 
 
 def main() -> None:
-    """`python -m engine.pull NAME [--settings JSON]`, with a progress bar."""
+    """`python -m engine.catalogue.pull NAME [--settings JSON]`, with a progress bar."""
     parser = argparse.ArgumentParser(description="Fetch a model's weights (safetensors only).")
     parser.add_argument("name")
     parser.add_argument("--settings", default="{}", help="the engine's settings as JSON")

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from engine import folders
+from engine.catalogue.guidance import has_guider, prove_guidance
+from engine.catalogue.sizes import choose_size
+from engine.catalogue.spec_reader import SpecReader
 from engine.errors import EngineError, InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
-from engine.guidance import has_guider, prove_guidance
 from engine.images import open_picture
 from engine.lora_kind import unwearable
 from engine.model_spec import ModelSpec, Source
@@ -17,8 +19,6 @@ from engine.pulled import find_pulled
 from engine.requests import ImageRequest, Inpaint, Outpaint, is_undrawn
 from engine.settings import EngineSettings, ModelSettings
 from engine.single_file import is_of_family, tensor_names, trained_for
-from engine.sizes import choose_size
-from engine.spec_reader import SpecReader
 
 AnyRequest = TypeVar("AnyRequest", bound=ImageRequest)
 
