@@ -1,6 +1,6 @@
 """Devices on other machines, as far as this process is concerned: their names, and whether they may be asked for.
 
-Each is a process here as well, `engine.ray_driver`, which stands in for a worker that runs on a node. Only that one
+Each is a process here as well, `engine.cluster.ray_driver`, which stands in for a worker that runs on a node. Only that one
 imports Ray: Ray ends a process that lost its head, and nobody but a worker may be ended.
 """
 
@@ -16,11 +16,11 @@ from engine.environment import worker_environment
 from engine.errors import ClusterRefused
 from engine.settings import EngineSettings
 
-DRIVER = "engine.ray_driver:main"
+DRIVER = "engine.cluster.ray_driver:main"
 """The entry point of a remote device's process here."""
 
 _PREFIX = "ray:"
-_LOOK = "import sys; from engine.ray_driver import look; print(look(sys.argv[1]))"
+_LOOK = "import sys; from engine.cluster.ray_driver import look; print(look(sys.argv[1]))"
 _LOOK_S = 60.0
 
 

@@ -14,8 +14,8 @@ from bot.operation.checks import Finding, run_all
 from bot.settings import Settings
 from engine import ClusterRefused, ClusterSettings, Engine, EngineSettings, Finished, ImageRequest, Progress
 from engine.cluster import describe, driver_environment, has_ray
+from engine.cluster.remote_worker import fingerprint
 from engine.environment import worker_environment
-from engine.remote_worker import fingerprint
 from tests.engine.ray_cluster import OFFER, RayCluster, free_port, ray_cluster, thaw
 from tests.patience import PATIENCE_S, until
 
@@ -239,7 +239,7 @@ def test_the_token_goes_to_the_driver_and_no_further(configured: EngineSettings)
 
 
 def test_another_operation_or_preset_is_another_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.remote_worker.__file__", str(tmp_path / "remote_worker.py"))
+    monkeypatch.setattr("engine.cluster.remote_worker.__file__", str(tmp_path / "remote_worker.py"))
     (tmp_path / "operations").mkdir()
     seen = {fingerprint()}
     for part in ("worker.py", "operations/drawing.py", "presets.toml"):

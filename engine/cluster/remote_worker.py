@@ -100,7 +100,7 @@ class RemoteWorker:
 
 def fingerprint() -> str:
     """Of the engine's source and presets: machines whose engines differ must not draw for one another."""
-    digest, engine = hashlib.sha256(), Path(__file__).parent
+    digest, engine = hashlib.sha256(), Path(__file__).parents[1]
     for path in sorted((*engine.rglob("*.py"), *engine.glob("*.toml"))):
         digest.update(path.relative_to(engine).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
