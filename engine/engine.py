@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from engine.catalogue.catalogue import Catalogue
 from engine.catalogue.sizes import fit_area
-from engine.discovery import device_names
 from engine.embedding import Embedding
 from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest, UnknownModel
 from engine.fair_share import FairShare
-from engine.launch import WORKER
 from engine.model_spec import ModelSpec
 from engine.pocket import WEIGHTS
+from engine.processes.child_main import WORKER
+from engine.processes.device_names import device_names
 from engine.requests import ImageRequest
 from engine.serving.device_supervisor import Device
 from engine.serving.dispatcher import Dispatch

@@ -22,7 +22,7 @@ except ZeroDivisionError as error:
 _WORKER = """
 import logging, multiprocessing, os, sys
 from bot.log import configure
-from engine.launch import Orders, work
+from engine.processes.child_main import Orders, work
 from engine.base.logs import current
 from engine.settings import EngineSettings
 sys.modules["drawing"] = type(sys)("drawing")

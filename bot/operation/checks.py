@@ -16,9 +16,10 @@ from bot.folders import is_private, writable
 from bot.operation import invite
 from bot.settings import TOKEN_FORM, Settings
 from bot.store.database import Database, shown
-from engine import ClusterRefused, EngineError, cluster
+from engine import ClusterRefused, EngineError
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelMissing, UnknownModel
+from engine.processes import remote_devices as cluster
 from engine.trial.trial import try_out
 
 MIN_FREE_BYTES = 2 * 1024**3

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.forwards import Forwards
 from engine.loading.loaded_model import LoadedModel
-from engine.messages import Admit, FromWorker, LaneFailed, LaneFinished
+from engine.processes.protocol import Admit, FromWorker, LaneFailed, LaneFinished
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 from engine.worker.lane_factory import OpenLane

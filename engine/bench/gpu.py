@@ -27,8 +27,8 @@ from engine.forward import synchronize
 from engine.images import open_picture
 from engine.loading.load import quiet
 from engine.loading.loaded_model import LoadedModel
-from engine.messages import LaneFinished
 from engine.operations import operate
+from engine.processes.protocol import LaneFinished
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 

@@ -16,8 +16,8 @@ from engine.errors import AbortReason
 from engine.forward import forward, synchronize
 from engine.lanes import Stage
 from engine.loading.loaded_model import LoadedModel
-from engine.messages import LaneFailed
 from engine.previews.time_budget import Allowance
+from engine.processes.protocol import LaneFailed
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 

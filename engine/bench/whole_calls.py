@@ -20,7 +20,13 @@ from engine.events import Preview
 from engine.lanes import Lane
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.model_cache import ModelShelf
-from engine.messages import (
+from engine.operations import operate
+from engine.operations.easel import Easel, Outcome
+from engine.operations.tools import Tools
+from engine.previews.lane_previews import Glimpses
+from engine.previews.time_budget import Allowance
+from engine.processes.outbox import Outbox
+from engine.processes.protocol import (
     Admit,
     FromWorker,
     LaneFailed,
@@ -31,12 +37,6 @@ from engine.messages import (
     Ready,
     Stop,
 )
-from engine.operations import operate
-from engine.operations.easel import Easel, Outcome
-from engine.operations.tools import Tools
-from engine.outbox import Outbox
-from engine.previews.lane_previews import Glimpses
-from engine.previews.time_budget import Allowance
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 from engine.steps import StepWatch

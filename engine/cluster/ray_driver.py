@@ -17,8 +17,8 @@ from ray.exceptions import GetTimeoutError, RayError
 
 from engine.base.logs import current
 from engine.cluster.remote_worker import Heard, Node, RemoteWorker, fingerprint
-from engine.launch import WORKER, Orders
-from engine.messages import Stop, ToWorker
+from engine.processes.child_main import WORKER, Orders
+from engine.processes.protocol import Stop, ToWorker
 from engine.settings import ClusterSettings, EngineSettings
 
 LEASE_S = 20.0

@@ -10,12 +10,12 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.environment import worker_environment
-from engine.launch import Orders
-from engine.messages import FromWorker, ToWorker
-from engine.outbox import put_latest
-from engine.process import WorkerProcess
-from engine.spawning import Direct
+from engine.processes.child_environment import worker_environment
+from engine.processes.child_main import Orders
+from engine.processes.outbox import put_latest
+from engine.processes.protocol import FromWorker, ToWorker
+from engine.processes.spawning import Direct
+from engine.processes.worker_process import WorkerProcess
 
 HOLD_S = 1.0
 """How long a question waits for an answer; then it is asked again, which is also the sign that somebody still asks."""

@@ -12,7 +12,7 @@ from typing import Protocol
 from engine.base.foreign_errors import reason
 from engine.errors import EngineError, InferenceFailed
 from engine.loading.loaded_model import LoadedModel
-from engine.messages import Admit
+from engine.processes.protocol import Admit
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import spawn
 
-from engine.environment import ON_CPU
 from engine.pocket.data import DRAWN
 from engine.pocket.errors import MissingData
 from engine.pocket.recipe import Recipe
 from engine.pocket.train import Progress, Trainer, check
+from engine.processes.child_environment import ON_CPU
 
 
 def train(

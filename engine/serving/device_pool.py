@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Sequence
 
 from engine.errors import AbortReason
-from engine.launch import WORKER
+from engine.processes.child_main import WORKER
 from engine.requests import ImageRequest
 from engine.serving.device_supervisor import Device, DeviceState, Dispatcher, Lane
 from engine.settings import EngineSettings

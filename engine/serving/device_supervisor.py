@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.base.logs import current
-from engine.cluster import DRIVER, is_remote
 from engine.errors import AbortReason, DeviceLost
-from engine.launch import WORKER, Orders
-from engine.messages import (
+from engine.processes.child_main import WORKER, Orders
+from engine.processes.protocol import (
     Admit,
     Beat,
     Cancel,
@@ -29,11 +28,12 @@ from engine.messages import (
     Stop,
     ToWorker,
 )
-from engine.process import WorkerProcess
+from engine.processes.remote_devices import DRIVER, is_remote
+from engine.processes.spawning import spawner
+from engine.processes.worker_process import WorkerProcess
 from engine.requests import ImageRequest
 from engine.serving.worker_health import Backoff, Vitals
 from engine.settings import EngineSettings
-from engine.spawning import spawner
 
 log = logging.getLogger(__name__)
 

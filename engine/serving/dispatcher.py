@@ -11,8 +11,8 @@ from dataclasses import replace
 from engine.errors import AbortReason, DeviceLost, EngineError, MemberQueueFull, QueueFull, RequestAborted
 from engine.events import Finished, Queued
 from engine.fair_share import FairShare
-from engine.launch import WORKER
-from engine.messages import LaneCharged, LaneFailed, LaneFinished, LaneProgress, LaneStarted
+from engine.processes.child_main import WORKER
+from engine.processes.protocol import LaneCharged, LaneFailed, LaneFinished, LaneProgress, LaneStarted
 from engine.serving.cost_estimates import Estimates
 from engine.serving.device_pool import Fleet
 from engine.serving.device_supervisor import Device, DeviceState, Lane, LaneMessage

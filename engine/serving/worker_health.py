@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engine.messages import Beat
+from engine.processes.protocol import Beat
 from engine.settings import EngineSettings
 
 LOST_AFTER = 5

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
-from engine.environment import worker_environment
+from engine.processes.child_environment import worker_environment
 from engine.settings import EngineSettings
 
 

@@ -11,10 +11,10 @@ import psutil
 import torch
 
 from engine.catalogue.catalogue import Catalogue
-from engine.discovery import devices_here
 from engine.errors import DeviceMissing, EngineError, ModelLoadFailed
 from engine.loading.load import load, quiet
 from engine.operations.tools import Tools
+from engine.processes.device_names import devices_here
 from engine.settings import EngineSettings
 from engine.trial.trial import VERDICTS, Verdict
 

@@ -14,13 +14,13 @@ from engine.events import Preview
 from engine.fair_share import Claim
 from engine.lanes import Lane, Manner
 from engine.loading.loaded_model import LoadedModel
-from engine.messages import Admit, FromWorker, LaneProgress
 from engine.operations import operate
 from engine.operations.easel import Easel, Outcome
 from engine.operations.tools import Tools
 from engine.previews.lane_previews import Glimpses
 from engine.previews.preview_gate import SAVED_S, SHARE_BESIDE, SHARE_ON_CPU, Lookout, Veil, limit_of
 from engine.previews.time_budget import Allowance
+from engine.processes.protocol import Admit, FromWorker, LaneProgress
 from engine.requests import ImageRequest
 from engine.safety import PictureCheck
 from engine.serving.cost_estimates import work_of

@@ -20,9 +20,9 @@ from engine.forwards import ADVICE, BUCKET, Batch, Forwards
 from engine.lanes import Stage
 from engine.layout import Layout
 from engine.loading.loaded_model import LoadedModel
-from engine.messages import Admit, FromWorker, LaneCharged, LaneFailed, LaneFinished, LaneStarted
 from engine.operations.easel import Outcome
 from engine.previews.preview_gate import is_harmless
+from engine.processes.protocol import Admit, FromWorker, LaneCharged, LaneFailed, LaneFinished, LaneStarted
 from engine.prompt_memory import PromptMemory
 from engine.row_budget import RowBudget
 from engine.settings import EngineSettings

@@ -23,8 +23,8 @@ from engine.loading.load import quiet
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.model_cache import ModelShelf
 from engine.loading.model_queue import Loans
-from engine.messages import Admit, Beat, Cancel, LaneFailed, LoadModel, ModelsLoaded, Ready, Stop, ToWorker
-from engine.outbox import Outbox
+from engine.processes.outbox import Outbox
+from engine.processes.protocol import Admit, Beat, Cancel, LaneFailed, LoadModel, ModelsLoaded, Ready, Stop, ToWorker
 from engine.settings import EngineSettings
 from engine.worker.prefork import warm as warm
 from engine.worker.tick_loop import Hub

@@ -76,7 +76,7 @@ class RayCluster:
 
     def workers(self, name: str) -> list[psutil.Process]:
         """The machine's processes that make pictures."""
-        return [found for found in self.processes(name) if "engine.launch" in " ".join(found.cmdline())]
+        return [found for found in self.processes(name) if "engine.processes.child_main" in " ".join(found.cmdline())]
 
     def everything(self) -> list[psutil.Process]:
         """All that is alive and belongs to this cluster, also what its machines left behind."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from engine.errors import BadOutput, RequestAborted
 from engine.events import Finished, GeneratedImage, Preview
-from engine.messages import (
+from engine.processes.protocol import (
     Admit,
     Beat,
     Cancel,

@@ -19,7 +19,7 @@ from engine.forwards import Forwards
 from engine.images import encode_png
 from engine.loading.load import load
 from engine.loading.loaded_model import LoadedModel
-from engine.messages import Admit, LaneFailed, LaneFinished
+from engine.processes.protocol import Admit, LaneFailed, LaneFinished
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
 from engine.worker.tick_loop import Hub

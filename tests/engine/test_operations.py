@@ -18,7 +18,6 @@ from engine.errors import InvalidRequest
 from engine.events import Finished
 from engine.images import open_picture
 from engine.loading.loaded_model import LoadedModel
-from engine.messages import LaneFinished, LaneProgress
 from engine.operations import enlarging
 from engine.operations.joining import join
 from engine.operations.outpainting import lay_on_canvas
@@ -28,6 +27,7 @@ from engine.parameters import read_request
 from engine.pocket.upscaler import Upscaler
 from engine.previews.lane_previews import MAX_FRAMES
 from engine.previews.thumbnails import FRAME_SIDE
+from engine.processes.protocol import LaneFinished, LaneProgress
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, PromptPart, Upscale
 from engine.row_budget import RowBudget
 from tests.engine.studio import SIDE, SIZE, Studio, as_array, ask, png

@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.errors import EngineError, ModelLoadFailed
 from engine.loading.model_queue import PATIENCE_S, Loans
-from engine.messages import Admit
+from engine.processes.protocol import Admit
 from engine.requests import ImageRequest
 
 

@@ -17,7 +17,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed
 from engine.loading.load import load
-from engine.messages import LaneFinished
+from engine.processes.protocol import LaneFinished
 from engine.requests import Blend, ImageRequest, LoRA
 from engine.settings import EngineSettings, LoRASettings, ModelSettings
 from tests.engine.studio import SIZE, Studio, as_array, ask, png

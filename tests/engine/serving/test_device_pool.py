@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from engine import DeviceLost, EngineNotReady, EngineSettings, Finished, Progress, RequestAborted, Started
-from engine.launch import Orders
-from engine.spawning import spawner
+from engine.processes.child_main import Orders
+from engine.processes.spawning import spawner
 from tests.engine import scripted
 from tests.engine.scripted import events_of, finished, request
 from tests.patience import PATIENCE_S, until
@@ -183,7 +183,7 @@ async def test_a_machine_without_descriptors_is_waited_for(monkeypatch: pytest.M
 
     engine = scripted.engine()
     with monkeypatch.context() as exhausted:
-        exhausted.setattr("engine.process.multiprocessing.Pipe", refuse)
+        exhausted.setattr("engine.processes.worker_process.multiprocessing.Pipe", refuse)
         await engine.start()
         await until(lambda: engine.snapshot().devices[0].state == "backing off")
     await finished(engine, request())

@@ -3,7 +3,7 @@
 import pytest
 
 from engine import EngineSettings
-from engine.messages import Beat
+from engine.processes.protocol import Beat
 from engine.serving.worker_health import Backoff, Vitals
 
 SETTINGS = EngineSettings(stall_timeout_s=10.0, load_timeout_s=60.0, step_timeout_s=30.0)

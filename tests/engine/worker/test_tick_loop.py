@@ -14,7 +14,7 @@ from engine.errors import AbortReason, BadOutput, InferenceFailed, RequestAborte
 from engine.fair_share import FairShare
 from engine.forwards import Batch, Forwards
 from engine.lanes import Stage
-from engine.messages import LaneCharged, LaneFailed, LaneFinished, LaneProgress, LaneStarted
+from engine.processes.protocol import LaneCharged, LaneFailed, LaneFinished, LaneProgress, LaneStarted
 from engine.requests import ImageRequest
 from engine.row_budget import RowBudget
 from tests.engine.studio import SIZE, Studio, as_array, ask

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Protocol
 
-from engine.launch import Orders
-from engine.messages import FromWorker, ToWorker
-from engine.spawning import Child, Spawner
+from engine.processes.child_main import Orders
+from engine.processes.protocol import FromWorker, ToWorker
+from engine.processes.spawning import Child, Spawner
 
 log = logging.getLogger(__name__)
 

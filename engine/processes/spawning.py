@@ -15,9 +15,9 @@ from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from typing import Protocol
 
-from engine.cluster import driver_environment, is_remote
-from engine.environment import worker_environment
-from engine.launch import FORK, Orders
+from engine.processes.child_environment import worker_environment
+from engine.processes.child_main import FORK, Orders
+from engine.processes.remote_devices import driver_environment, is_remote
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,12 @@ class Nursery:
 def _python(function: str, pipe: Connection, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     # A session of its own: Ctrl-C in the terminal must reach the parent alone, which then stops in order.
     return subprocess.Popen(  # noqa: S603 - our own interpreter and our own words, nothing from users
-        [sys.executable, "-P", "-c", f"from engine.launch import {function}; {function}({pipe.fileno()})"],
+        [
+            sys.executable,
+            "-P",
+            "-c",
+            f"from engine.processes.child_main import {function}; {function}({pipe.fileno()})",
+        ],
         env=environment,
         stdin=subprocess.DEVNULL,
         pass_fds=(pipe.fileno(),),

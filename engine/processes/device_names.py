@@ -8,9 +8,9 @@ import re
 import sys
 from pathlib import Path
 
-from engine.cluster import remote_devices
-from engine.environment import worker_environment
 from engine.errors import DeviceMissing
+from engine.processes.child_environment import worker_environment
+from engine.processes.remote_devices import remote_devices
 from engine.settings import EngineSettings
 
 _ACCELERATOR_NODES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg", "/dev/dri")

@@ -12,8 +12,8 @@ import os
 import sys
 from collections.abc import Mapping
 
-from engine.environment import worker_environment
 from engine.errors import ClusterRefused
+from engine.processes.child_environment import worker_environment
 from engine.settings import EngineSettings
 
 DRIVER = "engine.cluster.ray_driver:main"

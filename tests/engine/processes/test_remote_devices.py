@@ -13,9 +13,9 @@ import pytest
 from bot.operation.checks import Finding, run_all
 from bot.settings import Settings
 from engine import ClusterRefused, ClusterSettings, Engine, EngineSettings, Finished, ImageRequest, Progress
-from engine.cluster import describe, driver_environment, has_ray
 from engine.cluster.remote_worker import fingerprint
-from engine.environment import worker_environment
+from engine.processes.child_environment import worker_environment
+from engine.processes.remote_devices import describe, driver_environment, has_ray
 from tests.engine.ray_cluster import OFFER, RayCluster, free_port, ray_cluster, thaw
 from tests.patience import PATIENCE_S, until
 
@@ -77,7 +77,7 @@ def leftovers(cluster: RayCluster) -> list[psutil.Process]:
 
 def is_ours(process: psutil.Process) -> bool:
     try:
-        return any("engine.launch" in word or "RemoteWorker" in word for word in process.cmdline())
+        return any("engine.processes.child_main" in word or "RemoteWorker" in word for word in process.cmdline())
     except psutil.NoSuchProcess:
         return False
 
@@ -209,7 +209,7 @@ def configured(settings: EngineSettings) -> EngineSettings:
 async def test_without_ray_the_engine_says_what_to_install(
     configured: EngineSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.cluster.has_ray", lambda: False)
+    monkeypatch.setattr("engine.processes.remote_devices.has_ray", lambda: False)
     with pytest.raises(ClusterRefused, match=r"pip install 'darkroom\[cluster\]'"):
         await Engine(configured).start()
 
@@ -217,7 +217,7 @@ async def test_without_ray_the_engine_says_what_to_install(
 async def test_a_cluster_open_to_anybody_is_refused_before_it_is_spoken_to(
     configured: EngineSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("engine.cluster.has_ray", lambda: True)
+    monkeypatch.setattr("engine.processes.remote_devices.has_ray", lambda: True)
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     with pytest.raises(ClusterRefused, match="set RAY_AUTH_MODE=token here and on every node"):
         await Engine(configured).start()

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from engine.messages import FromWorker, LaneCharged, LaneProgress
+from engine.processes.protocol import FromWorker, LaneCharged, LaneProgress
 
 
 class Outbox:

@@ -1,0 +1,1 @@
+"""Worker processes: how they are started, and what is said over their pipes."""
