@@ -16,11 +16,11 @@ import torch
 import transformers
 
 from engine.bench.stand_in import tokenizer
-from engine.latents import LatentLayout
 from engine.loading.loaded_model import LoadedModel
 from engine.model_spec import ModelSpec, Source
 from engine.previews.previewer import Previewer
-from engine.rgb_map import fit_rgb_map
+from engine.sampling.latent_layout import LatentLayout
+from engine.sampling.latent_rgb import fit_rgb_map
 
 VOCABULARY = 2 + 2 * 256
 _BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}

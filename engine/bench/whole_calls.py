@@ -38,8 +38,8 @@ from engine.processes.protocol import (
     Stop,
 )
 from engine.requests import ImageRequest
+from engine.sampling.step_watch import StepWatch
 from engine.settings import EngineSettings
-from engine.steps import StepWatch
 from engine.worker.postprocess import finish, recipe_of
 
 

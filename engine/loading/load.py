@@ -29,7 +29,6 @@ from engine.content_hash import FileHashes
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, OutOfMemory
 from engine.forward import is_out_of_memory
 from engine.lanes import Stage
-from engine.latents import LatentLayout
 from engine.lent_configuration import lent_configuration
 from engine.loading.dtypes import choose_dtype
 from engine.loading.loaded_model import VAE_NAMES, LoadedModel
@@ -39,7 +38,8 @@ from engine.parking import stage_of
 from engine.plain_folder import plain_folder
 from engine.previews.previewer import Previewer
 from engine.pulled import find_pulled
-from engine.rgb_map import RGBMap, remembered_rgb_map
+from engine.sampling.latent_layout import LatentLayout
+from engine.sampling.latent_rgb import RGBMap, remembered_rgb_map
 from engine.settings import EngineSettings
 from engine.tool_files import adapter_files, tiny_autoencoder_flaw
 

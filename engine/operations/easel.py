@@ -28,7 +28,7 @@ from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
 from engine.parking import parking_view
 from engine.pipelines.sampler_names import sampler_name
 from engine.requests import ImageRequest
-from engine.steps import StepWatch
+from engine.sampling.step_watch import StepWatch
 
 SMALLEST_TABLED_SIDE = 256
 _PER_CELL = ("image", "mask_image")

@@ -16,14 +16,14 @@ from PIL import Image
 from torch.nn import functional
 
 from engine.errors import InvalidRequest
-from engine.latents import LatentLayout, unfold
 from engine.operations.pixels import tensor_of
-from engine.rgb_map import encode_pictures
+from engine.sampling.latent_layout import LatentLayout, unfold
+from engine.sampling.latent_rgb import encode_pictures
 
 
 @dataclass
 class PictureOrigin:
-    """A picture in the denoiser's terms; see `engine.steps.Origin`."""
+    """A picture in the denoiser's terms; see `engine.sampling.step_watch.Origin`."""
 
     picture: Image.Image
     strength: float

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from engine.events import Preview
-from engine.latents import LatentLayout, unfold
 from engine.previews.thumbnails import cells_of, preview_of
-from engine.rgb_map import RGBMap
+from engine.sampling.latent_layout import LatentLayout, unfold
+from engine.sampling.latent_rgb import RGBMap
 
 
 class Previewer:

@@ -23,9 +23,9 @@ from engine.previews.time_budget import Allowance
 from engine.processes.protocol import Admit, FromWorker, LaneProgress
 from engine.requests import ImageRequest
 from engine.safety import PictureCheck
+from engine.sampling.step_watch import StepWatch
 from engine.serving.cost_estimates import work_of
 from engine.settings import EngineSettings
-from engine.steps import StepWatch
 
 _HURRIED_STEPS = 2
 """Steps within which a first preview may jump the queue: where previews wait for their time, requests do not."""

@@ -8,7 +8,7 @@ import torch
 
 from engine.lanes import Lane, ParkedCall
 from engine.requests import Blend, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
-from engine.steps import StepWatch
+from engine.sampling.step_watch import StepWatch
 from tests.engine.studio import PocketStudio, Studio, ask, png
 
 SIDE = 64

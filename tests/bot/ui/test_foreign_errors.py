@@ -84,7 +84,7 @@ def test_no_handler_names_a_class() -> None:
 
 def test_the_walk_sees_the_doors() -> None:
     seen = {site.place for site in sites()}
-    assert {"engine/intake.py:decode", "bot/ui/intake.py:fetch", "engine/steps.py:set_timesteps"} <= seen
+    assert {"engine/intake.py:decode", "bot/ui/intake.py:fetch", "engine/sampling/step_watch.py:set_timesteps"} <= seen
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=place) for place, all_ in CASES.items() for case in all_])

@@ -12,12 +12,12 @@ from diffusers import AutoencoderKL, AutoencoderKLQwenImage21, AutoencoderTiny, 
 from diffusers.utils import is_scipy_available
 from PIL import Image
 
-from engine import rgb_map
-from engine.denoised import predict_x0
-from engine.latents import LatentLayout
 from engine.previews.previewer import Previewer
 from engine.previews.thumbnails import MAX_PREVIEW_BYTES
-from engine.rgb_map import RGBMap, encode_pictures, fit_rgb_map, remembered_rgb_map, synthetic_pictures
+from engine.sampling import latent_rgb as rgb_map
+from engine.sampling.latent_layout import LatentLayout
+from engine.sampling.latent_rgb import RGBMap, encode_pictures, fit_rgb_map, remembered_rgb_map, synthetic_pictures
+from engine.sampling.x0 import predict_x0
 from tests.engine.families import parts
 
 # diffusers computes sigmas with numpy functions on tensors, which numpy 2 deprecates.

@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 import torch
 
-from engine.denoised import predict_x0
 from engine.errors import InvalidRequest
 from engine.lanes import Lane, ParkedCall, Pipeline, with_inner
-from engine.possible_steps import refusal_of_steps
+from engine.sampling.possible_steps import refusal_of_steps
+from engine.sampling.x0 import predict_x0
 
 
 class Origin(Protocol):

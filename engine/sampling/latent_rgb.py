@@ -18,7 +18,7 @@ from safetensors.torch import load, save
 from torch.nn import functional
 
 from engine import whole_file
-from engine.latents import LatentLayout, divisors
+from engine.sampling.latent_layout import LatentLayout, divisors
 
 _FIT_PICTURES = 8
 _FIT_SIDE = 128

@@ -1,0 +1,1 @@
+"""What happens at each denoising step: progress, x0, latents as colours."""
