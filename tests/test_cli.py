@@ -17,8 +17,8 @@ import pytest
 
 from bot.cli.picture_folder import PictureFolder
 from bot.errors import ConfigError
-from engine.images import read_text
-from engine.parameters import parse_parameters
+from engine.pictures.images import read_text
+from engine.pictures.parameters import parse_parameters
 
 ROOT = Path(__file__).parents[1]
 VERBS = ("run", "demo", "imagine", "check", "models", "train", "bench", "backup", "restore")

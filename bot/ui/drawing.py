@@ -10,8 +10,8 @@ from typing import ParamSpec, TypeVar
 
 from PIL import Image
 
-from engine.child_decoder import ChildDecoder
-from engine.images import encode_png, fit_upload, fit_webp, mosaic, open_picture, read_text
+from engine.pictures.images import encode_png, fit_upload, fit_webp, mosaic, open_picture, read_text
+from engine.pictures.sandboxed_decoder import ChildDecoder
 
 FRAME_MS = 120
 LAST_FRAME_MS = 2500

@@ -24,10 +24,10 @@ from engine.bench.parts import knee
 from engine.bench.report import Machine
 from engine.bench.whole_calls import easel_of
 from engine.forward import synchronize
-from engine.images import open_picture
 from engine.loading.load import quiet
 from engine.loading.loaded_model import LoadedModel
 from engine.operations import operate
+from engine.pictures.images import open_picture
 from engine.processes.protocol import LaneFinished
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings

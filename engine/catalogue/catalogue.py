@@ -12,9 +12,9 @@ from engine.catalogue.guidance import has_guider, prove_guidance
 from engine.catalogue.sizes import choose_size
 from engine.catalogue.spec_reader import SpecReader
 from engine.errors import EngineError, InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
-from engine.images import open_picture
 from engine.lora_kind import unwearable
 from engine.model_spec import ModelSpec, Source
+from engine.pictures.images import open_picture
 from engine.pulled import find_pulled
 from engine.requests import ImageRequest, Inpaint, Outpaint, is_undrawn
 from engine.settings import EngineSettings, ModelSettings

@@ -8,8 +8,8 @@ from PIL import Image
 
 from engine.catalogue.outpaint_geometry import Canvas, Size, scaled
 from engine.errors import InvalidRequest
-from engine.images import open_mask, open_picture, picture_size
 from engine.model_spec import ModelSpec
+from engine.pictures.images import open_mask, open_picture, picture_size
 from engine.requests import MAX_SIDE, Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
 
 CREATIVE_FACTOR = 2.0

@@ -8,10 +8,10 @@ from typing import cast
 
 from PIL import Image
 
-from engine.images import open_picture
 from engine.operations.easel import Easel
 from engine.operations.pixels import Pixels, tensor_of
 from engine.parking import parking_view
+from engine.pictures.images import open_picture
 from engine.requests import Describe
 
 

@@ -7,12 +7,12 @@ from typing import cast
 import numpy as np
 from PIL import Image
 
-from engine.images import open_mask, open_picture
 from engine.operations.easel import Easel
 from engine.operations.joining import FEATHER, join
 from engine.operations.meaning import from_meaning
 from engine.operations.origin import PictureOrigin
 from engine.operations.pixels import Pixels, cover, fitted, inward_feather, picture_of, pixels_of, resized
+from engine.pictures.images import open_mask, open_picture
 from engine.requests import Blend, ImageToImage, Inpaint
 
 BLEND_STRENGTH = 0.7

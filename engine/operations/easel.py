@@ -16,7 +16,6 @@ import torch
 from engine.catalogue.guidance import prove_guidance
 from engine.catalogue.sizes import drawn_size
 from engine.errors import BadOutput, InvalidRequest
-from engine.images import open_picture
 from engine.lanes import Lane, Pipeline, with_inner
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.pipeline_classes import Task
@@ -26,6 +25,7 @@ from engine.operations.staging import through_stages
 from engine.operations.tools import Tools
 from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
 from engine.parking import parking_view
+from engine.pictures.images import open_picture
 from engine.pipelines.sampler_names import sampler_name
 from engine.requests import ImageRequest
 from engine.sampling.step_watch import StepWatch

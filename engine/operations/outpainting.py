@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from engine.catalogue.outpaint_geometry import Canvas
-from engine.images import open_picture
 from engine.operations.drawing import within_mask
 from engine.operations.easel import Easel
 from engine.operations.joining import FEATHER, join
 from engine.operations.pixels import Pixels, picture_of, pixels_of, resized
+from engine.pictures.images import open_picture
 from engine.requests import Outpaint
 
 

@@ -11,11 +11,11 @@ from PIL import Image
 
 from engine.catalogue.outpaint_geometry import scaled
 from engine.catalogue.sizes import CREATIVE_FACTOR, enlargement
-from engine.images import open_picture
 from engine.operations.drawing import from_picture
 from engine.operations.easel import Easel
 from engine.operations.enlarging import enlarged
 from engine.operations.pixels import Pixels, cover, picture_of, pixels_of
+from engine.pictures.images import open_picture
 from engine.requests import MAX_SIDE, Upscale
 
 OVERLAP = 0.25

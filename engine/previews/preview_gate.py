@@ -11,10 +11,10 @@ from PIL import Image
 
 from engine.events import Safety
 from engine.model_spec import ModelSpec
+from engine.pictures.picture_check import PictureCheck
 from engine.previews.thumbnails import coarse
 from engine.previews.time_budget import Allowance
 from engine.requests import ImageRequest
-from engine.safety import PictureCheck
 
 Cells = Sequence[Image.Image]
 FIRST_SHARE = 0.25

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from engine.events import Preview
-from engine.images import encode_jpeg, fit_jpeg, mosaic
+from engine.pictures.images import encode_jpeg, fit_jpeg, mosaic
 
 MAX_PREVIEW_BYTES = 40_000
 FRAME_SIDE = 128

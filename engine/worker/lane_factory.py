@@ -17,12 +17,12 @@ from engine.loading.loaded_model import LoadedModel
 from engine.operations import operate
 from engine.operations.easel import Easel, Outcome
 from engine.operations.tools import Tools
+from engine.pictures.picture_check import PictureCheck
 from engine.previews.lane_previews import Glimpses
 from engine.previews.preview_gate import SAVED_S, SHARE_BESIDE, SHARE_ON_CPU, Lookout, Veil, limit_of
 from engine.previews.time_budget import Allowance
 from engine.processes.protocol import Admit, FromWorker, LaneProgress
 from engine.requests import ImageRequest
-from engine.safety import PictureCheck
 from engine.sampling.step_watch import StepWatch
 from engine.serving.cost_estimates import work_of
 from engine.settings import EngineSettings

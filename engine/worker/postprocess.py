@@ -13,13 +13,13 @@ from importlib.metadata import PackageNotFoundError, version
 from safetensors.torch import save
 
 from engine.events import Finished, GeneratedImage, Recipe, Safety
-from engine.images import encode_png
 from engine.loading.loaded_model import LoadedModel
 from engine.operations.easel import Outcome
 from engine.operations.pixels import picture_of
-from engine.parameters import text_chunks, write_parameters
+from engine.pictures.images import encode_png
+from engine.pictures.parameters import text_chunks, write_parameters
+from engine.pictures.picture_check import PictureCheck
 from engine.requests import ImageRequest, is_undrawn
-from engine.safety import PictureCheck
 
 
 def recipe_of(request: ImageRequest, model: LoadedModel, outcome: Outcome, *, alone: bool) -> Recipe:

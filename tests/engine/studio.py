@@ -16,9 +16,9 @@ from engine.catalogue.catalogue import Catalogue
 from engine.errors import EngineError
 from engine.events import Finished
 from engine.forwards import Forwards
-from engine.images import encode_png
 from engine.loading.load import load
 from engine.loading.loaded_model import LoadedModel
+from engine.pictures.images import encode_png
 from engine.processes.protocol import Admit, LaneFailed, LaneFinished
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings

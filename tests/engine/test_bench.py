@@ -37,10 +37,10 @@ from engine.bench.traffic import (
 )
 from engine.bench.whole_calls import easel_of
 from engine.catalogue.catalogue import Catalogue
-from engine.images import open_picture
 from engine.loading.load import load
 from engine.loading.loaded_model import LoadedModel
 from engine.operations import operate
+from engine.pictures.images import open_picture
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 pytestmark = pytest.mark.xdist_group("bench")  # its engines take seconds to start

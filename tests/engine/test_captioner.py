@@ -62,7 +62,7 @@ def picture(seed: int) -> bytes:
 def test_the_hosts_model_says_what_stock_transformers_says(studio: Studio, blip: Path) -> None:
     finished = studio.finish(ask(Describe, image=picture(1), num_images=4))
     captioner = Captioner.load(blip, torch.device("cpu"))
-    from engine.images import open_picture
+    from engine.pictures.images import open_picture
 
     inputs = captioner.processor(images=open_picture(picture(1)), return_tensors="pt")
     tokens = captioner.model.generate(**inputs, num_beams=4, num_return_sequences=4, max_new_tokens=40)

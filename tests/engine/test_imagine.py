@@ -13,7 +13,7 @@ import pytest_asyncio
 from PIL import Image
 
 from engine import Engine, EngineSettings, Event, Finished, ImageRequest, InvalidRequest, Progress, Queued, Started
-from engine.parameters import read_request
+from engine.pictures.parameters import read_request
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 pytestmark = pytest.mark.xdist_group("imagine")

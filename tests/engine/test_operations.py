@@ -16,14 +16,14 @@ from safetensors.torch import load as load_latents
 
 from engine.errors import InvalidRequest
 from engine.events import Finished
-from engine.images import open_picture
 from engine.loading.loaded_model import LoadedModel
 from engine.operations import enlarging
 from engine.operations.joining import join
 from engine.operations.outpainting import lay_on_canvas
 from engine.operations.pixels import inward_feather
 from engine.operations.tools import Describer, SuperResolution, Tools
-from engine.parameters import read_request
+from engine.pictures.images import open_picture
+from engine.pictures.parameters import read_request
 from engine.pocket.upscaler import Upscaler
 from engine.previews.lane_previews import MAX_FRAMES
 from engine.previews.thumbnails import FRAME_SIDE

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.events import Finished
-from engine.images import read_text
+from engine.pictures.images import read_text
 from engine.requests import ImageRequest, PromptPart, Upscale
 from tests.engine.studio import Studio
 

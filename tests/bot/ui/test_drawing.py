@@ -10,7 +10,7 @@ from PIL import Image, ImageSequence
 
 from bot.ui.drawing import FILM_SIDE, Drawing, animate, compose, contact_sheet, region_mask
 from bot.ui.family_tree import Relative, draw
-from engine.images import open_picture
+from engine.pictures.images import open_picture
 from tests.bot.scripted import COLOURS, png, webp
 
 

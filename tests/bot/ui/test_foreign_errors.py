@@ -17,7 +17,7 @@ from bot.ui.drawing import Drawing
 from bot.ui.intake import Intake
 from bot.ui.replies import TABLE, words
 from engine import errors as engine_errors
-from engine.images import open_picture
+from engine.pictures.images import open_picture
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, LoRA
 from tests.bot.scripted import MemoryPictures
 from tests.foreign_words import SHOWN, foreign, sites
@@ -84,7 +84,11 @@ def test_no_handler_names_a_class() -> None:
 
 def test_the_walk_sees_the_doors() -> None:
     seen = {site.place for site in sites()}
-    assert {"engine/intake.py:decode", "bot/ui/intake.py:fetch", "engine/sampling/step_watch.py:set_timesteps"} <= seen
+    assert {
+        "engine/pictures/intake.py:decode",
+        "bot/ui/intake.py:fetch",
+        "engine/sampling/step_watch.py:set_timesteps",
+    } <= seen
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=place) for place, all_ in CASES.items() for case in all_])

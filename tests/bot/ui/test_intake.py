@@ -13,7 +13,7 @@ from PIL import Image
 from bot.errors import BadPicture
 from bot.ui.drawing import Drawing
 from bot.ui.intake import Download, Intake
-from engine.images import open_picture
+from engine.pictures.images import open_picture
 from tests.bot.scripted import MemoryPictures, png, webp
 from tests.picture_files import encoded
 

@@ -16,13 +16,13 @@ from PIL import Image
 from engine.catalogue.catalogue import Catalogue
 from engine.events import Preview, Recipe, Safety
 from engine.operations.easel import Outcome
+from engine.pictures.picture_check import PictureCheck
 from engine.previews import preview_gate as veil
 from engine.previews.preview_gate import FIRST_SHARE, Lookout, Veil, limit_of
 from engine.previews.thumbnails import coarse
 from engine.previews.time_budget import Allowance
 from engine.processes.protocol import LaneFinished, LaneProgress
 from engine.requests import ImageRequest, ImageToImage, LoRA
-from engine.safety import PictureCheck
 from engine.settings import EngineSettings
 from engine.worker.postprocess import finish
 from tests.engine.studio import SIZE, Studio, as_array, ask

@@ -12,8 +12,8 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 
 from engine.errors import InvalidRequest
-from engine.images import encode_png, open_mask, open_picture
-from engine.intake import DAMAGED
+from engine.pictures.images import encode_png, open_mask, open_picture
+from engine.pictures.intake import DAMAGED
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_KEPT_PIXELS = 4 * 1024 * 1024
@@ -30,7 +30,7 @@ class ChildDecoder:
         self._room, self._timeout_s = asyncio.Semaphore(at_once), timeout_s
 
     async def decode(self, data: bytes, field: str = "image") -> bytes:
-        """The picture as a PNG of plain RGB, upright, without metadata; see `engine.images.open_picture`.
+        """The picture as a PNG of plain RGB, upright, without metadata; see `engine.pictures.images.open_picture`.
 
         As `field` "mask" it is a PNG of grey, its transparent parts black; see `open_mask`. A picture of more than
         `MAX_KEPT_PIXELS` is made smaller.
@@ -50,7 +50,7 @@ class ChildDecoder:
     async def _ask_child(self, data: bytes, field: str) -> tuple[int, bytes]:
         # Nothing of this process's environment: it holds tokens.
         environment = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        command = (sys.executable, "-m", "engine.child_decoder", field)
+        command = (sys.executable, "-m", "engine.pictures.sandboxed_decoder", field)
         child = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment)
         try:
             async with asyncio.timeout(self._timeout_s):

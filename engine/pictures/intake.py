@@ -12,9 +12,9 @@ import warnings
 from PIL import Image, ImageOps, UnidentifiedImageError
 from pillow_heif import register_heif_opener  # pyright: ignore[reportUnknownVariableType]
 
-from engine.colours import eight_bits, to_srgb
 from engine.errors import InvalidRequest
-from engine.png_chunks import without_text
+from engine.pictures.color_conversion import eight_bits, to_srgb
+from engine.pictures.png_chunks import without_text
 
 MAX_INTAKE_PIXELS = 25_000_000
 INTAKE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "HEIF")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from engine.intake import decode, open_header
+from engine.pictures.intake import decode, open_header
 
 _LYING = (5, 6, 7, 8)
 """Exif's orientations with the sides exchanged."""

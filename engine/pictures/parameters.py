@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from engine.errors import InvalidRequest
 from engine.events import Recipe
-from engine.images import read_text
+from engine.pictures.images import read_text
 from engine.requests import ImageRequest, Upscale, is_undrawn
 
 _PAIR = re.compile(r'\s*([\w][\w \-/]*?):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')

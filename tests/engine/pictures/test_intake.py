@@ -11,9 +11,9 @@ import zlib
 import pytest
 from PIL import Image, ImageCms
 
-from engine.child_decoder import MAX_KEPT_PIXELS, ChildDecoder
 from engine.errors import InvalidRequest
-from engine.images import encode_png, open_mask, open_picture, picture_size
+from engine.pictures.images import encode_png, open_mask, open_picture, picture_size
+from engine.pictures.sandboxed_decoder import MAX_KEPT_PIXELS, ChildDecoder
 from engine.requests import MAX_SIDE, ImageToImage
 from tests.picture_files import chunk, display_p3, encoded, p3_in_srgb, photograph, raw_png
 
@@ -137,7 +137,7 @@ def test_phone_formats_have_the_same_limits(format_):
 
 @pytest.mark.parametrize("format_", ["AVIF", "HEIF"])
 def test_phone_formats_of_too_many_pixels_are_refused(format_, monkeypatch):
-    monkeypatch.setattr("engine.intake.MAX_INTAKE_PIXELS", 5_000)
+    monkeypatch.setattr("engine.pictures.intake.MAX_INTAKE_PIXELS", 5_000)
     with pytest.raises(InvalidRequest, match="96x64 pixels are too many"):
         open_picture(encoded(photograph(96, 64), format_))
 

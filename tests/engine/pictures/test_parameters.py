@@ -10,8 +10,8 @@ from PIL import Image
 
 from engine.errors import InvalidRequest
 from engine.events import Recipe
-from engine.images import encode_png, read_text
-from engine.parameters import parse_parameters, read_request, text_chunks
+from engine.pictures.images import encode_png, read_text
+from engine.pictures.parameters import parse_parameters, read_request, text_chunks
 from engine.requests import ImageRequest, ImageToImage, LoRA
 
 RECIPE = Recipe(

@@ -11,7 +11,16 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from engine.errors import InvalidRequest
-from engine.images import encode_png, fit_jpeg, fit_upload, fit_webp, mosaic, open_mask, open_picture, read_text
+from engine.pictures.images import (
+    encode_png,
+    fit_jpeg,
+    fit_upload,
+    fit_webp,
+    mosaic,
+    open_mask,
+    open_picture,
+    read_text,
+)
 
 
 def encoded(image: Image.Image, format_: str = "PNG", **options: object) -> bytes:

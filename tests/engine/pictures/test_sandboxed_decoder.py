@@ -10,9 +10,9 @@ import psutil
 import pytest
 from PIL import Image
 
-from engine.child_decoder import MAX_BYTES, ChildDecoder
 from engine.errors import InvalidRequest
-from engine.images import open_picture
+from engine.pictures.images import open_picture
+from engine.pictures.sandboxed_decoder import MAX_BYTES, ChildDecoder
 
 
 def encoded(image: Image.Image, format_: str = "PNG", **options: object) -> bytes:
@@ -81,4 +81,8 @@ async def test_cancelling_leaves_no_process_behind():
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not [child for child in psutil.Process().children() if "engine.child_decoder" in " ".join(child.cmdline())]
+    assert not [
+        child
+        for child in psutil.Process().children()
+        if "engine.pictures.sandboxed_decoder" in " ".join(child.cmdline())
+    ]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.safety import PictureCheck
+from engine.pictures.picture_check import PictureCheck
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Pictures as bytes: decoding, encoding, metadata, the picture check."""
