@@ -16,15 +16,15 @@ from typing import Any
 
 from torch import nn
 
+from engine.batching.lora_hooks import Worn, clear, hang
+from engine.batching.lora_hooks import wearing as wearing
+from engine.batching.low_rank import LowRank, Misfit, fitted
 from engine.errors import InvalidRequest, ModelLoadFailed
 from engine.lora_file import Unreadable, read
 from engine.lora_kind import unwearable
 from engine.lora_pieces import LoRAFile, Pieces, place_of
-from engine.low_rank import LowRank, Misfit, fitted
 from engine.settings import LoRASettings
 from engine.single_file import tensor_names
-from engine.wearing import Worn, clear, hang
-from engine.wearing import wearing as wearing
 
 logger = logging.getLogger(__name__)
 

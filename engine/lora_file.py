@@ -25,7 +25,7 @@ from diffusers.utils.state_dict_utils import (
 from peft.utils.other import get_pattern_key
 from torch import nn
 
-from engine.forward import is_out_of_memory
+from engine.batching.forward import is_out_of_memory
 from engine.lora_pieces import LoRAFile, Pieces, place_of
 from engine.lora_tensors import load
 

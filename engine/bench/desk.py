@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from engine.forwards import Forwards
+from engine.batching.batch_runner import Forwards
 from engine.loading.loaded_model import LoadedModel
 from engine.processes.protocol import Admit, FromWorker, LaneFailed, LaneFinished
 from engine.requests import ImageRequest

@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from engine.batching.forward import synchronize
 from engine.bench.desk import Desk, requests
 from engine.bench.full_size import load_full_size
 from engine.bench.gpu_report import Exactness, GpuReport, Throughput
 from engine.bench.parts import knee
 from engine.bench.report import Machine
 from engine.bench.whole_calls import easel_of
-from engine.forward import synchronize
 from engine.loading.load import quiet
 from engine.loading.loaded_model import LoadedModel
 from engine.operations import operate

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
+from engine.batching.forward import forward, synchronize
+from engine.batching.lanes import Stage
 from engine.bench.desk import Desk, requests
 from engine.errors import AbortReason
-from engine.forward import forward, synchronize
-from engine.lanes import Stage
 from engine.loading.loaded_model import LoadedModel
 from engine.previews.time_budget import Allowance
 from engine.processes.protocol import LaneFailed

@@ -15,9 +15,9 @@ from multiprocessing.connection import Connection
 
 import torch
 
+from engine.batching.lanes import Lane
 from engine.errors import InferenceFailed
 from engine.events import Preview
-from engine.lanes import Lane
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.model_cache import ModelShelf
 from engine.operations import operate

@@ -23,18 +23,18 @@ from torch import nn
 
 from engine import folders
 from engine.base.foreign_errors import reason
+from engine.batching.forward import is_out_of_memory
+from engine.batching.lanes import Stage
+from engine.batching.module_proxies import stage_of
 from engine.checkpoint import read_checkpoint
 from engine.checkpoint_parts import read_parts, unpacked
 from engine.content_hash import FileHashes
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, OutOfMemory
-from engine.forward import is_out_of_memory
-from engine.lanes import Stage
 from engine.lent_configuration import lent_configuration
 from engine.loading.dtypes import choose_dtype
 from engine.loading.loaded_model import VAE_NAMES, LoadedModel
 from engine.loading.style_adapter import twin_with_adapter
 from engine.model_spec import ModelSpec, Source
-from engine.parking import stage_of
 from engine.plain_folder import plain_folder
 from engine.previews.previewer import Previewer
 from engine.pulled import find_pulled

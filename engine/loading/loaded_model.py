@@ -20,10 +20,10 @@ from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import nn
 
 from engine.adapters import Adapters
+from engine.batching.attention_processors import Processors
 from engine.loading.pipeline_classes import Task, build, class_for
 from engine.model_spec import ModelSpec
 from engine.previews.previewer import Previewer
-from engine.processors import Processors
 from engine.requests import Blend, ImageRequest
 from engine.settings import LoRASettings
 

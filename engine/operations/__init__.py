@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engine.batching.forward import wrappable
+from engine.batching.lanes import Stage
+from engine.batching.module_proxies import stage_of
 from engine.errors import InvalidRequest
-from engine.forward import wrappable
-from engine.lanes import Stage
 from engine.operations.describing import describe
 from engine.operations.drawing import blend, image_to_image, inpaint, text_to_image
 from engine.operations.easel import Easel, Outcome
@@ -14,7 +15,6 @@ from engine.operations.outpainting import outpaint
 from engine.operations.pixels import Pixels
 from engine.operations.unread import listen
 from engine.operations.upscaling import upscale
-from engine.parking import stage_of
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
 
 OPERATIONS: dict[type[ImageRequest], Callable[[Easel], list[Pixels]]] = {

@@ -14,9 +14,9 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel
 
 from engine.base.foreign_errors import reason
+from engine.batching.lanes import Lane
+from engine.batching.module_proxies import parking_view
 from engine.errors import ModelLoadFailed
-from engine.lanes import Lane
-from engine.parking import parking_view
 from engine.tool_files import prove_captioner
 
 MAX_NEW_TOKENS = 40

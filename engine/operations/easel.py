@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from engine.batching.lanes import Lane, Pipeline, with_inner
+from engine.batching.module_proxies import parking_view
 from engine.catalogue.guidance import prove_guidance
 from engine.catalogue.sizes import drawn_size
 from engine.errors import BadOutput, InvalidRequest
-from engine.lanes import Lane, Pipeline, with_inner
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.pipeline_classes import Task
 from engine.operations.enlarging import enlarged
@@ -24,7 +25,6 @@ from engine.operations.pixels import Pixels, flaw, picture_of
 from engine.operations.staging import through_stages
 from engine.operations.tools import Tools
 from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
-from engine.parking import parking_view
 from engine.pictures.images import open_picture
 from engine.pipelines.sampler_names import sampler_name
 from engine.requests import ImageRequest

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from engine.batching.module_proxies import parking_view
 from engine.operations.pixels import Pixels, tensor_of
-from engine.parking import parking_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

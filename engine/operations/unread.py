@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from engine.lanes import Lane, ParkedCall
+from engine.batching.lanes import Lane, ParkedCall
 from engine.operations.weighted_prompt import token_ids
 from engine.requests import ImageRequest
 

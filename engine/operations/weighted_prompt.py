@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from engine.batching.lanes import ParkedCall, Pipeline, Stage
 from engine.errors import InvalidRequest
-from engine.lanes import ParkedCall, Pipeline, Stage
 from engine.requests import PromptPart
 
 

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import torch
 
+from engine.batching.lanes import Lane, ParkedCall, Pipeline, with_inner
 from engine.errors import InvalidRequest
-from engine.lanes import Lane, ParkedCall, Pipeline, with_inner
 from engine.sampling.possible_steps import refusal_of_steps
 from engine.sampling.x0 import predict_x0
 

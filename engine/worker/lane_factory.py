@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import torch
 
+from engine.batching.lanes import Lane, Manner
 from engine.catalogue.sizes import drawn_size
 from engine.events import Preview
 from engine.fair_share import Claim
-from engine.lanes import Lane, Manner
 from engine.loading.loaded_model import LoadedModel
 from engine.operations import operate
 from engine.operations.easel import Easel, Outcome

@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 import torch
 
 from engine.base.foreign_errors import reason
+from engine.batching.batch_runner import ADVICE, BUCKET, Batch, Forwards
+from engine.batching.batch_size import RowBudget
+from engine.batching.encoder_cache import PromptMemory
+from engine.batching.forward import is_device_lost, is_out_of_memory, synchronize
+from engine.batching.lanes import Stage
+from engine.batching.row_layout import Layout
 from engine.errors import AbortReason, BadOutput, EngineError, InferenceFailed, OutOfMemory, RequestAborted
 from engine.fair_share import FairShare
-from engine.forward import is_device_lost, is_out_of_memory, synchronize
-from engine.forwards import ADVICE, BUCKET, Batch, Forwards
-from engine.lanes import Stage
-from engine.layout import Layout
 from engine.loading.loaded_model import LoadedModel
 from engine.operations.easel import Outcome
 from engine.previews.preview_gate import is_harmless
 from engine.processes.protocol import Admit, FromWorker, LaneCharged, LaneFailed, LaneFinished, LaneStarted
-from engine.prompt_memory import PromptMemory
-from engine.row_budget import RowBudget
 from engine.settings import EngineSettings
 from engine.worker.lane_factory import OpenLane, Workshop
 from engine.worker.postprocess import finish, recipe_of

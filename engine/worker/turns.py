@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from engine.batching.lanes import ParkedCall, Stage
 from engine.fair_share import FairShare
-from engine.lanes import ParkedCall, Stage
 from engine.worker.lane_factory import OpenLane
 
 

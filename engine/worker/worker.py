@@ -17,8 +17,8 @@ from multiprocessing.connection import Connection
 import psutil
 import torch
 
+from engine.batching.batch_runner import Forwards
 from engine.errors import EngineError, RequestAborted
-from engine.forwards import Forwards
 from engine.loading.load import quiet
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.model_cache import ModelShelf

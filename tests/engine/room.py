@@ -13,10 +13,10 @@ import PIL.Image
 import torch
 from diffusers import ModularPipeline
 
-from engine.forwards import BUCKET, Forwards
-from engine.lanes import Lane, Stage
-from engine.layout import Layout
-from engine.parking import parking_view
+from engine.batching.batch_runner import BUCKET, Forwards
+from engine.batching.lanes import Lane, Stage
+from engine.batching.module_proxies import parking_view
+from engine.batching.row_layout import Layout
 from tests.engine.families import INPAINT, T2I, Family
 
 

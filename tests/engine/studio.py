@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from engine.batching.batch_runner import Forwards
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import EngineError
 from engine.events import Finished
-from engine.forwards import Forwards
 from engine.loading.load import load
 from engine.loading.loaded_model import LoadedModel
 from engine.pictures.images import encode_png

@@ -13,11 +13,11 @@ from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from engine.adapters import Adapters, wearing
+from engine.batching.batch_runner import Batch, Forwards
+from engine.batching.lanes import Lane, Manner, ParkedCall
+from engine.batching.low_rank import fitted
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import InvalidRequest, OutOfMemory
-from engine.forwards import Batch, Forwards
-from engine.lanes import Lane, Manner, ParkedCall
-from engine.low_rank import fitted
 from engine.requests import ImageRequest, LoRA
 from engine.settings import EngineSettings, LoRASettings
 from tests.engine.studio import SIZE, Studio, as_array, ask

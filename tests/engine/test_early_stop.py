@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.lanes import Lane, ParkedCall
+from engine.batching.lanes import Lane, ParkedCall
 from engine.requests import Blend, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
 from engine.sampling.step_watch import StepWatch
 from tests.engine.studio import PocketStudio, Studio, ask, png

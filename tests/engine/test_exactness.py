@@ -12,8 +12,8 @@ import diffusers
 import pytest
 import torch
 
-from engine.lanes import Lane, Stage
-from engine.parking import stage_of
+from engine.batching.lanes import Lane, Stage
+from engine.batching.module_proxies import stage_of
 from tests.engine.families import FAMILIES, I2I, INPAINT, T2I
 from tests.engine.room import Ask, Model, Room, count_calls, stock
 

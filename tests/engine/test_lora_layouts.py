@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from engine.adapters import Adapters
+from engine.batching.lora_hooks import Worn, wearing
 from engine.errors import InvalidRequest
 from engine.requests import LoRA
 from engine.settings import LoRASettings
-from engine.wearing import Worn, wearing
 from tests.engine.families import FAMILIES
 from tests.engine.lora_layouts import REFUSED, WORN, Draft, Layout, peft
 from tests.engine.studio import SIZE, Studio, ask

@@ -11,8 +11,8 @@ import diffusers
 import pytest
 import torch
 
-from engine.forwards import Forwards
-from engine.lanes import Lane, ParkedCall
+from engine.batching.batch_runner import Forwards
+from engine.batching.lanes import Lane, ParkedCall
 from tests.engine.families import FAMILIES, T2I
 from tests.engine.room import Ask, Model, Room, stock
 

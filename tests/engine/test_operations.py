@@ -14,6 +14,7 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from PIL import Image
 from safetensors.torch import load as load_latents
 
+from engine.batching.batch_size import RowBudget
 from engine.errors import InvalidRequest
 from engine.events import Finished
 from engine.loading.loaded_model import LoadedModel
@@ -29,7 +30,6 @@ from engine.previews.lane_previews import MAX_FRAMES
 from engine.previews.thumbnails import FRAME_SIDE
 from engine.processes.protocol import LaneFinished, LaneProgress
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, PromptPart, Upscale
-from engine.row_budget import RowBudget
 from tests.engine.studio import SIDE, SIZE, Studio, as_array, ask, png
 
 

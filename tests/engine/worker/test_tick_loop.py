@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from engine.batching.batch_runner import Batch, Forwards
+from engine.batching.batch_size import RowBudget
+from engine.batching.lanes import Stage
 from engine.errors import AbortReason, BadOutput, InferenceFailed, RequestAborted
 from engine.fair_share import FairShare
-from engine.forwards import Batch, Forwards
-from engine.lanes import Stage
 from engine.processes.protocol import LaneCharged, LaneFailed, LaneFinished, LaneProgress, LaneStarted
 from engine.requests import ImageRequest
-from engine.row_budget import RowBudget
 from tests.engine.studio import SIZE, Studio, as_array, ask
 
 

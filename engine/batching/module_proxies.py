@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from engine.lanes import Lane, ParkedCall, Stage
+from engine.batching.lanes import Lane, ParkedCall, Stage
 
 
 def stage_of(module: torch.nn.Module) -> Stage:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from engine.forward import forward
-from engine.lanes import Lane, Manner, ParkedCall, Stage
-from engine.prompt_memory import PromptMemory
+from engine.batching.encoder_cache import PromptMemory
+from engine.batching.forward import forward
+from engine.batching.lanes import Lane, Manner, ParkedCall, Stage
 
 _SMALL = BertConfig(vocab_size=50, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8)
 

@@ -12,9 +12,9 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from engine.forward import forward, synchronize
-from engine.lanes import ParkedCall, Stage
-from engine.layout import Layout
+from engine.batching.forward import forward, synchronize
+from engine.batching.lanes import ParkedCall, Stage
+from engine.batching.row_layout import Layout
 
 MOST_ROWS = 32
 PROMPT_ROWS = 16

@@ -11,9 +11,9 @@ from typing import Any, cast
 import torch
 from torch.utils._pytree import tree_map
 
+from engine.batching.lanes import ParkedCall, Stage
+from engine.batching.lora_hooks import wearing
 from engine.errors import OutOfMemory
-from engine.lanes import ParkedCall, Stage
-from engine.wearing import wearing
 
 
 def forward(call: ParkedCall) -> Any:

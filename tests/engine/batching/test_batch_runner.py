@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from engine.batching.batch_runner import Batch, Forwards
+from engine.batching.batch_size import RowBudget, knee
+from engine.batching.forward import forward, synchronize
+from engine.batching.lanes import Lane, Manner, ParkedCall, Stage
 from engine.errors import OutOfMemory
-from engine.forward import forward, synchronize
-from engine.forwards import Batch, Forwards
-from engine.lanes import Lane, Manner, ParkedCall, Stage
-from engine.row_budget import RowBudget, knee
 
 
 class Small(nn.Module):

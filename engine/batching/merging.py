@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from engine.lanes import ParkedCall
-from engine.layout import PLAIN, Layout, Role, is_row_list
+from engine.batching.lanes import ParkedCall
+from engine.batching.row_layout import PLAIN, Layout, Role, is_row_list
 
 
 class Indivisible(Exception):

@@ -22,9 +22,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch.utils._pytree import tree_leaves
 
-from engine.lanes import ParkedCall
-from engine.layout import ROLES_WITH_ROWS, Layout, Role
-from engine.merging import is_divisible, merge, split
+from engine.batching.lanes import ParkedCall
+from engine.batching.merging import is_divisible, merge, split
+from engine.batching.row_layout import ROLES_WITH_ROWS, Layout, Role
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
-from engine.lanes import ParkedCall, Stage
-from engine.trust import distinct_rows
+from engine.batching.lanes import ParkedCall, Stage
+from engine.batching.merge_proof import distinct_rows
 
 _PLAIN = (type(None), bool, int, float, str)
 

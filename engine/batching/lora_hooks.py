@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine.low_rank import LowRank
+from engine.batching.low_rank import LowRank
 
 Worn = tuple[tuple[str, float], ...]
 """LoRA names with their weights; () is the bare model."""

@@ -2,7 +2,7 @@
 
 A call's arguments are a tree. Every leaf gets one role: it has a *row* for each row of the batch, or it is the same for
 all. Calls with equal keys may be merged; a call with any leaf that has no role has no key, runs alone, and is right.
-A key is a guess about a module nobody described to us, so `engine.trust` checks it before anything relies on it.
+A key is a guess about a module nobody described to us, so `engine.batching.merge_proof` checks it before anything relies on it.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -17,7 +17,7 @@ from typing import Any, TypeGuard
 import torch
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
-from engine.lanes import ParkedCall
+from engine.batching.lanes import ParkedCall
 
 PLAIN = (type(None), bool, int, float, str, bytes, torch.dtype, torch.device, torch.Size)
 """What is compared by value."""

@@ -22,8 +22,8 @@ from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from greenlet import getcurrent, greenlet
 
-from engine.processors import Processors
-from engine.randomness import Randomness
+from engine.batching.attention_processors import Processors
+from engine.batching.random_state import Randomness
 
 Pipeline = Any
 """A `DiffusionPipeline` or a `ModularPipeline`: what they can be called with is theirs to say."""

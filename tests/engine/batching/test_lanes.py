@@ -13,8 +13,8 @@ import diffusers
 import pytest
 import torch
 
-from engine.lanes import Lane, LaneCancelled, ParkedCall, Stage, with_inner
-from engine.parking import parking_view, stage_of
+from engine.batching.lanes import Lane, LaneCancelled, ParkedCall, Stage, with_inner
+from engine.batching.module_proxies import parking_view, stage_of
 
 
 @pytest.fixture(scope="module")

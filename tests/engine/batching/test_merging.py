@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from engine.forwards import BUCKET, Forwards
-from engine.lanes import Lane, Manner, ParkedCall, Stage
-from engine.layout import Role, lay_out
-from engine.merging import merge, split
-from engine.trust import Digests
+from engine.batching.batch_runner import BUCKET, Forwards
+from engine.batching.lanes import Lane, Manner, ParkedCall, Stage
+from engine.batching.merge_proof import Digests
+from engine.batching.merging import merge, split
+from engine.batching.row_layout import Role, lay_out
 
 
 class Counting(nn.Module):
@@ -311,7 +311,7 @@ def dress(module: Dressed, rows: Sequence[tuple[tuple[str, float], ...]]) -> Gen
 def test_rows_with_different_loras_share_a_pass_where_that_is_proved(
     mixes: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.forward.wearing", dress)  # PEFT's own dressing has tests of its own
+    monkeypatch.setattr("engine.batching.forward.wearing", dress)  # PEFT's own dressing has tests of its own
     module, forwards = Dressed(mixes), Forwards()
 
     def asked(weight: float) -> ParkedCall:

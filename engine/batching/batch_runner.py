@@ -17,12 +17,12 @@ from weakref import WeakKeyDictionary
 
 import torch
 
+from engine.batching.forward import can_tile, forward, is_out_of_memory, tiled
+from engine.batching.lanes import ParkedCall, Stage
+from engine.batching.merge_proof import Digests, Trust, Verdict
+from engine.batching.merging import join_outputs, merge, split
+from engine.batching.row_layout import Layout, lay_out
 from engine.errors import OutOfMemory
-from engine.forward import can_tile, forward, is_out_of_memory, tiled
-from engine.lanes import ParkedCall, Stage
-from engine.layout import Layout, lay_out
-from engine.merging import join_outputs, merge, split
-from engine.trust import Digests, Trust, Verdict
 
 BUCKET = 4
 """Rows of every denoiser pass when results must not depend on companions."""
