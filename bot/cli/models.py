@@ -15,8 +15,8 @@ from rich.table import Column, Table
 from bot.settings import load
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
+from engine.model_files.pulled_files import discard, files_of, forget, needed_elsewhere
 from engine.model_spec import ModelSpec
-from engine.pulled_files import discard, files_of, forget, needed_elsewhere
 
 app = typer.Typer(help="Models: list them, pull, verify or remove one.", no_args_is_help=True)
 Config = Annotated[Path | None, typer.Option(help="Configuration file.")]

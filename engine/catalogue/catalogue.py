@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from engine import folders
 from engine.catalogue.guidance import has_guider, prove_guidance
 from engine.catalogue.sizes import choose_size
 from engine.catalogue.spec_reader import SpecReader
 from engine.errors import EngineError, InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
-from engine.lora_kind import unwearable
+from engine.model_files import diffusers_folder as folders
+from engine.model_files.local_models import find_pulled
+from engine.model_files.lora_kinds import unwearable
+from engine.model_files.single_file import is_of_family, tensor_names, trained_for
 from engine.model_spec import ModelSpec, Source
 from engine.pictures.images import open_picture
-from engine.pulled import find_pulled
 from engine.requests import ImageRequest, Inpaint, Outpaint, is_undrawn
 from engine.settings import EngineSettings, ModelSettings
-from engine.single_file import is_of_family, tensor_names, trained_for
 
 AnyRequest = TypeVar("AnyRequest", bound=ImageRequest)
 

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
-from engine.puller import Puller
+from engine.model_files.downloader import Puller
 from engine.settings import EngineSettings
 
 

@@ -9,19 +9,19 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from engine import folders
-from engine.checkpoint import read_checkpoint
 from engine.errors import ModelLoadFailed
-from engine.folders import REMEDY
-from engine.model_files import prove_files
+from engine.model_files import diffusers_folder as folders
+from engine.model_files.checkpoint import read_checkpoint
+from engine.model_files.diffusers_folder import REMEDY
+from engine.model_files.folder_check import prove_files
+from engine.model_files.local_models import find_pulled
+from engine.model_files.single_file import tensor_names
+from engine.model_files.tool_files import prove_adapter
 from engine.model_spec import FLOW_NOISE_SCHEDULERS, NOISE_SCHEDULERS, ModelSpec, Source
 from engine.pipelines.names import Need, need_of, unfit
 from engine.pipelines.sampler_names import sampler_named
 from engine.pipelines.signatures import Signature, Signatures, is_offered
-from engine.pulled import find_pulled
 from engine.settings import ModelSettings
-from engine.single_file import tensor_names
-from engine.tool_files import prove_adapter
 
 _INDISPENSABLE = frozenset({"unet", "transformer", "vae", "movq", "vqvae", "scheduler"})
 """Components without which nothing can be drawn."""

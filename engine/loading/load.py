@@ -21,27 +21,27 @@ from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import nn
 
-from engine import folders
 from engine.base.foreign_errors import reason
 from engine.batching.forward import is_out_of_memory
 from engine.batching.lanes import Stage
 from engine.batching.module_proxies import stage_of
-from engine.checkpoint import read_checkpoint
-from engine.checkpoint_parts import read_parts, unpacked
-from engine.content_hash import FileHashes
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, OutOfMemory
-from engine.lent_configuration import lent_configuration
 from engine.loading.dtypes import choose_dtype
 from engine.loading.loaded_model import VAE_NAMES, LoadedModel
 from engine.loading.style_adapter import twin_with_adapter
+from engine.model_files import diffusers_folder as folders
+from engine.model_files.checkpoint import read_checkpoint
+from engine.model_files.checkpoint_parts import read_parts, unpacked
+from engine.model_files.content_hash import FileHashes
+from engine.model_files.lent_configuration import lent_configuration
+from engine.model_files.local_models import find_pulled
+from engine.model_files.plain_folder import plain_folder
+from engine.model_files.tool_files import adapter_files, tiny_autoencoder_flaw
 from engine.model_spec import ModelSpec, Source
-from engine.plain_folder import plain_folder
 from engine.previews.previewer import Previewer
-from engine.pulled import find_pulled
 from engine.sampling.latent_layout import LatentLayout
 from engine.sampling.latent_rgb import RGBMap, remembered_rgb_map
 from engine.settings import EngineSettings
-from engine.tool_files import adapter_files, tiny_autoencoder_flaw
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import nn
 
-from engine.folders import MASK_CHANNELS
+from engine.model_files.diffusers_folder import MASK_CHANNELS
 from engine.pipelines.names import TASK_MARK, Task, task_of
 
 _TAKES: dict[Task, frozenset[str]] = {

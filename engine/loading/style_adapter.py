@@ -17,8 +17,8 @@ from transformers import CLIPVisionModelWithProjection
 
 from engine.errors import ModelLoadFailed
 from engine.loading.pipeline_classes import build
+from engine.model_files.tool_files import adapter_files, prove_adapter
 from engine.model_spec import ModelSpec
-from engine.tool_files import adapter_files, prove_adapter
 
 
 def twin_with_adapter(spec: ModelSpec, base: Any, kept: tuple[str, ...]) -> Any:

@@ -17,7 +17,7 @@ from engine.base.foreign_errors import reason
 from engine.batching.lanes import Lane
 from engine.batching.module_proxies import parking_view
 from engine.errors import ModelLoadFailed
-from engine.tool_files import prove_captioner
+from engine.model_files.tool_files import prove_captioner
 
 MAX_NEW_TOKENS = 40
 _FAILURES = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError)

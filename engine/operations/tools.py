@@ -13,12 +13,12 @@ import torch
 
 from engine.base.foreign_errors import reason
 from engine.errors import ModelLoadFailed
+from engine.model_files.tool_files import prove_upscaler
 from engine.operations.captioner import Captioner
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.text import embed
 from engine.pocket.upscaler import FILE, SCALE, Upscaler
 from engine.pocket.vision import FOLDER, PictureEncoder
-from engine.tool_files import prove_upscaler
 
 
 @dataclass(frozen=True, slots=True)

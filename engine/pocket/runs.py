@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from diffusers.training_utils import EMAModel
 
-from engine import whole_file
+from engine.model_files import atomic_file as whole_file
 from engine.pocket.checkpoint import naming
 from engine.pocket.denoiser import PocketDenoiser
 from engine.pocket.errors import BrokenRun

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch.nn import functional
 
-from engine import whole_file
+from engine.model_files import atomic_file as whole_file
 from engine.sampling.latent_layout import LatentLayout, divisors
 
 _FIT_PICTURES = 8

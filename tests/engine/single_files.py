@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from engine.catalogue.spec_reader import SpecReader
-from engine.pulled import hub_folder, write_lock
+from engine.model_files.local_models import hub_folder, write_lock
 from engine.settings import EngineSettings
 
 

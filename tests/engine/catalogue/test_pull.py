@@ -15,10 +15,10 @@ import pytest
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
 from engine.loading.load import load
+from engine.model_files.downloader import Puller
+from engine.model_files.local_models import read_lock
+from engine.model_files.pulled_files import discard, files_of, forget, needed_elsewhere
 from engine.model_spec import ModelSpec, Source
-from engine.pulled import read_lock
-from engine.pulled_files import discard, files_of, forget, needed_elsewhere
-from engine.puller import Puller
 from engine.settings import EngineSettings
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from engine import whole_file
 from engine.errors import ModelLoadFailed
+from engine.model_files import atomic_file as whole_file
 from engine.model_spec import Source
 
 

@@ -9,8 +9,8 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, cast
 
-from engine.checkpoint import Checkpoint
-from engine.model_files import files_below
+from engine.model_files.checkpoint import Checkpoint
+from engine.model_files.folder_check import files_below
 
 _ZERO_SNR = "EulerDiscreteScheduler"
 """Knows schedules that end in pure noise; PNDM, Stable Diffusion 1.5's own, does not."""

@@ -14,8 +14,8 @@ import torch
 from diffusers.loaders.single_file import load_single_file_sub_model
 from safetensors.torch import load_file
 
-from engine.checkpoint import Checkpoint, is_beside_weights
-from engine.folders import UNWANTED, ModelFolder
+from engine.model_files.checkpoint import Checkpoint, is_beside_weights
+from engine.model_files.diffusers_folder import UNWANTED, ModelFolder
 
 
 def unpacked(path: Path, checkpoint: Checkpoint, dtype: torch.dtype) -> dict[str, torch.Tensor]:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.content_hash import bytes_sha256
+from engine.model_files.content_hash import bytes_sha256
+from engine.model_files.local_models import find_pulled, hub_folder, read_lock, write_lock
 from engine.model_spec import ModelSpec, Source
-from engine.pulled import find_pulled, hub_folder, read_lock, write_lock
 
 
 @dataclass(frozen=True, slots=True)

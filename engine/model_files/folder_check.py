@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.errors import ModelLoadFailed
-from engine.folders import REMEDY, UNWANTED, ModelFolder, read_json
-from engine.single_file import tensor_names
-from engine.weights import Weights
+from engine.model_files.diffusers_folder import REMEDY, UNWANTED, ModelFolder, read_json
+from engine.model_files.single_file import tensor_names
+from engine.model_files.weight_files import Weights
 
 _WEIGHTLESS = re.compile("Tokenizer|Processor|Extractor|Scheduler|Guidance|Guider")
 """Classes of components that have no weights."""

@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Generator, Mapping
 from pathlib import Path
 
-from engine.folders import INDEXES, ModelFolder
-from engine.weights import Weights
+from engine.model_files.diffusers_folder import INDEXES, ModelFolder
+from engine.model_files.weight_files import Weights
 
 
 @contextlib.contextmanager

@@ -30,12 +30,12 @@ from huggingface_hub.errors import (
 )
 from tqdm import tqdm
 
-from engine.content_hash import bytes_sha256
 from engine.errors import ModelLoadFailed
-from engine.file_choice import RemoteFile, choose_files
-from engine.folders import INDEXES
+from engine.model_files.content_hash import bytes_sha256
+from engine.model_files.diffusers_folder import INDEXES
+from engine.model_files.file_choice import RemoteFile, choose_files
+from engine.model_files.local_models import find_pulled, hub_folder, read_lock, write_lock
 from engine.model_spec import ModelSpec, Source
-from engine.pulled import find_pulled, hub_folder, read_lock, write_lock
 from engine.settings import EngineSettings
 
 _SPARE_BYTES = 2_000_000_000

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.errors import ModelLoadFailed
-from engine.single_file import tensor_names
+from engine.model_files.single_file import tensor_names
 
 ENCODER = "image_encoder"
 """The folder beside a style adapter's file."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from engine import whole_file
-from engine.model_files import files_below
+from engine.model_files import atomic_file as whole_file
+from engine.model_files.folder_check import files_below
 
 _BLOCK = 1 << 20
 _INDEX = re.compile(r"[^/]*model_index\.json")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import ModelLoadFailed
-from engine.folders import PICKLES, UNWANTED, components_of
+from engine.model_files.diffusers_folder import PICKLES, UNWANTED, components_of
+from engine.model_files.weight_files import choose_weights
 from engine.model_spec import Source
-from engine.weights import choose_weights
 
 _KEPT = (".json", ".txt", ".model", ".jinja")
 _ROOT = re.compile(r"(README\.md|LICENSE[\w.]*|(modular_)?model_index\.json)$")

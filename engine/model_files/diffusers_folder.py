@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.errors import ModelLoadFailed
+from engine.model_files.weight_files import Weights, choose_weights
 from engine.pipelines.names import Need
-from engine.weights import Weights, choose_weights
 
 INDEXES = ("model_index.json", "modular_model_index.json")
 ALLOWED_LIBRARIES = frozenset({"diffusers", "transformers", "engine.pocket"})

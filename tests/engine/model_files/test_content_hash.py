@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import content_hash
-from engine.content_hash import FileHashes, bytes_sha256
+from engine.model_files import content_hash
+from engine.model_files.content_hash import FileHashes, bytes_sha256
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ModelLoadFailed
-from engine.folders import MASK_CHANNELS
-from engine.single_file import Header, Tensor, header_of
+from engine.model_files.diffusers_folder import MASK_CHANNELS
+from engine.model_files.single_file import Header, Tensor, header_of
 
 LATENT_CHANNELS = 4
 _SD1 = "cond_stage_model.transformer.text_model.embeddings.position_embedding.weight"

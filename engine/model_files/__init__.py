@@ -1,0 +1,1 @@
+"""Model files on disk: folders, single files, hashes, downloads."""
