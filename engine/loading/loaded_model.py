@@ -19,9 +19,9 @@ from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import nn
 
-from engine.adapters import Adapters
 from engine.batching.attention_processors import Processors
 from engine.loading.pipeline_classes import Task, build, class_for
+from engine.lora.lora_adapters import Adapters
 from engine.model_spec import ModelSpec
 from engine.previews.previewer import Previewer
 from engine.requests import Blend, ImageRequest

@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from engine.adapters import Adapters
 from engine.batching.lora_hooks import Worn, wearing
 from engine.errors import InvalidRequest
+from engine.lora.lora_adapters import Adapters
 from engine.requests import LoRA
 from engine.settings import LoRASettings
 from tests.engine.families import FAMILIES

@@ -12,12 +12,12 @@ from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
-from engine.adapters import Adapters, wearing
 from engine.batching.batch_runner import Batch, Forwards
 from engine.batching.lanes import Lane, Manner, ParkedCall
 from engine.batching.low_rank import fitted
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import InvalidRequest, OutOfMemory
+from engine.lora.lora_adapters import Adapters, wearing
 from engine.requests import ImageRequest, LoRA
 from engine.settings import EngineSettings, LoRASettings
 from tests.engine.studio import SIZE, Studio, as_array, ask
@@ -159,7 +159,7 @@ def test_running_out_of_memory_half_way_leaves_nothing_on(family_folder, offered
         return fitted(*given)
 
     with monkeypatch.context() as patched:
-        patched.setattr("engine.adapters.fitted", scarce)
+        patched.setattr("engine.lora.lora_adapters.fitted", scarce)
         assert isinstance(studio.refuse(ask(loras=(LoRA(name="ink"),), **asked)), OutOfMemory)
     (after,) = studio.draw(ask(**asked))
     assert (after == before).all()

@@ -20,8 +20,8 @@ from engine.batching.lora_hooks import Worn, clear, hang
 from engine.batching.lora_hooks import wearing as wearing
 from engine.batching.low_rank import LowRank, Misfit, fitted
 from engine.errors import InvalidRequest, ModelLoadFailed
-from engine.lora_file import Unreadable, read
-from engine.lora_pieces import LoRAFile, Pieces, place_of
+from engine.lora.lora_file import Unreadable, read
+from engine.lora.lora_pieces import LoRAFile, Pieces, place_of
 from engine.model_files.lora_kinds import unwearable
 from engine.model_files.single_file import tensor_names
 from engine.settings import LoRASettings

@@ -26,8 +26,8 @@ from peft.utils.other import get_pattern_key
 from torch import nn
 
 from engine.batching.forward import is_out_of_memory
-from engine.lora_pieces import LoRAFile, Pieces, place_of
-from engine.lora_tensors import load
+from engine.lora.lora_pieces import LoRAFile, Pieces, place_of
+from engine.lora.lora_tensors import load
 
 _TEXT = {**DIFFUSERS_OLD_TO_PEFT, **DIFFUSERS_TO_PEFT}
 _PIECE = re.compile(r"^(.+)\.lora_(A|B|magnitude_vector)(?:\.default)?(?:\.(weight|bias))?$")
