@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from engine.catalogue.catalogue import Catalogue
 from engine.catalogue.sizes import fit_area
-from engine.embedding import Embedding
+from engine.embedding.embedder import Embedding
 from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest, UnknownModel
 from engine.fair_share import FairShare
 from engine.model_spec import ModelSpec
@@ -29,7 +29,7 @@ from engine.settings import EngineSettings
 from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
 
 if TYPE_CHECKING:
-    from engine.text_encoder import Floats
+    from engine.embedding.text_encoder import Floats
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from bot.store.pictures import PictureStore
 from bot.store.privacy import PersonalData
 from bot.store.retention import Retention
 from engine.catalogue.catalogue import Catalogue
+from engine.embedding.text_encoder import Floats, TextEncoder
 from engine.errors import EngineNotReady
 from engine.pocket import WEIGHTS
 from engine.settings import EngineSettings
-from engine.text_encoder import Floats, TextEncoder
 from tests.bot.test_client import House, finish
 from tests.bot.world import eventually, labels
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from bot.domain.meaning import DEFAULT_MARGIN, Meaning, Sentences
+from engine.embedding.text_encoder import Floats, TextEncoder
 from engine.pocket import WEIGHTS
-from engine.text_encoder import Floats, TextEncoder
 
 HELD_OUT: dict[str, Any] = tomllib.loads(Path(__file__).with_name("meaning_heldout.toml").read_text(encoding="utf-8"))
 UNSAFE = [text for texts in HELD_OUT["unsafe"].values() for text in texts]

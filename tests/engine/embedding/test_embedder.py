@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from engine import EngineError, EngineNotReady
-from engine.embedding import Embedding
+from engine.embedding.embedder import Embedding
+from engine.embedding.text_encoder import TextEncoder
 from engine.pocket import WEIGHTS
-from engine.text_encoder import TextEncoder
 from tests.engine import scripted
 
 TEXTS = [

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.text_encoder import Floats, TextEncoder
+    from engine.embedding.text_encoder import Floats, TextEncoder
 
 
 class Embedding:
@@ -29,7 +29,7 @@ class Embedding:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _embed(self, texts: Sequence[str]) -> Floats:
-        from engine.text_encoder import TextEncoder
+        from engine.embedding.text_encoder import TextEncoder
 
         self._encoder = self._encoder or TextEncoder.load(self._weights)
         return self._encoder.embed(texts)

@@ -1,0 +1,1 @@
+"""Text embeddings for the bot, without torch."""
