@@ -21,7 +21,7 @@ from engine.events import Preview
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.model_cache import ModelShelf
 from engine.operations import operate
-from engine.operations.easel import Easel, Outcome
+from engine.operations.context import Easel, Outcome
 from engine.operations.tools import Tools
 from engine.previews.lane_previews import Glimpses
 from engine.previews.time_budget import Allowance

@@ -8,9 +8,9 @@ from engine.batching.forward import wrappable
 from engine.batching.lanes import Stage
 from engine.batching.module_proxies import stage_of
 from engine.errors import InvalidRequest
+from engine.operations.context import Easel, Outcome
 from engine.operations.describing import describe
 from engine.operations.drawing import blend, image_to_image, inpaint, text_to_image
-from engine.operations.easel import Easel, Outcome
 from engine.operations.outpainting import outpaint
 from engine.operations.pixels import Pixels
 from engine.operations.unread import listen

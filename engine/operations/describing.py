@@ -9,7 +9,7 @@ from typing import cast
 from PIL import Image
 
 from engine.batching.module_proxies import parking_view
-from engine.operations.easel import Easel
+from engine.operations.context import Easel
 from engine.operations.pixels import Pixels, tensor_of
 from engine.pictures.images import open_picture
 from engine.requests import Describe

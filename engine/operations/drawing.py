@@ -7,11 +7,11 @@ from typing import cast
 import numpy as np
 from PIL import Image
 
-from engine.operations.easel import Easel
-from engine.operations.joining import FEATHER, join
-from engine.operations.meaning import from_meaning
-from engine.operations.origin import PictureOrigin
+from engine.operations.context import Easel
+from engine.operations.image_embeddings import from_meaning
+from engine.operations.img2img_from_noise import PictureOrigin
 from engine.operations.pixels import Pixels, cover, fitted, inward_feather, picture_of, pixels_of, resized
+from engine.operations.seams import FEATHER, join
 from engine.pictures.images import open_mask, open_picture
 from engine.requests import Blend, ImageToImage, Inpaint
 

@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from engine.catalogue.outpaint_geometry import Canvas
+from engine.operations.context import Easel
 from engine.operations.drawing import within_mask
-from engine.operations.easel import Easel
-from engine.operations.joining import FEATHER, join
 from engine.operations.pixels import Pixels, picture_of, pixels_of, resized
+from engine.operations.seams import FEATHER, join
 from engine.pictures.images import open_picture
 from engine.requests import Outpaint
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 from engine.catalogue.outpaint_geometry import scaled
 from engine.catalogue.sizes import CREATIVE_FACTOR, enlargement
+from engine.operations.context import Easel
 from engine.operations.drawing import from_picture
-from engine.operations.easel import Easel
-from engine.operations.enlarging import enlarged
 from engine.operations.pixels import Pixels, cover, picture_of, pixels_of
+from engine.operations.super_resolution import enlarged
 from engine.pictures.images import open_picture
 from engine.requests import MAX_SIDE, Upscale
 

@@ -15,7 +15,7 @@ from engine.events import Preview
 from engine.fair_share import Claim
 from engine.loading.loaded_model import LoadedModel
 from engine.operations import operate
-from engine.operations.easel import Easel, Outcome
+from engine.operations.context import Easel, Outcome
 from engine.operations.tools import Tools
 from engine.pictures.picture_check import PictureCheck
 from engine.previews.lane_previews import Glimpses

@@ -14,7 +14,7 @@ from safetensors.torch import save
 
 from engine.events import Finished, GeneratedImage, Recipe, Safety
 from engine.loading.loaded_model import LoadedModel
-from engine.operations.easel import Outcome
+from engine.operations.context import Outcome
 from engine.operations.pixels import picture_of
 from engine.pictures.images import encode_png
 from engine.pictures.parameters import text_chunks, write_parameters

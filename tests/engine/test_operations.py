@@ -18,10 +18,10 @@ from engine.batching.batch_size import RowBudget
 from engine.errors import InvalidRequest
 from engine.events import Finished
 from engine.loading.loaded_model import LoadedModel
-from engine.operations import enlarging
-from engine.operations.joining import join
+from engine.operations import super_resolution as enlarging
 from engine.operations.outpainting import lay_on_canvas
 from engine.operations.pixels import inward_feather
+from engine.operations.seams import join
 from engine.operations.tools import Describer, SuperResolution, Tools
 from engine.pictures.images import open_picture
 from engine.pictures.parameters import read_request

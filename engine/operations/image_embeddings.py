@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from PIL import Image
 
-from engine.operations.easel import Easel
+from engine.operations.context import Easel
 from engine.operations.pixels import Pixels
 from engine.requests import WORDLESS_BLEND, Blend
 

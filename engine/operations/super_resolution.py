@@ -17,7 +17,7 @@ from engine.operations.pixels import Pixels, tensor_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from engine.operations.easel import Easel
+    from engine.operations.context import Easel
     from engine.operations.tools import SuperResolution
 
 TILE = 192

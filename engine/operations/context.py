@@ -20,9 +20,9 @@ from engine.catalogue.sizes import drawn_size
 from engine.errors import BadOutput, InvalidRequest
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.pipeline_classes import Task
-from engine.operations.enlarging import enlarged
+from engine.operations.cascade import through_stages
 from engine.operations.pixels import Pixels, flaw, picture_of
-from engine.operations.staging import through_stages
+from engine.operations.super_resolution import enlarged
 from engine.operations.tools import Tools
 from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
 from engine.pictures.images import open_picture

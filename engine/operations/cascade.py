@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.operations.pixels import Pixels
 
 if TYPE_CHECKING:
-    from engine.operations.easel import Easel
+    from engine.operations.context import Easel
 
 
 def through_stages(easel: Easel, cells: list[Pixels]) -> list[Pixels]:
