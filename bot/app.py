@@ -17,7 +17,7 @@ from bot.domain.hints import Hints
 from bot.domain.judge import Judge
 from bot.domain.meaning import Meaning
 from bot.domain.prices import PriceList
-from bot.domain.requests import Wording
+from bot.domain.prompting.engine_requests import Wording
 from bot.domain.studio import Studio
 from bot.domain.wiring import Ports
 from bot.folders import writable

@@ -16,10 +16,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bot.cli.picture_folder import PictureFolder
 from bot.domain.model import JobSpec, Options, Preferences, Verb
-from bot.domain.prompt import expand
-from bot.domain.reading import read
-from bot.domain.repeats import repeated
-from bot.domain.requests import Asker, Sources, Wording
+from bot.domain.prompting.engine_requests import Asker, Sources, Wording
+from bot.domain.prompting.member_options import read
+from bot.domain.prompting.prompt import expand
+from bot.domain.prompting.repeats import repeated
 from bot.errors import BadOption
 from bot.settings import Settings, load
 from engine import Engine, Event, Finished, ImageRequest, InvalidRequest, Queued, Started

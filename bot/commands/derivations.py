@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import Any
 
 from bot.commands.viewing import permitted
-from bot.domain.lineage import derive
 from bot.domain.model import Job, JobSpec, Options, Verb
-from bot.domain.prompt import expand, parse, render
+from bot.domain.prompting.derivation import derive
+from bot.domain.prompting.prompt import expand, parse, render
 from bot.domain.sight import Deed
 from bot.errors import BadOption, JobNotFound
 from bot.ui import asking, several

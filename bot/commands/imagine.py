@@ -13,9 +13,9 @@ from discord.ext import commands
 from bot.commands import permutations
 from bot.commands.contexts import everywhere
 from bot.domain.model import Options, Verb
-from bot.domain.prompt import expand, render, shorten
-from bot.domain.reading import read
-from bot.domain.short_names import short_name
+from bot.domain.prompting.member_options import read
+from bot.domain.prompting.prompt import expand, render, shorten
+from bot.domain.prompting.short_names import short_name
 from bot.errors import BadOption
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed

@@ -12,9 +12,9 @@ from discord.app_commands import locale_str
 
 from bot.commands import derivations
 from bot.commands.contexts import everywhere
-from bot.domain.lineage import SINGLE
 from bot.domain.model import Job, Options, Verb
-from bot.domain.prompt import expand
+from bot.domain.prompting.derivation import SINGLE
+from bot.domain.prompting.prompt import expand
 from bot.errors import BadPicture, JobNotFound
 from bot.ui import asking, several, texts
 from bot.ui.answer import Answer, Pressed

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from bot.domain.model import Options, Verb
-from bot.domain.prompt import expand, parse, render
-from bot.domain.repeats import repeated
+from bot.domain.prompting.prompt import expand, parse, render
+from bot.domain.prompting.repeats import repeated
 from bot.errors import AlreadyAsked, BadOption, JobNotFound, OwnersOnly
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed

@@ -14,8 +14,8 @@ from bot.commands.moderating import note
 from bot.commands.viewing import may, visible
 from bot.domain.access import moderates
 from bot.domain.guild import DIRECT_MESSAGES
-from bot.domain.lineage import UNDRAWN
 from bot.domain.model import CellRef, Job, JobState, Member, Place
+from bot.domain.prompting.derivation import UNDRAWN
 from bot.domain.sight import Deed, Viewer
 from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, NotYours
 from bot.ui import texts

@@ -12,7 +12,7 @@ from discord.ext import commands
 from bot.commands.contexts import everywhere
 from bot.commands.imagine import choices
 from bot.domain.model import Preferences
-from bot.domain.prompt import parse
+from bot.domain.prompting.prompt import parse
 from bot.errors import BadOption
 from bot.ui import texts
 from bot.ui.answer import Answer, Pressed

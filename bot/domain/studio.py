@@ -14,7 +14,7 @@ from bot.domain.courier import RetryPolicy
 from bot.domain.deliveries import Deliveries
 from bot.domain.gallery import Gallery
 from bot.domain.model import Ask, Job, JobState, Member, Place
-from bot.domain.requests import Asker
+from bot.domain.prompting.engine_requests import Asker
 from bot.domain.run import Run
 from bot.domain.wiring import Ports
 from bot.errors import (

@@ -9,7 +9,7 @@ from bot.domain.courier import Sleep
 from bot.domain.hints import Hints
 from bot.domain.model import WITHDRAWN, JobSpec
 from bot.domain.ports import Clock, EnginePort, Estimates, Jobs, Outbox, Pictures, Replies, Rules
-from bot.domain.requests import Asker, Sources, Wording
+from bot.domain.prompting.engine_requests import Asker, Sources, Wording
 from bot.errors import BadPicture
 from bot.tasks import Tasks
 from engine.engine import Resolved

@@ -10,7 +10,7 @@ from typing import Self
 
 import discord
 
-from bot.domain.prompt import shorten
+from bot.domain.prompting.prompt import shorten
 from bot.errors import AlreadyAsked, BotError, FileLimitTooSmall, Restarting
 from bot.ui.delivery import SMALLEST_LIMIT
 from bot.ui.page import Page

@@ -8,10 +8,10 @@ import secrets
 
 import discord
 
-from bot.domain import reading
 from bot.domain.access import moderates
 from bot.domain.guild import DIRECT_MESSAGES
 from bot.domain.model import Ask, Job, JobSpec, Member, Options, Place, ReplyTo, Verb
+from bot.domain.prompting import member_options as reading
 from bot.errors import FileLimitTooSmall, MissingPermissions, StoreError
 from bot.ui import costs, texts
 from bot.ui.answer import Answer, Pressed
@@ -102,7 +102,7 @@ async def read(
     needs_words: bool = True,
     **given: str | float | None,
 ) -> Options:
-    """What was written, with the settings of whoever wrote it; see `bot.domain.reading`. Raises `BadOption`."""
+    """What was written, with the settings of whoever wrote it; see `bot.domain.prompting.member_options`. Raises `BadOption`."""
     parts = interaction.client.parts
     preferences = await parts.members.preferences(interaction.user.id)
     styles = parts.settings.styles

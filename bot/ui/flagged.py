@@ -9,7 +9,7 @@ from typing import Any
 import discord
 
 from bot.domain.model import Cell, Job
-from bot.domain.prompt import render, shorten
+from bot.domain.prompting.prompt import render, shorten
 from bot.ui import texts
 from bot.ui.darkroom import Darkroom
 from bot.ui.page import Upload

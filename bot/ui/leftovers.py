@@ -12,7 +12,7 @@ import discord
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential
 
 from bot.domain.promise import Payload, Promise, Promises
-from bot.domain.prompt import shorten
+from bot.domain.prompting.prompt import shorten
 from bot.errors import StoreError
 from bot.ui.darkroom import Darkroom
 from bot.ui.events import Events

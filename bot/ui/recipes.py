@@ -8,9 +8,9 @@ from typing import Any
 
 import discord
 
-from bot.domain.lineage import UNDRAWN
 from bot.domain.model import Cell, Job, JobSpec
-from bot.domain.prompt import render, shorten
+from bot.domain.prompting.derivation import UNDRAWN
+from bot.domain.prompting.prompt import render, shorten
 from bot.ui.texts import echo
 
 _FIELD = 1024

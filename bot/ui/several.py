@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from bot.domain.model import JobSpec, Options
-from bot.domain.repeats import repeated
+from bot.domain.prompting.repeats import repeated
 from bot.errors import BadOption
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed

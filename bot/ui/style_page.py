@@ -12,9 +12,9 @@ import discord
 from discord.ui import Button, DynamicItem, Select, View
 
 from bot.domain.model import Verb
-from bot.domain.prompt import expand, shorten
-from bot.domain.quotes import quoted
-from bot.domain.short_names import short_name, with_short_name
+from bot.domain.prompting.prompt import expand, shorten
+from bot.domain.prompting.quotes import quoted
+from bot.domain.prompting.short_names import short_name, with_short_name
 from bot.errors import BadOption
 from bot.settings import StyleSettings
 from bot.ui import asking, several, texts

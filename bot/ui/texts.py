@@ -9,7 +9,7 @@ from types import MappingProxyType
 from discord.utils import escape_markdown, escape_mentions
 
 from bot.domain.model import Cell, Job, JobState, Verb
-from bot.domain.prompt import render, shorten
+from bot.domain.prompting.prompt import render, shorten
 from bot.ui.costs import cost
 from engine.events import Event, Finished, Progress, Queued, Started
 

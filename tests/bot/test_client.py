@@ -19,7 +19,7 @@ from bot.domain.guild import GuildRules
 from bot.domain.hints import Hints
 from bot.domain.judge import Judge
 from bot.domain.model import JobState
-from bot.domain.requests import Wording
+from bot.domain.prompting.engine_requests import Wording
 from bot.domain.run import Run
 from bot.domain.studio import Studio
 from bot.domain.wiring import Ports

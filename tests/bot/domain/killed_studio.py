@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bot.domain.courier import RetryPolicy
 from bot.domain.model import Cell, Job
-from bot.domain.requests import Wording
+from bot.domain.prompting.engine_requests import Wording
 from bot.domain.studio import Studio
 from bot.domain.wiring import Ports
 from bot.errors import AlreadyAsked, DeliveryLater

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from bot.domain.courier import RetryPolicy
 from bot.domain.model import Job, JobState, Member
 from bot.domain.ports import EnginePort
-from bot.domain.requests import Wording
+from bot.domain.prompting.engine_requests import Wording
 from bot.domain.studio import Studio
 from bot.domain.wiring import Ports
 from bot.store.database import Database

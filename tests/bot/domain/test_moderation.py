@@ -14,7 +14,7 @@ from bot.domain.judge import Judge
 from bot.domain.meaning import Meaning, Sentences, Vectors, clauses
 from bot.domain.model import Ask, Cell, JobSpec, Member, Options, Place, ReplyTo, Verb, Verdict
 from bot.domain.moderation import effective_text, picture_verdict
-from bot.domain.prompt import parse
+from bot.domain.prompting.prompt import parse
 from bot.domain.word_rules import RuleKind, with_rule
 from bot.errors import Banned, Paused, PromptRejected
 

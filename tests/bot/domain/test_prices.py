@@ -8,10 +8,10 @@ import pytest
 
 from bot.commands.derivations import DERIVED
 from bot.domain.estimates import Timing, Work, expected_ms
-from bot.domain.lineage import derive
 from bot.domain.model import Cell, Job, Options, Verb
 from bot.domain.prices import PriceList
-from bot.domain.requests import Asker, Sources, Wording
+from bot.domain.prompting.derivation import derive
+from bot.domain.prompting.engine_requests import Asker, Sources, Wording
 from bot.ui.custom_ids import Act
 from engine import EngineSettings
 from engine.catalogue.catalogue import Catalogue

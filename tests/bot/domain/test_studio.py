@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.lineage import derive
 from bot.domain.model import Job, JobSpec, JobState, Options, Verb, Verdict
+from bot.domain.prompting.derivation import derive
 from bot.errors import (
     AlreadyAsked,
     BadPicture,

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from bot.domain.lineage import derive
 from bot.domain.model import Job, JobState, Verb
+from bot.domain.prompting.derivation import derive
 from engine import Engine, EngineSettings, InvalidRequest, Progress
 from tests.bot.domain.studios import OWNER, House
 from tests.patience import until

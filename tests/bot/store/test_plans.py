@@ -12,8 +12,8 @@ import pytest
 
 from bot.domain.audit import Entry
 from bot.domain.estimates import Work
-from bot.domain.lineage import derive
 from bot.domain.model import CellRef, JobState, Member, Place, Preferences, Verb
+from bot.domain.prompting.derivation import derive
 from bot.domain.quota import Limit, Scope, Unit
 from bot.domain.windows import Window, last_days
 from bot.store.admission import Room

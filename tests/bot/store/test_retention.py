@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.domain.lineage import derive
 from bot.domain.model import CellRef, Job, JobSpec, JobState, Options, Preferences, Verb
+from bot.domain.prompting.derivation import derive
 from bot.errors import JobNotFound
 from bot.store.admission import Room
 from bot.store.database import Database

@@ -14,8 +14,8 @@ from alembic import command
 from alembic.config import Config
 
 from bot.domain.audit import Entry
-from bot.domain.lineage import derive, family
 from bot.domain.model import Job, JobState, Verb
+from bot.domain.prompting.derivation import derive, family
 from bot.domain.usage import Usage
 from bot.domain.windows import last_days
 from bot.errors import Fenced

@@ -11,7 +11,7 @@ import discord
 import pytest
 
 from bot import errors as bot_errors
-from bot.domain.prompt import parse
+from bot.domain.prompting.prompt import parse
 from bot.domain.word_rules import RuleKind, with_rule
 from bot.ui.drawing import Drawing
 from bot.ui.intake import Intake
@@ -33,14 +33,14 @@ async def kept(content: bytes) -> None:
 
 
 CASES: dict[str, list[Callable[[], Any]]] = {
-    "bot/domain/flags.py:value": [
+    "bot/domain/prompting/flags.py:value": [
         lambda: parse("a fox --steps many"),
         lambda: parse("a fox --seed x"),
         lambda: parse("a fox --ar 3to2"),
         lambda: parse("a fox --guidance 1e999"),
         lambda: parse("a fox --stop"),
     ],
-    "bot/domain/prompt.py:_part": [lambda: parse("cat::99 dog::1")],
+    "bot/domain/prompting/prompt.py:_part": [lambda: parse("cat::99 dog::1")],
     "bot/domain/word_rules.py:_check_regex": [
         lambda: with_rule((), RuleKind.REGEX, "("),
         lambda: with_rule((), RuleKind.REGEX, r"\p{Nothing}"),

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.domain.model import Cell, Verb
-from bot.domain.prompt import clean
+from bot.domain.prompting.prompt import clean
 from bot.ui import texts
 from bot.ui.progress import NOTICE
 from engine.events import Progress, Queued, Started

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.domain.model import Options
-from bot.domain.permutations import MAX_PERMUTATIONS
+from bot.domain.prompting.permutations import MAX_PERMUTATIONS
 from bot.errors import BadOption
 from engine.requests import MAX_SEED
 

@@ -6,8 +6,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from bot.domain import foreign, quotes
-from bot.domain.flags import (
+from bot.domain.model import Options
+from bot.domain.prompting import foreign_syntax as foreign
+from bot.domain.prompting import quotes
+from bot.domain.prompting.flags import (
     BY_FIELD,
     BY_NAME,
     MAX_LORAS,
@@ -20,8 +22,7 @@ from bot.domain.flags import (
     render_flags,
     unknown,
 )
-from bot.domain.model import Options
-from bot.domain.permutations import expand
+from bot.domain.prompting.permutations import expand
 from bot.errors import BadOption
 from engine.requests import MAX_PROMPT_CHARS
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.lineage import derive, family
 from bot.domain.model import CellRef, Job, JobSpec, JobState, Options, ReplyTo, Verb
+from bot.domain.prompting.derivation import derive, family
 from tests.bot.store.asks import NOW
 
 

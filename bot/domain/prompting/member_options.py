@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 
 from bot.domain.model import Options, Preferences
-from bot.domain.prompt import parse, shorten
-from bot.domain.requests import Style
-from bot.domain.short_names import with_short_name
+from bot.domain.prompting.engine_requests import Style
+from bot.domain.prompting.prompt import parse, shorten
+from bot.domain.prompting.short_names import with_short_name
 from bot.errors import BadOption
 
 _LINK = re.compile(r"^\s*https?://\S+|https?://\S+\.(?:png|jpe?g|webp|gif)\b\S*", re.IGNORECASE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.model import JobSpec, Options, Verb
-from bot.domain.requests import Asker, Sources, Wording
+from bot.domain.prompting.engine_requests import Asker, Sources, Wording
 from bot.errors import BadOption, BadPicture
 from bot.settings import StyleSettings
 from engine.errors import InvalidRequest

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from bot.domain.lineage import STRENGTHS
 from bot.domain.model import JobSpec, Options, Verb
+from bot.domain.prompting.derivation import STRENGTHS
 from bot.errors import BadOption, BadPicture
 from engine.requests import (
     WORDLESS_BLEND,

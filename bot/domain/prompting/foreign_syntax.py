@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bot.domain import quotes
+from bot.domain.prompting import quotes
 from bot.errors import BadOption
 
 _NETWORK = re.compile(

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.model import Options
-from bot.domain.prompt import expand, parse, render, shorten
-from bot.domain.quotes import quoted
+from bot.domain.prompting.prompt import expand, parse, render, shorten
+from bot.domain.prompting.quotes import quoted
 from bot.errors import BadOption
 from engine.requests import MAX_PROMPT_CHARS
 

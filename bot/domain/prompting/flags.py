@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.domain.model import Options
-from bot.domain.quotes import masked, quoted
+from bot.domain.prompting.quotes import masked, quoted
 from bot.errors import BadOption
 from engine.requests import MAX_SEED
 

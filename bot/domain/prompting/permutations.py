@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.domain.quotes import straight
+from bot.domain.prompting.quotes import straight
 from bot.errors import BadOption
 
 MAX_PERMUTATIONS = 40

@@ -1,0 +1,1 @@
+"""From words to options: the prompt language, and requests to the engine."""
