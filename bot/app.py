@@ -12,12 +12,12 @@ from datetime import datetime
 
 from bot.client import DarkroomClient
 from bot.direct_rules import direct_rules
-from bot.domain.estimates import LearntEstimates
 from bot.domain.hints import Hints
 from bot.domain.judge import Judge
 from bot.domain.meaning import Meaning
-from bot.domain.prices import PriceList
 from bot.domain.prompting.engine_requests import Wording
+from bot.domain.quotas.button_prices import PriceList
+from bot.domain.quotas.cost_estimates import LearntEstimates
 from bot.domain.studio import Studio
 from bot.domain.wiring import Ports
 from bot.folders import writable

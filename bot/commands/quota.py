@@ -14,8 +14,8 @@ from bot.commands.contexts import servers_only
 from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, moderator, office, tell_all
 from bot.domain.guild import GuildRules
 from bot.domain.model import Member
-from bot.domain.quota import MAX_LIVE_JOBS, Limit, Scope, Unit, check_amount, with_limit, without_limit
-from bot.domain.windows import Window, zone
+from bot.domain.quotas.quota import MAX_LIVE_JOBS, Limit, Scope, Unit, check_amount, with_limit, without_limit
+from bot.domain.quotas.windows import Window, zone
 from bot.errors import BadOption
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed

@@ -10,8 +10,8 @@ from discord.ext import commands
 
 from bot.commands.contexts import servers_only
 from bot.commands.moderating import PERMISSIONS, guild_id, moderator, office
-from bot.domain.usage import Usage
-from bot.domain.windows import last_days, zone
+from bot.domain.quotas.usage import Usage
+from bot.domain.quotas.windows import last_days, zone
 from bot.ui import chart
 from bot.ui.answer import Answer, Pressed
 from bot.ui.page import Upload

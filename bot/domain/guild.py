@@ -8,7 +8,7 @@ from bot.domain.access import Ban, ChannelRule, Gate
 from bot.domain.meaning import DEFAULT_MARGIN
 from bot.domain.model import DIRECT_MESSAGES as DIRECT_MESSAGES
 from bot.domain.model import Value
-from bot.domain.quota import Limit
+from bot.domain.quotas.quota import Limit
 from bot.domain.word_rules import WordRule
 
 

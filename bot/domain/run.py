@@ -10,7 +10,7 @@ from bot.domain.courier import first_of
 from bot.domain.model import Charge, Job, JobState, Verdict
 from bot.domain.ports import Stream
 from bot.domain.prompting.engine_requests import Asker
-from bot.domain.quota import part_of, pictures
+from bot.domain.quotas.quota import part_of, pictures
 from bot.domain.wiring import Ports
 from bot.errors import Fenced, PictureBlocked, UserError
 from engine.engine import Resolved

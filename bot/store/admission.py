@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.model import Ask, Job, JobState
-from bot.domain.quota import MAX_LIVE_JOBS
+from bot.domain.quotas.quota import MAX_LIVE_JOBS
 from bot.errors import AlreadyAsked, TooManyJobs
 from bot.store.database import in_turn
 from bot.store.job_reads import is_live

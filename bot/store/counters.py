@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.quota import Limit, Scope, Unit
-from bot.domain.windows import Span, Window
+from bot.domain.quotas.quota import Limit, Scope, Unit
+from bot.domain.quotas.windows import Span, Window
 from bot.store.database import upsert
 from bot.store.schema_rules import quota_counters as table
 

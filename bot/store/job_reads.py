@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.domain.model import Cell, Job, JobState
-from bot.domain.usage import Served
+from bot.domain.quotas.usage import Served
 from bot.errors import JobNotFound
 from bot.store.database import Database
 from bot.store.rows import cell_from, job_from

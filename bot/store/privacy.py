@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.guild import GuildRules
 from bot.domain.promise import Promises
-from bot.domain.quota import Scope
+from bot.domain.quotas.quota import Scope
 from bot.store.database import Database
 from bot.store.schema import jobs, uploads
 from bot.store.schema_rules import audit_log, guild_rules, metadata, quota_counters

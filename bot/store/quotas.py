@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.audit import Entry
 from bot.domain.guild import GuildRules
 from bot.domain.model import Ask, Job, Member, Place
-from bot.domain.quota import Limit, Scope, Unit, Use, channel_limit, member_limit, pictures
-from bot.domain.windows import Span, Window, span, zone
+from bot.domain.quotas.quota import Limit, Scope, Unit, Use, channel_limit, member_limit, pictures
+from bot.domain.quotas.windows import Span, Window, span, zone
 from bot.errors import QuotaExceeded, TooManyJobs
 from bot.store import counters
 from bot.store.audit import record

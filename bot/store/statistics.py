@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from bot.domain.usage import Usage
-from bot.domain.windows import Span
+from bot.domain.quotas.usage import Usage
+from bot.domain.quotas.windows import Span
 from bot.store.database import Database
 from bot.store.schema import jobs
 from bot.store.schema_sums import member_days, model_days, outcomes

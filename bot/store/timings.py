@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.estimates import Timing, Work
+from bot.domain.quotas.cost_estimates import Timing, Work
 from bot.store.database import Database, upsert
 from bot.store.schema import timings
 
@@ -16,7 +16,7 @@ _KEY = ("model", "kind", "size_class", "steps")
 
 
 class TimingStore:
-    """`bot.domain.estimates.Timings` in SQL."""
+    """`bot.domain.quotas.cost_estimates.Timings` in SQL."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database, self._clock = database, clock

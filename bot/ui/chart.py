@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from bot.domain.usage import Usage
-from bot.domain.windows import Span
+from bot.domain.quotas.usage import Usage
+from bot.domain.quotas.windows import Span
 from bot.ui import fonts
 
 MOST_BARS = 8

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.domain.model import Job, Verb
-from bot.domain.prices import Price
-from bot.domain.quota import Scope, Unit, Use, pictures
+from bot.domain.quotas.button_prices import Price
+from bot.domain.quotas.quota import Scope, Unit, Use, pictures
 from bot.ui.quota_texts import NOW
 
 _VARIED = (Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.REGION, Verb.ZOOM, Verb.PAN)

@@ -13,9 +13,9 @@ from discord.ext import commands
 from bot.domain.guild import GuildRules
 from bot.domain.model import Ask, Cell, CellRef, Job, Member, Place, Preferences, Verb
 from bot.domain.ports import Jobs, Pictures
-from bot.domain.prices import Price
 from bot.domain.promise import Promises
-from bot.domain.quota import Use
+from bot.domain.quotas.button_prices import Price
+from bot.domain.quotas.quota import Use
 from bot.settings import Settings
 from bot.ui.custom_ids import Act, ButtonId, FormId
 from bot.ui.delivery import DiscordReplies

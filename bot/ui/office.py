@@ -10,9 +10,9 @@ from typing import Protocol
 from bot.domain.audit import Entry
 from bot.domain.guild import GuildRules
 from bot.domain.model import Job, Member, Place
-from bot.domain.quota import Limit, Scope, Use
-from bot.domain.usage import Usage
-from bot.domain.windows import Span
+from bot.domain.quotas.quota import Limit, Scope, Use
+from bot.domain.quotas.usage import Usage
+from bot.domain.quotas.windows import Span
 
 
 class Book(Protocol):

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from discord.utils import format_dt
 
 from bot.domain.model import Member, Place
-from bot.domain.quota import Limit, Scope, Use
-from bot.domain.windows import Window
+from bot.domain.quotas.quota import Limit, Scope, Use
+from bot.domain.quotas.windows import Window
 from bot.ui.office import QuotaDesk
 
 NOW: Mapping[Window, str] = MappingProxyType(

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from bot.domain.audit import Entry
 from bot.domain.guild import GuildRules
-from bot.domain.quota import Limit, Scope, Unit
-from bot.domain.windows import Window
+from bot.domain.quotas.quota import Limit, Scope, Unit
+from bot.domain.quotas.windows import Window
 from bot.store.admission import Room
 from bot.store.database import Database
 from bot.store.jobs import JobStore

@@ -17,7 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.domain.model import JobSpec, Options, Verb
-from bot.domain.windows import Window, span
+from bot.domain.quotas.windows import Window, span
 from bot.store.rows import asked_columns
 from tests.bot.store.asks import NOW, ask
 

@@ -19,8 +19,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.domain.model import Member, Place
-from bot.domain.quota import Limit, Scope, Unit
-from bot.domain.windows import Window, last_days
+from bot.domain.quotas.quota import Limit, Scope, Unit
+from bot.domain.quotas.windows import Window, last_days
 from bot.store.admission import Room
 from bot.store.database import Database
 from bot.store.jobs import JobStore

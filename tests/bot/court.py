@@ -12,7 +12,7 @@ from bot.client import DarkroomClient
 from bot.domain.audit import Entry
 from bot.domain.guild import GuildRules
 from bot.domain.model import Job
-from bot.domain.prices import PriceList
+from bot.domain.quotas.button_prices import PriceList
 from bot.store.audit import AuditLog
 from bot.store.pictures import PictureStore
 from bot.store.quotas import Quotas

@@ -12,8 +12,8 @@ from bot.domain.access import Gate
 from bot.domain.guild import DIRECT_MESSAGES
 from bot.domain.judge import Judge
 from bot.domain.model import Ask, Job, Member, Place
-from bot.domain.quota import Unit
-from bot.domain.windows import Window
+from bot.domain.quotas.quota import Unit
+from bot.domain.quotas.windows import Window
 from bot.errors import Banned, ConfigError, Paused, PromptRejected, QuotaExceeded, TooManyJobs
 from bot.settings import DirectMessageSettings
 from bot.store.database import Database

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.domain.model import Ask, Cell, Charge, Job, JobState, Kept
-from bot.domain.usage import Served
+from bot.domain.quotas.usage import Served
 
 
 class Jobs(Protocol):

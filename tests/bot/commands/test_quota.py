@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from simcord.backend.errors import SetupError
 
-from bot.domain.quota import MAX_LIVE_JOBS, Limit, Scope, Unit
-from bot.domain.windows import Window
+from bot.domain.quotas.quota import MAX_LIVE_JOBS, Limit, Scope, Unit
+from bot.domain.quotas.windows import Window
 from tests.bot.court import Court, said
 
 

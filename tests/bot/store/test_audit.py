@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.audit import Entry
-from bot.domain.quota import Limit, Scope, Unit
-from bot.domain.windows import Window
+from bot.domain.quotas.quota import Limit, Scope, Unit
+from bot.domain.quotas.windows import Window
 from bot.domain.word_rules import RuleKind, WordRule, with_rule
 from bot.errors import StoreError
 from bot.store.audit import AuditLog

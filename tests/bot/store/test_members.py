@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from bot.domain.estimates import Work
 from bot.domain.model import CellRef, Preferences
+from bot.domain.quotas.cost_estimates import Work
 from bot.errors import CellNotFound
 from bot.store.database import Database
 from bot.store.jobs import JobStore

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.domain.audit import Entry
-from bot.domain.estimates import Work
 from bot.domain.model import CellRef, JobState, Member, Place, Preferences, Verb
 from bot.domain.prompting.derivation import derive
-from bot.domain.quota import Limit, Scope, Unit
-from bot.domain.windows import Window, last_days
+from bot.domain.quotas.cost_estimates import Work
+from bot.domain.quotas.quota import Limit, Scope, Unit
+from bot.domain.quotas.windows import Window, last_days
 from bot.store.admission import Room
 from bot.store.audit import AuditLog
 from bot.store.database import Database, is_sqlite

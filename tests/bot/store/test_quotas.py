@@ -15,8 +15,8 @@ from bot.domain.access import ChannelRule
 from bot.domain.audit import Entry
 from bot.domain.guild import GuildRules
 from bot.domain.model import Ask, Charge, JobState, Member, Place, Verb
-from bot.domain.quota import Limit, Scope, Unit
-from bot.domain.windows import Window
+from bot.domain.quotas.quota import Limit, Scope, Unit
+from bot.domain.quotas.windows import Window
 from bot.errors import Fenced, PictureBlocked, QuotaExceeded, StoreError, TooManyJobs
 from bot.store.admission import Room
 from bot.store.database import Database

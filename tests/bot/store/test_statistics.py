@@ -16,8 +16,8 @@ from alembic.config import Config
 from bot.domain.audit import Entry
 from bot.domain.model import Job, JobState, Verb
 from bot.domain.prompting.derivation import derive, family
-from bot.domain.usage import Usage
-from bot.domain.windows import last_days
+from bot.domain.quotas.usage import Usage
+from bot.domain.quotas.windows import last_days
 from bot.errors import Fenced
 from bot.store.admission import Room
 from bot.store.database import Database

@@ -6,8 +6,8 @@ import warnings
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.domain.usage import Usage
-from bot.domain.windows import last_days
+from bot.domain.quotas.usage import Usage
+from bot.domain.quotas.windows import last_days
 from bot.ui import chart
 
 DAY = date(2026, 3, 1)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.domain.model import Member, Value, Verb
-from bot.domain.windows import Window
+from bot.domain.quotas.windows import Window
 from bot.errors import BadOption
 
 MAX_AMOUNT: Final = 1_000_000_000

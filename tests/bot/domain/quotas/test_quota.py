@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.model import Member
-from bot.domain.quota import Limit, Scope, Unit, member_limit, with_limit
-from bot.domain.windows import Window, span, zone
+from bot.domain.quotas.quota import Limit, Scope, Unit, member_limit, with_limit
+from bot.domain.quotas.windows import Window, span, zone
 from bot.errors import BadOption
 
 ZONES = sorted(available_timezones())

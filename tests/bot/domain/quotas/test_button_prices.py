@@ -7,11 +7,11 @@ import json
 import pytest
 
 from bot.commands.derivations import DERIVED
-from bot.domain.estimates import Timing, Work, expected_ms
 from bot.domain.model import Cell, Job, Options, Verb
-from bot.domain.prices import PriceList
 from bot.domain.prompting.derivation import derive
 from bot.domain.prompting.engine_requests import Asker, Sources, Wording
+from bot.domain.quotas.button_prices import PriceList
+from bot.domain.quotas.cost_estimates import Timing, Work, expected_ms
 from bot.ui.custom_ids import Act
 from engine import EngineSettings
 from engine.catalogue.catalogue import Catalogue

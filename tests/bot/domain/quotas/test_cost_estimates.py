@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.estimates import UNKNOWN_MS_PER_MEGAPIXEL_STEP, LearntEstimates, Timing, Work, ms_per_image, work_of
+from bot.domain.quotas.cost_estimates import (
+    UNKNOWN_MS_PER_MEGAPIXEL_STEP,
+    LearntEstimates,
+    Timing,
+    Work,
+    ms_per_image,
+    work_of,
+)
 from engine.requests import Describe, ImageRequest, ImageToImage, Outpaint, Upscale
 from engine.serving import cost_estimates as engine_estimates
 

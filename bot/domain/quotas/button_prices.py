@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from bot.domain.estimates import Timings, expected_ms
 from bot.domain.model import Cell, Job, Verb
 from bot.domain.prompting.derivation import derive
 from bot.domain.prompting.engine_requests import Asker, Sources, Wording
-from bot.domain.quota import pictures
+from bot.domain.quotas.cost_estimates import Timings, expected_ms
+from bot.domain.quotas.quota import pictures
 from engine.requests import ImageRequest, Upscale
 
 _STEPS = 25

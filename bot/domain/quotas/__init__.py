@@ -1,0 +1,1 @@
+"""What things cost, and how much of it each may use."""
