@@ -12,9 +12,10 @@ from datetime import datetime
 
 from bot.client import DarkroomClient
 from bot.direct_rules import direct_rules
-from bot.domain.hints import Hints
-from bot.domain.judge import Judge
-from bot.domain.meaning import Meaning
+from bot.domain.moderation.rule_checker import Judge
+from bot.domain.moderation.semantic_filter import Meaning
+from bot.domain.moderation.services import Office
+from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.domain.quotas.button_prices import PriceList
 from bot.domain.quotas.cost_estimates import LearntEstimates
@@ -44,7 +45,6 @@ from bot.ui.darkroom import Parts
 from bot.ui.delivery import DiscordReplies
 from bot.ui.drawing import Drawing
 from bot.ui.intake import Download, Fetch, Intake
-from bot.ui.office import Office
 from bot.ui.quota_texts import usage
 from bot.ui.reply_message import now
 from engine import Engine

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from bot.domain.access import Ban, Gate
-from bot.domain.guild import DIRECT_MESSAGES, GuildRules, PicturePolicy
+from bot.domain.moderation.access import Ban, Gate
+from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules, PicturePolicy
+from bot.domain.moderation.word_rules import RuleKind, WordRule, with_rule
 from bot.domain.quotas.quota import MAX_AMOUNT, Limit, Scope, Unit
 from bot.domain.quotas.windows import Window, zone
-from bot.domain.word_rules import RuleKind, WordRule, with_rule
 from bot.errors import BadOption, ConfigError
 from bot.settings import DirectMessageSettings
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from bot.commands.viewing import permitted
 from bot.domain.model import Job, JobSpec, Options, Verb
+from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.derivation import derive
 from bot.domain.prompting.prompt import expand, parse, render
-from bot.domain.sight import Deed
 from bot.errors import BadOption, JobNotFound
 from bot.ui import asking, several
 from bot.ui.answer import Answer, Pressed

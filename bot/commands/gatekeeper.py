@@ -7,7 +7,7 @@ import logging
 import discord
 from discord.ext import commands
 
-from bot.domain.access import Gate
+from bot.domain.moderation.access import Gate
 from bot.ui.darkroom import Darkroom
 from engine.errors import EngineNotReady
 

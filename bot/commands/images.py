@@ -17,10 +17,10 @@ from bot.commands.jobs import own_newest
 from bot.commands.posting import Post, Stand
 from bot.commands.viewing import may, permitted, viewer_of, visible
 from bot.domain.model import Job, Options, Verb
+from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.derivation import family
 from bot.domain.prompting.prompt import shorten
 from bot.domain.prompting.short_names import with_short_name
-from bot.domain.sight import Deed
 from bot.errors import BadOption, JobNotFound, NotAllowedHere, PromptRejected
 from bot.ui import asking, several, texts
 from bot.ui.answer import Answer, Pressed

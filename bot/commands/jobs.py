@@ -17,8 +17,8 @@ from bot.commands.posting import Post, Stand
 from bot.commands.presses import end
 from bot.commands.viewing import is_known, permitted, shown, visible
 from bot.domain.model import CellRef, Job
+from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.prompt import shorten
-from bot.domain.sight import Deed
 from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, OwnersOnly
 from bot.ui import asking, texts
 from bot.ui.answer import Answer, Pressed

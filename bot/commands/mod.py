@@ -21,10 +21,10 @@ from bot.commands.mod_review import Review, ReviewAct, ReviewButton
 from bot.commands.mod_words import Words
 from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, manages_server, moderator, office
 from bot.commands.viewing import permitted
-from bot.domain.access import Ban, Gate, lifted, require_manager, with_ban
-from bot.domain.guild import GuildRules, PicturePolicy
 from bot.domain.model import Job, JobState, Member
-from bot.domain.sight import Deed
+from bot.domain.moderation.access import Ban, Gate, lifted, require_manager, with_ban
+from bot.domain.moderation.guild_rules import GuildRules, PicturePolicy
+from bot.domain.moderation.job_access import Deed
 from bot.errors import BadOption
 from bot.ui import texts
 from bot.ui.answer import Answer, Pressed

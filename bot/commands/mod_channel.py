@@ -7,8 +7,8 @@ from discord import app_commands
 from discord.app_commands import Range, locale_str
 
 from bot.commands.moderating import change, guild_id, moderator, office, tell_all
-from bot.domain.access import ChannelRule, with_channel
-from bot.domain.guild import GuildRules
+from bot.domain.moderation.access import ChannelRule, with_channel
+from bot.domain.moderation.guild_rules import GuildRules
 from bot.errors import BadOption
 from bot.ui.answer import Answer, Pressed
 from engine.errors import UnknownModel

@@ -11,7 +11,7 @@ from discord.ui import Button, DynamicItem, View
 from discord.utils import format_dt
 
 from bot.commands.moderating import guild_id, moderator, office
-from bot.domain.audit import Entry
+from bot.domain.moderation.audit_entry import Entry
 from bot.domain.prompting.prompt import shorten
 from bot.ui.answer import Answer, Pressed
 from bot.ui.texts import MESSAGE_LIMIT, unmarked

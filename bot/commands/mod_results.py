@@ -7,7 +7,7 @@ import logging
 from bot.commands.moderating import guild_id, office
 from bot.commands.viewing import permitted
 from bot.domain.model import Job, Member
-from bot.domain.sight import Deed
+from bot.domain.moderation.job_access import Deed
 from bot.ui.answer import Pressed
 from bot.ui.darkroom import Darkroom
 from bot.ui.wire import REFUSALS

@@ -16,10 +16,10 @@ from discord.ui import Button, DynamicItem, View
 
 from bot.commands.moderating import change, entry, guild_id, manages_server, moderator, office
 from bot.commands.viewing import permitted
-from bot.domain.access import Ban, with_ban
-from bot.domain.guild import DIRECT_MESSAGES, GuildRules, PicturePolicy
 from bot.domain.model import Cell, Job, JobState, Member
-from bot.domain.sight import Deed
+from bot.domain.moderation.access import Ban, with_ban
+from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules, PicturePolicy
+from bot.domain.moderation.job_access import Deed
 from bot.errors import BadOption, DeliveryLater
 from bot.ui.answer import Answer, Pressed
 from bot.ui.darkroom import Darkroom

@@ -8,8 +8,8 @@ from discord import app_commands
 from discord.app_commands import Range, locale_str
 
 from bot.commands.moderating import change, guild_id, moderator, office, tell_all
-from bot.domain.guild import GuildRules
-from bot.domain.word_rules import RuleKind, WordRule, rule_named, with_rule, without_rule
+from bot.domain.moderation.guild_rules import GuildRules
+from bot.domain.moderation.word_rules import RuleKind, WordRule, rule_named, with_rule, without_rule
 from bot.errors import BadOption
 from bot.ui import texts
 from bot.ui.answer import Answer, Pressed

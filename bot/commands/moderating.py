@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 
 import discord
 
-from bot.domain.access import require_moderator
-from bot.domain.audit import Entry
-from bot.domain.guild import DIRECT_MESSAGES, GuildRules
 from bot.domain.model import Job, Member
+from bot.domain.moderation.access import require_moderator
+from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules
+from bot.domain.moderation.services import Office
 from bot.errors import ConfigError, NotPermitted
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
 from bot.ui.darkroom import Darkroom
-from bot.ui.office import Office
 from bot.ui.page import Upload
 from bot.ui.texts import MESSAGE_LIMIT
 from bot.ui.wire import REFUSALS

@@ -10,7 +10,7 @@ from bot.commands.moderating import note
 from bot.commands.posting import Post, Stand
 from bot.commands.viewing import permitted, shown, visible
 from bot.domain.model import Cell, JobState
-from bot.domain.sight import Deed
+from bot.domain.moderation.job_access import Deed
 from bot.errors import JobNotFound
 from bot.ui import asking, costs, recipes, texts
 from bot.ui.answer import Answer, Pressed

@@ -12,8 +12,8 @@ from discord.ext import commands
 
 from bot.commands.contexts import servers_only
 from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, moderator, office, tell_all
-from bot.domain.guild import GuildRules
 from bot.domain.model import Member
+from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import MAX_LIVE_JOBS, Limit, Scope, Unit, check_amount, with_limit, without_limit
 from bot.domain.quotas.windows import Window, zone
 from bot.errors import BadOption

@@ -12,11 +12,11 @@ from discord.ext import commands
 from bot.commands.mod_results import delete_messages
 from bot.commands.moderating import note
 from bot.commands.viewing import may, visible
-from bot.domain.access import moderates
-from bot.domain.guild import DIRECT_MESSAGES
 from bot.domain.model import CellRef, Job, JobState, Member, Place
+from bot.domain.moderation.access import moderates
+from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
+from bot.domain.moderation.job_access import Deed, Viewer
 from bot.domain.prompting.derivation import UNDRAWN
-from bot.domain.sight import Deed, Viewer
 from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, NotYours
 from bot.ui import texts
 from bot.ui.buttons import star_view

@@ -11,9 +11,9 @@ from discord import ButtonStyle
 from discord.ui import Button, DynamicItem, View
 
 from bot.commands.moderating import change, entry, guild_id, office
-from bot.domain.access import require_manager
-from bot.domain.guild import GuildRules
 from bot.domain.model import Member
+from bot.domain.moderation.access import require_manager
+from bot.domain.moderation.guild_rules import GuildRules
 from bot.errors import BadOption, NotPermitted
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed

@@ -6,8 +6,8 @@ import discord
 from discord.abc import GuildChannel
 
 from bot.domain.model import Job, Member, Place, Verdict
-from bot.domain.moderation import verdict_in
-from bot.domain.sight import Deed, Viewer, knows, permit
+from bot.domain.moderation.content_policy import verdict_in
+from bot.domain.moderation.job_access import Deed, Viewer, knows, permit
 from bot.errors import JobNotFound, NotAllowedHere
 from bot.ui import asking
 from bot.ui.answer import Pressed
@@ -15,7 +15,7 @@ from bot.ui.darkroom import Parts
 
 
 async def permitted(interaction: Pressed, job_id: str, deed: Deed) -> Job:
-    """The job, when whoever presses may do that with it; raises as `bot.domain.sight.permit`."""
+    """The job, when whoever presses may do that with it; raises as `bot.domain.moderation.job_access.permit`."""
     parts = interaction.client.parts
     job = await parts.jobs.get(job_id)
     await may(parts, deed, await viewer_of(interaction, job), job)
@@ -23,7 +23,7 @@ async def permitted(interaction: Pressed, job_id: str, deed: Deed) -> Job:
 
 
 async def may(parts: Parts, deed: Deed, viewer: Viewer, job: Job) -> None:
-    """Ask the rule; raises as `bot.domain.sight.permit`."""
+    """Ask the rule; raises as `bot.domain.moderation.job_access.permit`."""
     permit(deed, viewer, job, await parts.members.preferences(job.member_id))
 
 

@@ -9,11 +9,11 @@ from datetime import timedelta
 from itertools import chain, repeat
 
 from bot.domain import keeping
-from bot.domain.access import moderates_job
 from bot.domain.courier import RetryPolicy
 from bot.domain.deliveries import Deliveries
 from bot.domain.gallery import Gallery
 from bot.domain.model import Ask, Job, JobState, Member, Place
+from bot.domain.moderation.access import moderates_job
 from bot.domain.prompting.engine_requests import Asker
 from bot.domain.run import Run
 from bot.domain.wiring import Ports

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 from bot.domain.courier import Sleep
-from bot.domain.hints import Hints
 from bot.domain.model import WITHDRAWN, JobSpec
+from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.ports import Clock, EnginePort, Estimates, Jobs, Outbox, Pictures, Replies, Rules
 from bot.domain.prompting.engine_requests import Asker, Sources, Wording
 from bot.errors import BadPicture

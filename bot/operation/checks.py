@@ -10,7 +10,7 @@ import aiohttp
 import discord
 
 from bot.direct_rules import direct_rules
-from bot.domain.access import Gate
+from bot.domain.moderation.access import Gate
 from bot.errors import BotError, ConfigError
 from bot.folders import is_private, writable
 from bot.operation import invite

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.audit import Entry
+from bot.domain.moderation.audit_entry import Entry
 from bot.store.database import Database, upsert
 from bot.store.schema_rules import audit_log
 

@@ -9,7 +9,7 @@ from bot.store.schema import hints
 
 
 class HintStore:
-    """`bot.domain.hints.Told` in SQL."""
+    """`bot.domain.moderation.vocabulary_hints.Told` in SQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

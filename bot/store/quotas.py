@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.audit import Entry
-from bot.domain.guild import GuildRules
 from bot.domain.model import Ask, Job, Member, Place
+from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Limit, Scope, Unit, Use, channel_limit, member_limit, pictures
 from bot.domain.quotas.windows import Span, Window, span, zone
 from bot.errors import QuotaExceeded, TooManyJobs

@@ -32,7 +32,7 @@ the others are listed in records.json under "cells", "uploads" and "jobs", and a
 
 
 class Records:
-    """`bot.ui.office.Records` on the database and the picture store."""
+    """`bot.domain.moderation.services.Records` on the database and the picture store."""
 
     def __init__(self, database: Database, pictures: PictureStore, promises: Promises | None = None) -> None:
         self._database, self._pictures = database, pictures

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.audit import Entry
-from bot.domain.guild import DIRECT_MESSAGES, GuildRules
+from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules
 from bot.store.audit import record, was_recorded
 from bot.store.database import Database, upsert
 from bot.store.schema_rules import guild_rules

@@ -8,9 +8,9 @@ import secrets
 
 import discord
 
-from bot.domain.access import moderates
-from bot.domain.guild import DIRECT_MESSAGES
 from bot.domain.model import Ask, Job, JobSpec, Member, Options, Place, ReplyTo, Verb
+from bot.domain.moderation.access import moderates
+from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
 from bot.domain.prompting import member_options as reading
 from bot.errors import FileLimitTooSmall, MissingPermissions, StoreError
 from bot.ui import costs, texts

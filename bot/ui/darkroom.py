@@ -10,8 +10,9 @@ from typing import Protocol
 import discord
 from discord.ext import commands
 
-from bot.domain.guild import GuildRules
 from bot.domain.model import Ask, Cell, CellRef, Job, Member, Place, Preferences, Verb
+from bot.domain.moderation.guild_rules import GuildRules
+from bot.domain.moderation.services import Office
 from bot.domain.ports import Jobs, Pictures
 from bot.domain.promise import Promises
 from bot.domain.quotas.button_prices import Price
@@ -23,7 +24,6 @@ from bot.ui.drawing import Drawing
 from bot.ui.first_words import FirstWords
 from bot.ui.intake import Intake
 from bot.ui.modals import Filled
-from bot.ui.office import Office
 from bot.ui.reply_message import now
 from bot.ui.seen import SeenPictures
 

@@ -9,9 +9,9 @@ from types import MappingProxyType
 from discord.utils import format_dt
 
 from bot.domain.model import Member, Place
+from bot.domain.moderation.services import QuotaDesk
 from bot.domain.quotas.quota import Limit, Scope, Use
 from bot.domain.quotas.windows import Window
-from bot.ui.office import QuotaDesk
 
 NOW: Mapping[Window, str] = MappingProxyType(
     {Window.HOUR: "this hour", Window.DAY: "today", Window.WEEK: "this week", Window.MONTH: "this month"}

@@ -10,7 +10,7 @@ from typing import Any
 from discord.utils import format_dt
 
 from bot import errors as bot
-from bot.domain.access import MANAGER
+from bot.domain.moderation.access import MANAGER
 from engine import errors as engine
 
 GENERIC = (

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.domain.audit import Entry
-from bot.domain.guild import GuildRules
+from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window
 from bot.store.admission import Room

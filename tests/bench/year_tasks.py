@@ -123,8 +123,8 @@ async def measure(location: str) -> dict[str, float]:
 
 async def _limit(database: Database) -> None:
     """Nothing is settled against limits where there are none."""
-    from bot.domain.audit import Entry
-    from bot.domain.guild import GuildRules
+    from bot.domain.moderation.audit_entry import Entry
+    from bot.domain.moderation.guild_rules import GuildRules
 
     limit = Limit(scope=Scope.EVERYONE, unit=Unit.PICTURES, window=Window.DAY, amount=1_000_000)
     entry = Entry(guild_id=GUILD, actor_id=1, action="quota set", at=NOW)

@@ -9,9 +9,10 @@ import discord
 from simcord import InteractionResult, MemberActor
 
 from bot.client import DarkroomClient
-from bot.domain.audit import Entry
-from bot.domain.guild import GuildRules
 from bot.domain.model import Job
+from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.guild_rules import GuildRules
+from bot.domain.moderation.services import Office
 from bot.domain.quotas.button_prices import PriceList
 from bot.store.audit import AuditLog
 from bot.store.pictures import PictureStore
@@ -19,7 +20,6 @@ from bot.store.quotas import Quotas
 from bot.store.records import Records
 from bot.store.statistics import Statistics
 from bot.store.timings import TimingStore
-from bot.ui.office import Office
 from bot.ui.quota_texts import usage
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.scripted import COLOURS, png

@@ -10,9 +10,7 @@ from datetime import UTC, datetime
 
 from PIL import Image
 
-from bot.domain.access import moderates_job
 from bot.domain.gallery import Gallery
-from bot.domain.guild import GuildRules
 from bot.domain.model import (
     Ask,
     Cell,
@@ -27,6 +25,8 @@ from bot.domain.model import (
     ReplyTo,
     Verb,
 )
+from bot.domain.moderation.access import moderates_job
+from bot.domain.moderation.guild_rules import GuildRules
 from bot.errors import AlreadyAsked, BotError, CellNotFound, DeliveryLater, JobNotFound, OwnersOnly, ReplyGone
 from bot.tasks import Tasks
 from engine.errors import AbortReason, EngineError, RequestAborted

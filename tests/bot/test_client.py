@@ -15,10 +15,10 @@ import simcord
 from simcord import _dpy_internals
 
 from bot.client import DarkroomClient
-from bot.domain.guild import GuildRules
-from bot.domain.hints import Hints
-from bot.domain.judge import Judge
 from bot.domain.model import JobState
+from bot.domain.moderation.guild_rules import GuildRules
+from bot.domain.moderation.rule_checker import Judge
+from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.domain.run import Run
 from bot.domain.studio import Studio

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from bot.direct_rules import direct_rules
-from bot.domain.access import Gate
-from bot.domain.guild import DIRECT_MESSAGES
-from bot.domain.judge import Judge
 from bot.domain.model import Ask, Job, Member, Place
+from bot.domain.moderation.access import Gate
+from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
+from bot.domain.moderation.rule_checker import Judge
 from bot.domain.quotas.quota import Unit
 from bot.domain.quotas.windows import Window
 from bot.errors import Banned, ConfigError, Paused, PromptRejected, QuotaExceeded, TooManyJobs

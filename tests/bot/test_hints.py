@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.hints import MIN_LIKENESS, Hints
-from bot.domain.meaning import clauses
+from bot.domain.moderation.semantic_filter import clauses
+from bot.domain.moderation.vocabulary_hints import MIN_LIKENESS, Hints
 from bot.store.hints import HintStore
 from bot.store.pictures import PictureStore
 from bot.store.privacy import PersonalData

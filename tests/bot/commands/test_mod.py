@@ -8,11 +8,11 @@ from typing import Any
 import discord
 import pytest
 
-from bot.domain.access import Gate
-from bot.domain.audit import Entry
-from bot.domain.guild import GuildRules
 from bot.domain.model import JobState
-from bot.domain.word_rules import RuleKind, WordRule
+from bot.domain.moderation.access import Gate
+from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.guild_rules import GuildRules
+from bot.domain.moderation.word_rules import RuleKind, WordRule
 from bot.errors import JobNotFound
 from tests.bot.court import Court, said
 from tests.bot.world import eventually, labels

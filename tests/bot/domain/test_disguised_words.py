@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.word_rules import RuleKind, WordRule, with_rule
-from bot.domain.words import Lexicon
+from bot.domain.moderation.word_filter import Lexicon
+from bot.domain.moderation.word_rules import RuleKind, WordRule, with_rule
 from engine import pocket
 
 WORDS = (

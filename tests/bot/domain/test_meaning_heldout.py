@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.meaning import DEFAULT_MARGIN, Meaning, Sentences
+from bot.domain.moderation.semantic_filter import DEFAULT_MARGIN, Meaning, Sentences
 from engine.embedding.text_encoder import Floats, TextEncoder
 from engine.pocket import WEIGHTS
 

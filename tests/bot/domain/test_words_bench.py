@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from bot.domain.word_rules import MAX_REGEXES, RuleKind, WordRule
-from bot.domain.words import Lexicon
+from bot.domain.moderation.word_filter import Lexicon
+from bot.domain.moderation.word_rules import MAX_REGEXES, RuleKind, WordRule
 
 PROMPT = (
     "a red fox in the snow, 3d, soft morning light, very detailed, 8k, by a lake with p0rcelain swans and gl@ss " * 2

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from bot.domain.audit import Entry
+from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.word_rules import RuleKind, WordRule, with_rule
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window
-from bot.domain.word_rules import RuleKind, WordRule, with_rule
 from bot.errors import StoreError
 from bot.store.audit import AuditLog
 from bot.store.database import Database

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.domain.audit import Entry
 from bot.domain.model import CellRef, JobState, Member, Place, Preferences, Verb
+from bot.domain.moderation.audit_entry import Entry
 from bot.domain.prompting.derivation import derive
 from bot.domain.quotas.cost_estimates import Work
 from bot.domain.quotas.quota import Limit, Scope, Unit

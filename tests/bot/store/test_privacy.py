@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.domain.access import Ban
-from bot.domain.guild import GuildRules
+from bot.domain.moderation.access import Ban
+from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.promise import Promise
 from bot.store.database import Database
 from bot.store.pictures import PictureStore

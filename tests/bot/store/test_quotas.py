@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import sqlite
 
-from bot.domain.access import ChannelRule
-from bot.domain.audit import Entry
-from bot.domain.guild import GuildRules
 from bot.domain.model import Ask, Charge, JobState, Member, Place, Verb
+from bot.domain.moderation.access import ChannelRule
+from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window
 from bot.errors import Fenced, PictureBlocked, QuotaExceeded, StoreError, TooManyJobs

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from bot.domain.audit import Entry
 from bot.domain.model import Job, JobState, Verb
+from bot.domain.moderation.audit_entry import Entry
 from bot.domain.prompting.derivation import derive, family
 from bot.domain.quotas.usage import Usage
 from bot.domain.quotas.windows import last_days

@@ -11,8 +11,8 @@ import discord
 import pytest
 
 from bot import errors as bot_errors
+from bot.domain.moderation.word_rules import RuleKind, with_rule
 from bot.domain.prompting.prompt import parse
-from bot.domain.word_rules import RuleKind, with_rule
 from bot.ui.drawing import Drawing
 from bot.ui.intake import Intake
 from bot.ui.replies import TABLE, words
@@ -41,7 +41,7 @@ CASES: dict[str, list[Callable[[], Any]]] = {
         lambda: parse("a fox --stop"),
     ],
     "bot/domain/prompting/prompt.py:_part": [lambda: parse("cat::99 dog::1")],
-    "bot/domain/word_rules.py:_check_regex": [
+    "bot/domain/moderation/word_rules.py:_check_regex": [
         lambda: with_rule((), RuleKind.REGEX, "("),
         lambda: with_rule((), RuleKind.REGEX, r"\p{Nothing}"),
         lambda: with_rule((), RuleKind.REGEX, "(a+)+$"),

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-from bot.domain.meaning import Embed, Vectors, clauses
 from bot.domain.model import Job, Verb
-from bot.domain.moderation import effective_text
+from bot.domain.moderation.content_policy import effective_text
+from bot.domain.moderation.semantic_filter import Embed, Vectors, clauses
 from engine.errors import EngineError
 from engine.model_spec import ModelSpec
 

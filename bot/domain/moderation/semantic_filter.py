@@ -52,7 +52,7 @@ class Sentences(BaseModel):
     @classmethod
     def shipped(cls) -> Sentences:
         """Those in `anchors.toml`."""
-        text = resources.files("bot.domain").joinpath("anchors.toml").read_text(encoding="utf-8")
+        text = resources.files("bot.domain.moderation").joinpath("anchors.toml").read_text(encoding="utf-8")
         return cls.model_validate(tomllib.loads(text))
 
 

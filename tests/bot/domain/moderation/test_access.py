@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bot.domain import access
-from bot.domain.access import Ban, ChannelRule, Gate
 from bot.domain.model import JobSpec, Member, Options, Place, Preferences, Verb
+from bot.domain.moderation import access
+from bot.domain.moderation.access import Ban, ChannelRule, Gate
 from bot.errors import BadOption, Banned, NotAllowedHere, NotPermitted, NotYours, Paused
 from tests.bot.scripted import a_job
 

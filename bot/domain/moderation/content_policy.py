@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from bot.domain.guild import DIRECT_MESSAGES, GuildRules, PicturePolicy
-from bot.domain.meaning import Meaning
 from bot.domain.model import Cell, Job, JobSpec, Options, Place, Verdict
-from bot.domain.word_rules import WordRule
-from bot.domain.words import Lexicon
+from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules, PicturePolicy
+from bot.domain.moderation.semantic_filter import Meaning
+from bot.domain.moderation.word_filter import Lexicon
+from bot.domain.moderation.word_rules import WordRule
 from bot.errors import PromptRejected
 
 SEXUAL = "sexual"

@@ -8,8 +8,8 @@ from typing import Final
 
 import regex
 
-from bot.domain.folding import fold, readings, tokens
 from bot.domain.model import Value
+from bot.domain.moderation.text_folding import fold, readings, tokens
 from bot.errors import BadOption
 
 MAX_RULES: Final = 2000

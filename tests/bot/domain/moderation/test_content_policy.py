@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bot.domain.access import Ban, Gate
-from bot.domain.guild import DIRECT_MESSAGES, GuildRules, PicturePolicy
-from bot.domain.judge import Judge
-from bot.domain.meaning import Meaning, Sentences, Vectors, clauses
 from bot.domain.model import Ask, Cell, JobSpec, Member, Options, Place, ReplyTo, Verb, Verdict
-from bot.domain.moderation import effective_text, picture_verdict
+from bot.domain.moderation.access import Ban, Gate
+from bot.domain.moderation.content_policy import effective_text, picture_verdict
+from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules, PicturePolicy
+from bot.domain.moderation.rule_checker import Judge
+from bot.domain.moderation.semantic_filter import Meaning, Sentences, Vectors, clauses
+from bot.domain.moderation.word_rules import RuleKind, with_rule
 from bot.domain.prompting.prompt import parse
-from bot.domain.word_rules import RuleKind, with_rule
 from bot.errors import Banned, Paused, PromptRejected
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

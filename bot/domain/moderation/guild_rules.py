@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import enum
 
-from bot.domain.access import Ban, ChannelRule, Gate
-from bot.domain.meaning import DEFAULT_MARGIN
 from bot.domain.model import DIRECT_MESSAGES as DIRECT_MESSAGES
 from bot.domain.model import Value
+from bot.domain.moderation.access import Ban, ChannelRule, Gate
+from bot.domain.moderation.semantic_filter import DEFAULT_MARGIN
+from bot.domain.moderation.word_rules import WordRule
 from bot.domain.quotas.quota import Limit
-from bot.domain.word_rules import WordRule
 
 
 class PicturePolicy(enum.StrEnum):

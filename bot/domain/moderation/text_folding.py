@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import regex
 from confusable_homoglyphs.confusables import confusables_data  # pyright: ignore[reportMissingTypeStubs]
 
-from bot.domain.disguises import disguises
+from bot.domain.moderation.disguises import disguises
 
 _MARKS = re.compile(r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
 _INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\u2800]")

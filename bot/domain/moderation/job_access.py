@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import enum
 
-from bot.domain.access import may_derive, moderates_job
 from bot.domain.model import Job, JobState, Member, Preferences, Value
+from bot.domain.moderation.access import may_derive, moderates_job
 from bot.errors import JobNotFound, OwnersOnly
 
 _TOLD = (JobState.QUEUED, JobState.RUNNING, JobState.RENDERED, JobState.DELIVERED)

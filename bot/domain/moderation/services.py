@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.domain.audit import Entry
-from bot.domain.guild import GuildRules
 from bot.domain.model import Job, Member, Place
+from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Limit, Scope, Use
 from bot.domain.quotas.usage import Usage
 from bot.domain.quotas.windows import Span

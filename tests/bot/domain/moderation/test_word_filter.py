@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from bot.domain.word_rules import MAX_REGEXES, RuleKind, WordRule, with_rule, without_rule
-from bot.domain.words import REGEX_BUDGET_S, Lexicon
+from bot.domain.moderation.word_filter import REGEX_BUDGET_S, Lexicon
+from bot.domain.moderation.word_rules import MAX_REGEXES, RuleKind, WordRule, with_rule, without_rule
 from bot.errors import BadOption
 
 

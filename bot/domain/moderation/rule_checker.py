@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from bot.domain import access, moderation
-from bot.domain.guild import GuildRules
-from bot.domain.meaning import Meaning
 from bot.domain.model import Ask, Cell, Job, JobSpec, Member, Place, Verdict
+from bot.domain.moderation import access
+from bot.domain.moderation import content_policy as moderation
+from bot.domain.moderation.guild_rules import GuildRules
+from bot.domain.moderation.semantic_filter import Meaning
 from bot.domain.ports import Clock
 
 

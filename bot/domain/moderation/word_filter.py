@@ -8,9 +8,9 @@ from typing import Final
 
 import regex
 
-from bot.domain.folding import fold, foldings, readings, tokens
-from bot.domain.inflections import Forms, is_ordinary, plurals
-from bot.domain.word_rules import REGEX_TIMEOUT_S, RuleKind, WordRule, compiled, spellings
+from bot.domain.moderation.inflections import Forms, is_ordinary, plurals
+from bot.domain.moderation.text_folding import fold, foldings, readings, tokens
+from bot.domain.moderation.word_rules import REGEX_TIMEOUT_S, RuleKind, WordRule, compiled, spellings
 
 REGEX_BUDGET_S: Final = 0.02
 """For all regular expressions of one check together; a rule that runs out of it counts as broken."""
