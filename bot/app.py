@@ -12,6 +12,8 @@ from datetime import datetime
 
 from bot.client import DarkroomClient
 from bot.direct_rules import direct_rules
+from bot.domain.jobs.dependencies import Ports
+from bot.domain.jobs.job_service import Studio
 from bot.domain.moderation.rule_checker import Judge
 from bot.domain.moderation.semantic_filter import Meaning
 from bot.domain.moderation.services import Office
@@ -19,8 +21,6 @@ from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.domain.quotas.button_prices import PriceList
 from bot.domain.quotas.cost_estimates import LearntEstimates
-from bot.domain.studio import Studio
-from bot.domain.wiring import Ports
 from bot.folders import writable
 from bot.operation.housekeeping import Housekeeping
 from bot.operation.metrics import Gauges

@@ -12,7 +12,7 @@ _BOT = """
 import logging
 from bot.log import configure
 configure("info", {form!r})
-log = logging.getLogger("bot.domain.courier")
+log = logging.getLogger("bot.domain.jobs.outbox_worker")
 log.warning("put off", extra={{"job": "j1", "pause_s": 2.5, "tries": 3}})
 try:
     1 / 0
@@ -44,7 +44,7 @@ def logged(program: str, form: str) -> list[str]:
 
 def test_a_plain_line_says_all_it_is_about() -> None:
     put_off, failed, *traceback = logged(_BOT, "text")
-    assert put_off.endswith("bot.domain.courier put off job=j1 pause_s=2.5 tries=3")
+    assert put_off.endswith("bot.domain.jobs.outbox_worker put off job=j1 pause_s=2.5 tries=3")
     assert failed.endswith("failed at /[secret] job=j2")
     assert traceback[-1] == "ZeroDivisionError: division by zero"
 

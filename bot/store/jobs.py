@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain import failures
+from bot.domain.jobs import error_codec as failures
 from bot.domain.model import Ask, Charge, Job, JobState, Kept, ParcelKind
 from bot.errors import Fenced, PictureBlocked, ReplyGone
 from bot.store.admission import Room, admit

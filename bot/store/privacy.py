@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from pydantic_core import to_jsonable_python
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.jobs.pending_answers import Promises
 from bot.domain.moderation.guild_rules import GuildRules
-from bot.domain.promise import Promises
 from bot.domain.quotas.quota import Scope
 from bot.store.database import Database
 from bot.store.schema import jobs, uploads

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from bot.domain.promise import Promise
+from bot.domain.jobs.pending_answers import Promise
 from bot.errors import ConfigError, StoreError
 from bot.store.database import Database
 from bot.store.schema import jobs
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class PromiseStore:
-    """`bot.domain.promise.Promises`: a line of JSON for each promise, and one for each that was kept.
+    """`bot.domain.jobs.pending_answers.Promises`: a line of JSON for each promise, and one for each that was kept.
 
     At most half of the file is about what was kept; without open promises it is empty.
     """

@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bot.domain.jobs.pending_answers import Promises
 from bot.domain.model import JobState
-from bot.domain.promise import Promises
 from bot.store.database import Database
 from bot.store.pictures import PictureStore
 from bot.store.privacy import PersonalData

@@ -10,11 +10,11 @@ from typing import Protocol
 import discord
 from discord.ext import commands
 
+from bot.domain.jobs.pending_answers import Promises
 from bot.domain.model import Ask, Cell, CellRef, Job, Member, Place, Preferences, Verb
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.services import Office
 from bot.domain.ports import Jobs, Pictures
-from bot.domain.promise import Promises
 from bot.domain.quotas.button_prices import Price
 from bot.domain.quotas.quota import Use
 from bot.settings import Settings

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
-from bot.domain.promise import Payload
+from bot.domain.jobs.pending_answers import Payload
 
 _REMEMBERED, _AT_HAND = 10_000, 1000
 _INTERACTION = "INTERACTION_CREATE"

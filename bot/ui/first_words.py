@@ -10,7 +10,7 @@ from datetime import datetime
 
 import discord
 
-from bot.domain.promise import Payload, Promise, Promises
+from bot.domain.jobs.pending_answers import Payload, Promise, Promises
 from bot.errors import StoreError
 from bot.ui.events import Events
 from bot.ui.replies import GENERIC

@@ -11,7 +11,7 @@ from datetime import timedelta
 import discord
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential
 
-from bot.domain.promise import Payload, Promise, Promises
+from bot.domain.jobs.pending_answers import Payload, Promise, Promises
 from bot.domain.prompting.prompt import shorten
 from bot.errors import StoreError
 from bot.ui.darkroom import Darkroom

@@ -7,7 +7,7 @@ import logging
 
 import discord
 
-from bot.domain.promise import Payload
+from bot.domain.jobs.pending_answers import Payload
 from bot.ui.wire import REFUSALS
 
 UNKNOWN_MEMBER = 10007

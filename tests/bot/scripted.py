@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from PIL import Image
 
-from bot.domain.gallery import Gallery
+from bot.domain.jobs.results import Gallery
 from bot.domain.model import (
     Ask,
     Cell,

@@ -15,14 +15,14 @@ import simcord
 from simcord import _dpy_internals
 
 from bot.client import DarkroomClient
+from bot.domain.jobs.dependencies import Ports
+from bot.domain.jobs.job_run import Run
+from bot.domain.jobs.job_service import Studio
 from bot.domain.model import JobState
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.rule_checker import Judge
 from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
-from bot.domain.run import Run
-from bot.domain.studio import Studio
-from bot.domain.wiring import Ports
 from bot.settings import Settings
 from bot.store.database import Database
 from bot.store.jobs import JobStore

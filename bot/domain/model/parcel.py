@@ -30,4 +30,4 @@ class Parcel(Value):
     tries: int = 0
     due_at: datetime
     error: str = ""
-    """For `closed`: the error as JSON, see `bot.domain.failures`."""
+    """For `closed`: the error as JSON, see `bot.domain.jobs.error_codec`."""

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.domain.courier import RetryPolicy
+from bot.domain.jobs.dependencies import Ports
+from bot.domain.jobs.job_service import Studio
+from bot.domain.jobs.outbox_worker import RetryPolicy
 from bot.domain.model import Cell, Job
 from bot.domain.prompting.engine_requests import Wording
-from bot.domain.studio import Studio
-from bot.domain.wiring import Ports
 from bot.errors import AlreadyAsked, DeliveryLater
 from bot.store.admission import Room
 from bot.store.database import Database

@@ -8,12 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.domain.courier import RetryPolicy
+from bot.domain.jobs.dependencies import Ports
+from bot.domain.jobs.job_service import Studio
+from bot.domain.jobs.outbox_worker import RetryPolicy
 from bot.domain.model import Job, JobState, Member
 from bot.domain.ports import EnginePort
 from bot.domain.prompting.engine_requests import Wording
-from bot.domain.studio import Studio
-from bot.domain.wiring import Ports
 from bot.store.database import Database
 from bot.store.jobs import JobStore
 from bot.store.outbox import OutboxStore

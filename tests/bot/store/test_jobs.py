@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from bot.domain.failures import unpack
+from bot.domain.jobs.error_codec import unpack
 from bot.domain.model import JobState, ParcelKind
 from bot.errors import AlreadyAsked, Fenced, JobNotFound, ReplyGone, TooManyJobs
 from bot.store.admission import Room

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bot.domain.jobs.pending_answers import Promise
 from bot.domain.moderation.access import Ban
 from bot.domain.moderation.guild_rules import GuildRules
-from bot.domain.promise import Promise
 from bot.store.database import Database
 from bot.store.pictures import PictureStore
 from bot.store.promises import PromiseStore

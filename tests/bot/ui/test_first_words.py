@@ -12,7 +12,7 @@ from pathlib import Path
 import discord
 import pytest
 
-from bot.domain.promise import Promise
+from bot.domain.jobs.pending_answers import Promise
 from bot.errors import Paused
 from bot.store.database import Database
 from bot.store.promises import PromiseStore

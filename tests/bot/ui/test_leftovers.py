@@ -10,7 +10,7 @@ from typing import Any
 import discord
 import pytest
 
-from bot.domain.promise import Promise
+from bot.domain.jobs.pending_answers import Promise
 from bot.errors import Paused, Restarting
 from bot.store.database import Database
 from bot.store.promises import PromiseStore

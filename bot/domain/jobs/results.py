@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.domain import keeping
+from bot.domain.jobs import stored_files as keeping
 from bot.domain.model import Cell
 from bot.domain.ports import Jobs, Pictures
 from bot.errors import CellNotFound

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from bot.domain.courier import Sleep
+from bot.domain.jobs.outbox_worker import Sleep
 from bot.domain.model import WITHDRAWN, JobSpec
 from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.ports import Clock, EnginePort, Estimates, Jobs, Outbox, Pictures, Replies, Rules

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from bot.domain import failures
-from bot.domain.courier import Courier, RetryPolicy
+from bot.domain.jobs import error_codec as failures
+from bot.domain.jobs.dependencies import Ports
+from bot.domain.jobs.outbox_worker import Courier, RetryPolicy
 from bot.domain.model import Job, JobState, Parcel, ParcelKind
-from bot.domain.wiring import Ports
 from bot.errors import Fenced, ReplyGone
 from engine.errors import InferenceFailed
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.domain.failures import pack, unpack
+from bot.domain.jobs.error_codec import pack, unpack
 from bot.errors import Banned, BotError
 from engine.errors import AbortReason, EngineError, InferenceFailed, QueueFull, RequestAborted
 

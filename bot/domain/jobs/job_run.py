@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from bot.domain import keeping
-from bot.domain.courier import first_of
+from bot.domain.jobs import stored_files as keeping
+from bot.domain.jobs.dependencies import Ports
+from bot.domain.jobs.outbox_worker import first_of
 from bot.domain.model import Charge, Job, JobState, Verdict
 from bot.domain.ports import Stream
 from bot.domain.prompting.engine_requests import Asker
 from bot.domain.quotas.quota import part_of, pictures
-from bot.domain.wiring import Ports
 from bot.errors import Fenced, PictureBlocked, UserError
 from engine.engine import Resolved
 from engine.errors import AbortReason, EngineError, InferenceFailed, QueueFull, Rejected, RequestAborted

@@ -8,15 +8,15 @@ import logging
 from datetime import timedelta
 from itertools import chain, repeat
 
-from bot.domain import keeping
-from bot.domain.courier import RetryPolicy
-from bot.domain.deliveries import Deliveries
-from bot.domain.gallery import Gallery
+from bot.domain.jobs import stored_files as keeping
+from bot.domain.jobs.deliveries import Deliveries
+from bot.domain.jobs.dependencies import Ports
+from bot.domain.jobs.job_run import Run
+from bot.domain.jobs.outbox_worker import RetryPolicy
+from bot.domain.jobs.results import Gallery
 from bot.domain.model import Ask, Job, JobState, Member, Place
 from bot.domain.moderation.access import moderates_job
 from bot.domain.prompting.engine_requests import Asker
-from bot.domain.run import Run
-from bot.domain.wiring import Ports
 from bot.errors import (
     Fenced,
     JobNotFound,

@@ -1,0 +1,1 @@
+"""A job's life: accepted, run, stored, delivered."""
