@@ -20,18 +20,18 @@ from bot.store import counters
 from bot.store.audit import record
 from bot.store.counters import Counter, span_key
 from bot.store.database import Database, in_turn
-from bot.store.job_reads import is_live
+from bot.store.jobs.daily_sums import count_use
+from bot.store.jobs.job_reads import is_live
 from bot.store.rules import RuleBook
 from bot.store.schema import jobs
 from bot.store.schema_rules import reservations
-from bot.store.sums import count_use
 
 _KEPT = timedelta(days=40)
 _RESERVE = sa.insert(reservations)
 
 
 class Quotas:
-    """`bot.store.jobs.Ledger`, and what moderators do with quotas."""
+    """`bot.store.jobs.jobs.Ledger`, and what moderators do with quotas."""
 
     def __init__(self, database: Database, rules: RuleBook) -> None:
         self._database, self._rules = database, rules

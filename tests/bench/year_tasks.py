@@ -21,9 +21,9 @@ from zoneinfo import ZoneInfo
 from bot.domain.model import Member, Place
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window, last_days
-from bot.store.admission import Room
 from bot.store.database import Database
-from bot.store.jobs import JobStore
+from bot.store.jobs.admission import Room
+from bot.store.jobs.jobs import JobStore
 from bot.store.pictures import PictureStore
 from bot.store.quotas import Quotas
 from bot.store.retention import Retention

@@ -15,11 +15,11 @@ from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.services import Office
 from bot.domain.quotas.button_prices import PriceList
 from bot.store.audit import AuditLog
+from bot.store.jobs.timings import TimingStore
 from bot.store.pictures import PictureStore
 from bot.store.quotas import Quotas
 from bot.store.records import Records
 from bot.store.statistics import Statistics
-from bot.store.timings import TimingStore
 from bot.ui.quota_texts import usage
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.scripted import COLOURS, png

@@ -25,9 +25,9 @@ from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.settings import Settings
 from bot.store.database import Database
-from bot.store.jobs import JobStore
+from bot.store.jobs.jobs import JobStore
+from bot.store.jobs.outbox import OutboxStore
 from bot.store.members import MemberStore
-from bot.store.outbox import OutboxStore
 from bot.store.pictures import PictureStore
 from bot.store.quotas import Quotas
 from bot.store.rules import RuleBook

@@ -17,7 +17,7 @@ from bot.domain.quotas.windows import Window
 from bot.errors import Banned, ConfigError, Paused, PromptRejected, QuotaExceeded, TooManyJobs
 from bot.settings import DirectMessageSettings
 from bot.store.database import Database
-from bot.store.jobs import JobStore
+from bot.store.jobs.jobs import JobStore
 from bot.store.quotas import Quotas
 from bot.store.rules import RuleBook
 from tests.bot.store.asks import ask

@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.moderation.semantic_filter import clauses
 from bot.domain.moderation.vocabulary_hints import MIN_LIKENESS, Hints
-from bot.store.hints import HintStore
+from bot.store.jobs.told_hints import HintStore
 from bot.store.pictures import PictureStore
 from bot.store.privacy import PersonalData
 from bot.store.retention import Retention

@@ -14,7 +14,7 @@ from simcord._runtime import _BOT_SCOPE
 
 from bot.client import DarkroomClient
 from bot.settings import Settings
-from bot.store.promises import PromiseStore
+from bot.store.jobs.pending_answers import PromiseStore
 from bot.tasks import Tasks
 from bot.ui.darkroom import Parts
 from bot.ui.delivery import DiscordReplies

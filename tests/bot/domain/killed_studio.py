@@ -19,10 +19,10 @@ from bot.domain.jobs.outbox_worker import RetryPolicy
 from bot.domain.model import Cell, Job
 from bot.domain.prompting.engine_requests import Wording
 from bot.errors import AlreadyAsked, DeliveryLater
-from bot.store.admission import Room
 from bot.store.database import Database
-from bot.store.jobs import JobStore
-from bot.store.outbox import OutboxStore
+from bot.store.jobs.admission import Room
+from bot.store.jobs.jobs import JobStore
+from bot.store.jobs.outbox import OutboxStore
 from bot.store.pictures import PictureStore
 from bot.store.quotas import Quotas
 from bot.store.rules import RuleBook

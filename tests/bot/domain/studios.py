@@ -15,8 +15,8 @@ from bot.domain.model import Job, JobState, Member
 from bot.domain.ports import EnginePort
 from bot.domain.prompting.engine_requests import Wording
 from bot.store.database import Database
-from bot.store.jobs import JobStore
-from bot.store.outbox import OutboxStore
+from bot.store.jobs.jobs import JobStore
+from bot.store.jobs.outbox import OutboxStore
 from bot.store.pictures import PictureStore
 from bot.store.quotas import Quotas
 from bot.store.rules import RuleBook

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from bot.domain.model import JobState
 from bot.store.database import Database
-from bot.store.jobs import JobStore
+from bot.store.jobs.jobs import JobStore
 from bot.store.schema import jobs, outbox
 from bot.store.schema_rules import quota_counters, reservations
 from tests.bot.domain.killed_studio import WISHES

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.model import Ask, Cell, Job, JobSpec, Kept, Member, Options, Place, ReplyTo, Verb
-from bot.store.jobs import JobStore
+from bot.store.jobs.jobs import JobStore
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 _numbers = itertools.count(1)

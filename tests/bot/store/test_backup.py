@@ -15,10 +15,10 @@ from bot.domain.model import Job
 from bot.errors import BackupUnusable, ConfigError, JobNotFound
 from bot.settings import Settings
 from bot.store import archive, postgres_tools
-from bot.store.admission import Room
 from bot.store.backup import backup
 from bot.store.database import Database
-from bot.store.jobs import JobStore
+from bot.store.jobs.admission import Room
+from bot.store.jobs.jobs import JobStore
 from bot.store.pictures import PictureStore
 from bot.store.restore import restore
 from tests.bot.store.asks import NOW, NoLedger, accept, ask, kept

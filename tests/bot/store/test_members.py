@@ -11,10 +11,10 @@ from bot.domain.model import CellRef, Preferences
 from bot.domain.quotas.cost_estimates import Work
 from bot.errors import CellNotFound
 from bot.store.database import Database
-from bot.store.jobs import JobStore
+from bot.store.jobs.jobs import JobStore
+from bot.store.jobs.timings import TimingStore
 from bot.store.members import MemberStore
 from bot.store.schema import members
-from bot.store.timings import TimingStore
 from tests.bot.store.asks import NOW, NoLedger, accept, kept
 
 

@@ -16,20 +16,20 @@ from bot.domain.prompting.derivation import derive
 from bot.domain.quotas.cost_estimates import Work
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window, last_days
-from bot.store.admission import Room
 from bot.store.audit import AuditLog
 from bot.store.database import Database, is_sqlite
-from bot.store.hints import HintStore
-from bot.store.jobs import JobStore
+from bot.store.jobs.admission import Room
+from bot.store.jobs.jobs import JobStore
+from bot.store.jobs.outbox import OutboxStore
+from bot.store.jobs.timings import TimingStore
+from bot.store.jobs.told_hints import HintStore
 from bot.store.members import MemberStore
-from bot.store.outbox import OutboxStore
 from bot.store.pictures import PictureStore
 from bot.store.quotas import Quotas
 from bot.store.records import Records
 from bot.store.retention import Retention
 from bot.store.rules import RuleBook
 from bot.store.statistics import Statistics
-from bot.store.timings import TimingStore
 from engine.errors import OutOfMemory
 from tests.bot.store.asks import NOW, ask, kept
 from tests.bot.store.plans import Walked, noted, scans, without_seq_scans

@@ -15,8 +15,8 @@ from bot.domain.jobs.pending_answers import Promise
 from bot.domain.moderation.access import Ban
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.store.database import Database
+from bot.store.jobs.pending_answers import PromiseStore
 from bot.store.pictures import PictureStore
-from bot.store.promises import PromiseStore
 from bot.store.records import Records
 from bot.store.schema_rules import metadata
 

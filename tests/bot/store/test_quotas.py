@@ -18,10 +18,10 @@ from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window
 from bot.errors import Fenced, PictureBlocked, QuotaExceeded, StoreError, TooManyJobs
-from bot.store.admission import Room
 from bot.store.database import Database
-from bot.store.job_reads import is_live
-from bot.store.jobs import JobStore
+from bot.store.jobs.admission import Room
+from bot.store.jobs.job_reads import is_live
+from bot.store.jobs.jobs import JobStore
 from bot.store.quotas import Quotas
 from bot.store.rules import RuleBook
 from bot.store.schema import jobs

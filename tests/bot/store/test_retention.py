@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from bot.domain.model import CellRef, Job, JobSpec, JobState, Options, Preferences, Verb
 from bot.domain.prompting.derivation import derive
 from bot.errors import JobNotFound
-from bot.store.admission import Room
 from bot.store.database import Database
-from bot.store.jobs import JobStore
+from bot.store.jobs.admission import Room
+from bot.store.jobs.jobs import JobStore
 from bot.store.members import MemberStore
 from bot.store.pictures import PictureStore
 from bot.store.privacy import PersonalData

@@ -19,9 +19,9 @@ from bot.domain.prompting.derivation import derive, family
 from bot.domain.quotas.usage import Usage
 from bot.domain.quotas.windows import last_days
 from bot.errors import Fenced
-from bot.store.admission import Room
 from bot.store.database import Database
-from bot.store.jobs import JobStore
+from bot.store.jobs.admission import Room
+from bot.store.jobs.jobs import JobStore
 from bot.store.pictures import PictureStore
 from bot.store.quotas import Quotas
 from bot.store.retention import Retention

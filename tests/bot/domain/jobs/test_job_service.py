@@ -21,7 +21,7 @@ from bot.errors import (
     Restarting,
     StoreError,
 )
-from bot.store.outbox import OutboxStore
+from bot.store.jobs.outbox import OutboxStore
 from engine.errors import AbortReason, EngineNotReady, MemberQueueFull, OutOfMemory, RequestAborted
 from engine.events import GeneratedImage, Preview, Progress, Queued, Safety, Started
 from engine.requests import ImageToImage

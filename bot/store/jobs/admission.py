@@ -16,8 +16,8 @@ from bot.domain.model import Ask, Job, JobState
 from bot.domain.quotas.quota import MAX_LIVE_JOBS
 from bot.errors import AlreadyAsked, TooManyJobs
 from bot.store.database import in_turn
-from bot.store.job_reads import is_live
-from bot.store.rows import asked_columns, job_from
+from bot.store.jobs.job_reads import is_live
+from bot.store.jobs.rows import asked_columns, job_from
 from bot.store.schema import jobs, uploads
 from engine.errors import QueueFull
 

@@ -11,7 +11,7 @@ from bot.domain.model import Cell, Job, JobState
 from bot.domain.quotas.usage import Served
 from bot.errors import JobNotFound
 from bot.store.database import Database
-from bot.store.rows import cell_from, job_from
+from bot.store.jobs.rows import cell_from, job_from
 from bot.store.schema import cells, is_cancelled, is_unfinished, jobs, posts
 
 LIVE = (JobState.QUEUED, JobState.RUNNING)

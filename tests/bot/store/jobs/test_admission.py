@@ -6,9 +6,9 @@ import asyncio
 from collections import Counter
 
 from bot.errors import AlreadyAsked, TooManyJobs
-from bot.store.admission import Room
 from bot.store.database import Database
-from bot.store.jobs import JobStore
+from bot.store.jobs.admission import Room
+from bot.store.jobs.jobs import JobStore
 from engine.errors import QueueFull
 from tests.bot.store.asks import NoLedger, accept, ask
 

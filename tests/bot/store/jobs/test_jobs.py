@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from bot.domain.jobs.error_codec import unpack
 from bot.domain.model import JobState, ParcelKind
 from bot.errors import AlreadyAsked, Fenced, JobNotFound, ReplyGone, TooManyJobs
-from bot.store.admission import Room
 from bot.store.database import Database
-from bot.store.jobs import JobStore
-from bot.store.outbox import OutboxStore
+from bot.store.jobs.admission import Room
+from bot.store.jobs.jobs import JobStore
+from bot.store.jobs.outbox import OutboxStore
 from bot.store.schema import jobs
 from engine.errors import AbortReason, OutOfMemory, QueueFull, RequestAborted
 

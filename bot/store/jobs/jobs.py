@@ -12,12 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.jobs import error_codec as failures
 from bot.domain.model import Ask, Charge, Job, JobState, Kept, ParcelKind
 from bot.errors import Fenced, PictureBlocked, ReplyGone
-from bot.store.admission import Room, admit
 from bot.store.database import Database, upsert
-from bot.store.job_reads import LIVE, JobReads
-from bot.store.rows import job_from
+from bot.store.jobs.admission import Room, admit
+from bot.store.jobs.daily_sums import count_outcome
+from bot.store.jobs.job_reads import LIVE, JobReads
+from bot.store.jobs.rows import job_from
 from bot.store.schema import UNFINISHED, cells, extracts, jobs, outbox, posts
-from bot.store.sums import count_outcome
 
 
 class Ledger(Protocol):

@@ -1,0 +1,1 @@
+"""Jobs, their deliveries and what they taught, in the database."""
