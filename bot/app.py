@@ -25,8 +25,10 @@ from bot.folders import writable
 from bot.operation.housekeeping import Housekeeping
 from bot.operation.metrics import Gauges
 from bot.settings import Settings
-from bot.store.audit import AuditLog
 from bot.store.database import Database
+from bot.store.guilds.audit_log import AuditLog
+from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
 from bot.store.jobs.pending_answers import PromiseStore
@@ -34,10 +36,8 @@ from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
 from bot.store.members import MemberStore
 from bot.store.pictures import PictureStore
-from bot.store.quotas import Quotas
 from bot.store.records import Records
 from bot.store.retention import Retention
-from bot.store.rules import RuleBook
 from bot.store.sole import sole_use
 from bot.store.statistics import Statistics
 from bot.tasks import Tasks

@@ -16,11 +16,11 @@ from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window
 from bot.store.database import Database
+from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import Room
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.rows import asked_columns
-from bot.store.quotas import Quotas
-from bot.store.rules import RuleBook
 from bot.store.schema import jobs
 from tests.bot.store.asks import NOW, ask, kept
 from tests.bot.store.conftest import fresh_postgres

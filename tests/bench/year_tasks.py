@@ -22,12 +22,12 @@ from bot.domain.model import Member, Place
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window, last_days
 from bot.store.database import Database
+from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import Room
 from bot.store.jobs.jobs import JobStore
 from bot.store.pictures import PictureStore
-from bot.store.quotas import Quotas
 from bot.store.retention import Retention
-from bot.store.rules import RuleBook
 from bot.store.statistics import Statistics
 from tests.bot.store.asks import NOW, ask, kept
 

@@ -14,10 +14,10 @@ from bot.domain.moderation.audit_entry import Entry
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.services import Office
 from bot.domain.quotas.button_prices import PriceList
-from bot.store.audit import AuditLog
+from bot.store.guilds.audit_log import AuditLog
+from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.timings import TimingStore
 from bot.store.pictures import PictureStore
-from bot.store.quotas import Quotas
 from bot.store.records import Records
 from bot.store.statistics import Statistics
 from bot.ui.quota_texts import usage

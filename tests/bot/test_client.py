@@ -25,12 +25,12 @@ from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.settings import Settings
 from bot.store.database import Database
+from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
 from bot.store.members import MemberStore
 from bot.store.pictures import PictureStore
-from bot.store.quotas import Quotas
-from bot.store.rules import RuleBook
 from bot.tasks import Tasks
 from bot.ui.darkroom import Parts
 from bot.ui.delivery import DiscordReplies

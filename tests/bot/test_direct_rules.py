@@ -17,9 +17,9 @@ from bot.domain.quotas.windows import Window
 from bot.errors import Banned, ConfigError, Paused, PromptRejected, QuotaExceeded, TooManyJobs
 from bot.settings import DirectMessageSettings
 from bot.store.database import Database
+from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.jobs import JobStore
-from bot.store.quotas import Quotas
-from bot.store.rules import RuleBook
 from tests.bot.store.asks import ask
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -20,12 +20,12 @@ from bot.domain.model import Cell, Job
 from bot.domain.prompting.engine_requests import Wording
 from bot.errors import AlreadyAsked, DeliveryLater
 from bot.store.database import Database
+from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import Room
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
 from bot.store.pictures import PictureStore
-from bot.store.quotas import Quotas
-from bot.store.rules import RuleBook
 from engine.engine import Resolved
 from engine.errors import OutOfMemory
 from engine.events import Started

@@ -15,11 +15,11 @@ from bot.domain.model import Job, JobState, Member
 from bot.domain.ports import EnginePort
 from bot.domain.prompting.engine_requests import Wording
 from bot.store.database import Database
+from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
 from bot.store.pictures import PictureStore
-from bot.store.quotas import Quotas
-from bot.store.rules import RuleBook
 from bot.store.schema_rules import quota_counters, reservations
 from engine.requests import ImageRequest
 from tests.bot.domain.scripted import HandClock, OpenRules, ScriptedEngine, Wall

@@ -9,9 +9,9 @@ from bot.operation import housekeeping
 from bot.operation.housekeeping import Housekeeping
 from bot.settings import OperationSettings, Settings
 from bot.store.database import Database
+from bot.store.guilds.guild_rules import RuleBook
 from bot.store.pictures import PictureStore
 from bot.store.retention import Retention
-from bot.store.rules import RuleBook
 
 
 class Clock:

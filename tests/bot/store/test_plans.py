@@ -16,8 +16,10 @@ from bot.domain.prompting.derivation import derive
 from bot.domain.quotas.cost_estimates import Work
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window, last_days
-from bot.store.audit import AuditLog
 from bot.store.database import Database, is_sqlite
+from bot.store.guilds.audit_log import AuditLog
+from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import Room
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
@@ -25,10 +27,8 @@ from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
 from bot.store.members import MemberStore
 from bot.store.pictures import PictureStore
-from bot.store.quotas import Quotas
 from bot.store.records import Records
 from bot.store.retention import Retention
-from bot.store.rules import RuleBook
 from bot.store.statistics import Statistics
 from engine.errors import OutOfMemory
 from tests.bot.store.asks import NOW, ask, kept

@@ -20,12 +20,12 @@ from bot.domain.quotas.usage import Usage
 from bot.domain.quotas.windows import last_days
 from bot.errors import Fenced
 from bot.store.database import Database
+from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import Room
 from bot.store.jobs.jobs import JobStore
 from bot.store.pictures import PictureStore
-from bot.store.quotas import Quotas
 from bot.store.retention import Retention
-from bot.store.rules import RuleBook
 from bot.store.schema_sums import member_days, model_days, outcomes
 from bot.store.statistics import Statistics
 from engine.errors import AbortReason, OutOfMemory, RequestAborted

@@ -16,13 +16,13 @@ from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Limit, Scope, Unit, Use, channel_limit, member_limit, pictures
 from bot.domain.quotas.windows import Span, Window, span, zone
 from bot.errors import QuotaExceeded, TooManyJobs
-from bot.store import counters
-from bot.store.audit import record
-from bot.store.counters import Counter, span_key
 from bot.store.database import Database, in_turn
+from bot.store.guilds import quota_counters as counters
+from bot.store.guilds.audit_log import record
+from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.quota_counters import Counter, span_key
 from bot.store.jobs.daily_sums import count_use
 from bot.store.jobs.job_reads import is_live
-from bot.store.rules import RuleBook
 from bot.store.schema import jobs
 from bot.store.schema_rules import reservations
 

@@ -19,11 +19,11 @@ from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window
 from bot.errors import Fenced, PictureBlocked, QuotaExceeded, StoreError, TooManyJobs
 from bot.store.database import Database
+from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import Room
 from bot.store.jobs.job_reads import is_live
 from bot.store.jobs.jobs import JobStore
-from bot.store.quotas import Quotas
-from bot.store.rules import RuleBook
 from bot.store.schema import jobs
 from bot.store.schema_rules import quota_counters, reservations
 
@@ -286,7 +286,7 @@ async def test_rules_whose_writing_failed_are_read_anew(desk: Desk, monkeypatch:
             async with desk.database.read() as connection:
                 await connection.execute(sa.text("SELECT * FROM nowhere"))
 
-        broken.setattr("bot.store.rules.record", committed_and_lost)
+        broken.setattr("bot.store.guilds.guild_rules.record", committed_and_lost)
         with pytest.raises(StoreError):
             await desk.limit(limit(1))
     assert (await desk.rules.get(GUILD)).limits == (limit(50),)

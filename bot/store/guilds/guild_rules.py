@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.moderation.audit_entry import Entry
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules
-from bot.store.audit import record, was_recorded
 from bot.store.database import Database, upsert
+from bot.store.guilds.audit_log import record, was_recorded
 from bot.store.schema_rules import guild_rules
 
 _CACHED = 1000

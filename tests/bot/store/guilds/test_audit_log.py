@@ -10,10 +10,10 @@ from bot.domain.moderation.word_rules import RuleKind, WordRule, with_rule
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window
 from bot.errors import StoreError
-from bot.store.audit import AuditLog
 from bot.store.database import Database
-from bot.store.quotas import Quotas
-from bot.store.rules import RuleBook
+from bot.store.guilds.audit_log import AuditLog
+from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.quota_ledger import Quotas
 from bot.store.schema_rules import audit_log, quota_counters
 
 from .asks import NOW

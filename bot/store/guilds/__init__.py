@@ -1,0 +1,1 @@
+"""Servers' rules, quotas and moderators' log, in the database."""
