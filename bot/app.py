@@ -34,12 +34,12 @@ from bot.store.jobs.outbox import OutboxStore
 from bot.store.jobs.pending_answers import PromiseStore
 from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
-from bot.store.members import MemberStore
+from bot.store.members.member_records import Records
+from bot.store.members.members import MemberStore
+from bot.store.members.retention import Retention
+from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
-from bot.store.records import Records
-from bot.store.retention import Retention
 from bot.store.sole import sole_use
-from bot.store.statistics import Statistics
 from bot.tasks import Tasks
 from bot.ui.darkroom import Parts
 from bot.ui.delivery import DiscordReplies

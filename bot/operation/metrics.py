@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.operation.http import Health, Metric
 from bot.operation.lag import LoopLag
-from bot.store.statistics import Statistics
+from bot.store.members.statistics import Statistics
 from engine import Engine
 
 Latency = Callable[[], float | None]

@@ -26,9 +26,9 @@ from bot.store.guilds.guild_rules import RuleBook
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import Room
 from bot.store.jobs.jobs import JobStore
+from bot.store.members.retention import Retention
+from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
-from bot.store.retention import Retention
-from bot.store.statistics import Statistics
 from tests.bot.store.asks import NOW, ask, kept
 
 GUILD, FAMILY_ROOT = 5, "j000000000"

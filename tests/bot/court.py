@@ -17,9 +17,9 @@ from bot.domain.quotas.button_prices import PriceList
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.timings import TimingStore
+from bot.store.members.member_records import Records
+from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
-from bot.store.records import Records
-from bot.store.statistics import Statistics
 from bot.ui.quota_texts import usage
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.scripted import COLOURS, png

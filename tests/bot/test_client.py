@@ -29,7 +29,7 @@ from bot.store.guilds.guild_rules import RuleBook
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
-from bot.store.members import MemberStore
+from bot.store.members.members import MemberStore
 from bot.store.pictures import PictureStore
 from bot.tasks import Tasks
 from bot.ui.darkroom import Parts

@@ -11,9 +11,9 @@ import pytest
 from bot.domain.moderation.semantic_filter import clauses
 from bot.domain.moderation.vocabulary_hints import MIN_LIKENESS, Hints
 from bot.store.jobs.told_hints import HintStore
+from bot.store.members.personal_data import PersonalData
+from bot.store.members.retention import Retention
 from bot.store.pictures import PictureStore
-from bot.store.privacy import PersonalData
-from bot.store.retention import Retention
 from engine.catalogue.catalogue import Catalogue
 from engine.embedding.text_encoder import Floats, TextEncoder
 from engine.errors import EngineNotReady

@@ -10,8 +10,8 @@ from bot.operation.housekeeping import Housekeeping
 from bot.settings import OperationSettings, Settings
 from bot.store.database import Database
 from bot.store.guilds.guild_rules import RuleBook
+from bot.store.members.retention import Retention
 from bot.store.pictures import PictureStore
-from bot.store.retention import Retention
 
 
 class Clock:

@@ -25,11 +25,11 @@ from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
 from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
-from bot.store.members import MemberStore
+from bot.store.members.member_records import Records
+from bot.store.members.members import MemberStore
+from bot.store.members.retention import Retention
+from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
-from bot.store.records import Records
-from bot.store.retention import Retention
-from bot.store.statistics import Statistics
 from engine.errors import OutOfMemory
 from tests.bot.store.asks import NOW, ask, kept
 from tests.bot.store.plans import Walked, noted, scans, without_seq_scans

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from bot.domain.jobs.pending_answers import Promises
 from bot.domain.model import JobState
 from bot.store.database import Database
+from bot.store.members.personal_data import PersonalData
+from bot.store.members.retention import Retention
 from bot.store.pictures import PictureStore
-from bot.store.privacy import PersonalData
-from bot.store.retention import Retention
 from bot.store.schema import extracts, jobs, posts
 from bot.store.schema_rules import reservations
 

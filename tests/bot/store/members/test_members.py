@@ -13,7 +13,7 @@ from bot.errors import CellNotFound
 from bot.store.database import Database
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.timings import TimingStore
-from bot.store.members import MemberStore
+from bot.store.members.members import MemberStore
 from bot.store.schema import members
 from tests.bot.store.asks import NOW, NoLedger, accept, kept
 

@@ -24,10 +24,10 @@ from bot.store.guilds.guild_rules import RuleBook
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import Room
 from bot.store.jobs.jobs import JobStore
+from bot.store.members.retention import Retention
+from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
-from bot.store.retention import Retention
 from bot.store.schema_sums import member_days, model_days, outcomes
-from bot.store.statistics import Statistics
 from engine.errors import AbortReason, OutOfMemory, RequestAborted
 from tests.bot.store.asks import NOW, accept, ask, kept
 

@@ -16,8 +16,8 @@ from bot.domain.moderation.access import Ban
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.store.database import Database
 from bot.store.jobs.pending_answers import PromiseStore
+from bot.store.members.member_records import Records
 from bot.store.pictures import PictureStore
-from bot.store.records import Records
 from bot.store.schema_rules import metadata
 
 from .asks import NOW

@@ -15,10 +15,10 @@ from bot.errors import JobNotFound
 from bot.store.database import Database
 from bot.store.jobs.admission import Room
 from bot.store.jobs.jobs import JobStore
-from bot.store.members import MemberStore
+from bot.store.members.members import MemberStore
+from bot.store.members.personal_data import PersonalData
+from bot.store.members.retention import Retention
 from bot.store.pictures import PictureStore
-from bot.store.privacy import PersonalData
-from bot.store.retention import Retention
 from bot.store.schema import metadata
 from engine.errors import OutOfMemory
 from tests.bot.store.asks import NOW, NoLedger, accept, ask, kept
@@ -73,7 +73,7 @@ async def test_old_jobs_of_one_server_go_with_their_files(shelf: Shelf) -> None:
 
 
 async def test_more_than_one_batch(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.store.retention._BATCH", 2)
+    monkeypatch.setattr("bot.store.members.retention._BATCH", 2)
     for _ in range(5):
         await shelf.delivered(age=31 * DAY)
     assert await shelf.retention.purge(NOW - DAY, guild_id=5) == 5

@@ -1,0 +1,1 @@
+"""What is stored about members, to take away or to remove."""
