@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.settings import Settings
+from bot.store.backup.restore import BEFORE_RESTORE
 from bot.store.database import Database
 from bot.store.guilds.guild_rules import RuleBook
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.members.retention import Retention
 from bot.store.migrate import BEFORE_MIGRATION
-from bot.store.restore import BEFORE_RESTORE
 from bot.store.sqlite_copy import copy_sqlite
 
 ROUND_S = 3600.0

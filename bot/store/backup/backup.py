@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.errors import BackupUnusable
 from bot.settings import Settings
-from bot.store import archive, migrate, postgres_tools
+from bot.store import migrate
+from bot.store.backup import archive, postgres_tools
 from bot.store.database import is_sqlite, locate
 from bot.store.pictures import PictureStore
 from bot.store.sqlite_copy import copy_sqlite

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from bot.errors import BackupUnusable
 from bot.folders import PRIVATE
 from bot.settings import Settings
-from bot.store import archive, migrate, postgres_tools
+from bot.store import migrate
+from bot.store.backup import archive, postgres_tools
 from bot.store.database import Database, is_sqlite, locate
 from bot.store.pictures import PictureStore
 from bot.store.sqlite_copy import check_sqlite

@@ -14,13 +14,13 @@ import sqlalchemy as sa
 from bot.domain.model import Job
 from bot.errors import BackupUnusable, ConfigError, JobNotFound
 from bot.settings import Settings
-from bot.store import archive, postgres_tools
-from bot.store.backup import backup
+from bot.store.backup import archive, postgres_tools
+from bot.store.backup.backup import backup
+from bot.store.backup.restore import restore
 from bot.store.database import Database
 from bot.store.jobs.admission import Room
 from bot.store.jobs.jobs import JobStore
 from bot.store.pictures import PictureStore
-from bot.store.restore import restore
 from tests.bot.store.asks import NOW, NoLedger, accept, ask, kept
 from tests.patience import until
 
@@ -213,7 +213,7 @@ async def test_an_exchange_that_fails_is_taken_back(tmp_path: Path, monkeypatch:
     await backup(place.settings, file)
     later = await place.draw(b"later")
     await place.stop()
-    from bot.store import restore as restoring
+    from bot.store.backup import restore as restoring
 
     move, moved = restoring.shutil.move, []
 
