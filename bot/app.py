@@ -39,7 +39,7 @@ from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
-from bot.store.sole import sole_use
+from bot.store.single_instance import sole_use
 from bot.tasks import Tasks
 from bot.ui.darkroom import Parts
 from bot.ui.delivery import DiscordReplies

@@ -14,14 +14,14 @@ import sqlalchemy as sa
 from bot.__main__ import CONFIGURATION_WRONG
 from bot.errors import ConfigError
 from bot.store.database import Database
-from bot.store.sole import sole_use
+from bot.store.single_instance import sole_use
 from tests.patience import until
 
 ROOT = Path(__file__).parents[3]
 OTHER_BOT = """
 import asyncio, sys
 from bot.store.database import Database
-from bot.store.sole import sole_use
+from bot.store.single_instance import sole_use
 
 async def main():
     async with sole_use(await Database.open(sys.argv[1])):
@@ -69,8 +69,8 @@ async def test_who_ends_leaves_the_database_to_the_next(url: str) -> None:
 async def test_a_bot_whose_connection_was_cut_while_another_came_hears_of_it(
     url: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.store.sole.LOOK_S", 0.05)
-    monkeypatch.setattr("bot.store.sole.RETAKE_S", 5.0)  # the other one must come first
+    monkeypatch.setattr("bot.store.single_instance.LOOK_S", 0.05)
+    monkeypatch.setattr("bot.store.single_instance.RETAKE_S", 5.0)  # the other one must come first
     async with sole_use(database, patience_s=0.0) as lost:
         other = await Database.open(url)
         cut = sa.text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
