@@ -41,11 +41,11 @@ from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
 from bot.store.single_instance import sole_use
 from bot.tasks import Tasks
+from bot.ui.content.quota_texts import usage
 from bot.ui.darkroom import Parts
 from bot.ui.delivery import DiscordReplies
 from bot.ui.drawing import Drawing
 from bot.ui.intake import Download, Fetch, Intake
-from bot.ui.quota_texts import usage
 from bot.ui.reply_message import now
 from engine import Engine
 from engine.pocket import WEIGHTS

@@ -1,4 +1,4 @@
-"""What can go wrong on the bot's side; every leaf carries data, `bot/ui/replies.py` turns it into words.
+"""What can go wrong on the bot's side; every leaf carries data, `bot/ui/content/error_texts.py` turns it into words.
 
 BotError
 ├── UserError                               safe to show, always private, never charged

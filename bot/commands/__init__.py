@@ -14,7 +14,7 @@ How a command module looks::
 - Nothing is taken in `__init__`: everything is reached as `interaction.client.parts` (`bot.ui.darkroom.Parts`).
 - `Answer` (`bot.ui.answer`) is the only way to respond. It answers at once, shows "thinking" after 0.1 s, swallows
   dead interactions, and turns every `BotError` and `EngineError` raised inside into a private answer in the words of
-  `bot.ui.replies.TABLE`. So: raise, never format an error yourself. A new leaf of an error tree needs a row there.
+  `bot.ui.content.error_texts.TABLE`. So: raise, never format an error yourself. A new leaf of an error tree needs a row there.
 - `Answer.public(text, view=, files=)`, `.private(text, view=, files=, embed=)`, `.modal(modal)`: a modal must be the
   first response, so say `Answer(interaction, may_ask=True)`, and await nothing before it but the store.
 - Who asks and where: `asking.member_of(interaction)`, `asking.place_of(interaction)`. Moderators:
@@ -25,8 +25,8 @@ How a command module looks::
   when they run again: fix what they leave open with `client.first_words.settle`. One that begins more after its first
   word says `answer.goes_on()` before.
 - Contexts and install types come from `bot.commands.contexts`: `everywhere` or `servers_only`, as decorators.
-- Buttons are `DynamicItem`s with a template of their own prefix (`dr:` is taken by `bot.ui.buttons`, use `mod:`).
+- Buttons are `DynamicItem`s with a template of their own prefix (`dr:` is taken by `bot.ui.content.buttons`, use `mod:`).
   Give the class in the module's `DYNAMIC_ITEMS = (...)` and the cog in `COGS`, listed in `bot.commands.loaded`.
 - Pictures are drawn through `parts.drawing`, an executor: no Pillow or matplotlib call on the event loop.
-- Text of members is shown through `bot.ui.texts.safe`; the client allows no mentions unless a call says so.
+- Text of members is shown through `bot.ui.content.texts.safe`; the client allows no mentions unless a call says so.
 """

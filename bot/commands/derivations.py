@@ -14,9 +14,9 @@ from bot.domain.prompting.prompt import expand, parse, render
 from bot.errors import BadOption, JobNotFound
 from bot.ui import asking, several
 from bot.ui.answer import Answer, Pressed
-from bot.ui.custom_ids import Act, ButtonId, FormId, FormKind
-from bot.ui.modals import Filled, Form, RegionForm, ZoomForm
-from bot.ui.recipes import exactly
+from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
+from bot.ui.content.modals import Filled, Form, RegionForm, ZoomForm
+from bot.ui.content.recipe_card import exactly
 
 PAN_SHARE = 0.5
 MIN_ZOOM, MAX_ZOOM = 1.1, 4.0

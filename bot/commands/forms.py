@@ -8,9 +8,9 @@ import discord
 from discord.ext import commands
 
 from bot.ui.answer import Answer
-from bot.ui.custom_ids import FormId
+from bot.ui.content.custom_ids import FormId
+from bot.ui.content.modals import form_of
 from bot.ui.darkroom import Darkroom
-from bot.ui.modals import form_of
 
 OUTDATED = "This form is of an earlier version of me. Please press the button again."
 

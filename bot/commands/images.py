@@ -22,10 +22,11 @@ from bot.domain.prompting.derivation import family
 from bot.domain.prompting.prompt import shorten
 from bot.domain.prompting.short_names import with_short_name
 from bot.errors import BadOption, JobNotFound, NotAllowedHere, PromptRejected
-from bot.ui import asking, several, texts
+from bot.ui import asking, several
 from bot.ui.answer import Answer, Pressed
+from bot.ui.content import texts
+from bot.ui.content.message_page import Page, Upload
 from bot.ui.family_tree import Relative, draw
-from bot.ui.page import Page, Upload
 from bot.ui.style_page import style_page
 
 MAX_FAMILY = 40

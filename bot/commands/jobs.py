@@ -20,11 +20,12 @@ from bot.domain.model import CellRef, Job
 from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.prompt import shorten
 from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, OwnersOnly
-from bot.ui import asking, texts
+from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
+from bot.ui.content import texts
+from bot.ui.content.message_page import Upload
+from bot.ui.content.quota_texts import use_line
 from bot.ui.drawing import contact_sheet
-from bot.ui.page import Upload
-from bot.ui.quota_texts import use_line
 from engine.events import Event, Progress, Queued
 
 LISTED = 10

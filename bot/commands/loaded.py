@@ -27,10 +27,10 @@ from bot.commands.retention import RetentionButton
 from bot.commands.settings import MySettings
 from bot.commands.stats import Stats
 from bot.ui.answer import Pressed
-from bot.ui.buttons import JobButton
-from bot.ui.custom_ids import Act, ButtonId, FormKind
+from bot.ui.content.buttons import JobButton
+from bot.ui.content.custom_ids import Act, ButtonId, FormKind
+from bot.ui.content.modals import Filled
 from bot.ui.darkroom import Darkroom
-from bot.ui.modals import Filled
 from bot.ui.style_page import StyleMenu, StylePageButton, styled
 
 Press = Callable[[Pressed, ButtonId], Awaitable[None]]

@@ -16,10 +16,11 @@ from bot.domain.model import Job, Options, Verb
 from bot.domain.prompting.derivation import SINGLE
 from bot.domain.prompting.prompt import expand
 from bot.errors import BadPicture, JobNotFound
-from bot.ui import asking, several, texts
+from bot.ui import asking, several
 from bot.ui.answer import Answer, Pressed
-from bot.ui.custom_ids import Act, ButtonId, FormId, FormKind
-from bot.ui.modals import Filled, Form
+from bot.ui.content import texts
+from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
+from bot.ui.content.modals import Filled, Form
 from bot.ui.wire import REFUSALS
 
 _PHONES = (".heic", ".heif", ".avif")

@@ -26,8 +26,8 @@ from bot.domain.moderation.access import Ban, Gate, lifted, require_manager, wit
 from bot.domain.moderation.guild_rules import GuildRules, PicturePolicy
 from bot.domain.moderation.job_access import Deed
 from bot.errors import BadOption
-from bot.ui import texts
 from bot.ui.answer import Answer, Pressed
+from bot.ui.content import texts
 
 SHOWN = 10
 MAX_WEIGHT = 100.0

@@ -14,7 +14,7 @@ from bot.commands.moderating import guild_id, moderator, office
 from bot.domain.moderation.audit_entry import Entry
 from bot.domain.prompting.prompt import shorten
 from bot.ui.answer import Answer, Pressed
-from bot.ui.texts import MESSAGE_LIMIT, unmarked
+from bot.ui.content.texts import MESSAGE_LIMIT, unmarked
 
 MOST = 20
 

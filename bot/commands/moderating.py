@@ -14,9 +14,9 @@ from bot.domain.moderation.services import Office
 from bot.errors import ConfigError, NotPermitted
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
+from bot.ui.content.message_page import Upload
+from bot.ui.content.texts import MESSAGE_LIMIT
 from bot.ui.darkroom import Darkroom
-from bot.ui.page import Upload
-from bot.ui.texts import MESSAGE_LIMIT
 from bot.ui.wire import REFUSALS
 
 PERMISSIONS = discord.Permissions(manage_guild=True)

@@ -11,8 +11,8 @@ from bot.domain.prompting.repeats import repeated
 from bot.errors import AlreadyAsked, BadOption, JobNotFound, OwnersOnly
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
-from bot.ui.buttons import permute_view
-from bot.ui.custom_ids import ButtonId
+from bot.ui.content.buttons import permute_view
+from bot.ui.content.custom_ids import ButtonId
 from bot.ui.several import check_number
 
 LONGEST_ECHO = 1700

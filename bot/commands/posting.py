@@ -10,9 +10,9 @@ from bot.domain.model import Job
 from bot.errors import UserError
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
-from bot.ui.page import Page
-from bot.ui.replies import words
-from bot.ui.texts import MESSAGE_LIMIT, shorten
+from bot.ui.content.error_texts import words
+from bot.ui.content.message_page import Page
+from bot.ui.content.texts import MESSAGE_LIMIT, shorten
 
 
 class Stand(enum.Enum):

@@ -20,8 +20,8 @@ from bot.domain.model import Job, JobState, Member
 from bot.errors import BadOption, FileLimitTooSmall, JobNotFound
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
+from bot.ui.content.message_page import Upload
 from bot.ui.darkroom import Darkroom, StudioPort
-from bot.ui.page import Upload
 
 SURE = "delete everything"
 TOLD_WITHIN_S = 5.0

@@ -19,7 +19,7 @@ from bot.domain.quotas.windows import Window, zone
 from bot.errors import BadOption
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
-from bot.ui.quota_texts import limit_line, subject, use_line
+from bot.ui.content.quota_texts import limit_line, subject, use_line
 
 Target = discord.Member | discord.Role
 UnitName = Literal["pictures", "GPU-seconds"]

@@ -18,12 +18,12 @@ from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
 from bot.domain.moderation.job_access import Deed, Viewer
 from bot.domain.prompting.derivation import UNDRAWN
 from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, NotYours
-from bot.ui import texts
-from bot.ui.buttons import star_view
+from bot.ui.content import texts
+from bot.ui.content.buttons import star_view
+from bot.ui.content.error_texts import words
+from bot.ui.content.message_page import Upload
 from bot.ui.darkroom import Darkroom
-from bot.ui.page import Upload
 from bot.ui.pauses import Pauses
-from bot.ui.replies import words
 from bot.ui.wire import REFUSALS
 
 LETTER, STAR, CROSS = "✉", "⭐", "❌"

@@ -14,8 +14,8 @@ from bot.commands.imagine import choices
 from bot.domain.model import Preferences
 from bot.domain.prompting.prompt import parse
 from bot.errors import BadOption
-from bot.ui import texts
 from bot.ui.answer import Answer, Pressed
+from bot.ui.content import texts
 from engine.errors import UnknownModel
 
 NOTHING = "none"

@@ -11,7 +11,7 @@ from bot.domain.model import CellRef
 from bot.errors import CellNotFound
 from bot.ui import asking
 from bot.ui.answer import Answer, Pressed
-from bot.ui.custom_ids import Act, ButtonId
+from bot.ui.content.custom_ids import Act, ButtonId
 from bot.ui.wire import REFUSALS
 
 

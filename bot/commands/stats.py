@@ -14,7 +14,7 @@ from bot.domain.quotas.usage import Usage
 from bot.domain.quotas.windows import last_days, zone
 from bot.ui import chart
 from bot.ui.answer import Answer, Pressed
-from bot.ui.page import Upload
+from bot.ui.content.message_page import Upload
 
 
 class Stats(commands.Cog):

@@ -12,10 +12,10 @@ import discord
 
 from bot.domain.prompting.prompt import shorten
 from bot.errors import AlreadyAsked, BotError, FileLimitTooSmall, Restarting
+from bot.ui.content.error_texts import GENERIC, words
+from bot.ui.content.message_page import Page
+from bot.ui.content.texts import MESSAGE_LIMIT
 from bot.ui.delivery import SMALLEST_LIMIT
-from bot.ui.page import Page
-from bot.ui.replies import GENERIC, words
-from bot.ui.texts import MESSAGE_LIMIT
 from bot.ui.voice import Pressed, Voice, Words
 from bot.ui.wire import REFUSALS, is_too_large
 from engine.errors import EngineError

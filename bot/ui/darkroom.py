@@ -18,12 +18,12 @@ from bot.domain.ports import Jobs, Pictures
 from bot.domain.quotas.button_prices import Price
 from bot.domain.quotas.quota import Use
 from bot.settings import Settings
-from bot.ui.custom_ids import Act, ButtonId, FormId
+from bot.ui.content.custom_ids import Act, ButtonId, FormId
+from bot.ui.content.modals import Filled
 from bot.ui.delivery import DiscordReplies
 from bot.ui.drawing import Drawing
 from bot.ui.first_words import FirstWords
 from bot.ui.intake import Intake
-from bot.ui.modals import Filled
 from bot.ui.reply_message import now
 from bot.ui.seen import SeenPictures
 

@@ -7,7 +7,7 @@ import logging
 import discord
 
 from bot.domain.model import Job
-from bot.ui.page import Page
+from bot.ui.content.message_page import Page
 from bot.ui.wire import DM_CLOSED, REFUSALS, delivery_error
 
 log = logging.getLogger(__name__)

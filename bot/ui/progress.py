@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from bot.domain.model import Job
 from bot.errors import DeliveryLater
 from bot.tasks import Tasks
-from bot.ui import texts
-from bot.ui.buttons import cancel_view, fetch_view
+from bot.ui.content import texts
+from bot.ui.content.buttons import cancel_view, fetch_view
+from bot.ui.content.message_page import Page, Upload
 from bot.ui.pace import ChannelWindow, Pace
-from bot.ui.page import Page, Upload
 from bot.ui.rate_limits import RateLimits
 from bot.ui.reply_message import HANDOVER, OutOfReach, ReplyMessage
 from bot.ui.wire import REFUSALS, delivery_error, is_gone

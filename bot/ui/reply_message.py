@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import discord
 
 from bot.domain.model import Job
-from bot.ui.page import Page
+from bot.ui.content.message_page import Page
 from bot.ui.wire import TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, WRITE_ANEW
 
 HANDOVER = timedelta(seconds=60)

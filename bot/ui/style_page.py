@@ -17,13 +17,14 @@ from bot.domain.prompting.quotes import quoted
 from bot.domain.prompting.short_names import short_name, with_short_name
 from bot.errors import BadOption
 from bot.settings import StyleSettings
-from bot.ui import asking, several, texts
+from bot.ui import asking, several
 from bot.ui.answer import Answer, Pressed
-from bot.ui.custom_ids import FormId, FormKind
+from bot.ui.content import texts
+from bot.ui.content.custom_ids import FormId, FormKind
+from bot.ui.content.message_page import Page, Upload
+from bot.ui.content.modals import Filled, Form
 from bot.ui.darkroom import Darkroom
 from bot.ui.drawing import contact_sheet
-from bot.ui.modals import Filled, Form
-from bot.ui.page import Page, Upload
 
 MENU = 25
 _CUSTOM_ID = "drs:style"

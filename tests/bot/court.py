@@ -20,7 +20,7 @@ from bot.store.jobs.timings import TimingStore
 from bot.store.members.member_records import Records
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
-from bot.ui.quota_texts import usage
+from bot.ui.content.quota_texts import usage
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.scripted import COLOURS, png
 from tests.bot.test_client import House

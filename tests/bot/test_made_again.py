@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.settings import Settings
-from bot.ui.recipes import SAME
+from bot.ui.content.recipe_card import SAME
 from engine.settings import EngineSettings
 from tests.bot.whole import whole
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from bot.domain.model import Job
 from bot.settings import Settings
-from bot.ui.recipes import SAME
+from bot.ui.content.recipe_card import SAME
 from engine.settings import EngineSettings
 from tests.bot.whole import Whole, whole
 

@@ -20,7 +20,7 @@ from bot.client import DarkroomClient
 from bot.commands.loaded import DYNAMIC_ITEMS, FORMS, PRESSES
 from bot.commands.mod_review import ReviewAct
 from bot.commands.reactions import MEANT
-from bot.ui.custom_ids import Act, ButtonId, FormId, FormKind
+from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
 from tests.bot.court import Court
 
 MODAL_SUBMIT = 5

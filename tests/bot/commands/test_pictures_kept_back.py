@@ -12,7 +12,7 @@ import discord
 from PIL import Image
 
 from bot.domain.model import Job, JobState
-from bot.ui.custom_ids import Act, ButtonId
+from bot.ui.content.custom_ids import Act, ButtonId
 from tests.bot.court import Court, said
 
 

@@ -10,7 +10,7 @@ import pytest
 from bot.domain.model import Job
 from bot.errors import JobNotFound
 from bot.store.schema import jobs
-from bot.ui.custom_ids import FormKind
+from bot.ui.content.custom_ids import FormKind
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.court import Court, said
 from tests.bot.scripted import COLOURS, png, webp

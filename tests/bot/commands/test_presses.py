@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.model import CellRef, Preferences, Verb
-from bot.ui.custom_ids import Act, FormId
+from bot.ui.content.custom_ids import Act, FormId
 from tests.bot.scripted import webp
 from tests.bot.world import World, eventually, labels
 

@@ -16,8 +16,8 @@ from bot.domain.jobs.pending_answers import Promise
 from bot.errors import Paused
 from bot.store.database import Database
 from bot.store.jobs.pending_answers import PromiseStore
+from bot.ui.content.error_texts import GENERIC
 from bot.ui.first_words import INTERRUPTED
-from bot.ui.replies import GENERIC
 from tests.bot.world import World, eventually
 
 

@@ -13,9 +13,9 @@ import pytest
 from bot import errors as bot_errors
 from bot.domain.moderation.word_rules import RuleKind, with_rule
 from bot.domain.prompting.prompt import parse
+from bot.ui.content.error_texts import TABLE, words
 from bot.ui.drawing import Drawing
 from bot.ui.intake import Intake
-from bot.ui.replies import TABLE, words
 from engine import errors as engine_errors
 from engine.pictures.images import open_picture
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, LoRA

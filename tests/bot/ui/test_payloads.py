@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 
-from bot.ui.custom_ids import Act, ButtonId
+from bot.ui.content.custom_ids import Act, ButtonId
 from tests.bot.world import World
 
 DOCUMENT = Path(os.environ.get("DISCORD_OPENAPI", Path(__file__).parents[4] / "shared" / "discord-openapi.json"))

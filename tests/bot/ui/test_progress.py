@@ -11,8 +11,8 @@ import discord
 import pytest
 
 from bot.tasks import Tasks
+from bot.ui.content.message_page import Page
 from bot.ui.pace import ChannelWindow, Pace
-from bot.ui.page import Page
 from bot.ui.progress import ProgressReply
 from bot.ui.rate_limits import RateLimits
 from engine.events import Preview, Progress, Queued

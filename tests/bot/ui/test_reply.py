@@ -12,7 +12,7 @@ from PIL import Image
 
 from bot.domain.model import JobState, Preferences
 from bot.errors import QuotaExceeded, StoreError
-from bot.ui.page import Page
+from bot.ui.content.message_page import Page
 from bot.ui.progress import NOTICE_BEFORE
 from bot.ui.reply_message import HANDOVER, ReplyMessage
 from engine.errors import OutOfMemory, UnknownModel

@@ -12,7 +12,7 @@ from bot.domain.prompting.derivation import derive
 from bot.domain.prompting.engine_requests import Asker, Sources, Wording
 from bot.domain.quotas.button_prices import PriceList
 from bot.domain.quotas.cost_estimates import Timing, Work, expected_ms
-from bot.ui.custom_ids import Act
+from bot.ui.content.custom_ids import Act
 from engine import EngineSettings
 from engine.catalogue.catalogue import Catalogue
 from engine.catalogue.sizes import fit_area, result_size

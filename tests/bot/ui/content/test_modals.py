@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from bot.ui.custom_ids import FormId, FormKind
-from bot.ui.modals import MAX_FIELDS, PROMPT_CHARS, Form, form_of
+from bot.ui.content.custom_ids import FormId, FormKind
+from bot.ui.content.modals import MAX_FIELDS, PROMPT_CHARS, Form, form_of
 
 
 def test_a_long_prompt_stands_whole_in_several_fields() -> None:

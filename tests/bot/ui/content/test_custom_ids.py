@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands.loaded import PRESSES
-from bot.ui.buttons import FACES
-from bot.ui.custom_ids import Act, ButtonId
+from bot.ui.content.buttons import FACES
+from bot.ui.content.custom_ids import Act, ButtonId
 
 ids = st.builds(
     ButtonId,

@@ -10,7 +10,7 @@ from discord.utils import escape_markdown, escape_mentions
 
 from bot.domain.model import Cell, Job, JobState, Verb
 from bot.domain.prompting.prompt import render, shorten
-from bot.ui.costs import cost
+from bot.ui.content.cost_texts import cost
 from engine.events import Event, Finished, Progress, Queued, Started
 
 MESSAGE_LIMIT = 2000

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 
 from bot.domain.model import CellRef
-from bot.ui.recipes import card, exactly
+from bot.ui.content.recipe_card import card, exactly
 from engine.events import Recipe
 from tests.bot.scripted import a_job
 

@@ -5,7 +5,7 @@ import pytest
 import regex
 from discord import app_commands
 
-from bot.ui.translation import LOCALES, lexicons
+from bot.ui.content.translation import LOCALES, lexicons
 from tests.bot.world import World
 
 TYPED = {"command_name", "group_name", "parameter_name"}

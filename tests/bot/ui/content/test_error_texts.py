@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot import errors as bot_errors
-from bot.ui.replies import GENERIC, TABLE, words
+from bot.ui.content.error_texts import GENERIC, TABLE, words
 from engine import errors as engine_errors
 
 SAMPLES: dict[str, Any] = {

@@ -11,7 +11,7 @@ import discord
 from bot.domain.model import Cell, Job, JobSpec
 from bot.domain.prompting.derivation import UNDRAWN
 from bot.domain.prompting.prompt import render, shorten
-from bot.ui.texts import echo
+from bot.ui.content.texts import echo
 
 _FIELD = 1024
 

@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from bot.domain.model import Cell, Job, Verb
 from bot.domain.ports import Jobs, Pictures
 from bot.errors import CellNotFound, JobNotFound
-from bot.ui import texts
-from bot.ui.buttons import captions_view, cell_view, grid_view
-from bot.ui.custom_ids import Act
+from bot.ui.content import texts
+from bot.ui.content.buttons import captions_view, cell_view, grid_view
+from bot.ui.content.custom_ids import Act
+from bot.ui.content.message_page import Page, Upload
 from bot.ui.drawing import Drawing
-from bot.ui.page import Page, Upload
 
 UPSCALED = frozenset({Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE})
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.domain.model import Cell, Verb
 from bot.domain.prompting.prompt import clean
-from bot.ui import texts
+from bot.ui.content import texts
 from bot.ui.progress import NOTICE
 from engine.events import Progress, Queued, Started
 from tests.bot.scripted import a_job

@@ -13,7 +13,7 @@ from discord import ButtonStyle
 from discord.ui import Button, DynamicItem, View
 
 from bot.domain.model import Job
-from bot.ui.custom_ids import TEMPLATE, Act, ButtonId
+from bot.ui.content.custom_ids import TEMPLATE, Act, ButtonId
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from bot.domain.model import Job, Verb
 from bot.domain.quotas.button_prices import Price
 from bot.domain.quotas.quota import Scope, Unit, Use, pictures
-from bot.ui.quota_texts import NOW
+from bot.ui.content.quota_texts import NOW
 
 _VARIED = (Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.REGION, Verb.ZOOM, Verb.PAN)
 

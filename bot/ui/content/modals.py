@@ -11,7 +11,7 @@ import discord
 from discord import CheckboxGroupOption, TextStyle
 from discord.ui import CheckboxGroup, FileUpload, Label, Modal, TextInput
 
-from bot.ui.custom_ids import FormId, FormKind
+from bot.ui.content.custom_ids import FormId, FormKind
 
 PROMPT_CHARS = 4000
 MAX_FIELDS = 3
