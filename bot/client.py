@@ -16,18 +16,18 @@ from discord.ext import commands
 
 from bot.commands.loaded import COGS, DYNAMIC_ITEMS, FORMS, LISTENERS, MENUS, ONCE, PRESSES
 from bot.commands.mod_review import ReviewRoom
-from bot.ui.answer import Answer
-from bot.ui.clicks import Clicks
 from bot.ui.content.custom_ids import ButtonId, FormId
 from bot.ui.content.error_texts import GENERIC
 from bot.ui.content.modals import Filled
 from bot.ui.content.translation import Translator
-from bot.ui.darkroom import Darkroom, Parts
 from bot.ui.delivery import DiscordReplies
-from bot.ui.events import Events
-from bot.ui.first_words import FirstWords
-from bot.ui.leftovers import Leftovers
-from bot.ui.seen import SeenPictures
+from bot.ui.interactions.answer import Answer
+from bot.ui.interactions.double_clicks import Clicks
+from bot.ui.interactions.gateway_guard import Events
+from bot.ui.interactions.leftovers import Leftovers
+from bot.ui.interactions.pending_answers import FirstWords
+from bot.ui.interactions.remembered_attachments import SeenPictures
+from bot.ui.interactions.services import Darkroom, Parts
 from bot.ui.wire import REFUSALS
 
 SYNC_AGAIN_S, SYNC_SELDOM_S = 30.0, 3600.0

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from bot.commands.viewing import permitted
 from bot.domain.model import Job, JobSpec, Options, Verb
 from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.derivation import derive
 from bot.domain.prompting.prompt import expand, parse, render
 from bot.errors import BadOption, JobNotFound
-from bot.ui import asking, several
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
 from bot.ui.content.modals import Filled, Form, RegionForm, ZoomForm
 from bot.ui.content.recipe_card import exactly
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submissions as several
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.permitted_jobs import permitted
 
 PAN_SHARE = 0.5
 MIN_ZOOM, MAX_ZOOM = 1.1, 4.0

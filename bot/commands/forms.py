@@ -7,10 +7,10 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from bot.ui.answer import Answer
 from bot.ui.content.custom_ids import FormId
 from bot.ui.content.modals import form_of
-from bot.ui.darkroom import Darkroom
+from bot.ui.interactions.answer import Answer
+from bot.ui.interactions.services import Darkroom
 
 OUTDATED = "This form is of an earlier version of me. Please press the button again."
 

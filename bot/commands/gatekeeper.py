@@ -8,7 +8,7 @@ import discord
 from discord.ext import commands
 
 from bot.domain.moderation.access import Gate
-from bot.ui.darkroom import Darkroom
+from bot.ui.interactions.services import Darkroom
 from engine.errors import EngineNotReady
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ from discord import app_commands
 from discord.app_commands import locale_str
 from discord.ext import commands
 
-from bot.commands.contexts import everywhere
-from bot.ui import asking
-from bot.ui.answer import Answer, Pressed
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.contexts import everywhere
 
 TEXT = """\
 **Make pictures:** `/imagine` a red fox in the snow

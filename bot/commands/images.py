@@ -11,23 +11,24 @@ from discord import app_commands
 from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
 
-from bot.commands.contexts import everywhere
 from bot.commands.imagine import choices
 from bot.commands.jobs import own_newest
 from bot.commands.posting import Post, Stand
-from bot.commands.viewing import may, permitted, viewer_of, visible
 from bot.domain.model import Job, Options, Verb
 from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.derivation import family
 from bot.domain.prompting.prompt import shorten
 from bot.domain.prompting.short_names import with_short_name
 from bot.errors import BadOption, JobNotFound, NotAllowedHere, PromptRejected
-from bot.ui import asking, several
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content import texts
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.family_tree import Relative, draw
-from bot.ui.style_page import style_page
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submissions as several
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.contexts import everywhere
+from bot.ui.interactions.permitted_jobs import may, permitted, viewer_of, visible
+from bot.ui.interactions.style_page import style_page
 
 MAX_FAMILY = 40
 

@@ -11,14 +11,14 @@ from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
 
 from bot.commands import permutations
-from bot.commands.contexts import everywhere
 from bot.domain.model import Options, Verb
 from bot.domain.prompting.member_options import read
 from bot.domain.prompting.prompt import expand, render, shorten
 from bot.domain.prompting.short_names import short_name
 from bot.errors import BadOption
-from bot.ui import asking
-from bot.ui.answer import Answer, Pressed
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.contexts import everywhere
 
 MAX_CHOICES = 25
 

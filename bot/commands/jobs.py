@@ -12,20 +12,20 @@ from discord.app_commands import Choice, locale_str
 from discord.ext import commands
 from discord.utils import format_dt
 
-from bot.commands.contexts import everywhere
 from bot.commands.posting import Post, Stand
 from bot.commands.presses import end
-from bot.commands.viewing import is_known, permitted, shown, visible
 from bot.domain.model import CellRef, Job
 from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.prompt import shorten
 from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, OwnersOnly
-from bot.ui import asking
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content import texts
 from bot.ui.content.message_page import Upload
 from bot.ui.content.quota_texts import use_line
 from bot.ui.drawing import contact_sheet
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.contexts import everywhere
+from bot.ui.interactions.permitted_jobs import is_known, permitted, shown, visible
 from engine.events import Event, Progress, Queued
 
 LISTED = 10

@@ -26,12 +26,12 @@ from bot.commands.reactions import Reactions
 from bot.commands.retention import RetentionButton
 from bot.commands.settings import MySettings
 from bot.commands.stats import Stats
-from bot.ui.answer import Pressed
 from bot.ui.content.buttons import JobButton
 from bot.ui.content.custom_ids import Act, ButtonId, FormKind
 from bot.ui.content.modals import Filled
-from bot.ui.darkroom import Darkroom
-from bot.ui.style_page import StyleMenu, StylePageButton, styled
+from bot.ui.interactions.answer import Pressed
+from bot.ui.interactions.services import Darkroom
+from bot.ui.interactions.style_page import StyleMenu, StylePageButton, styled
 
 Press = Callable[[Pressed, ButtonId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]

@@ -11,16 +11,17 @@ from discord import app_commands
 from discord.app_commands import locale_str
 
 from bot.commands import derivations
-from bot.commands.contexts import everywhere
 from bot.domain.model import Job, Options, Verb
 from bot.domain.prompting.derivation import SINGLE
 from bot.domain.prompting.prompt import expand
 from bot.errors import BadPicture, JobNotFound
-from bot.ui import asking, several
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content import texts
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
 from bot.ui.content.modals import Filled, Form
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submissions as several
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.contexts import everywhere
 from bot.ui.wire import REFUSALS
 
 _PHONES = (".heic", ".heif", ".avif")

@@ -13,21 +13,21 @@ from discord.ui import View
 from discord.utils import format_dt
 
 from bot.commands import mod_log
-from bot.commands.contexts import servers_only
 from bot.commands.gatekeeper import settle
 from bot.commands.mod_channel import ChannelRules
 from bot.commands.mod_results import delete_results
 from bot.commands.mod_review import Review, ReviewAct, ReviewButton
 from bot.commands.mod_words import Words
 from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, manages_server, moderator, office
-from bot.commands.viewing import permitted
 from bot.domain.model import Job, JobState, Member
 from bot.domain.moderation.access import Ban, Gate, lifted, require_manager, with_ban
 from bot.domain.moderation.guild_rules import GuildRules, PicturePolicy
 from bot.domain.moderation.job_access import Deed
 from bot.errors import BadOption
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content import texts
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.contexts import servers_only
+from bot.ui.interactions.permitted_jobs import permitted
 
 SHOWN = 10
 MAX_WEIGHT = 100.0

@@ -10,7 +10,7 @@ from bot.commands.moderating import change, guild_id, moderator, office, tell_al
 from bot.domain.moderation.access import ChannelRule, with_channel
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.errors import BadOption
-from bot.ui.answer import Answer, Pressed
+from bot.ui.interactions.answer import Answer, Pressed
 from engine.errors import UnknownModel
 
 Channel = discord.TextChannel | discord.VoiceChannel | discord.ForumChannel

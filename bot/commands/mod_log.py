@@ -13,8 +13,8 @@ from discord.utils import format_dt
 from bot.commands.moderating import guild_id, moderator, office
 from bot.domain.moderation.audit_entry import Entry
 from bot.domain.prompting.prompt import shorten
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content.texts import MESSAGE_LIMIT, unmarked
+from bot.ui.interactions.answer import Answer, Pressed
 
 MOST = 20
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 
 from bot.commands.moderating import guild_id, office
-from bot.commands.viewing import permitted
 from bot.domain.model import Job, Member
 from bot.domain.moderation.job_access import Deed
-from bot.ui.answer import Pressed
-from bot.ui.darkroom import Darkroom
+from bot.ui.interactions.answer import Pressed
+from bot.ui.interactions.permitted_jobs import permitted
+from bot.ui.interactions.services import Darkroom
 from bot.ui.wire import REFUSALS
 
 MOST = 1000

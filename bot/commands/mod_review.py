@@ -15,15 +15,15 @@ from discord.app_commands import locale_str
 from discord.ui import Button, DynamicItem, View
 
 from bot.commands.moderating import change, entry, guild_id, manages_server, moderator, office
-from bot.commands.viewing import permitted
 from bot.domain.model import Cell, Job, JobState, Member
 from bot.domain.moderation.access import Ban, with_ban
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules, PicturePolicy
 from bot.domain.moderation.job_access import Deed
 from bot.errors import BadOption, DeliveryLater
-from bot.ui.answer import Answer, Pressed
-from bot.ui.darkroom import Darkroom
-from bot.ui.flagged import asking, drawn, note_decision
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.permitted_jobs import permitted
+from bot.ui.interactions.review_messages import asking, drawn, note_decision
+from bot.ui.interactions.services import Darkroom
 from bot.ui.wire import REFUSALS
 
 BANNED_FOR = timedelta(days=7)

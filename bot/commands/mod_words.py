@@ -11,8 +11,8 @@ from bot.commands.moderating import change, guild_id, moderator, office, tell_al
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.word_rules import RuleKind, WordRule, rule_named, with_rule, without_rule
 from bot.errors import BadOption
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content import texts
+from bot.ui.interactions.answer import Answer, Pressed
 
 
 class Words(app_commands.Group):

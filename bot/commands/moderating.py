@@ -12,11 +12,11 @@ from bot.domain.moderation.audit_entry import Entry
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules
 from bot.domain.moderation.services import Office
 from bot.errors import ConfigError, NotPermitted
-from bot.ui import asking
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content.message_page import Upload
 from bot.ui.content.texts import MESSAGE_LIMIT
-from bot.ui.darkroom import Darkroom
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.services import Darkroom
 from bot.ui.wire import REFUSALS
 
 PERMISSIONS = discord.Permissions(manage_guild=True)

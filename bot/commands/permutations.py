@@ -9,11 +9,11 @@ from bot.domain.model import Options, Verb
 from bot.domain.prompting.prompt import expand, parse, render
 from bot.domain.prompting.repeats import repeated
 from bot.errors import AlreadyAsked, BadOption, JobNotFound, OwnersOnly
-from bot.ui import asking
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content.buttons import permute_view
 from bot.ui.content.custom_ids import ButtonId
-from bot.ui.several import check_number
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.submissions import check_number
 
 LONGEST_ECHO = 1700
 """The confirmation carries the prompt in its own text, so that the button works after a restart."""

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Collection
 
 from bot.domain.model import Job
 from bot.errors import UserError
-from bot.ui import asking
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content.error_texts import words
 from bot.ui.content.message_page import Page
 from bot.ui.content.texts import MESSAGE_LIMIT, shorten
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions.answer import Answer, Pressed
 
 
 class Stand(enum.Enum):

@@ -9,7 +9,7 @@ from discord.ext import commands, tasks
 
 from bot.domain.model import JobState
 from bot.errors import StoreError
-from bot.ui.darkroom import Darkroom
+from bot.ui.interactions.services import Darkroom
 
 EVERY_S = 30.0
 

@@ -8,18 +8,18 @@ from collections.abc import Sequence
 
 from bot.commands.moderating import note
 from bot.commands.posting import Post, Stand
-from bot.commands.viewing import permitted, shown, visible
 from bot.domain.model import Cell, JobState
 from bot.domain.moderation.job_access import Deed
 from bot.errors import JobNotFound
-from bot.ui import asking
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content import cost_texts as costs
 from bot.ui.content import recipe_card as recipes
 from bot.ui.content import texts
 from bot.ui.content.buttons import cell_view, recipe_view
 from bot.ui.content.custom_ids import ButtonId
 from bot.ui.content.message_page import Page, Upload
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.permitted_jobs import permitted, shown, visible
 
 
 async def show(interaction: Pressed, pressed: ButtonId) -> None:

@@ -13,15 +13,15 @@ from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
 from bot.commands import retention
-from bot.commands.contexts import everywhere
 from bot.commands.mod_results import Shown, delete_message
 from bot.commands.moderating import guild_id, office
 from bot.domain.model import Job, JobState, Member
 from bot.errors import BadOption, FileLimitTooSmall, JobNotFound
-from bot.ui import asking
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content.message_page import Upload
-from bot.ui.darkroom import Darkroom, StudioPort
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.contexts import everywhere
+from bot.ui.interactions.services import Darkroom, StudioPort
 
 SURE = "delete everything"
 TOLD_WITHIN_S = 5.0

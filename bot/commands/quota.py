@@ -10,16 +10,16 @@ from discord import app_commands
 from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
-from bot.commands.contexts import servers_only
 from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, moderator, office, tell_all
 from bot.domain.model import Member
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import MAX_LIVE_JOBS, Limit, Scope, Unit, check_amount, with_limit, without_limit
 from bot.domain.quotas.windows import Window, zone
 from bot.errors import BadOption
-from bot.ui import asking
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content.quota_texts import limit_line, subject, use_line
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.contexts import servers_only
 
 Target = discord.Member | discord.Role
 UnitName = Literal["pictures", "GPU-seconds"]

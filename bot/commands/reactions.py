@@ -11,7 +11,6 @@ from discord.ext import commands
 
 from bot.commands.mod_results import delete_messages
 from bot.commands.moderating import note
-from bot.commands.viewing import may, visible
 from bot.domain.model import CellRef, Job, JobState, Member, Place
 from bot.domain.moderation.access import moderates
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
@@ -22,8 +21,9 @@ from bot.ui.content import texts
 from bot.ui.content.buttons import star_view
 from bot.ui.content.error_texts import words
 from bot.ui.content.message_page import Upload
-from bot.ui.darkroom import Darkroom
-from bot.ui.pauses import Pauses
+from bot.ui.interactions.cooldowns import Pauses
+from bot.ui.interactions.permitted_jobs import may, visible
+from bot.ui.interactions.services import Darkroom
 from bot.ui.wire import REFUSALS
 
 LETTER, STAR, CROSS = "✉", "⭐", "❌"

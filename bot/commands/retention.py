@@ -15,8 +15,8 @@ from bot.domain.model import Member
 from bot.domain.moderation.access import require_manager
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.errors import BadOption, NotPermitted
-from bot.ui import asking
-from bot.ui.answer import Answer, Pressed
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions.answer import Answer, Pressed
 
 ACTION = "retention"
 

@@ -9,13 +9,13 @@ from discord import app_commands
 from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
 
-from bot.commands.contexts import everywhere
 from bot.commands.imagine import choices
 from bot.domain.model import Preferences
 from bot.domain.prompting.prompt import parse
 from bot.errors import BadOption
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content import texts
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.contexts import everywhere
 from engine.errors import UnknownModel
 
 NOTHING = "none"

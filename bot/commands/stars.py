@@ -9,9 +9,9 @@ import discord
 from bot.commands.presses import visible
 from bot.domain.model import CellRef
 from bot.errors import CellNotFound
-from bot.ui import asking
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content.custom_ids import Act, ButtonId
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.wire import REFUSALS
 
 

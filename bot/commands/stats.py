@@ -8,13 +8,13 @@ from discord import app_commands
 from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
-from bot.commands.contexts import servers_only
 from bot.commands.moderating import PERMISSIONS, guild_id, moderator, office
 from bot.domain.quotas.usage import Usage
 from bot.domain.quotas.windows import last_days, zone
 from bot.ui import chart
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content.message_page import Upload
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.contexts import servers_only
 
 
 class Stats(commands.Cog):

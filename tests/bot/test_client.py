@@ -32,10 +32,10 @@ from bot.store.jobs.outbox import OutboxStore
 from bot.store.members.members import MemberStore
 from bot.store.pictures import PictureStore
 from bot.tasks import Tasks
-from bot.ui.darkroom import Parts
 from bot.ui.delivery import DiscordReplies
 from bot.ui.drawing import Drawing
 from bot.ui.intake import Intake
+from bot.ui.interactions.services import Parts
 from bot.ui.progress import ProgressReply
 from engine.events import Finished, GeneratedImage, Preview, Progress, Safety, Started
 from tests.bot.domain.scripted import ScriptedEngine, ScriptedStream

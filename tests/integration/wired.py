@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bot.ui.first_words import INTERRUPTED
+from bot.ui.interactions.pending_answers import INTERRUPTED
 from tests.integration.bot_process import BotProcess
 from tests.wire.server import Discord, brief, running
 from tests.wire.world import Interaction

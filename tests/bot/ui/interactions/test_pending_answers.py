@@ -17,7 +17,7 @@ from bot.errors import Paused
 from bot.store.database import Database
 from bot.store.jobs.pending_answers import PromiseStore
 from bot.ui.content.error_texts import GENERIC
-from bot.ui.first_words import INTERRUPTED
+from bot.ui.interactions.pending_answers import INTERRUPTED
 from tests.bot.world import World, eventually
 
 

@@ -17,14 +17,15 @@ from bot.domain.prompting.quotes import quoted
 from bot.domain.prompting.short_names import short_name, with_short_name
 from bot.errors import BadOption
 from bot.settings import StyleSettings
-from bot.ui import asking, several
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content import texts
 from bot.ui.content.custom_ids import FormId, FormKind
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.content.modals import Filled, Form
-from bot.ui.darkroom import Darkroom
 from bot.ui.drawing import contact_sheet
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submissions as several
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.services import Darkroom
 
 MENU = 25
 _CUSTOM_ID = "drs:style"

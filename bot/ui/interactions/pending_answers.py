@@ -13,7 +13,7 @@ import discord
 from bot.domain.jobs.pending_answers import Payload, Promise, Promises
 from bot.errors import StoreError
 from bot.ui.content.error_texts import GENERIC
-from bot.ui.events import Events
+from bot.ui.interactions.gateway_guard import Events
 from bot.ui.reply_message import Original
 from bot.ui.wire import REFUSALS, is_passing
 

@@ -15,12 +15,12 @@ from bot.domain.jobs.pending_answers import Payload, Promise, Promises
 from bot.domain.prompting.prompt import shorten
 from bot.errors import StoreError
 from bot.ui.content.texts import MESSAGE_LIMIT
-from bot.ui.darkroom import Darkroom
-from bot.ui.events import Events
-from bot.ui.first_words import INTERRUPTED, Before, FirstWords
-from bot.ui.membership import as_of_now
+from bot.ui.interactions.gateway_guard import Events
+from bot.ui.interactions.interaction_responder import TAKEN_AWAY
+from bot.ui.interactions.membership import as_of_now
+from bot.ui.interactions.pending_answers import INTERRUPTED, Before, FirstWords
+from bot.ui.interactions.services import Darkroom
 from bot.ui.reply_message import Original
-from bot.ui.voice import TAKEN_AWAY
 from bot.ui.wire import REFUSALS, TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, is_passing
 
 MAX_TRIES = 10

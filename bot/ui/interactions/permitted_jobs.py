@@ -9,9 +9,9 @@ from bot.domain.model import Job, Member, Place, Verdict
 from bot.domain.moderation.content_policy import verdict_in
 from bot.domain.moderation.job_access import Deed, Viewer, knows, permit
 from bot.errors import JobNotFound, NotAllowedHere
-from bot.ui import asking
-from bot.ui.answer import Pressed
-from bot.ui.darkroom import Parts
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions.answer import Pressed
+from bot.ui.interactions.services import Parts
 
 
 async def permitted(interaction: Pressed, job_id: str, deed: Deed) -> Job:

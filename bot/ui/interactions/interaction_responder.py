@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import discord
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed
 
-from bot.ui.darkroom import Darkroom
+from bot.ui.interactions.services import Darkroom
 from bot.ui.wire import NETWORK_ERRORS, REFUSALS, UNKNOWN_WEBHOOK
 
 LIGHT_BYTES = 1024 * 1024

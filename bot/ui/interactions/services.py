@@ -22,10 +22,10 @@ from bot.ui.content.custom_ids import Act, ButtonId, FormId
 from bot.ui.content.modals import Filled
 from bot.ui.delivery import DiscordReplies
 from bot.ui.drawing import Drawing
-from bot.ui.first_words import FirstWords
 from bot.ui.intake import Intake
+from bot.ui.interactions.pending_answers import FirstWords
+from bot.ui.interactions.remembered_attachments import SeenPictures
 from bot.ui.reply_message import now
-from bot.ui.seen import SeenPictures
 
 
 class StudioPort(Protocol):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.ui.events import Events
+from bot.ui.interactions.gateway_guard import Events
 
 
 def test_what_cannot_be_read_is_logged_and_let_go(caplog: pytest.LogCaptureFixture) -> None:

@@ -15,8 +15,8 @@ from bot.errors import Paused, Restarting
 from bot.store.database import Database
 from bot.store.jobs.pending_answers import PromiseStore
 from bot.ui.content.error_texts import words
-from bot.ui.first_words import INTERRUPTED
-from bot.ui.leftovers import MAX_TRIES, TOO_LATE
+from bot.ui.interactions.leftovers import MAX_TRIES, TOO_LATE
+from bot.ui.interactions.pending_answers import INTERRUPTED
 from tests.bot.world import World, eventually
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from bot.domain.model import JobSpec, Options
 from bot.domain.prompting.repeats import repeated
 from bot.errors import BadOption
-from bot.ui import asking
-from bot.ui.answer import Answer, Pressed
+from bot.ui.interactions import submission as asking
+from bot.ui.interactions.answer import Answer, Pressed
 
 FOLLOWUPS = 5
 """Discord's limit on answers to one interaction where the app is only installed by the member."""

@@ -13,11 +13,11 @@ from bot.domain.moderation.access import moderates
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
 from bot.domain.prompting import member_options as reading
 from bot.errors import FileLimitTooSmall, MissingPermissions, StoreError
-from bot.ui.answer import Answer, Pressed
 from bot.ui.content import cost_texts as costs
 from bot.ui.content import texts
 from bot.ui.content.buttons import cancel_view
 from bot.ui.delivery import SMALLEST_LIMIT
+from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.wire import REFUSALS
 from engine.requests import MAX_SEED
 

@@ -35,7 +35,7 @@ async def test_a_form_that_comes_too_late_is_replaced_by_words(world: World, mon
         await asyncio.sleep(0.2)
         return await get(job_id)
 
-    monkeypatch.setattr("bot.ui.answer.MODAL_AFTER_S", 0.05)
+    monkeypatch.setattr("bot.ui.interactions.answer.MODAL_AFTER_S", 0.05)
     world.jobs.get = slow  # a real store cannot be made slow on purpose
     pressed = await world.ada.click(post, label="Vary region")
 

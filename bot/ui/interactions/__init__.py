@@ -1,0 +1,1 @@
+"""Interactions: the first answer to each, and what commands and buttons may use."""
