@@ -20,7 +20,7 @@ from bot.ui.interactions.interaction_responder import TAKEN_AWAY
 from bot.ui.interactions.membership import as_of_now
 from bot.ui.interactions.pending_answers import INTERRUPTED, Before, FirstWords
 from bot.ui.interactions.services import Darkroom
-from bot.ui.reply_message import Original
+from bot.ui.job_reply.reply_message import Original
 from bot.ui.wire import REFUSALS, TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, is_passing
 
 MAX_TRIES = 10

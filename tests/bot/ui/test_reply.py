@@ -13,8 +13,8 @@ from PIL import Image
 from bot.domain.model import JobState, Preferences
 from bot.errors import QuotaExceeded, StoreError
 from bot.ui.content.message_page import Page
-from bot.ui.progress import NOTICE_BEFORE
-from bot.ui.reply_message import HANDOVER, ReplyMessage
+from bot.ui.job_reply.live_reply import NOTICE_BEFORE
+from bot.ui.job_reply.reply_message import HANDOVER, ReplyMessage
 from engine.errors import OutOfMemory, UnknownModel
 from engine.events import Preview, Progress, Queued
 from tests.bot.scripted import webp

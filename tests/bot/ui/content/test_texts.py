@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bot.domain.model import Cell, Verb
 from bot.domain.prompting.prompt import clean
 from bot.ui.content import texts
-from bot.ui.progress import NOTICE
+from bot.ui.job_reply.live_reply import NOTICE
 from engine.events import Progress, Queued, Started
 from tests.bot.scripted import a_job
 

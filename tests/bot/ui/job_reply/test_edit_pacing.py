@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bot.ui.pace import SLOWEST_S, ChannelWindow, Pace
+from bot.ui.job_reply.edit_pacing import SLOWEST_S, ChannelWindow, Pace
 
 
 def test_the_first_goes_at_once_and_the_next_after_the_interval() -> None:

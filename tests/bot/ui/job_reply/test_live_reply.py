@@ -12,9 +12,9 @@ import pytest
 
 from bot.tasks import Tasks
 from bot.ui.content.message_page import Page
-from bot.ui.pace import ChannelWindow, Pace
-from bot.ui.progress import ProgressReply
-from bot.ui.rate_limits import RateLimits
+from bot.ui.job_reply.edit_pacing import ChannelWindow, Pace
+from bot.ui.job_reply.live_reply import ProgressReply
+from bot.ui.job_reply.rate_limits import RateLimits
 from engine.events import Preview, Progress, Queued
 from tests.bot.scripted import NOON, a_job
 from tests.patience import PATIENCE_S, until

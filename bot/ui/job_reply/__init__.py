@@ -1,0 +1,1 @@
+"""The one reply of a job, from waiting to the grid."""
