@@ -42,11 +42,11 @@ from bot.store.pictures import PictureStore
 from bot.store.single_instance import sole_use
 from bot.tasks import Tasks
 from bot.ui.content.quota_texts import usage
-from bot.ui.drawing import Drawing
-from bot.ui.intake import Download, Fetch, Intake
 from bot.ui.interactions.services import Parts
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
+from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.uploads import Download, Fetch, Intake
 from engine import Engine
 from engine.pocket import WEIGHTS
 

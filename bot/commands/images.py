@@ -22,13 +22,13 @@ from bot.domain.prompting.short_names import with_short_name
 from bot.errors import BadOption, JobNotFound, NotAllowedHere, PromptRejected
 from bot.ui.content import texts
 from bot.ui.content.message_page import Page, Upload
-from bot.ui.family_tree import Relative, draw
 from bot.ui.interactions import submission as asking
 from bot.ui.interactions import submissions as several
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.permitted_jobs import may, permitted, viewer_of, visible
 from bot.ui.interactions.style_page import style_page
+from bot.ui.pictures.lineage_tree import Relative, draw
 
 MAX_FAMILY = 40
 

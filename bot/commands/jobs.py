@@ -21,11 +21,11 @@ from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, OwnersOnly
 from bot.ui.content import texts
 from bot.ui.content.message_page import Upload
 from bot.ui.content.quota_texts import use_line
-from bot.ui.drawing import contact_sheet
 from bot.ui.interactions import submission as asking
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.permitted_jobs import is_known, permitted, shown, visible
+from bot.ui.pictures.compositing import contact_sheet
 from engine.events import Event, Progress, Queued
 
 LISTED = 10

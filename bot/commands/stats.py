@@ -11,10 +11,10 @@ from discord.ext import commands
 from bot.commands.moderating import PERMISSIONS, guild_id, moderator, office
 from bot.domain.quotas.usage import Usage
 from bot.domain.quotas.windows import last_days, zone
-from bot.ui import chart
 from bot.ui.content.message_page import Upload
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import servers_only
+from bot.ui.pictures import usage_chart as chart
 
 
 class Stats(commands.Cog):

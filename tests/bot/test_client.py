@@ -32,11 +32,11 @@ from bot.store.jobs.outbox import OutboxStore
 from bot.store.members.members import MemberStore
 from bot.store.pictures import PictureStore
 from bot.tasks import Tasks
-from bot.ui.drawing import Drawing
-from bot.ui.intake import Intake
 from bot.ui.interactions.services import Parts
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.live_reply import ProgressReply
+from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.uploads import Intake
 from engine.events import Finished, GeneratedImage, Preview, Progress, Safety, Started
 from tests.bot.domain.scripted import ScriptedEngine, ScriptedStream
 from tests.bot.domain.studios import Remembered

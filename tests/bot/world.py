@@ -16,10 +16,10 @@ from bot.client import DarkroomClient
 from bot.settings import Settings
 from bot.store.jobs.pending_answers import PromiseStore
 from bot.tasks import Tasks
-from bot.ui.drawing import Drawing
-from bot.ui.intake import Intake
 from bot.ui.interactions.services import Parts
 from bot.ui.job_reply.discord_replies import DiscordReplies
+from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.uploads import Intake
 from tests.bot.scripted import MemoryJobs, MemoryMembers, MemoryPictures, MemoryRules, ScriptedStudio
 from tests.patience import PATIENCE_S
 from tests.patience import until as eventually

@@ -11,7 +11,7 @@ from bot.ui.content import texts
 from bot.ui.content.buttons import captions_view, cell_view, grid_view
 from bot.ui.content.custom_ids import Act
 from bot.ui.content.message_page import Page, Upload
-from bot.ui.drawing import Drawing
+from bot.ui.pictures.compositing import Drawing
 
 UPSCALED = frozenset({Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE})
 

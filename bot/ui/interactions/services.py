@@ -20,12 +20,12 @@ from bot.domain.quotas.quota import Use
 from bot.settings import Settings
 from bot.ui.content.custom_ids import Act, ButtonId, FormId
 from bot.ui.content.modals import Filled
-from bot.ui.drawing import Drawing
-from bot.ui.intake import Intake
 from bot.ui.interactions.pending_answers import FirstWords
 from bot.ui.interactions.remembered_attachments import SeenPictures
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
+from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.uploads import Intake
 
 
 class StudioPort(Protocol):

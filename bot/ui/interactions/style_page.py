@@ -21,11 +21,11 @@ from bot.ui.content import texts
 from bot.ui.content.custom_ids import FormId, FormKind
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.content.modals import Filled, Form
-from bot.ui.drawing import contact_sheet
 from bot.ui.interactions import submission as asking
 from bot.ui.interactions import submissions as several
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.services import Darkroom
+from bot.ui.pictures.compositing import contact_sheet
 
 MENU = 25
 _CUSTOM_ID = "drs:style"

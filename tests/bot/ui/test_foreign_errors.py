@@ -14,8 +14,8 @@ from bot import errors as bot_errors
 from bot.domain.moderation.word_rules import RuleKind, with_rule
 from bot.domain.prompting.prompt import parse
 from bot.ui.content.error_texts import TABLE, words
-from bot.ui.drawing import Drawing
-from bot.ui.intake import Intake
+from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.uploads import Intake
 from engine import errors as engine_errors
 from engine.pictures.images import open_picture
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, LoRA
@@ -46,7 +46,7 @@ CASES: dict[str, list[Callable[[], Any]]] = {
         lambda: with_rule((), RuleKind.REGEX, r"\p{Nothing}"),
         lambda: with_rule((), RuleKind.REGEX, "(a+)+$"),
     ],
-    "bot/ui/intake.py:keep": [
+    "bot/ui/pictures/uploads.py:keep": [
         lambda: kept(b"no picture"),
         lambda: kept(b"\x89PNG\r\n\x1a\n" + b"\0" * 50),
         lambda: kept(b"\xff\xd8\xff\xe0" + b"\0" * 50),
@@ -86,7 +86,7 @@ def test_the_walk_sees_the_doors() -> None:
     seen = {site.place for site in sites()}
     assert {
         "engine/pictures/intake.py:decode",
-        "bot/ui/intake.py:fetch",
+        "bot/ui/pictures/uploads.py:fetch",
         "engine/sampling/step_watch.py:set_timesteps",
     } <= seen
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.domain.quotas.usage import Usage
 from bot.domain.quotas.windows import Span
-from bot.ui import fonts
+from bot.ui.pictures import fonts
 
 MOST_BARS = 8
 _FEWEST = 7

@@ -11,8 +11,8 @@ from aiohttp.test_utils import TestServer
 from PIL import Image
 
 from bot.errors import BadPicture
-from bot.ui.drawing import Drawing
-from bot.ui.intake import Download, Intake
+from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.uploads import Download, Intake
 from engine.pictures.images import open_picture
 from tests.bot.scripted import MemoryPictures, png, webp
 from tests.picture_files import encoded

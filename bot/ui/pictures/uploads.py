@@ -12,7 +12,7 @@ import discord
 
 from bot.domain.ports import Pictures
 from bot.errors import BadPicture
-from bot.ui.drawing import Drawing
+from bot.ui.pictures.compositing import Drawing
 from engine.errors import InvalidRequest
 
 MAX_BYTES = 25 * 1024 * 1024

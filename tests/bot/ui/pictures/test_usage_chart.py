@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.quotas.usage import Usage
 from bot.domain.quotas.windows import last_days
-from bot.ui import chart
+from bot.ui.pictures import usage_chart as chart
 
 DAY = date(2026, 3, 1)
 DAYS = last_days(7, datetime(2026, 3, 1, 12, tzinfo=UTC), ZoneInfo("UTC"))

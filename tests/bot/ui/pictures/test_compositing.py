@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image, ImageSequence
 
-from bot.ui.drawing import FILM_SIDE, Drawing, animate, compose, contact_sheet, region_mask
-from bot.ui.family_tree import Relative, draw
+from bot.ui.pictures.compositing import FILM_SIDE, Drawing, animate, compose, contact_sheet, region_mask
+from bot.ui.pictures.lineage_tree import Relative, draw
 from engine.pictures.images import open_picture
 from tests.bot.scripted import COLOURS, png, webp
 

@@ -1,0 +1,1 @@
+"""Pictures made for Discord, and pictures taken from it."""
