@@ -20,6 +20,7 @@ from bot.ui.content.custom_ids import ButtonId, FormId
 from bot.ui.content.error_texts import GENERIC
 from bot.ui.content.modals import Filled
 from bot.ui.content.translation import Translator
+from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.answer import Answer
 from bot.ui.interactions.double_clicks import Clicks
 from bot.ui.interactions.gateway_guard import Events
@@ -28,7 +29,6 @@ from bot.ui.interactions.pending_answers import FirstWords
 from bot.ui.interactions.remembered_attachments import SeenPictures
 from bot.ui.interactions.services import Darkroom, Parts
 from bot.ui.job_reply.discord_replies import DiscordReplies
-from bot.ui.wire import REFUSALS
 
 SYNC_AGAIN_S, SYNC_SELDOM_S = 30.0, 3600.0
 

@@ -17,7 +17,7 @@ from bot.client import DarkroomClient
 from bot.errors import ConfigError
 from bot.operation import http
 from bot.settings import Settings
-from bot.ui.wire import REFUSALS
+from bot.ui.discord_errors import REFUSALS
 
 ANSWERS_WITHIN_S = 3.0
 """What a member was promised before the stop is still said."""

@@ -18,11 +18,11 @@ from bot.errors import BadPicture, JobNotFound
 from bot.ui.content import texts
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
 from bot.ui.content.modals import Filled, Form
+from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions import submission as asking
 from bot.ui.interactions import submissions as several
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
-from bot.ui.wire import REFUSALS
 
 _PHONES = (".heic", ".heif", ".avif")
 """Files that Discord names no type for when the member's computer knows none."""

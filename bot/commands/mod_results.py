@@ -7,10 +7,10 @@ import logging
 from bot.commands.moderating import guild_id, office
 from bot.domain.model import Job, Member
 from bot.domain.moderation.job_access import Deed
+from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.answer import Pressed
 from bot.ui.interactions.permitted_jobs import permitted
 from bot.ui.interactions.services import Darkroom
-from bot.ui.wire import REFUSALS
 
 MOST = 1000
 """How many results of one member are deleted at a time."""

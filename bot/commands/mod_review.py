@@ -20,11 +20,11 @@ from bot.domain.moderation.access import Ban, with_ban
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules, PicturePolicy
 from bot.domain.moderation.job_access import Deed
 from bot.errors import BadOption, DeliveryLater
+from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.permitted_jobs import permitted
 from bot.ui.interactions.review_messages import asking, drawn, note_decision
 from bot.ui.interactions.services import Darkroom
-from bot.ui.wire import REFUSALS
 
 BANNED_FOR = timedelta(days=7)
 _SHOWN = 5

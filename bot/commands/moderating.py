@@ -14,10 +14,10 @@ from bot.domain.moderation.services import Office
 from bot.errors import ConfigError, NotPermitted
 from bot.ui.content.message_page import Upload
 from bot.ui.content.texts import MESSAGE_LIMIT
+from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions import submission as asking
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.services import Darkroom
-from bot.ui.wire import REFUSALS
 
 PERMISSIONS = discord.Permissions(manage_guild=True)
 """Who sees the commands, unless a server's integration settings say otherwise; the right is checked again here."""

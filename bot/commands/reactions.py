@@ -21,10 +21,10 @@ from bot.ui.content import texts
 from bot.ui.content.buttons import star_view
 from bot.ui.content.error_texts import words
 from bot.ui.content.message_page import Upload
+from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.cooldowns import Pauses
 from bot.ui.interactions.permitted_jobs import may, visible
 from bot.ui.interactions.services import Darkroom
-from bot.ui.wire import REFUSALS
 
 LETTER, STAR, CROSS = "✉", "⭐", "❌"
 MEANT = (LETTER, STAR, CROSS)

@@ -10,9 +10,9 @@ from bot.commands.presses import visible
 from bot.domain.model import CellRef
 from bot.errors import CellNotFound
 from bot.ui.content.custom_ids import Act, ButtonId
+from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions import submission as asking
 from bot.ui.interactions.answer import Answer, Pressed
-from bot.ui.wire import REFUSALS
 
 
 async def mark(interaction: Pressed, pressed: ButtonId) -> None:

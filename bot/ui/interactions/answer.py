@@ -15,9 +15,9 @@ from bot.errors import AlreadyAsked, BotError, FileLimitTooSmall, Restarting
 from bot.ui.content.error_texts import GENERIC, words
 from bot.ui.content.message_page import Page
 from bot.ui.content.texts import MESSAGE_LIMIT
+from bot.ui.discord_errors import REFUSALS, is_too_large
 from bot.ui.interactions.interaction_responder import Pressed, Voice, Words
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
-from bot.ui.wire import REFUSALS, is_too_large
 from engine.errors import EngineError
 
 MODAL_AFTER_S = 1.5

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import discord
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed
 
+from bot.ui.discord_errors import NETWORK_ERRORS, REFUSALS, UNKNOWN_WEBHOOK
 from bot.ui.interactions.services import Darkroom
-from bot.ui.wire import NETWORK_ERRORS, REFUSALS, UNKNOWN_WEBHOOK
 
 LIGHT_BYTES = 1024 * 1024
 """Files of this weight may come with the first word; heavier ones follow it."""

@@ -15,13 +15,13 @@ from bot.domain.jobs.pending_answers import Payload, Promise, Promises
 from bot.domain.prompting.prompt import shorten
 from bot.errors import StoreError
 from bot.ui.content.texts import MESSAGE_LIMIT
+from bot.ui.discord_errors import REFUSALS, TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, is_passing
 from bot.ui.interactions.gateway_guard import Events
 from bot.ui.interactions.interaction_responder import TAKEN_AWAY
 from bot.ui.interactions.membership import as_of_now
 from bot.ui.interactions.pending_answers import INTERRUPTED, Before, FirstWords
 from bot.ui.interactions.services import Darkroom
 from bot.ui.job_reply.reply_message import Original
-from bot.ui.wire import REFUSALS, TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, is_passing
 
 MAX_TRIES = 10
 """How often an interaction is taken up; one that takes the whole bot down with it must not do so for ever."""

@@ -8,7 +8,7 @@ import logging
 import discord
 
 from bot.domain.jobs.pending_answers import Payload
-from bot.ui.wire import REFUSALS
+from bot.ui.discord_errors import REFUSALS
 
 UNKNOWN_MEMBER = 10007
 ASKED_FOR_S = 10.0

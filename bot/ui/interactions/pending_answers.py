@@ -13,9 +13,9 @@ import discord
 from bot.domain.jobs.pending_answers import Payload, Promise, Promises
 from bot.errors import StoreError
 from bot.ui.content.error_texts import GENERIC
+from bot.ui.discord_errors import REFUSALS, is_passing
 from bot.ui.interactions.gateway_guard import Events
 from bot.ui.job_reply.reply_message import Original
-from bot.ui.wire import REFUSALS, is_passing
 
 NOTE_WITHIN_S = 1.0
 """Discord waits 3 s for the first sign: a database that takes longer must not cost it."""

@@ -12,8 +12,8 @@ from bot.domain.model import Cell, Job
 from bot.domain.prompting.prompt import render, shorten
 from bot.ui.content import texts
 from bot.ui.content.message_page import Upload
+from bot.ui.discord_errors import NETWORK_ERRORS
 from bot.ui.interactions.services import Darkroom
-from bot.ui.wire import NETWORK_ERRORS
 
 _FILE_LIMIT = 8 * 1024 * 1024
 _ECHO = 1200

@@ -16,9 +16,9 @@ from bot.errors import FileLimitTooSmall, MissingPermissions, StoreError
 from bot.ui.content import cost_texts as costs
 from bot.ui.content import texts
 from bot.ui.content.buttons import cancel_view
+from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
-from bot.ui.wire import REFUSALS
 from engine.requests import MAX_SEED
 
 log = logging.getLogger(__name__)

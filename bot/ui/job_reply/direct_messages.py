@@ -8,7 +8,7 @@ import discord
 
 from bot.domain.model import Job
 from bot.ui.content.message_page import Page
-from bot.ui.wire import DM_CLOSED, REFUSALS, delivery_error
+from bot.ui.discord_errors import DM_CLOSED, REFUSALS, delivery_error
 
 log = logging.getLogger(__name__)
 

@@ -20,13 +20,13 @@ from bot.ui.content.custom_ids import Act
 from bot.ui.content.error_texts import words
 from bot.ui.content.message_page import Page
 from bot.ui.content.result_pages import ResultPages
+from bot.ui.discord_errors import REFUSALS, delivery_error, is_gone, is_too_large
 from bot.ui.job_reply import direct_messages as letters
 from bot.ui.job_reply.edit_pacing import ChannelWindow, Pace
 from bot.ui.job_reply.live_reply import ProgressReply
 from bot.ui.job_reply.rate_limits import RateLimits
 from bot.ui.job_reply.reply_message import OutOfReach, ReplyMessage, now
 from bot.ui.pictures.compositing import Drawing
-from bot.ui.wire import REFUSALS, delivery_error, is_gone, is_too_large
 from engine.errors import InferenceFailed
 from engine.events import Event
 

@@ -14,10 +14,10 @@ from bot.tasks import Tasks
 from bot.ui.content import texts
 from bot.ui.content.buttons import cancel_view, fetch_view
 from bot.ui.content.message_page import Page, Upload
+from bot.ui.discord_errors import REFUSALS, delivery_error, is_gone
 from bot.ui.job_reply.edit_pacing import ChannelWindow, Pace
 from bot.ui.job_reply.rate_limits import RateLimits
 from bot.ui.job_reply.reply_message import HANDOVER, OutOfReach, ReplyMessage
-from bot.ui.wire import REFUSALS, delivery_error, is_gone
 from engine.events import Event, Preview, Progress, Queued
 
 STOP_WITHIN_S = 45.0

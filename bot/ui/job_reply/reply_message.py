@@ -10,7 +10,7 @@ import discord
 
 from bot.domain.model import Job
 from bot.ui.content.message_page import Page
-from bot.ui.wire import TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, WRITE_ANEW
+from bot.ui.discord_errors import TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, WRITE_ANEW
 
 HANDOVER = timedelta(seconds=60)
 """The token is left this long before it expires, so that no upload is cut off by minute 15."""

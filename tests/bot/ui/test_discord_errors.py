@@ -7,7 +7,7 @@ import discord
 import pytest
 
 from bot.errors import DeliveryError, DeliveryLater, ReplyGone
-from bot.ui.wire import delivery_error, is_too_large
+from bot.ui.discord_errors import delivery_error, is_too_large
 
 
 def refusal(status: int, code: int = 0, **headers: str) -> discord.HTTPException:
