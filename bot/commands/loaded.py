@@ -11,21 +11,21 @@ from discord.ui import DynamicItem
 
 from bot.commands import derivations, menus, permutations, presses, stars
 from bot.commands.forms import Forms
-from bot.commands.gatekeeper import Gatekeeper
 from bot.commands.help import Help
 from bot.commands.images import Images
 from bot.commands.imagine import Imagine
 from bot.commands.jobs import Jobs
-from bot.commands.mod import Mod
-from bot.commands.mod_log import OlderButton
-from bot.commands.mod_review import ReviewButton
+from bot.commands.moderation.engine_gate import Gatekeeper
+from bot.commands.moderation.mod import Mod
+from bot.commands.moderation.mod_log import OlderButton
+from bot.commands.moderation.mod_review import ReviewButton
+from bot.commands.moderation.quota import Quota
+from bot.commands.moderation.retention import RetentionButton
+from bot.commands.moderation.stats import Stats
 from bot.commands.presence import Presence
 from bot.commands.privacy import Privacy
-from bot.commands.quota import Quota
 from bot.commands.reactions import Reactions
-from bot.commands.retention import RetentionButton
 from bot.commands.settings import MySettings
-from bot.commands.stats import Stats
 from bot.ui.content.buttons import JobButton
 from bot.ui.content.custom_ids import Act, ButtonId, FormKind
 from bot.ui.content.modals import Filled

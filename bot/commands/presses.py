@@ -6,7 +6,7 @@ import contextlib
 import functools
 from collections.abc import Sequence
 
-from bot.commands.moderating import note
+from bot.commands.moderation.moderator_actions import note
 from bot.commands.posting import Post, Stand
 from bot.domain.model import Cell, JobState
 from bot.domain.moderation.job_access import Deed

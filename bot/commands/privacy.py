@@ -12,9 +12,9 @@ from discord import app_commands
 from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
-from bot.commands import retention
-from bot.commands.mod_results import Shown, delete_message
-from bot.commands.moderating import guild_id, office
+from bot.commands.moderation import retention
+from bot.commands.moderation.mod_results import Shown, delete_message
+from bot.commands.moderation.moderator_actions import guild_id, office
 from bot.domain.model import Job, JobState, Member
 from bot.errors import BadOption, FileLimitTooSmall, JobNotFound
 from bot.ui.content.message_page import Upload

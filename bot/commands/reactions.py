@@ -9,8 +9,8 @@ from datetime import timedelta
 import discord
 from discord.ext import commands
 
-from bot.commands.mod_results import delete_messages
-from bot.commands.moderating import note
+from bot.commands.moderation.mod_results import delete_messages
+from bot.commands.moderation.moderator_actions import note
 from bot.domain.model import CellRef, Job, JobState, Member, Place
 from bot.domain.moderation.access import moderates
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES

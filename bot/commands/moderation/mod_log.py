@@ -10,7 +10,7 @@ import discord
 from discord.ui import Button, DynamicItem, View
 from discord.utils import format_dt
 
-from bot.commands.moderating import guild_id, moderator, office
+from bot.commands.moderation.moderator_actions import guild_id, moderator, office
 from bot.domain.moderation.audit_entry import Entry
 from bot.domain.prompting.prompt import shorten
 from bot.ui.content.texts import MESSAGE_LIMIT, unmarked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from bot.commands.moderating import guild_id, office
+from bot.commands.moderation.moderator_actions import guild_id, office
 from bot.domain.model import Job, Member
 from bot.domain.moderation.job_access import Deed
 from bot.ui.discord_errors import REFUSALS

@@ -10,7 +10,7 @@ import discord
 from discord import ButtonStyle
 from discord.ui import Button, DynamicItem, View
 
-from bot.commands.moderating import change, entry, guild_id, office
+from bot.commands.moderation.moderator_actions import change, entry, guild_id, office
 from bot.domain.model import Member
 from bot.domain.moderation.access import require_manager
 from bot.domain.moderation.guild_rules import GuildRules

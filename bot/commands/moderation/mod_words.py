@@ -7,7 +7,7 @@ from typing import Literal
 from discord import app_commands
 from discord.app_commands import Range, locale_str
 
-from bot.commands.moderating import change, guild_id, moderator, office, tell_all
+from bot.commands.moderation.moderator_actions import change, guild_id, moderator, office, tell_all
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.word_rules import RuleKind, WordRule, rule_named, with_rule, without_rule
 from bot.errors import BadOption

@@ -14,7 +14,7 @@ from discord import ButtonStyle, app_commands
 from discord.app_commands import locale_str
 from discord.ui import Button, DynamicItem, View
 
-from bot.commands.moderating import change, entry, guild_id, manages_server, moderator, office
+from bot.commands.moderation.moderator_actions import change, entry, guild_id, manages_server, moderator, office
 from bot.domain.model import Cell, Job, JobState, Member
 from bot.domain.moderation.access import Ban, with_ban
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules, PicturePolicy

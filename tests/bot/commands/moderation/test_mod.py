@@ -139,7 +139,7 @@ async def test_all_of_a_members_results_here_go_whatever_they_made_elsewhere(
     room, there = elsewhere.create_text_channel("pictures"), elsewhere.add_member(court.ada.user)
     await there.slash(room, "imagine", prompt="a newer fox")
     newer = await court.draw()
-    monkeypatch.setattr("bot.commands.mod_results.MOST", 1)
+    monkeypatch.setattr("bot.commands.moderation.mod_results.MOST", 1)
     assert "1 deleted" in await court.say(court.mo, "mod delete", member=court.ada)
     assert [job.id for job in await court.jobs.recent(court.ada.id, 9)] == [newer.id] != [here.id]
 

@@ -12,13 +12,21 @@ from discord.ext import commands
 from discord.ui import View
 from discord.utils import format_dt
 
-from bot.commands import mod_log
-from bot.commands.gatekeeper import settle
-from bot.commands.mod_channel import ChannelRules
-from bot.commands.mod_results import delete_results
-from bot.commands.mod_review import Review, ReviewAct, ReviewButton
-from bot.commands.mod_words import Words
-from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, manages_server, moderator, office
+from bot.commands.moderation import mod_log
+from bot.commands.moderation.engine_gate import settle
+from bot.commands.moderation.mod_channel import ChannelRules
+from bot.commands.moderation.mod_results import delete_results
+from bot.commands.moderation.mod_review import Review, ReviewAct, ReviewButton
+from bot.commands.moderation.mod_words import Words
+from bot.commands.moderation.moderator_actions import (
+    PERMISSIONS,
+    change,
+    entry,
+    guild_id,
+    manages_server,
+    moderator,
+    office,
+)
 from bot.domain.model import Job, JobState, Member
 from bot.domain.moderation.access import Ban, Gate, lifted, require_manager, with_ban
 from bot.domain.moderation.guild_rules import GuildRules, PicturePolicy

@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import Range, locale_str
 
-from bot.commands.moderating import change, guild_id, moderator, office, tell_all
+from bot.commands.moderation.moderator_actions import change, guild_id, moderator, office, tell_all
 from bot.domain.moderation.access import ChannelRule, with_channel
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.errors import BadOption

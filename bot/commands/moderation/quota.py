@@ -10,7 +10,7 @@ from discord import app_commands
 from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
-from bot.commands.moderating import PERMISSIONS, change, entry, guild_id, moderator, office, tell_all
+from bot.commands.moderation.moderator_actions import PERMISSIONS, change, entry, guild_id, moderator, office, tell_all
 from bot.domain.model import Member
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import MAX_LIVE_JOBS, Limit, Scope, Unit, check_amount, with_limit, without_limit

@@ -8,7 +8,7 @@ from discord import app_commands
 from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
-from bot.commands.moderating import PERMISSIONS, guild_id, moderator, office
+from bot.commands.moderation.moderator_actions import PERMISSIONS, guild_id, moderator, office
 from bot.domain.quotas.usage import Usage
 from bot.domain.quotas.windows import last_days, zone
 from bot.ui.content.message_page import Upload

@@ -1,0 +1,1 @@
+"""What moderators' commands do."""
