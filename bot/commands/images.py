@@ -11,9 +11,9 @@ from discord import app_commands
 from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
 
+from bot.commands.buttons.reposts import Post, Stand
 from bot.commands.imagine import choices
 from bot.commands.jobs import own_newest
-from bot.commands.posting import Post, Stand
 from bot.domain.model import Job, Options, Verb
 from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.derivation import family

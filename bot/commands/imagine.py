@@ -10,7 +10,7 @@ from discord import app_commands
 from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
 
-from bot.commands import permutations
+from bot.commands.buttons import permutations
 from bot.domain.model import Options, Verb
 from bot.domain.prompting.member_options import read
 from bot.domain.prompting.prompt import expand, render, shorten

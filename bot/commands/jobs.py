@@ -12,8 +12,8 @@ from discord.app_commands import Choice, locale_str
 from discord.ext import commands
 from discord.utils import format_dt
 
-from bot.commands.posting import Post, Stand
-from bot.commands.presses import end
+from bot.commands.buttons.reposts import Post, Stand
+from bot.commands.buttons.result_buttons import end
 from bot.domain.model import CellRef, Job
 from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.prompt import shorten

@@ -9,8 +9,12 @@ from typing import Any
 from discord.ext import commands
 from discord.ui import DynamicItem
 
-from bot.commands import derivations, menus, permutations, presses, stars
-from bot.commands.forms import Forms
+from bot.commands.buttons import context_menus as menus
+from bot.commands.buttons import derive_buttons as derivations
+from bot.commands.buttons import permutations, stars
+from bot.commands.buttons import result_buttons as presses
+from bot.commands.buttons.modal_dispatch import Forms
+from bot.commands.buttons.reactions import Reactions
 from bot.commands.help import Help
 from bot.commands.images import Images
 from bot.commands.imagine import Imagine
@@ -24,7 +28,6 @@ from bot.commands.moderation.retention import RetentionButton
 from bot.commands.moderation.stats import Stats
 from bot.commands.presence import Presence
 from bot.commands.privacy import Privacy
-from bot.commands.reactions import Reactions
 from bot.commands.settings import MySettings
 from bot.ui.content.buttons import JobButton
 from bot.ui.content.custom_ids import Act, ButtonId, FormKind

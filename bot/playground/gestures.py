@@ -15,7 +15,7 @@ from typing import Any
 from simcord.backend.errors import SetupError
 from simcord.results import ResponseMessage
 
-from bot.commands.menus import menus
+from bot.commands.buttons.context_menus import menus
 
 REACT, MENU = "react", "menu"
 _REACTIONS: Mapping[str, str] = MappingProxyType(

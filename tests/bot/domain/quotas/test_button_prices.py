@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bot.commands.derivations import DERIVED
+from bot.commands.buttons.derive_buttons import DERIVED
 from bot.domain.model import Cell, Job, Options, Verb
 from bot.domain.prompting.derivation import derive
 from bot.domain.prompting.engine_requests import Asker, Sources, Wording

@@ -10,7 +10,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import locale_str
 
-from bot.commands import derivations
+from bot.commands.buttons import derive_buttons as derivations
 from bot.domain.model import Job, Options, Verb
 from bot.domain.prompting.derivation import SINGLE
 from bot.domain.prompting.prompt import expand

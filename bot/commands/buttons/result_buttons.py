@@ -6,8 +6,8 @@ import contextlib
 import functools
 from collections.abc import Sequence
 
+from bot.commands.buttons.reposts import Post, Stand
 from bot.commands.moderation.moderator_actions import note
-from bot.commands.posting import Post, Stand
 from bot.domain.model import Cell, JobState
 from bot.domain.moderation.job_access import Deed
 from bot.errors import JobNotFound

@@ -6,7 +6,7 @@ import contextlib
 
 import discord
 
-from bot.commands.presses import visible
+from bot.commands.buttons.result_buttons import visible
 from bot.domain.model import CellRef
 from bot.errors import CellNotFound
 from bot.ui.content.custom_ids import Act, ButtonId

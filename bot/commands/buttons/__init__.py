@@ -1,0 +1,1 @@
+"""What buttons, menus, forms and reactions under pictures do."""
