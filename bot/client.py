@@ -14,8 +14,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.commands.loaded import COGS, DYNAMIC_ITEMS, FORMS, LISTENERS, MENUS, ONCE, PRESSES
 from bot.commands.moderation.mod_review import ReviewRoom
+from bot.commands.registry import COGS, DYNAMIC_ITEMS, FORMS, LISTENERS, MENUS, ONCE, PRESSES
 from bot.ui.content.custom_ids import ButtonId, FormId
 from bot.ui.content.error_texts import GENERIC
 from bot.ui.content.modals import Filled

@@ -95,7 +95,7 @@ def command_names() -> set[str]:
     """Every slash command as members type it."""
     from discord import app_commands
 
-    from bot.commands.loaded import COGS
+    from bot.commands.registry import COGS
 
     def leaves(command: app_commands.Command | app_commands.Group) -> list[str]:
         if isinstance(command, app_commands.Group):

@@ -26,7 +26,7 @@ How a command module looks::
   word says `answer.goes_on()` before.
 - Contexts and install types come from `bot.ui.interactions.contexts`: `everywhere` or `servers_only`, as decorators.
 - Buttons are `DynamicItem`s with a template of their own prefix (`dr:` is taken by `bot.ui.content.buttons`, use `mod:`).
-  Give the class in the module's `DYNAMIC_ITEMS = (...)` and the cog in `COGS`, listed in `bot.commands.loaded`.
+  Give the class in the module's `DYNAMIC_ITEMS = (...)` and the cog in `COGS`, listed in `bot.commands.registry`.
 - Pictures are drawn through `parts.drawing`, an executor: no Pillow or matplotlib call on the event loop.
 - Text of members is shown through `bot.ui.content.texts.safe`; the client allows no mentions unless a call says so.
 """

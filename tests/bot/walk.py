@@ -18,8 +18,8 @@ from simcord.actors import _dispatch_actor_interaction
 
 from bot.client import DarkroomClient
 from bot.commands.buttons.reactions import MEANT
-from bot.commands.loaded import DYNAMIC_ITEMS, FORMS, PRESSES
 from bot.commands.moderation.mod_review import ReviewAct
+from bot.commands.registry import DYNAMIC_ITEMS, FORMS, PRESSES
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
 from tests.bot.court import Court
 

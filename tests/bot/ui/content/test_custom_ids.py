@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands.loaded import PRESSES
+from bot.commands.registry import PRESSES
 from bot.ui.content.buttons import FACES
 from bot.ui.content.custom_ids import Act, ButtonId
 
