@@ -23,6 +23,8 @@ class Admit:
     served_ms: float = 0.0
     waited_s: float = 0.0
     """How long ago the request arrived: a worker, too, serves equals as they came, and its clock may be another one."""
+    arrived_s: float | None = None
+    """The same by the worker's clock, noted when it hears of it: a model may have to be loaded first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,8 @@ class Workshop:
         watch = StepWatch(lane, glimpses.wants_x0, glimpses.show, request.stop_at)
         lane.answers.append(watch.answer)
         easel = Easel(request, drawn_by, lane, watch, self._tools)
-        opened = OpenLane(admit, model, lane, easel, glimpses, self._clock() - admit.waited_s)
+        arrived_s = self._clock() - admit.waited_s if admit.arrived_s is None else admit.arrived_s
+        opened = OpenLane(admit, model, lane, easel, glimpses, arrived_s)
         return opened
 
     def _glimpses(

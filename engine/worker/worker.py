@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 
 import psutil
@@ -120,7 +120,7 @@ class Worker:
     def _take(self, message: ToWorker | Errand) -> None:
         match message:
             case Admit():
-                self._loans.ask(message)
+                self._loans.ask(replace(message, arrived_s=time.monotonic() - message.waited_s))
             case Cancel():
                 self._cancel(message)
             case LoadModel():
