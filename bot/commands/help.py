@@ -6,7 +6,7 @@ from discord import app_commands
 from discord.app_commands import locale_str
 from discord.ext import commands
 
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 
@@ -41,5 +41,5 @@ class Help(commands.Cog):
     async def help(self, interaction: Pressed) -> None:
         """Say it."""
         async with Answer(interaction, ephemeral=True) as answer:
-            member = await asking.member_of(interaction)
+            member = await submission.member_of(interaction)
             await answer.private(TEXT + MODERATORS if member.is_moderator else TEXT)

@@ -22,7 +22,7 @@ from bot.domain.prompting.short_names import with_short_name
 from bot.errors import BadOption, JobNotFound, NotAllowedHere, PromptRejected
 from bot.ui.content import texts
 from bot.ui.content.message_page import Page, Upload
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions import submissions as several
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
@@ -62,13 +62,13 @@ class Images(commands.Cog):
     ) -> None:
         """Mix pictures."""
         async with Answer(interaction) as answer:
-            options = await asking.read(
+            options = await submission.read(
                 interaction, prompt or "", has_picture=True, needs_words=False, strength=strength
             )
             given = [picture for picture in (first, second, third, fourth, fifth) if picture is not None]
-            images = tuple([await asking.take(interaction, picture) for picture in given])
+            images = tuple([await submission.take(interaction, picture) for picture in given])
             await several.submit(
-                interaction, answer, [options], lambda one: asking.spec(Verb.BLEND, one, images=images)
+                interaction, answer, [options], lambda one: submission.spec(Verb.BLEND, one, images=images)
             )
 
     @app_commands.command(name="describe", description=locale_str("Turn a picture into prompts"))
@@ -77,8 +77,10 @@ class Images(commands.Cog):
     async def describe(self, interaction: Pressed, image: discord.Attachment) -> None:
         """Say what is in a picture."""
         async with Answer(interaction) as answer:
-            key = await asking.take(interaction, image)
-            await asking.submit(interaction, answer, asking.spec(Verb.DESCRIBE, Options(prompt=""), images=(key,)))
+            key = await submission.take(interaction, image)
+            await submission.submit(
+                interaction, answer, submission.spec(Verb.DESCRIBE, Options(prompt=""), images=(key,))
+            )
 
     @style.command(name="list", description=locale_str("All styles of this host"))
     async def styles(self, interaction: Pressed) -> None:
@@ -162,7 +164,7 @@ async def _relative(interaction: Pressed, depth: int, job: Job, asked: str, *, i
 
     Where nobody else looks, the rules for posts do not matter.
     """
-    parts, place, pictures = interaction.client.parts, asking.place_of(interaction), list[bytes]()
+    parts, place, pictures = interaction.client.parts, submission.place_of(interaction), list[bytes]()
     said, is_hidden, who = "", job.spoiler, ""
     with contextlib.suppress(JobNotFound, NotAllowedHere, PromptRejected, KeyError):
         viewer = await viewer_of(interaction, job)

@@ -16,7 +16,7 @@ from bot.domain.prompting.member_options import read
 from bot.domain.prompting.prompt import expand, render, shorten
 from bot.domain.prompting.short_names import short_name
 from bot.errors import BadOption
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 
@@ -72,10 +72,10 @@ class Imagine(commands.Cog):
                     raise BadOption("image", "not together with {…} or --repeat; start them one by one")
                 await permutations.offer(interaction, answer, wishes, _compact(prompt, reading))
                 return
-            images = (await asking.take(interaction, image),) if image is not None else ()
-            manner = None if style_image is None else await asking.take(interaction, style_image, "style_image")
-            wish = asking.spec(Verb.IMAGINE, wishes[0], images=images, style_image=manner)
-            await asking.submit(interaction, answer, wish)
+            images = (await submission.take(interaction, image),) if image is not None else ()
+            manner = None if style_image is None else await submission.take(interaction, style_image, "style_image")
+            wish = submission.spec(Verb.IMAGINE, wishes[0], images=images, style_image=manner)
+            await submission.submit(interaction, answer, wish)
 
     @imagine.autocomplete("model")
     async def models(self, interaction: Pressed, typed: str) -> list[Choice[str]]:

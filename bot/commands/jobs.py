@@ -21,7 +21,7 @@ from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, OwnersOnly
 from bot.ui.content import texts
 from bot.ui.content.message_page import Upload
 from bot.ui.content.quota_texts import use_line
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.permitted_jobs import is_known, permitted, shown, visible
@@ -109,9 +109,9 @@ class Jobs(commands.Cog):
         """One's own newest jobs and what is left."""
         parts = interaction.client.parts
         async with Answer(interaction, ephemeral=True) as answer:
-            member = await asking.member_of(interaction)
+            member = await submission.member_of(interaction)
             jobs = await parts.jobs.recent(member.id, LISTED)
-            used = [use_line(use) for use in await parts.usage(member, asking.place_of(interaction))]
+            used = [use_line(use) for use in await parts.usage(member, submission.place_of(interaction))]
             shown = [found for job in jobs if (found := await _favourite(interaction, CellRef(job_id=job.id, cell=0)))]
             numbers = {one.ref.job_id: number for number, one in enumerate(shown, 1)}
             lines = [_own_line(job, numbers.get(job.id)) for job in jobs] or ["No pictures yet."]
@@ -157,7 +157,7 @@ async def _favourite(interaction: Pressed, ref: CellRef) -> _Favourite | None:
     parts = interaction.client.parts
     with contextlib.suppress(CellNotFound, JobNotFound, NotAllowedHere):
         job = await permitted(interaction, ref.job_id, Deed.SEE)
-        job = await visible(parts, job, asking.place_of(interaction))
+        job = await visible(parts, job, submission.place_of(interaction))
         return _Favourite(ref, await parts.studio.picture(ref.job_id, ref.cell), job.spoiler)
     return None
 

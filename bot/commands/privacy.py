@@ -18,7 +18,7 @@ from bot.commands.moderation.moderator_actions import guild_id, office
 from bot.domain.model import Job, JobState, Member
 from bot.errors import BadOption, FileLimitTooSmall, JobNotFound
 from bot.ui.content.message_page import Upload
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.services import Darkroom, StudioPort
@@ -58,7 +58,7 @@ class Privacy(commands.Cog):
         async with Answer(interaction, ephemeral=True) as answer:
             if confirm.strip().strip("“”\"'").lower() != SURE:
                 raise BadOption("confirm", f"nothing was deleted; type “{SURE}” to go on")
-            parts, member = interaction.client.parts, await asking.member_of(interaction)
+            parts, member = interaction.client.parts, await submission.member_of(interaction)
             theirs = [job for job in await parts.jobs.unfinished() if job.member_id == member.id]
             for job in theirs:
                 await _end(parts.studio, job, member)

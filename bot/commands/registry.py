@@ -9,10 +9,7 @@ from typing import Any
 from discord.ext import commands
 from discord.ui import DynamicItem
 
-from bot.commands.buttons import context_menus as menus
-from bot.commands.buttons import derive_buttons as derivations
-from bot.commands.buttons import permutations, stars
-from bot.commands.buttons import result_buttons as presses
+from bot.commands.buttons import context_menus, derive_buttons, permutations, result_buttons, stars
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.help import Help
@@ -41,7 +38,7 @@ Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (Imagine, Images, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats)
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
-MENUS = menus.menus
+MENUS = context_menus.menus
 DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     JobButton,
     StyleMenu,
@@ -52,17 +49,17 @@ DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
 )
 PRESSES: Mapping[Act, Press] = MappingProxyType(
     {
-        **dict.fromkeys(derivations.DERIVED, derivations.from_cell),
-        Act.SHOW: presses.show,
-        Act.CANCEL: presses.cancel,
-        Act.FETCH: presses.fetch,
-        Act.RECIPE: presses.recipe,
-        Act.TIMELAPSE: presses.timelapse,
-        Act.REROLL: derivations.reroll,
-        Act.AGAIN: derivations.again,
-        Act.CAPTION: derivations.caption,
-        Act.VARY_REGION: derivations.region,
-        Act.ZOOM_CUSTOM: derivations.zoom,
+        **dict.fromkeys(derive_buttons.DERIVED, derive_buttons.from_cell),
+        Act.SHOW: result_buttons.show,
+        Act.CANCEL: result_buttons.cancel,
+        Act.FETCH: result_buttons.fetch,
+        Act.RECIPE: result_buttons.recipe,
+        Act.TIMELAPSE: result_buttons.timelapse,
+        Act.REROLL: derive_buttons.reroll,
+        Act.AGAIN: derive_buttons.again,
+        Act.CAPTION: derive_buttons.caption,
+        Act.VARY_REGION: derive_buttons.region,
+        Act.ZOOM_CUSTOM: derive_buttons.zoom,
         Act.PERMUTE: permutations.confirmed,
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
@@ -70,12 +67,12 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
 )
 FORMS: Mapping[FormKind, Fill] = MappingProxyType(
     {
-        FormKind.REMIX: derivations.remixed,
-        FormKind.REGION: derivations.region_filled,
-        FormKind.ZOOM: derivations.zoom_filled,
+        FormKind.REMIX: derive_buttons.remixed,
+        FormKind.REGION: derive_buttons.region_filled,
+        FormKind.ZOOM: derive_buttons.zoom_filled,
         FormKind.STYLE: styled,
-        FormKind.MENU: menus.varied,
+        FormKind.MENU: context_menus.varied,
     }
 )
-ONCE = frozenset({*derivations.DERIVED, Act.SHOW, Act.TIMELAPSE, Act.REROLL, Act.AGAIN, Act.CAPTION, Act.PERMUTE})
+ONCE = frozenset({*derive_buttons.DERIVED, Act.SHOW, Act.TIMELAPSE, Act.REROLL, Act.AGAIN, Act.CAPTION, Act.PERMUTE})
 """Acts whose double click would post or cost twice."""

@@ -19,7 +19,7 @@ from bot.store.database import Database, shown
 from engine import ClusterRefused, EngineError
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelMissing, UnknownModel
-from engine.processes import remote_devices as cluster
+from engine.processes import remote_devices
 from engine.trial.trial import try_out
 
 MIN_FREE_BYTES = 2 * 1024**3
@@ -147,7 +147,7 @@ async def _cluster(settings: Settings) -> Finding:
     if not settings.engine.cluster.address:
         return Finding("cluster", "none: workers run on this machine")
     try:
-        return Finding("cluster", await cluster.describe(settings.engine))
+        return Finding("cluster", await remote_devices.describe(settings.engine))
     except ClusterRefused as error:
         return Finding("cluster", error.why, error.remedy)
 

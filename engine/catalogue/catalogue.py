@@ -11,7 +11,7 @@ from engine.catalogue.guidance import has_guider, prove_guidance
 from engine.catalogue.sizes import choose_size
 from engine.catalogue.spec_reader import SpecReader
 from engine.errors import EngineError, InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
-from engine.model_files import diffusers_folder as folders
+from engine.model_files import diffusers_folder
 from engine.model_files.local_models import find_pulled
 from engine.model_files.lora_kinds import unwearable
 from engine.model_files.single_file import is_of_family, tensor_names, trained_for
@@ -156,7 +156,11 @@ class Catalogue:
         if source.origin == "hub":
             return find_pulled(source, self._settings.models_dir) is not None
         path = Path(source.location)
-        return path.is_file() if source.origin == "file" else any((path / name).is_file() for name in folders.INDEXES)
+        return (
+            path.is_file()
+            if source.origin == "file"
+            else any((path / name).is_file() for name in diffusers_folder.INDEXES)
+        )
 
     def _configured(self) -> Mapping[str, ModelSettings]:
         default = self._default_name()

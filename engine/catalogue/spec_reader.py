@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelLoadFailed
-from engine.model_files import diffusers_folder as folders
+from engine.model_files import diffusers_folder
 from engine.model_files.checkpoint import read_checkpoint
 from engine.model_files.diffusers_folder import REMEDY
 from engine.model_files.folder_check import prove_files
@@ -70,7 +70,9 @@ class SpecReader:
                 if source.file:
                     tensor_names(pulled)
                 else:
-                    prove_files(pulled, folders.read(pulled, source.variant, self._takes), frozenset(source.shared))
+                    prove_files(
+                        pulled, diffusers_folder.read(pulled, source.variant, self._takes), frozenset(source.shared)
+                    )
             except ModelLoadFailed as error:
                 remedy = f"darkroom models verify {spec.name}, then darkroom models pull {spec.name}"
                 raise ModelLoadFailed(spec.name, error.why, remedy) from error
@@ -81,7 +83,7 @@ class SpecReader:
     def _preset(self, name: str, preset: Mapping[str, Any]) -> ModelSpec:
         source = _source(preset)
         folder = Path(source.location)
-        if source.origin == "folder" and any((folder / index).is_file() for index in folders.INDEXES):
+        if source.origin == "folder" and any((folder / index).is_file() for index in diffusers_folder.INDEXES):
             base = self._folder(name, folder)
         else:
             base = self._of_class(name, source, str(preset.get("pipeline", "")))
@@ -122,7 +124,7 @@ class SpecReader:
 
     def _folder(self, name: str, path: Path) -> ModelSpec:
         try:
-            found = folders.read(path, takes=self._takes)
+            found = diffusers_folder.read(path, takes=self._takes)
             self._check_pipeline(name, found)
             self._check_components(name, found)
             prove_files(path, found)
@@ -144,11 +146,11 @@ class SpecReader:
             **own,
         )
 
-    def _need(self, found: folders.ModelFolder) -> Need:
+    def _need(self, found: diffusers_folder.ModelFolder) -> Need:
         # A Modular pipeline is one class for everything its blocks can do.
         return "words" if found.modular else need_of(found.pipeline, lambda name: self._signatures.of(name).is_known)
 
-    def _check_pipeline(self, name: str, found: folders.ModelFolder) -> None:
+    def _check_pipeline(self, name: str, found: diffusers_folder.ModelFolder) -> None:
         signature = self._signatures.of(found.pipeline)
         if not signature.is_known:
             why = f"its index names the pipeline {found.pipeline!r}, which the installed diffusers does not have"
@@ -156,7 +158,7 @@ class SpecReader:
         if why := unfit(found.pipeline, signature):
             raise ModelLoadFailed(name, f"{found.pipeline} draws no pictures from words: {why}", "choose another model")
 
-    def _check_components(self, name: str, found: folders.ModelFolder) -> None:
+    def _check_components(self, name: str, found: diffusers_folder.ModelFolder) -> None:
         signature = self._signatures.of(found.pipeline)
         needed = signature.components - signature.optional - found.components.keys()
         # Some are left out on purpose: SD 3 without T5.

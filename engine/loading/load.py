@@ -29,7 +29,7 @@ from engine.errors import EngineError, ModelLoadFailed, ModelMissing, OutOfMemor
 from engine.loading.dtypes import choose_dtype
 from engine.loading.loaded_model import VAE_NAMES, LoadedModel
 from engine.loading.style_adapter import twin_with_adapter
-from engine.model_files import diffusers_folder as folders
+from engine.model_files import diffusers_folder
 from engine.model_files.checkpoint import read_checkpoint
 from engine.model_files.checkpoint_parts import read_parts, unpacked
 from engine.model_files.content_hash import FileHashes
@@ -76,7 +76,7 @@ def load(
     except EngineError:
         raise
     except Exception as error:  # a folder of somebody else's can fail in any way
-        raise ModelLoadFailed(spec.name, _why(error), folders.REMEDY) from error
+        raise ModelLoadFailed(spec.name, _why(error), diffusers_folder.REMEDY) from error
 
 
 _MISFITS = {
@@ -156,7 +156,7 @@ def _base(spec: ModelSpec, path: Path, dtype: torch.dtype, settings: EngineSetti
 
 
 def _read_folder(path: Path, variant: str | None, dtype: torch.dtype, given: Mapping[str, Any] | None = None) -> Any:
-    found = folders.read(path, variant)
+    found = diffusers_folder.read(path, variant)
     for library, _ in found.components.values():
         if library.startswith("engine."):
             # diffusers imports no library because a folder names it; ours is known to be harmless.
@@ -168,9 +168,9 @@ def _read_folder(path: Path, variant: str | None, dtype: torch.dtype, given: Map
         pipeline.load_components(dtype=dtype, variant=variants, **options)
         # It only warns of parts that it cannot load.
         if unread := sorted(name for name in found.weights if getattr(pipeline, name, None) is None):
-            raise ModelLoadFailed(path.name, f"its {' and '.join(unread)} cannot be read", folders.REMEDY)
+            raise ModelLoadFailed(path.name, f"its {' and '.join(unread)} cannot be read", diffusers_folder.REMEDY)
         return pipeline
-    absent = (folders.UNWANTED & found.components.keys()) | found.left_out
+    absent = (diffusers_folder.UNWANTED & found.components.keys()) | found.left_out
     options |= {**dict.fromkeys(absent), **(given or {})}
     with plain_folder(path, found) as plain:
         return DiffusionPipeline.from_pretrained(str(plain), dtype=dtype, **options)
@@ -186,7 +186,7 @@ def _read_file(spec: ModelSpec, path: Path, dtype: torch.dtype, settings: Engine
     with lent_configuration(like, checkpoint, spec.pipeline) as lent:
         options = {"config": str(lent), "dtype": dtype, "local_files_only": True, "safety_checker": None}
         if checkpoint.scales:
-            options |= read_parts(unpacked(path, checkpoint, dtype), lent, folders.read(lent), dtype)
+            options |= read_parts(unpacked(path, checkpoint, dtype), lent, diffusers_folder.read(lent), dtype)
         return cls.from_single_file(str(path), **options)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from engine.model_files import atomic_file as whole_file
+from engine.model_files import atomic_file
 from engine.model_files.folder_check import files_below
 
 _BLOCK = 1 << 20
@@ -60,7 +60,7 @@ class FileHashes:
     def _remember(self, path: str, facts: tuple[int, int, str]) -> None:
         self._known[path] = facts
         with contextlib.suppress(OSError):  # a folder that cannot be written to costs the time again
-            whole_file.replace(self.memory, json.dumps(self._known, indent=1, sort_keys=True).encode())
+            atomic_file.replace(self.memory, json.dumps(self._known, indent=1, sort_keys=True).encode())
 
 
 def _parts(path: Path) -> list[tuple[str, Path]]:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from engine.errors import ModelLoadFailed
-from engine.model_files import atomic_file as whole_file
+from engine.model_files import atomic_file
 from engine.model_spec import Source
 
 
@@ -56,7 +56,7 @@ def read_lock(models_dir: Path) -> dict[str, Any]:
 def write_lock(models_dir: Path, lock: Mapping[str, Any]) -> None:
     """Replace the lock as a whole: a reader never sees half of it."""
     content = json.dumps(lock, indent=1, sort_keys=True) + "\n"
-    whole_file.replace(lock_file(models_dir), content.encode())
+    atomic_file.replace(lock_file(models_dir), content.encode())
 
 
 def find_pulled(source: Source, models_dir: Path) -> Path | None:

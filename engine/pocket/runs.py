@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from diffusers.training_utils import EMAModel
 
-from engine.model_files import atomic_file as whole_file
+from engine.model_files import atomic_file
 from engine.pocket.checkpoint import naming
 from engine.pocket.denoiser import PocketDenoiser
 from engine.pocket.errors import BrokenRun
@@ -33,7 +33,7 @@ def keep(run: Path, state: dict[str, Any]) -> None:
     """Replace the checkpoint as a whole."""
     content = io.BytesIO()
     torch.save(state, content)
-    whole_file.replace(run / CHECKPOINT, content.getvalue())
+    atomic_file.replace(run / CHECKPOINT, content.getvalue())
 
 
 def averaged(run: Path) -> PocketDenoiser:

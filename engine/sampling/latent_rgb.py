@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch.nn import functional
 
-from engine.model_files import atomic_file as whole_file
+from engine.model_files import atomic_file
 from engine.sampling.latent_layout import LatentLayout, divisors
 
 _FIT_PICTURES = 8
@@ -68,7 +68,7 @@ def remembered_rgb_map(vae: Any, layout: LatentLayout, kept: Path) -> RGBMap:
     fitted = fit_rgb_map(vae, layout)
     if time.perf_counter() - begin > _WORTH_KEEPING_S:
         with contextlib.suppress(OSError):  # a folder that cannot be written to costs the time again
-            whole_file.replace(kept, save({"weight": fitted.weight, "bias": fitted.bias}))
+            atomic_file.replace(kept, save({"weight": fitted.weight, "bias": fitted.bias}))
     return fitted
 
 

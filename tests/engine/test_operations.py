@@ -18,7 +18,7 @@ from engine.batching.batch_size import RowBudget
 from engine.errors import InvalidRequest
 from engine.events import Finished
 from engine.loading.loaded_model import LoadedModel
-from engine.operations import super_resolution as enlarging
+from engine.operations import super_resolution
 from engine.operations.outpainting import lay_on_canvas
 from engine.operations.pixels import inward_feather
 from engine.operations.seams import join
@@ -302,7 +302,7 @@ def test_upscaling_in_tiles_equals_upscaling_at_once(
     request = ask(Upscale, image=png(gradient(100, 70)), num_images=1, factor=factor)
     (whole,) = studio.draw(request)
     assert whole.shape == (round(70 * factor), round(100 * factor), 3)
-    monkeypatch.setattr(enlarging, "TILE", 32)
+    monkeypatch.setattr(super_resolution, "TILE", 32)
     upscaler.clear()
     (tiled,) = studio.draw(request)
     assert np.abs(tiled.astype(int) - whole).max() <= 1

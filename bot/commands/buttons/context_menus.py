@@ -10,7 +10,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import locale_str
 
-from bot.commands.buttons import derive_buttons as derivations
+from bot.commands.buttons import derive_buttons
 from bot.domain.model import Job, Options, Verb
 from bot.domain.prompting.derivation import SINGLE
 from bot.domain.prompting.prompt import expand
@@ -19,7 +19,7 @@ from bot.ui.content import texts
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
 from bot.ui.content.modals import Filled, Form
 from bot.ui.discord_errors import REFUSALS
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions import submissions as several
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
@@ -41,7 +41,7 @@ async def vary(interaction: Pressed, message: discord.Message) -> None:
     """Four variations; for a picture of somebody else's, words are asked for first."""
     async with Answer(interaction, may_ask=True) as answer:
         if ours := await _ours(interaction, message, Act.VARY_STRONG):
-            await derivations.ask(interaction, answer, ours)
+            await derive_buttons.ask(interaction, answer, ours)
             return
         interaction.client.seen.remember(message.id, _attachment(message))
         about = f"{interaction.channel_id}:{message.id}"
@@ -51,9 +51,11 @@ async def vary(interaction: Pressed, message: discord.Message) -> None:
 async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
     """The words for somebody else's picture; after a restart the message is read again, where the bot may."""
     async with Answer(interaction) as answer:
-        asked = [await asking.read(interaction, text, has_picture=True) for text in expand(filled.prompt)]
-        key = await asking.take(interaction, await _recalled(interaction, about))
-        await several.submit(interaction, answer, asked, lambda one: asking.spec(Verb.VARY_STRONG, one, images=(key,)))
+        asked = [await submission.read(interaction, text, has_picture=True) for text in expand(filled.prompt)]
+        key = await submission.take(interaction, await _recalled(interaction, about))
+        await several.submit(
+            interaction, answer, asked, lambda one: submission.spec(Verb.VARY_STRONG, one, images=(key,))
+        )
 
 
 async def upscale(interaction: Pressed, message: discord.Message) -> None:
@@ -69,12 +71,12 @@ async def describe(interaction: Pressed, message: discord.Message) -> None:
 async def _at_once(interaction: Pressed, message: discord.Message, act: Act) -> None:
     async with Answer(interaction) as answer:
         if ours := await _ours(interaction, message, act):
-            await derivations.ask(interaction, answer, ours)
+            await derive_buttons.ask(interaction, answer, ours)
             return
-        verb, _ = derivations.DERIVED[act]
-        key = await asking.take(interaction, _attachment(message))
-        wish = asking.spec(verb, Options(prompt=""), images=(key,), count=1 if verb in SINGLE else 4)
-        await asking.submit(interaction, answer, wish)
+        verb, _ = derive_buttons.DERIVED[act]
+        key = await submission.take(interaction, _attachment(message))
+        wish = submission.spec(verb, Options(prompt=""), images=(key,), count=1 if verb in SINGLE else 4)
+        await submission.submit(interaction, answer, wish)
 
 
 async def _recalled(interaction: Pressed, about: str) -> discord.Attachment:

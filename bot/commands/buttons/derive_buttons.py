@@ -14,7 +14,7 @@ from bot.errors import BadOption, JobNotFound
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
 from bot.ui.content.modals import Filled, Form, RegionForm, ZoomForm
 from bot.ui.content.recipe_card import exactly
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions import submissions as several
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.permitted_jobs import permitted
@@ -64,14 +64,14 @@ async def ask(interaction: Pressed, answer: Answer, pressed: ButtonId) -> None:
     elif preferences.remix and pressed.act in _REMIXED:
         await answer.modal(Form("Remix", FormId(FormKind.REMIX, str(pressed)), render(_open(job))))
     else:
-        await asking.submit(interaction, answer, _wish(pressed, job, _open(job)))
+        await submission.submit(interaction, answer, _wish(pressed, job, _open(job)))
 
 
 async def again(interaction: Pressed, pressed: ButtonId) -> None:
     """Make it again: the same seed and everything, so the same bytes on the same model and device."""
     async with Answer(interaction) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
-        await asking.submit(interaction, answer, exactly(job))
+        await submission.submit(interaction, answer, exactly(job))
 
 
 async def caption(interaction: Pressed, pressed: ButtonId) -> None:
@@ -80,8 +80,8 @@ async def caption(interaction: Pressed, pressed: ButtonId) -> None:
         job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
         if pressed.cell >= len(job.captions):
             raise BadOption("caption", "that one is not there any more")
-        options = await asking.read(interaction, job.captions[pressed.cell])
-        await asking.submit(interaction, answer, asking.spec(Verb.IMAGINE, options, parent_id=job.id))
+        options = await submission.read(interaction, job.captions[pressed.cell])
+        await submission.submit(interaction, answer, submission.spec(Verb.IMAGINE, options, parent_id=job.id))
 
 
 async def region(interaction: Pressed, pressed: ButtonId) -> None:
@@ -141,7 +141,7 @@ def _wish(pressed: ButtonId, job: Job, options: Options) -> JobSpec:
 
 def _derived(job: Job, verb: Verb, cell: int | None, options: Options, **fields: Any) -> JobSpec:
     """The spec of a job made from another, with the seed its words ask for."""
-    seed = asking.fresh_seed() if options.seed is None else options.seed
+    seed = submission.fresh_seed() if options.seed is None else options.seed
     wish = derive(job, verb, cell, seed=seed, options=options, **fields)
     return wish.model_copy(update={"options": wish.options.model_copy(update={"seed": options.seed})})
 
@@ -173,10 +173,10 @@ def _open(job: Job) -> Options:
 async def _mask(interaction: Pressed, pressed: ButtonId, filled: Filled) -> str:
     parts = interaction.client.parts
     if filled.mask is not None:
-        return await asking.take(interaction, filled.mask, "mask")
+        return await submission.take(interaction, filled.mask, "mask")
     if not filled.ninths:
         raise BadOption("region", "tick at least one part, or upload a mask")
-    await asking.check_entry(interaction)
+    await submission.check_entry(interaction)
     picture = await parts.studio.picture(pressed.job_id, pressed.cell)
     return await parts.intake.store(await parts.drawing.mask(picture, filled.ninths))
 

@@ -11,7 +11,7 @@ from bot.domain.prompting.repeats import repeated
 from bot.errors import AlreadyAsked, BadOption, JobNotFound, OwnersOnly
 from bot.ui.content.buttons import permute_view
 from bot.ui.content.custom_ids import ButtonId
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.submissions import check_number
 
@@ -46,9 +46,9 @@ async def confirmed(interaction: Pressed, pressed: ButtonId) -> None:
         await answer.goes_on()
         started = 0
         for index, options in enumerate(wishes_of(found["prompt"])):
-            wish = asking.spec(Verb.IMAGINE, options)
+            wish = submission.spec(Verb.IMAGINE, options)
             try:
-                await asking.submit(interaction, answer, wish, index=index, asked_by=message.id)
+                await submission.submit(interaction, answer, wish, index=index, asked_by=message.id)
                 started += 1
             except AlreadyAsked:
                 if answer.is_taken_up:

@@ -11,7 +11,7 @@ from bot.errors import UserError
 from bot.ui.content.error_texts import words
 from bot.ui.content.message_page import Page
 from bot.ui.content.texts import MESSAGE_LIMIT, shorten
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 
 
@@ -30,12 +30,12 @@ class Post:
     def __init__(self, interaction: Pressed, answer: Answer, job: Job) -> None:
         """Raises `MissingPermissions` and `FileLimitTooSmall` in `private_because` and `send`."""
         self._interaction, self._answer, self._job = interaction, answer, job
-        self._place = asking.place_of(interaction)
+        self._place = submission.place_of(interaction)
 
     async def private_because(self) -> str:
         """Why it is not for everybody, in words, or "" when it is."""
-        asking.preflight(self._place)
-        member = await asking.member_of(self._interaction)
+        submission.preflight(self._place)
+        member = await submission.member_of(self._interaction)
         try:
             await self._interaction.client.parts.studio.check_post(self._job, member, self._place)
         except UserError as error:

@@ -11,13 +11,11 @@ from bot.commands.moderation.moderator_actions import note
 from bot.domain.model import Cell, JobState
 from bot.domain.moderation.job_access import Deed
 from bot.errors import JobNotFound
-from bot.ui.content import cost_texts as costs
-from bot.ui.content import recipe_card as recipes
-from bot.ui.content import texts
+from bot.ui.content import cost_texts, recipe_card, texts
 from bot.ui.content.buttons import cell_view, recipe_view
 from bot.ui.content.custom_ids import ButtonId
 from bot.ui.content.message_page import Page, Upload
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.permitted_jobs import permitted, shown, visible
 
@@ -30,7 +28,7 @@ async def show(interaction: Pressed, pressed: ButtonId) -> None:
         cell = await parts.studio.cell(job.id, pressed.cell)
         picture = await parts.studio.picture(job.id, pressed.cell)
         url = interaction.message.jump_url if interaction.message else ""
-        prices = costs.list_of(await parts.prices(job, cell))
+        prices = cost_texts.list_of(await parts.prices(job, cell))
 
         async def fitted(limit: int) -> Page:
             content, suffix = await parts.drawing.fitted(picture, limit)
@@ -51,7 +49,7 @@ async def cancel(interaction: Pressed, pressed: ButtonId) -> None:
 async def end(interaction: Pressed, answer: Answer, job_id: str) -> None:
     """Stop a job, and say whether there was something to stop. Raises `OwnersOnly` and `JobNotFound`."""
     await permitted(interaction, job_id, Deed.END)
-    member = await asking.member_of(interaction)
+    member = await submission.member_of(interaction)
     job = await interaction.client.parts.studio.cancel(job_id, member)
     if job.state is not JobState.CANCELLED:
         await answer.private("It was done already.")
@@ -68,7 +66,7 @@ async def fetch(interaction: Pressed, pressed: ButtonId) -> None:
         if not job.state.is_showable:
             await answer.private(texts.NOT_SHOWN[job.state])
             return
-        job = await visible(client.parts, job, asking.place_of(interaction))
+        job = await visible(client.parts, job, submission.place_of(interaction))
         cells = await client.parts.jobs.cells(job.id)
         page = functools.partial(client.replies.results.page, job, cells)
         await answer.page(page, interaction.filesize_limit, is_private=True)
@@ -82,7 +80,7 @@ async def recipe(interaction: Pressed, pressed: ButtonId) -> None:
         url, is_exact = await client.replies.results.parent_url(job), client.parts.settings.engine.deterministic
         cells = await client.parts.jobs.cells(job.id)
         one = await _meant(interaction, pressed, cells)
-        card = recipes.card(job, url, shown=cells, one=one, is_exact=is_exact)
+        card = recipe_card.card(job, url, shown=cells, one=one, is_exact=is_exact)
         await answer.private("", embed=card, view=recipe_view(job.id))
 
 

@@ -11,7 +11,7 @@ from bot.domain.model import CellRef
 from bot.errors import CellNotFound
 from bot.ui.content.custom_ids import Act, ButtonId
 from bot.ui.discord_errors import REFUSALS
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 
 
@@ -19,7 +19,7 @@ async def mark(interaction: Pressed, pressed: ButtonId) -> None:
     """Mark one picture, or all of them; the question goes when the one who was asked has answered."""
     parts = interaction.client.parts
     async with Answer(interaction, ephemeral=True) as answer:
-        job = await visible(parts, await parts.jobs.get(pressed.job_id), asking.place_of(interaction))
+        job = await visible(parts, await parts.jobs.get(pressed.job_id), submission.place_of(interaction))
         is_all = pressed.act is Act.STAR_ALL
         meant = [cell.cell for cell in await parts.jobs.cells(job.id) if is_all or cell.cell == pressed.cell]
         if not meant:

@@ -15,7 +15,7 @@ from bot.errors import ConfigError, NotPermitted
 from bot.ui.content.message_page import Upload
 from bot.ui.content.texts import MESSAGE_LIMIT
 from bot.ui.discord_errors import REFUSALS
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.services import Darkroom
 
@@ -38,7 +38,7 @@ def guild_id(interaction: Pressed) -> int:
 
 async def moderator(interaction: Pressed, action: str) -> Member:
     """The member, who is a moderator. Raises `NotPermitted` for others, and logs that they tried."""
-    member = await asking.member_of(interaction)
+    member = await submission.member_of(interaction)
     try:
         require_moderator(member)
     except NotPermitted:

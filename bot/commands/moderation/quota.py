@@ -17,7 +17,7 @@ from bot.domain.quotas.quota import MAX_LIVE_JOBS, Limit, Scope, Unit, check_amo
 from bot.domain.quotas.windows import Window, zone
 from bot.errors import BadOption
 from bot.ui.content.quota_texts import limit_line, subject, use_line
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import servers_only
 
@@ -41,8 +41,8 @@ class Quota(commands.Cog):
         """The limits that count for somebody in this channel."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "quota show")
-            who = await asking.member_of(interaction) if member is None else _member(member)
-            place, now = asking.place_of(interaction), interaction.client.parts.clock()
+            who = await submission.member_of(interaction) if member is None else _member(member)
+            place, now = submission.place_of(interaction), interaction.client.parts.clock()
             uses = await office(interaction).quotas.uses(guild_id(interaction), who, place, now)
             lines = [use_line(use) for use in uses]
             await answer.private("\n".join([f"<@{who.id}>", *(lines or ["No limit counts here."])]))

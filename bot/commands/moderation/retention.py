@@ -15,7 +15,7 @@ from bot.domain.model import Member
 from bot.domain.moderation.access import require_manager
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.errors import BadOption, NotPermitted
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 
 ACTION = "retention"
@@ -72,7 +72,7 @@ async def _manager(interaction: Pressed) -> None:
     if interaction.guild_id is None:
         raise BadOption("days", "this is set on a server")
     try:
-        require_manager(await asking.member_of(interaction))
+        require_manager(await submission.member_of(interaction))
     except NotPermitted:
         await office(interaction).log.add(entry(interaction, ACTION, done=False))
         raise

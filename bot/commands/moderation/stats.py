@@ -14,7 +14,7 @@ from bot.domain.quotas.windows import last_days, zone
 from bot.ui.content.message_page import Upload
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import servers_only
-from bot.ui.pictures import usage_chart as chart
+from bot.ui.pictures import usage_chart
 
 
 class Stats(commands.Cog):
@@ -31,11 +31,11 @@ class Stats(commands.Cog):
             parts, numbers = interaction.client.parts, office(interaction).numbers
             timezone = (await parts.rules.get(guild_id(interaction))).timezone
             shown = last_days(days, parts.clock(), zone(timezone))
-            usage = await numbers.usage(guild_id(interaction), shown, chart.MOST_BARS)
+            usage = await numbers.usage(guild_id(interaction), shown, usage_chart.MOST_BARS)
             waits = await numbers.waits(guild_id(interaction), shown[0].start)
-            report = chart.counted(usage, waits, await _names(interaction, usage), shown, timezone)
-            picture = await parts.drawing.run(chart.draw, report)
-            words = chart.alt_text(report)
+            report = usage_chart.counted(usage, waits, await _names(interaction, usage), shown, timezone)
+            picture = await parts.drawing.run(usage_chart.draw, report)
+            words = usage_chart.alt_text(report)
             upload = Upload("darkroom-stats.png", picture, words)
             await answer.private(words.removeprefix("Four charts. "), files=[upload.file()])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from bot.domain.jobs import error_codec as failures
+from bot.domain.jobs import error_codec
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.outbox_worker import Courier, RetryPolicy
 from bot.domain.model import Job, JobState, Parcel, ParcelKind
@@ -35,7 +35,7 @@ class Deliveries:
                 case ParcelKind.REVIEW:
                     await self._ports.replies.review(job, await self._ports.jobs.cells(job.id))
                 case ParcelKind.CLOSED:
-                    await self._ports.replies.closed(job, failures.unpack(parcel.error))
+                    await self._ports.replies.closed(job, error_codec.unpack(parcel.error))
         except ReplyGone as error:
             log.info("reply gone", extra={"job": job.id})
             await self._close(job, JobState.CANCELLED, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from bot.domain.jobs import stored_files as keeping
+from bot.domain.jobs import stored_files
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.outbox_worker import first_of
 from bot.domain.model import Charge, Job, JobState, Verdict
@@ -150,16 +150,16 @@ class Run:
         raise InferenceFailed("the engine ended without a result")
 
     async def _keep(self, finished: Finished) -> None:
-        cells = await asyncio.to_thread(keeping.cells_of, self.job, finished.images)
+        cells = await asyncio.to_thread(stored_files.cells_of, self.job, finished.images)
         verdict = await self._ports.rules.verdict(self.job, cells) if cells else Verdict.DELIVER
         if verdict is Verdict.BLOCK:
             self._blocked = Charge(finished.gpu_ms)
             raise PictureBlocked(tuple(cell.cell for cell in cells))
-        files = await asyncio.to_thread(keeping.files_of, self.job, finished)
+        files = await asyncio.to_thread(stored_files.files_of, self.job, finished)
         try:
             await asyncio.gather(*(self._ports.pictures.put(key, content) for key, content in files.items()))
             hints = await self._ports.hints.notes(self.job) if self._ports.hints else ()
-            kept = keeping.kept_from(self.job, finished, cells, verdict, hints)
+            kept = stored_files.kept_from(self.job, finished, cells, verdict, hints)
             self.job = await self._ports.jobs.keep(self.job, kept, self._ports.clock())
         except Fenced:
             for key in files:

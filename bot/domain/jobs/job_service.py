@@ -8,7 +8,7 @@ import logging
 from datetime import timedelta
 from itertools import chain, repeat
 
-from bot.domain.jobs import stored_files as keeping
+from bot.domain.jobs import stored_files
 from bot.domain.jobs.deliveries import Deliveries
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_run import Run
@@ -157,7 +157,7 @@ class Studio(Gallery):
             except Fenced:
                 return await self._jobs.get(job_id)
             self._deliveries.wake()
-            for key in keeping.keys_of(job, cells):
+            for key in stored_files.keys_of(job, cells):
                 await self._ports.pictures.delete(key)
         return job
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.domain.jobs import stored_files as keeping
+from bot.domain.jobs import stored_files
 from bot.domain.model import Cell
 from bot.domain.ports import Jobs, Pictures
 from bot.errors import CellNotFound
@@ -37,6 +37,6 @@ class Gallery:
         if job.frames_key is None:
             return []
         try:
-            return await asyncio.to_thread(keeping.unpack_frames, await self._pictures.get(job.frames_key))
+            return await asyncio.to_thread(stored_files.unpack_frames, await self._pictures.get(job.frames_key))
         except KeyError:
             return []

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bot.domain.model import Ask, Cell, Job, JobSpec, Member, Place, Verdict
-from bot.domain.moderation import access
-from bot.domain.moderation import content_policy as moderation
+from bot.domain.moderation import access, content_policy
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.semantic_filter import Meaning
 from bot.domain.ports import Clock
@@ -34,11 +33,11 @@ class Judge:
 
     def __init__(self, book: Book, register: Register, clock: Clock, meaning: Meaning | None = None) -> None:
         self._book, self._register, self._clock, self._meaning = book, register, clock, meaning
-        self._lexicons = moderation.Lexicons()
+        self._lexicons = content_policy.Lexicons()
 
     async def check(self, ask: Ask) -> None:
         """See the port."""
-        await self._check(ask.member, ask.place, ask.spec, moderation.effective_text(ask.spec.options))
+        await self._check(ask.member, ask.place, ask.spec, content_policy.effective_text(ask.spec.options))
 
     async def check_entry(self, member: Member, place: Place) -> None:
         """See the port."""
@@ -49,14 +48,14 @@ class Judge:
 
     async def check_post(self, job: Job, cells: Sequence[Cell], by: Member, place: Place) -> None:
         """See the port."""
-        await self._check(by, place, moderation.as_shown(job, cells), moderation.shown_text(job))
+        await self._check(by, place, content_policy.as_shown(job, cells), content_policy.shown_text(job))
 
     async def _check(self, member: Member, place: Place, spec: JobSpec, text: str) -> None:
         await self.check_entry(member, place)
         rules = await self._book.get(place.rules_id)
         access.check_channel(rules.channels, place, spec, spec.options.model or "")
         self._lexicons.check(rules, text)
-        await moderation.check_meaning(rules, text, self._meaning, age_restricted=place.age_restricted)
+        await content_policy.check_meaning(rules, text, self._meaning, age_restricted=place.age_restricted)
 
     async def weight(self, ask: Ask) -> float:
         """See the port."""
@@ -68,10 +67,10 @@ class Judge:
         """See the port."""
         rules = await self._book.get(job.rules_id)
         restricted = await self._register.was_age_restricted(job.id)
-        return moderation.picture_verdict(rules, cells, age_restricted=restricted)
+        return content_policy.picture_verdict(rules, cells, age_restricted=restricted)
 
     async def preview_limit(self, job: Job) -> float | None:
         """See the port."""
         rules = await self._book.get(job.rules_id)
         restricted = await self._register.was_age_restricted(job.id)
-        return moderation.preview_limit(rules, age_restricted=restricted)
+        return content_policy.preview_limit(rules, age_restricted=restricted)

@@ -17,7 +17,7 @@ from bot.domain.quotas.quota import Limit, Scope, Unit, Use, channel_limit, memb
 from bot.domain.quotas.windows import Span, Window, span, zone
 from bot.errors import QuotaExceeded, TooManyJobs
 from bot.store.database import Database, in_turn
-from bot.store.guilds import quota_counters as counters
+from bot.store.guilds import quota_counters
 from bot.store.guilds.audit_log import record
 from bot.store.guilds.guild_rules import RuleBook
 from bot.store.guilds.quota_counters import Counter, span_key
@@ -42,7 +42,7 @@ class Quotas:
         await _refuse_too_many(connection, rules, job.member_id)
         counted = _counters(rules, ask.member, _pool(ask.place), now)
         cost = {Unit.PICTURES: pictures(job.spec.verb, job.spec.count), Unit.GPU_SECONDS: math.ceil(job.estimate_ms)}
-        refused = await counters.add_within(connection, counted, cost)
+        refused = await quota_counters.add_within(connection, counted, cost)
         if refused:
             await _refuse(connection, refused, cost)
         held = {"held_pictures": cost[Unit.PICTURES], "held_ms": cost[Unit.GPU_SECONDS], "pictures": 0, "gpu_ms": 0}
@@ -87,7 +87,7 @@ class Quotas:
         async with self._database.read() as connection:
             rules = await self._rules.load(connection, guild_id)
             limited = [item for item in _counters(rules, member, _pool(place), now) if item.limit is not None]
-            readings = await counters.readings(connection, limited)
+            readings = await quota_counters.readings(connection, limited)
         return [_use(counter, reading) for counter, reading in zip(limited, readings, strict=True)]
 
     async def grant(self, limit: Limit, guild_id: int, now: datetime, entry: Entry) -> None:
@@ -97,7 +97,7 @@ class Quotas:
             running = _spans(await self._rules.load(connection, guild_id), now)[limit.window]
             counter = Counter(guild_id, limit.scope, limit.subject_id, limit.unit, limit.window, running)
             if await record(connection, entry):
-                await counters.grant(connection, counter, limit.cap or 0)
+                await quota_counters.grant(connection, counter, limit.cap or 0)
 
     async def reset(self, guild_id: int, scope: Scope, subject_id: int, now: datetime, entry: Entry) -> None:
         """Let a member or a channel begin anew in all running windows, once for each interaction."""
@@ -106,13 +106,13 @@ class Quotas:
             spans = _spans(await self._rules.load(connection, guild_id), now)
             keys = [span_key(window, running.key) for window, running in spans.items()]
             if await record(connection, entry):
-                await counters.forgive(connection, guild_id, scope, subject_id, keys)
+                await quota_counters.forgive(connection, guild_id, scope, subject_id, keys)
 
     async def tidy(self, now: datetime) -> None:
         """Forget what belongs to windows that ended long ago; what is still held stays."""
         is_over = (reservations.c.created_at < now - _KEPT, reservations.c.state != "held")
         async with self._database.write() as connection:
-            await counters.tidy(connection, now - _KEPT)
+            await quota_counters.tidy(connection, now - _KEPT)
             await connection.execute(sa.delete(reservations).where(*is_over))
 
 
@@ -159,13 +159,13 @@ async def _refuse_too_many(connection: AsyncConnection, rules: GuildRules, membe
 async def _refuse(connection: AsyncConnection, refused: Iterable[Counter], cost: dict[Unit, int]) -> None:
     """Name the limit that keeps them waiting longest."""
     counter = max(refused, key=lambda item: item.span.end)
-    (reading,) = await counters.readings(connection, [counter])
+    (reading,) = await quota_counters.readings(connection, [counter])
     use, needed = _use(counter, reading), cost[counter.unit] / counter.unit.scale
     whose = "this channel's pool" if use.scope is Scope.CHANNEL else "yours"
     raise QuotaExceeded(f"{whose}, each {use.window}", str(use.unit), use.used, use.limit or 0.0, needed, use.resets_at)
 
 
-def _use(counter: Counter, reading: counters.Reading) -> Use:
+def _use(counter: Counter, reading: quota_counters.Reading) -> Use:
     scale, cap = counter.unit.scale, counter.cap
     return Use(
         scope=counter.limit.scope if counter.limit else counter.scope,
@@ -195,4 +195,4 @@ async def _correct(connection: AsyncConnection, row: sa.Row[Any], pictures: int,
     await in_turn(connection)
     subjects = {Scope.MEMBER: row.member_id, Scope.CHANNEL: row.channel_id}
     amounts = {Unit.PICTURES: pictures, Unit.GPU_SECONDS: gpu_ms}
-    await counters.correct(connection, row.guild_id, subjects, row.spans, amounts)
+    await quota_counters.correct(connection, row.guild_id, subjects, row.spans, amounts)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.jobs import error_codec as failures
+from bot.domain.jobs import error_codec
 from bot.domain.model import Ask, Charge, Job, JobState, Kept, ParcelKind
 from bot.errors import Fenced, PictureBlocked, ReplyGone
 from bot.store.database import Database, upsert
@@ -153,7 +153,7 @@ class JobStore(JobReads):
             if isinstance(error, ReplyGone):
                 await connection.execute(sa.delete(outbox).where(outbox.c.job_id == job.id))
             else:
-                await _owe(connection, closed, ParcelKind.CLOSED, now, failures.pack(error))
+                await _owe(connection, closed, ParcelKind.CLOSED, now, error_codec.pack(error))
         return closed
 
     async def reply_at(self, job_id: str, message_id: int) -> None:

@@ -21,7 +21,7 @@ from bot.ui.content import texts
 from bot.ui.content.custom_ids import FormId, FormKind
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.content.modals import Filled, Form
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions import submissions as several
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.services import Darkroom
@@ -140,5 +140,5 @@ async def styled(interaction: Pressed, about: str, filled: Filled) -> None:
     async with Answer(interaction) as answer:
         styles = interaction.client.parts.settings.styles
         name = with_short_name(styles, about) or about
-        asked = [await asking.read(interaction, text, style=name) for text in expand(filled.prompt)]
-        await several.submit(interaction, answer, asked, lambda one: asking.spec(Verb.IMAGINE, one))
+        asked = [await submission.read(interaction, text, style=name) for text in expand(filled.prompt)]
+        await several.submit(interaction, answer, asked, lambda one: submission.spec(Verb.IMAGINE, one))

@@ -11,10 +11,9 @@ import discord
 from bot.domain.model import Ask, Job, JobSpec, Member, Options, Place, ReplyTo, Verb
 from bot.domain.moderation.access import moderates
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
-from bot.domain.prompting import member_options as reading
+from bot.domain.prompting import member_options
 from bot.errors import FileLimitTooSmall, MissingPermissions, StoreError
-from bot.ui.content import cost_texts as costs
-from bot.ui.content import texts
+from bot.ui.content import cost_texts, texts
 from bot.ui.content.buttons import cancel_view
 from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.answer import Answer, Pressed
@@ -107,7 +106,7 @@ async def read(
     parts = interaction.client.parts
     preferences = await parts.members.preferences(interaction.user.id)
     styles = parts.settings.styles
-    return reading.read(text, preferences, styles, has_picture=has_picture, needs_words=needs_words, **given)
+    return member_options.read(text, preferences, styles, has_picture=has_picture, needs_words=needs_words, **given)
 
 
 def fresh_seed() -> int:
@@ -147,13 +146,13 @@ async def submit(
     with interaction.client.replies.opening(job.id):
         used = ""
         with contextlib.suppress(StoreError):  # the job is accepted: whatever happens now, its reply must come
-            used = costs.share(await parts.usage(member, place))
+            used = cost_texts.share(await parts.usage(member, place))
         await _acknowledge(interaction, answer, job, used)
     return job
 
 
 async def _acknowledge(interaction: Pressed, answer: Answer, job: Job, used: str) -> None:
-    text, message_id = f"{texts.headline(job)}\n⏳ waiting… · {costs.cost(job, used)}", None
+    text, message_id = f"{texts.headline(job)}\n⏳ waiting… · {cost_texts.cost(job, used)}", None
     try:
         message_id = await answer.public(text, view=cancel_view(job.id))
     except REFUSALS as error:

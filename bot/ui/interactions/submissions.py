@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from bot.domain.model import JobSpec, Options
 from bot.domain.prompting.repeats import repeated
 from bot.errors import BadOption
-from bot.ui.interactions import submission as asking
+from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 
 FOLLOWUPS = 5
@@ -16,7 +16,7 @@ FOLLOWUPS = 5
 
 def check_number(interaction: Pressed, jobs: int) -> None:
     """Raise `BadOption` for more jobs than can be answered in this place."""
-    if jobs > FOLLOWUPS and not asking.place_of(interaction).bot_present:
+    if jobs > FOLLOWUPS and not submission.place_of(interaction).bot_present:
         raise BadOption("prompt", f"where I am not a member of the server, at most {FOLLOWUPS} jobs start at once")
 
 
@@ -27,4 +27,4 @@ async def submit(
     wishes = repeated(options)
     check_number(interaction, len(wishes))
     for index, one in enumerate(wishes):
-        await asking.submit(interaction, answer, wish(one), index=index)
+        await submission.submit(interaction, answer, wish(one), index=index)

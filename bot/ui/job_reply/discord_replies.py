@@ -21,7 +21,7 @@ from bot.ui.content.error_texts import words
 from bot.ui.content.message_page import Page
 from bot.ui.content.result_pages import ResultPages
 from bot.ui.discord_errors import REFUSALS, delivery_error, is_gone, is_too_large
-from bot.ui.job_reply import direct_messages as letters
+from bot.ui.job_reply import direct_messages
 from bot.ui.job_reply.edit_pacing import ChannelWindow, Pace
 from bot.ui.job_reply.live_reply import ProgressReply
 from bot.ui.job_reply.rate_limits import RateLimits
@@ -205,7 +205,7 @@ class DiscordReplies:
                 return await message.show(page)
             except OutOfReach:
                 if page.uploads:
-                    await letters.send(self._connected(), job, page)
+                    await direct_messages.send(self._connected(), job, page)
                 return None
             except REFUSALS as error:
                 limit //= 2
@@ -219,4 +219,4 @@ class DiscordReplies:
     async def notify(self, job: Job, message_id: int) -> None:
         """See the port."""
         if self._client is not None and job.reply.bot_present and not job.reply.ephemeral:
-            await letters.ping(self._client, job, message_id)
+            await direct_messages.ping(self._client, job, message_id)

@@ -17,7 +17,7 @@ from engine.catalogue.catalogue import Catalogue
 from engine.events import Preview, Recipe, Safety
 from engine.operations.context import Outcome
 from engine.pictures.picture_check import PictureCheck
-from engine.previews import preview_gate as veil
+from engine.previews import preview_gate
 from engine.previews.preview_gate import FIRST_SHARE, Lookout, Veil, limit_of
 from engine.previews.thumbnails import coarse
 from engine.previews.time_budget import Allowance
@@ -166,8 +166,8 @@ def test_what_a_listed_vocabulary_draws_from_words_needs_no_look_and_anything_el
 def test_a_lane_whose_previews_are_flagged_has_coarse_ones_and_no_time_lapse(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(veil, "coarse", lambda cells: [Image.new("RGB", cell.size, "green") for cell in cells])
-    monkeypatch.setattr(veil, "FIRST_SHARE", 0.0)
+    monkeypatch.setattr(preview_gate, "coarse", lambda cells: [Image.new("RGB", cell.size, "green") for cell in cells])
+    monkeypatch.setattr(preview_gate, "FIRST_SHARE", 0.0)
     (clear,) = studio.run(ask(num_inference_steps=8, **SIZE))
     (flagged,) = studio.run(ask(num_inference_steps=8, preview_limit=0.0, **SIZE))
     assert _previews(clear) and not any(map(_is_green, _previews(clear)))

@@ -14,7 +14,7 @@ from PIL import Image
 
 from engine.previews.previewer import Previewer
 from engine.previews.thumbnails import MAX_PREVIEW_BYTES
-from engine.sampling import latent_rgb as rgb_map
+from engine.sampling import latent_rgb
 from engine.sampling.latent_layout import LatentLayout
 from engine.sampling.latent_rgb import RGBMap, encode_pictures, fit_rgb_map, remembered_rgb_map, synthetic_pictures
 from engine.sampling.x0 import predict_x0
@@ -207,7 +207,7 @@ def test_many_channels_carry_more_than_one_pixel_each():
 def test_a_fit_that_took_long_is_kept(tmp_path, monkeypatch):
     vae = smooth_vae(16)
     layout, kept = LatentLayout.of(vae), tmp_path / "previews" / "x.safetensors"
-    monkeypatch.setattr(rgb_map, "_WORTH_KEEPING_S", 0.0)
+    monkeypatch.setattr(latent_rgb, "_WORTH_KEEPING_S", 0.0)
     fitted = remembered_rgb_map(vae, layout, kept)
     again = remembered_rgb_map(None, layout, kept)
     assert torch.equal(fitted.weight, again.weight) and again.upscale == fitted.upscale == 2
@@ -215,7 +215,7 @@ def test_a_fit_that_took_long_is_kept(tmp_path, monkeypatch):
 
 def test_what_a_crash_has_left_of_a_fit_is_fitted_again(tmp_path, monkeypatch):
     vae, kept = smooth_vae(16), tmp_path / "x.safetensors"
-    monkeypatch.setattr(rgb_map, "_WORTH_KEEPING_S", 0.0)
+    monkeypatch.setattr(latent_rgb, "_WORTH_KEEPING_S", 0.0)
     fitted = remembered_rgb_map(vae, LatentLayout.of(vae), kept)
     whole = kept.read_bytes()
     kept.write_bytes(whole[:20])
