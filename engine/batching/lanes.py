@@ -102,7 +102,7 @@ class Lane:
     processors: Processors | None = field(default=None, repr=False)
     """Of a pipeline that exchanges attention processors; none of its calls can share a forward pass."""
     _greenlet: greenlet = field(init=False, repr=False)
-    _hub: greenlet = field(init=False, repr=False)
+    _tick_loop: greenlet = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._greenlet = greenlet(self.work)
@@ -114,7 +114,7 @@ class Lane:
 
     def start(self) -> None:
         """Run up to the first parked call. Raises what the work raises, here and in the methods below."""
-        self._hub = getcurrent()
+        self._tick_loop = getcurrent()
         with self.in_force():
             reply = self._greenlet.switch(self)
         self._settle(reply)
@@ -154,7 +154,7 @@ class Lane:
         for answer in self.answers:
             if (answered := answer(call)) is not NotImplemented:
                 return answered
-        output = self._hub.switch(call)
+        output = self._tick_loop.switch(call)
         for listener in self.listeners:
             listener(call, output)
         if call.stage is Stage.DENOISE:

@@ -11,7 +11,7 @@ from engine.processes.protocol import Admit, FromWorker, LaneFailed, LaneFinishe
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 from engine.worker.lane_factory import OpenLane
-from engine.worker.tick_loop import Hub
+from engine.worker.tick_loop import TickLoop
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Desk:
     opened: int = 0
 
     def __post_init__(self) -> None:
-        self.hub = Hub(
+        self.tick_loop = TickLoop(
             self.settings,
             self.model.device,
             self.said.append,
@@ -37,16 +37,16 @@ class Desk:
     def open(self, request: ImageRequest, previews: bool = True) -> OpenLane:
         """Open a lane up to its first parked call."""
         self.opened += 1
-        self.hub.open(Admit(request, epoch=1), self.model)
-        opened = self.hub.lanes[request.id]
+        self.tick_loop.open(Admit(request, epoch=1), self.model)
+        opened = self.tick_loop.lanes[request.id]
         if not previews:
             opened.glimpses.has_shown, opened.glimpses.allowance.share = True, 0.0
         return opened
 
     def finish(self) -> None:
         """Tick until nobody waits."""
-        while self.hub.lanes:
-            self.hub.tick()
+        while self.tick_loop.lanes:
+            self.tick_loop.tick()
 
     def wait(self) -> None:
         """Wait for the files of finished lanes."""

@@ -82,14 +82,14 @@ def _denoise_s(model: LoadedModel, settings: EngineSettings, like: ImageRequest)
     desk = Desk(model, settings)
     lanes = [desk.open(request, previews=False) for request in requests(like, 8)]
     seconds = 0.0
-    while desk.hub.lanes:
+    while desk.tick_loop.lanes:
         began_s = time.thread_time()
-        desk.hub.tick()
+        desk.tick_loop.tick()
         if desk.activities[-1] == "forward":
             seconds += time.thread_time() - began_s
-        for opened in list(desk.hub.lanes.values()):
+        for opened in list(desk.tick_loop.lanes.values()):
             if opened.lane.parked and opened.lane.parked.stage is Stage.DECODE:  # at 1024 pixels it takes seconds
-                desk.hub.cancel(opened.request.id, 1, AbortReason.SHUTDOWN)
+                desk.tick_loop.cancel(opened.request.id, 1, AbortReason.SHUTDOWN)
     return seconds, len(lanes) * (like.num_inference_steps or 0)
 
 
@@ -140,14 +140,14 @@ def cancel_ticks(model: LoadedModel, settings: EngineSettings, like: ImageReques
     waited: list[int] = []
     for number, opened in enumerate(lanes):
         for _ in range(number % 3 + 1):
-            if desk.hub.lanes:
-                desk.hub.tick()
-        if opened.request.id not in desk.hub.lanes:
+            if desk.tick_loop.lanes:
+                desk.tick_loop.tick()
+        if opened.request.id not in desk.tick_loop.lanes:
             continue
-        desk.hub.cancel(opened.request.id, 1, AbortReason.USER_REQUEST)
+        desk.tick_loop.cancel(opened.request.id, 1, AbortReason.USER_REQUEST)
         ticks = 0
         while not any(isinstance(word, LaneFailed) and word.request_id == opened.request.id for word in desk.said):
-            desk.hub.tick()
+            desk.tick_loop.tick()
             ticks += 1
         waited.append(ticks)
     return waited
@@ -158,15 +158,15 @@ def knee(model: LoadedModel, settings: EngineSettings, like: ImageRequest, repea
     desk = Desk(model, settings)
     opened = desk.open(like.model_copy(update={"num_images": 1}), previews=False)
     while opened.lane.parked is None or opened.lane.parked.stage is not Stage.DENOISE:
-        desk.hub.tick()
-    layout = desk.hub.forwards.lay_out(opened.lane.parked)
+        desk.tick_loop.tick()
+    layout = desk.tick_loop.forwards.lay_out(opened.lane.parked)
     assert layout is not None  # noqa: S101 - every family's denoiser call is understood
     found: dict[int, float] = {}
     for rows in KNEE_ROWS:
         call = layout.part(0, rows).call
         forward(call)
         found[rows] = statistics.median(_timed_ms(model, call) for _ in range(repeats))
-    desk.hub.cancel(opened.request.id, 1, AbortReason.SHUTDOWN)
+    desk.tick_loop.cancel(opened.request.id, 1, AbortReason.SHUTDOWN)
     return Knee((like.width or model.spec.width, like.height or model.spec.height), found)
 
 

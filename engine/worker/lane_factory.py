@@ -67,7 +67,7 @@ class OpenLane:
         )
 
 
-class Workshop:
+class LaneFactory:
     """What all lanes of one device share: tools, the time for previews, and whoever encodes and looks at them."""
 
     def __init__(

@@ -26,7 +26,7 @@ from engine.operations.context import Outcome
 from engine.previews.preview_gate import is_harmless
 from engine.processes.protocol import Admit, FromWorker, LaneCharged, LaneFailed, LaneFinished, LaneStarted
 from engine.settings import EngineSettings
-from engine.worker.lane_factory import OpenLane, Workshop
+from engine.worker.lane_factory import LaneFactory, OpenLane
 from engine.worker.postprocess import finish, recipe_of
 from engine.worker.turns import Turns
 
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Hub:
+class TickLoop:
     """Runs the lanes of one device."""
 
     settings: EngineSettings
@@ -51,7 +51,7 @@ class Hub:
     def __post_init__(self) -> None:
         self.turns = Turns(FairShare(self.settings.first_preview_share))
         self.budget = RowBudget(self.device)
-        self._workshop = Workshop(self.settings, self.device, self.send, self.clock)
+        self._lane_factory = LaneFactory(self.settings, self.device, self.send, self.clock)
         self._prompts = PromptMemory()
         self._finishers = ThreadPoolExecutor(2, thread_name_prefix="finish")
 
@@ -59,7 +59,7 @@ class Hub:
         """Begin a request's work up to its first parked call."""
         self.turns.share.join(admit.request.member, admit.request.weight, admit.served_ms)
         self.send(LaneStarted(admit.request.id, admit.epoch))
-        self._begin(self._workshop.open(admit, model))
+        self._begin(self._lane_factory.open(admit, model))
 
     def _begin(self, opened: OpenLane) -> None:
         self.lanes[opened.request.id] = opened
@@ -96,11 +96,11 @@ class Hub:
         for opened in list(self.lanes.values()):
             self.cancel(opened.request.id, opened.admit.epoch, AbortReason.SHUTDOWN)
         self._finishers.shutdown(cancel_futures=True)
-        self._workshop.close()
+        self._lane_factory.close()
 
     def finish(self) -> None:
         """Wait until everything that is drawn has been sent."""
-        self._workshop.finish()
+        self._lane_factory.finish()
         self._finishers.shutdown()
 
     def _budget(self, layout: Layout, waiting: int) -> int:
@@ -150,7 +150,7 @@ class Hub:
         if opened.lane.manner.upcast:
             return self._fail(opened, error)
         logger.warning("%s, trying again in float32", error.what, extra={"request_id": opened.request.id})
-        again = self._workshop.open(opened.admit, opened.model, upcast=True)
+        again = self._lane_factory.open(opened.admit, opened.model, upcast=True)
         again.gpu_ms, again.arrived_s = opened.gpu_ms, opened.arrived_s  # it keeps its turn
         return self._begin(again)
 
@@ -160,7 +160,7 @@ class Hub:
             opened.glimpses.settle()
             recipe = recipe_of(request, opened.easel.model, outcome, alone=opened.is_alone)
             frames, harmless = opened.glimpses.timelapse, is_harmless(request, opened.model.spec)
-            finished = finish(request, outcome, recipe, opened.gpu_ms, frames, self._workshop.check, harmless)
+            finished = finish(request, outcome, recipe, opened.gpu_ms, frames, self._lane_factory.check, harmless)
             self.send(LaneFinished(request.id, opened.admit.epoch, finished))
         except Exception as error:
             logger.exception("finishing failed", extra={"action": "lane_failed", "request_id": request.id})

@@ -27,13 +27,13 @@ from engine.processes.outbox import Outbox
 from engine.processes.protocol import Admit, Beat, Cancel, LaneFailed, LoadModel, ModelsLoaded, Ready, Stop, ToWorker
 from engine.settings import EngineSettings
 from engine.worker.prefork import warm as warm
-from engine.worker.tick_loop import Hub
+from engine.worker.tick_loop import TickLoop
 
 logger = logging.getLogger(__name__)
 
 BEAT_S = 1.0
 
-Errand = Callable[[], None]
+DeviceTask = Callable[[], None]
 """Something another thread wants done by the device's."""
 
 
@@ -65,11 +65,11 @@ class Worker:
         self._connection, self._device = connection, device
         self._beat_s = min(BEAT_S, settings.stall_timeout_s / 4)
         self._outbox = Outbox(connection)
-        self._inbox: queue.SimpleQueue[ToWorker | Errand] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[ToWorker | DeviceTask] = queue.SimpleQueue()
         self._activity = Activity()
         self._shelf = ModelShelf(settings, device)
         self._loans = Loans(self._shelf, self._lend, self._fail, self._tell_models, self._inbox.put)
-        self._hub = Hub(
+        self._tick_loop = TickLoop(
             settings,
             device,
             self._outbox.put,
@@ -85,10 +85,10 @@ class Worker:
         for body in (self._receive, self._beat):
             threading.Thread(target=body, name=body.__name__, daemon=True).start()
         while self._take_messages():
-            if self._hub.lanes:
-                self._hub.tick()
+            if self._tick_loop.lanes:
+                self._tick_loop.tick()
         self._loans.close()
-        self._hub.close()
+        self._tick_loop.close()
         self._outbox.close()
 
     def _receive(self) -> None:
@@ -108,16 +108,16 @@ class Worker:
 
     def _take_messages(self) -> bool:
         """Do what was said since the last tick; without lanes, wait for it. False means stop."""
-        if not self._hub.lanes and self._inbox.empty():
+        if not self._tick_loop.lanes and self._inbox.empty():
             self._activity.begin("idle")
-        while not self._hub.lanes or not self._inbox.empty():
+        while not self._tick_loop.lanes or not self._inbox.empty():
             message = self._inbox.get()
             if isinstance(message, Stop):
                 return False
             self._take(message)
         return True
 
-    def _take(self, message: ToWorker | Errand) -> None:
+    def _take(self, message: ToWorker | DeviceTask) -> None:
         match message:
             case Admit():
                 self._loans.ask(replace(message, arrived_s=time.monotonic() - message.waited_s))
@@ -131,7 +131,7 @@ class Worker:
                 message()
 
     def _lend(self, admit: Admit, model: LoadedModel) -> None:
-        self._hub.open(admit, model)
+        self._tick_loop.open(admit, model)
 
     def _tell_models(self) -> None:
         self._outbox.put(ModelsLoaded(self._shelf.models()))
@@ -143,7 +143,7 @@ class Worker:
         if self._loans.cancel(cancel.request_id, cancel.epoch):
             self._outbox.put(LaneFailed(cancel.request_id, cancel.epoch, RequestAborted(cancel.reason)))
         else:
-            self._hub.cancel(cancel.request_id, cancel.epoch, cancel.reason)
+            self._tick_loop.cancel(cancel.request_id, cancel.epoch, cancel.reason)
 
     def _free_memory(self) -> None:
         gc.collect()

@@ -22,7 +22,7 @@ from engine.pictures.images import encode_png
 from engine.processes.protocol import Admit, LaneFailed, LaneFinished
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
-from engine.worker.tick_loop import Hub
+from engine.worker.tick_loop import TickLoop
 
 SIDE = 64
 SIZE = {"width": SIDE, "height": SIDE}
@@ -38,29 +38,29 @@ class Studio:
         self.model: LoadedModel = load(self.catalogue.spec("model"), device, settings=self.settings)
 
     @contextlib.contextmanager
-    def desk(self) -> Generator[tuple[Hub, list[Any]]]:
+    def desk(self) -> Generator[tuple[TickLoop, list[Any]]]:
         """A fresh hub, and everything it says."""
         said = list[Any]()
-        hub = Hub(
+        tick_loop = TickLoop(
             self.settings,
             self.model.device,
             said.append,
             lambda _: None,
             Forwards(self.settings.deterministic),
         )
-        yield hub, said
-        hub.finish()
+        yield tick_loop, said
+        tick_loop.finish()
 
     def admit(self, request: ImageRequest) -> Admit:
         return Admit(self.catalogue.resolve(request)[0], epoch=0)
 
     def run(self, *requests: ImageRequest) -> list[list[Any]]:
         """All messages about each request."""
-        with self.desk() as (hub, said), torch.inference_mode():
+        with self.desk() as (tick_loop, said), torch.inference_mode():
             for request in requests:
-                hub.open(self.admit(request), self.model)
-            while hub.lanes:
-                hub.tick()
+                tick_loop.open(self.admit(request), self.model)
+            while tick_loop.lanes:
+                tick_loop.tick()
         return [[message for message in said if message.request_id == request.id] for request in requests]
 
     def tokens(self, text: str) -> torch.Tensor:

@@ -372,11 +372,11 @@ def test_the_same_prompt_is_encoded_once(studio_of: Callable[[str], Studio]) -> 
     studio = studio_of("stable-diffusion")
     encoder, passes = studio.model.parkable["text_encoder"], list[int]()
     watching = encoder.register_forward_hook(lambda *_: passes.append(1))
-    with studio.desk() as (hub, said), torch.inference_mode():
+    with studio.desk() as (tick_loop, said), torch.inference_mode():
         for request in (ask(**SIZE), ask(**SIZE), ask(prompt="a blue pear", **SIZE)):
-            hub.open(studio.admit(request), studio.model)
-            while hub.lanes:
-                hub.tick()
+            tick_loop.open(studio.admit(request), studio.model)
+            while tick_loop.lanes:
+                tick_loop.tick()
     watching.remove()
     first, again, _ = (message.finished for message in said if isinstance(message, LaneFinished))
     assert [image.png for image in first.images] == [image.png for image in again.images]

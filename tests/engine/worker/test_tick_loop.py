@@ -51,13 +51,13 @@ def test_a_sweep_is_no_part_of_the_pass_before_it(studio: Studio, monkeypatch: p
     """Or a slow device would be taken for one that hangs."""
     done = list[str]()
     monkeypatch.setattr(RowBudget, "rows", lambda *_: done.append("sweep") or 16)
-    with studio.desk() as (hub, _), torch.inference_mode():
-        hub.activity = done.append
+    with studio.desk() as (tick_loop, _), torch.inference_mode():
+        tick_loop.activity = done.append
         for seed in (1, 2):
-            hub.open(studio.admit(ask(seed=seed, **SIZE)), studio.model)
-        while hub.lanes:
+            tick_loop.open(studio.admit(ask(seed=seed, **SIZE)), studio.model)
+        while tick_loop.lanes:
             begun = len(done)
-            hub.tick()
+            tick_loop.tick()
             assert done[begun] != "sweep"
     assert "sweep" in done
 
@@ -92,17 +92,17 @@ def test_device_time_is_divided_by_rows(studio: Studio) -> None:
 def test_a_cancelled_lane_is_gone_at_once_and_others_do_not_notice(studio: Studio) -> None:
     request, doomed = ask(seed=5, **SIZE), ask(seed=6, num_inference_steps=50, **SIZE)
     alone = pictures(studio.run(request)[0])
-    with studio.desk() as (hub, said), torch.inference_mode():
+    with studio.desk() as (tick_loop, said), torch.inference_mode():
         for each in (doomed, request):
-            hub.open(studio.admit(each), studio.model)
+            tick_loop.open(studio.admit(each), studio.model)
         for _ in range(5):
-            hub.tick()
-        hub.cancel(doomed.id, 1, AbortReason.MODERATOR)  # of another epoch: not meant
-        assert doomed.id in hub.lanes
-        hub.cancel(doomed.id, 0, AbortReason.MODERATOR)
-        assert doomed.id not in hub.lanes
-        while hub.lanes:
-            hub.tick()
+            tick_loop.tick()
+        tick_loop.cancel(doomed.id, 1, AbortReason.MODERATOR)  # of another epoch: not meant
+        assert doomed.id in tick_loop.lanes
+        tick_loop.cancel(doomed.id, 0, AbortReason.MODERATOR)
+        assert doomed.id not in tick_loop.lanes
+        while tick_loop.lanes:
+            tick_loop.tick()
     failed = next(message for message in said if isinstance(message, LaneFailed))
     assert isinstance(failed.error, RequestAborted)
     assert failed.error.reason is AbortReason.MODERATOR
@@ -119,18 +119,18 @@ def test_prompts_and_decoding_take_no_more_time_than_denoising(studio: Studio, m
 
     def timed(self: Forwards, batch: Batch) -> list[Any]:
         stage = batch.calls[0].stage
-        parked = [opened.lane.parked.stage for opened in hub.lanes.values() if opened.lane.parked]
+        parked = [opened.lane.parked.stage for opened in tick_loop.lanes.values() if opened.lane.parked]
         log.append((stage, Stage.DENOISE in parked))
         now[0] += costs[stage]
         return run(self, batch)
 
     monkeypatch.setattr(Forwards, "run", timed)
-    with studio.desk() as (hub, _), torch.inference_mode():
-        hub.timer = lambda: now[0]
+    with studio.desk() as (tick_loop, _), torch.inference_mode():
+        tick_loop.timer = lambda: now[0]
         for n in range(4):
-            hub.open(studio.admit(ask(seed=n, member=str(n), **SIZE)), studio.model)
-        while hub.lanes:
-            hub.tick()
+            tick_loop.open(studio.admit(ask(seed=n, member=str(n), **SIZE)), studio.model)
+        while tick_loop.lanes:
+            tick_loop.tick()
     assert set(costs) == {stage for stage, _ in log}
     aside = 0.0
     for stage, denoiser_waits in log:
@@ -188,13 +188,13 @@ def test_light_members_overtake_a_heavy_one(studio: Studio, monkeypatch: pytest.
     monkeypatch.setattr(FairShare, "charge", lambda self, member, ms, now_s: charge(self, member, 100 * ms, now_s))
     heavy = [ask(seed=n, member="heavy", num_inference_steps=12, **SIZE) for n in range(4)]
     light = ask(seed=9, member="light", num_inference_steps=12, **SIZE)
-    with studio.desk() as (hub, _), torch.inference_mode():
+    with studio.desk() as (tick_loop, _), torch.inference_mode():
         for request in (*heavy, light):
-            hub.open(studio.admit(request), studio.model)
-        while light.id in hub.lanes:
-            hub.tick()
-        unfinished = len(hub.lanes)
-        hub.close()
+            tick_loop.open(studio.admit(request), studio.model)
+        while light.id in tick_loop.lanes:
+            tick_loop.tick()
+        unfinished = len(tick_loop.lanes)
+        tick_loop.close()
     assert unfinished >= 3, "at most one of the heavy member's requests is done before the light member's"
 
 
@@ -208,15 +208,15 @@ def test_every_request_is_a_request_like_any_other() -> None:
 
 
 def test_a_newcomers_prompt_is_encoded_at_once_and_costs_no_turn_of_the_boost(studio: Studio) -> None:
-    with studio.desk() as (hub, _), torch.inference_mode():
-        hub.turns.share = FairShare(first_preview_share=0.0)
-        hub.open(studio.admit(ask(member="early", num_inference_steps=20, **SIZE)), studio.model)
+    with studio.desk() as (tick_loop, _), torch.inference_mode():
+        tick_loop.turns.share = FairShare(first_preview_share=0.0)
+        tick_loop.open(studio.admit(ask(member="early", num_inference_steps=20, **SIZE)), studio.model)
         for _ in range(6):
-            hub.tick()
-        hub.turns.share.charge("late", 60_000.0, 0.0)
+            tick_loop.tick()
+        tick_loop.turns.share.charge("late", 60_000.0, 0.0)
         late = ask(member="late", prompt="words nobody said before", **SIZE)
-        hub.open(studio.admit(late), studio.model)
-        hub.tick()
-        parked = hub.lanes[late.id].lane.parked
+        tick_loop.open(studio.admit(late), studio.model)
+        tick_loop.tick()
+        parked = tick_loop.lanes[late.id].lane.parked
         assert parked is not None and parked.stage is Stage.DENOISE, "the negative prompt was known"
-        hub.close()
+        tick_loop.close()
