@@ -21,7 +21,7 @@ from engine.events import Preview
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.model_cache import ModelShelf
 from engine.operations import operate
-from engine.operations.context import Easel, Outcome
+from engine.operations.context import OperationContext, Outcome
 from engine.operations.tools import Tools
 from engine.previews.lane_previews import Glimpses
 from engine.previews.time_budget import Allowance
@@ -56,10 +56,10 @@ def easel_of(
     request: ImageRequest,
     wants_x0: Callable[[int], bool] = lambda _: False,
     show: Callable[[int, int, torch.Tensor | None], None] = lambda step, steps, x0: None,
-) -> Easel:
+) -> OperationContext:
     """A request's place of work outside of any lane: nothing parks, every call runs where it is made."""
     lane = Lane(request.id, lambda _: None)
-    return Easel(request, model, lane, StepWatch(lane, wants_x0, show, request.stop_at), Tools(model.device))
+    return OperationContext(request, model, lane, StepWatch(lane, wants_x0, show, request.stop_at), Tools(model.device))
 
 
 class WholeCalls:
@@ -95,18 +95,18 @@ class WholeCalls:
 
         size = (request.width or model.spec.width, request.height or model.spec.height)
         glimpses = Glimpses(model.previewer, size, tell, self._allowance, self._encoders)
-        easel = easel_of(model, request, glimpses.wants_x0, glimpses.show)
+        context = easel_of(model, request, glimpses.wants_x0, glimpses.show)
         began_s = time.perf_counter()
         try:
-            outcome = operate(easel)
+            outcome = operate(context)
         except Exception as error:  # noqa: BLE001 - one request fails, the next is served
             self._say(LaneFailed(request.id, admit.epoch, InferenceFailed(f"{type(error).__name__}: {error}")))
         else:
             gpu_ms = (time.perf_counter() - began_s) * 1000
-            self._finishers.submit(self._finish, admit, easel, outcome, gpu_ms)
+            self._finishers.submit(self._finish, admit, context, outcome, gpu_ms)
         self._shelf.give_back(model)
 
-    def _finish(self, admit: Admit, easel: Easel, outcome: Outcome, gpu_ms: float) -> None:
-        recipe = recipe_of(admit.request, easel.model, outcome, alone=True)
+    def _finish(self, admit: Admit, context: OperationContext, outcome: Outcome, gpu_ms: float) -> None:
+        recipe = recipe_of(admit.request, context.model, outcome, alone=True)
         finished = finish(admit.request, outcome, recipe, gpu_ms)
         self._say(LaneFinished(admit.request.id, admit.epoch, finished))

@@ -8,7 +8,7 @@ from engine.batching.forward import wrappable
 from engine.batching.lanes import Stage
 from engine.batching.module_proxies import stage_of
 from engine.errors import InvalidRequest
-from engine.operations.context import Easel, Outcome
+from engine.operations.context import OperationContext, Outcome
 from engine.operations.describing import describe
 from engine.operations.drawing import blend, image_to_image, inpaint, text_to_image
 from engine.operations.outpainting import outpaint
@@ -17,7 +17,7 @@ from engine.operations.unread import listen
 from engine.operations.upscaling import upscale
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
 
-OPERATIONS: dict[type[ImageRequest], Callable[[Easel], list[Pixels]]] = {
+OPERATIONS: dict[type[ImageRequest], Callable[[OperationContext], list[Pixels]]] = {
     ImageRequest: text_to_image,
     ImageToImage: image_to_image,
     Inpaint: inpaint,
@@ -28,26 +28,26 @@ OPERATIONS: dict[type[ImageRequest], Callable[[Easel], list[Pixels]]] = {
 }
 
 
-def operate(easel: Easel) -> Outcome:
+def operate(context: OperationContext) -> Outcome:
     """Make what the request asks for. Raises `InvalidRequest` for what this family cannot do."""
-    _refuse_tile(easel)
-    heard = listen(easel.lane)
-    cells = OPERATIONS[type(easel.request)](easel)
-    easel.notes += heard.notes(easel.request, easel.model.base.components)
+    _refuse_tile(context)
+    heard = listen(context.lane)
+    cells = OPERATIONS[type(context.request)](context)
+    context.notes += heard.notes(context.request, context.model.base.components)
     return Outcome(
         cells,
-        easel.watch.latents,
-        easel.captions,
-        tuple(easel.notes),
-        noise_scheduler=next(iter(easel.noise_schedulers), ""),
-        sampler=next(iter(easel.samplers), ""),
-        upscaler=easel.upscaler,
+        context.watch.latents,
+        context.captions,
+        tuple(context.notes),
+        noise_scheduler=next(iter(context.noise_schedulers), ""),
+        sampler=next(iter(context.samplers), ""),
+        upscaler=context.upscaler,
     )
 
 
-def _refuse_tile(easel: Easel) -> None:
-    if not easel.request.tile:
+def _refuse_tile(context: OperationContext) -> None:
+    if not context.request.tile:
         return
-    denoisers = [part for part in easel.model.parkable.values() if stage_of(part) is Stage.DENOISE]
+    denoisers = [part for part in context.model.parkable.values() if stage_of(part) is Stage.DENOISE]
     if not any(wrappable(part) for part in denoisers):
-        raise InvalidRequest("tile", f"{easel.model.spec.name} has no convolutions, so its borders cannot meet")
+        raise InvalidRequest("tile", f"{context.model.spec.name} has no convolutions, so its borders cannot meet")

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from engine.operations.pixels import Pixels
 
 if TYPE_CHECKING:
-    from engine.operations.context import Easel
+    from engine.operations.context import OperationContext
 
 
-def through_stages(easel: Easel, cells: list[Pixels]) -> list[Pixels]:
+def through_stages(context: OperationContext, cells: list[Pixels]) -> list[Pixels]:
     """Each cell through every further stage of the model, from its own seed; steps and previews go on."""
-    count = len(easel.model.stages)
-    for number, stage in enumerate(easel.model.stages, start=1):
-        growth = easel.model.spec.enlarge ** (number / count)
-        width, height = (round(side * growth) for side in easel.size)
-        place = replace(easel, model=stage)
+    count = len(context.model.stages)
+    for number, stage in enumerate(context.model.stages, start=1):
+        growth = context.model.spec.enlarge ** (number / count)
+        width, height = (round(side * growth) for side in context.size)
+        place = replace(context, model=stage)
         pipeline = place.pipeline("text_to_image")
         # As the pipelines hand it on themselves: floats in [-1, 1].
         cells = [
             place.asking(num_images=1, seed=seed).run(pipeline, image=cell * 2 - 1, width=width, height=height)[0]
-            for seed, cell in zip(easel.request.cell_seeds, cells, strict=True)
+            for seed, cell in zip(context.request.cell_seeds, cells, strict=True)
         ]
     return cells

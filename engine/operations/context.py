@@ -51,7 +51,7 @@ class Outcome:
 
 
 @dataclass
-class Easel:
+class OperationContext:
     """One lane's place of work. Everything here runs inside the lane's greenlet."""
 
     request: ImageRequest
@@ -79,7 +79,7 @@ class Easel:
         """The autoencoder as this lane may call it; None for a model that draws pixels."""
         return None if self.model.vae is None else parking_view(self.model.vae, self.lane)
 
-    def asking(self, **changes: Any) -> Easel:
+    def asking(self, **changes: Any) -> OperationContext:
         """The same place of work for a changed request: a part of what is asked."""
         return replace(self, request=self.request.model_copy(update=changes))
 

@@ -10,50 +10,54 @@ from typing import Any, cast
 import torch
 from PIL import Image
 
-from engine.operations.context import Easel
+from engine.operations.context import OperationContext
 from engine.operations.pixels import Pixels
 from engine.requests import WORDLESS_BLEND, Blend
 
 NOTE = "mixed by what the pictures show; give a strength to mix their pixels instead"
 
 
-def from_meaning(easel: Easel, pictures: Sequence[Image.Image], shares: Sequence[float]) -> list[Pixels]:
+def from_meaning(context: OperationContext, pictures: Sequence[Image.Image], shares: Sequence[float]) -> list[Pixels]:
     """All cells drawn from the weighted mean of the pictures' embeddings; none where the model cannot see."""
-    if not easel.model.supports("text_to_image"):
+    if not context.model.supports("text_to_image"):
         return []
-    pipeline = easel.pipeline("text_to_image")
-    if easel.model.spec.style_adapter is not None:
-        easel.notes.append(NOTE)
-        return _by_adapter(easel, pipeline, pictures, shares)
+    pipeline = context.pipeline("text_to_image")
+    if context.model.spec.style_adapter is not None:
+        context.notes.append(NOTE)
+        return _by_adapter(context, pipeline, pictures, shares)
     if hasattr(getattr(pipeline, "prior_pipe", None), "interpolate"):
-        easel.notes.append(NOTE)
-        return _by_prior(easel, pipeline, pictures, shares)
+        context.notes.append(NOTE)
+        return _by_prior(context, pipeline, pictures, shares)
     return []
 
 
-def _by_adapter(easel: Easel, pipeline: Any, pictures: Sequence[Image.Image], shares: Sequence[float]) -> list[Pixels]:
+def _by_adapter(
+    context: OperationContext, pipeline: Any, pictures: Sequence[Image.Image], shares: Sequence[float]
+) -> list[Pixels]:
     """IP-Adapter: the layers beside the UNet's attention look at the mean."""
-    asked = easel.request.guidance_scale
-    guidance = easel.model.spec.guidance_scale if asked is None else asked
+    asked = context.request.guidance_scale
+    guidance = context.model.spec.guidance_scale if asked is None else asked
     guided = guidance > 1 and pipeline.unet.config.time_cond_proj_dim is None
     seen = [
-        pipeline.prepare_ip_adapter_image_embeds(picture, None, easel.model.device, 1, guided)[0]
+        pipeline.prepare_ip_adapter_image_embeds(picture, None, context.model.device, 1, guided)[0]
         for picture in pictures
     ]
     mean = torch.stack([share * embeds for share, embeds in zip(shares, seen, strict=True)]).sum(0)
-    return easel.draw("text_to_image", ip_adapter_image_embeds=[mean])
+    return context.draw("text_to_image", ip_adapter_image_embeds=[mean])
 
 
-def _by_prior(easel: Easel, pipeline: Any, pictures: Sequence[Image.Image], shares: Sequence[float]) -> list[Pixels]:
+def _by_prior(
+    context: OperationContext, pipeline: Any, pictures: Sequence[Image.Image], shares: Sequence[float]
+) -> list[Pixels]:
     """Kandinsky: its decoder draws from an embedding, which need not come from words. Words count as one picture."""
-    request = cast(Blend, easel.request)
+    request = cast(Blend, context.request)
     things: list[Any] = list(pictures)
     weights = list(shares)
     if request.prompt != WORDLESS_BLEND:
         things.append(request.prompt)
         weights = [weight * len(pictures) / len(things) for weight in weights] + [1 / len(things)]
     mixed = pipeline.prior_pipe.interpolate(
-        things, weights, generator=torch.Generator("cpu").manual_seed(request.seed), device=easel.model.device
+        things, weights, generator=torch.Generator("cpu").manual_seed(request.seed), device=context.model.device
     )
     embeds = {"image_embeds": mixed.image_embeds, "negative_image_embeds": mixed.negative_image_embeds}
-    return easel.run(pipeline.decoder_pipe, **embeds)
+    return context.run(pipeline.decoder_pipe, **embeds)

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from engine.catalogue.outpaint_geometry import Canvas
-from engine.operations.context import Easel
+from engine.operations.context import OperationContext
 from engine.operations.drawing import within_mask
 from engine.operations.pixels import Pixels, picture_of, pixels_of, resized
 from engine.operations.seams import FEATHER, join
@@ -17,9 +17,9 @@ from engine.pictures.images import open_picture
 from engine.requests import Outpaint
 
 
-def outpaint(easel: Easel) -> list[Pixels]:
+def outpaint(context: OperationContext) -> list[Pixels]:
     """The picture keeps its pixels but for a narrow band along the new parts, where it fades into them."""
-    request = cast(Outpaint, easel.request)
+    request = cast(Outpaint, context.request)
     picture = open_picture(request.image)
     left, top, right, bottom = window = Canvas.of(picture.size, request).window
     whole, kept = lay_on_canvas(picture, request)
@@ -27,7 +27,7 @@ def outpaint(easel: Easel) -> list[Pixels]:
     mask = picture_of(np.repeat((kept < 1)[..., None], 3, axis=2).astype(np.float32)).convert("L")
     under, canvas = pixels_of(part), pixels_of(whole)
     cells: list[Pixels] = []
-    for cell in within_mask(easel, part, mask, request.strength):
+    for cell in within_mask(context, part, mask, request.strength):
         grown = canvas.copy()
         grown[top:bottom, left:right] = join(under, resized(cell, part.size), kept)
         cells.append(grown)

@@ -17,7 +17,7 @@ from engine.operations.pixels import Pixels, tensor_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from engine.operations.context import Easel
+    from engine.operations.context import OperationContext
     from engine.operations.tools import SuperResolution
 
 TILE = 192
@@ -27,7 +27,7 @@ RESIZING = 4
 
 
 def enlarged(
-    easel: Easel,
+    context: OperationContext,
     pictures: Sequence[Image.Image],
     size: tuple[int, int],
     on_tile: Callable[[int, int], None] | None = None,
@@ -38,8 +38,8 @@ def enlarged(
     The tiles overlap by what its convolutions and the resizing see, so their borders do not show; nothing but a tile
     ever exists at the network's own scale.
     """
-    upscaler = upscaler or easel.tools.upscaler
-    network, reach = parking_view(upscaler.network, easel.lane), upscaler.reach + RESIZING
+    upscaler = upscaler or context.tools.upscaler
+    network, reach = parking_view(upscaler.network, context.lane), upscaler.reach + RESIZING
     width, height = pictures[0].size
     results = [np.empty((size[1], size[0], 3), dtype=np.uint8) for _ in pictures]
     corners = [(x, y) for y in range(0, height, TILE) for x in range(0, width, TILE)]
@@ -47,7 +47,7 @@ def enlarged(
         across = _Stretch(left, width, reach, upscaler.scale, size[0])
         down = _Stretch(top, height, reach, upscaler.scale, size[1])
         around = (across.first, down.first, across.last, down.last)
-        pieces = torch.cat([tensor_of(picture.crop(around)) for picture in pictures]).to(easel.model.device)
+        pieces = torch.cat([tensor_of(picture.crop(around)) for picture in pictures]).to(context.model.device)
         levels = (network(pieces).float().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         for result, level in zip(results, levels, strict=True):
             result[down.place, across.place] = _cut(level, across, down)

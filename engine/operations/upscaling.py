@@ -11,7 +11,7 @@ from PIL import Image
 
 from engine.catalogue.outpaint_geometry import scaled
 from engine.catalogue.sizes import CREATIVE_FACTOR, enlargement
-from engine.operations.context import Easel
+from engine.operations.context import OperationContext
 from engine.operations.drawing import from_picture
 from engine.operations.pixels import Pixels, cover, picture_of, pixels_of
 from engine.operations.super_resolution import enlarged
@@ -22,34 +22,36 @@ OVERLAP = 0.25
 """The share of a creative tile that it has in common with the next one."""
 
 
-def upscale(easel: Easel) -> list[Pixels]:
+def upscale(context: OperationContext) -> list[Pixels]:
     """The picture `factor` times larger, at most 4096 pixels a side."""
-    request = cast(Upscale, easel.request)
+    request = cast(Upscale, context.request)
     picture = open_picture(request.image)
     scale = enlargement(picture.size, request)
     if scale < request.factor:
         at_most_twice = request.mode == "creative" and scale == CREATIVE_FACTOR
         why = "creatively at most twice" if at_most_twice else f"at most {MAX_SIDE} pixels a side"
-        easel.notes.append(f"enlarged {scale:.3g} times: {why}")
+        context.notes.append(f"enlarged {scale:.3g} times: {why}")
     if request.mode == "subtle":
-        easel.upscaler = easel.tools.upscaler_name
+        context.upscaler = context.tools.upscaler_name
     size = scaled(picture.size, scale)
-    (larger,) = enlarged(easel, [picture], size, lambda done, of: easel.watch.on_step(done, of, None))
-    return [refined(easel, Image.fromarray(larger), request.strength) if request.mode == "creative" else larger]
+    (larger,) = enlarged(context, [picture], size, lambda done, of: context.watch.on_step(done, of, None))
+    return [refined(context, Image.fromarray(larger), request.strength) if request.mode == "creative" else larger]
 
 
-def refined(easel: Easel, picture: Image.Image, strength: float) -> Pixels:
+def refined(context: OperationContext, picture: Image.Image, strength: float) -> Pixels:
     """Image-to-image in overlapping tiles of the model's own size, each fading into the next."""
-    spec = easel.model.spec
+    spec = context.model.spec
     whole, width, height = pixels_of(picture), spec.width, spec.height
     corners = [(x, y) for y in _starts(picture.height, height) for x in _starts(picture.width, width)]
     drawn, weight = np.zeros_like(whole), np.full((*whole.shape[:2], 1), 1e-6, dtype=np.float32)
-    steps = max(1, int((easel.request.num_inference_steps or spec.num_inference_steps) * strength))
+    steps = max(1, int((context.request.num_inference_steps or spec.num_inference_steps) * strength))
     for number, (left, top) in enumerate(corners):
-        easel.watch.more_steps = steps * (len(corners) - number - 1)
+        context.watch.more_steps = steps * (len(corners) - number - 1)
         box = (left, top, min(left + width, picture.width), min(top + height, picture.height))
         tile = cover(picture.crop(box), (width, height))
-        cell = from_picture(easel.asking(width=width, height=height, seed=easel.request.seed + number), tile, strength)
+        cell = from_picture(
+            context.asking(width=width, height=height, seed=context.request.seed + number), tile, strength
+        )
         fitted = pixels_of(picture_of(cell[0]).resize((box[2] - left, box[3] - top), Image.Resampling.LANCZOS))
         fade = _fade(fitted.shape[0])[:, None, None] * _fade(fitted.shape[1])[None, :, None]
         drawn[top : box[3], left : box[2]] += fade * fitted

@@ -15,7 +15,7 @@ from engine.events import Preview
 from engine.fair_share import Claim
 from engine.loading.loaded_model import LoadedModel
 from engine.operations import operate
-from engine.operations.context import Easel, Outcome
+from engine.operations.context import OperationContext, Outcome
 from engine.operations.tools import Tools
 from engine.pictures.picture_check import PictureCheck
 from engine.previews.lane_previews import Glimpses
@@ -38,7 +38,7 @@ class OpenLane:
     admit: Admit
     model: LoadedModel
     lane: Lane
-    easel: Easel
+    context: OperationContext
     glimpses: Glimpses
     arrived_s: float
     """When the request came to the engine, by this worker's clock."""
@@ -98,16 +98,16 @@ class LaneFactory:
 
         def draw(lane: Lane) -> Outcome:
             drawn_by.adapters.ensure(lane.manner.loras)
-            return operate(opened.easel)
+            return operate(opened.context)
 
         manner = Manner(loras, upcast, request.tile)
         lane = Lane(request.id, draw, manner, request.alone, processors=model.processors())
         glimpses = self._glimpses(request, model, tell)
         watch = StepWatch(lane, glimpses.wants_x0, glimpses.show, request.stop_at)
         lane.answers.append(watch.answer)
-        easel = Easel(request, drawn_by, lane, watch, self._tools)
+        context = OperationContext(request, drawn_by, lane, watch, self._tools)
         arrived_s = self._clock() - admit.waited_s if admit.arrived_s is None else admit.arrived_s
-        opened = OpenLane(admit, model, lane, easel, glimpses, arrived_s)
+        opened = OpenLane(admit, model, lane, context, glimpses, arrived_s)
         return opened
 
     def _glimpses(

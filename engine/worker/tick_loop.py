@@ -158,7 +158,7 @@ class TickLoop:
         request = opened.request
         try:
             opened.glimpses.settle()
-            recipe = recipe_of(request, opened.easel.model, outcome, alone=opened.is_alone)
+            recipe = recipe_of(request, opened.context.model, outcome, alone=opened.is_alone)
             frames, harmless = opened.glimpses.timelapse, is_harmless(request, opened.model.spec)
             finished = finish(request, outcome, recipe, opened.gpu_ms, frames, self._lane_factory.check, harmless)
             self.send(LaneFinished(request.id, opened.admit.epoch, finished))
