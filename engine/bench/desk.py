@@ -40,7 +40,7 @@ class Desk:
         self.tick_loop.open(Admit(request, epoch=1), self.model)
         opened = self.tick_loop.lanes[request.id]
         if not previews:
-            opened.glimpses.has_shown, opened.glimpses.allowance.share = True, 0.0
+            opened.previews.has_shown, opened.previews.time_budget.share = True, 0.0
         return opened
 
     def finish(self) -> None:

@@ -16,7 +16,7 @@ from engine.batching.lanes import Stage
 from engine.bench.desk import Desk, requests
 from engine.errors import AbortReason
 from engine.loading.loaded_model import LoadedModel
-from engine.previews.time_budget import Allowance
+from engine.previews.time_budget import TimeBudget
 from engine.processes.protocol import LaneFailed
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
@@ -44,7 +44,7 @@ class Knee:
 
 
 @dataclass
-class Ledger(Allowance):
+class Ledger(TimeBudget):
     """An allowance that remembers the sum."""
 
     spent_s: float = field(default=0.0, init=False)
@@ -126,8 +126,8 @@ def preview_share(model: LoadedModel, settings: EngineSettings, like: ImageReque
     desk.wait()
     began_s = time.process_time()
     for request in requests(like, 3):
-        glimpses = desk.open(request).glimpses
-        glimpses.allowance = ledger
+        previews = desk.open(request).previews
+        previews.time_budget = ledger
     desk.finish()
     desk.wait()
     return ledger.spent_s / (time.process_time() - began_s)

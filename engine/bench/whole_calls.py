@@ -23,8 +23,8 @@ from engine.loading.model_cache import ModelShelf
 from engine.operations import operate
 from engine.operations.context import OperationContext, Outcome
 from engine.operations.tools import Tools
-from engine.previews.lane_previews import Glimpses
-from engine.previews.time_budget import Allowance
+from engine.previews.lane_previews import LanePreviews
+from engine.previews.time_budget import TimeBudget
 from engine.processes.outbox import Outbox
 from engine.processes.protocol import (
     Admit,
@@ -69,7 +69,7 @@ class WholeCalls:
         self._connection, self._device = connection, device
         self._outbox = Outbox(connection)
         self._shelf = ModelShelf(settings, device)
-        self._allowance = Allowance()
+        self._time_budget = TimeBudget()
         self._finishers = ThreadPoolExecutor(2)
         self._encoders = ThreadPoolExecutor(1)
 
@@ -94,8 +94,8 @@ class WholeCalls:
             self._say(LaneProgress(request.id, admit.epoch, step, steps, preview))
 
         size = (request.width or model.spec.width, request.height or model.spec.height)
-        glimpses = Glimpses(model.previewer, size, tell, self._allowance, self._encoders)
-        context = easel_of(model, request, glimpses.wants_x0, glimpses.show)
+        previews = LanePreviews(model.previewer, size, tell, self._time_budget, self._encoders)
+        context = easel_of(model, request, previews.wants_x0, previews.show)
         began_s = time.perf_counter()
         try:
             outcome = operate(context)

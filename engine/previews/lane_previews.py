@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 import torch
 
 from engine.events import Preview
-from engine.previews.preview_gate import Cells, Veil
+from engine.previews.preview_gate import Cells, PreviewGate
 from engine.previews.previewer import Previewer
 from engine.previews.thumbnails import frame_of, preview_of
-from engine.previews.time_budget import Allowance, Clock
+from engine.previews.time_budget import Clock, TimeBudget
 
 PREVIEW_EVERY_S = 0.25
 MAX_FRAMES = 24
 
 
 @dataclass
-class Glimpses:
+class LanePreviews:
     """Previews and frames of one lane. The hub's thread asks and shows; encoding happens in `executor`."""
 
     previewer: Previewer
@@ -31,10 +31,10 @@ class Glimpses:
     """Width and height in pixels that are drawn."""
     tell: Callable[[int, int, Preview | None], None]
     """Told (step, steps, preview) of every step; from any thread."""
-    allowance: Allowance
+    time_budget: TimeBudget
     """Of wall time, at most so much goes into previews and frames of all lanes together."""
     executor: Executor
-    veil: Veil = field(default_factory=Veil)
+    gate: PreviewGate = field(default_factory=PreviewGate)
     shown_size: tuple[int, int] | None = None
     """Width and height in which the picture will be seen; None: as it is drawn."""
     clock: Clock = time.perf_counter
@@ -53,7 +53,7 @@ class Glimpses:
         """Is the x0 estimate of this step worth computing?"""
         if not self.has_shown:
             return True
-        return self.allowance.has_left() and (self._is_due() or self._wants_frame(step))
+        return self.time_budget.refill() and (self._is_due() or self._wants_frame(step))
 
     def show(self, step: int, steps: int, x0: torch.Tensor | None) -> None:
         """A step is done: say so, with a preview if one is due."""
@@ -63,7 +63,7 @@ class Glimpses:
             return self.tell(step, steps, None)
         is_due = self._is_due() or not self.has_shown
         # The first preview is for everybody, whatever it costs; a frame beside it is not.
-        is_frame = self._wants_frame(step) and (self.has_shown or self.allowance.has_left())
+        is_frame = self._wants_frame(step) and (self.has_shown or self.time_budget.refill())
         self.has_shown = True
         if is_due:
             self._due_s = self.clock() + PREVIEW_EVERY_S
@@ -75,12 +75,12 @@ class Glimpses:
         """Wait for what is being encoded and judged, so that nothing is told after the end."""
         if self._encoding:
             self._encoding.exception()
-        self.veil.settle()
+        self.gate.settle()
 
     @property
     def timelapse(self) -> tuple[bytes, ...]:
         """The frames in order; none of a lane whose previews were flagged."""
-        return () if self.veil.is_flagged else tuple(self.frames[step] for step in sorted(self.frames))
+        return () if self.gate.is_flagged else tuple(self.frames[step] for step in sorted(self.frames))
 
     def _is_due(self) -> bool:
         return self.clock() >= self._due_s and not self._is_encoding
@@ -91,7 +91,7 @@ class Glimpses:
     def _pixels(self, x0: torch.Tensor) -> torch.Tensor | None:
         began_s = self.cost()
         pixels = self.previewer.pixels(x0, *self.size)
-        self.allowance.spend(self.cost() - began_s)
+        self.time_budget.spend(self.cost() - began_s)
         return pixels
 
     def _encode(self, step: int, steps: int, pixels: torch.Tensor, as_preview: bool, as_frame: bool) -> None:
@@ -104,9 +104,9 @@ class Glimpses:
             if as_frame:
                 self.frames[step] = frame_of(pixels, self.shown_size or self.size)
             if as_preview:
-                self.veil.show(self.previewer.cells(pixels, *(self.shown_size or self.size)), step / steps, tell)
+                self.gate.show(self.previewer.cells(pixels, *(self.shown_size or self.size)), step / steps, tell)
             else:
                 tell(None)
         finally:
             self._is_encoding = False
-            self.allowance.spend(self.cost() - began_s)
+            self.time_budget.spend(self.cost() - began_s)

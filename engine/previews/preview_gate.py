@@ -13,7 +13,7 @@ from engine.events import Safety
 from engine.model_spec import ModelSpec
 from engine.pictures.picture_check import PictureCheck
 from engine.previews.thumbnails import coarse
-from engine.previews.time_budget import Allowance
+from engine.previews.time_budget import TimeBudget
 from engine.requests import ImageRequest
 
 Cells = Sequence[Image.Image]
@@ -37,17 +37,17 @@ def is_harmless(request: ImageRequest, spec: ModelSpec) -> bool:
 
 
 @dataclass
-class Lookout:
+class PreviewChecker:
     """Judges previews of all lanes in the safety thread: one at a time, and no more than its allowance permits."""
 
     check: PictureCheck
-    allowance: Allowance = field(default_factory=lambda: Allowance(SHARE_BESIDE, burst_s=SAVED_S))
+    time_budget: TimeBudget = field(default_factory=lambda: TimeBudget(SHARE_BESIDE, burst_s=SAVED_S))
     clock: Callable[[], float] = time.thread_time
     _is_busy: bool = field(default=False, init=False)
 
     def judge(self, cells: Cells, then: Callable[[Safety], None]) -> Future[None] | None:
         """Tell `then` the worst of the cells, from the safety thread; None when there is no time for these."""
-        if self._is_busy or not self.allowance.has_left():
+        if self._is_busy or not self.time_budget.refill():
             return None
         self._is_busy = True
         return self.check.call(lambda: self._judge(cells, then))
@@ -57,19 +57,19 @@ class Lookout:
             self.check.load()  # takes its time once, which is no preview's fault
             began_s = self.clock()
             safety = self.check.worst(cells)
-            self.allowance.spend(self.clock() - began_s)
+            self.time_budget.spend(self.clock() - began_s)
             then(safety)
         finally:
             self._is_busy = False
 
 
 @dataclass
-class Veil:
+class PreviewGate:
     """One lane's. What is flagged once stays coarse to the end; what cannot be judged counts as flagged."""
 
     limit: float | None = None
     """From this score on a preview is flagged; None lets everything be seen."""
-    lookout: Lookout | None = None
+    checker: PreviewChecker | None = None
     """None: the host has switched the check off."""
     is_flagged: bool = field(default=False, init=False)
     _has_passed: bool = field(default=False, init=False)
@@ -77,12 +77,12 @@ class Veil:
 
     def show(self, cells: Cells, progress: float, tell: Callable[[Cells | None], None]) -> None:
         """Tell what may be seen at this share of the steps, now or when it was judged; None leaves what is seen."""
-        if self.limit is None or self.lookout is None:
+        if self.limit is None or self.checker is None:
             return tell(cells)
         if self._looking and not self._looking.done():
             return tell(None)
         if not self.is_flagged and progress >= FIRST_SHARE:
-            self._looking = self.lookout.judge(cells, lambda safety: tell(self._seen(cells, safety)))
+            self._looking = self.checker.judge(cells, lambda safety: tell(self._seen(cells, safety)))
             if self._looking:
                 return None
         # A clear preview is better than a newer one that nobody had the time to look at.

@@ -10,7 +10,7 @@ Clock = Callable[[], float]
 
 
 @dataclass
-class Allowance:
+class TimeBudget:
     """Seconds that may be spent: a share of wall time, saved up for a little while at most."""
 
     share: float = 0.015
@@ -19,7 +19,7 @@ class Allowance:
     _left_s: float = field(default=0.0, init=False)
     _since_s: float = field(default=0.0, init=False)
 
-    def has_left(self) -> bool:
+    def refill(self) -> bool:
         """May something be spent now? The last one may overdraw."""
         now_s = self.clock()
         self._left_s = min(self.burst_s, self._left_s + self.share * (now_s - self._since_s))

@@ -18,9 +18,9 @@ from engine.operations import operate
 from engine.operations.context import OperationContext, Outcome
 from engine.operations.tools import Tools
 from engine.pictures.picture_check import PictureCheck
-from engine.previews.lane_previews import Glimpses
-from engine.previews.preview_gate import SAVED_S, SHARE_BESIDE, SHARE_ON_CPU, Lookout, Veil, limit_of
-from engine.previews.time_budget import Allowance
+from engine.previews.lane_previews import LanePreviews
+from engine.previews.preview_gate import SAVED_S, SHARE_BESIDE, SHARE_ON_CPU, PreviewChecker, PreviewGate, limit_of
+from engine.previews.time_budget import TimeBudget
 from engine.processes.protocol import Admit, FromWorker, LaneProgress
 from engine.requests import ImageRequest
 from engine.sampling.step_watch import StepWatch
@@ -39,7 +39,7 @@ class OpenLane:
     model: LoadedModel
     lane: Lane
     context: OperationContext
-    glimpses: Glimpses
+    previews: LanePreviews
     arrived_s: float
     """When the request came to the engine, by this worker's clock."""
     gpu_ms: float = 0.0
@@ -63,7 +63,7 @@ class OpenLane:
             priority=self.request.priority,
             charged_ms=self.gpu_ms,
             work=work_of(self.request),
-            first_preview=not self.glimpses.has_shown and self.step < _HURRIED_STEPS,
+            first_preview=not self.previews.has_shown and self.step < _HURRIED_STEPS,
         )
 
 
@@ -79,13 +79,13 @@ class LaneFactory:
     ) -> None:
         self._tools = Tools(device, settings.upscaler, settings.captioner)
         self._send, self._clock = send, clock
-        self._allowance = Allowance()
+        self._time_budget = TimeBudget()
         self._encoders = ThreadPoolExecutor(1, thread_name_prefix="preview")
         self.check = PictureCheck() if settings.safety else None
         """None: the host has switched it off."""
         # On a CPU it takes its time from the lanes.
-        spared = Allowance(SHARE_ON_CPU if device.type == "cpu" else SHARE_BESIDE, burst_s=SAVED_S)
-        self._lookout = Lookout(self.check, spared) if self.check else None
+        spared = TimeBudget(SHARE_ON_CPU if device.type == "cpu" else SHARE_BESIDE, burst_s=SAVED_S)
+        self._checker = PreviewChecker(self.check, spared) if self.check else None
 
     def open(self, admit: Admit, model: LoadedModel, upcast: bool = False) -> OpenLane:
         """A lane that has not begun; `upcast` draws in float32."""
@@ -102,21 +102,21 @@ class LaneFactory:
 
         manner = Manner(loras, upcast, request.tile)
         lane = Lane(request.id, draw, manner, request.alone, processors=model.processors())
-        glimpses = self._glimpses(request, model, tell)
-        watch = StepWatch(lane, glimpses.wants_x0, glimpses.show, request.stop_at)
+        previews = self._previews_of(request, model, tell)
+        watch = StepWatch(lane, previews.wants_x0, previews.show, request.stop_at)
         lane.answers.append(watch.answer)
         context = OperationContext(request, drawn_by, lane, watch, self._tools)
         arrived_s = self._clock() - admit.waited_s if admit.arrived_s is None else admit.arrived_s
-        opened = OpenLane(admit, model, lane, context, glimpses, arrived_s)
+        opened = OpenLane(admit, model, lane, context, previews, arrived_s)
         return opened
 
-    def _glimpses(
+    def _previews_of(
         self, request: ImageRequest, model: LoadedModel, tell: Callable[[int, int, Preview | None], None]
-    ) -> Glimpses:
+    ) -> LanePreviews:
         width, height = drawn_size(request, model.spec)
         seen = width * model.spec.enlarge, height * model.spec.enlarge
-        veil = Veil(limit_of(request, model.spec), self._lookout)
-        return Glimpses(model.previewer, (width, height), tell, self._allowance, self._encoders, veil, seen)
+        gate = PreviewGate(limit_of(request, model.spec), self._checker)
+        return LanePreviews(model.previewer, (width, height), tell, self._time_budget, self._encoders, gate, seen)
 
     def finish(self) -> None:
         """Wait until every preview has been told."""

