@@ -126,7 +126,7 @@ class FairShare:
         ranks = self.ranks(claims, now_s)
         return sorted(claims, key=lambda claim: ranks[claim.id])
 
-    def next_turn(self, claims: Iterable[Claim], now_s: float) -> list[Claim]:
+    def take_turn(self, claims: Iterable[Claim], now_s: float) -> list[Claim]:
         """The order for one tick: a request without a preview comes first while the boost's share of ticks lasts."""
         ranked = self.order(claims, now_s)
         self._boosts = min(self._boosts + self._share, self._burst)

@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 
 
-class Processors:
+class AttentionProcessors:
     """The attention processors of shared modules, as one lane sees them."""
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:

@@ -19,9 +19,9 @@ import torch
 
 from engine.batching.forward import can_tile, forward, is_out_of_memory, tiled
 from engine.batching.lanes import ParkedCall, Stage
-from engine.batching.merge_proof import Digests, Trust, Verdict
+from engine.batching.merge_proof import Digests, MergeProof, Verdict
 from engine.batching.merging import join_outputs, merge, split
-from engine.batching.row_layout import Layout, lay_out
+from engine.batching.row_layout import RowLayout, lay_out
 from engine.errors import OutOfMemory
 
 BUCKET = 4
@@ -38,7 +38,7 @@ class Batch:
     """Calls that run in one tick; `layouts` is empty for a single call that is not understood."""
 
     calls: tuple[ParkedCall, ...]
-    layouts: tuple[Layout, ...] = ()
+    layouts: tuple[RowLayout, ...] = ()
     proof: bool = False
     """Two calls whose merge is to be proved in passing."""
 
@@ -53,12 +53,12 @@ class _Piece:
     """Some rows of one call: which one, and whether they may share a pass with others."""
 
     owner: int
-    layout: Layout
+    layout: RowLayout
     may_cut: bool
 
 
 @dataclass
-class Forwards:
+class BatchRunner:
     """Chooses what shares a pass, and runs it. Hub thread only."""
 
     deterministic: bool = False
@@ -68,17 +68,17 @@ class Forwards:
     """The most rows of a size that fit into memory, where fewer did than were tried."""
 
     def __post_init__(self) -> None:
-        self.trust = Trust(self.digests)
+        self.merge_proof = MergeProof(self.digests)
 
-    def lay_out(self, call: ParkedCall) -> Layout | None:
+    def lay_out(self, call: ParkedCall) -> RowLayout | None:
         """Take the call apart, or None if it has to run alone."""
-        if call.lane.processors or self.trust.is_alone(call):
+        if call.lane.processors or self.merge_proof.is_alone(call):
             return None
         if call.laid_out is None:
             call.laid_out = (lay_out(call, self.digests.whole, fixed_shapes=self.deterministic),)
         return call.laid_out[0]
 
-    def choose(self, head: ParkedCall, others: Sequence[ParkedCall], budget: Callable[[Layout, int], int]) -> Batch:
+    def choose(self, head: ParkedCall, others: Sequence[ParkedCall], budget: Callable[[RowLayout, int], int]) -> Batch:
         """The head and as many of the others, in order, as may share its pass within the budget of rows.
 
         The budget is asked for by the head and the rows of all that would fit; finding it may take a sweep, so only
@@ -88,13 +88,13 @@ class Forwards:
         if layout is None:
             return Batch((head,))
         fitting = self._fitting(layout, others)
-        chosen, worn = [layout], {head.lane.manner.loras}
+        chosen, worn = [layout], {head.lane.options.loras}
         room = budget(layout, layout.rows + sum(other.rows for other in fitting)) - layout.rows if fitting else 0
         for other in fitting:
-            loras = other.call.lane.manner.loras
+            loras = other.call.lane.options.loras
             if other.rows > room or len(worn | {loras}) > MOST_LORAS:
                 continue
-            verdict = self.trust.verdict(layout, other)
+            verdict = self.merge_proof.verdict(layout, other)
             if verdict is Verdict.PROVE and len(chosen) == 1:
                 return Batch((head, other.call), (layout, other), proof=True)
             if verdict is Verdict.MERGE:
@@ -103,7 +103,7 @@ class Forwards:
                 room -= other.rows
         return Batch(tuple(each.call for each in chosen), tuple(chosen))
 
-    def _fitting(self, head: Layout, others: Sequence[ParkedCall]) -> list[Layout]:
+    def _fitting(self, head: RowLayout, others: Sequence[ParkedCall]) -> list[RowLayout]:
         """Those of the others that look as if they could share the head's pass, in order."""
         if head.call.lane.is_alone:
             return []
@@ -121,7 +121,7 @@ class Forwards:
                 return [error]
             outputs = self._each_alone(batch)
             if not any(isinstance(output, Exception) for output in outputs):
-                self.trust.distrust(batch.layouts[0])
+                self.merge_proof.distrust(batch.layouts[0])
             return outputs
 
     def _each_alone(self, batch: Batch) -> list[Any]:
@@ -153,7 +153,7 @@ class Forwards:
             return self._in_bucket(batch, min(limit or BUCKET, BUCKET))
         if batch.proof:
             one, other = batch.layouts
-            return self.trust.prove(one, other, forward)
+            return self.merge_proof.prove(one, other, forward)
         most = sum(batch.rows) if limit is None else max(1, limit)
         return self._in_passes(batch.layouts, most)
 
@@ -161,12 +161,12 @@ class Forwards:
         """In passes of always as many rows, so that the bits of a row do not depend on its companions."""
         if batch.proof:
             one, other = batch.layouts
-            self.trust.prove(one.part(0, 1), other.part(0, 1), forward, bucket)
-            if self.trust.verdict(one, other) is not Verdict.MERGE:
+            self.merge_proof.prove(one.part(0, 1), other.part(0, 1), forward, bucket)
+            if self.merge_proof.verdict(one, other) is not Verdict.MERGE:
                 return [self._in_passes([layout], bucket, bucket)[0] for layout in batch.layouts]
         return self._in_passes(batch.layouts, bucket, bucket)
 
-    def _in_passes(self, layouts: Sequence[Layout], limit: int, pad_to: int = 0) -> list[Any]:
+    def _in_passes(self, layouts: Sequence[RowLayout], limit: int, pad_to: int = 0) -> list[Any]:
         """Run all rows in order, at most `limit` to a pass; calls that may not be cut run whole and alone."""
         if not pad_to and sum(layout.rows for layout in layouts) <= limit:
             return _one_pass(layouts)
@@ -179,7 +179,7 @@ class Forwards:
                 rows[piece.owner].append(piece.layout.rows)
         return [join_outputs(parts, counts) for parts, counts in zip(outputs, rows, strict=True)]
 
-    def _groups(self, layouts: Sequence[Layout], limit: int, pad_to: int) -> list[list[_Piece]]:
+    def _groups(self, layouts: Sequence[RowLayout], limit: int, pad_to: int) -> list[list[_Piece]]:
         groups: list[list[_Piece]] = []
         room = 0
         for owner, layout in enumerate(layouts):
@@ -192,25 +192,25 @@ class Forwards:
                 room -= part.rows
         return groups
 
-    def _may_cut(self, layout: Layout, pad_to: int) -> bool:
+    def _may_cut(self, layout: RowLayout, pad_to: int) -> bool:
         """Is it proved (now, if it must be) that the call's own rows do not depend on one another?"""
-        if self.trust.is_settled(layout):
+        if self.merge_proof.is_settled(layout):
             return True
         first = layout.part(0, 1)
         for row in range(layout.rows):
             other = layout.part(row, row + 1)
-            if self.trust.verdict(first, other) is Verdict.PROVE:
-                self.trust.prove(first, other, forward, pad_to)
-            if self.trust.verdict(first, other) is not Verdict.MERGE:
+            if self.merge_proof.verdict(first, other) is Verdict.PROVE:
+                self.merge_proof.prove(first, other, forward, pad_to)
+            if self.merge_proof.verdict(first, other) is not Verdict.MERGE:
                 return False
         return True
 
 
-def _one_pass(layouts: Sequence[Layout], pad_to: int = 0) -> list[Any]:
+def _one_pass(layouts: Sequence[RowLayout], pad_to: int = 0) -> list[Any]:
     return split(forward(merge(layouts, pad_to)), [layout.rows for layout in layouts], pad_to)
 
 
-def _parts(layout: Layout, limit: int) -> list[Layout]:
+def _parts(layout: RowLayout, limit: int) -> list[RowLayout]:
     if layout.rows <= limit:
         return [layout]
     return [layout.part(start, min(start + limit, layout.rows)) for start in range(0, layout.rows, limit)]

@@ -14,7 +14,7 @@ import torch
 
 from engine.batching.forward import forward, synchronize
 from engine.batching.lanes import ParkedCall, Stage
-from engine.batching.row_layout import Layout
+from engine.batching.row_layout import RowLayout
 
 MOST_ROWS = 32
 PROMPT_ROWS = 16
@@ -42,7 +42,7 @@ class Knees:
         return self.most if waiting > CROWD * self.soon else self.soon
 
 
-class RowBudget:
+class BatchSize:
     """The knees of seconds per row, swept once for each module and size of picture, and capped by memory."""
 
     def __init__(
@@ -56,7 +56,7 @@ class RowBudget:
         self.sweeps: list[tuple[str, Hashable, dict[int, float]]] = []
         """Every sweep so far: module, size, and seconds per row by rows."""
 
-    def rows(self, layout: Layout, waiting: int) -> int:
+    def rows(self, layout: RowLayout, waiting: int) -> int:
         """The budget for a tick with this call at its head, of `waiting` rows that could share it.
 
         Sweeps at the first call of its size.
@@ -73,7 +73,7 @@ class RowBudget:
             self.sweeps.append((type(layout.call.module).__name__, size, seconds))
         return knees[size].rows(waiting)
 
-    def _sweep(self, layout: Layout) -> dict[int, float]:
+    def _sweep(self, layout: RowLayout) -> dict[int, float]:
         """Seconds per row by rows, as far as time and memory allow and it still gets better."""
         found: dict[int, float] = {}
         rows = 1
@@ -91,7 +91,7 @@ class RowBudget:
             rows *= 2
         return found or {layout.rows: 0.0}
 
-    def _time(self, layout: Layout, rows: int) -> float | None:
+    def _time(self, layout: RowLayout, rows: int) -> float | None:
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
             self._before = torch.cuda.memory_allocated(self._device)

@@ -26,7 +26,7 @@ class _Answer(NamedTuple):
 
 
 @dataclass
-class PromptMemory:
+class EncoderCache:
     """Answers of encoders by their arguments: parked calls are pure functions. Device thread only.
 
     The least recently used go beyond `limit_bytes`, which counts what is kept on the device, for each encoder.
@@ -67,7 +67,7 @@ def content_of(call: ParkedCall) -> Hashable:
     arguments = {**dict(enumerate(call.args)), **call.kwargs}
     if call.stage is not Stage.ENCODE or call.lane.processors or not all(map(_is_plain, arguments.values())):
         return None
-    return call.method, call.lane.manner, tuple((name, _content(value)) for name, value in arguments.items())
+    return call.method, call.lane.options, tuple((name, _content(value)) for name, value in arguments.items())
 
 
 def _content(value: Any) -> Hashable:

@@ -22,17 +22,17 @@ def forward(call: ParkedCall) -> Any:
     if call.stage is Stage.DECODE:
         # Pipelines do so themselves, unless they believe they have just cast the autoencoder.
         call = _cast_floats(call, cast(torch.dtype, call.module.dtype))
-    manner = call.lane.manner
-    if manner.upcast:
+    options = call.lane.options
+    if options.upcast:
         call = _cast_floats(call, torch.float32)
     with contextlib.ExitStack() as stack:
         if is_own:
             stack.enter_context(call.lane.in_force())
-        if manner.upcast:
+        if options.upcast:
             stack.enter_context(in_float32(call.module))
-        if manner.circular:
+        if options.circular:
             stack.enter_context(circular(call.module))
-        stack.enter_context(wearing(call.module, call.worn or (manner.loras,)))
+        stack.enter_context(wearing(call.module, call.worn or (options.loras,)))
         return getattr(call.module, call.method)(*call.args, **call.kwargs)
 
 

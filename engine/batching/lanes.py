@@ -22,8 +22,8 @@ from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from greenlet import getcurrent, greenlet
 
-from engine.batching.attention_processors import Processors
-from engine.batching.random_state import Randomness
+from engine.batching.attention_processors import AttentionProcessors
+from engine.batching.random_state import RandomState
 
 Pipeline = Any
 """A `DiffusionPipeline` or a `ModularPipeline`: what they can be called with is theirs to say."""
@@ -42,7 +42,7 @@ class Stage(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class RunOptions:
     """How a lane's calls run; only calls that differ in LoRAs alone may share a forward pass."""
 
     loras: tuple[tuple[str, float], ...] = ()
@@ -84,7 +84,7 @@ class Lane:
 
     id: str
     work: Callable[[Lane], Any]
-    manner: Manner = Manner()
+    options: RunOptions = RunOptions()
     is_alone: bool = False
     """Its calls share no forward pass."""
     parked: ParkedCall | None = None
@@ -98,8 +98,8 @@ class Lane:
     """Told of every call and its output."""
     last_outputs: dict[torch.nn.Module, Any] = field(default_factory=dict[torch.nn.Module, Any])
     """What each denoiser answered last."""
-    randomness: Randomness = field(default_factory=Randomness, repr=False)
-    processors: Processors | None = field(default=None, repr=False)
+    random_state: RandomState = field(default_factory=RandomState, repr=False)
+    processors: AttentionProcessors | None = field(default=None, repr=False)
     """Of a pipeline that exchanges attention processors; none of its calls can share a forward pass."""
     _greenlet: greenlet = field(init=False, repr=False)
     _tick_loop: greenlet = field(init=False, repr=False)
@@ -144,7 +144,7 @@ class Lane:
     @contextlib.contextmanager
     def in_force(self) -> Generator[None]:
         """What belongs to the process and yet is this lane's own, put in place for a while."""
-        with self.randomness.in_force(), self.processors.in_force() if self.processors else contextlib.nullcontext():
+        with self.random_state.in_force(), self.processors.in_force() if self.processors else contextlib.nullcontext():
             yield
 
     def park(self, call: ParkedCall) -> Any:

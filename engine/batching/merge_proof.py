@@ -24,7 +24,7 @@ from torch.utils._pytree import tree_leaves
 
 from engine.batching.lanes import ParkedCall
 from engine.batching.merging import is_divisible, merge, split
-from engine.batching.row_layout import ROLES_WITH_ROWS, Layout, Role
+from engine.batching.row_layout import ROLES_WITH_ROWS, Role, RowLayout
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class _Record:
         return Verdict.PROVE
 
 
-class Trust:
+class MergeProof:
     """Everything proved so far, by module and signature."""
 
     def __init__(self, digests: Digests) -> None:
@@ -112,17 +112,19 @@ class Trust:
         """Does this method of this module give what cannot be divided, whatever the arguments?"""
         return call.method in self._alone.get(call.module, ())
 
-    def verdict(self, one: Layout, other: Layout) -> Verdict:
+    def verdict(self, one: RowLayout, other: RowLayout) -> Verdict:
         """May these two calls, which have equal keys, share a forward pass?"""
         record = self._record(one)
         return record.verdict(self._differing(one, other, record))
 
-    def is_settled(self, layout: Layout) -> bool:
+    def is_settled(self, layout: RowLayout) -> bool:
         """Is every way proved in which the rows of one call can differ?"""
         record = self._record(layout)
         return record.verdict(frozenset(_facets(layout) - {LORAS} - record.proven)) is Verdict.MERGE
 
-    def prove(self, one: Layout, other: Layout, forward: Callable[[ParkedCall], Any], pad_to: int = 0) -> list[Any]:
+    def prove(
+        self, one: RowLayout, other: RowLayout, forward: Callable[[ParkedCall], Any], pad_to: int = 0
+    ) -> list[Any]:
         """Run both separately and together, remember whether that is the same, and give the separate outputs.
 
         What `forward` raises for a separate call is passed on.
@@ -145,12 +147,12 @@ class Trust:
             self._record(one).proven |= facets
         return separate
 
-    def distrust(self, layout: Layout) -> None:
+    def distrust(self, layout: RowLayout) -> None:
         """Merged calls of this signature fail, or do not do all that separate ones do: keep them apart from now on."""
         self._record(layout).disproven.append(frozenset())
 
     def _disproof(
-        self, calls: tuple[Layout, ...], separate: list[Any], forward: Callable[[ParkedCall], Any], pad_to: int
+        self, calls: tuple[RowLayout, ...], separate: list[Any], forward: Callable[[ParkedCall], Any], pad_to: int
     ) -> str:
         counts = [call.rows for call in calls]
         try:
@@ -161,25 +163,25 @@ class Trust:
             return f"merged they raise {type(error).__name__}: {error}"
         return next((why for a, b in zip(together, separate, strict=True) if (why := difference(a, b))), "")
 
-    def _record(self, layout: Layout) -> _Record:
+    def _record(self, layout: RowLayout) -> _Record:
         return self._records.setdefault(layout.call.module, {}).setdefault(layout.signature, _Record())
 
-    def _differing(self, one: Layout, other: Layout, record: _Record) -> frozenset[Facet]:
+    def _differing(self, one: RowLayout, other: RowLayout, record: _Record) -> frozenset[Facet]:
         """The facets that are not proven yet and in which the two calls differ."""
         open_facets = _facets(one) - record.proven
         return frozenset(facet for facet in open_facets if self._differs(facet, one, other))
 
-    def _differs(self, facet: Facet, one: Layout, other: Layout) -> bool:
+    def _differs(self, facet: Facet, one: RowLayout, other: RowLayout) -> bool:
         index, kind = facet
         if facet == STRUCTURE:
             return True
         if facet == LORAS:
-            return one.call.lane.manner.loras != other.call.lane.manner.loras
+            return one.call.lane.options.loras != other.call.lane.options.loras
         if kind == "shapes":
             return {item.shape for item in one.leaves[index]} != {item.shape for item in other.leaves[index]}
         return self._rows(one, index) != self._rows(other, index)
 
-    def _rows(self, layout: Layout, index: int) -> tuple[bytes, ...]:
+    def _rows(self, layout: RowLayout, index: int) -> tuple[bytes, ...]:
         leaf = layout.leaves[index]
         if layout.roles[index] is Role.LIST:
             return tuple(dict.fromkeys(self._digests.whole(item) for item in leaf))
@@ -188,7 +190,7 @@ class Trust:
         return self._digests.rows(leaf)
 
 
-def _copies(layout: Layout) -> list[torch.Tensor]:
+def _copies(layout: RowLayout) -> list[torch.Tensor]:
     return [leaf.clone() for leaf in tree_leaves(layout.leaves) if isinstance(leaf, torch.Tensor)]
 
 
@@ -198,7 +200,7 @@ def _differ(tensors: list[torch.Tensor], others: list[torch.Tensor]) -> bool:
     )
 
 
-def _facets(layout: Layout) -> set[Facet]:
+def _facets(layout: RowLayout) -> set[Facet]:
     """Every way in which calls of one signature can differ."""
     contents = {(index, "contents") for index, role in enumerate(layout.roles) if role in ROLES_WITH_ROWS}
     shapes = {(index, "shapes") for index, role in enumerate(layout.roles) if role is Role.LIST}

@@ -11,14 +11,14 @@ import torch
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from engine.batching.lanes import ParkedCall
-from engine.batching.row_layout import PLAIN, Layout, Role, is_row_list
+from engine.batching.row_layout import PLAIN, Role, RowLayout, is_row_list
 
 
 class Indivisible(Exception):
     """A merged output has something in it that belongs to no row."""
 
 
-def merge(layouts: Sequence[Layout], pad_to: int = 0) -> ParkedCall:
+def merge(layouts: Sequence[RowLayout], pad_to: int = 0) -> ParkedCall:
     """One call over all rows, in order; with `pad_to`, the last row is repeated up to that many."""
     if len(layouts) == 1 and layouts[0].rows >= pad_to:
         return layouts[0].call
@@ -31,7 +31,7 @@ def merge(layouts: Sequence[Layout], pad_to: int = 0) -> ParkedCall:
     merged = layouts[0].rebuilt(
         _join(list(column), role, counts) for column, role in zip(columns, layouts[0].roles, strict=True)
     )
-    worn = [layout.call.lane.manner.loras for layout in layouts for _ in range(layout.rows)]
+    worn = [layout.call.lane.options.loras for layout in layouts for _ in range(layout.rows)]
     merged.worn = tuple(worn) if len(set(worn)) > 1 else ()
     return merged
 

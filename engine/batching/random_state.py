@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 
-class Randomness:
+class RandomState:
     """The global random state of the processor and of the accelerator in use, as one lane has left it."""
 
     def __init__(self, seed: int = 0) -> None:

@@ -38,7 +38,7 @@ ROLES_WITH_ROWS = frozenset({Role.ROWS, Role.NUMBER, Role.LIST})
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RowLayout:
     """A parked call taken apart: its leaves with their roles."""
 
     call: ParkedCall
@@ -71,15 +71,17 @@ class Layout:
         args, kwargs = tree_unflatten(list(leaves), self.tree)
         return self.call.replaced(args, kwargs)
 
-    def part(self, start: int, stop: int) -> Layout:
+    def part(self, start: int, stop: int) -> RowLayout:
         """Rows `start` to `stop` as a call of their own; rows past the end repeat the last one."""
         rows = [min(row, self.rows - 1) for row in range(start, stop)]
         cut = slice(start, stop) if stop <= self.rows else rows
         leaves = tuple(_cut(leaf, role, cut, rows) for leaf, role in zip(self.leaves, self.roles, strict=True))
-        return Layout(self.rebuilt(leaves), len(rows), leaves, self.roles, self.tree, self.signature, self.contents)
+        return RowLayout(self.rebuilt(leaves), len(rows), leaves, self.roles, self.tree, self.signature, self.contents)
 
 
-def lay_out(call: ParkedCall, digest: Callable[[torch.Tensor], bytes], *, fixed_shapes: bool = False) -> Layout | None:
+def lay_out(
+    call: ParkedCall, digest: Callable[[torch.Tensor], bytes], *, fixed_shapes: bool = False
+) -> RowLayout | None:
     """Take a call apart, or None for one that is not understood and has to run alone.
 
     `fixed_shapes` puts the sizes inside lists into the signature, so that nobody's padding depends on companions.
@@ -94,10 +96,10 @@ def lay_out(call: ParkedCall, digest: Callable[[torch.Tensor], bytes], *, fixed_
         return None
     specs = tuple(_spec(leaf, role, fixed_shapes) for leaf, role in zip(leaves, known, strict=True))
     # Rows may wear different LoRAs; but then they run in groups, whose sizes depend on companions.
-    manner = call.lane.manner if fixed_shapes else replace(call.lane.manner, loras=())
-    signature = (call.method, manner, tree, specs)
+    options = call.lane.options if fixed_shapes else replace(call.lane.options, loras=())
+    signature = (call.method, options, tree, specs)
     contents = tuple(digest(leaf) for leaf, role in zip(leaves, known, strict=True) if role is Role.SAME)
-    return Layout(call, rows, tuple(leaves), tuple(known), tree, signature, contents)
+    return RowLayout(call, rows, tuple(leaves), tuple(known), tree, signature, contents)
 
 
 def _count_rows(values: Sequence[Any]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from engine.batching.batch_runner import Forwards
+from engine.batching.batch_runner import BatchRunner
 from engine.loading.loaded_model import LoadedModel
 from engine.processes.protocol import Admit, FromWorker, LaneFailed, LaneFinished
 from engine.requests import ImageRequest
@@ -30,7 +30,7 @@ class Desk:
             self.model.device,
             self.said.append,
             lambda _: None,
-            Forwards(self.settings.deterministic),
+            BatchRunner(self.settings.deterministic),
             activity=self.activities.append,
         )
 

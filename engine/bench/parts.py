@@ -159,7 +159,7 @@ def knee(model: LoadedModel, settings: EngineSettings, like: ImageRequest, repea
     opened = desk.open(like.model_copy(update={"num_images": 1}), previews=False)
     while opened.lane.parked is None or opened.lane.parked.stage is not Stage.DENOISE:
         desk.tick_loop.tick()
-    layout = desk.tick_loop.forwards.lay_out(opened.lane.parked)
+    layout = desk.tick_loop.batch_runner.lay_out(opened.lane.parked)
     assert layout is not None  # noqa: S101 - every family's denoiser call is understood
     found: dict[int, float] = {}
     for rows in KNEE_ROWS:

@@ -19,7 +19,7 @@ from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import nn
 
-from engine.batching.attention_processors import Processors
+from engine.batching.attention_processors import AttentionProcessors
 from engine.loading.pipeline_classes import Task, build, class_for
 from engine.lora.lora_adapters import Adapters
 from engine.model_spec import ModelSpec
@@ -113,9 +113,9 @@ class LoadedModel:
         made.set_progress_bar_config(disable=True)
         return made
 
-    def processors(self) -> Processors | None:
+    def processors(self) -> AttentionProcessors | None:
         """For a new lane, where the family's pipelines exchange the shared modules' attention processors."""
-        return Processors(self.parkable.values()) if _exchanges_processors(type(self.base)) else None
+        return AttentionProcessors(self.parkable.values()) if _exchanges_processors(type(self.base)) else None
 
     def close(self) -> None:
         """Let go of the weights' memory, whoever still holds a pipeline."""

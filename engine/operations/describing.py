@@ -32,9 +32,9 @@ def _by_labels(context: OperationContext, picture: Image.Image, count: int) -> N
     """The best label in the best style, then further labels."""
     describer = context.tools.describer
     pixels = tensor_of(picture).to(context.model.device)
-    seen, manner = parking_view(describer.encoder, context.lane)(pixels * 2 - 1)
+    seen, options = parking_view(describer.encoder, context.lane)(pixels * 2 - 1)
     best = (seen.float().cpu() @ describer.anchors.T)[0].argsort(descending=True)
-    style = describer.styles[int(manner[0].argmax())]
+    style = describer.styles[int(options[0].argmax())]
     labels = [describer.labels[int(index)] for index in best[:count]]
     context.captions = tuple(f"{label}, {style}" for label in labels)
     known = f"{len(describer.labels)} everyday things and {len(describer.styles)} drawing styles"

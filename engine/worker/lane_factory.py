@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.batching.lanes import Lane, Manner
+from engine.batching.lanes import Lane, RunOptions
 from engine.catalogue.sizes import drawn_size
 from engine.events import Preview
 from engine.fair_share import Claim
@@ -97,11 +97,11 @@ class LaneFactory:
             self._send(LaneProgress(request.id, admit.epoch, step, steps, preview))
 
         def draw(lane: Lane) -> Outcome:
-            drawn_by.adapters.ensure(lane.manner.loras)
+            drawn_by.adapters.ensure(lane.options.loras)
             return operate(opened.context)
 
-        manner = Manner(loras, upcast, request.tile)
-        lane = Lane(request.id, draw, manner, request.alone, processors=model.processors())
+        options = RunOptions(loras, upcast, request.tile)
+        lane = Lane(request.id, draw, options, request.alone, processors=model.processors())
         previews = self._previews_of(request, model, tell)
         watch = StepWatch(lane, previews.wants_x0, previews.show, request.stop_at)
         lane.answers.append(watch.answer)

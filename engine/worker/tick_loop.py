@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 import torch
 
 from engine.base.foreign_errors import reason
-from engine.batching.batch_runner import ADVICE, BUCKET, Batch, Forwards
-from engine.batching.batch_size import RowBudget
-from engine.batching.encoder_cache import PromptMemory
+from engine.batching.batch_runner import ADVICE, BUCKET, Batch, BatchRunner
+from engine.batching.batch_size import BatchSize
+from engine.batching.encoder_cache import EncoderCache
 from engine.batching.forward import is_device_lost, is_out_of_memory, synchronize
 from engine.batching.lanes import Stage
-from engine.batching.row_layout import Layout
+from engine.batching.row_layout import RowLayout
 from engine.errors import AbortReason, BadOutput, EngineError, InferenceFailed, OutOfMemory, RequestAborted
 from engine.fair_share import FairShare
 from engine.loading.loaded_model import LoadedModel
@@ -42,7 +42,7 @@ class TickLoop:
     send: Callable[[FromWorker], None]
     closed: Callable[[LoadedModel], None]
     """Told when a lane no longer needs its model."""
-    forwards: Forwards
+    batch_runner: BatchRunner
     clock: Callable[[], float] = time.monotonic
     activity: Callable[[str], None] = lambda _: None
     lanes: dict[str, OpenLane] = field(default_factory=dict[str, OpenLane])
@@ -50,9 +50,9 @@ class TickLoop:
 
     def __post_init__(self) -> None:
         self.turns = Turns(FairShare(self.settings.first_preview_share))
-        self.budget = RowBudget(self.device)
+        self.budget = BatchSize(self.device)
         self._lane_factory = LaneFactory(self.settings, self.device, self.send, self.clock)
-        self._prompts = PromptMemory()
+        self._encoder_cache = EncoderCache()
         self._finishers = ThreadPoolExecutor(2, thread_name_prefix="finish")
 
     def open(self, admit: Admit, model: LoadedModel) -> None:
@@ -76,9 +76,9 @@ class TickLoop:
         """One forward pass for whoever deserves it most and those who fit beside, then on to their next calls."""
         head, *others = self.turns.in_order(self.lanes.values(), self.clock())
         self.activity("forward" if head.stage is Stage.DENOISE else head.stage.value)
-        batch = self.forwards.choose(head, others, self._budget)  # may take a sweep of passes
+        batch = self.batch_runner.choose(head, others, self._budget)  # may take a sweep of passes
         began_s = self.timer()
-        outputs = self.forwards.run(batch)
+        outputs = self.batch_runner.run(batch)
         synchronize(self.device)
         self._charge(batch, (self.timer() - began_s) * 1000)
         self._note_company(batch)
@@ -88,7 +88,7 @@ class TickLoop:
                 self._advance(opened, lambda lane=call.lane, error=output: lane.fail(error))
             else:
                 if len(batch.calls) == 1:  # what came of a shared pass may differ in its last bits
-                    self._prompts.keep(call, output)
+                    self._encoder_cache.keep(call, output)
                 self._advance(opened, lambda lane=call.lane, output=output: lane.resume(output))
 
     def close(self) -> None:
@@ -103,7 +103,7 @@ class TickLoop:
         self._lane_factory.finish()
         self._finishers.shutdown()
 
-    def _budget(self, layout: Layout, waiting: int) -> int:
+    def _budget(self, layout: RowLayout, waiting: int) -> int:
         if self.settings.deterministic:
             return BUCKET if layout.call.stage is Stage.DENOISE else layout.rows
         return self.budget.rows(layout, waiting)
@@ -127,7 +127,7 @@ class TickLoop:
         """Let a lane run on, and see to it when that was the end."""
         try:
             onward()
-            while (call := opened.lane.parked) and (known := self._prompts.recall(call)) is not NotImplemented:
+            while (call := opened.lane.parked) and (known := self._encoder_cache.recall(call)) is not NotImplemented:
                 opened.lane.resume(known)
         except BadOutput as error:
             return self._try_again(opened, error)
@@ -147,7 +147,7 @@ class TickLoop:
 
     def _try_again(self, opened: OpenLane, error: BadOutput) -> None:
         """Once more in float32; what is broken there too fails."""
-        if opened.lane.manner.upcast:
+        if opened.lane.options.upcast:
             return self._fail(opened, error)
         logger.warning("%s, trying again in float32", error.what, extra={"request_id": opened.request.id})
         again = self._lane_factory.open(opened.admit, opened.model, upcast=True)

@@ -26,7 +26,7 @@ class Turns:
         claims = [opened.claim for opened in lanes if opened.request.id in parked]
         first = Stage.DENOISE if self._aside_ms >= self._denoise_ms else Stage.ENCODE
         is_prompt = first is Stage.ENCODE and any(call.stage is first for call in parked.values())
-        order = (self.share.order if is_prompt else self.share.next_turn)(claims, now_s)
+        order = (self.share.order if is_prompt else self.share.take_turn)(claims, now_s)
         return sorted((parked[claim.id] for claim in order), key=lambda call: call.stage is not first)
 
     def took(self, stage: Stage, gpu_ms: float) -> None:

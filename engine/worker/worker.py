@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 import psutil
 import torch
 
-from engine.batching.batch_runner import Forwards
+from engine.batching.batch_runner import BatchRunner
 from engine.errors import EngineError, RequestAborted
 from engine.loading.load import quiet
 from engine.loading.loaded_model import LoadedModel
@@ -74,7 +74,7 @@ class Worker:
             device,
             self._outbox.put,
             self._loans.give_back,
-            Forwards(settings.deterministic, self._free_memory),
+            BatchRunner(settings.deterministic, self._free_memory),
             activity=self._activity.begin,
         )
 

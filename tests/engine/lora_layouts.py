@@ -147,7 +147,7 @@ def _diffusers_old(draft: Draft) -> Tensors:
 
 
 @dataclass(frozen=True)
-class Layout:
+class RowLayout:
     """One way of writing a LoRA file, and what becomes of it."""
 
     name: str
@@ -267,46 +267,48 @@ def _xl_blocks(draft: Draft) -> Tensors:
 
 
 WORN = (
-    Layout("peft", lambda p: _written(_unet(p), _peft)),
-    Layout("peft-text", lambda p: _written(_both(p), _peft)),
-    Layout("text-alone", lambda p: _written(Draft(p).add("text_encoder", TEXT), _peft)),
-    Layout("text-model", lambda p: _written(_both(p), _deeper)),
-    Layout("base-model", lambda p: _written(_unet(p), _base_model)),
-    Layout("diffusers", lambda p: _written(_unet(p), _diffusers)),
-    Layout("diffusers-old", lambda p: _written(_unet(p), _diffusers_old)),
-    Layout("mixed-spelling", lambda p: _written(_unet(p, re.compile(r"\.to_q$|\.conv1$")), _mixed)),
-    Layout("kohya", lambda p: _written(_unet(p, alpha=1.5), _kohya)),
-    Layout("kohya-text", lambda p: _written(_both(p, alpha=2.0), _kohya)),
-    Layout("kohya-no-alpha", lambda p: _written(_unet(p), _no_alphas)),
-    Layout(
+    RowLayout("peft", lambda p: _written(_unet(p), _peft)),
+    RowLayout("peft-text", lambda p: _written(_both(p), _peft)),
+    RowLayout("text-alone", lambda p: _written(Draft(p).add("text_encoder", TEXT), _peft)),
+    RowLayout("text-model", lambda p: _written(_both(p), _deeper)),
+    RowLayout("base-model", lambda p: _written(_unet(p), _base_model)),
+    RowLayout("diffusers", lambda p: _written(_unet(p), _diffusers)),
+    RowLayout("diffusers-old", lambda p: _written(_unet(p), _diffusers_old)),
+    RowLayout("mixed-spelling", lambda p: _written(_unet(p, re.compile(r"\.to_q$|\.conv1$")), _mixed)),
+    RowLayout("kohya", lambda p: _written(_unet(p, alpha=1.5), _kohya)),
+    RowLayout("kohya-text", lambda p: _written(_both(p, alpha=2.0), _kohya)),
+    RowLayout("kohya-no-alpha", lambda p: _written(_unet(p), _no_alphas)),
+    RowLayout(
         "kohya-convolutions",
         lambda p: _written(_unet(p, re.compile(r"\.conv[12]$|\.proj_in$|\.to_q$"), alpha=2.0), _kohya),
     ),
-    Layout("kohya-dora", lambda p: _written(_unet(p, alpha=2.0).with_magnitudes(), _kohya)),
-    Layout("dora", lambda p: _written(_unet(p).with_magnitudes(), _peft)),
-    Layout("dora-convolutions", lambda p: _written(_unet(p, re.compile(r"\.conv1$|\.to_v$")).with_magnitudes(), _peft)),
-    Layout("biases", lambda p: _written(_unet(p, re.compile(r"\.to_out\.0$|\.conv1$")).with_biases(), _peft)),
-    Layout(
+    RowLayout("kohya-dora", lambda p: _written(_unet(p, alpha=2.0).with_magnitudes(), _kohya)),
+    RowLayout("dora", lambda p: _written(_unet(p).with_magnitudes(), _peft)),
+    RowLayout(
+        "dora-convolutions", lambda p: _written(_unet(p, re.compile(r"\.conv1$|\.to_v$")).with_magnitudes(), _peft)
+    ),
+    RowLayout("biases", lambda p: _written(_unet(p, re.compile(r"\.to_out\.0$|\.conv1$")).with_biases(), _peft)),
+    RowLayout(
         "rank-stabilised",
         _rank_stabilised,
         metadata=_told("unet", r=RANK, lora_alpha=2, alpha_pattern={"to_q": 1}, use_rslora=True),
     ),
-    Layout("varied-ranks", _varied_ranks),
-    Layout("linear-as-convolution", _linear_as_convolution),
-    Layout("xl-kohya", _xl_text, "stable-diffusion-xl"),
-    Layout(
+    RowLayout("varied-ranks", _varied_ranks),
+    RowLayout("linear-as-convolution", _linear_as_convolution),
+    RowLayout("xl-kohya", _xl_text, "stable-diffusion-xl"),
+    RowLayout(
         "xl-blocks",
         lambda p: _written(
             _unet(p, re.compile(r"\.down_blocks\.1\.attentions\.0\..*to_[qkv]$"), alpha=2.0), _xl_blocks
         ),
         "stable-diffusion-xl",
     ),
-    Layout("flux-peft", lambda p: _written(_transformer(p), _peft), "flux"),
-    Layout("flux-kohya", lambda p: _flux_fused(p, _flux_kohya), "flux"),
-    Layout("flux-xlabs", lambda p: _flux_fused(p, _flux_xlabs), "flux"),
-    Layout("flux-alphas", lambda p: _written(_transformer(p), _flux_alphas), "flux"),
-    Layout("z-image-comfy", lambda p: _written(_transformer(p, r"\.attention\.to_[qk]$"), _comfy), "z-image"),
-    Layout("qwen-kohya", lambda p: _written(_transformer(p, r"\.attn\.to_[qk]$"), _kohya), "qwen-image"),
+    RowLayout("flux-peft", lambda p: _written(_transformer(p), _peft), "flux"),
+    RowLayout("flux-kohya", lambda p: _flux_fused(p, _flux_kohya), "flux"),
+    RowLayout("flux-xlabs", lambda p: _flux_fused(p, _flux_xlabs), "flux"),
+    RowLayout("flux-alphas", lambda p: _written(_transformer(p), _flux_alphas), "flux"),
+    RowLayout("z-image-comfy", lambda p: _written(_transformer(p, r"\.attention\.to_[qk]$"), _comfy), "z-image"),
+    RowLayout("qwen-kohya", lambda p: _written(_transformer(p, r"\.attn\.to_[qk]$"), _kohya), "qwen-image"),
 )
 
 
@@ -401,27 +403,27 @@ def _flux_other_text(_: str, down: torch.Tensor, up: torch.Tensor) -> Tensors:
 
 IN_PART, NOT_AT_ALL = r"only in part: \d+ of its \d+ layers", r"none of its \d+ layers"
 REFUSED = (
-    Layout("misfit-text", _with(_wide_text), refused=IN_PART),
-    Layout("other-shape", _other_shape, refused=NOT_AT_ALL),
-    Layout("other-ranks", _other_ranks, refused=NOT_AT_ALL),
-    Layout("half-unknown", _with(_renamed), refused=IN_PART),
-    Layout("all-unknown", lambda p: _written(_unet(p), _renamed), refused=NOT_AT_ALL),
-    Layout("one-half", _with(_one_half), refused=IN_PART),
-    Layout("on-a-norm", _with(_on_norm), refused=IN_PART),
-    Layout("both-spellings", _both_spellings, "stable-diffusion-xl", refused=IN_PART),
-    Layout("loha", _of_kind("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "alpha"), refused="LoHa"),
-    Layout("lokr", _of_kind("lokr_w1", "lokr_w2"), refused="LoKr"),
-    Layout("lokr-z-image", _of_kind("lokr_w1", "lokr_w2"), "z-image", refused="LoKr"),
-    Layout("tucker", _of_kind("lora_down.weight", "lora_mid.weight", "lora_up.weight", "alpha"), refused="Tucker"),
-    Layout("oft", _of_kind("oft_blocks"), refused="OFT"),
-    Layout("glora", _of_kind("a1.weight", "a2.weight", "b1.weight", "b2.weight"), refused="GLoRA"),
-    Layout("ia3", _of_kind("weight", "on_input"), refused="IA"),
-    Layout("whole-biases", _with(lambda d: {"unet.conv_in.diff_b": d.noise(8)}), refused="whole weights"),
-    Layout("column-magnitudes", _column_magnitudes, refused="DoRA"),
-    Layout("own-words", _with(lambda d: {"bundle_emb.cat.clip_l": d.noise(1, 16)}), refused="textual inversion"),
-    Layout("no-lora", lambda p: _written(_unet(p), lambda d: {"conv_in.weight": d.noise(8, 4)}), refused="no LoRA"),
-    Layout("flux-control", _with(_control), "flux", refused="control picture"),
-    Layout("flux-norms", _with(_norms), "flux", refused="norm layers"),
-    Layout("flux-unscaled", lambda p: _flux_fused(p, _flux_unscaled), "flux", refused="only in part"),
-    Layout("flux-other-text", lambda p: _flux_fused(p, _flux_other_text), "flux", refused=IN_PART),
+    RowLayout("misfit-text", _with(_wide_text), refused=IN_PART),
+    RowLayout("other-shape", _other_shape, refused=NOT_AT_ALL),
+    RowLayout("other-ranks", _other_ranks, refused=NOT_AT_ALL),
+    RowLayout("half-unknown", _with(_renamed), refused=IN_PART),
+    RowLayout("all-unknown", lambda p: _written(_unet(p), _renamed), refused=NOT_AT_ALL),
+    RowLayout("one-half", _with(_one_half), refused=IN_PART),
+    RowLayout("on-a-norm", _with(_on_norm), refused=IN_PART),
+    RowLayout("both-spellings", _both_spellings, "stable-diffusion-xl", refused=IN_PART),
+    RowLayout("loha", _of_kind("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "alpha"), refused="LoHa"),
+    RowLayout("lokr", _of_kind("lokr_w1", "lokr_w2"), refused="LoKr"),
+    RowLayout("lokr-z-image", _of_kind("lokr_w1", "lokr_w2"), "z-image", refused="LoKr"),
+    RowLayout("tucker", _of_kind("lora_down.weight", "lora_mid.weight", "lora_up.weight", "alpha"), refused="Tucker"),
+    RowLayout("oft", _of_kind("oft_blocks"), refused="OFT"),
+    RowLayout("glora", _of_kind("a1.weight", "a2.weight", "b1.weight", "b2.weight"), refused="GLoRA"),
+    RowLayout("ia3", _of_kind("weight", "on_input"), refused="IA"),
+    RowLayout("whole-biases", _with(lambda d: {"unet.conv_in.diff_b": d.noise(8)}), refused="whole weights"),
+    RowLayout("column-magnitudes", _column_magnitudes, refused="DoRA"),
+    RowLayout("own-words", _with(lambda d: {"bundle_emb.cat.clip_l": d.noise(1, 16)}), refused="textual inversion"),
+    RowLayout("no-lora", lambda p: _written(_unet(p), lambda d: {"conv_in.weight": d.noise(8, 4)}), refused="no LoRA"),
+    RowLayout("flux-control", _with(_control), "flux", refused="control picture"),
+    RowLayout("flux-norms", _with(_norms), "flux", refused="norm layers"),
+    RowLayout("flux-unscaled", lambda p: _flux_fused(p, _flux_unscaled), "flux", refused="only in part"),
+    RowLayout("flux-other-text", lambda p: _flux_fused(p, _flux_other_text), "flux", refused=IN_PART),
 )

@@ -13,10 +13,10 @@ import PIL.Image
 import torch
 from diffusers import ModularPipeline
 
-from engine.batching.batch_runner import BUCKET, Forwards
+from engine.batching.batch_runner import BUCKET, BatchRunner
 from engine.batching.lanes import Lane, Stage
 from engine.batching.module_proxies import parking_view
-from engine.batching.row_layout import Layout
+from engine.batching.row_layout import RowLayout
 from tests.engine.families import INPAINT, T2I, Family
 
 
@@ -117,7 +117,7 @@ class Room:
     """How many calls each denoising pass held."""
 
     def __post_init__(self) -> None:
-        self.forwards = Forwards(deterministic=self.deterministic)
+        self.batch_runner = BatchRunner(deterministic=self.deterministic)
 
     @torch.inference_mode()
     def join(self, model: Model, ask: Ask) -> Lane:
@@ -132,16 +132,16 @@ class Room:
     def tick(self) -> None:
         """Serve the lane that waits longest, and whoever fits into the same pass."""
         waiting = [lane.parked for lane in self.lanes if lane.parked]
-        batch = self.forwards.choose(waiting[0], waiting[1:], self._budget)
+        batch = self.batch_runner.choose(waiting[0], waiting[1:], self._budget)
         self.ticks += 1
         if waiting[0].stage is Stage.DENOISE:
             self.shared.append(len(batch.calls))
-        for call, output in zip(batch.calls, self.forwards.run(batch), strict=True):
+        for call, output in zip(batch.calls, self.batch_runner.run(batch), strict=True):
             self.lanes.remove(call.lane)
             self.lanes.append(call.lane)
             call.lane.fail(output) if isinstance(output, Exception) else call.lane.resume(output)
 
-    def _budget(self, layout: Layout, waiting: int) -> int:
+    def _budget(self, layout: RowLayout, waiting: int) -> int:
         """Rows that one pass may have: as the worker's hub decides, with a knee that is never reached."""
         if not self.deterministic:
             return 64

@@ -87,7 +87,7 @@ class Device:
             return list(requests)
         by_id = {one.id: one for one in requests}
         claims = [self._claim(one) for one in requests]
-        ranked = self.share.next_turn(claims, self.now_s) if is_tick else self.share.order(claims, self.now_s)
+        ranked = self.share.take_turn(claims, self.now_s) if is_tick else self.share.order(claims, self.now_s)
         return [by_id[claim.id] for claim in ranked]
 
     def _claim(self, one: Asked) -> Claim:

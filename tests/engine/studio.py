@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from engine.batching.batch_runner import Forwards
+from engine.batching.batch_runner import BatchRunner
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import EngineError
 from engine.events import Finished
@@ -46,7 +46,7 @@ class Studio:
             self.model.device,
             said.append,
             lambda _: None,
-            Forwards(self.settings.deterministic),
+            BatchRunner(self.settings.deterministic),
         )
         yield tick_loop, said
         tick_loop.finish()

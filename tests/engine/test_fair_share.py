@@ -18,7 +18,7 @@ def run(share: FairShare, claims: list[Claim], costs: list[float], start_s: floa
     """Serve the head of the order once per cost, as a device would; return whom it served."""
     now_s, served = start_s, []
     for cost_ms in costs:
-        head = share.next_turn(claims, now_s)[0]
+        head = share.take_turn(claims, now_s)[0]
         now_s += cost_ms / 1000
         share.charge(head.member, cost_ms, now_s)
         served.append(head)
@@ -54,7 +54,7 @@ def test_nobody_starves_whatever_the_classes_and_weights(
         share.join(str(number), weights[number])
     last_s, now_s, longest_s = dict.fromkeys(range(len(classes)), 0.0), 0.0, 0.0
     for cost_ms in costs:
-        head = share.next_turn(claims, now_s)[0]
+        head = share.take_turn(claims, now_s)[0]
         now_s += cost_ms / 1000
         share.charge(head.member, cost_ms, now_s)
         last_s[int(head.member)] = now_s

@@ -19,7 +19,7 @@ from engine.lora.lora_adapters import Adapters
 from engine.requests import LoRA
 from engine.settings import LoRASettings
 from tests.engine.families import FAMILIES
-from tests.engine.lora_layouts import REFUSED, WORN, Draft, Layout, peft
+from tests.engine.lora_layouts import REFUSED, WORN, Draft, RowLayout, peft
 from tests.engine.studio import SIZE, Studio, ask
 
 QUIET = {
@@ -106,10 +106,10 @@ def _ear(heard: dict[str, Any], name: str) -> Callable[..., None]:
 
 
 @pytest.fixture
-def worn_by(benches) -> Iterator[Callable[[Layout, Path], Adapters]]:
+def worn_by(benches) -> Iterator[Callable[[RowLayout, Path], Adapters]]:
     made: list[Adapters] = []
 
-    def adapters(layout: Layout, path: Path) -> Adapters:
+    def adapters(layout: RowLayout, path: Path) -> Adapters:
         bench = benches(layout.family)
         good = path.parent / "good.safetensors"
         draft = _good(bench.pipeline)

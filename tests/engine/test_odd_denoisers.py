@@ -11,7 +11,7 @@ import diffusers
 import pytest
 import torch
 
-from engine.batching.batch_runner import Forwards
+from engine.batching.batch_runner import BatchRunner
 from engine.batching.lanes import Lane, ParkedCall
 from tests.engine.families import FAMILIES, T2I
 from tests.engine.room import Ask, Model, Room, stock
@@ -123,7 +123,7 @@ def test_whatever_form_an_output_has_every_lane_gets_its_own(wrap: Callable[[tor
         def forward(self, sample: torch.Tensor, **_extra: Any) -> Any:
             return wrap(sample * 2)
 
-    module, forwards = Shaped(), Forwards()
+    module, batch_runner = Shaped(), BatchRunner()
     for _ in range(3):
         calls = [
             ParkedCall(Lane(str(rows), print), module, "forward", (torch.rand(rows, 3),), {"extra": {"scale": 2}})
@@ -131,8 +131,8 @@ def test_whatever_form_an_output_has_every_lane_gets_its_own(wrap: Callable[[tor
         ]
         waiting = list(calls)
         while waiting:
-            batch = forwards.choose(waiting[0], waiting[1:], lambda layout, waiting: 64)
-            for call, output in zip(batch.calls, forwards.run(batch), strict=True):
+            batch = batch_runner.choose(waiting[0], waiting[1:], lambda layout, waiting: 64)
+            for call, output in zip(batch.calls, batch_runner.run(batch), strict=True):
                 expected = wrap(call.args[0] * 2)
                 assert type(output) is type(expected)
                 assert repr(output) == repr(expected)

@@ -14,7 +14,7 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from PIL import Image
 from safetensors.torch import load as load_latents
 
-from engine.batching.batch_size import RowBudget
+from engine.batching.batch_size import BatchSize
 from engine.errors import InvalidRequest
 from engine.events import Finished
 from engine.loading.loaded_model import LoadedModel
@@ -132,7 +132,7 @@ def test_stopping_early_shows_the_estimate_and_saves_the_rest(
     studio = studio_of(family)
     denoiser = studio.model.parkable.get("unet") or studio.model.parkable["transformer"]
     passes = list[int]()
-    monkeypatch.setattr(RowBudget, "rows", lambda *_: 8)  # no sweeps among the passes that are counted
+    monkeypatch.setattr(BatchSize, "rows", lambda *_: 8)  # no sweeps among the passes that are counted
     denoiser.register_forward_pre_hook(lambda *_: passes.append(1))
     size = SIZE if family != "deepfloyd-if" else {"width": 16, "height": 16}
     whole = studio.draw(ask(num_images=1, num_inference_steps=8, **size))

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from engine.batching.batch_runner import Batch, Forwards
-from engine.batching.batch_size import RowBudget, knee
+from engine.batching.batch_runner import Batch, BatchRunner
+from engine.batching.batch_size import BatchSize, knee
 from engine.batching.forward import forward, synchronize
-from engine.batching.lanes import Lane, Manner, ParkedCall, Stage
+from engine.batching.lanes import Lane, ParkedCall, RunOptions, Stage
 from engine.errors import OutOfMemory
 
 
@@ -34,30 +34,30 @@ def call(module: nn.Module, rows: int, **kwargs: Any) -> ParkedCall:
     return ParkedCall(Lane("lane", print), module, "__call__", (torch.randn(rows, 3),), kwargs, Stage.DENOISE)
 
 
-def run(forwards: Forwards, *calls: ParkedCall) -> list[Any]:
-    return forwards.run(forwards.choose(calls[0], calls[1:], lambda layout, waiting: 64))
+def run(batch_runner: BatchRunner, *calls: ParkedCall) -> list[Any]:
+    return batch_runner.run(batch_runner.choose(calls[0], calls[1:], lambda layout, waiting: 64))
 
 
-def trusted(module: Small) -> Forwards:
+def trusted(module: Small) -> BatchRunner:
     """Forwards that have proved that the module's calls may be merged."""
-    forwards, fits = Forwards(), module.fits
+    batch_runner, fits = BatchRunner(), module.fits
     module.fits = 1000
-    run(forwards, call(module, 1), call(module, 1))
+    run(batch_runner, call(module, 1), call(module, 1))
     module.fits = fits
     module.passes.clear()
-    return forwards
+    return batch_runner
 
 
 def test_the_same_calls_run_again_in_smaller_groups() -> None:
     module = Small(fits=3)
-    forwards = trusted(module)
+    batch_runner = trusted(module)
     calls = [call(module, 4), call(module, 2)]
-    outputs = run(forwards, *calls)
+    outputs = run(batch_runner, *calls)
     for each, (output,) in zip(calls, outputs, strict=True):
         assert torch.equal(output, each.args[0] * 2)
     assert max(module.passes) <= 3
     module.passes.clear()
-    run(forwards, call(module, 4))
+    run(batch_runner, call(module, 4))
     assert max(module.passes) <= 3, "what did not fit is not tried again"
 
 
@@ -68,22 +68,22 @@ def test_a_call_that_was_never_merged_is_proved_before_it_is_cut() -> None:
 
     honest, coupled = Small(fits=2), Coupled(fits=2)
     one = call(honest, 4)
-    assert torch.equal(run(Forwards(), one)[0][0], one.args[0] * 2)
-    (refused,) = run(Forwards(), call(coupled, 4))
+    assert torch.equal(run(BatchRunner(), one)[0][0], one.args[0] * 2)
+    (refused,) = run(BatchRunner(), call(coupled, 4))
     assert isinstance(refused, OutOfMemory), "rows that depend on one another are never cut"
 
 
 def test_memory_is_freed_before_the_second_try() -> None:
     freed = list[int]()
     module = Small(fits=1)
-    forwards = trusted(module)
-    forwards.free_memory = lambda: freed.append(1)
-    run(forwards, call(module, 2))
+    batch_runner = trusted(module)
+    batch_runner.free_memory = lambda: freed.append(1)
+    run(batch_runner, call(module, 2))
     assert freed
 
 
 def test_when_one_row_does_not_fit_the_advice_says_what_to_ask() -> None:
-    (error,) = run(Forwards(), call(Small(fits=0), 1))
+    (error,) = run(BatchRunner(), call(Small(fits=0), 1))
     assert isinstance(error, OutOfMemory)
     assert "smaller" in error.advice
 
@@ -104,7 +104,9 @@ def test_the_autoencoder_is_tiled_before_giving_up() -> None:
 
     module = Autoencoder(fits=0)
     latents = torch.randn(1, 3)
-    (output,) = Forwards().run(Batch((ParkedCall(Lane("x", print), module, "decode", (latents,), {}, Stage.DECODE),)))
+    (output,) = BatchRunner().run(
+        Batch((ParkedCall(Lane("x", print), module, "decode", (latents,), {}, Stage.DECODE),))
+    )
     assert torch.equal(output[0], latents * 2)
     assert not module.use_tiling, "other pictures are decoded whole"
 
@@ -117,12 +119,12 @@ def test_what_one_size_needs_does_not_slow_another_down() -> None:
             return super().forward(sample)
 
     module = Wide(fits=1000)
-    forwards, wide = trusted(module), call(module, 2)
-    forwards.run(forwards.choose(wide, [], lambda layout, waiting: 64))
+    batch_runner, wide = trusted(module), call(module, 2)
+    batch_runner.run(batch_runner.choose(wide, [], lambda layout, waiting: 64))
     large = ParkedCall(Lane("large", print), module, "__call__", (torch.randn(4, 9),), {}, Stage.DENOISE)
-    assert torch.equal(run(forwards, large)[0][0], large.args[0] * 2)
+    assert torch.equal(run(batch_runner, large)[0][0], large.args[0] * 2)
     module.passes.clear()
-    run(forwards, call(module, 4))
+    run(batch_runner, call(module, 4))
     assert module.passes == [4]
 
 
@@ -134,10 +136,10 @@ def test_an_error_belongs_to_the_call_that_caused_it() -> None:
             return super().forward(sample)
 
     module = Picky(fits=100)
-    forwards = trusted(module)
+    batch_runner = trusted(module)
     good, bad = call(module, 1), call(module, 1)
     bad.args[0].fill_(101)
-    outputs = run(forwards, good, bad)
+    outputs = run(batch_runner, good, bad)
     assert torch.equal(outputs[0][0], good.args[0] * 2)
     assert isinstance(outputs[1], ValueError)
 
@@ -145,7 +147,7 @@ def test_an_error_belongs_to_the_call_that_caused_it() -> None:
 @pytest.mark.parametrize("kind", ["merged only"])
 def test_what_fails_only_when_merged_is_never_merged_again(kind: str) -> None:
     module = Small(fits=100)
-    forwards = trusted(module)
+    batch_runner = trusted(module)
 
     def fail(sample: torch.Tensor) -> tuple[torch.Tensor]:
         if len(sample) > 1:
@@ -154,8 +156,8 @@ def test_what_fails_only_when_merged_is_never_merged_again(kind: str) -> None:
         return (sample * 2,)
 
     module.forward = fail
-    assert not any(isinstance(output, Exception) for output in run(forwards, call(module, 1), call(module, 1)))
-    assert forwards.choose(call(module, 1), [call(module, 1)], lambda layout, waiting: 8).rows == [1]
+    assert not any(isinstance(output, Exception) for output in run(batch_runner, call(module, 1), call(module, 1)))
+    assert batch_runner.choose(call(module, 1), [call(module, 1)], lambda layout, waiting: 8).rows == [1]
 
 
 def test_the_second_try_runs_in_float32_and_leaves_the_weights_alone() -> None:
@@ -169,7 +171,7 @@ def test_the_second_try_runs_in_float32_and_leaves_the_weights_alone() -> None:
 
     module = Overflowing()
     sample = torch.ones(1, 1, dtype=torch.float16)
-    lanes = [Lane("first", print), Lane("second", print, Manner(upcast=True))]
+    lanes = [Lane("first", print), Lane("second", print, RunOptions(upcast=True))]
     with torch.inference_mode():
         first, second = (forward(ParkedCall(lane, module, "__call__", (sample,), {}))[0] for lane in lanes)
     assert first.isinf().all()
@@ -193,9 +195,9 @@ def test_the_sweep_stops_where_it_gets_worse_and_is_not_repeated() -> None:
         now[0] += seconds[len(each.args[0])] / 100
         module(each.args[0])
 
-    budget = RowBudget(torch.device("cpu"), timed, clock=lambda: now[0])
-    forwards = Forwards()
-    layout = forwards.lay_out(call(module, 2))
+    budget = BatchSize(torch.device("cpu"), timed, clock=lambda: now[0])
+    batch_runner = BatchRunner()
+    layout = batch_runner.lay_out(call(module, 2))
     assert layout
     assert budget.rows(layout, 100) == 4
     module.passes.clear()
@@ -213,9 +215,9 @@ def test_a_slow_first_pass_does_not_end_the_sweep() -> None:
         now[0] += 0.02 if module.passes else 5.0
         module(each.args[0])
 
-    layout = Forwards().lay_out(call(module, 1))
+    layout = BatchRunner().lay_out(call(module, 1))
     assert layout
-    assert RowBudget(torch.device("cpu"), timed, clock=lambda: now[0]).rows(layout, 100) == 32
+    assert BatchSize(torch.device("cpu"), timed, clock=lambda: now[0]).rows(layout, 100) == 32
 
 
 def test_a_call_that_cannot_be_multiplied_is_its_own_budget() -> None:
@@ -225,19 +227,19 @@ def test_a_call_that_cannot_be_multiplied_is_its_own_budget() -> None:
                 raise ValueError("three rows, please")
             return super().forward(sample)
 
-    forwards, module = Forwards(), Exact(fits=100)
-    layout = forwards.lay_out(call(module, 3))
+    batch_runner, module = BatchRunner(), Exact(fits=100)
+    layout = batch_runner.lay_out(call(module, 3))
     assert layout
-    assert RowBudget(torch.device("cpu")).rows(layout, 100) == 3
-    assert torch.equal(run(forwards, layout.call)[0][0], layout.call.args[0] * 2)
+    assert BatchSize(torch.device("cpu")).rows(layout, 100) == 3
+    assert torch.equal(run(batch_runner, layout.call)[0][0], layout.call.args[0] * 2)
 
 
 def test_the_sweep_takes_no_more_rows_than_memory_holds() -> None:
     module = Small(fits=3)
-    layout = Forwards().lay_out(call(module, 1))
+    layout = BatchRunner().lay_out(call(module, 1))
     assert layout
     ticks = itertools.count()  # every pass takes as long, however many rows it has
-    budget = RowBudget(torch.device("cpu"), forward, clock=lambda: next(ticks) / 100)
+    budget = BatchSize(torch.device("cpu"), forward, clock=lambda: next(ticks) / 100)
     assert budget.rows(layout, 100) == 2
 
 
@@ -254,8 +256,8 @@ def test_time_is_taken_when_the_device_has_done_its_work(
 def test_a_sweep_measures_the_work_and_not_how_fast_it_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     now, module = [0.0], Small(fits=100)
     monkeypatch.setattr(torch.accelerator, "synchronize", lambda _: now.__setitem__(0, now[0] + module.passes[-1] / 10))
-    layout = Forwards().lay_out(call(module, 1))
+    layout = BatchRunner().lay_out(call(module, 1))
     assert layout
-    budget = RowBudget(torch.device("mps"), forward, clock=lambda: now[0])
+    budget = BatchSize(torch.device("mps"), forward, clock=lambda: now[0])
     assert budget.rows(layout, 100) == 1
     assert budget.sweeps[0][2] == pytest.approx({1: 0.1, 2: 0.1})

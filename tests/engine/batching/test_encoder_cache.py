@@ -8,19 +8,19 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from engine.batching.encoder_cache import PromptMemory
+from engine.batching.encoder_cache import EncoderCache
 from engine.batching.forward import forward
-from engine.batching.lanes import Lane, Manner, ParkedCall, Stage
+from engine.batching.lanes import Lane, ParkedCall, RunOptions, Stage
 
 _SMALL = BertConfig(vocab_size=50, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8)
 
 
-def _call(module: torch.nn.Module, *ids: int, manner: Manner | None = None, **kwargs: Any) -> ParkedCall:
-    lane = Lane("lane", print, manner or Manner())
+def _call(module: torch.nn.Module, *ids: int, options: RunOptions | None = None, **kwargs: Any) -> ParkedCall:
+    lane = Lane("lane", print, options or RunOptions())
     return ParkedCall(lane, module, "__call__", (torch.tensor([ids]),), kwargs, Stage.ENCODE)
 
 
-def _answered(memory: PromptMemory, call: ParkedCall) -> Any:
+def _answered(memory: EncoderCache, call: ParkedCall) -> Any:
     assert memory.recall(call) is NotImplemented
     output = forward(call)
     memory.keep(call, output)
@@ -34,7 +34,7 @@ def encoder() -> BertModel:
 
 @torch.inference_mode()
 def test_the_same_words_are_encoded_once(encoder: BertModel) -> None:
-    memory = PromptMemory()
+    memory = EncoderCache()
     output = _answered(memory, _call(encoder, 1, 2, 3))
 
     recalled = memory.recall(_call(encoder, 1, 2, 3))
@@ -45,7 +45,7 @@ def test_the_same_words_are_encoded_once(encoder: BertModel) -> None:
 
 @torch.inference_mode()
 def test_what_a_pipeline_writes_into_its_answer_changes_nobody_elses(encoder: BertModel) -> None:
-    memory = PromptMemory()
+    memory = EncoderCache()
     output = _answered(memory, _call(encoder, 1, 2))
     before = output.last_hidden_state.clone()
 
@@ -57,15 +57,15 @@ def test_what_a_pipeline_writes_into_its_answer_changes_nobody_elses(encoder: Be
 
 @torch.inference_mode()
 def test_other_words_masks_loras_and_encoders_are_asked_anew(encoder: BertModel) -> None:
-    memory = PromptMemory()
+    memory = EncoderCache()
     _answered(memory, _call(encoder, 1, 2))
 
     for other in (
         _call(encoder, 1, 3),
         _call(encoder, 1, 2, attention_mask=torch.tensor([[1, 0]])),
         _call(encoder, 1, 2, output_hidden_states=True),
-        _call(encoder, 1, 2, manner=Manner(loras=(("ink", 1.0),))),
-        _call(encoder, 1, 2, manner=Manner(upcast=True)),
+        _call(encoder, 1, 2, options=RunOptions(loras=(("ink", 1.0),))),
+        _call(encoder, 1, 2, options=RunOptions(upcast=True)),
         _call(BertModel(_SMALL).eval(), 1, 2),
     ):
         assert memory.recall(other) is NotImplemented
@@ -73,7 +73,7 @@ def test_other_words_masks_loras_and_encoders_are_asked_anew(encoder: BertModel)
 
 @torch.inference_mode()
 def test_calls_with_a_language_models_cache_are_never_remembered(encoder: BertModel) -> None:
-    memory = PromptMemory()
+    memory = EncoderCache()
     given, made = _call(encoder, 1, past_key_values=object()), _call(encoder, 1, use_cache=True)
 
     assert memory.recall(given) is memory.recall(made) is NotImplemented
@@ -84,7 +84,7 @@ def test_calls_with_a_language_models_cache_are_never_remembered(encoder: BertMo
 
 @torch.inference_mode()
 def test_the_least_recently_used_answer_goes_first(encoder: BertModel) -> None:
-    memory = PromptMemory(limit_bytes=4 * 3 * 4)
+    memory = EncoderCache(limit_bytes=4 * 3 * 4)
     for word in range(3):
         call = _call(encoder, word)
         memory.recall(call)
@@ -100,7 +100,7 @@ def test_the_least_recently_used_answer_goes_first(encoder: BertModel) -> None:
 
 
 def test_steps_of_denoisers_are_never_remembered() -> None:
-    memory, module = PromptMemory(), torch.nn.Identity()
+    memory, module = EncoderCache(), torch.nn.Identity()
     call = ParkedCall(Lane("lane", print), module, "__call__", (torch.ones(1),), {}, Stage.DENOISE)
 
     assert memory.recall(call) is NotImplemented

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from engine.batching.batch_runner import BUCKET, Forwards
-from engine.batching.lanes import Lane, Manner, ParkedCall, Stage
+from engine.batching.batch_runner import BUCKET, BatchRunner
+from engine.batching.lanes import Lane, ParkedCall, RunOptions, Stage
 from engine.batching.merge_proof import Digests
 from engine.batching.merging import merge, split
 from engine.batching.row_layout import Role, lay_out
@@ -75,13 +75,13 @@ def call(module: nn.Module, *args: Any, lane: Lane | None = None, **kwargs: Any)
     return ParkedCall(lane or Lane("lane", lambda lane: None), module, "__call__", args, kwargs, Stage.DENOISE)
 
 
-def run_all(forwards: Forwards, calls: list[ParkedCall], budget: int = 64) -> list[Any]:
+def run_all(batch_runner: BatchRunner, calls: list[ParkedCall], budget: int = 64) -> list[Any]:
     """Answer every call, as many in one batch as may be."""
     answers: dict[int, Any] = {}
     waiting = list(calls)
     while waiting:
-        batch = forwards.choose(waiting[0], waiting[1:], lambda layout, waiting: budget)
-        for each, output in zip(batch.calls, forwards.run(batch), strict=True):
+        batch = batch_runner.choose(waiting[0], waiting[1:], lambda layout, waiting: budget)
+        for each, output in zip(batch.calls, batch_runner.run(batch), strict=True):
             answers[id(each)] = output
         waiting = [each for each in waiting if id(each) not in answers]
     return [answers[id(each)] for each in calls]
@@ -91,8 +91,8 @@ def alone(each: ParkedCall) -> Any:
     return each.module(*each.args, **each.kwargs)
 
 
-def assert_as_alone(forwards: Forwards, calls: list[ParkedCall]) -> None:
-    for ours, theirs in zip(run_all(forwards, calls), [alone(each) for each in calls], strict=True):
+def assert_as_alone(batch_runner: BatchRunner, calls: list[ParkedCall]) -> None:
+    for ours, theirs in zip(run_all(batch_runner, calls), [alone(each) for each in calls], strict=True):
         for a, b in zip(ours, theirs, strict=True):
             assert torch.equal(a, b) if isinstance(a, torch.Tensor) else all(map(torch.equal, a, b))
 
@@ -111,28 +111,28 @@ def plain(module: nn.Module, seed: int, rows: int = 2) -> ParkedCall:
 
 
 def test_a_merge_is_proved_once_and_then_trusted() -> None:
-    module, forwards = Plain(), Forwards()
-    assert_as_alone(forwards, [plain(module, 1), plain(module, 2)])
+    module, batch_runner = Plain(), BatchRunner()
+    assert_as_alone(batch_runner, [plain(module, 1), plain(module, 2)])
     module.passes.clear()
-    run_all(forwards, [plain(module, 3), plain(module, 4), plain(module, 5, rows=4)])
+    run_all(batch_runner, [plain(module, 3), plain(module, 4), plain(module, 5, rows=4)])
     assert module.passes == [8]
 
 
 def test_scalar_timesteps_of_every_dtype_share_a_pass() -> None:
-    module, forwards = Plain(), Forwards()
+    module, batch_runner = Plain(), BatchRunner()
     sample = torch.randn(2, 4)
     kinds = [torch.tensor(999), torch.tensor(3.5), torch.tensor([7]), torch.tensor([1.0, 2.0])]
     calls = [call(module, sample, t) for t in kinds]
-    assert_as_alone(forwards, calls)
+    assert_as_alone(batch_runner, calls)
     module.passes.clear()
-    run_all(forwards, calls)
+    run_all(batch_runner, calls)
     assert module.passes == [8]
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
 @pytest.mark.parametrize("batched", [True, False], ids=["3-d ids", "2-d ids"])
 def test_position_ids_of_another_aspect_ratio_never_mix(batched: bool, deterministic: bool) -> None:
-    module, forwards = FirstIds(), Forwards(deterministic)
+    module, batch_runner = FirstIds(), BatchRunner(deterministic)
     portrait, landscape = torch.arange(12.0).reshape(6, 2), torch.arange(12.0).flip(0).reshape(6, 2)
 
     def asked(ids: torch.Tensor, seed: int) -> ParkedCall:
@@ -140,51 +140,53 @@ def test_position_ids_of_another_aspect_ratio_never_mix(batched: bool, determini
         return call(module, sample, img_ids=ids[None] if batched else ids)
 
     # First proved with equal ids: that must not count as a proof for unequal ones of the same shape.
-    assert_as_alone(forwards, [asked(portrait, 1), asked(portrait, 2)])
+    assert_as_alone(batch_runner, [asked(portrait, 1), asked(portrait, 2)])
     mixed = [asked(portrait, 3), asked(landscape, 4), asked(portrait, 5)]
-    assert_as_alone(forwards, mixed)
+    assert_as_alone(batch_runner, mixed)
     module.passes.clear()
-    run_all(forwards, mixed)
+    run_all(batch_runner, mixed)
     assert sorted(module.passes) == ([BUCKET, BUCKET] if deterministic else [1, 2])
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
 def test_a_module_that_mixes_rows_always_runs_alone(deterministic: bool) -> None:
-    module, forwards = Coupled(), Forwards(deterministic)
+    module, batch_runner = Coupled(), BatchRunner(deterministic)
     calls = [call(module, torch.randn(2, 3), torch.tensor(t)) for t in (1, 2, 3)]
-    assert_as_alone(forwards, calls)
+    assert_as_alone(batch_runner, calls)
     module.passes.clear()
-    assert_as_alone(forwards, calls)
+    assert_as_alone(batch_runner, calls)
     assert fresh(module) == 6  # three by the engine, three by the comparison: none merged, nothing proved again
 
 
 def test_identical_calls_prove_nothing_about_different_ones() -> None:
-    module, forwards = FirstIds(), Forwards()
+    module, batch_runner = FirstIds(), BatchRunner()
     sample, ids = torch.randn(1, 6), torch.randn(1, 6, 2)
-    assert_as_alone(forwards, [call(module, sample, img_ids=ids), call(module, sample.clone(), img_ids=ids.clone())])
-    assert_as_alone(forwards, [call(module, sample, img_ids=ids), call(module, sample, img_ids=ids + 1)])
+    assert_as_alone(
+        batch_runner, [call(module, sample, img_ids=ids), call(module, sample.clone(), img_ids=ids.clone())]
+    )
+    assert_as_alone(batch_runner, [call(module, sample, img_ids=ids), call(module, sample, img_ids=ids + 1)])
 
 
 @pytest.mark.parametrize("leak", [False, True])
 def test_lists_of_any_size_merge_if_sizes_do_not_leak(leak: bool) -> None:
-    module, forwards = Lists(), Forwards()
+    module, batch_runner = Lists(), BatchRunner()
 
     def asked(*widths: int) -> ParkedCall:
         return call(module, [torch.randn(2, 1, 3, width) for width in widths], torch.rand(len(widths)), leak=leak)
 
-    assert_as_alone(forwards, [asked(4), asked(4)])
+    assert_as_alone(batch_runner, [asked(4), asked(4)])
     mixed = [asked(4), asked(5), asked(6, 4)] if not leak else [asked(4), asked(5)]
-    assert_as_alone(forwards, mixed)
+    assert_as_alone(batch_runner, mixed)
     module.passes.clear()
-    run_all(forwards, mixed)
+    run_all(batch_runner, mixed)
     assert module.passes == ([1, 1] if leak else [4])
 
 
 def test_texts_of_other_lengths_stay_apart() -> None:
-    module, forwards = Padded(), Forwards()
+    module, batch_runner = Padded(), BatchRunner()
     calls = [call(module, torch.randn(1, 4), text=torch.randn(1, length, 3)) for length in (5, 7, 5)]
-    assert_as_alone(forwards, calls)
-    assert_as_alone(forwards, calls)
+    assert_as_alone(batch_runner, calls)
+    assert_as_alone(batch_runner, calls)
 
 
 def different(first: Callable[[nn.Module], ParkedCall], second: Callable[[nn.Module], ParkedCall]) -> bool:
@@ -215,7 +217,7 @@ SAMPLE = torch.zeros(2, 4)
         ),
         pytest.param(
             lambda m: call(m, SAMPLE),
-            lambda m: call(m, SAMPLE, lane=Lane("x", print, Manner(upcast=True))),
+            lambda m: call(m, SAMPLE, lane=Lane("x", print, RunOptions(upcast=True))),
             id="float32 retry",
         ),
     ],
@@ -252,7 +254,7 @@ def test_odd_tensors_do_no_harm(leaf: torch.Tensor) -> None:
             return super().forward(sample, t)
 
     module = Ignoring()
-    assert_as_alone(Forwards(), [call(module, torch.randn(2, 4), torch.tensor(t), odd=leaf) for t in (1, 2, 3)])
+    assert_as_alone(BatchRunner(), [call(module, torch.randn(2, 4), torch.tensor(t), odd=leaf) for t in (1, 2, 3)])
 
 
 def test_padding_repeats_the_last_row_and_is_dropped_again() -> None:
@@ -278,10 +280,10 @@ def test_deterministic_passes_all_have_the_same_number_of_rows() -> None:
         return call(module, torch.randn(rows, 4, generator=torch.Generator().manual_seed(seed)), torch.tensor(seed))
 
     def answers(*wanted: tuple[int, int]) -> tuple[list[Any], Shifting]:
-        module, forwards = Shifting(), Forwards(deterministic=True)
-        run_all(forwards, [asked(module, 100 + seed, rows) for seed, rows in wanted], BUCKET)
+        module, batch_runner = Shifting(), BatchRunner(deterministic=True)
+        run_all(batch_runner, [asked(module, 100 + seed, rows) for seed, rows in wanted], BUCKET)
         module.passes.clear()
-        return run_all(forwards, [asked(module, *each) for each in wanted], BUCKET), module
+        return run_all(batch_runner, [asked(module, *each) for each in wanted], BUCKET), module
 
     ((lonely,), _), ((*_, busy), module) = answers((1, 2)), answers((2, 1), (3, 8), (1, 2))
     assert torch.equal(lonely[0], busy[0])
@@ -312,17 +314,17 @@ def test_rows_with_different_loras_share_a_pass_where_that_is_proved(
     mixes: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.batching.forward.wearing", dress)  # PEFT's own dressing has tests of its own
-    module, forwards = Dressed(mixes), Forwards()
+    module, batch_runner = Dressed(mixes), BatchRunner()
 
     def asked(weight: float) -> ParkedCall:
         loras = (("style", weight),) if weight else ()
-        return call(module, torch.randn(2, 3), lane=Lane("x", print, Manner(loras=loras)))
+        return call(module, torch.randn(2, 3), lane=Lane("x", print, RunOptions(loras=loras)))
 
     calls = [asked(weight) for weight in (0.0, 1.0, 1.0, 0.5, 2.0, 3.0)]
     for _ in range(3):
         module.passes.clear()
-        for each, (output,) in zip(calls, run_all(forwards, calls), strict=True):
-            worn = sum(weight for _, weight in each.lane.manner.loras)
+        for each, (output,) in zip(calls, run_all(batch_runner, calls), strict=True):
+            worn = sum(weight for _, weight in each.lane.options.loras)
             assert torch.allclose(output, each.args[0] + worn)
     if mixes:
         assert sorted(module.passes) == [2, 10], "at most four LoRA sets share a pass"

@@ -12,8 +12,8 @@ from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
-from engine.batching.batch_runner import Batch, Forwards
-from engine.batching.lanes import Lane, Manner, ParkedCall
+from engine.batching.batch_runner import Batch, BatchRunner
+from engine.batching.lanes import Lane, ParkedCall, RunOptions
 from engine.batching.low_rank import fitted
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import InvalidRequest, OutOfMemory
@@ -209,19 +209,19 @@ def test_what_a_file_says_it_was_trained_for_is_believed(family_folder, tmp_path
 def test_calls_with_different_loras_share_a_pass_and_come_out_right(pipeline, offered):
     adapters = Adapters(pipeline, offered)
     lanes = [
-        Lane(str(number), print, Manner(loras=worn))
+        Lane(str(number), print, RunOptions(loras=worn))
         for number, worn in enumerate(((("pixel.art", 1.0),), (("ink", 0.7), ("pixel.art", 0.2)), ()))
     ]
     calls = []
     for lane in lanes:
-        adapters.ensure(lane.manner.loras)
+        adapters.ensure(lane.options.loras)
         calls.append(ParkedCall(lane, pipeline.unet, "__call__", (), {**inputs(2), "return_dict": False}))
     with torch.no_grad():
-        alone = [Forwards().run(Batch((call,)))[0] for call in calls]
-        forwards = Forwards()
-        forwards.run(forwards.choose(calls[0], calls[1:2], lambda layout, waiting: 64))
-        batch = forwards.choose(calls[0], calls[1:], lambda layout, waiting: 64)
-        together = forwards.run(batch)
+        alone = [BatchRunner().run(Batch((call,)))[0] for call in calls]
+        batch_runner = BatchRunner()
+        batch_runner.run(batch_runner.choose(calls[0], calls[1:2], lambda layout, waiting: 64))
+        batch = batch_runner.choose(calls[0], calls[1:], lambda layout, waiting: 64)
+        together = batch_runner.run(batch)
     assert len(batch.calls) == 3
     for one, other in zip(alone, together, strict=True):
         assert (one[0] - other[0]).abs().max() < 1e-5
@@ -229,10 +229,10 @@ def test_calls_with_different_loras_share_a_pass_and_come_out_right(pipeline, of
 
 
 def test_fixed_shapes_keep_different_loras_apart(pipeline, offered):
-    lanes = [Lane(name, print, Manner(loras=((name, 1.0),))) for name in offered]
+    lanes = [Lane(name, print, RunOptions(loras=((name, 1.0),))) for name in offered]
     calls = [ParkedCall(lane, pipeline.unet, "__call__", (), inputs(2)) for lane in lanes]
-    forwards = Forwards(deterministic=True)
-    assert len(forwards.choose(calls[0], calls[1:], lambda layout, waiting: 64).calls) == 1
+    batch_runner = BatchRunner(deterministic=True)
+    assert len(batch_runner.choose(calls[0], calls[1:], lambda layout, waiting: 64).calls) == 1
 
 
 def test_requests_with_different_loras_are_drawn_together_as_stock_diffusers_draws_each(family_folder, offered):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.batching.batch_runner import Batch, Forwards
-from engine.batching.batch_size import RowBudget
+from engine.batching.batch_runner import Batch, BatchRunner
+from engine.batching.batch_size import BatchSize
 from engine.batching.lanes import Stage
 from engine.errors import AbortReason, BadOutput, InferenceFailed, RequestAborted
 from engine.fair_share import FairShare
@@ -28,7 +28,7 @@ def studio(family_folder: Callable[[str], Path]) -> Studio:
 @pytest.fixture(autouse=True)
 def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fixed budget, because a sweep depends on what else the machine does."""
-    monkeypatch.setattr(RowBudget, "rows", lambda self, layout, waiting: 16)
+    monkeypatch.setattr(BatchSize, "rows", lambda self, layout, waiting: 16)
 
 
 def pictures(messages: list[Any]) -> list[np.ndarray]:
@@ -50,7 +50,7 @@ def test_what_is_said_of_a_lane_and_in_which_order(studio: Studio) -> None:
 def test_a_sweep_is_no_part_of_the_pass_before_it(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or a slow device would be taken for one that hangs."""
     done = list[str]()
-    monkeypatch.setattr(RowBudget, "rows", lambda *_: done.append("sweep") or 16)
+    monkeypatch.setattr(BatchSize, "rows", lambda *_: done.append("sweep") or 16)
     with studio.desk() as (tick_loop, _), torch.inference_mode():
         tick_loop.activity = done.append
         for seed in (1, 2):
@@ -115,16 +115,16 @@ def test_a_cancelled_lane_is_gone_at_once_and_others_do_not_notice(studio: Studi
 def test_prompts_and_decoding_take_no_more_time_than_denoising(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     costs = {Stage.ENCODE: 3.0, Stage.DENOISE: 10.0, Stage.DECODE: 30.0}
     now, log = [0.0], list[tuple[Stage, bool]]()
-    run = Forwards.run
+    run = BatchRunner.run
 
-    def timed(self: Forwards, batch: Batch) -> list[Any]:
+    def timed(self: BatchRunner, batch: Batch) -> list[Any]:
         stage = batch.calls[0].stage
         parked = [opened.lane.parked.stage for opened in tick_loop.lanes.values() if opened.lane.parked]
         log.append((stage, Stage.DENOISE in parked))
         now[0] += costs[stage]
         return run(self, batch)
 
-    monkeypatch.setattr(Forwards, "run", timed)
+    monkeypatch.setattr(BatchRunner, "run", timed)
     with studio.desk() as (tick_loop, _), torch.inference_mode():
         tick_loop.timer = lambda: now[0]
         for n in range(4):
@@ -182,7 +182,7 @@ def test_a_failing_lane_fails_alone(studio: Studio, monkeypatch: pytest.MonkeyPa
 
 
 def test_light_members_overtake_a_heavy_one(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RowBudget, "rows", lambda *each: each[1].rows)  # one lane a tick: nobody rides along
+    monkeypatch.setattr(BatchSize, "rows", lambda *each: each[1].rows)  # one lane a tick: nobody rides along
     charge = FairShare.charge
     # As if the passes were those of a large model: members within a second or so of one another count as even.
     monkeypatch.setattr(FairShare, "charge", lambda self, member, ms, now_s: charge(self, member, 100 * ms, now_s))
