@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from engine.catalogue.catalogue import Catalogue
 from engine.catalogue.sizes import fit_area
-from engine.embedding.embedder import Embedding
+from engine.embedding.embedder import Embedder
 from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest, UnknownModel
 from engine.fair_share import FairShare
 from engine.model_spec import ModelSpec
@@ -78,7 +78,7 @@ class Engine:
         self._share = FairShare(quantum_requests=0.0)
         self._state = EngineState.STOPPED
         self._dispatch: Dispatch | None = None
-        self._embedding: Embedding | None = None
+        self._embedding: Embedder | None = None
         self._readable: tuple[ModelSpec, ...] = ()
 
     async def __aenter__(self) -> Self:
@@ -97,7 +97,7 @@ class Engine:
         names = await device_names(self._settings)
         self._dispatch = Dispatch(names, self._settings, self._share, self._entry)
         self._dispatch.start()
-        self._embedding = Embedding(WEIGHTS)
+        self._embedding = Embedder(WEIGHTS)
         self._state = EngineState.RUNNING
         try:
             await asyncio.to_thread(self._read_models)

@@ -19,7 +19,7 @@ from engine.batching.lanes import Lane
 from engine.errors import InferenceFailed
 from engine.events import Preview
 from engine.loading.loaded_model import LoadedModel
-from engine.loading.model_cache import ModelShelf
+from engine.loading.model_cache import ModelCache
 from engine.operations import operate
 from engine.operations.context import OperationContext, Outcome
 from engine.operations.tools import Tools
@@ -68,7 +68,7 @@ class WholeCalls:
     def __init__(self, connection: Connection, settings: EngineSettings, device: torch.device) -> None:
         self._connection, self._device = connection, device
         self._outbox = Outbox(connection)
-        self._shelf = ModelShelf(settings, device)
+        self._cache = ModelCache(settings, device)
         self._time_budget = TimeBudget()
         self._finishers = ThreadPoolExecutor(2)
         self._encoders = ThreadPoolExecutor(1)
@@ -86,8 +86,8 @@ class WholeCalls:
 
     def _serve(self, admit: Admit) -> None:
         request = admit.request
-        model = self._shelf.borrow(request.model)
-        self._say(ModelsLoaded(self._shelf.models()))
+        model = self._cache.borrow(request.model)
+        self._say(ModelsLoaded(self._cache.models()))
         self._say(LaneStarted(request.id, admit.epoch))
 
         def tell(step: int, steps: int, preview: Preview | None) -> None:
@@ -104,7 +104,7 @@ class WholeCalls:
         else:
             gpu_ms = (time.perf_counter() - began_s) * 1000
             self._finishers.submit(self._finish, admit, context, outcome, gpu_ms)
-        self._shelf.give_back(model)
+        self._cache.give_back(model)
 
     def _finish(self, admit: Admit, context: OperationContext, outcome: Outcome, gpu_ms: float) -> None:
         recipe = recipe_of(admit.request, context.model, outcome, alone=True)

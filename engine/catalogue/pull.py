@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
-from engine.model_files.downloader import Puller
+from engine.model_files.downloader import Downloader
 from engine.settings import EngineSettings
 
 
@@ -34,7 +34,7 @@ def main() -> None:
         console.print(f"{spec.name}: licence {spec.licence}")
         with Progress(*columns, console=console) as bars:
             task = bars.add_task(spec.name, total=None)
-            Puller(
+            Downloader(
                 settings, lambda news: bars.update(task, description=news.file, completed=news.done, total=news.total)
             ).pull(spec)
         console.print(f"{spec.name} is here.")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from engine.embedding.text_encoder import Floats, TextEncoder
 
 
-class Embedding:
+class Embedder:
     """The encoder on a thread of its own, loaded when first asked."""
 
     def __init__(self, weights: Path) -> None:

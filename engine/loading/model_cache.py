@@ -14,7 +14,7 @@ from engine.model_spec import ModelSpec
 from engine.settings import EngineSettings
 
 
-class ModelShelf:
+class ModelCache:
     """The models in one device's memory. Used by the device thread only, but for `load`."""
 
     def __init__(self, settings: EngineSettings, device: str | torch.device, budget_bytes: int | None = None) -> None:

@@ -20,8 +20,8 @@ PATIENCE_S = 20.0
 """Whoever waits longer for room goes before all who came later, so that the models in use can run out."""
 
 
-class Shelf(Protocol):
-    """What is needed of a `ModelShelf`."""
+class Cache(Protocol):
+    """What is needed of a `ModelCache`."""
 
     def is_here(self, name: str) -> bool:
         """Is it loaded?"""
@@ -68,12 +68,12 @@ class Loading:
     since_s: float
 
 
-class Loans:
+class ModelQueue:
     """Who waits for which model. Device thread only; `load` runs in a thread of its own, one model at a time."""
 
     def __init__(
         self,
-        shelf: Shelf,
+        cache: Cache,
         lend: Callable[[Admit, LoadedModel], None],
         fail: Callable[[Admit, EngineError], None],
         changed: Callable[[], None],
@@ -81,7 +81,7 @@ class Loans:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`changed` is told when other models are on the shelf; `wake` makes the device thread call something."""
-        self._shelf, self._wake, self._clock = shelf, wake, clock
+        self._cache, self._wake, self._clock = cache, wake, clock
         self._lend, self._fail, self._changed = lend, fail, changed
         self._waits: list[_Wait] = []
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
@@ -108,7 +108,7 @@ class Loans:
 
     def give_back(self, model: LoadedModel) -> None:
         """A lane has ended: its model may make room for another."""
-        self._shelf.give_back(model)
+        self._cache.give_back(model)
         self._serve()
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class Loans:
     def _join(self, model: str, admit: Admit | None) -> None:
         self._waits.append(_Wait(model, admit, self._clock()))
         try:
-            self._shelf.is_here(model)
+            self._cache.is_here(model)
         except EngineError as error:
             self._refuse(model, error)
         self._serve()
@@ -133,7 +133,7 @@ class Loans:
             while wait := self._next():
                 self._waits.remove(wait)
                 if wait.admit:
-                    self._lend(wait.admit, self._shelf.borrow(wait.model))
+                    self._lend(wait.admit, self._cache.borrow(wait.model))
         finally:
             self._is_serving = False
 
@@ -141,10 +141,10 @@ class Loans:
         """The first whose model is here; if there is none, a load may begin."""
         queue = self._in_turn()
         for wait in queue:
-            if self._shelf.is_here(wait.model):
+            if self._cache.is_here(wait.model):
                 return wait
         for wait in queue:
-            if not self.loading and self._shelf.has_room(wait.model):
+            if not self.loading and self._cache.has_room(wait.model):
                 self._begin_loading(wait.model)
         return None
 
@@ -153,14 +153,14 @@ class Loans:
         now_s = self._clock()
         for place, wait in enumerate(self._waits):
             is_on_its_way = self.loading is not None and self.loading.model == wait.model
-            if now_s - wait.since_s > PATIENCE_S and not is_on_its_way and not self._shelf.is_here(wait.model):
+            if now_s - wait.since_s > PATIENCE_S and not is_on_its_way and not self._cache.is_here(wait.model):
                 return self._waits[: place + 1]
         return self._waits
 
     def _begin_loading(self, model: str) -> None:
-        self._shelf.make_room(model)
+        self._cache.make_room(model)
         self.loading = Loading(model, self._clock())
-        loaded = self._loader.submit(self._shelf.load, model)
+        loaded = self._loader.submit(self._cache.load, model)
         loaded.add_done_callback(lambda future: self._wake(lambda: self._loaded(model, future)))
 
     def _loaded(self, model: str, loaded: Future[LoadedModel]) -> None:
@@ -168,7 +168,7 @@ class Loans:
         if error := loaded.exception():
             self._refuse(model, _engine_error(error))
         else:
-            self._shelf.put(loaded.result())
+            self._cache.put(loaded.result())
         self._changed()
         self._serve()
 

@@ -61,7 +61,7 @@ class Plan:
     files: tuple[RemoteFile, ...]
 
 
-class Puller:
+class Downloader:
     """Fetches models into `settings.models_dir`."""
 
     def __init__(

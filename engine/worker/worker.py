@@ -21,8 +21,8 @@ from engine.batching.batch_runner import BatchRunner
 from engine.errors import EngineError, RequestAborted
 from engine.loading.load import quiet
 from engine.loading.loaded_model import LoadedModel
-from engine.loading.model_cache import ModelShelf
-from engine.loading.model_queue import Loans
+from engine.loading.model_cache import ModelCache
+from engine.loading.model_queue import ModelQueue
 from engine.processes.outbox import Outbox
 from engine.processes.protocol import Admit, Beat, Cancel, LaneFailed, LoadModel, ModelsLoaded, Ready, Stop, ToWorker
 from engine.settings import EngineSettings
@@ -67,13 +67,13 @@ class Worker:
         self._outbox = Outbox(connection)
         self._inbox: queue.SimpleQueue[ToWorker | DeviceTask] = queue.SimpleQueue()
         self._activity = Activity()
-        self._shelf = ModelShelf(settings, device)
-        self._loans = Loans(self._shelf, self._lend, self._fail, self._tell_models, self._inbox.put)
+        self._cache = ModelCache(settings, device)
+        self._model_queue = ModelQueue(self._cache, self._lend, self._fail, self._tell_models, self._inbox.put)
         self._tick_loop = TickLoop(
             settings,
             device,
             self._outbox.put,
-            self._loans.give_back,
+            self._model_queue.give_back,
             BatchRunner(settings.deterministic, self._free_memory),
             activity=self._activity.begin,
         )
@@ -87,7 +87,7 @@ class Worker:
         while self._take_messages():
             if self._tick_loop.lanes:
                 self._tick_loop.tick()
-        self._loans.close()
+        self._model_queue.close()
         self._tick_loop.close()
         self._outbox.close()
 
@@ -101,7 +101,7 @@ class Worker:
     def _beat(self) -> None:
         while True:
             activity, since_s = self._activity.name, self._activity.since_s
-            if activity == "idle" and (loading := self._loans.loading):
+            if activity == "idle" and (loading := self._model_queue.loading):
                 activity, since_s = f"loading {loading.model}", loading.since_s
             self._outbox.put(Beat(activity, time.monotonic() - since_s))
             time.sleep(self._beat_s)
@@ -120,11 +120,11 @@ class Worker:
     def _take(self, message: ToWorker | DeviceTask) -> None:
         match message:
             case Admit():
-                self._loans.ask(replace(message, arrived_s=time.monotonic() - message.waited_s))
+                self._model_queue.ask(replace(message, arrived_s=time.monotonic() - message.waited_s))
             case Cancel():
                 self._cancel(message)
             case LoadModel():
-                self._loans.preload(message.model)
+                self._model_queue.preload(message.model)
             case Stop():
                 pass
             case _:
@@ -134,13 +134,13 @@ class Worker:
         self._tick_loop.open(admit, model)
 
     def _tell_models(self) -> None:
-        self._outbox.put(ModelsLoaded(self._shelf.models()))
+        self._outbox.put(ModelsLoaded(self._cache.models()))
 
     def _fail(self, admit: Admit, error: EngineError) -> None:
         self._outbox.put(LaneFailed(admit.request.id, admit.epoch, error))
 
     def _cancel(self, cancel: Cancel) -> None:
-        if self._loans.cancel(cancel.request_id, cancel.epoch):
+        if self._model_queue.cancel(cancel.request_id, cancel.epoch):
             self._outbox.put(LaneFailed(cancel.request_id, cancel.epoch, RequestAborted(cancel.reason)))
         else:
             self._tick_loop.cancel(cancel.request_id, cancel.epoch, cancel.reason)

@@ -15,7 +15,7 @@ import pytest
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
 from engine.loading.load import load
-from engine.model_files.downloader import Puller
+from engine.model_files.downloader import Downloader
 from engine.model_files.local_models import read_lock
 from engine.model_files.pulled_files import discard, files_of, forget, needed_elsewhere
 from engine.model_spec import ModelSpec, Source
@@ -110,7 +110,7 @@ def spec_of(settings: EngineSettings) -> ModelSpec:
 
 def test_a_pulled_model_loads_and_its_commit_is_kept(hub, settings):
     news = []
-    Puller(settings, news.append, hub.url).pull(spec_of(settings))
+    Downloader(settings, news.append, hub.url).pull(spec_of(settings))
     assert Catalogue(settings).is_present(spec_of(settings))
     assert load(spec_of(settings), "cpu", settings=settings).parkable.keys() == {"unet", "vae", "text_encoder"}
     kept = read_lock(settings.models_dir)[REPOSITORY]
@@ -121,7 +121,7 @@ def test_a_pulled_model_loads_and_its_commit_is_kept(hub, settings):
 
 def test_a_pulled_model_tells_its_own_defaults(hub, settings):
     assert (spec_of(settings).width, spec_of(settings).pipeline) == (1024, "")
-    Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+    Downloader(settings, endpoint=hub.url).pull(spec_of(settings))
     spec = spec_of(settings)
     assert (spec.width, spec.pipeline, spec.source.origin) == (64, "StableDiffusionPipeline", "hub")
     assert 0 < spec.memory_gb < 0.01
@@ -129,10 +129,10 @@ def test_a_pulled_model_tells_its_own_defaults(hub, settings):
 
 def test_no_pickle_and_no_code_is_fetched_and_nothing_twice(hub, settings):
     hub.files |= {"pipeline.py": b"print()", "tiny.ckpt": b"pickle", "safety_checker/model.safetensors": b"x"}
-    Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+    Downloader(settings, endpoint=hub.url).pull(spec_of(settings))
     assert not [name for name in hub.fetched if name.endswith((".bin", ".py", ".ckpt")) or "safety" in name]
     before = len(hub.fetched)
-    Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+    Downloader(settings, endpoint=hub.url).pull(spec_of(settings))
     assert len(hub.fetched) == before
 
 
@@ -140,7 +140,7 @@ def test_the_wanted_variant_is_fetched_instead_of_the_full_weights(hub, settings
     half = "unet/diffusion_pytorch_model.fp16.safetensors"
     hub.files[half] = hub.files["unet/diffusion_pytorch_model.safetensors"]
     spec = spec_of(settings)
-    Puller(settings, endpoint=hub.url).pull(replace(spec, source=replace(spec.source, variant="fp16")))
+    Downloader(settings, endpoint=hub.url).pull(replace(spec, source=replace(spec.source, variant="fp16")))
     assert half in hub.fetched and "unet/diffusion_pytorch_model.safetensors" not in hub.fetched
     assert "vae/diffusion_pytorch_model.safetensors" in hub.fetched
 
@@ -148,29 +148,29 @@ def test_the_wanted_variant_is_fetched_instead_of_the_full_weights(hub, settings
 def test_one_file_of_a_repository_is_enough_for_a_lora(hub, settings):
     spec = replace(spec_of(settings), fused_lora=Source("hub", REPOSITORY, COMMIT, file="style.safetensors"))
     hub.files["style.safetensors"] = b"lora"
-    Puller(settings, endpoint=hub.url).pull(replace(spec, source=Source("folder", "here")))
+    Downloader(settings, endpoint=hub.url).pull(replace(spec, source=Source("folder", "here")))
     assert hub.fetched == ["style.safetensors"]
 
 
 def test_pickled_weights_only_are_refused(hub, settings):
     del hub.files["unet/diffusion_pytorch_model.safetensors"]
     with pytest.raises(ModelLoadFailed, match="unet as a pickle"):
-        Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+        Downloader(settings, endpoint=hub.url).pull(spec_of(settings))
 
 
 def test_a_file_with_a_wrong_hash_is_thrown_away(hub, settings):
     hub.lie_about = "vae/diffusion_pytorch_model.safetensors"
     with pytest.raises(ModelLoadFailed, match="wrong sha256"):
-        Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+        Downloader(settings, endpoint=hub.url).pull(spec_of(settings))
     assert not Catalogue(settings).is_present(spec_of(settings))
     hub.lie_about = ""
-    Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+    Downloader(settings, endpoint=hub.url).pull(spec_of(settings))
     assert Catalogue(settings).is_present(spec_of(settings))
 
 
 def test_a_damaged_file_is_found_and_it_alone_is_fetched_again(hub, settings):
     spec, damaged = spec_of(settings), "vae/diffusion_pytorch_model.safetensors"
-    Puller(settings, endpoint=hub.url).pull(spec)
+    Downloader(settings, endpoint=hub.url).pull(spec)
     files = {file.path: file for file in files_of(spec, settings.models_dir, check=True)}
     assert damaged in files and not any(file.flaw for file in files.values())
     weights = files[damaged].at.resolve()
@@ -181,7 +181,7 @@ def test_a_damaged_file_is_found_and_it_alone_is_fetched_again(hub, settings):
     discard(flaws, settings.models_dir)
     assert not Catalogue(settings).is_present(spec)
     hub.fetched.clear()
-    Puller(settings, endpoint=hub.url).pull(spec)
+    Downloader(settings, endpoint=hub.url).pull(spec)
     assert {damaged, "unet/config.json"} <= set(
         hub.fetched
     ) and "unet/diffusion_pytorch_model.safetensors" not in hub.fetched
@@ -190,7 +190,7 @@ def test_a_damaged_file_is_found_and_it_alone_is_fetched_again(hub, settings):
 
 def test_what_is_removed_is_gone_unless_another_model_needs_it(hub, settings):
     spec = spec_of(settings)
-    Puller(settings, endpoint=hub.url).pull(spec)
+    Downloader(settings, endpoint=hub.url).pull(spec)
     other = replace(spec, name="other")
     assert needed_elsewhere(spec, [spec, other], settings.models_dir) == {REPOSITORY: "other"}
     assert needed_elsewhere(spec, [spec], settings.models_dir) == {}
@@ -202,27 +202,27 @@ def test_what_is_removed_is_gone_unless_another_model_needs_it(hub, settings):
 def test_a_gated_repository_says_where_to_accept(hub, settings):
     hub.gated = True
     with pytest.raises(ModelLoadFailed, match=r"accept them on https://huggingface\.co/people/tiny.*HF_TOKEN"):
-        Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+        Downloader(settings, endpoint=hub.url).pull(spec_of(settings))
 
 
 def test_an_unknown_repository_is_said(hub, settings):
     other = settings.model_copy(update={"default_model": "hf:people/other"})
     with pytest.raises(ModelLoadFailed, match="no repository people/other"):
-        Puller(other, endpoint=hub.url).pull(spec_of(other))
+        Downloader(other, endpoint=hub.url).pull(spec_of(other))
 
 
 def test_a_full_disk_is_refused_before_anything_large_is_fetched(hub, settings, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 5, 5))
     with pytest.raises(ModelLoadFailed, match="disk space"):
-        Puller(settings, endpoint=hub.url).pull(spec_of(settings))
+        Downloader(settings, endpoint=hub.url).pull(spec_of(settings))
     assert hub.fetched == ["model_index.json"]
 
 
 def test_no_network_keeps_what_is_here_and_says_so(hub, settings):
     with pytest.raises(ModelLoadFailed, match="cannot be reached"):
-        Puller(settings, endpoint="http://127.0.0.1:9").pull(spec_of(settings))
+        Downloader(settings, endpoint="http://127.0.0.1:9").pull(spec_of(settings))
 
 
 def test_offline_is_respected(hub, settings):
     with pytest.raises(ModelLoadFailed, match="offline"):
-        Puller(settings.model_copy(update={"offline": True}), endpoint=hub.url).pull(spec_of(settings))
+        Downloader(settings.model_copy(update={"offline": True}), endpoint=hub.url).pull(spec_of(settings))

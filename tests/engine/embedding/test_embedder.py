@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine import EngineError, EngineNotReady
-from engine.embedding.embedder import Embedding
+from engine.embedding.embedder import Embedder
 from engine.embedding.text_encoder import TextEncoder
 from engine.pocket import WEIGHTS
 from tests.engine import scripted
@@ -60,7 +60,7 @@ async def test_weights_that_cannot_be_read_are_named(tmp_path: Path, broken: str
         shutil.copytree(WEIGHTS / part, tmp_path / part)
     (tmp_path / "text_encoder" / broken).write_bytes(b"not weights")
 
-    embedding = Embedding(tmp_path)
+    embedding = Embedder(tmp_path)
     with pytest.raises(EngineError, match="text_encoder cannot be read"):
         await embedding.ask(["cat"])
     embedding.close()

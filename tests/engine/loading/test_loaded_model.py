@@ -14,7 +14,7 @@ from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
 from engine.loading.load import load
 from engine.loading.loaded_model import LoadedModel
-from engine.loading.model_cache import ModelShelf
+from engine.loading.model_cache import ModelCache
 from engine.loading.pipeline_classes import class_for
 from engine.model_spec import Source
 from engine.settings import EngineSettings, ModelSettings
@@ -164,17 +164,17 @@ def test_damaged_weights_fail_by_the_models_name(family_folder, tmp_path):
 def test_the_shelf_drops_the_least_recently_used_model_that_nobody_uses(family_folder):
     names = ("stable-diffusion", "stable-diffusion-xl", "latent-consistency")
     settings = EngineSettings(models={name: ModelSettings(source=str(family_folder(name))) for name in names})
-    shelf = ModelShelf(settings, "cpu", budget_bytes=10**9)
-    sizes = {name: shelf.borrow(name).bytes for name in names}
-    shelf = ModelShelf(settings, "cpu", budget_bytes=sizes[names[0]] + sizes[names[1]] + 1000)
-    first, second = shelf.borrow(names[0]), shelf.borrow(names[1])
-    shelf.give_back(first)
-    shelf.give_back(second)
-    assert shelf.borrow(names[0]) is first
-    third = shelf.borrow(names[2])
-    assert [name for name, _ in shelf.models()] == [names[0], names[2]]
+    cache = ModelCache(settings, "cpu", budget_bytes=10**9)
+    sizes = {name: cache.borrow(name).bytes for name in names}
+    cache = ModelCache(settings, "cpu", budget_bytes=sizes[names[0]] + sizes[names[1]] + 1000)
+    first, second = cache.borrow(names[0]), cache.borrow(names[1])
+    cache.give_back(first)
+    cache.give_back(second)
+    assert cache.borrow(names[0]) is first
+    third = cache.borrow(names[2])
+    assert [name for name, _ in cache.models()] == [names[0], names[2]]
     assert not second.parkable and first.parkable["unet"].device.type == "cpu"
-    assert not shelf.has_room(names[1]) and shelf.has_room(names[0])
-    shelf.give_back(third)
-    shelf.give_back(first)
-    assert shelf.has_room(names[1])
+    assert not cache.has_room(names[1]) and cache.has_room(names[0])
+    cache.give_back(third)
+    cache.give_back(first)
+    assert cache.has_room(names[1])

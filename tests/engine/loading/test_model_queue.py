@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from engine.errors import EngineError, ModelLoadFailed
-from engine.loading.model_queue import PATIENCE_S, Loans
+from engine.loading.model_queue import PATIENCE_S, ModelQueue
 from engine.processes.protocol import Admit
 from engine.requests import ImageRequest
 
@@ -59,13 +59,13 @@ class OneModelShelf:
 
 class Desk:
     def __init__(self, broken: str = "") -> None:
-        self.shelf = OneModelShelf(broken=broken)
+        self.cache = OneModelShelf(broken=broken)
         self.now_s = 0.0
         self.lent: list[tuple[str, Any]] = []
         self.failed: dict[str, EngineError] = {}
         self.errands: queue.Queue[Callable[[], None]] = queue.Queue()
-        self.loans = Loans(
-            self.shelf,
+        self.model_queue = ModelQueue(
+            self.cache,
             lambda admit, model: self.lent.append((admit.request.id, model)),
             lambda admit, error: self.failed.update({admit.request.id: error}),
             lambda: None,
@@ -77,20 +77,20 @@ class Desk:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.shelf.may_load.release(10)  # no thread may be left waiting
-        self.loans.close()
+        self.cache.may_load.release(10)  # no thread may be left waiting
+        self.model_queue.close()
 
     def ask(self, request_id: str, model: str) -> None:
-        self.loans.ask(Admit(ImageRequest(prompt="a fox", id=request_id, model=model), epoch=1))
+        self.model_queue.ask(Admit(ImageRequest(prompt="a fox", id=request_id, model=model), epoch=1))
 
     def let_load(self) -> None:
-        self.shelf.may_load.release()
+        self.cache.may_load.release()
         self.errands.get(timeout=30)()
 
     def end(self, request_id: str) -> None:
         lent = next(each for each in self.lent if each[0] == request_id)
         self.lent.remove(lent)
-        self.loans.give_back(lent[1])
+        self.model_queue.give_back(lent[1])
 
     @property
     def served(self) -> list[str]:
@@ -101,11 +101,11 @@ def test_a_model_cancelled_while_it_loads_makes_room_for_those_behind():
     with Desk() as desk:
         desk.ask("flux", "flux")
         desk.ask("sd", "sd")
-        assert desk.loans.cancel("flux", 1)
+        assert desk.model_queue.cancel("flux", 1)
         desk.let_load()
         desk.let_load()
         assert desk.served == ["sd"]
-        assert not desk.loans.cancel("sd", 1), "it is a lane by now"
+        assert not desk.model_queue.cancel("sd", 1), "it is a lane by now"
 
 
 def test_requests_without_room_are_served_when_the_last_user_leaves():
@@ -147,7 +147,7 @@ def test_cancelling_the_one_who_lost_patience_lets_the_others_go_on():
         desk.ask("patient", "flux")
         desk.now_s = PATIENCE_S + 1
         desk.ask("late", "sd")
-        assert desk.loans.cancel("patient", 1)
+        assert desk.model_queue.cancel("patient", 1)
         assert desk.served == ["one", "late"]
 
 
@@ -156,7 +156,7 @@ def test_requests_for_the_warm_model_do_not_wait_for_a_long_load_of_another():
         desk.ask("one", "sd")
         desk.let_load()
         desk.end("one")
-        desk.shelf.make_room = lambda name: None  # there is memory for both
+        desk.cache.make_room = lambda name: None  # there is memory for both
         desk.ask("cold", "flux")
         desk.now_s = PATIENCE_S + 1
         desk.ask("two", "sd")
@@ -175,11 +175,11 @@ def test_a_model_that_cannot_be_loaded_fails_all_who_wait_for_it_and_nobody_else
         assert list(desk.failed) == ["four", "one", "two"]
         assert desk.served == ["three"]
         desk.ask("five", "flux")
-        assert desk.shelf.loads == ["flux", "sd"]
+        assert desk.cache.loads == ["flux", "sd"]
 
 
 def test_a_preloaded_model_is_lent_to_nobody():
     with Desk() as desk:
-        desk.loans.preload("sd")
+        desk.model_queue.preload("sd")
         desk.let_load()
-        assert (desk.shelf.here, desk.shelf.in_use, desk.served) == ("sd", 0, [])
+        assert (desk.cache.here, desk.cache.in_use, desk.served) == ("sd", 0, [])
