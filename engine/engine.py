@@ -21,9 +21,9 @@ from engine.pocket import WEIGHTS
 from engine.processes.child_main import WORKER
 from engine.processes.device_names import device_names
 from engine.requests import ImageRequest
-from engine.serving.device_supervisor import Device
-from engine.serving.dispatcher import Dispatch
-from engine.serving.request_state import Ticket
+from engine.serving.device_supervisor import DeviceSupervisor
+from engine.serving.dispatcher import Dispatcher
+from engine.serving.request_state import RequestState
 from engine.serving.stream import RequestStream
 from engine.settings import EngineSettings
 from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
@@ -77,7 +77,7 @@ class Engine:
         # Lanes are given out to the least served; their ticks take care of the rest.
         self._share = FairShare(quantum_requests=0.0)
         self._state = EngineState.STOPPED
-        self._dispatch: Dispatch | None = None
+        self._dispatcher: Dispatcher | None = None
         self._embedding: Embedder | None = None
         self._readable: tuple[ModelSpec, ...] = ()
 
@@ -92,11 +92,11 @@ class Engine:
 
     async def start(self) -> None:
         """Start a worker on every device; requests may be submitted at once and wait for them."""
-        if self._dispatch:
+        if self._dispatcher:
             raise EngineNotReady(f"{self._state.value} already")
         names = await device_names(self._settings)
-        self._dispatch = Dispatch(names, self._settings, self._share, self._entry)
-        self._dispatch.start()
+        self._dispatcher = Dispatcher(names, self._settings, self._share, self._entry)
+        self._dispatcher.start()
         self._embedding = Embedder(WEIGHTS)
         self._state = EngineState.RUNNING
         try:
@@ -107,19 +107,19 @@ class Engine:
 
     async def stop(self, timeout_s: float | None = None) -> None:
         """Cancel what waits, let what runs finish within `timeout_s` (the settings' by default), end the workers."""
-        if not (dispatch := self._dispatch):
+        if not (dispatcher := self._dispatcher):
             return
         self._state = EngineState.STOPPING
-        dispatch.abort_all(dispatch.waiting, AbortReason.SHUTDOWN)
+        dispatcher.abort_all(dispatcher.waiting, AbortReason.SHUTDOWN)
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.stop_timeout_s if timeout_s is None else timeout_s):
-                    await dispatch.empty.wait()
+                    await dispatcher.empty.wait()
         finally:
-            dispatch.abort_all([*dispatch.waiting, *dispatch.running], AbortReason.SHUTDOWN)
+            dispatcher.abort_all([*dispatcher.waiting, *dispatcher.running], AbortReason.SHUTDOWN)
             self._end_embedding()
-            await dispatch.stop()
-            self._dispatch, self._state = None, EngineState.STOPPED
+            await dispatcher.stop()
+            self._dispatcher, self._state = None, EngineState.STOPPED
 
     async def resolve(self, request: ImageRequest) -> Resolved:
         """Check and complete a request off the event loop, its pictures included; `submit` takes the result.
@@ -136,14 +136,14 @@ class Engine:
             InvalidRequest: before anything is queued, naming the field.
             Rejected: not now: `QueueFull`, `MemberQueueFull` or `EngineNotReady`.
         """
-        dispatch = self._ready()
+        dispatcher = self._ready()
         resolved = request if isinstance(request, Resolved) else Resolved(*self._models.resolve(request))
-        if dispatch.knows(resolved.request.id):
+        if dispatcher.knows(resolved.request.id):
             raise InvalidRequest("id", "a request of this id is under way")
-        ticket = Ticket(resolved.request, resolved.notes, time.monotonic())
-        dispatch.accept(ticket)
+        request_state = RequestState(resolved.request, resolved.notes, time.monotonic())
+        dispatcher.accept(request_state)
         return RequestStream(
-            resolved.request, resolved.notes, ticket.mailbox, dispatch.abort, lambda: ticket.charged_ms
+            resolved.request, resolved.notes, request_state.mailbox, dispatcher.abort, lambda: request_state.charged_ms
         )
 
     def pause(self) -> None:
@@ -156,15 +156,15 @@ class Engine:
 
     async def drain(self) -> None:
         """Take no further request and return when all are finished; `resume` opens again."""
-        dispatch = self._ready()
+        dispatcher = self._ready()
         self._state = EngineState.DRAINING
-        dispatch.is_paused = False
-        dispatch.pump_soon()
-        await dispatch.empty.wait()
+        dispatcher.is_paused = False
+        dispatcher.pump_soon()
+        await dispatcher.empty.wait()
 
     def load(self, model: str = "") -> None:
         """Have a model loaded before its first request. Raises `UnknownModel`."""
-        self._ready().fleet.load(self._models.spec(model).name)
+        self._ready().device_pool.load(self._models.spec(model).name)
 
     async def embed(self, texts: Sequence[str]) -> Floats:
         """Texts as unit vectors (n, d) of the embedded text encoder: their dot product says how alike they mean.
@@ -201,16 +201,16 @@ class Engine:
 
     def estimate_ms(self, request: ImageRequest) -> float | None:
         """The device time a resolved request will probably need; None before a similar one was measured."""
-        return self._dispatch.estimates.gpu_ms(request) if self._dispatch else None
+        return self._dispatcher.estimates.gpu_ms(request) if self._dispatcher else None
 
     def snapshot(self) -> Snapshot:
         """What is going on now."""
-        dispatch = self._dispatch
+        dispatcher = self._dispatcher
         return Snapshot(
             state=self._state,
-            devices=tuple(_picture(device) for device in dispatch.fleet.devices) if dispatch else (),
-            waiting=dispatch.places() if dispatch else {},
-            running=tuple(ticket.request.id for ticket in dispatch.running) if dispatch else (),
+            devices=tuple(_picture(device) for device in dispatcher.device_pool.devices) if dispatcher else (),
+            waiting=dispatcher.positions() if dispatcher else {},
+            running=tuple(request_state.request.id for request_state in dispatcher.running) if dispatcher else (),
             served_ms=self.served(),
         )
 
@@ -230,21 +230,21 @@ class Engine:
         self._embedding = None
 
     def _set_paused(self, is_paused: bool) -> None:
-        if not self._dispatch or self._state is EngineState.STOPPING:
+        if not self._dispatcher or self._state is EngineState.STOPPING:
             raise EngineNotReady(self._state.value)
         self._state = EngineState.PAUSED if is_paused else EngineState.RUNNING
-        self._dispatch.is_paused = is_paused
-        self._dispatch.pump_soon()
+        self._dispatcher.is_paused = is_paused
+        self._dispatcher.pump_soon()
 
-    def _ready(self) -> Dispatch:
-        if not self._dispatch or self._state not in (EngineState.RUNNING, EngineState.PAUSED):
+    def _ready(self) -> Dispatcher:
+        if not self._dispatcher or self._state not in (EngineState.RUNNING, EngineState.PAUSED):
             raise EngineNotReady(self._state.value)
-        if self._dispatch.fleet.is_lost:
+        if self._dispatcher.device_pool.is_lost:
             raise EngineNotReady("without a working device", retry_after_s=60.0)
-        return self._dispatch
+        return self._dispatcher
 
 
-def _picture(device: Device) -> DeviceSnapshot:
+def _picture(device: DeviceSupervisor) -> DeviceSnapshot:
     return DeviceSnapshot(
         name=device.name,
         state=device.state.value,
@@ -252,7 +252,7 @@ def _picture(device: Device) -> DeviceSnapshot:
         running=tuple(device.lanes),
         models=dict(device.models),
         memory_bytes=device.memory_bytes,
-        activity=device.vitals.beat.activity,
+        activity=device.health.beat.activity,
         failures=device.backoff.failures,
         refused_messages=device.refused,
     )

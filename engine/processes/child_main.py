@@ -48,7 +48,7 @@ def work(descriptor: int) -> None:
     getattr(importlib.import_module(module), function)(connection, orders.settings, orders.device)
 
 
-def nurse(descriptor: int) -> None:
+def serve_forks(descriptor: int) -> None:
     """Be a nursery: import what the worker needs once, then fork a worker for each pipe that is handed over.
 
     Forking is sound as long as this process has one thread, of which it tells, and has touched no accelerator.

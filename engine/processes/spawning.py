@@ -53,7 +53,7 @@ def spawner(orders: Orders) -> Spawner:
         return Direct(driver_environment(orders.settings, orders.device))
     environment = worker_environment(orders.settings, orders.device)
     if orders.device.startswith("cpu") and sys.platform == "linux":
-        return Nursery(environment, orders)
+        return ForkServer(environment, orders)
     return Direct(environment)
 
 
@@ -74,13 +74,13 @@ class Direct:
 @dataclass(frozen=True)
 class _Forked:
     pid: int
-    nursery: Nursery
+    fork_server: ForkServer
 
     def wait(self) -> int:
-        return self.nursery.wait(self.pid)
+        return self.fork_server.wait(self.pid)
 
 
-class Nursery:
+class ForkServer:
     """One process that has everything imported and forks workers in milliseconds; replaced when it fails."""
 
     def __init__(self, environment: dict[str, str], orders: Orders) -> None:
@@ -132,7 +132,7 @@ class Nursery:
     def _begin(self) -> Connection:
         self._control, theirs = multiprocessing.Pipe()
         with theirs:
-            self._process = _python("nurse", theirs, self._environment)
+            self._process = _python("serve_forks", theirs, self._environment)
         self._control.send(self._orders)
         if (threads := self._answer(self._control, self._orders.settings.load_timeout_s)) > 1:
             log.warning("workers cannot be forked: an import has started %d threads", threads)

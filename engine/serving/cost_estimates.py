@@ -13,7 +13,7 @@ _NEWEST = 0.3
 _Key = tuple[str | int, ...]
 
 
-class Estimates:
+class CostEstimates:
     """Device time per unit of work (megapixel, step and picture), by kind, model and size."""
 
     def __init__(self) -> None:

@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from engine.errors import AbortReason
 from engine.processes.child_main import WORKER
 from engine.requests import ImageRequest
-from engine.serving.device_supervisor import Device, DeviceState, Dispatcher, Lane
+from engine.serving.device_supervisor import DeviceState, DeviceSupervisor, DispatcherCallbacks, Lane
 from engine.settings import EngineSettings
 
 
-class Fleet:
+class DevicePool:
     """Worker processes, one for each device, of this machine or of a cluster."""
 
     def __init__(
-        self, names: Sequence[str], settings: EngineSettings, dispatcher: Dispatcher, entry: str = WORKER
+        self, names: Sequence[str], settings: EngineSettings, dispatcher: DispatcherCallbacks, entry: str = WORKER
     ) -> None:
-        self.devices = tuple(Device(name, settings, dispatcher, entry) for name in names)
+        self.devices = tuple(DeviceSupervisor(name, settings, dispatcher, entry) for name in names)
         self._settings = settings
         self._epochs = itertools.count(1)
 
@@ -37,13 +37,13 @@ class Fleet:
         """No device is left that one could wait for."""
         return all(device.state is DeviceState.LOST for device in self.devices)
 
-    def place(self, request: ImageRequest, alone: bool = False) -> Device | None:
+    def place(self, request: ImageRequest, alone: bool = False) -> DeviceSupervisor | None:
         """The device that should run this request now: its model warm there, else the fewest lanes; None = no room."""
         free = [device for device in self.devices if self._has_room(device, alone)]
         return min(free, key=lambda device: self._cost(device, request.model), default=None)
 
     def admit(
-        self, device: Device, request: ImageRequest, *, served_ms: float, waited_s: float, alone: bool = False
+        self, device: DeviceSupervisor, request: ImageRequest, *, served_ms: float, waited_s: float, alone: bool = False
     ) -> Lane:
         """Open a lane on the device under a new epoch."""
         lane = Lane(request, next(self._epochs), served_ms, waited_s, alone)
@@ -64,11 +64,11 @@ class Fleet:
         for device in self.devices:
             device.load(model)
 
-    def _has_room(self, device: Device, alone: bool) -> bool:
+    def _has_room(self, device: DeviceSupervisor, alone: bool) -> bool:
         limit = 1 if alone or any(lane.alone for lane in device.lanes.values()) else self._settings.max_lanes
         return device.state is DeviceState.READY and len(device.lanes) < limit
 
-    def _cost(self, device: Device, model: str) -> tuple[float, int]:
+    def _cost(self, device: DeviceSupervisor, model: str) -> tuple[float, int]:
         """A cold model is worth half the lanes of a device: below that, loading it elsewhere pays off."""
         is_cold = model not in device.models and all(lane.request.model != model for lane in device.lanes.values())
         return len(device.lanes) + (self._settings.max_lanes / 2 if is_cold else 0.0), len(device.models)

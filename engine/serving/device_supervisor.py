@@ -32,7 +32,7 @@ from engine.processes.remote_devices import DRIVER, is_remote
 from engine.processes.spawning import spawner
 from engine.processes.worker_process import WorkerProcess
 from engine.requests import ImageRequest
-from engine.serving.worker_health import Backoff, Vitals
+from engine.serving.worker_health import Backoff, WorkerHealth
 from engine.settings import EngineSettings
 
 log = logging.getLogger(__name__)
@@ -63,32 +63,34 @@ class Lane:
     """No other lane may share the worker: this one is suspected of breaking it."""
 
 
-class Dispatcher(Protocol):
+class DispatcherCallbacks(Protocol):
     """Who is told, on the event loop, what becomes of lanes."""
 
-    def hear(self, device: Device, lane: Lane, message: LaneMessage) -> None:
+    def hear(self, device: DeviceSupervisor, lane: Lane, message: LaneMessage) -> None:
         """A message of the lane's own epoch."""
         ...
 
-    def lost(self, device: Device, lanes: tuple[Lane, ...], why: str) -> None:
+    def lost(self, device: DeviceSupervisor, lanes: tuple[Lane, ...], why: str) -> None:
         """The worker is gone and these lanes with it."""
         ...
 
-    def changed(self, device: Device) -> None:
+    def changed(self, device: DeviceSupervisor) -> None:
         """The device may be able to take lanes now, or no longer."""
         ...
 
 
-class Device:
+class DeviceSupervisor:
     """Keeps a worker running on one device."""
 
-    def __init__(self, name: str, settings: EngineSettings, dispatcher: Dispatcher, entry: str = WORKER) -> None:
+    def __init__(
+        self, name: str, settings: EngineSettings, dispatcher: DispatcherCallbacks, entry: str = WORKER
+    ) -> None:
         self.name, self.state = name, DeviceState.STARTING
         self.lanes: dict[str, Lane] = {}
         self.models: dict[str, int] = {}
         """Bytes by model in the worker's memory."""
         self.memory_bytes = 0
-        self.vitals = Vitals(settings)
+        self.health = WorkerHealth(settings)
         self.backoff = Backoff()
         self.refused = 0
         """Messages of older epochs that were not believed."""
@@ -112,7 +114,7 @@ class Device:
     def admit(self, lane: Lane) -> None:
         """Open a lane in the worker."""
         self.lanes[lane.request.id] = lane
-        self.vitals.lane_sign_s = time.monotonic()
+        self.health.lane_sign_s = time.monotonic()
         self._send(Admit(lane.request, lane.epoch, lane.served_ms, lane.waited_s))
 
     def cancel(self, request_id: str, reason: AbortReason) -> None:
@@ -147,7 +149,7 @@ class Device:
             case Ready():
                 self._become_ready(message)
             case Beat():
-                self.vitals.beat = message
+                self.health.beat = message
             case ModelsLoaded():
                 self.models = dict(message.models)
             case _:
@@ -171,16 +173,16 @@ class Device:
         self._restart = None
         if self.state is not DeviceState.LOST:
             self.state = DeviceState.STARTING
-        self.models, self.vitals = {}, Vitals(self._settings)
+        self.models, self.health = {}, WorkerHealth(self._settings)
         self._process = WorkerProcess(self._orders, self._spawner, self)
 
     def _become_ready(self, ready: Ready) -> None:
-        self.state, self.memory_bytes, self.vitals.is_up = DeviceState.READY, ready.memory_bytes, True
+        self.state, self.memory_bytes, self.health.is_up = DeviceState.READY, ready.memory_bytes, True
         log.info("worker for %s is ready", self.name, extra={"action": "worker_ready", "pid": ready.pid})
         self._dispatcher.changed(self)
 
     def _hear_lane(self, message: LaneMessage) -> None:
-        self.vitals.lane_sign_s = time.monotonic()
+        self.health.lane_sign_s = time.monotonic()
         lane = self.lanes.get(message.request_id)
         if lane is None or lane.epoch != message.epoch:
             self.refused += 1
@@ -201,7 +203,7 @@ class Device:
         if self._process:
             self._process.kill()
         self._process = None
-        delay_s = self.backoff.lost(was_up=self.vitals.is_up)
+        delay_s = self.backoff.lost(was_up=self.health.is_up)
         self.state = DeviceState.LOST if self.backoff.is_hopeless else DeviceState.BACKING_OFF
         self._restart = asyncio.get_running_loop().call_later(delay_s, self._begin)
         lanes = tuple(self.lanes.values())
@@ -216,4 +218,4 @@ class Device:
                 self._replace(why)
 
     def _trouble(self, process: WorkerProcess) -> str | None:
-        return self.vitals.trouble(time.monotonic(), process.last_sign_s, has_lanes=bool(self.lanes))
+        return self.health.check(time.monotonic(), process.last_sign_s, has_lanes=bool(self.lanes))

@@ -21,7 +21,7 @@ class Phase(enum.IntEnum):
 
 
 @dataclass(slots=True, eq=False)
-class Ticket:
+class RequestState:
     """A request, how far it is, and the mailbox of its caller."""
 
     request: ImageRequest

@@ -13,7 +13,7 @@ MAX_BACKOFF_S = 30.0
 
 
 @dataclass(slots=True)
-class Vitals:
+class WorkerHealth:
     """What one worker process was last heard to do."""
 
     settings: EngineSettings
@@ -24,7 +24,7 @@ class Vitals:
     _looked_s: float | None = None
     _excused_until_s: float = 0.0
 
-    def trouble(self, now_s: float, last_sign_s: float, has_lanes: bool) -> str | None:
+    def check(self, now_s: float, last_sign_s: float, has_lanes: bool) -> str | None:
         """Why this worker should be given up, or None. To be asked every eighth of the stall timeout or so."""
         limit_s = self.settings.stall_timeout_s
         if self._looked_s is not None and now_s - self._looked_s > 0.75 * limit_s:

@@ -25,7 +25,7 @@ class Asked:
 
 
 @dataclass
-class Device:
+class DeviceSupervisor:
     """Runs one step per tick, of as many requests as fit (`rows`); each costs the same, however many there are."""
 
     lanes: int

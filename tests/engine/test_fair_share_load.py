@@ -4,7 +4,7 @@ import random
 from statistics import quantiles
 
 from engine.fair_share import FairShare
-from tests.engine.simulated_device import STEP_MS, STEPS, Asked, Device
+from tests.engine.simulated_device import STEP_MS, STEPS, Asked, DeviceSupervisor
 
 LOAD = 0.9
 MEMBERS = ("heavy", *(f"light{number}" for number in range(10)))
@@ -29,7 +29,7 @@ def days(lanes: int, per_member: int, fair: bool) -> list[Asked]:
     served: list[Asked] = []
     for seed in range(6):
         requests = traffic(seed)
-        Device(lanes, per_member, FairShare() if fair else None).run(requests)
+        DeviceSupervisor(lanes, per_member, FairShare() if fair else None).run(requests)
         served += requests
     return served
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.fair_share import FairShare
-from tests.engine.simulated_device import STEP_MS, STEPS, Asked, Device
+from tests.engine.simulated_device import STEP_MS, STEPS, Asked, DeviceSupervisor
 
 REQUEST_S = STEPS * STEP_MS / 1000
 
@@ -46,7 +46,7 @@ def test_nobody_is_overtaken_by_two_equal_later_ones(
 ) -> None:
     requests = asked(arrivals)
     share = FairShare(request_ms=guess * STEPS * STEP_MS)
-    Device(lanes=16, per_member=per_member, share=share, away=random.Random(0)).run(requests)
+    DeviceSupervisor(lanes=16, per_member=per_member, share=share, away=random.Random(0)).run(requests)
     assert most_overtaken(requests) <= 1
 
 
@@ -54,7 +54,7 @@ def test_nobody_is_overtaken_by_two_equal_later_ones(
 @settings(max_examples=80, deadline=None)
 def test_nor_where_several_share_a_forward_pass(arrivals: list[tuple[float, str]], rows: int) -> None:
     requests = asked(arrivals)
-    Device(lanes=24, per_member=24, rows=rows, share=FairShare()).run(requests)
+    DeviceSupervisor(lanes=24, per_member=24, rows=rows, share=FairShare()).run(requests)
     assert most_overtaken(requests) <= 1
 
 
@@ -64,7 +64,7 @@ def test_one_members_later_request_does_not_end_first(pauses_s: list[float], row
     requests = asked([(pause_s, "ada") for pause_s in pauses_s])
     # Those in one pass go on together: whoever is away for one of its steps ends a step later, at nobody's cost.
     away = random.Random(0) if rows == 1 else None
-    Device(lanes=16, per_member=3, rows=rows, share=FairShare(), away=away).run(requests)
+    DeviceSupervisor(lanes=16, per_member=3, rows=rows, share=FairShare(), away=away).run(requests)
     assert most_overtaken(requests) <= 1
 
 
@@ -72,12 +72,12 @@ def test_one_members_later_request_does_not_end_first(pauses_s: list[float], row
 @settings(max_examples=50, deadline=None)
 def test_newcomers_with_one_wish_each_end_as_they_came(pauses_s: list[float], rows: int) -> None:
     requests = asked([(pause_s, f"member {number}") for number, pause_s in enumerate(pauses_s)])
-    Device(lanes=16, per_member=3, rows=rows, share=FairShare()).run(requests)
+    DeviceSupervisor(lanes=16, per_member=3, rows=rows, share=FairShare()).run(requests)
     assert most_overtaken(requests) <= 1
 
 
 def test_steady_new_requests_do_not_keep_an_old_one() -> None:
     """Six members ask again as soon as the device could be done with their last."""
     requests = asked([(0.9 * REQUEST_S, "abcdef"[number % 6]) for number in range(60)])
-    Device(lanes=16, per_member=3, share=FairShare()).run(requests)
+    DeviceSupervisor(lanes=16, per_member=3, share=FairShare()).run(requests)
     assert max(one.finished_s - one.arrived_s for one in requests) < 12 * REQUEST_S

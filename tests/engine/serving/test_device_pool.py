@@ -139,9 +139,9 @@ async def test_a_lost_nursery_is_replaced_when_it_is_needed(tmp_path: Path) -> N
     async with scripted.engine() as engine:
         await finished(engine, request())
         worker = psutil.Process(engine.snapshot().devices[0].pid)
-        nursery = worker.parent()
-        nursery.kill()
-        await until(lambda: not nursery.is_running() or nursery.status() == psutil.STATUS_ZOMBIE)
+        fork_server = worker.parent()
+        fork_server.kill()
+        await until(lambda: not fork_server.is_running() or fork_server.status() == psutil.STATUS_ZOMBIE)
         await finished(engine, request())
         assert engine.snapshot().devices[0].pid == worker.pid, "the worker itself was not touched"
         await finished(engine, request(once(tmp_path, "crash")))
@@ -154,13 +154,13 @@ def test_a_worker_can_be_killed_as_soon_as_it_is_known(tmp_path: Path, monkeypat
     stop = "os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGSTOP))"
     (tmp_path / "stopped_worker.py").write_text(f"import os, signal\n{stop}")
     monkeypatch.syspath_prepend(tmp_path)
-    nursery = spawner(Orders("stopped_worker:main", EngineSettings(), "cpu"))
+    fork_server = spawner(Orders("stopped_worker:main", EngineSettings(), "cpu"))
     ours, theirs = multiprocessing.Pipe()
     with ours, theirs:
-        child = nursery.spawn(theirs)
+        child = fork_server.spawn(theirs)
     os.killpg(child.pid, signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
-    nursery.close()
+    fork_server.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked from a nursery on Linux only")
@@ -169,10 +169,10 @@ async def test_a_frozen_nursery_keeps_nobody_waiting(fault: signal.Signals) -> N
     async with scripted.engine(stall_timeout_s=STALL_S) as engine:
         await finished(engine, request())
         worker = psutil.Process(engine.snapshot().devices[0].pid)
-        nursery = worker.parent()
+        fork_server = worker.parent()
         drawing = asyncio.create_task(finished(engine, request({"steps": 100}, seed=5)))
         await until(lambda: engine.snapshot().running)
-        nursery.suspend()
+        fork_server.suspend()
         worker.send_signal(fault)
         assert (await drawing).images[0].png == b"picture 5"
 
@@ -243,9 +243,9 @@ def test_no_worker_outlives_its_parent(end: str) -> None:
     parent = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, check=False, timeout=PATIENCE_S
     )
-    worker, nursery = map(int, parent.stdout.split())
+    worker, fork_server = map(int, parent.stdout.split())
     deadline_s = time.monotonic() + PATIENCE_S
-    while lives(worker) or lives(nursery):
+    while lives(worker) or lives(fork_server):
         assert time.monotonic() < deadline_s, "an orphan"
         time.sleep(0.02)
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from engine import Describe, ImageRequest, Upscale
 from engine.events import Queued
 from engine.fair_share import FairShare
-from engine.serving.cost_estimates import Estimates
-from engine.serving.queue_positions import Places
-from engine.serving.request_state import Phase, Ticket
+from engine.serving.cost_estimates import CostEstimates
+from engine.serving.queue_positions import QueuePositions
+from engine.serving.request_state import Phase, RequestState
 from engine.serving.start_times import Room, Work, starts_ms
 
 WORKS = st.lists(st.builds(Work, st.sampled_from("abc"), st.floats(0.0, 1000.0)), max_size=8)
@@ -40,30 +40,32 @@ def test_a_member_at_their_cap_is_passed_over() -> None:
     assert starts_ms([Work("a", 9.0)], [Work("a", 1.0), Work("b", 4.0)], Room(4, 1, 1)) == [(1, 0.0), (0, 13.0)]
 
 
-def ticket(member: str, arrived_s: float = 0.0, phase: Phase = Phase.WAITING) -> Ticket:
+def request_state(member: str, arrived_s: float = 0.0, phase: Phase = Phase.WAITING) -> RequestState:
     # No mailbox is read here, so no loop is needed either.
     request = ImageRequest(prompt="x", member=member, model="m", width=512, height=512, num_inference_steps=10)
-    return Ticket(request, (), arrived_s, phase=phase)
+    return RequestState(request, (), arrived_s, phase=phase)
 
 
-def places(share: FairShare, estimates: Estimates, waiting: list[Ticket], running: list[Ticket]) -> list[Queued]:
-    view = Places(share, estimates)
+def positions(
+    share: FairShare, estimates: CostEstimates, waiting: list[RequestState], running: list[RequestState]
+) -> list[Queued]:
+    view = QueuePositions(share, estimates)
     order = view.in_order(waiting, running, now_s=1.0)
     return [place for _, place in view.queued(order, running, Room(1, 1, 1), now_s=1.0)]
 
 
 async def test_no_start_is_told_where_nothing_was_measured() -> None:
-    share, estimates = FairShare(), Estimates()
-    waiting, running = [ticket("b"), ticket("c", 0.5)], [ticket("a", phase=Phase.RUNNING)]
-    assert [place.eta_s for place in places(share, estimates, waiting, running)] == [None, None]
+    share, estimates = FairShare(), CostEstimates()
+    waiting, running = [request_state("b"), request_state("c", 0.5)], [request_state("a", phase=Phase.RUNNING)]
+    assert [place.eta_s for place in positions(share, estimates, waiting, running)] == [None, None]
     estimates.learn(running[0].request, 3000.0)
-    told = places(share, estimates, waiting, running)
+    told = positions(share, estimates, waiting, running)
     assert told == [Queued(0, pytest.approx(3.0)), Queued(1, pytest.approx(6.0), "they came first")]
 
 
 async def test_whoever_waits_for_themselves_is_told_so() -> None:
-    running, waiting = [ticket("a", phase=Phase.RUNNING)], [ticket("a"), ticket("a", 0.5)]
-    told = Places(FairShare(), Estimates()).queued(waiting, running, Room(4, 1, 1), 1.0)
+    running, waiting = [request_state("a", phase=Phase.RUNNING)], [request_state("a"), request_state("a", 0.5)]
+    told = QueuePositions(FairShare(), CostEstimates()).queued(waiting, running, Room(4, 1, 1), 1.0)
     assert [place.reason for _, place in told] == [
         "you have as many running as one may have",
         "your own earlier requests",
@@ -71,15 +73,15 @@ async def test_whoever_waits_for_themselves_is_told_so() -> None:
 
 
 async def test_whoever_lost_a_worker_begins_again_first() -> None:
-    again, other = ticket("heavy", 0.9), ticket("light", 0.0)
+    again, other = request_state("heavy", 0.9), request_state("light", 0.0)
     again.losses = 1
-    told = Places(FairShare(), Estimates()).queued([again, other], [], Room(0, 0, 1), 1.0)
+    told = QueuePositions(FairShare(), CostEstimates()).queued([again, other], [], Room(0, 0, 1), 1.0)
     assert [(one.request.member, place.reason) for one, place in told] == [("heavy", ""), ("light", "they begin again")]
-    assert Places(FairShare(), Estimates()).in_order([other, again], [], 1.0) == [again, other]
+    assert QueuePositions(FairShare(), CostEstimates()).in_order([other, again], [], 1.0) == [again, other]
 
 
 def test_estimates_prefer_the_most_similar_request() -> None:
-    estimates = Estimates()
+    estimates = CostEstimates()
     small = ImageRequest(prompt="x", model="m", width=512, height=512, num_inference_steps=10)
     large = small.model_copy(update={"width": 1024, "height": 1024})
     estimates.learn(small, 100.0)
@@ -91,14 +93,14 @@ def test_estimates_prefer_the_most_similar_request() -> None:
 
 
 def test_estimates_learn_and_forget_slowly() -> None:
-    estimates, request = Estimates(), ImageRequest(prompt="x", model="m", width=512, height=512)
+    estimates, request = CostEstimates(), ImageRequest(prompt="x", model="m", width=512, height=512)
     for gpu_ms in (100.0, 200.0, 200.0, 200.0, 200.0, 200.0):
         estimates.learn(request, gpu_ms)
     assert 180.0 < (estimates.gpu_ms(request) or 0.0) < 200.0
 
 
 def test_describing_says_nothing_about_drawing() -> None:
-    estimates = Estimates()
+    estimates = CostEstimates()
     same = {"prompt": "x", "model": "m", "width": 512, "height": 512, "num_inference_steps": 10, "num_images": 1}
     described = Describe.model_validate({**same, "image": b"x"})
     larger = Upscale.model_validate({**same, "image": b"x"})

@@ -4,13 +4,13 @@ import pytest
 
 from engine import EngineSettings
 from engine.processes.protocol import Beat
-from engine.serving.worker_health import Backoff, Vitals
+from engine.serving.worker_health import Backoff, WorkerHealth
 
 SETTINGS = EngineSettings(stall_timeout_s=10.0, load_timeout_s=60.0, step_timeout_s=30.0)
 
 
-def vitals(beat: Beat, is_up: bool = True, lane_sign_s: float = 0.0) -> Vitals:
-    return Vitals(SETTINGS, is_up, beat, lane_sign_s)
+def health(beat: Beat, is_up: bool = True, lane_sign_s: float = 0.0) -> WorkerHealth:
+    return WorkerHealth(SETTINGS, is_up, beat, lane_sign_s)
 
 
 @pytest.mark.parametrize(
@@ -30,21 +30,21 @@ def vitals(beat: Beat, is_up: bool = True, lane_sign_s: float = 0.0) -> Vitals:
     ],
 )
 def test_limits(beat: Beat, is_up: bool, silence_s: float, is_given_up: bool) -> None:
-    assert bool(vitals(beat, is_up).trouble(100.0, 100.0 - silence_s, has_lanes=False)) is is_given_up
+    assert bool(health(beat, is_up).check(100.0, 100.0 - silence_s, has_lanes=False)) is is_given_up
 
 
 def test_a_worker_that_idles_though_it_has_requests() -> None:
-    idle = vitals(Beat("idle", 1.0), lane_sign_s=50.0)
-    assert idle.trouble(70.0, 70.0, has_lanes=True) is None
-    assert "idle" in (vitals(Beat("idle", 1.0), lane_sign_s=50.0).trouble(81.0, 81.0, has_lanes=True) or "")
+    idle = health(Beat("idle", 1.0), lane_sign_s=50.0)
+    assert idle.check(70.0, 70.0, has_lanes=True) is None
+    assert "idle" in (health(Beat("idle", 1.0), lane_sign_s=50.0).check(81.0, 81.0, has_lanes=True) or "")
 
 
 def test_a_pause_of_the_whole_machine_is_no_silence_of_the_worker() -> None:
-    worker = vitals(Beat("forward", 1.0))
-    assert worker.trouble(0.0, 0.0, has_lanes=True) is None
-    assert worker.trouble(100.0, 0.0, has_lanes=True) is None
+    worker = health(Beat("forward", 1.0))
+    assert worker.check(0.0, 0.0, has_lanes=True) is None
+    assert worker.check(100.0, 0.0, has_lanes=True) is None
     times_s = [100.0 + 2.5 * tick for tick in range(1, 8)]
-    told = [worker.trouble(now_s, 0.0, has_lanes=True) for now_s in times_s]
+    told = [worker.check(now_s, 0.0, has_lanes=True) for now_s in times_s]
     assert told[:3] == [None] * 3
     assert told[-1] == "no sign of life for 117.5 s", "but only once does it count as an excuse"
 
