@@ -23,7 +23,7 @@ CPU_S = 10
 _REFUSED = 3
 
 
-class ChildDecoder:
+class SandboxedDecoder:
     """Lets pictures in, a few at a time. Event loop only."""
 
     def __init__(self, at_once: int = 2, timeout_s: float = 30.0) -> None:

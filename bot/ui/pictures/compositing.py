@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 from PIL import Image
 
 from engine.pictures.images import encode_png, fit_upload, fit_webp, mosaic, open_picture, read_text
-from engine.pictures.sandboxed_decoder import ChildDecoder
+from engine.pictures.sandboxed_decoder import SandboxedDecoder
 
 FRAME_MS = 120
 LAST_FRAME_MS = 2500
@@ -26,7 +26,7 @@ class Drawing:
     """Composes pictures in the executor that the app owns and closes."""
 
     def __init__(self, executor: Executor) -> None:
-        self._executor, self._decoder = executor, ChildDecoder()
+        self._executor, self._decoder = executor, SandboxedDecoder()
 
     async def run(
         self, draw: Callable[ArgumentsT, ResultT], *arguments: ArgumentsT.args, **options: ArgumentsT.kwargs

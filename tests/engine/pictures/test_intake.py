@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 
 from engine.errors import InvalidRequest
 from engine.pictures.images import encode_png, open_mask, open_picture, picture_size
-from engine.pictures.sandboxed_decoder import MAX_KEPT_PIXELS, ChildDecoder
+from engine.pictures.sandboxed_decoder import MAX_KEPT_PIXELS, SandboxedDecoder
 from engine.requests import MAX_SIDE, ImageToImage
 from tests.picture_files import chunk, display_p3, encoded, p3_in_srgb, photograph, raw_png
 
@@ -150,7 +150,7 @@ def test_moving_avif_is_refused():
 
 @pytest.mark.parametrize("format_", ["AVIF", "HEIF"])
 async def test_the_child_opens_what_phones_write(format_):
-    png = await ChildDecoder().decode(encoded(photograph(96, 64), format_))
+    png = await SandboxedDecoder().decode(encoded(photograph(96, 64), format_))
     assert open_picture(png).size == (96, 64)
 
 
@@ -160,7 +160,7 @@ async def test_a_24_megapixel_photograph_is_taken_within_2_s():
     data = encoded(photograph(6000, 4000), "JPEG", quality=88)
     assert len(data) > 5_000_000
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    png = await ChildDecoder().decode(data)
+    png = await SandboxedDecoder().decode(data)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2.0
     width, height = open_picture(png).size
