@@ -13,7 +13,7 @@ from datetime import datetime
 from bot.client import DarkroomClient
 from bot.direct_rules import direct_rules
 from bot.domain.jobs.dependencies import Ports
-from bot.domain.jobs.job_service import Studio
+from bot.domain.jobs.job_service import JobService
 from bot.domain.moderation.rule_checker import Judge
 from bot.domain.moderation.semantic_filter import Meaning
 from bot.domain.moderation.services import Office
@@ -31,7 +31,7 @@ from bot.store.guilds.guild_rules import RuleBook
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
-from bot.store.jobs.pending_answers import PromiseStore
+from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
 from bot.store.members.member_records import Records
@@ -53,12 +53,12 @@ from engine.pocket import WEIGHTS
 
 @dataclass(frozen=True)
 class App:
-    """The running parts; `client` is not connected yet and `studio` not started."""
+    """The running parts; `client` is not connected yet and `job_service` not started."""
 
     settings: Settings
     database: Database
     engine: Engine
-    studio: Studio
+    job_service: JobService
     client: DarkroomClient
     housekeeping: Housekeeping
     gauges: Gauges
@@ -138,11 +138,11 @@ def _compose(
 ) -> App:
     kept, clock = _stores(settings, database), outside.clock
     replies = DiscordReplies(kept.jobs, kept.pictures, drawing, outside.tasks, clock=clock)
-    studio = Studio(_ports(settings, kept, engine, replies, outside, meaning))
-    promises = PromiseStore(settings.data_dir / "promises.jsonl", kept.database)
+    job_service = JobService(_ports(settings, kept, engine, replies, outside, meaning))
+    pending_answers = PendingAnswerStore(settings.data_dir / "promises.jsonl", kept.database)
     parts = Parts(
         settings=settings,
-        studio=studio,
+        job_service=job_service,
         jobs=kept.jobs,
         pictures=kept.pictures,
         members=MemberStore(database, clock),
@@ -153,13 +153,13 @@ def _compose(
         models=lambda: tuple(spec.name for spec in engine.models()),
         usage=usage(kept.quotas, clock),
         prices=PriceList(TimingStore(database, clock)),
-        office=_office(kept, engine, studio, promises),
-        promises=promises,
+        office=_office(kept, engine, job_service, pending_answers),
+        pending_answers=pending_answers,
     )
     client = DarkroomClient(parts, replies, shard_count=outside.shard_count)
     housekeeping = Housekeeping(settings, database, kept.book, Retention(database, kept.pictures), clock)
     gauges = Gauges(engine, kept.numbers, settings.data_dir, lambda: client.latency if client.is_ready() else None)
-    return App(settings, database, engine, studio, client, housekeeping, gauges, evicted)
+    return App(settings, database, engine, job_service, client, housekeeping, gauges, evicted)
 
 
 def _ports(
@@ -193,14 +193,14 @@ def _hints(kept: Stores, engine: Engine, outside: Outside) -> Hints | None:
     return hints
 
 
-def _office(kept: Stores, engine: Engine, studio: Studio, promises: PromiseStore) -> Office:
+def _office(kept: Stores, engine: Engine, job_service: JobService, pending_answers: PendingAnswerStore) -> Office:
     return Office(
         book=kept.book,
         quotas=kept.quotas,
         log=AuditLog(kept.database),
-        records=Records(kept.database, kept.pictures, promises),
+        records=Records(kept.database, kept.pictures, pending_answers),
         numbers=kept.numbers,
-        review=studio,
+        review=job_service,
         engine=engine,
         has_meaning=_has_meaning(),
     )

@@ -25,7 +25,7 @@ from bot.ui.interactions.answer import Answer
 from bot.ui.interactions.double_clicks import Clicks
 from bot.ui.interactions.gateway_guard import Events
 from bot.ui.interactions.leftovers import Leftovers
-from bot.ui.interactions.pending_answers import FirstWords
+from bot.ui.interactions.pending_answers import AnswerTracker
 from bot.ui.interactions.remembered_attachments import SeenPictures
 from bot.ui.interactions.services import Darkroom, Parts
 from bot.ui.job_reply.discord_replies import DiscordReplies
@@ -69,8 +69,8 @@ class DarkroomClient(Darkroom):
         )
         self.parts, self.replies = parts, replies
         events = Events(self._connection.parsers)
-        self.first_words = FirstWords(parts.promises, parts.clock, events)
-        self.leftovers = Leftovers(self, self.first_words, parts.promises, events)
+        self.answer_tracker = AnswerTracker(parts.pending_answers, parts.clock, events)
+        self.leftovers = Leftovers(self, self.answer_tracker, parts.pending_answers, events)
         self.offered = frozenset(PRESSES)
         self._clicks, self.seen = Clicks(), SeenPictures()
         self._syncing: asyncio.Task[None] | None = None
@@ -86,13 +86,13 @@ class DarkroomClient(Darkroom):
             self.tree.add_command(menu)
         self.add_dynamic_items(*DYNAMIC_ITEMS)
         reviewers = ReviewRoom(self)
-        self.replies.attach(self, offered=self.offered, on_gone=self.parts.studio.gone, reviewers=reviewers)
+        self.replies.attach(self, offered=self.offered, on_gone=self.parts.job_service.gone, reviewers=reviewers)
         if not await self._is_synced():
             self._syncing = self.loop.create_task(self._sync_later(), name="sync")
 
     async def press(self, interaction: discord.Interaction[Darkroom], button_id: ButtonId) -> None:
         """Do what a button says; a double click counts once."""
-        is_taken_up = self.first_words.before(interaction.id) is not None  # what a crash held up comes all at once
+        is_taken_up = self.answer_tracker.before(interaction.id) is not None  # what a crash held up comes all at once
         if button_id.act in ONCE and not is_taken_up and self._is_double(interaction, button_id):
             await interaction.response.defer()
             return

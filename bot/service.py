@@ -56,8 +56,8 @@ async def _until(stopping: asyncio.Event, app: App) -> None:
         log.info("stopping", extra={"action": "stop"})
         stop.cancel()
         rounds.cancel()
-        await app.studio.stop(app.settings.operation.stop_timeout_s)
-        await app.client.first_words.all_said(ANSWERS_WITHIN_S)
+        await app.job_service.stop(app.settings.operation.stop_timeout_s)
+        await app.client.answer_tracker.all_said(ANSWERS_WITHIN_S)
         connection.cancel()
         await asyncio.gather(connection, stop, rounds, return_exceptions=True)
 
@@ -66,7 +66,7 @@ async def _connect(app: App) -> None:
     """Jobs left over are taken up before the first event arrives: replies need REST only, not the gateway."""
     token = app.settings.discord.token.get_secret_value()
     await _patiently(lambda: _log_in(app.client, token))
-    await app.studio.start()
+    await app.job_service.start()
     await app.client.leftovers.recall()  # before an event arrives that repeats one of them
     taking_up = asyncio.create_task(app.client.leftovers.take_up(), name="leftovers")
     log.info("ready", extra={"action": "ready"})

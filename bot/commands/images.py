@@ -172,7 +172,7 @@ async def _relative(interaction: Pressed, depth: int, job: Job, asked: str, *, i
         if not is_private:
             if not viewer.sees and job.id != asked:
                 raise JobNotFound(job.id)  # what its owner made elsewhere is not told to everybody here
-            await parts.studio.check_post(job, viewer.member, place)
+            await parts.job_service.check_post(job, viewer.member, place)
         who = f" by {job.member_name}"
         is_hidden = (await visible(parts, job, place)).spoiler
         said = shorten(job.captions[0] if job.captions else job.spec.options.prompt, 80)

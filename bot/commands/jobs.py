@@ -74,7 +74,7 @@ class Jobs(commands.Cog):
                 await answer.private("Nothing of yours is waiting or running.")
                 return
             # Done twice, it would stop the next one too.
-            await interaction.client.first_words.settle(interaction, {"job": job_id})
+            await interaction.client.answer_tracker.settle(interaction, {"job": job_id})
             try:
                 await end(interaction, answer, job_id)
             except OwnersOnly as error:
@@ -158,7 +158,7 @@ async def _favourite(interaction: Pressed, ref: CellRef) -> _Favourite | None:
     with contextlib.suppress(CellNotFound, JobNotFound, NotAllowedHere):
         job = await permitted(interaction, ref.job_id, Deed.SEE)
         job = await visible(parts, job, submission.place_of(interaction))
-        return _Favourite(ref, await parts.studio.picture(ref.job_id, ref.cell), job.spoiler)
+        return _Favourite(ref, await parts.job_service.picture(ref.job_id, ref.cell), job.spoiler)
     return None
 
 

@@ -21,7 +21,7 @@ from bot.ui.content.message_page import Upload
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
-from bot.ui.interactions.services import Darkroom, StudioPort
+from bot.ui.interactions.services import Darkroom, JobServicePort
 
 SURE = "delete everything"
 TOLD_WITHIN_S = 5.0
@@ -61,10 +61,10 @@ class Privacy(commands.Cog):
             parts, member = interaction.client.parts, await submission.member_of(interaction)
             theirs = [job for job in await parts.jobs.unfinished() if job.member_id == member.id]
             for job in theirs:
-                await _end(parts.studio, job, member)
-            await _told(parts.studio, theirs)
+                await _end(parts.job_service, job, member)
+            await _told(parts.job_service, theirs)
             await _take_down(interaction.client, await office(interaction).records.posts_of(member.id))
-            await interaction.client.first_words.forget(member.id, but=interaction.id)
+            await interaction.client.answer_tracker.forget(member.id, but=interaction.id)
             deleted = await office(interaction).records.erase_member(member.id)
             left = LEFT.format(days=parts.settings.operation.backups_kept)
             await answer.private(
@@ -103,20 +103,20 @@ class Privacy(commands.Cog):
             await retention.ask(interaction, answer, days)
 
 
-async def _end(studio: StudioPort, job: Job, member: Member) -> None:
+async def _end(job_service: JobServicePort, job: Job, member: Member) -> None:
     """Stop what waits or runs; forget what is about to be shown or reviewed."""
     if job.state in (JobState.QUEUED, JobState.RUNNING):
-        await studio.cancel(job.id, member)
+        await job_service.cancel(job.id, member)
     else:
-        await studio.gone(job.id)
+        await job_service.gone(job.id)
 
 
-async def _told(studio: StudioPort, jobs: Sequence[Job]) -> None:
+async def _told(job_service: JobServicePort, jobs: Sequence[Job]) -> None:
     """Give the replies a moment to say it: what is deleted is told nothing more."""
     with contextlib.suppress(TimeoutError, JobNotFound):
         async with asyncio.timeout(TOLD_WITHIN_S):
             for job in jobs:
-                await studio.wait(job.id)
+                await job_service.wait(job.id)
 
 
 async def _take_down(client: Darkroom, posts: Sequence[Shown]) -> None:

@@ -49,7 +49,7 @@ class Court(House):
         pictures = PictureStore.open(self.folder / "pictures")
         office = Office(
             book=self.book, quotas=self.quotas, log=self.log, records=Records(self.database, pictures),
-            numbers=Statistics(self.database), review=self.studio, engine=self.switch, has_meaning=True,
+            numbers=Statistics(self.database), review=self.job_service, engine=self.switch, has_meaning=True,
         )  # fmt: skip
         client.parts = replace(
             client.parts,
@@ -104,7 +104,7 @@ class Court(House):
             for number in range(stream.request.num_images)
         )
         stream.post(Finished(images=images, gpu_ms=gpu_ms))
-        await self.studio.wait(job.id)
+        await self.job_service.wait(job.id)
         return await self.jobs.get(job.id)
 
     async def imagine(self, actor: Any, prompt: str = "a red fox", **how: Any) -> Job:

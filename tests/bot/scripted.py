@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from PIL import Image
 
-from bot.domain.jobs.results import Gallery
+from bot.domain.jobs.results import JobResults
 from bot.domain.model import (
     Ask,
     Cell,
@@ -238,7 +238,7 @@ class ScriptedStudio:
         raise CellNotFound(job_id, cell)
 
     async def picture(self, job_id: str, cell: int) -> bytes:
-        return await Gallery(self.jobs, self.pictures).picture(job_id, cell)
+        return await JobResults(self.jobs, self.pictures).picture(job_id, cell)
 
     async def frames(self, job_id: str) -> list[bytes]:
         return self.kept_frames if self.jobs.jobs[job_id].frames_key else []

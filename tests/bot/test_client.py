@@ -17,7 +17,7 @@ from simcord import _dpy_internals
 from bot.client import DarkroomClient
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_run import Run
-from bot.domain.jobs.job_service import Studio
+from bot.domain.jobs.job_service import JobService
 from bot.domain.model import JobState
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.rule_checker import Judge
@@ -63,7 +63,7 @@ class House:
         drawing, tasks = Drawing(self.executor), Tasks(self.context)
         self.jobs, self.engine = jobs, ScriptedEngine()
         replies = DiscordReplies(jobs, pictures, drawing, tasks, clock=self.now, preview_interval_s=0.0)
-        self.studio = Studio(
+        self.job_service = JobService(
             Ports(
                 engine=self.engine, jobs=jobs, outbox=OutboxStore(self.database), pictures=pictures, replies=replies,
                 rules=Judge(self.book, quotas, self.now), estimates=Remembered(), wording=Wording(), clock=self.now,
@@ -71,7 +71,7 @@ class House:
             )
         )  # fmt: skip
         parts = Parts(
-            Settings(data_dir=self.folder), self.studio, jobs, pictures,
+            Settings(data_dir=self.folder), self.job_service, jobs, pictures,
             MemberStore(self.database, self.now), self.book,
             Intake(discord.Attachment.read, drawing, pictures), drawing,
             clock=self.now, defer_after_s=1.2,
@@ -95,20 +95,20 @@ class House:
 
     async def restart(self) -> None:
         """Stop as SIGTERM does, and come back."""
-        await self.studio.stop(0.0)
+        await self.job_service.stop(0.0)
         await self.database.close()
         await self.env.restart_bot(await self.open())
         await self._begin()
 
     async def stop(self) -> None:
-        await self.studio.stop(0.0)
+        await self.job_service.stop(0.0)
         await self.env.shutdown()
         await self.database.close()
         self.executor.shutdown()
 
     async def _begin(self) -> None:
         self.context.run(_dpy_internals.set_webhook_adapter, self.env._webhook_adapter)
-        await self.studio.start()
+        await self.job_service.start()
 
     @property
     def messages(self) -> list[discord.Message]:
@@ -150,7 +150,7 @@ async def test_from_the_command_to_the_grid_to_a_variation(house: House) -> None
     finish(await house.engine.stream(1))
     await eventually(lambda: "U1" in labels(house.messages[-1]))
     for job in await house.jobs.recent(house.ada.id, 9):
-        await asyncio.wait_for(house.studio.wait(job.id), PATIENCE_S)
+        await asyncio.wait_for(house.job_service.wait(job.id), PATIENCE_S)
 
     [first, second] = sorted(await house.jobs.recent(house.ada.id, 9), key=lambda job: job.parent_id is not None)
     assert (second.parent_id, second.parent_cell) == (first.id, 2)
@@ -180,7 +180,7 @@ async def test_a_deleted_reply_gives_everything_back(house: House) -> None:
     house.env.backend.delete_message(house.channel.id, house.messages[-1].id)
 
     [job] = await house.jobs.recent(house.ada.id, 9)
-    job = await asyncio.wait_for(house.studio.wait(job.id), PATIENCE_S)
+    job = await asyncio.wait_for(house.job_service.wait(job.id), PATIENCE_S)
     assert job.state is JobState.CANCELLED and job.gpu_ms in (None, 0.0)
 
 
@@ -239,8 +239,8 @@ async def test_a_long_run_keeps_nothing_of_what_is_over(house: House) -> None:
                 finish(stream)
             case _:
                 finish(stream)
-        await asyncio.wait_for(house.studio.wait(job.id), PATIENCE_S)
-        await eventually(lambda: not house.studio.running)
+        await asyncio.wait_for(house.job_service.wait(job.id), PATIENCE_S)
+        await eventually(lambda: not house.job_service.running)
 
     before = held()  # of earlier tests in this process
     for _ in range(4):

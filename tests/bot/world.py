@@ -14,7 +14,7 @@ from simcord._runtime import _BOT_SCOPE
 
 from bot.client import DarkroomClient
 from bot.settings import Settings
-from bot.store.jobs.pending_answers import PromiseStore
+from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.tasks import Tasks
 from bot.ui.interactions.services import Parts
 from bot.ui.job_reply.discord_replies import DiscordReplies
@@ -36,11 +36,11 @@ class World:
         self.executor = ThreadPoolExecutor(1)
         self.jobs, self.pictures, self.members = MemoryJobs(), MemoryPictures(), MemoryMembers()
         self.rules = MemoryRules()
-        self.promises: PromiseStore | None = None
+        self.pending_answers: PendingAnswerStore | None = None
         self.replies = DiscordReplies(
             self.jobs, self.pictures, Drawing(self.executor), self.tasks, clock=self.now, preview_interval_s=0.0
         )
-        self.studio = ScriptedStudio(self.jobs, self.pictures, self.replies, self.tasks)
+        self.job_service = ScriptedStudio(self.jobs, self.pictures, self.replies, self.tasks)
         self.env = simcord.Env(self.client(), settle_timeout=settle_timeout)
 
     def now(self) -> datetime:
@@ -49,10 +49,10 @@ class World:
     def client(self) -> DarkroomClient:
         drawing = Drawing(self.executor)
         parts = Parts(
-            self.settings, self.studio, self.jobs, self.pictures, self.members, self.rules,
+            self.settings, self.job_service, self.jobs, self.pictures, self.members, self.rules,
             Intake(discord.Attachment.read, drawing, self.pictures), drawing,
             clock=self.now, defer_after_s=1.2, models=lambda: ("pocket", "sdxl", "sd-turbo"),
-            promises=self.promises,
+            pending_answers=self.pending_answers,
         )  # fmt: skip
         self.bot = DarkroomClient(parts, self.replies, shard_count=1)
         return self.bot

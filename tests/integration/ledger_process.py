@@ -23,10 +23,10 @@ async def load(folder: Path, seed: int) -> None:
         number += 1
         member = chance.randint(1, 5)
         try:
-            job = await house.studio.submit(ask(member=member, interaction=number))
+            job = await house.job_service.submit(ask(member=member, interaction=number))
             if chance.random() < 0.3:
                 await asyncio.sleep(chance.random() * 0.02)
-                await house.studio.cancel(job.id, Member(id=member, name="m"))
+                await house.job_service.cancel(job.id, Member(id=member, name="m"))
         except (UserError, EngineError):
             await asyncio.sleep(0.01)
 

@@ -36,7 +36,7 @@ async def test_killed_twenty_times_under_load_the_ledger_equals_the_work(tmp_pat
         await run_and_kill(tmp_path, seed, chance.uniform(0.05, 0.7))
     house = await House(tmp_path, auto=True).open()
     for job in await house.jobs.unfinished():
-        await house.studio.wait(job.id)
+        await house.job_service.wait(job.id)
     async with house.database.read() as connection:
 
         async def number(query: sa.Select[tuple[int]]) -> int:

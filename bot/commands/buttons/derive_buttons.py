@@ -177,7 +177,7 @@ async def _mask(interaction: Pressed, pressed: ButtonId, filled: Filled) -> str:
     if not filled.ninths:
         raise BadOption("region", "tick at least one part, or upload a mask")
     await submission.check_entry(interaction)
-    picture = await parts.studio.picture(pressed.job_id, pressed.cell)
+    picture = await parts.job_service.picture(pressed.job_id, pressed.cell)
     return await parts.intake.store(await parts.drawing.mask(picture, filled.ninths))
 
 

@@ -149,7 +149,7 @@ class Reactions(commands.Cog):
         """The pictures a message shows, one by one. Raises `CellNotFound`."""
         parts, uploads = self._bot.parts, list[Upload]()
         for one in await self._marked(job, cell):
-            picture = await parts.studio.picture(job.id, one.cell)
+            picture = await parts.job_service.picture(job.id, one.cell)
             content, suffix = await parts.drawing.fitted(picture, DM_FILE_LIMIT)
             name = texts.file_name(job, suffix, one.cell)
             uploads.append(Upload(name, content, texts.alt_text(job, one.cell), spoiler=job.spoiler))
@@ -161,7 +161,7 @@ class Reactions(commands.Cog):
         By the owner or a moderator, silently ignored from others.
         """
         member = await self._member(payload)
-        ended = await self._bot.parts.studio.cancel(job.id, member)
+        ended = await self._bot.parts.job_service.cancel(job.id, member)
         if not job.state.is_final:
             if ended.state is JobState.CANCELLED:
                 await note(self._bot, member, ended, "cancel")

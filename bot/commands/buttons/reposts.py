@@ -37,7 +37,7 @@ class Post:
         submission.preflight(self._place)
         member = await submission.member_of(self._interaction)
         try:
-            await self._interaction.client.parts.studio.check_post(self._job, member, self._place)
+            await self._interaction.client.parts.job_service.check_post(self._job, member, self._place)
         except UserError as error:
             return words(error)
         return ""

@@ -25,8 +25,8 @@ async def show(interaction: Pressed, pressed: ButtonId) -> None:
     client, parts = interaction.client, interaction.client.parts
     async with Answer(interaction) as answer:
         job = await shown(interaction, pressed.job_id)
-        cell = await parts.studio.cell(job.id, pressed.cell)
-        picture = await parts.studio.picture(job.id, pressed.cell)
+        cell = await parts.job_service.cell(job.id, pressed.cell)
+        picture = await parts.job_service.picture(job.id, pressed.cell)
         url = interaction.message.jump_url if interaction.message else ""
         prices = cost_texts.list_of(await parts.prices(job, cell))
 
@@ -50,7 +50,7 @@ async def end(interaction: Pressed, answer: Answer, job_id: str) -> None:
     """Stop a job, and say whether there was something to stop. Raises `OwnersOnly` and `JobNotFound`."""
     await permitted(interaction, job_id, Deed.END)
     member = await submission.member_of(interaction)
-    job = await interaction.client.parts.studio.cancel(job_id, member)
+    job = await interaction.client.parts.job_service.cancel(job_id, member)
     if job.state is not JobState.CANCELLED:
         await answer.private("It was done already.")
         return
@@ -100,11 +100,11 @@ async def timelapse(interaction: Pressed, pressed: ButtonId) -> None:
     parts = interaction.client.parts
     async with Answer(interaction) as answer:
         job = await shown(interaction, pressed.job_id)
-        frames = await parts.studio.frames(job.id)
+        frames = await parts.job_service.frames(job.id)
         if not frames:
             await answer.private("No steps were kept of this one.")
             return
-        pictures = [await parts.studio.picture(job.id, cell.cell) for cell in await parts.jobs.cells(job.id)]
+        pictures = [await parts.job_service.picture(job.id, cell.cell) for cell in await parts.jobs.cells(job.id)]
         alt = f"How the pictures came out of the noise: {texts.alt_text(job)}"[: texts.ALT_LIMIT]
         url = interaction.message.jump_url if interaction.message else ""
 

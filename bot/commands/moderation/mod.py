@@ -70,7 +70,7 @@ class Mod(commands.Cog):
             member = await moderator(interaction, "cancel")
             parts = interaction.client.parts
             found = await permitted(interaction, job.strip(), Deed.JUDGE)
-            ended = await parts.studio.cancel(found.id, member)
+            ended = await parts.job_service.cancel(found.id, member)
             if ended.state is JobState.CANCELLED:
                 made = entry(interaction, "cancel", f"job {found.id} of <@{found.member_id}>", reason)
                 await office(interaction).log.add(made)
@@ -149,7 +149,7 @@ class Mod(commands.Cog):
             )
             by = await moderator(interaction, "ban")
             for job in await parts.jobs.active(member.id, guild_id(interaction)):
-                await parts.studio.cancel(job.id, by)
+                await parts.job_service.cancel(job.id, by)
             await answer.private(f"🚫 {member.mention} makes no pictures here until {end}.")
 
     @mod.command(name="unban", description=locale_str("Let somebody make pictures again"))

@@ -31,8 +31,8 @@ async def delete_results(interaction: Pressed, by: Member, job_id: str, member_i
     deleted = 0
     for job in chosen:
         if not job.state.is_final:
-            await parts.studio.cancel(job.id, by)
-            await parts.studio.gone(job.id)  # what waits for review cannot be cancelled, only given up
+            await parts.job_service.cancel(job.id, by)
+            await parts.job_service.gone(job.id)  # what waits for review cannot be cancelled, only given up
         await delete_messages(interaction.client, job)
         deleted += await office(interaction).records.delete_job(job.id)
     return deleted

@@ -95,7 +95,7 @@ class ReviewButton(DynamicItem[Button[View]], template=r"mod:(?P<act>[a-z]{1,8})
     async def _decide(self, interaction: Pressed, by: Member) -> Job:
         match self.act:
             case ReviewAct.CANCEL:
-                return await interaction.client.parts.studio.cancel(self.job_id, by)
+                return await interaction.client.parts.job_service.cancel(self.job_id, by)
             case ReviewAct.APPROVE:
                 return await office(interaction).review.approve(self.job_id, by)
             case _:

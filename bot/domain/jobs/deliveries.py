@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from bot.domain.jobs import error_codec
 from bot.domain.jobs.dependencies import Ports
-from bot.domain.jobs.outbox_worker import Courier, RetryPolicy
-from bot.domain.model import Job, JobState, Parcel, ParcelKind
+from bot.domain.jobs.outbox_worker import OutboxWorker, RetryPolicy
+from bot.domain.model import Job, JobState, OutboxEntry, OutboxKind
 from bot.errors import Fenced, ReplyGone
 from engine.errors import InferenceFailed
 
@@ -20,26 +20,26 @@ class Deliveries:
 
     def __init__(self, ports: Ports, changed: Callable[[], Awaitable[None]], retry: RetryPolicy | None = None) -> None:
         self._ports, self._changed = ports, changed
-        self._courier = Courier(
+        self._outbox_worker = OutboxWorker(
             ports.outbox, self._deliver, self._give_up, clock=ports.clock, sleep=ports.sleep, policy=retry
         )
-        self.wake = self._courier.wake
-        self.run = self._courier.run
+        self.wake = self._outbox_worker.wake
+        self.run = self._outbox_worker.run
 
-    async def _deliver(self, parcel: Parcel) -> None:
-        job = await self._ports.jobs.get(parcel.job_id)
+    async def _deliver(self, entry: OutboxEntry) -> None:
+        job = await self._ports.jobs.get(entry.job_id)
         try:
-            match parcel.kind:
-                case ParcelKind.RESULT:
+            match entry.kind:
+                case OutboxKind.RESULT:
                     await self._show(job)
-                case ParcelKind.REVIEW:
+                case OutboxKind.REVIEW:
                     await self._ports.replies.review(job, await self._ports.jobs.cells(job.id))
-                case ParcelKind.CLOSED:
-                    await self._ports.replies.closed(job, error_codec.unpack(parcel.error))
+                case OutboxKind.CLOSED:
+                    await self._ports.replies.closed(job, error_codec.unpack(entry.error))
         except ReplyGone as error:
             log.info("reply gone", extra={"job": job.id})
             await self._close(job, JobState.CANCELLED, error)
-        await self._ports.outbox.done(parcel)
+        await self._ports.outbox.done(entry)
         await self._changed()
 
     async def _show(self, job: Job) -> None:
@@ -53,10 +53,10 @@ class Deliveries:
             # Only now: a crash before this line costs a ping, one after it never doubles it.
             await self._ports.replies.notify(job, job.reply.message_id)
 
-    async def _give_up(self, parcel: Parcel, error: Exception) -> None:
-        job = await self._ports.jobs.get(parcel.job_id)
+    async def _give_up(self, entry: OutboxEntry, error: Exception) -> None:
+        job = await self._ports.jobs.get(entry.job_id)
         await self._close(job, JobState.FAILED, InferenceFailed(f"the result could not be shown: {error}"))
-        await self._ports.outbox.done(parcel)
+        await self._ports.outbox.done(entry)
         await self._changed()
 
     async def _close(self, job: Job, state: JobState, error: Exception) -> None:

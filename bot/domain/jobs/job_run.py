@@ -27,7 +27,7 @@ _LONGEST_PAUSE_S = 15.0
 _OUTLIVES = (AbortReason.SHUTDOWN, AbortReason.CLIENT_GONE)
 
 
-class Run:
+class JobRun:
     """What one job does now. `end` it from outside; everything else happens in `live`."""
 
     def __init__(self, ports: Ports, job: Job, resolved: Resolved | None = None) -> None:

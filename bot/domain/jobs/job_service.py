@@ -11,9 +11,9 @@ from itertools import chain, repeat
 from bot.domain.jobs import stored_files
 from bot.domain.jobs.deliveries import Deliveries
 from bot.domain.jobs.dependencies import Ports
-from bot.domain.jobs.job_run import Run
+from bot.domain.jobs.job_run import JobRun
 from bot.domain.jobs.outbox_worker import RetryPolicy
-from bot.domain.jobs.results import Gallery
+from bot.domain.jobs.results import JobResults
 from bot.domain.model import Ask, Job, JobState, Member, Place
 from bot.domain.moderation.access import moderates_job
 from bot.domain.prompting.engine_requests import Asker
@@ -40,7 +40,7 @@ _STORE_PAUSES_S = (5.0, 30.0, 120.0, 600.0)
 """A full disk or a server that restarts: the job waits, nothing is lost."""
 
 
-class Studio(Gallery):
+class JobService(JobResults):
     """Start it, ask it, stop it. Whatever happens in between: no job lost, doubled or charged twice."""
 
     def __init__(self, ports: Ports, *, retry: RetryPolicy | None = None) -> None:
@@ -48,7 +48,7 @@ class Studio(Gallery):
         self._ports = ports
         self._deliveries = Deliveries(ports, self._note_change, retry)
         self._delivering: asyncio.Task[None] | None = None
-        self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
+        self._runs: dict[str, tuple[JobRun, asyncio.Task[None]]] = {}
         self._changed = asyncio.Condition()
         self._is_open = False
 
@@ -62,7 +62,7 @@ class Studio(Gallery):
         self._is_open = True
         for job in await self._jobs.unfinished():
             if job.state in _LIVE and job.id not in self._runs:
-                self._begin(Run(self._ports, job))
+                self._begin(JobRun(self._ports, job))
         self._delivering = self._ports.tasks.start(self._deliveries.run(), "deliveries")
 
     async def stop(self, deadline_s: float = 10.0) -> None:
@@ -108,7 +108,7 @@ class Studio(Gallery):
         )
         log.info("job accepted", extra={"job": job.id, "verb": job.spec.verb.value})
         if self._is_open:
-            self._begin(Run(self._ports, job, resolved))
+            self._begin(JobRun(self._ports, job, resolved))
         return job
 
     async def check_entry(self, by: Member, place: Place) -> None:
@@ -195,11 +195,11 @@ class Studio(Gallery):
 
     # --- runs ------------------------------------------------------------------------------------------
 
-    def _begin(self, run: Run) -> None:
+    def _begin(self, run: JobRun) -> None:
         task = self._ports.tasks.start(self._live(run), f"job {run.job.id}")
         self._runs[run.job.id] = (run, task)
 
-    async def _live(self, run: Run) -> None:
+    async def _live(self, run: JobRun) -> None:
         try:
             bug = await self._until_over(run)
             if isinstance(bug, Exception):
@@ -211,7 +211,7 @@ class Studio(Gallery):
             del self._runs[run.job.id]
             await self._note_change()
 
-    async def _until_over(self, run: Run) -> BaseException | None:
+    async def _until_over(self, run: JobRun) -> BaseException | None:
         """Run it, again when the store failed, however long it does; returns what nobody expected."""
         # Gathered, an error is a value: a bug ends this job alone, loudly and refunded.
         [error] = await asyncio.gather(run.live(), return_exceptions=True)
@@ -222,7 +222,7 @@ class Studio(Gallery):
             [error] = await asyncio.gather(self._again(run, pause_s), return_exceptions=True)
         return None if isinstance(error, StoreError) else error
 
-    async def _again(self, run: Run, pause_s: float) -> None:
+    async def _again(self, run: JobRun, pause_s: float) -> None:
         await run.pause(pause_s)
         await run.live()
 

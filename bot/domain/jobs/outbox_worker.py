@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.domain.model import LONGEST_DELAY, Parcel
+from bot.domain.model import LONGEST_DELAY, OutboxEntry
 from bot.domain.ports import Clock, Outbox
 from bot.errors import DeliveryError, DeliveryLater, StoreError
 
@@ -50,14 +50,14 @@ class RetryPolicy:
         return max(min(asked_s, LONGEST_DELAY.total_seconds()), grown * (0.5 + 0.5 * self.jitter()))
 
 
-class Courier:
+class OutboxWorker:
     """One task that starts a delivery for every parcel when it is due, one at a time for each job."""
 
     def __init__(
         self,
         outbox: Outbox,
-        deliver: Callable[[Parcel], Awaitable[None]],
-        give_up: Callable[[Parcel, Exception], Awaitable[None]],
+        deliver: Callable[[OutboxEntry], Awaitable[None]],
+        give_up: Callable[[OutboxEntry, Exception], Awaitable[None]],
         *,
         clock: Clock,
         sleep: Sleep = asyncio.sleep,
@@ -89,8 +89,8 @@ class Courier:
         self._wake.clear()
         busy = tuple(self._under_way)
         if room := AT_ONCE - len(busy):
-            for parcel in await self._outbox.due(self._clock(), besides=busy, limit=room):
-                self._start(parcel)
+            for entry in await self._outbox.due(self._clock(), besides=busy, limit=room):
+                self._start(entry)
         await self._until_something_is_due()
 
     async def _finish(self) -> None:
@@ -101,48 +101,48 @@ class Courier:
             task.cancel()
         await asyncio.gather(*stuck, return_exceptions=True)
 
-    def _start(self, parcel: Parcel) -> None:
-        task = asyncio.create_task(self._try(parcel), name=f"deliver {parcel.job_id}")
-        self._under_way[parcel.job_id] = task
-        task.add_done_callback(lambda _: self._ended(parcel.job_id))
+    def _start(self, entry: OutboxEntry) -> None:
+        task = asyncio.create_task(self._try(entry), name=f"deliver {entry.job_id}")
+        self._under_way[entry.job_id] = task
+        task.add_done_callback(lambda _: self._ended(entry.job_id))
 
     def _ended(self, job_id: str) -> None:
         del self._under_way[job_id]
         self._wake.set()
 
-    async def _try(self, parcel: Parcel) -> None:
-        [error] = await asyncio.gather(self._attempt(parcel), return_exceptions=True)
+    async def _try(self, entry: OutboxEntry) -> None:
+        [error] = await asyncio.gather(self._attempt(entry), return_exceptions=True)
         match error:
             case None:
                 return
             case Exception():
                 # How it went could not be written down: without a pause it would be due, and shown, again at once.
-                log.error("delivery not noted", extra={"job": parcel.job_id}, exc_info=error)
+                log.error("delivery not noted", extra={"job": entry.job_id}, exc_info=error)
                 await self._sleep(self._idle_s)
             case _:
                 raise error
 
-    async def _attempt(self, parcel: Parcel) -> None:
+    async def _attempt(self, entry: OutboxEntry) -> None:
         # Gathered, an error is a value: whatever goes wrong is tried again and in the end given up loudly.
-        attempt = asyncio.wait_for(self._deliver(parcel), self._policy.longest_try_s)
+        attempt = asyncio.wait_for(self._deliver(entry), self._policy.longest_try_s)
         [error] = await asyncio.gather(attempt, return_exceptions=True)
         match error:
             case None:
                 return
-            case Exception() if parcel.tries + 1 < self._policy.tries(error):
-                await self._later(parcel, error)
+            case Exception() if entry.tries + 1 < self._policy.tries(error):
+                await self._later(entry, error)
             case Exception():
-                log.error("delivery given up", extra={"job": parcel.job_id, "tries": parcel.tries + 1}, exc_info=error)
-                await self._give_up(parcel, error)
+                log.error("delivery given up", extra={"job": entry.job_id, "tries": entry.tries + 1}, exc_info=error)
+                await self._give_up(entry, error)
             case _:
                 raise error
 
-    async def _later(self, parcel: Parcel, error: Exception) -> None:
+    async def _later(self, entry: OutboxEntry, error: Exception) -> None:
         is_expected = isinstance(error, DeliveryLater)
-        pause_s = self._policy.pause_s(parcel.tries, error.retry_after_s if isinstance(error, DeliveryLater) else 0.0)
+        pause_s = self._policy.pause_s(entry.tries, error.retry_after_s if isinstance(error, DeliveryLater) else 0.0)
         level, cause = (logging.INFO, None) if is_expected else (logging.ERROR, error)
-        log.log(level, "delivery put off", extra={"job": parcel.job_id, "pause_s": pause_s}, exc_info=cause)
-        await self._outbox.later(parcel, self._clock() + timedelta(seconds=pause_s), str(error))
+        log.log(level, "delivery put off", extra={"job": entry.job_id, "pause_s": pause_s}, exc_info=cause)
+        await self._outbox.later(entry, self._clock() + timedelta(seconds=pause_s), str(error))
 
     async def _until_something_is_due(self) -> None:
         busy, pause_s = tuple(self._under_way), self._idle_s

@@ -11,7 +11,7 @@ Payload = dict[str, Any]
 """An interaction as Discord sent it."""
 
 
-class Promise(Value):
+class PendingAnswer(Value):
     """How the answer is reached until the token expires, and what was asked."""
 
     interaction_id: int
@@ -49,10 +49,10 @@ class Promise(Value):
         return int(found) if found else None
 
 
-class Promises(Protocol):
+class PendingAnswers(Protocol):
     """Where they are written down."""
 
-    async def made(self, promise: Promise) -> None:
+    async def made(self, pending_answer: PendingAnswer) -> None:
         """Before the member sees it; again with what has changed. Raises `StoreError`."""
         ...
 
@@ -60,7 +60,7 @@ class Promises(Protocol):
         """The answer was given: nothing of it is kept. Raises `StoreError`."""
         ...
 
-    async def broken(self) -> list[Promise]:
+    async def broken(self) -> list[PendingAnswer]:
         """At a start: those of an earlier process that no job will keep, the oldest first. Raises `StoreError`."""
         ...
 
@@ -68,6 +68,6 @@ class Promises(Protocol):
         """Keep nothing of what a member asked, but that one interaction. Raises `StoreError`."""
         ...
 
-    def of_member(self, member_id: int) -> list[Promise]:
+    def of_member(self, member_id: int) -> list[PendingAnswer]:
         """What is kept of a member's open questions."""
         ...

@@ -10,7 +10,7 @@ from bot.domain.ports import Jobs, Pictures
 from bot.errors import CellNotFound
 
 
-class Gallery:
+class JobResults:
     """Reads from the stores; says in our words what is no longer there."""
 
     def __init__(self, jobs: Jobs, pictures: Pictures) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.domain.model.ask import Ask
 from bot.domain.model.job import Cell, Charge, Job, JobState, Kept, Verdict
 from bot.domain.model.member import Member, Preferences
-from bot.domain.model.outbox_entry import LONGEST_DELAY, Parcel, ParcelKind
+from bot.domain.model.outbox_entry import LONGEST_DELAY, OutboxEntry, OutboxKind
 from bot.domain.model.place import DIRECT_MESSAGES, Place, ReplyTo
 from bot.domain.model.value import Value
 from bot.domain.model.wish import WITHDRAWN, CellRef, JobSpec, Options, Verb
@@ -24,8 +24,8 @@ __all__ = [
     "Kept",
     "Member",
     "Options",
-    "Parcel",
-    "ParcelKind",
+    "OutboxEntry",
+    "OutboxKind",
     "Place",
     "Preferences",
     "ReplyTo",

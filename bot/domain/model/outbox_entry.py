@@ -9,7 +9,7 @@ from typing import Final
 from bot.domain.model.value import Value
 
 
-class ParcelKind(enum.StrEnum):
+class OutboxKind(enum.StrEnum):
     """What is owed to a reply."""
 
     RESULT = "result"
@@ -21,11 +21,11 @@ LONGEST_DELAY: Final = timedelta(hours=1)
 """No delivery is put off for longer; one that seems to be was written before the clock was set back."""
 
 
-class Parcel(Value):
+class OutboxEntry(Value):
     """One delivery still owed."""
 
     job_id: str
-    kind: ParcelKind
+    kind: OutboxKind
     epoch: int
     tries: int = 0
     due_at: datetime

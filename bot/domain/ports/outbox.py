@@ -6,13 +6,13 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.model import Parcel
+from bot.domain.model import OutboxEntry
 
 
 class Outbox(Protocol):
     """Deliveries that are still owed, so that none is forgotten by a crash. Written by `Jobs`, in its transactions."""
 
-    async def due(self, now: datetime, *, besides: Collection[str] = (), limit: int = 50) -> list[Parcel]:
+    async def due(self, now: datetime, *, besides: Collection[str] = (), limit: int = 50) -> list[OutboxEntry]:
         """What may be tried now, oldest first, not looking at these jobs; also what a clock since set back put off."""
         ...
 
@@ -24,10 +24,10 @@ class Outbox(Protocol):
         """Whether this job's reply is still owed something."""
         ...
 
-    async def later(self, parcel: Parcel, at: datetime, why: str) -> None:
+    async def later(self, entry: OutboxEntry, at: datetime, why: str) -> None:
         """Try again then."""
         ...
 
-    async def done(self, parcel: Parcel) -> None:
+    async def done(self, entry: OutboxEntry) -> None:
         """Nothing is owed any more."""
         ...

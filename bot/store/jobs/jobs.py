@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.jobs import error_codec
-from bot.domain.model import Ask, Charge, Job, JobState, Kept, ParcelKind
+from bot.domain.model import Ask, Charge, Job, JobState, Kept, OutboxKind
 from bot.errors import Fenced, PictureBlocked, ReplyGone
 from bot.store.database import Database, upsert
 from bot.store.jobs.admission import Room, admit
@@ -104,7 +104,7 @@ class JobStore(JobReads):
             if kept.cells:
                 await connection.execute(sa.insert(cells), [cell.model_dump() for cell in kept.cells])
             await self._ledger.settle(connection, stored, len(kept.cells), kept.gpu_ms, now)
-            kind = ParcelKind.REVIEW if kept.state is JobState.REVIEW else ParcelKind.RESULT
+            kind = OutboxKind.REVIEW if kept.state is JobState.REVIEW else OutboxKind.RESULT
             await _owe(connection, stored, kind, now)
         return stored
 
@@ -112,7 +112,7 @@ class JobStore(JobReads):
         """See the port."""
         async with self._database.write() as connection:
             approved = await _move(connection, job, (JobState.REVIEW,), state=JobState.RENDERED)
-            await _owe(connection, approved, ParcelKind.RESULT, now)
+            await _owe(connection, approved, OutboxKind.RESULT, now)
         return approved
 
     async def delivered(self, job: Job, message_id: int | None, now: datetime) -> Job:
@@ -153,7 +153,7 @@ class JobStore(JobReads):
             if isinstance(error, ReplyGone):
                 await connection.execute(sa.delete(outbox).where(outbox.c.job_id == job.id))
             else:
-                await _owe(connection, closed, ParcelKind.CLOSED, now, error_codec.pack(error))
+                await _owe(connection, closed, OutboxKind.CLOSED, now, error_codec.pack(error))
         return closed
 
     async def reply_at(self, job_id: str, message_id: int) -> None:
@@ -182,7 +182,7 @@ async def _post(connection: AsyncConnection, job_id: str, cell: int | None, chan
     await connection.execute(statement.on_conflict_do_update(index_elements=["message_id"], set_=shown))
 
 
-async def _owe(connection: AsyncConnection, job: Job, kind: ParcelKind, now: datetime, error: str = "") -> None:
+async def _owe(connection: AsyncConnection, job: Job, kind: OutboxKind, now: datetime, error: str = "") -> None:
     owed = {"kind": kind, "epoch": job.epoch, "tries": 0, "due_at": now, "error": error, "why": ""}
     statement = upsert(connection, outbox).values(job_id=job.id, **owed)
     await connection.execute(statement.on_conflict_do_update(index_elements=["job_id"], set_=owed))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from bot.domain.model import LONGEST_DELAY, Parcel, ParcelKind
+from bot.domain.model import LONGEST_DELAY, OutboxEntry, OutboxKind
 from bot.store.database import Database
 from bot.store.schema import outbox
 
@@ -18,14 +18,14 @@ class OutboxStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def due(self, now: datetime, *, besides: Collection[str] = (), limit: int = 50) -> list[Parcel]:
+    async def due(self, now: datetime, *, besides: Collection[str] = (), limit: int = 50) -> list[OutboxEntry]:
         """See the port."""
         is_due = (outbox.c.due_at <= now) | (outbox.c.due_at > now + LONGEST_DELAY)
         query = sa.select(outbox).where(is_due, outbox.c.job_id.not_in(besides)).order_by(outbox.c.due_at).limit(limit)
         async with self._database.read() as connection:
             return [
-                Parcel(
-                    job_id=row.job_id, kind=ParcelKind(row.kind), epoch=row.epoch, tries=row.tries,
+                OutboxEntry(
+                    job_id=row.job_id, kind=OutboxKind(row.kind), epoch=row.epoch, tries=row.tries,
                     due_at=row.due_at, error=row.error,
                 )
                 for row in await connection.execute(query)
@@ -43,18 +43,18 @@ class OutboxStore:
             query = sa.select(sa.exists().where(outbox.c.job_id == job_id))
             return bool(await connection.scalar(query))
 
-    async def later(self, parcel: Parcel, at: datetime, why: str) -> None:
+    async def later(self, entry: OutboxEntry, at: datetime, why: str) -> None:
         """See the port."""
         async with self._database.write() as connection:
-            later = sa.update(outbox).where(*_same(parcel)).values(due_at=at, tries=parcel.tries + 1, why=why)
+            later = sa.update(outbox).where(*_same(entry)).values(due_at=at, tries=entry.tries + 1, why=why)
             await connection.execute(later)
 
-    async def done(self, parcel: Parcel) -> None:
+    async def done(self, entry: OutboxEntry) -> None:
         """See the port."""
         async with self._database.write() as connection:
-            await connection.execute(sa.delete(outbox).where(*_same(parcel)))
+            await connection.execute(sa.delete(outbox).where(*_same(entry)))
 
 
-def _same(parcel: Parcel) -> tuple[sa.ColumnElement[bool], ...]:
+def _same(entry: OutboxEntry) -> tuple[sa.ColumnElement[bool], ...]:
     # A newer parcel of the same job is another one.
-    return (outbox.c.job_id == parcel.job_id, outbox.c.kind == parcel.kind, outbox.c.epoch == parcel.epoch)
+    return (outbox.c.job_id == entry.job_id, outbox.c.kind == entry.kind, outbox.c.epoch == entry.epoch)

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from bot.domain.jobs.pending_answers import Promise
+from bot.domain.jobs.pending_answers import PendingAnswer
 from bot.errors import ConfigError, StoreError
 from bot.store.database import Database
 from bot.store.schema import jobs
@@ -29,7 +29,7 @@ TOKEN_LIFE = timedelta(minutes=15)
 T = TypeVar("T")
 
 
-class PromiseStore:
+class PendingAnswerStore:
     """`bot.domain.jobs.pending_answers.Promises`: a line of JSON for each promise, and one for each that was kept.
 
     At most half of the file is about what was kept; without open promises it is empty.
@@ -39,19 +39,19 @@ class PromiseStore:
         """Raises `ConfigError` for a file that cannot be read."""
         self._path, self._database = path, database
         self._open = _read(path)
-        self._unwritten = deque[Promise | int]()
-        self._written = {key: _line(promise) for key, promise in self._open.items()}
+        self._unwritten = deque[PendingAnswer | int]()
+        self._written = {key: _line(pending_answer) for key, pending_answer in self._open.items()}
         self._done = len(self._open)
         """How many lines of the file are about nothing that is open, or may be."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="promises")
 
-    async def made(self, promise: Promise) -> None:
+    async def made(self, pending_answer: PendingAnswer) -> None:
         """See the port."""
         # What could never be kept must not be held for ever.
-        over = promise.expires_at - TOKEN_LIFE
+        over = pending_answer.expires_at - TOKEN_LIFE
         self._open = {key: other for key, other in self._open.items() if other.expires_at > over}
-        self._open[promise.interaction_id] = promise
-        self._unwritten.append(promise)
+        self._open[pending_answer.interaction_id] = pending_answer
+        self._unwritten.append(pending_answer)
         await self._in_thread(self._append)
 
     async def kept(self, interaction_id: int) -> None:
@@ -59,23 +59,23 @@ class PromiseStore:
         if self._drop([interaction_id]):
             await self._in_thread(self._settle)
 
-    async def broken(self) -> list[Promise]:
+    async def broken(self) -> list[PendingAnswer]:
         """See the port."""
         query = sa.select(jobs.c.interaction_id).where(jobs.c.interaction_id.in_(self._open))
         async with self._database.read() as connection:
             taken = list(await connection.scalars(query))
         if self._drop(taken):
             await self._in_thread(self._settle)
-        return [promise for _, promise in sorted(self._open.items())]
+        return [pending_answer for _, pending_answer in sorted(self._open.items())]
 
     async def forget(self, member_id: int, but: int) -> None:
         """See the port."""
         self._drop([one.interaction_id for one in self.of_member(member_id) if one.interaction_id != but])
         await self._in_thread(self._tidy)
 
-    def of_member(self, member_id: int) -> list[Promise]:
+    def of_member(self, member_id: int) -> list[PendingAnswer]:
         """See the port."""
-        return [promise for promise in self._open.values() if promise.member_id == member_id]
+        return [pending_answer for pending_answer in self._open.values() if pending_answer.member_id == member_id]
 
     def _drop(self, interaction_ids: Iterable[int]) -> bool:
         dropped = [key for key in interaction_ids if self._open.pop(key, None)]
@@ -92,7 +92,7 @@ class PromiseStore:
         """Write what is not written yet: a crowd's notes go down together, and only the first has to wait."""
         lines: list[bytes] = []
         for note in [self._unwritten.popleft() for _ in range(len(self._unwritten))]:
-            if isinstance(note, Promise):
+            if isinstance(note, PendingAnswer):
                 self._done += note.interaction_id in self._written
                 self._written[note.interaction_id] = _line(note)
                 lines.append(self._written[note.interaction_id])
@@ -119,7 +119,7 @@ class PromiseStore:
         self._done = 0
 
 
-def _read(path: Path) -> dict[int, Promise]:
+def _read(path: Path) -> dict[int, PendingAnswer]:
     path.with_suffix(".new").unlink(missing_ok=True)  # a kill may have left it
     try:
         lines = path.read_text(errors="replace").split("\n")
@@ -127,9 +127,9 @@ def _read(path: Path) -> dict[int, Promise]:
         return {}
     except OSError as error:
         raise ConfigError("data_dir", f"{path} cannot be read: {error.strerror}") from error
-    found: dict[int, Promise] = {}
+    found: dict[int, PendingAnswer] = {}
     for note in map(_parsed, lines):
-        if isinstance(note, Promise):
+        if isinstance(note, PendingAnswer):
             found[note.interaction_id] = note
         elif note is not None:
             found.pop(note, None)
@@ -145,20 +145,22 @@ def _put(path: Path, lines: Iterable[bytes], how: int) -> None:
             content = content[file.write(content) :]
 
 
-def _line(promise: Promise) -> bytes:
+def _line(pending_answer: PendingAnswer) -> bytes:
     """In plain ASCII: members may write half a surrogate pair, which is no UTF-8, and separators of lines."""
-    written = json.dumps({**dict(promise), "expires_at": promise.expires_at.isoformat()}, separators=(",", ":"))
+    written = json.dumps(
+        {**dict(pending_answer), "expires_at": pending_answer.expires_at.isoformat()}, separators=(",", ":")
+    )
     # The line before may have been cut off in the middle: it must not swallow this one.
     return f"\n{written}\n".encode()
 
 
-def _parsed(line: str) -> Promise | int | None:
+def _parsed(line: str) -> PendingAnswer | int | None:
     """A promise, the id of one that was kept, or None for what was cut off in the middle of writing.
 
     Discord was not told of that either.
     """
     try:
         note = json.loads(line)
-        return int(note["kept"]) if "kept" in note else Promise.model_validate(note)
+        return int(note["kept"]) if "kept" in note else PendingAnswer.model_validate(note)
     except (ValueError, TypeError):
         return None

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.domain.jobs.pending_answers import Promises
+from bot.domain.jobs.pending_answers import PendingAnswers
 from bot.domain.model import JobState
 from bot.store.database import Database
 from bot.store.members.personal_data import PersonalData
@@ -34,10 +34,12 @@ the others are listed in records.json under "cells", "uploads" and "jobs", and a
 class Records:
     """`bot.domain.moderation.services.Records` on the database and the picture store."""
 
-    def __init__(self, database: Database, pictures: PictureStore, promises: Promises | None = None) -> None:
+    def __init__(
+        self, database: Database, pictures: PictureStore, pending_answers: PendingAnswers | None = None
+    ) -> None:
         self._database, self._pictures = database, pictures
         self._retention = Retention(database, pictures)
-        self._personal = PersonalData(database, promises)
+        self._personal = PersonalData(database, pending_answers)
 
     async def delete_job(self, job_id: str) -> bool:
         """Delete one finished job with its pictures; False when there is none."""

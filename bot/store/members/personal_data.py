@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pydantic_core import to_jsonable_python
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.jobs.pending_answers import Promises
+from bot.domain.jobs.pending_answers import PendingAnswers
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Scope
 from bot.store.database import Database
@@ -22,8 +22,8 @@ _SECRET = frozenset({"token"})
 class PersonalData:
     """Reads whatever tables there are: one that is added later is not forgotten here."""
 
-    def __init__(self, database: Database, promises: Promises | None = None) -> None:
-        self._database, self._promises = database, promises
+    def __init__(self, database: Database, pending_answers: PendingAnswers | None = None) -> None:
+        self._database, self._pending_answers = database, pending_answers
 
     async def export(self, member_id: int) -> dict[str, list[dict[str, Any]]]:
         """The rows about a member by table, ready for JSON; the kept pictures stand there by key."""
@@ -41,8 +41,10 @@ class PersonalData:
         for entry in rows[audit_log.name]:
             # Which moderator it was is not about this member.
             entry["actor_id"] = member_id if entry["actor_id"] == member_id else None
-        if self._promises is not None:
-            rows["promises"] = [_plain(dict(promise)) for promise in self._promises.of_member(member_id)]
+        if self._pending_answers is not None:
+            rows["promises"] = [
+                _plain(dict(pending_answer)) for pending_answer in self._pending_answers.of_member(member_id)
+            ]
         return rows
 
 

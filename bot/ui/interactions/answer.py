@@ -38,24 +38,24 @@ class Answer:
         self._timer: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._interaction.client.first_words.begin(self._interaction.id)
+        self._interaction.client.answer_tracker.begin(self._interaction.id)
         self._timer = asyncio.create_task(self._defer_in_time(), name=f"defer-{self._interaction.id}")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        first_words, voice = self._interaction.client.first_words, self._voice
+        answer_tracker, voice = self._interaction.client.answer_tracker, self._voice
         try:
             return await self._end(error)
         finally:
             is_cut_off = isinstance(error, asyncio.CancelledError | Restarting)
             is_said = voice.is_dead or (voice.has_spoken and not (voice.goes_on and is_cut_off))
             if voice.has_promised and is_said:
-                await first_words.keep(self._interaction.id)
+                await answer_tracker.keep(self._interaction.id)
             elif voice.has_promised and not is_cut_off:
-                first_words.owe(self._interaction)
-            first_words.end(self._interaction.id)
+                answer_tracker.owe(self._interaction)
+            answer_tracker.end(self._interaction.id)
 
     @property
     def was_given(self) -> bool:
@@ -70,11 +70,11 @@ class Answer:
     @property
     def is_taken_up(self) -> bool:
         """An earlier process has begun this."""
-        return self._interaction.client.first_words.before(self._interaction.id) is not None
+        return self._interaction.client.answer_tracker.before(self._interaction.id) is not None
 
     async def goes_on(self) -> None:
         """More is begun after the first word: what a crash leaves undone of it is taken up at the next start."""
-        await self._voice.promise(goes_on=True)
+        await self._voice.pending_answer(goes_on=True)
 
     def hand_over(self) -> None:
         """Somebody else sees to the first message from now on."""

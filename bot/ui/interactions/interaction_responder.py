@@ -78,7 +78,7 @@ class Voice:
         """Discord no longer takes answers to this interaction."""
         self.goes_on = False
         """More is begun after the first word."""
-        if before := interaction.client.first_words.before(interaction.id):
+        if before := interaction.client.answer_tracker.before(interaction.id):
             self.has_promised, self.has_spoken, self._is_private = True, before.has_spoken, before.is_private
             # An earlier process has said it, in the place of this response.
             done = discord.InteractionResponseType.deferred_channel_message
@@ -142,16 +142,16 @@ class Voice:
         )
         return edited.id
 
-    async def promise(self, *, is_private: bool | None = None, goes_on: bool = False) -> None:
+    async def pending_answer(self, *, is_private: bool | None = None, goes_on: bool = False) -> None:
         """Have this interaction taken up by the next process if this one cannot answer it, or begin all it asks for."""
         self.has_promised = True
         self.goes_on = self.goes_on or goes_on
         is_private = self._is_private if is_private is None else is_private
-        first_words = self._interaction.client.first_words
-        await first_words.promise(self._interaction, is_private=is_private, goes_on=self.goes_on)
+        answer_tracker = self._interaction.client.answer_tracker
+        await answer_tracker.pending_answer(self._interaction, is_private=is_private, goes_on=self.goes_on)
 
     async def _think(self, *, is_private: bool) -> bool:
-        await self.promise(is_private=is_private)
+        await self.pending_answer(is_private=is_private)
         await self._interaction.response.defer(thinking=True, ephemeral=is_private)
         return True
 

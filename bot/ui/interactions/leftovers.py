@@ -11,7 +11,7 @@ from datetime import timedelta
 import discord
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential
 
-from bot.domain.jobs.pending_answers import Payload, Promise, Promises
+from bot.domain.jobs.pending_answers import Payload, PendingAnswer, PendingAnswers
 from bot.domain.prompting.prompt import shorten
 from bot.errors import StoreError
 from bot.ui.content.texts import MESSAGE_LIMIT
@@ -19,7 +19,7 @@ from bot.ui.discord_errors import REFUSALS, TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOW
 from bot.ui.interactions.gateway_guard import Events
 from bot.ui.interactions.interaction_responder import TAKEN_AWAY
 from bot.ui.interactions.membership import as_of_now
-from bot.ui.interactions.pending_answers import INTERRUPTED, Before, FirstWords
+from bot.ui.interactions.pending_answers import INTERRUPTED, AnswerTracker, Before
 from bot.ui.interactions.services import Darkroom
 from bot.ui.job_reply.reply_message import Original
 
@@ -36,53 +36,59 @@ log = logging.getLogger(__name__)
 class Leftovers:
     """Recalled before the first event arrives, taken up when the bot knows its servers."""
 
-    def __init__(self, client: Darkroom, words: FirstWords, promises: Promises | None, events: Events) -> None:
-        self._client, self._words, self._promises, self._events = client, words, promises, events
-        self._left: Sequence[Promise] = ()
+    def __init__(
+        self, client: Darkroom, words: AnswerTracker, pending_answers: PendingAnswers | None, events: Events
+    ) -> None:
+        self._client, self._words, self._pending_answers, self._events = client, words, pending_answers, events
+        self._left: Sequence[PendingAnswer] = ()
 
     async def recall(self) -> None:
         """Read what is left, and hear none of it from somebody who repeats it."""
-        if self._promises is None:
+        if self._pending_answers is None:
             return
         try:
-            self._left = await self._promises.broken()
+            self._left = await self._pending_answers.broken()
         except StoreError as error:
             log.warning("unanswered interactions not read: %s", error, extra={"action": "answer"})
-        self._events.ignore(promise.interaction_id for promise in self._left)
+        self._events.ignore(pending_answer.interaction_id for pending_answer in self._left)
 
     async def take_up(self) -> None:
         """Do what is left, each once; say so where it is too late for that."""
         if not self._left:
             return
         await self._client.wait_until_ready()
-        late = [promise for promise in self._left if self._is_late(promise)]
+        late = [pending_answer for pending_answer in self._left if self._is_late(pending_answer)]
         # All at once: one after the other over a slow line, the last would be taken up after their token's end.
-        others = (self._take_up(promise) for promise in self._left if promise not in late)
+        others = (self._take_up(pending_answer) for pending_answer in self._left if pending_answer not in late)
         await asyncio.gather(self._tell_late(late), *others)
 
-    def _is_late(self, promise: Promise) -> bool:
-        return self._client.parts.clock() >= promise.expires_at
+    def _is_late(self, pending_answer: PendingAnswer) -> bool:
+        return self._client.parts.clock() >= pending_answer.expires_at
 
-    async def _take_up(self, promise: Promise) -> None:
-        payload = promise.payload
-        if payload is None or promise.tries >= MAX_TRIES:
-            await self._words.apologise(self._client, promise, INTERRUPTED)
+    async def _take_up(self, pending_answer: PendingAnswer) -> None:
+        payload = pending_answer.payload
+        if payload is None or pending_answer.tries >= MAX_TRIES:
+            await self._words.apologise(self._client, pending_answer, INTERRUPTED)
             return
         try:
-            before = await self._before(promise)
+            before = await self._before(pending_answer)
         except REFUSALS as error:
-            log.info("not taken up: %s", error, extra={"action": "answer", "interaction_id": promise.interaction_id})
-            if self._is_late(promise) or (isinstance(error, discord.HTTPException) and error.code in TOKEN_SPENT):
-                await self._tell_late([promise])
+            log.info(
+                "not taken up: %s", error, extra={"action": "answer", "interaction_id": pending_answer.interaction_id}
+            )
+            if self._is_late(pending_answer) or (
+                isinstance(error, discord.HTTPException) and error.code in TOKEN_SPENT
+            ):
+                await self._tell_late([pending_answer])
             return
         if before is None:
-            await self._words.keep(promise.interaction_id)
+            await self._words.keep(pending_answer.interaction_id)
         else:
-            await self._begin(promise, {**payload, "token": promise.token}, before)
+            await self._begin(pending_answer, {**payload, "token": pending_answer.token}, before)
 
-    async def _before(self, promise: Promise) -> Before | None:
+    async def _before(self, pending_answer: PendingAnswer) -> Before | None:
         """What was said to it; None where nothing is left to be done, or nothing was acknowledged."""
-        webhook = discord.Webhook.partial(promise.application_id, promise.token, client=self._client)
+        webhook = discord.Webhook.partial(pending_answer.application_id, pending_answer.token, client=self._client)
         again = AsyncRetrying(
             retry=retry_if_exception(is_passing), wait=wait_exponential(max=60.0), stop=stop_after_delay(_ASKED_FOR_S),
             reraise=True,
@@ -92,41 +98,41 @@ class Leftovers:
             if message.content == TAKEN_AWAY:
                 await webhook.delete_message(Original())
         except discord.NotFound as error:
-            if error.code == UNKNOWN_WEBHOOK and not self._is_late(promise):
+            if error.code == UNKNOWN_WEBHOOK and not self._is_late(pending_answer):
                 return None
             if error.code != UNKNOWN_MESSAGE:
                 raise
-            return Before(promise.is_private, has_spoken=True)
+            return Before(pending_answer.is_private, has_spoken=True)
         if message.flags.loading:
             return Before(message.flags.ephemeral, has_spoken=False)
-        is_unsaid = promise.goes_on or message.content == TAKEN_AWAY
+        is_unsaid = pending_answer.goes_on or message.content == TAKEN_AWAY
         return Before(message.flags.ephemeral, has_spoken=True) if is_unsaid else None
 
-    async def _begin(self, promise: Promise, payload: Payload, before: Before) -> None:
+    async def _begin(self, pending_answer: PendingAnswer, payload: Payload, before: Before) -> None:
         present = await as_of_now(self._client, payload)
         if present is None:
-            await self._words.apologise(self._client, promise, INTERRUPTED)
+            await self._words.apologise(self._client, pending_answer, INTERRUPTED)
             return
-        await self._words.note(promise.model_copy(update={"tries": promise.tries + 1}))
-        log.info("taken up", extra={"action": "answer", "interaction_id": promise.interaction_id})
-        self._words.resume(promise.interaction_id, before)
+        await self._words.note(pending_answer.model_copy(update={"tries": pending_answer.tries + 1}))
+        log.info("taken up", extra={"action": "answer", "interaction_id": pending_answer.interaction_id})
+        self._words.resume(pending_answer.interaction_id, before)
         self._events.again(present)
 
-    async def _tell_late(self, promises: Sequence[Promise]) -> None:
+    async def _tell_late(self, pending_answers: Sequence[PendingAnswer]) -> None:
         """One message a channel, where others saw that something was asked and the bot may write by itself."""
-        by_channel = defaultdict[tuple[int, int | None], list[Promise]](list)
+        by_channel = defaultdict[tuple[int, int | None], list[PendingAnswer]](list)
         oldest = self._client.parts.clock() - TOLD_WITHIN
-        for promise in promises:
-            if promise.channel_id and not promise.is_private and promise.expires_at > oldest:
-                by_channel[promise.channel_id, promise.guild_id].append(promise)
+        for pending_answer in pending_answers:
+            if pending_answer.channel_id and not pending_answer.is_private and pending_answer.expires_at > oldest:
+                by_channel[pending_answer.channel_id, pending_answer.guild_id].append(pending_answer)
         for (channel_id, guild_id), those in by_channel.items():
             if guild_id is not None and self._client.get_guild(guild_id) is None:
                 continue
-            who = " ".join(dict.fromkeys(f"<@{promise.member_id}>" for promise in those))
+            who = " ".join(dict.fromkeys(f"<@{pending_answer.member_id}>" for pending_answer in those))
             channel = self._client.get_partial_messageable(channel_id, guild_id=guild_id)
             try:
                 await channel.send(f"{shorten(who, MESSAGE_LIMIT - len(TOO_LATE) - 1)} {TOO_LATE}")
             except REFUSALS as error:
                 log.info("not told: %s", error, extra={"action": "answer"})
-        for promise in promises:
-            await self._words.keep(promise.interaction_id)
+        for pending_answer in pending_answers:
+            await self._words.keep(pending_answer.interaction_id)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import discord
 
-from bot.domain.jobs.pending_answers import Payload, Promise, Promises
+from bot.domain.jobs.pending_answers import Payload, PendingAnswer, PendingAnswers
 from bot.errors import StoreError
 from bot.ui.content.error_texts import GENERIC
 from bot.ui.discord_errors import REFUSALS, is_passing
@@ -35,16 +35,16 @@ class Before:
     """The first word is said, not only "thinking"."""
 
 
-class FirstWords:
+class AnswerTracker:
     """The answers that are being worked on, and what is remembered of them beyond this process."""
 
-    def __init__(self, promises: Promises | None, clock: Callable[[], datetime], events: Events) -> None:
-        self._promises, self._clock, self._events = promises, clock, events
+    def __init__(self, pending_answers: PendingAnswers | None, clock: Callable[[], datetime], events: Events) -> None:
+        self._pending_answers, self._clock, self._events = pending_answers, clock, events
         self._open: set[int] = set()
         self._all_said = asyncio.Event()
         self._all_said.set()
         self._before: dict[int, Before] = {}
-        self._promised: dict[int, Promise] = {}
+        self._promised: dict[int, PendingAnswer] = {}
         self._owed: set[asyncio.Task[None]] = set()
 
     def begin(self, interaction_id: int) -> None:
@@ -77,12 +77,12 @@ class FirstWords:
         except TimeoutError:
             log.warning("stopped with %d answers open", len(self._open), extra={"action": "stop"})
 
-    async def promise(
+    async def pending_answer(
         self, interaction: discord.Interaction[discord.Client], *, is_private: bool = False, goes_on: bool = False
     ) -> None:
         """Remember this interaction, which is about to be told "thinking…"."""
-        promise = _promise(interaction, self._events.at_hand(interaction.id))
-        await self.note(promise.model_copy(update={"is_private": is_private, "goes_on": goes_on}))
+        pending_answer = _promise(interaction, self._events.at_hand(interaction.id))
+        await self.note(pending_answer.model_copy(update={"is_private": is_private, "goes_on": goes_on}))
 
     async def settle(self, interaction: discord.Interaction[discord.Client], options: Mapping[str, str]) -> None:
         """Fix what a command leaves open, before it is done: taken up after a crash it must mean the same."""
@@ -91,33 +91,33 @@ class FirstWords:
         given = [{"name": name, "type": 3, "value": value} for name, value in options.items()]
         payload = {**payload, "data": {**payload["data"], "options": given}}
         self._events.amend(interaction.id, payload)
-        if promise := self._promised.get(interaction.id):
-            await self.note(promise.model_copy(update={"payload": _without_token(payload)}))
+        if pending_answer := self._promised.get(interaction.id):
+            await self.note(pending_answer.model_copy(update={"payload": _without_token(payload)}))
 
-    async def note(self, promise: Promise) -> None:
+    async def note(self, pending_answer: PendingAnswer) -> None:
         """Write it down; without that the answer is given all the same."""
-        self._promised[promise.interaction_id] = promise
-        if self._promises is None:
+        self._promised[pending_answer.interaction_id] = pending_answer
+        if self._pending_answers is None:
             return
         try:
             async with asyncio.timeout(NOTE_WITHIN_S):
-                await self._promises.made(promise)
+                await self._pending_answers.made(pending_answer)
         except (StoreError, TimeoutError) as error:
             log.warning("not noted: %s", type(error).__name__, extra={"action": "answer"})
 
     async def keep(self, interaction_id: int) -> None:
         """The answer is out."""
-        if self._promises is None:
+        if self._pending_answers is None:
             return
         try:
-            await self._promises.kept(interaction_id)
+            await self._pending_answers.kept(interaction_id)
         except StoreError as error:
             log.warning("not noted: %s", error, extra={"action": "answer"})
 
     async def forget(self, member_id: int, but: int) -> None:
         """A member wants nothing kept: what they asked besides this is not taken up. Raises `StoreError`."""
-        if self._promises is not None:
-            await self._promises.forget(member_id, but)
+        if self._pending_answers is not None:
+            await self._pending_answers.forget(member_id, but)
 
     def owe(self, interaction: discord.Interaction[discord.Client]) -> None:
         """The answer could not be given, and "thinking…" may stand there: go on trying to end that."""
@@ -126,11 +126,11 @@ class FirstWords:
         self._owed.add(task)
         task.add_done_callback(self._owed.discard)
 
-    async def apologise(self, client: discord.Client, promise: Promise, words: str) -> None:
+    async def apologise(self, client: discord.Client, pending_answer: PendingAnswer, words: str) -> None:
         """Put words in the place of a "thinking…" that still stands, however often that takes."""
         for pause_s in (*AGAIN_S, None):
             try:
-                await self._tell(client, promise, words)
+                await self._tell(client, pending_answer, words)
             except REFUSALS as error:
                 if not is_passing(error):
                     break  # the token is over, or the message gone: there is nobody to tell
@@ -140,19 +140,19 @@ class FirstWords:
             if pause_s is None:
                 return
             await asyncio.sleep(pause_s)
-        await self.keep(promise.interaction_id)
+        await self.keep(pending_answer.interaction_id)
 
-    async def _tell(self, client: discord.Client, promise: Promise, words: str) -> None:
-        if self._clock() >= promise.expires_at:
+    async def _tell(self, client: discord.Client, pending_answer: PendingAnswer, words: str) -> None:
+        if self._clock() >= pending_answer.expires_at:
             return
-        webhook = discord.Webhook.partial(promise.application_id, promise.token, client=client)
+        webhook = discord.Webhook.partial(pending_answer.application_id, pending_answer.token, client=client)
         message = await webhook.fetch_message(Original())
         if message.flags.loading:
             await webhook.edit_message(Original(), content=words)
 
 
-def _promise(interaction: discord.Interaction[discord.Client], payload: Payload | None = None) -> Promise:
-    return Promise(
+def _promise(interaction: discord.Interaction[discord.Client], payload: Payload | None = None) -> PendingAnswer:
+    return PendingAnswer(
         interaction_id=interaction.id,
         application_id=interaction.application_id,
         token=interaction.token,

@@ -10,7 +10,7 @@ from typing import Protocol
 import discord
 from discord.ext import commands
 
-from bot.domain.jobs.pending_answers import Promises
+from bot.domain.jobs.pending_answers import PendingAnswers
 from bot.domain.model import Ask, Cell, CellRef, Job, Member, Place, Preferences, Verb
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.services import Office
@@ -20,7 +20,7 @@ from bot.domain.quotas.quota import Use
 from bot.settings import Settings
 from bot.ui.content.custom_ids import Act, ButtonId, FormId
 from bot.ui.content.modals import Filled
-from bot.ui.interactions.pending_answers import FirstWords
+from bot.ui.interactions.pending_answers import AnswerTracker
 from bot.ui.interactions.remembered_attachments import SeenPictures
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
@@ -28,7 +28,7 @@ from bot.ui.pictures.compositing import Drawing
 from bot.ui.pictures.uploads import Intake
 
 
-class StudioPort(Protocol):
+class JobServicePort(Protocol):
     """What people's wishes need of the studio."""
 
     async def submit(self, ask: Ask) -> Job:
@@ -131,7 +131,7 @@ class Parts:
     """Everything a command may reach besides Discord itself."""
 
     settings: Settings
-    studio: StudioPort
+    job_service: JobServicePort
     jobs: JobsPort
     pictures: Pictures
     members: MembersPort
@@ -150,7 +150,7 @@ class Parts:
     """What can be made of a kept picture, and what it will cost."""
     office: Office | None = None
     """What moderators' commands reach."""
-    promises: Promises | None = None
+    pending_answers: PendingAnswers | None = None
     """Who was told "thinking…", for the next start; None: nobody is remembered."""
 
 
@@ -159,7 +159,7 @@ class Darkroom(commands.AutoShardedBot):
 
     parts: Parts
     replies: DiscordReplies
-    first_words: FirstWords
+    answer_tracker: AnswerTracker
     offered: frozenset[Act]
     """What buttons can do; nothing else is shown."""
     seen: SeenPictures

@@ -77,7 +77,7 @@ async def check_entry(interaction: Pressed) -> None:
     """Refuse before anything is fetched or kept; raises as `preflight` and `bot.domain.ports.Rules.check_entry`."""
     place = place_of(interaction)
     preflight(place)
-    await interaction.client.parts.studio.check_entry(await member_of(interaction), place)
+    await interaction.client.parts.job_service.check_entry(await member_of(interaction), place)
 
 
 def reply_to(interaction: Pressed, place: Place, *, ephemeral: bool = False, follows: bool = False) -> ReplyTo:
@@ -132,7 +132,7 @@ async def submit(
     preflight(place)
     member = await member_of(interaction)
     preferences = await parts.members.preferences(member.id)
-    job = await parts.studio.submit(
+    job = await parts.job_service.submit(
         Ask(
             spec=wish,
             member=member,
@@ -159,7 +159,7 @@ async def _acknowledge(interaction: Pressed, answer: Answer, job: Job, used: str
         # It may have arrived all the same: the job goes on, and its reply is looked for by the token.
         log.warning("acknowledgement lost: %s", error, extra={"action": "acknowledge", "job": job.id})
     if answer.is_dead:
-        await interaction.client.parts.studio.gone(job.id)
+        await interaction.client.parts.job_service.gone(job.id)
         return
     if message_id is None:
         answer.hand_over()

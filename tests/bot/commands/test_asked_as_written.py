@@ -10,29 +10,29 @@ async def test_a_repeat_with_a_seed_has_seeds_of_its_own(world: World) -> None:
     offer = await world.ada.slash(world.channel, "imagine", prompt="a fox --seed 7 --repeat 3")
     assert offer.response is not None
     await world.ada.click(offer.response, label="Start all")
-    await world.studio.done()
-    assert [ask.spec.seed for ask in world.studio.asks] == [7, 11, 15]
+    await world.job_service.done()
+    assert [ask.spec.seed for ask in world.job_service.asks] == [7, 11, 15]
 
 
 async def test_a_form_obeys_the_seed_and_the_repeat_in_it(world: World) -> None:
     await world.ada.slash(world.channel, "settings", remix=True)
     await world.ada.slash(world.channel, "imagine", prompt="a fox --seed 7")
-    await world.studio.done()
+    await world.job_service.done()
     grid = world.messages[-1]
     form = await world.ada.click(grid, label="V1")
     await world.ada.submit_modal(form, {"prompt": "a wolf --seed 5 --repeat 2"})
-    await world.studio.done()
+    await world.job_service.done()
     cell = (await world.ada.click(grid, label="U2")).response
     assert cell is not None
     form = await world.ada.click(cell, label="Custom zoom")
     await world.ada.submit_modal(form, {"prompt": "a wolf --seed 6", "zoom": "1.5"})
-    await world.studio.done()
-    assert [(ask.spec.seed, ask.spec.options.seed) for ask in world.studio.asks[1:]] == [(5, 5), (9, 9), (6, 6)]
+    await world.job_service.done()
+    assert [(ask.spec.seed, ask.spec.options.seed) for ask in world.job_service.asks[1:]] == [(5, 5), (9, 9), (6, 6)]
 
 
 async def test_the_card_of_a_picture_names_its_own_seed(world: World) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a fox --seed 7")
-    await world.studio.done()
+    await world.job_service.done()
     grid = world.messages[-1]
     third = (await world.ada.click(grid, label="U3")).response
     assert third is not None
@@ -60,13 +60,13 @@ async def test_every_style_is_shown_and_names_may_begin_alike(world: World) -> N
     options = last.components[0]["components"][0]["options"]
     form = await world.ada.select(last, [options[-1]["value"]])
     await world.ada.submit_modal(form, {"prompt": "a harbour"})
-    await world.studio.done()
-    assert world.studio.asks[0].spec.options.style == names[-1]
+    await world.job_service.done()
+    assert world.job_service.asks[0].spec.options.style == names[-1]
 
 
 async def test_info_me_links_shows_and_names_what_was_done(world: World) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
-    await world.studio.done()
+    await world.job_service.done()
     told = (await world.ada.slash(world.channel, "info me")).response
     assert told is not None and "[imagined](https://discord.com/channels/" in told.content
     assert "1." in told.content and len(told.attachments) == 1

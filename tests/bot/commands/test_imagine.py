@@ -8,7 +8,7 @@ from tests.bot.world import World, eventually, labels
 
 
 async def test_one_reply_from_waiting_to_grid(world: World) -> None:
-    world.studio.gate.clear()
+    world.job_service.gate.clear()
 
     result = await world.ada.slash(world.channel, "imagine", prompt="a red fox --ar 3:2")
 
@@ -18,8 +18,8 @@ async def test_one_reply_from_waiting_to_grid(world: World) -> None:
     assert "a red fox" in live.content and labels(live) == ["Cancel"]
     assert [file.filename for file in live.attachments] == ["darkroom-job0000001.webp"]
 
-    world.studio.gate.set()
-    await world.studio.done()
+    world.job_service.gate.set()
+    await world.job_service.done()
 
     [message] = world.messages
     assert message.id == live.id
@@ -31,17 +31,17 @@ async def test_one_reply_from_waiting_to_grid(world: World) -> None:
 
 async def test_options_beat_flags_and_settings_fill_gaps(world: World) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a fox --steps 30 --seed 7", steps=12)
-    await world.studio.done()
+    await world.job_service.done()
 
-    options = world.studio.asks[0].spec.options
+    options = world.job_service.asks[0].spec.options
     assert (options.steps, options.seed) == (12, 7)
 
 
 async def test_threads_and_their_parents_are_told_apart(world: World) -> None:
     thread = await make_thread(world)
     await world.ada.slash(thread, "imagine", prompt="a fox")
-    await world.studio.done()
-    place = world.studio.asks[0].place
+    await world.job_service.done()
+    place = world.job_service.asks[0].place
     assert (place.channel_id, place.parent_channel_id) == (thread.id, world.channel.id)
 
 
@@ -52,11 +52,11 @@ async def test_who_asks_and_where_is_taken_from_the_interaction(world: World) ->
     max_ = world.guild.add_member(world.env.create_user("max"), roles=[mods])
     await eve.slash(world.channel, "imagine", prompt="a fox")
     await max_.slash(world.channel, "imagine", prompt="a fox")
-    await world.studio.done()
+    await world.job_service.done()
 
-    painter, moderator = (ask.member for ask in world.studio.asks)
+    painter, moderator = (ask.member for ask in world.job_service.asks)
     assert role.id in painter.role_ids and not painter.is_moderator and moderator.is_moderator
-    ask = world.studio.asks[0]
+    ask = world.job_service.asks[0]
     assert ask.place.guild_id == world.guild.id and ask.place.bot_present and not ask.place.age_restricted
     assert ask.reply.token and ask.reply.expires_at is not None and ask.place.file_limit_bytes == 26214400
 
@@ -68,11 +68,11 @@ async def test_a_role_of_the_configuration_makes_a_moderator(world: World) -> No
     await world.restart()
     eve = world.guild.add_member(world.env.create_user("eve"), roles=[role])
     await eve.slash(world.channel, "imagine", prompt="a fox")
-    assert world.studio.asks[0].member.is_moderator
+    assert world.job_service.asks[0].member.is_moderator
 
 
 async def test_the_same_interaction_twice_makes_one_job_and_no_noise(world: World) -> None:
-    world.studio.refusal = AlreadyAsked("job0000001")
+    world.job_service.refusal = AlreadyAsked("job0000001")
     result = await world.ada.slash(world.channel, "imagine", prompt="a fox")
     assert result.response is None and not world.messages
 
@@ -92,7 +92,7 @@ async def test_the_same_interaction_twice_makes_one_job_and_no_noise(world: Worl
 async def test_a_wrong_word_is_shown_privately_with_the_right_form(world: World, options, word: str) -> None:
     result = await world.ada.slash(world.channel, "imagine", **options)
     assert result.response is not None and result.response.ephemeral and word in result.response.content
-    assert not world.studio.asks
+    assert not world.job_service.asks
 
 
 async def test_what_nobody_expected_is_logged_and_answered_in_general_words(
@@ -101,7 +101,7 @@ async def test_what_nobody_expected_is_logged_and_answered_in_general_words(
     async def broken(ask):
         raise ZeroDivisionError("secret detail")
 
-    world.studio.submit = broken  # a bug, on purpose
+    world.job_service.submit = broken  # a bug, on purpose
     result = await world.ada.slash(world.channel, "imagine", prompt="a fox")
 
     assert (

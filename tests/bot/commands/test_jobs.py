@@ -8,7 +8,7 @@ from tests.bot.world import World, eventually, labels
 async def test_the_queue_shows_others_without_their_words(world: World) -> None:
     empty = await world.ada.slash(world.channel, "queue")
     assert empty.response is not None and "Nothing is waiting" in empty.response.content
-    world.studio.gate.clear()
+    world.job_service.gate.clear()
     await world.ada.slash(world.channel, "imagine", prompt="a secret fox")
 
     mine = await world.ada.slash(world.channel, "queue")
@@ -21,8 +21,8 @@ async def test_the_queue_shows_others_without_their_words(world: World) -> None:
 
 
 async def test_the_queue_says_how_far_and_why(world: World) -> None:
-    world.studio.gate.clear()
-    world.studio.script = (Queued(position=3, eta_s=40, reason="they asked less today"),)
+    world.job_service.gate.clear()
+    world.job_service.script = (Queued(position=3, eta_s=40, reason="they asked less today"),)
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await eventually(lambda: "3 ahead" in world.messages[-1].content)
     mine = await world.ada.slash(world.channel, "queue")
@@ -41,7 +41,7 @@ async def test_cancel_takes_the_newest_and_completes_ids(world: World) -> None:
     nothing = await world.ada.slash(world.channel, "cancel")
     assert nothing.response is not None and nothing.response.ephemeral
     assert nothing.response.content == "Nothing of yours is waiting or running."
-    world.studio.gate.clear()
+    world.job_service.gate.clear()
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await world.ada.slash(world.channel, "imagine", prompt="an owl")
 
@@ -58,7 +58,7 @@ async def test_cancel_takes_the_newest_and_completes_ids(world: World) -> None:
 
 async def test_show_posts_a_job_again_with_live_buttons(world: World) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
-    await world.studio.done()
+    await world.job_service.done()
     world.env.backend.delete_message(world.channel.id, world.messages[-1].id)
 
     shown = await world.ada.slash(world.channel, "show", job="job0000001")
@@ -71,7 +71,7 @@ async def test_show_posts_a_job_again_with_live_buttons(world: World) -> None:
 
 async def test_show_respects_consent(world: World) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
-    await world.studio.done()
+    await world.job_service.done()
     await world.members.prefer(world.ada.id, Preferences(share="me"))
     refused = await world.bo.slash(world.channel, "show", job="job0000001")
     assert refused.response is not None and refused.response.ephemeral and not refused.response.attachments
@@ -79,7 +79,7 @@ async def test_show_respects_consent(world: World) -> None:
 
 async def test_info_lists_jobs_and_favourites(world: World) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
-    await world.studio.done()
+    await world.job_service.done()
     await world.members.favour(world.ada.id, CellRef(job_id="job0000001", cell=0))
     await world.members.favour(world.ada.id, CellRef(job_id="job0000001", cell=2))
 
@@ -96,6 +96,6 @@ async def test_info_lists_jobs_and_favourites(world: World) -> None:
 async def test_commands_work_in_direct_messages(world: World) -> None:
     channel = world.ada.user.dm_channel
     await world.ada.user.slash("imagine", prompt="a fox")
-    await world.studio.done()
+    await world.job_service.done()
     [message] = channel.history()
     assert "U1" in labels(message) and world.jobs.jobs["job0000001"].guild_id is None

@@ -21,7 +21,7 @@ async def test_it_is_told_to_discord_only_when_it_changed(world: World) -> None:
     assert isinstance(cog, Presence)
     await world.env.advance_time(65)
     assert shown == ["Ready: /imagine"]
-    world.studio.gate.clear()
+    world.job_service.gate.clear()
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await world.env.advance_time(31)
     assert shown == ["Ready: /imagine", "Drawing 0, 1 waiting"]

@@ -30,7 +30,7 @@ async def test_approved_it_is_shown(court: Court) -> None:
     assert labels(asked) == ["Approve", "Reject", "Reject and ban for a week"]
     assert "shown now" in said(await court.mo.click(asked, label="Approve"))
     await eventually(lambda: court.messages[-1].attachments)
-    await court.studio.wait(job.id)
+    await court.job_service.wait(job.id)
     assert (await court.jobs.get(job.id)).state is JobState.DELIVERED
     assert "delivered already" in said(await court.mo.click(asked, label="Reject"))
     assert [entry.action for entry in await court.log.newest(court.guild.id)] == ["review ok", "review on"]
@@ -91,7 +91,7 @@ async def test_reactions_do_not_go_around_the_review(court: Court) -> None:
     for decide in (None, "Reject"):
         if decide:
             await court.mo.click(room.history()[0], label=decide)
-            await court.studio.wait(job.id)
+            await court.job_service.wait(job.id)
         await court.bo.react(court.messages[-1], "✉️")
         await court.bo.react(court.messages[-1], "⭐")
         await court.bo.unreact(court.messages[-1], "⭐")
@@ -111,7 +111,7 @@ async def test_the_review_channel_says_who_decided_and_no_longer_shows_what_was_
     await court.mo.click(room.history()[0], label="Approve")
     (approved,) = room.history()
     assert f"✅ decided by <@{court.mo.id}>" in approved.content and approved.attachments
-    await court.studio.wait(job.id)
+    await court.job_service.wait(job.id)
 
     again = await court.imagine(court.ada, score=0.9)
     assert again.state is JobState.REVIEW
@@ -135,10 +135,10 @@ async def test_who_is_a_moment_too_late_learns_it_and_is_not_in_the_log(court: C
 
     class Overtaken:
         async def reject(self, job_id: str, by: Member) -> Job:
-            return await court.studio.approve(job_id, by)
+            return await court.job_service.approve(job_id, by)
 
     office = replace(court.client.parts.office, review=Overtaken())
     court.client.parts = replace(court.client.parts, office=office)
     assert "already" in said(await court.mo.click(room.history()[0], label="Reject"))
     assert (await court.newest()).action == "review on"
-    await court.studio.wait(job.id)
+    await court.job_service.wait(job.id)

@@ -14,9 +14,9 @@ async def test_settings_are_kept_shown_and_used(world: World) -> None:
     assert "sdxl" in shown.response.content and "3:2" in shown.response.content
 
     await world.ada.slash(world.channel, "imagine", prompt="a fox --ar 1:1")
-    await world.studio.done()
+    await world.job_service.done()
 
-    options = world.studio.asks[0].spec.options
+    options = world.job_service.asks[0].spec.options
     assert (options.model, options.aspect, options.steps) == ("sdxl", (1, 1), 12)
     assert options.prompt == "a fox in oil"
 
@@ -39,9 +39,9 @@ async def test_settings_stand_behind_every_prompt_and_below_what_a_style_or_a_pi
     assert page.response is not None
     form = await world.ada.select(page.response, ["ink"])
     await world.ada.submit_modal(form, {"prompt": "a harbour"})
-    await world.studio.done()
+    await world.job_service.done()
 
-    asked = [ask.spec.options for ask in world.studio.asks]
+    asked = [ask.spec.options for ask in world.job_service.asks]
     assert [options.model for options in asked] == [None, "sdxl", "sdxl", "sdxl", "sdxl", "sdxl"]
     assert [options.aspect for options in asked] == [(3, 2), (3, 2), None, None, None, (3, 2)]
     assert {options.steps for options in asked} == {12}

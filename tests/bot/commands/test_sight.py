@@ -43,7 +43,7 @@ async def secret(court: Court) -> Secret:
     images = tuple(GeneratedImage(png(colour), 64, 64, number, Safety(0.01)) for number, colour in enumerate(COLOURS))
     stream.post(Finished(images=images, gpu_ms=800.0, frames=(webp("grey"), webp("red"))))
     (job,) = await court.jobs.active()
-    await court.studio.wait(job.id)
+    await court.job_service.wait(job.id)
     return Secret(await court.jobs.get(job.id), channel, channel.history()[0], cal)
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.domain.jobs.dependencies import Ports
-from bot.domain.jobs.job_service import Studio
+from bot.domain.jobs.job_service import JobService
 from bot.domain.jobs.outbox_worker import RetryPolicy
 from bot.domain.model import Cell, Job
 from bot.domain.prompting.engine_requests import Wording
@@ -86,28 +86,28 @@ async def main(folder: Path) -> None:
         replies=WallOnDisk(folder / "wall.jsonl"), rules=OpenRules(), estimates=Remembered(), wording=Wording(),
         clock=lambda: datetime.now(UTC),
     )  # fmt: skip
-    studio = Studio(ports, retry=RetryPolicy(first_s=0.01, longest_s=0.1))
-    await studio.start()
+    job_service = JobService(ports, retry=RetryPolicy(first_s=0.01, longest_s=0.1))
+    await job_service.start()
     print("ready", flush=True)
-    jobs = [await wish(studio, number) for number in range(WISHES)]
+    jobs = [await wish(job_service, number) for number in range(WISHES)]
     for job_id in jobs:
-        await studio.wait(job_id)
-    await studio.stop()
+        await job_service.wait(job_id)
+    await job_service.stop()
     await database.close()
     print("done", flush=True)
 
 
-async def wish(studio: Studio, number: int) -> str:
+async def wish(job_service: JobService, number: int) -> str:
     spec = {"spec_fields": {"count": 1 + number % 4}}
     asked = ask(interaction=number + 1, notify=True, **spec)
     asked = asked.model_copy(update={"spec": asked.spec.model_copy(update={"seed": number})})
     try:
-        job_id = (await studio.submit(asked)).id
+        job_id = (await job_service.submit(asked)).id
     except AlreadyAsked as again:
         job_id = again.job_id
     if number % 7 == 3:
         await asyncio.sleep(random.uniform(0.0, 0.1))
-        await studio.cancel(job_id, OWNER)
+        await job_service.cancel(job_id, OWNER)
     return job_id
 
 

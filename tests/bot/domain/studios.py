@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.domain.jobs.dependencies import Ports
-from bot.domain.jobs.job_service import Studio
+from bot.domain.jobs.job_service import JobService
 from bot.domain.jobs.outbox_worker import RetryPolicy
 from bot.domain.model import Job, JobState, Member
 from bot.domain.ports import EnginePort
@@ -65,12 +65,14 @@ class House:
             replies=self.wall,
             rules=self.rules, estimates=self.estimates, wording=Wording(), clock=self.clock, sleep=self.clock.sleep,
         )  # fmt: skip
-        self.studio = Studio(ports, retry=RetryPolicy(jitter=lambda: 1.0, max_tries=3, max_later=4, grace_s=0.05))
-        await self.studio.start()
+        self.job_service = JobService(
+            ports, retry=RetryPolicy(jitter=lambda: 1.0, max_tries=3, max_later=4, grace_s=0.05)
+        )
+        await self.job_service.start()
         return self
 
     async def close(self) -> None:
-        await self.studio.stop(0.0)
+        await self.job_service.stop(0.0)
         await self.database.close()
 
     async def crash(self) -> None:
@@ -86,11 +88,11 @@ class House:
         await self.open()
 
     async def submit(self, **more: Any) -> Job:
-        return await self.studio.submit(ask(**more))
+        return await self.job_service.submit(ask(**more))
 
     async def wait(self, job: Job) -> Job:
         async with asyncio.timeout(PATIENCE_S):
-            return await self.studio.wait(job.id)
+            return await self.job_service.wait(job.id)
 
     async def wait_while_time_passes(self, job: Job) -> Job:
         """Wait as `wait` does, with an hour gone in a moment."""

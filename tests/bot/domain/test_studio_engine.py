@@ -42,7 +42,7 @@ async def house(engine: Engine, tmp_path: Path) -> AsyncIterator[House]:
 
 async def done(house: House, job: Job) -> Job:
     async with asyncio.timeout(280):
-        return await house.studio.wait(job.id)
+        return await house.job_service.wait(job.id)
 
 
 async def imagine(house: House, **options: object) -> Job:
@@ -57,7 +57,7 @@ async def derived(house: House, parent: Job, verb: Verb, **fields: object) -> Jo
 
 
 async def size(house: House, job: Job) -> tuple[int, int]:
-    return Image.open(io.BytesIO(await house.studio.picture(job.id, 0))).size
+    return Image.open(io.BytesIO(await house.job_service.picture(job.id, 0))).size
 
 
 async def test_everything_that_is_made_from_a_cell(house: House) -> None:
@@ -77,8 +77,8 @@ async def test_everything_that_is_made_from_a_cell(house: House) -> None:
     mask.save(drawn, "PNG")
     await house.pictures.put("uploads/mask.png", drawn.getvalue())
     region = await derived(house, parent, Verb.REGION, mask="uploads/mask.png")
-    before = Image.open(io.BytesIO(await house.studio.picture(parent.id, 1))).convert("RGB")
-    after = Image.open(io.BytesIO(await house.studio.picture(region.id, 0))).convert("RGB")
+    before = Image.open(io.BytesIO(await house.job_service.picture(parent.id, 1))).convert("RGB")
+    after = Image.open(io.BytesIO(await house.job_service.picture(region.id, 0))).convert("RGB")
     right = (width // 2, 0, width, height)
     assert after.crop(right).tobytes() == before.crop(right).tobytes()
     assert after.tobytes() != before.tobytes()
@@ -107,14 +107,14 @@ async def test_rules_see_the_size_of_what_comes_out(house: House) -> None:
 
 async def test_killed_in_the_middle_the_same_picture_comes_out(house: House) -> None:
     undisturbed = await imagine(house)
-    expected = [await house.studio.picture(undisturbed.id, cell) for cell in range(2)]
+    expected = [await house.job_service.picture(undisturbed.id, cell) for cell in range(2)]
     house.wall.shown.clear()
     job = await house.submit(prompt="a red apple", spec_fields={"count": 2})
     await until(lambda: any(isinstance(event, Progress) for _, event in house.wall.shown))
     await house.restart()
     again = await done(house, job)
     assert (again.state, again.epoch) == (JobState.DELIVERED, 2)
-    pictures = [await house.studio.picture(job.id, cell) for cell in range(2)]
+    pictures = [await house.job_service.picture(job.id, cell) for cell in range(2)]
     assert [Image.open(io.BytesIO(content)).tobytes() for content in pictures] == [
         Image.open(io.BytesIO(content)).tobytes() for content in expected
     ]
@@ -125,7 +125,7 @@ async def test_cancelled_on_the_way_costs_what_was_used(house: House) -> None:
     house.wall.shown.clear()
     job = await house.submit(prompt="a red apple", spec_fields={"count": 2})
     await until(lambda: any(isinstance(event, Progress) and event.step for _, event in house.wall.shown))
-    cancelled = await house.studio.cancel(job.id, OWNER)
+    cancelled = await house.job_service.cancel(job.id, OWNER)
     assert cancelled.state is JobState.CANCELLED
     state, pictures, gpu_ms = await house.charged(job)
     assert (state, pictures) == ("settled", 0)
@@ -140,5 +140,5 @@ async def test_what_no_model_can_do_is_refused_before_anything_is_charged(house:
         asked = ask("x")
         options = asked.spec.options.model_copy(update={"model": "nothing"})
         spec = asked.spec.model_copy(update={"options": options})
-        await house.studio.submit(asked.model_copy(update={"spec": spec}))
+        await house.job_service.submit(asked.model_copy(update={"spec": spec}))
     assert await house.used() == {}

@@ -35,9 +35,9 @@ async def act(house: House, jobs: list[Job], name: str, pick: int) -> None:
         case "fail" if stream:
             stream.post(OutOfMemory("less"))
         case "cancel" if jobs:
-            await house.studio.cancel(jobs[pick % len(jobs)].id, OWNER)
+            await house.job_service.cancel(jobs[pick % len(jobs)].id, OWNER)
         case "gone" if jobs:
-            await house.studio.gone(jobs[pick % len(jobs)].id)
+            await house.job_service.gone(jobs[pick % len(jobs)].id)
         case "trouble":
             house.wall.troubles.append(DeliveryLater(0.0, "503"))
         case "wait":

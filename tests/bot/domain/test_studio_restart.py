@@ -81,7 +81,7 @@ async def test_killed_at(name: str, house: House) -> None:
     assert house.wall.messages[job.id] == "grid of 4"
     assert len(house.engine.streams) == (0 if name in RENDERED_ALREADY else 1)
     assert [cell.seed for cell in await house.jobs.cells(job.id)] == [7, 8, 9, 10]
-    assert [await house.studio.picture(job.id, cell) for cell in range(4)]
+    assert [await house.job_service.picture(job.id, cell) for cell in range(4)]
     assert await house.charged(job) == ("settled", 4, 800)
     assert await house.used() == {"pictures": 4, "GPU-seconds": 800}
     assert len(house.wall.notified) == (0 if name == "noted, not pinged" else 1)
@@ -90,10 +90,10 @@ async def test_killed_at(name: str, house: House) -> None:
 async def test_asked_again_after_the_crash_it_is_still_one_job(house: House) -> None:
     """Discord delivers an interaction again to the new process."""
     asked = ask()
-    job = await house.studio.submit(asked)
+    job = await house.job_service.submit(asked)
     await house.restart()
     with pytest.raises(Exception, match=job.id):
-        await house.studio.submit(asked)
+        await house.job_service.submit(asked)
     assert len(await house.jobs.unfinished()) == 1
 
 
@@ -131,7 +131,7 @@ async def test_a_reply_deleted_while_away_is_refunded(house: House) -> None:
 async def test_what_an_orphan_still_brings_is_refused(house: House) -> None:
     """The old process was frozen, not dead: it thaws after the new one has taken the job over."""
     job = await house.submit()
-    orphan, stream = house.studio, await house.engine.stream()
+    orphan, stream = house.job_service, await house.engine.stream()
     old_database = house.database
     await house.open()
     (await house.engine.stream()).post(Started("cpu"))
@@ -161,7 +161,7 @@ async def test_a_clean_stop_parks_and_goes_on(house: House) -> None:
     running, waiting = await house.submit(), await house.submit()
     (await house.engine.stream()).post(Started("cpu"))
     await house.reaches(running, JobState.RUNNING)
-    await house.studio.stop(0.0)
+    await house.job_service.stop(0.0)
     assert [(job.state, job.attempts) for job in await house.jobs.unfinished()] == [(JobState.QUEUED, 0)] * 2
     house.auto = True
     await house.restart()
@@ -174,7 +174,7 @@ async def test_a_stop_lets_running_jobs_finish(house: House) -> None:
     stream = await house.engine.stream()
     stream.post(Started("cpu"))
     await house.reaches(job, JobState.RUNNING)
-    stopping = asyncio.create_task(house.studio.stop(PATIENCE_S))
+    stopping = asyncio.create_task(house.job_service.stop(PATIENCE_S))
     await asyncio.sleep(0.01)
     stream.finish()
     await stopping
@@ -198,7 +198,7 @@ async def test_fair_share_remembers_what_cancelled_jobs_took(house: House) -> No
     stream.post(Started("cpu"))
     stream.step(3, 700.0)
     await until(lambda: any(isinstance(event, Progress) for _, event in house.wall.shown))
-    await house.studio.cancel(job.id, OWNER)
+    await house.job_service.cancel(job.id, OWNER)
     await house.restart()
     assert house.engine.served == {"1": 700.0}
     house.clock.move(25 * 3600)
@@ -219,7 +219,7 @@ async def test_fair_share_goes_on_by_the_weights_jobs_had(house: House) -> None:
 async def test_a_cancel_survives(house: House) -> None:
     job = await house.submit()
     await house.engine.stream()
-    await house.studio.cancel(job.id, OWNER)
+    await house.job_service.cancel(job.id, OWNER)
     house.auto = True
     await house.restart()
     assert (await house.wait(job)).state is JobState.CANCELLED

@@ -99,9 +99,9 @@ async def work(stores: Stores) -> None:
         closing = await stores.jobs.claim(await accepted(stores))
         await stores.jobs.close(closing, JobState.CANCELLED, OutOfMemory("less"), NOW, charge_gpu_ms=charge)
     await accepted(stores, spec_fields={"images": ("uploads/a.png",)})
-    [parcel, *_] = await stores.outbox.due(NOW)
-    await stores.outbox.later(parcel, NOW, "why")
-    await stores.outbox.done(parcel)
+    [entry, *_] = await stores.outbox.due(NOW)
+    await stores.outbox.later(entry, NOW, "why")
+    await stores.outbox.done(entry)
     await stores.members.prefer(1, Preferences())
     for mark in (stores.members.favour, stores.members.unfavour, stores.members.favour):
         await mark(1, CellRef(job_id=job.id, cell=0))

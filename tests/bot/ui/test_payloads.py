@@ -104,7 +104,7 @@ async def test_a_wrong_command_is_found(world: World) -> None:
 
 async def test_a_whole_conversation_is_one_discord_takes(world: World) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a red fox")
-    await world.studio.done()
+    await world.job_service.done()
     post = (await world.ada.click(world.messages[-1], label="U1")).response
     assert post is not None
     await world.ada.click(post, label="Vary region")
@@ -117,7 +117,7 @@ async def test_a_whole_conversation_is_one_discord_takes(world: World) -> None:
 @pytest.mark.parametrize("prompt", NASTY.values(), ids=NASTY)
 async def test_the_nastiest_words_make_messages_discord_takes(world: World, prompt: str) -> None:
     await world.ada.slash(world.channel, "imagine", prompt=prompt)
-    await world.studio.done()
+    await world.job_service.done()
     grid = world.messages[-1]
     post = (await world.ada.click(grid, label="U1")).response
     assert post is not None
@@ -127,7 +127,7 @@ async def test_the_nastiest_words_make_messages_discord_takes(world: World, prom
     await world.ada.slash(world.channel, "settings", suffix=prompt[-400:].replace("--", ""), remix=True)
     await world.env.advance_time(5)
     await world.ada.click(grid, label="V1")
-    world.studio.gate.clear()
+    world.job_service.gate.clear()
     await world.ada.slash(world.channel, "imagine", prompt="{a, b} " + prompt[:900])
     await world.ada.slash(world.channel, "imagine", prompt=prompt[:5000])
     for name in ("queue", "info me"):
@@ -136,8 +136,8 @@ async def test_the_nastiest_words_make_messages_discord_takes(world: World, prom
     await world.ada.autocomplete(world.channel, "show", "job", "")
     await world.ada.autocomplete(world.channel, "cancel", "job", "")
     await world.ada.slash(world.channel, "show", job=prompt[:100])
-    world.studio.gate.set()
-    await world.studio.done()
+    world.job_service.gate.set()
+    await world.job_service.done()
     await world.ada.react(grid, "✉️")
     assert taken(world) >= 15
     assert all(len(message.content) <= 2000 and "@everyone" not in message.content for message in world.messages)

@@ -28,14 +28,14 @@ BOT_EDIT = "/channels/*/messages/*"
 
 async def begin(world: World, prompt: str = "a red fox") -> None:
     """A job that waits at its last preview."""
-    world.studio.gate.clear()
+    world.job_service.gate.clear()
     await world.ada.slash(world.channel, "imagine", prompt=prompt)
     await eventually(lambda: "step 3" in world.messages[-1].content)
 
 
 async def finish(world: World) -> None:
-    world.studio.gate.set()
-    await world.studio.done()
+    world.job_service.gate.set()
+    await world.job_service.done()
 
 
 def edits(world: World, path: str) -> int:
@@ -43,7 +43,7 @@ def edits(world: World, path: str) -> int:
 
 
 async def test_a_refusal_is_private_and_leaves_nothing_behind(world: World) -> None:
-    world.studio.refusal = QuotaExceeded("everyone", "pictures", 40, 40, 4, datetime.now().astimezone())
+    world.job_service.refusal = QuotaExceeded("everyone", "pictures", 40, 40, 4, datetime.now().astimezone())
 
     result = await world.ada.slash(world.channel, "imagine", prompt="a fox")
 
@@ -53,22 +53,22 @@ async def test_a_refusal_is_private_and_leaves_nothing_behind(world: World) -> N
 
 @IMPATIENT
 async def test_a_slow_acceptance_is_announced_before_discord_gives_up(world: World) -> None:
-    world.studio.accept_after_s = 2.0
+    world.job_service.accept_after_s = 2.0
 
     result = await world.ada.slash(world.channel, "imagine", prompt="a fox")
     assert not result.acknowledged
     await world.env.advance_time(1.3)
     assert result.acknowledged and result.deferred
     await world.env.advance_time(1.0)
-    await world.studio.done()
+    await world.job_service.done()
 
     assert "U1" in labels(world.messages[-1]) and len(world.messages) == 1
 
 
 @IMPATIENT
 async def test_a_late_refusal_is_still_private(world: World) -> None:
-    world.studio.accept_after_s = 2.0
-    world.studio.refusal = QuotaExceeded("everyone", "pictures", 40, 40, 4, datetime.now().astimezone())
+    world.job_service.accept_after_s = 2.0
+    world.job_service.refusal = QuotaExceeded("everyone", "pictures", 40, 40, 4, datetime.now().astimezone())
 
     result = await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await world.env.advance_time(2.5)
@@ -79,7 +79,7 @@ async def test_a_late_refusal_is_still_private(world: World) -> None:
 
 
 async def test_a_dead_interaction_is_swallowed_and_its_job_given_back(world: World) -> None:
-    world.studio.gate.clear()
+    world.job_service.gate.clear()
     world.env.inject_error("POST", "/interactions/*/*/callback", status=404, code=10062)
 
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
@@ -92,7 +92,7 @@ async def test_an_acknowledgement_nobody_heard_of_costs_no_job(world: World, sta
     world.env.inject_error("POST", "/interactions/*/*/callback", status=status, code=code, times=None)
 
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
-    await world.studio.done()
+    await world.job_service.done()
 
     [message] = world.messages
     assert "U1" in labels(message) and world.jobs.jobs["job0000001"].reply.message_id == message.id
@@ -104,7 +104,7 @@ async def test_an_accepted_wish_is_not_called_a_failure_because_its_place_could_
 
     world.jobs.reply_at = full  # a real store cannot be made to fail at this moment
     result = await world.ada.slash(world.channel, "imagine", prompt="a fox")
-    await world.studio.done()
+    await world.job_service.done()
 
     [message] = world.messages
     assert "U1" in labels(message) and not result.followups
@@ -117,7 +117,7 @@ async def test_preflight_names_what_the_bot_lacks(world: World) -> None:
     result = await world.ada.slash(channel, "imagine", prompt="a fox")
 
     assert result.response is not None and result.response.ephemeral and "Attach Files" in result.response.content
-    assert not world.studio.asks and not channel.history(viewer=world.bo)
+    assert not world.job_service.asks and not channel.history(viewer=world.bo)
 
 
 async def test_after_minute_14_the_bot_itself_edits_the_same_message(world: World) -> None:
@@ -160,7 +160,7 @@ async def test_a_result_discord_does_not_take_now_is_delivered_later(world: Worl
 
     await finish(world)
 
-    assert len(world.studio.delivery_errors) == 2 and "U1" in labels(world.messages[-1])
+    assert len(world.job_service.delivery_errors) == 2 and "U1" in labels(world.messages[-1])
 
 
 async def test_a_file_found_too_large_is_sent_smaller(world: World) -> None:
@@ -169,13 +169,13 @@ async def test_a_file_found_too_large_is_sent_smaller(world: World) -> None:
 
     await finish(world)
 
-    assert not world.studio.delivery_errors and "U1" in labels(world.messages[-1])
+    assert not world.job_service.delivery_errors and "U1" in labels(world.messages[-1])
 
 
 async def test_previews_that_fail_cost_nothing_but_previews(world: World) -> None:
     world.env.inject_error("PATCH", TOKEN_EDIT, status=500, times=2)
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
-    await world.studio.done()
+    await world.job_service.done()
     assert "U1" in labels(world.messages[-1])
 
 
@@ -189,7 +189,7 @@ async def test_a_deleted_reply_ends_the_job(world: World) -> None:
 async def test_a_reply_found_missing_while_editing_ends_the_job(world: World) -> None:
     for way in (TOKEN_EDIT, BOT_EDIT):
         world.env.inject_error("PATCH", way, status=404, code=10008, times=None)
-    world.studio.gate.clear()
+    world.job_service.gate.clear()
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await eventually(lambda: world.jobs.jobs["job0000001"].state is JobState.CANCELLED)
 
@@ -247,7 +247,7 @@ async def test_a_restart_goes_on_in_the_same_message(world: World) -> None:
 
 
 async def test_a_failure_says_what_to_do_in_the_reply(world: World) -> None:
-    world.studio.failure = OutOfMemory("ask for 768x768")
+    world.job_service.failure = OutOfMemory("ask for 768x768")
     await begin(world)
     await finish(world)
     [message] = world.messages
@@ -255,7 +255,7 @@ async def test_a_failure_says_what_to_do_in_the_reply(world: World) -> None:
 
 
 async def test_a_failure_of_many_words_fits_below_a_long_prompt(world: World) -> None:
-    world.studio.failure = UnknownModel("gone", tuple(f"somebody/a-model-of-theirs-{n}" for n in range(25)))
+    world.job_service.failure = UnknownModel("gone", tuple(f"somebody/a-model-of-theirs-{n}" for n in range(25)))
     await begin(world, "🦊" * 6000)
     await finish(world)
     [message] = world.messages
@@ -278,7 +278,7 @@ async def test_what_members_write_pings_and_formats_nobody(world: World) -> None
 
 
 async def test_two_members_draw_at_the_same_time(world: World) -> None:
-    world.studio.gate.clear()
+    world.job_service.gate.clear()
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await world.bo.slash(world.channel, "imagine", prompt="an owl")
     await eventually(lambda: all("step 3" in message.content for message in world.messages))
@@ -293,15 +293,15 @@ async def test_a_ping_comes_only_when_asked_for(world: World) -> None:
     await world.members.prefer(world.bo.id, Preferences(notify=True))
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await world.bo.slash(world.channel, "imagine", prompt="an owl")
-    await world.studio.done()
+    await world.job_service.done()
 
     [ping] = [message for message in world.messages if "ready" in message.content]
     assert ping.content.startswith(f"<@{world.bo.id}>") and ping.reference is not None
 
 
 async def test_what_others_wait_for_is_told(world: World) -> None:
-    world.studio.script = (Queued(position=3, eta_s=200, reason="they asked less today"),)
-    world.studio.gate.clear()
+    world.job_service.script = (Queued(position=3, eta_s=200, reason="they asked less today"),)
+    world.job_service.gate.clear()
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     expected = "waiting, 3 ahead of you, about 3 min (they asked less today)"
     await eventually(lambda: expected in world.messages[-1].content)
@@ -309,7 +309,7 @@ async def test_what_others_wait_for_is_told(world: World) -> None:
 
 async def test_what_waits_for_review_is_shown_by_no_door(world: World) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
-    await world.studio.done()
+    await world.job_service.done()
     message = world.messages[-1]
     for state in (JobState.REVIEW, JobState.FAILED):
         world.jobs.change("job0000001", state=state)
@@ -333,19 +333,19 @@ def drawn_grey(url: str, world: World) -> bool:
 
 def out_of_server(world: World) -> None:
     """As if the app were installed by the member only: no bot in the channel."""
-    submit = world.studio.submit
+    submit = world.job_service.submit
 
     async def without_bot(ask):
         return await submit(ask.model_copy(update={"reply": ask.reply.model_copy(update={"bot_present": False})}))
 
-    world.studio.submit = without_bot  # a server without the bot cannot be simulated
+    world.job_service.submit = without_bot  # a server without the bot cannot be simulated
 
 
 @VIRTUAL
 async def test_where_the_bot_is_absent_the_member_is_told_early_and_gets_a_direct_message(world: World) -> None:
     out_of_server(world)
-    world.studio.script = (Progress(step=1, steps=4, preview=Preview(webp("grey"), 32, 32)),)
-    world.studio.gate = gate = Gate(world)
+    world.job_service.script = (Progress(step=1, steps=4, preview=Preview(webp("grey"), 32, 32)),)
+    world.job_service.gate = gate = Gate(world)
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await world.env.advance_time(13 * 60 + 5)
     assert "direct message" in world.messages[-1].content
@@ -362,8 +362,8 @@ async def test_where_the_bot_is_absent_the_member_is_told_early_and_gets_a_direc
 @VIRTUAL
 async def test_with_closed_direct_messages_the_button_brings_the_result(world: World) -> None:
     out_of_server(world)
-    world.studio.script = (Progress(step=1, steps=4, preview=Preview(webp("grey"), 32, 32)),)
-    world.studio.gate = gate = Gate(world)
+    world.job_service.script = (Progress(step=1, steps=4, preview=Preview(webp("grey"), 32, 32)),)
+    world.job_service.gate = gate = Gate(world)
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await world.env.advance_time(16 * 60)
     world.env.inject_error("POST", "/channels/*/messages", status=403, code=50007)

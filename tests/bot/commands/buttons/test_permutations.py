@@ -8,15 +8,15 @@ from tests.bot.world import World
 async def test_permutations_are_confirmed_and_each_is_its_own_job(world: World) -> None:
     offer = await world.ada.slash(world.channel, "imagine", prompt="a {red, blue} fox --repeat 2", steps=9)
     assert offer.response is not None and offer.response.ephemeral
-    assert "4 jobs" in offer.response.content and not world.studio.asks
+    assert "4 jobs" in offer.response.content and not world.job_service.asks
 
     await world.restart()
     await world.ada.click(offer.response, label="Start all")
-    await world.studio.done()
+    await world.job_service.done()
 
-    assert [ask.spec.options.prompt for ask in world.studio.asks] == ["a red fox"] * 2 + ["a blue fox"] * 2
-    assert {ask.spec.options.steps for ask in world.studio.asks} == {9}
-    assert [ask.index for ask in world.studio.asks] == [0, 1, 2, 3]
+    assert [ask.spec.options.prompt for ask in world.job_service.asks] == ["a red fox"] * 2 + ["a blue fox"] * 2
+    assert {ask.spec.options.steps for ask in world.job_service.asks} == {9}
+    assert [ask.index for ask in world.job_service.asks] == [0, 1, 2, 3]
     assert len({job.reply.message_id for job in world.jobs.jobs.values()}) == 4
     assert sum(bool(message.attachments) for message in world.messages) == 4
 
@@ -26,43 +26,43 @@ async def test_a_double_click_starts_them_once(world: World) -> None:
     assert offer.response is not None
     await world.ada.click(offer.response, label="Start all")
     await world.ada.click(offer.response, label="Start all")
-    await world.studio.done()
-    assert len(world.studio.asks) == 2
+    await world.job_service.done()
+    assert len(world.job_service.asks) == 2
 
 
 async def test_pressed_again_later_it_says_that_they_are_started(world: World) -> None:
     offer = await world.ada.slash(world.channel, "imagine", prompt="a fox --repeat 2")
     assert offer.response is not None
     await world.ada.click(offer.response, label="Start all")
-    await world.studio.done()
+    await world.job_service.done()
     await world.env.advance_time(5)
     again = await world.ada.click(offer.response, label="Start all")
     assert again.response is not None and again.response.ephemeral and "started already" in again.response.content
-    assert len(world.studio.asks) == 2
+    assert len(world.job_service.asks) == 2
 
 
 async def test_flags_may_vary_too(world: World) -> None:
     offer = await world.ada.slash(world.channel, "imagine", prompt="a fox --ar {3:2, 1:1}")
     assert offer.response is not None
     await world.ada.click(offer.response, label="Start all")
-    await world.studio.done()
-    assert [ask.spec.options.aspect for ask in world.studio.asks] == [(3, 2), (1, 1)]
+    await world.job_service.done()
+    assert [ask.spec.options.aspect for ask in world.job_service.asks] == [(3, 2), (1, 1)]
 
 
 async def test_what_is_refused_on_the_way_is_said_and_the_rest_goes_on(world: World) -> None:
     offer = await world.ada.slash(world.channel, "imagine", prompt="a fox --repeat 3")
     assert offer.response is not None
-    submit = world.studio.submit
+    submit = world.job_service.submit
 
     async def full(ask):
-        if len(world.studio.asks) == 2:
+        if len(world.job_service.asks) == 2:
             raise TooManyJobs(2, 2)
         return await submit(ask)
 
-    world.studio.submit = full  # the real limit stands in the database
+    world.job_service.submit = full  # the real limit stands in the database
     pressed = await world.ada.click(offer.response, label="Start all")
-    await world.studio.done()
-    assert len(world.studio.asks) == 2
+    await world.job_service.done()
+    assert len(world.job_service.asks) == 2
     assert any(said.ephemeral and "2 are allowed at once" in said.content for said in pressed.followups)
 
 
@@ -70,7 +70,7 @@ async def test_too_many_or_broken_permutations_are_refused(world: World) -> None
     for prompt in ("{a,b,c,d,e,f,g} {a,b,c,d,e,f,g}", "a {red", "a {b,c} " + "x " * 900):
         result = await world.ada.slash(world.channel, "imagine", prompt=prompt)
         assert result.response is not None and result.response.ephemeral
-    assert not world.studio.asks
+    assert not world.job_service.asks
 
 
 async def test_permutations_of_a_picture_are_refused(world: World) -> None:
@@ -81,10 +81,10 @@ async def test_permutations_of_a_picture_are_refused(world: World) -> None:
 async def test_a_reply_nobody_heard_of_does_not_take_the_place_of_the_first(world: World) -> None:
     offer = await world.ada.slash(world.channel, "imagine", prompt="a fox --repeat 2")
     assert offer.response is not None
-    world.studio.gate.clear()
+    world.job_service.gate.clear()
     world.env.inject_error("POST", "/webhooks/*/*", status=500)
     await world.ada.click(offer.response, label="Start all")
-    world.studio.gate.set()
-    await world.studio.done()
+    world.job_service.gate.set()
+    await world.job_service.done()
     assert len({job.reply.message_id for job in world.jobs.jobs.values()}) == 2
     assert sum(bool(message.attachments) for message in world.messages) == 2

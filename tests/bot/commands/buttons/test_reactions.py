@@ -6,7 +6,7 @@ from tests.bot.world import World, eventually
 
 async def grid(world: World):
     await world.ada.slash(world.channel, "imagine", prompt="a fox --seed 7")
-    await world.studio.done()
+    await world.job_service.done()
     return world.messages[-1]
 
 
@@ -59,7 +59,7 @@ async def test_the_cross_is_for_the_owner(world: World) -> None:
 
 
 async def test_the_cross_stops_a_job_under_way(world: World) -> None:
-    world.studio.gate.clear()
+    world.job_service.gate.clear()
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await eventually(lambda: "step 3" in world.messages[-1].content)
     await world.ada.react(world.messages[-1], "❌")

@@ -26,7 +26,7 @@ async def with_frames(court: Court, actor: Any, prompt: str = "a red fox") -> Jo
     images = tuple(GeneratedImage(png(colour), 64, 64, number, Safety(0.01)) for number, colour in enumerate(COLOURS))
     stream.post(Finished(images=images, gpu_ms=800.0, frames=(webp("grey"), webp("red"))))
     (job,) = await court.jobs.active()
-    return await court.studio.wait(job.id)
+    return await court.job_service.wait(job.id)
 
 
 async def shown_again(court: Court, actor: Any, job: Job, channel: Any) -> dict[str, Any]:

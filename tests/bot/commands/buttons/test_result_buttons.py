@@ -10,7 +10,7 @@ from tests.bot.world import World, eventually, labels
 
 async def grid(world: World, prompt: str = "a red fox"):
     await world.ada.slash(world.channel, "imagine", prompt=prompt)
-    await world.studio.done()
+    await world.job_service.done()
     return world.messages[-1]
 
 
@@ -25,7 +25,7 @@ async def test_u_posts_the_kept_cell_with_its_own_buttons(world: World) -> None:
     assert "Picture 2" in (post.attachments[0].description or "")
     assert await world.jobs.at_message(post.id) == (world.jobs.jobs["job0000001"], 1)
     assert {"Upscale (subtle)", "Vary region", "Custom zoom", "⬅️", "Parent"} <= set(labels(post.message))
-    assert len(world.studio.asks) == 1
+    assert len(world.job_service.asks) == 1
 
 
 async def test_old_buttons_work_after_a_restart_and_as_often_as_pressed(world: World) -> None:
@@ -45,9 +45,9 @@ async def test_a_double_click_counts_once(world: World) -> None:
     await world.bo.click(message, label="V1")
     second = await world.bo.click(message, label="V1")
     await world.ada.click(message, label="V1")
-    await world.studio.done()
+    await world.job_service.done()
     assert second.acknowledged and second.followups == []
-    assert [ask.member.name for ask in world.studio.asks] == ["ada", "bo", "ada"]
+    assert [ask.member.name for ask in world.job_service.asks] == ["ada", "bo", "ada"]
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ async def test_every_derivation_asks_for_the_cell_it_is_about(
     assert post is not None
 
     await world.bo.click(post, custom_id=f"dr:{act.value}:job0000001:2")
-    await world.studio.done()
+    await world.job_service.done()
 
-    ask = world.studio.asks[-1]
+    ask = world.job_service.asks[-1]
     assert ask.spec.verb is verb and ask.spec.source == CellRef(job_id="job0000001", cell=2)
     assert ask.member.name == "bo" and {name: getattr(ask.spec, name) for name in fields} == fields
     reply = next(message for message in world.messages if message.id == world.jobs.jobs["job0000002"].reply.message_id)
@@ -85,9 +85,9 @@ async def test_v_makes_variations_and_reroll_takes_a_new_seed(world: World) -> N
 
     await world.ada.click(message, label="V4")
     await world.ada.click(message, custom_id="dr:r:job0000001:0")
-    await world.studio.done()
+    await world.job_service.done()
 
-    imagined, varied, rerolled = (ask.spec for ask in world.studio.asks)
+    imagined, varied, rerolled = (ask.spec for ask in world.job_service.asks)
     assert varied.source == CellRef(job_id="job0000001", cell=3)
     assert rerolled.verb is Verb.REROLL and rerolled.source is None and rerolled.parent_id == "job0000001"
     assert rerolled.options.prompt == imagined.options.prompt and rerolled.seed != imagined.seed
@@ -98,11 +98,11 @@ async def test_remix_mode_asks_for_the_words_first(world: World) -> None:
     await world.members.prefer(world.bo.id, Preferences(remix=True))
 
     shown = await world.bo.click(message, label="V1")
-    assert shown.modal is not None and len(world.studio.asks) == 1
+    assert shown.modal is not None and len(world.job_service.asks) == 1
     await world.bo.submit_modal(shown, {"prompt": "a blue fox --steps 9"})
-    await world.studio.done()
+    await world.job_service.done()
 
-    spec = world.studio.asks[-1].spec
+    spec = world.job_service.asks[-1].spec
     assert (spec.options.prompt, spec.options.steps, spec.source) == (
         "a blue fox", 9, CellRef(job_id="job0000001", cell=0),
     )  # fmt: skip
@@ -116,7 +116,7 @@ async def test_a_wrong_word_in_a_modal_is_answered_privately(world: World) -> No
     result = await world.bo.submit_modal(shown, {"prompt": "a fox --stepz 9"})
 
     assert result.response is not None and result.response.ephemeral
-    assert "--stepz" in result.response.content and len(world.studio.asks) == 1
+    assert "--stepz" in result.response.content and len(world.job_service.asks) == 1
 
 
 async def test_a_region_is_ticked_or_painted(world: World) -> None:
@@ -124,16 +124,16 @@ async def test_a_region_is_ticked_or_painted(world: World) -> None:
     assert post is not None
     shown = await world.bo.click(post, label="Vary region")
     await world.bo.submit_modal(shown, {"prompt": "a moon", "ninths": ["0", "4"]})
-    await world.studio.done()
+    await world.job_service.done()
 
-    spec = world.studio.asks[-1].spec
+    spec = world.job_service.asks[-1].spec
     assert spec.verb is Verb.REGION and spec.mask is not None
     assert world.pictures.held[spec.mask].startswith(b"\x89PNG")
 
     shown = await world.bo.click(post, label="Vary region")
     await world.bo.submit_modal(shown, {"prompt": "a moon", "mask": [("mask.webp", webp("white"))]})
-    await world.studio.done()
-    assert world.studio.asks[-1].spec.mask not in (None, spec.mask)
+    await world.job_service.done()
+    assert world.job_service.asks[-1].spec.mask not in (None, spec.mask)
 
 
 async def test_a_region_of_nothing_and_a_mask_that_is_no_picture_are_refused(world: World) -> None:
@@ -143,7 +143,7 @@ async def test_a_region_of_nothing_and_a_mask_that_is_no_picture_are_refused(wor
         shown = await world.bo.click(post, label="Vary region")
         result = await world.bo.submit_modal(shown, {"prompt": "a moon", **values})
         assert result.response is not None and result.response.ephemeral and word in result.response.content
-    assert len(world.studio.asks) == 1
+    assert len(world.job_service.asks) == 1
 
 
 async def test_custom_zoom_takes_a_factor_and_words(world: World) -> None:
@@ -151,8 +151,8 @@ async def test_custom_zoom_takes_a_factor_and_words(world: World) -> None:
     assert post is not None
     shown = await world.bo.click(post, label="Custom zoom")
     await world.bo.submit_modal(shown, {"zoom": "1,8x", "prompt": "a forest"})
-    await world.studio.done()
-    assert (world.studio.asks[-1].spec.zoom, world.studio.asks[-1].spec.options.prompt) == (1.8, "a forest")
+    await world.job_service.done()
+    assert (world.job_service.asks[-1].spec.zoom, world.job_service.asks[-1].spec.options.prompt) == (1.8, "a forest")
 
     shown = await world.bo.click(post, label="Custom zoom")
     result = await world.bo.submit_modal(shown, {"zoom": "9", "prompt": "a forest"})
@@ -168,11 +168,11 @@ async def test_the_owner_decides_who_may_press(world: World) -> None:
 
     assert refused.response is not None and refused.response.ephemeral and "to themselves" in refused.response.content
     assert allowed.response is not None and not allowed.response.ephemeral
-    assert len(world.studio.asks) == 2
+    assert len(world.job_service.asks) == 2
 
 
 async def test_cancel_is_for_the_owner(world: World) -> None:
-    world.studio.gate.clear()
+    world.job_service.gate.clear()
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await eventually(lambda: "step 3" in world.messages[-1].content)
 
@@ -193,8 +193,8 @@ async def test_recipe_card_and_again(world: World) -> None:
     assert any(field.value == "41" for field in card.response.embeds[0].fields)
 
     await world.bo.click(card.response, label="Make it again")
-    await world.studio.done()
-    again, first = world.studio.asks[-1].spec, world.studio.asks[0].spec
+    await world.job_service.done()
+    again, first = world.job_service.asks[-1].spec, world.job_service.asks[0].spec
     assert again == first.model_copy(update={"parent_id": "job0000001", "alone": True})
 
 
@@ -230,8 +230,8 @@ async def test_a_region_is_drawn_by_the_model_that_drew_the_rest(world: World) -
     assert post is not None
     form = await world.ada.click(post, label="Vary region")
     await world.ada.submit_modal(form, {"prompt": "an owl", "ninths": ["4"]})
-    await world.studio.done()
-    assert world.studio.asks[-1].spec.options.model == "sdxl"
+    await world.job_service.done()
+    assert world.job_service.asks[-1].spec.options.model == "sdxl"
 
 
 @pytest.mark.parametrize(
@@ -253,9 +253,9 @@ async def test_a_form_that_was_open_during_a_restart_still_works(
     await world.restart()
 
     await world.bo.submit_modal(shown, values)
-    await world.studio.done()
+    await world.job_service.done()
 
-    spec = world.studio.asks[-1].spec
+    spec = world.job_service.asks[-1].spec
     assert (spec.verb, spec.options.prompt, spec.source) == (verb, "a moon", CellRef(job_id="job0000001", cell=2))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.domain.jobs.outbox_worker import RetryPolicy
-from bot.domain.model import JobState, Parcel
+from bot.domain.model import JobState, OutboxEntry
 from bot.errors import DeliveryError, DeliveryLater, StoreError
 from tests.bot.domain.studios import House
 from tests.patience import until
@@ -19,8 +19,8 @@ async def tried(house: House, times: int) -> None:
     """Wait until a failed delivery was put off that often."""
     async with asyncio.timeout(60):
         while True:
-            parcels = await house.outbox.due(house.clock().replace(year=2100))
-            if parcels and parcels[0].tries == times:
+            entries = await house.outbox.due(house.clock().replace(year=2100))
+            if entries and entries[0].tries == times:
                 return
             await asyncio.sleep(0.001)
 
@@ -98,7 +98,7 @@ async def test_one_stuck_reply_does_not_keep_others_waiting(house: House) -> Non
 async def test_a_database_that_fails_for_a_while_ends_no_delivery(house: House) -> None:
     due, failures = house.outbox.due, [StoreError("disk full"), StoreError("disk full")]
 
-    async def fails_at_first(now: datetime, **which: Any) -> list[Parcel]:
+    async def fails_at_first(now: datetime, **which: Any) -> list[OutboxEntry]:
         if failures:
             raise failures.pop()
         return await due(now, **which)
@@ -155,7 +155,7 @@ async def test_a_hundred_stuck_replies_neither_stop_the_others_nor_turn_the_loop
     deliver, due, open_ = house.wall.deliver, house.outbox.due, asyncio.Event()
     looks = 0
 
-    async def counted(now: datetime, **which: Any) -> list[Parcel]:
+    async def counted(now: datetime, **which: Any) -> list[OutboxEntry]:
         nonlocal looks
         looks += 1
         return await due(now, **which)

@@ -43,8 +43,8 @@ async def test_from_wish_to_grid(house: House) -> None:
     assert (done.state, done.gpu_ms, done.reply.message_id) == (JobState.DELIVERED, 812.5, 900)
     assert [type(event) for _, event in house.wall.shown] == [Queued, Started, Progress]
     assert house.wall.messages[job.id] == "grid of 4"
-    assert await house.studio.picture(job.id, 2) == PNG + b"9"
-    assert await house.studio.frames(job.id) == [b"one", b"two"]
+    assert await house.job_service.picture(job.id, 2) == PNG + b"9"
+    assert await house.job_service.frames(job.id) == [b"one", b"two"]
     assert await house.charged(job) == ("settled", 4, 813)
     assert await house.used() == {"pictures": 4, "GPU-seconds": 813}
     assert house.estimates.learnt == [812.5]
@@ -102,9 +102,9 @@ async def test_rules_see_what_will_really_run(house: House) -> None:
 
 async def test_the_same_interaction_twice_is_one_job(house: House) -> None:
     asked = ask()
-    job = await house.studio.submit(asked)
+    job = await house.job_service.submit(asked)
     with pytest.raises(AlreadyAsked) as again:
-        await house.studio.submit(asked)
+        await house.job_service.submit(asked)
     assert again.value.job_id == job.id
     assert (await house.used())["pictures"] == 4
 
@@ -172,7 +172,7 @@ async def test_a_store_that_fails_does_not_hold_up_the_stop(house: House) -> Non
     house.jobs.claim = fails
     job = await house.submit()
     await until(lambda: claims)
-    await house.studio.stop(0.2)
+    await house.job_service.stop(0.2)
     assert claims < 4
     assert (await house.jobs.get(job.id)).state is JobState.QUEUED
 
@@ -181,13 +181,13 @@ async def test_cancelled_before_the_first_step_is_free(house: House) -> None:
     job = await house.submit()
     stream = await house.engine.stream()
     stream.post(Started("cpu"))
-    done = await house.studio.cancel(job.id, OWNER)
+    done = await house.job_service.cancel(job.id, OWNER)
     assert done.state is JobState.CANCELLED
     done = await house.wait(job)
     assert house.wall.messages[job.id] == "cancelled: RequestAborted"
     assert await house.charged(job) == ("refunded", 0, 0)
     assert stream.closed
-    assert await house.studio.cancel(job.id, OWNER) == done
+    assert await house.job_service.cancel(job.id, OWNER) == done
 
 
 async def test_cancelled_later_costs_what_was_measured(house: House) -> None:
@@ -196,7 +196,7 @@ async def test_cancelled_later_costs_what_was_measured(house: House) -> None:
     stream.post(Started("cpu"))
     stream.step(4, 321.0)
     await until(lambda: any(isinstance(event, Progress) for _, event in house.wall.shown))
-    await house.studio.cancel(job.id, MODERATOR)
+    await house.job_service.cancel(job.id, MODERATOR)
     done = await house.wait(job)
     assert (done.state, done.gpu_ms) == (JobState.CANCELLED, 321.0)
     assert await house.charged(job) == ("settled", 0, 321)
@@ -213,7 +213,7 @@ async def test_cancelled_after_a_preview_the_part_drawn_counts(house: House) -> 
         stream.post(Started("cpu"), Progress(step, 4, Preview(PNG, 8, 8)))
         shown = (job.id, Progress(step, 4, Preview(PNG, 8, 8)))
         await until(lambda shown=shown: shown in house.wall.shown)
-        await house.studio.cancel(job.id, OWNER)
+        await house.job_service.cancel(job.id, OWNER)
         await house.wait(job)
         assert await house.charged(job) == ("settled", drawn, 100)
         assert (await house.used())["pictures"] == total
@@ -222,9 +222,9 @@ async def test_cancelled_after_a_preview_the_part_drawn_counts(house: House) -> 
 async def test_only_the_owner_and_moderators_cancel(house: House) -> None:
     job = await house.submit()
     with pytest.raises(OwnersOnly):
-        await house.studio.cancel(job.id, STRANGER)
+        await house.job_service.cancel(job.id, STRANGER)
     with pytest.raises(JobNotFound):
-        await house.studio.cancel("nothing", OWNER)
+        await house.job_service.cancel("nothing", OWNER)
     assert (await house.jobs.get(job.id)).state is not JobState.CANCELLED
 
 
@@ -233,7 +233,7 @@ async def test_finished_just_before_the_cancel(house: House) -> None:
     job = await house.submit()
     (await house.engine.stream()).finish()
     await house.wait(job)
-    assert (await house.studio.cancel(job.id, OWNER)).state is JobState.DELIVERED
+    assert (await house.job_service.cancel(job.id, OWNER)).state is JobState.DELIVERED
     assert await house.charged(job) == ("settled", 4, 800)
 
 
@@ -244,7 +244,7 @@ async def test_finished_just_after_the_cancel(house: House) -> None:
     put = house.pictures.put
 
     async def cancel_then_put(key: str, content: bytes) -> None:
-        await house.studio.cancel(job.id, OWNER)
+        await house.job_service.cancel(job.id, OWNER)
         await put(key, content)
 
     house.pictures.put = cancel_then_put
@@ -258,7 +258,7 @@ async def test_finished_just_after_the_cancel(house: House) -> None:
 async def test_a_deleted_reply_ends_the_job_quietly(house: House) -> None:
     job = await house.submit()
     await house.engine.stream()
-    await house.studio.gone(job.id)
+    await house.job_service.gone(job.id)
     done = await house.wait(job)
     assert done.state is JobState.CANCELLED
     assert not await house.outbox.owes(job.id)
@@ -284,7 +284,7 @@ async def test_cancelled_while_the_engine_takes_nothing(house: House) -> None:
     house.engine.refusals = [EngineNotReady("draining")] * 3
     job = await house.submit()
     await until(lambda: len(house.engine.refusals) < 3)
-    await house.studio.cancel(job.id, OWNER)
+    await house.job_service.cancel(job.id, OWNER)
     assert (await house.wait(job)).state is JobState.CANCELLED
     assert house.engine.streams == []
 
@@ -298,11 +298,11 @@ async def test_flagged_pictures_wait_for_a_moderator(house: House) -> None:
     [cell, *_] = await house.jobs.cells(job.id)
     assert (cell.unsafe_score, cell.check_error) == (None, "model missing")
     with pytest.raises(NotPermitted):
-        await house.studio.approve(job.id, OWNER)
-    await house.studio.approve(job.id, MODERATOR)
+        await house.job_service.approve(job.id, OWNER)
+    await house.job_service.approve(job.id, MODERATOR)
     assert (await house.wait(job)).state is JobState.DELIVERED
     assert house.wall.messages[job.id] == "grid of 4"
-    assert (await house.studio.reject(job.id, MODERATOR)).state is JobState.DELIVERED
+    assert (await house.job_service.reject(job.id, MODERATOR)).state is JobState.DELIVERED
 
 
 @pytest.mark.parametrize("decisions", [("approve", "approve"), ("reject", "reject"), ("approve", "reject")])
@@ -311,7 +311,7 @@ async def test_two_moderators_at_the_same_moment_decide_once(house: House, decis
     job = await house.submit()
     (await house.engine.stream()).finish()
     await house.wait(job)
-    one, other = await asyncio.gather(*(getattr(house.studio, decide)(job.id, MODERATOR) for decide in decisions))
+    one, other = await asyncio.gather(*(getattr(house.job_service, decide)(job.id, MODERATOR) for decide in decisions))
     assert (one.state is other.state) or {one.state, other.state} == {JobState.RENDERED, JobState.DELIVERED}
     done = await house.wait(job)
     pictures = {JobState.DELIVERED: 4, JobState.FAILED: 0}
@@ -324,7 +324,7 @@ async def test_a_rejected_picture_costs_its_time_and_is_told(house: House) -> No
     job = await house.submit()
     (await house.engine.stream()).finish()
     await house.wait(job)
-    await house.studio.reject(job.id, MODERATOR)
+    await house.job_service.reject(job.id, MODERATOR)
     done = await house.wait(job)
     assert done.state is JobState.FAILED
     assert house.wall.messages[job.id] == "failed: PictureBlocked"
@@ -369,9 +369,9 @@ async def test_a_source_that_is_no_longer_kept_is_refused_free(house: House) -> 
     with pytest.raises(BadPicture):
         await house.submit(spec=derive(parent, Verb.VARY_SUBTLE, 0, seed=1))
     with pytest.raises(CellNotFound):
-        await house.studio.picture(parent.id, 0)
+        await house.job_service.picture(parent.id, 0)
     with pytest.raises(CellNotFound):
-        await house.studio.picture(parent.id, 7)
+        await house.job_service.picture(parent.id, 7)
     assert (await house.used())["pictures"] == 4
 
 
@@ -398,7 +398,7 @@ async def test_latents_are_kept_beside_the_picture(house: House) -> None:
 
 
 async def test_nothing_is_taken_while_stopping(house: House) -> None:
-    await house.studio.stop(0.0)
+    await house.job_service.stop(0.0)
     with pytest.raises(Restarting):
         await house.submit()
 

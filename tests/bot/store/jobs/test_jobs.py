@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.jobs.error_codec import unpack
-from bot.domain.model import JobState, ParcelKind
+from bot.domain.model import JobState, OutboxKind
 from bot.errors import AlreadyAsked, Fenced, JobNotFound, ReplyGone, TooManyJobs
 from bot.store.database import Database
 from bot.store.jobs.admission import Room
@@ -53,8 +53,8 @@ async def test_the_whole_way(store: JobStore, database: Database) -> None:
     job = await store.keep(job, kept(job, notes=("size snapped",)), NOW)
     assert (job.state, job.gpu_ms, job.notes) == (JobState.RENDERED, 900.0, ("size snapped",))
     assert [cell.cell for cell in await store.cells(job.id)] == [0, 1, 2, 3]
-    [parcel] = await box.due(NOW)
-    assert (parcel.job_id, parcel.kind) == (job.id, ParcelKind.RESULT)
+    [entry] = await box.due(NOW)
+    assert (entry.job_id, entry.kind) == (job.id, OutboxKind.RESULT)
     assert [found.id for found in await store.unfinished()] == [job.id]
     job = await store.delivered(job, None, NOW)
     assert (job.state, job.finished_at, job.reply.message_id) == (JobState.DELIVERED, NOW, 77)
@@ -125,8 +125,8 @@ async def test_a_parked_run_is_no_attempt(store: JobStore) -> None:
 async def test_a_failure_is_owed_to_the_reply_with_its_data(store: JobStore, database: Database) -> None:
     job = await store.claim(await accept(store))
     await store.close(job, JobState.FAILED, OutOfMemory("ask for a smaller picture"), NOW)
-    [parcel] = await OutboxStore(database).due(NOW)
-    error = unpack(parcel.error)
+    [entry] = await OutboxStore(database).due(NOW)
+    error = unpack(entry.error)
     assert isinstance(error, OutOfMemory)
     assert error.advice == "ask for a smaller picture"
 
@@ -142,13 +142,13 @@ async def test_a_reviewed_job_is_shown_only_when_approved(store: JobStore, datab
     box = OutboxStore(database)
     job = await store.claim(await accept(store))
     job = await store.keep(job, kept(job, state=JobState.REVIEW), NOW)
-    [parcel] = await box.due(NOW)
-    assert parcel.kind is ParcelKind.REVIEW
-    await box.done(parcel)
+    [entry] = await box.due(NOW)
+    assert entry.kind is OutboxKind.REVIEW
+    await box.done(entry)
     with pytest.raises(Fenced):
         await store.delivered(job, 1, NOW)
     job = await store.approve(job, NOW)
-    assert [parcel.kind for parcel in await box.due(NOW)] == [ParcelKind.RESULT]
+    assert [entry.kind for entry in await box.due(NOW)] == [OutboxKind.RESULT]
     assert (await store.delivered(job, 1, NOW)).state is JobState.DELIVERED
 
 
@@ -156,9 +156,9 @@ async def test_a_delivery_put_off_is_due_later(store: JobStore, database: Databa
     box = OutboxStore(database)
     job = await store.claim(await accept(store))
     await store.keep(job, kept(job), NOW)
-    [parcel] = await box.due(NOW)
+    [entry] = await box.due(NOW)
     later = NOW + timedelta(seconds=30)
-    await box.later(parcel, later, "503")
+    await box.later(entry, later, "503")
     assert await box.due(NOW) == []
     assert await box.next_at() == later
     [again] = await box.due(later)

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.domain.jobs.pending_answers import Promise
+from bot.domain.jobs.pending_answers import PendingAnswer
 from bot.domain.moderation.access import Ban
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.store.database import Database
-from bot.store.jobs.pending_answers import PromiseStore
+from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.store.members.member_records import Records
 from bot.store.pictures import PictureStore
 from bot.store.schema_rules import metadata
@@ -90,19 +90,19 @@ async def test_open_questions_are_exported_without_their_token_and_forgotten(
     database: Database, tmp_path: Path
 ) -> None:
     path = tmp_path / "promises.jsonl"
-    promises = PromiseStore(path, database)
+    pending_answers = PendingAnswerStore(path, database)
     for number, member in enumerate((ADA, ADA, BO)):
         payload = {"member": {"user": {"id": str(member)}}, "data": {"words": f"a \u2028 fox \ud83e of {member}"}}
         given = {"interaction_id": number, "application_id": 1, "token": "s3cret", "payload": payload}
-        await promises.made(Promise(**given, expires_at=NOW))
-    records = Records(database, PictureStore.open(tmp_path / "pictures"), promises)
+        await pending_answers.made(PendingAnswer(**given, expires_at=NOW))
+    records = Records(database, PictureStore.open(tmp_path / "pictures"), pending_answers)
     archive = zipfile.ZipFile(io.BytesIO(await records.export(ADA, 10**6)))
     said = json.loads(archive.read("records.json"))["promises"]
     assert [one["interaction_id"] for one in said] == [0, 1]
     assert "fox" in str(said) and "s3cret" not in str(said) and str(BO) not in str(said)
 
-    await promises.forget(ADA, but=1)
-    again = PromiseStore(path, database)
+    await pending_answers.forget(ADA, but=1)
+    again = PendingAnswerStore(path, database)
     assert [one.interaction_id for one in await again.broken()] == [1, 2]
     for number in (1, 2):
         await again.kept(number)

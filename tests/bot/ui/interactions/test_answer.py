@@ -12,7 +12,7 @@ from tests.bot.world import World
 
 async def test_a_heavy_file_follows_the_first_word(world: World) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
-    await world.studio.done()
+    await world.job_service.done()
     noise = io.BytesIO()
     Image.frombytes("RGB", (900, 900), os.urandom(900 * 900 * 3)).save(noise, "PNG")
     world.pictures.held[world.jobs.kept["job0000001"][0].key] = noise.getvalue()
@@ -26,7 +26,7 @@ async def test_a_heavy_file_follows_the_first_word(world: World) -> None:
 
 async def test_a_form_that_comes_too_late_is_replaced_by_words(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
-    await world.studio.done()
+    await world.job_service.done()
     post = (await world.ada.click(world.messages[-1], label="U1")).response
     assert post is not None
     get = world.jobs.get
