@@ -14,8 +14,8 @@ from bot.client import DarkroomClient
 from bot.direct_rules import direct_rules
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_service import JobService
-from bot.domain.moderation.rule_checker import Judge
-from bot.domain.moderation.semantic_filter import Meaning
+from bot.domain.moderation.rule_checker import RuleChecker
+from bot.domain.moderation.semantic_filter import SemanticFilter
 from bot.domain.moderation.services import Office
 from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
@@ -27,7 +27,7 @@ from bot.operation.metrics import Gauges
 from bot.settings import Settings
 from bot.store.database import Database
 from bot.store.guilds.audit_log import AuditLog
-from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
@@ -102,7 +102,7 @@ async def build(
         engine.load()
         outside = Outside(fetch or Download(settings.discord.picture_origins), clock, Tasks(context), shard_count)
         opened.push_async_callback(outside.tasks.stop)
-        meaning = Meaning(engine.embed) if _has_meaning() else None
+        meaning = SemanticFilter(engine.embed) if _has_meaning() else None
         if meaning:
             outside.tasks.start(meaning.prepare(), "meaning")  # so that the first prompt need not wait for it
         yield _compose(settings, database, engine, Drawing(drawing), outside, meaning, evicted)
@@ -113,7 +113,7 @@ class Stores:
     """Everything that is kept."""
 
     database: Database
-    book: RuleBook
+    rules_store: GuildRulesStore
     quotas: Quotas
     jobs: JobStore
     pictures: PictureStore
@@ -121,10 +121,10 @@ class Stores:
 
 
 def _stores(settings: Settings, database: Database) -> Stores:
-    book = RuleBook(database, direct_rules(settings.direct_messages))
-    quotas = Quotas(database, book)
+    rules_store = GuildRulesStore(database, direct_rules(settings.direct_messages))
+    quotas = Quotas(database, rules_store)
     pictures = PictureStore.open(settings.pictures_url or settings.data_dir / "pictures")
-    return Stores(database, book, quotas, JobStore(database, quotas), pictures, Statistics(database))
+    return Stores(database, rules_store, quotas, JobStore(database, quotas), pictures, Statistics(database))
 
 
 def _compose(
@@ -133,7 +133,7 @@ def _compose(
     engine: Engine,
     drawing: Drawing,
     outside: Outside,
-    meaning: Meaning | None,
+    meaning: SemanticFilter | None,
     evicted: asyncio.Future[None],
 ) -> App:
     kept, clock = _stores(settings, database), outside.clock
@@ -146,7 +146,7 @@ def _compose(
         jobs=kept.jobs,
         pictures=kept.pictures,
         members=MemberStore(database, clock),
-        rules=kept.book,
+        rules=kept.rules_store,
         intake=Intake(outside.fetch, drawing, kept.pictures),
         drawing=drawing,
         clock=clock,
@@ -157,7 +157,7 @@ def _compose(
         pending_answers=pending_answers,
     )
     client = DarkroomClient(parts, replies, shard_count=outside.shard_count)
-    housekeeping = Housekeeping(settings, database, kept.book, Retention(database, kept.pictures), clock)
+    housekeeping = Housekeeping(settings, database, kept.rules_store, Retention(database, kept.pictures), clock)
     gauges = Gauges(engine, kept.numbers, settings.data_dir, lambda: client.latency if client.is_ready() else None)
     return App(settings, database, engine, job_service, client, housekeeping, gauges, evicted)
 
@@ -168,7 +168,7 @@ def _ports(
     engine: Engine,
     replies: DiscordReplies,
     outside: Outside,
-    meaning: Meaning | None,
+    meaning: SemanticFilter | None,
 ) -> Ports:
     return Ports(
         engine=engine,
@@ -176,7 +176,7 @@ def _ports(
         outbox=OutboxStore(kept.database),
         pictures=kept.pictures,
         replies=replies,
-        rules=Judge(kept.book, kept.quotas, outside.clock, meaning),
+        rules=RuleChecker(kept.rules_store, kept.quotas, outside.clock, meaning),
         estimates=LearntEstimates(TimingStore(kept.database, outside.clock)),
         wording=Wording(settings.styles),
         clock=outside.clock,
@@ -195,7 +195,7 @@ def _hints(kept: Stores, engine: Engine, outside: Outside) -> Hints | None:
 
 def _office(kept: Stores, engine: Engine, job_service: JobService, pending_answers: PendingAnswerStore) -> Office:
     return Office(
-        book=kept.book,
+        rules_store=kept.rules_store,
         quotas=kept.quotas,
         log=AuditLog(kept.database),
         records=Records(kept.database, kept.pictures, pending_answers),

@@ -21,7 +21,7 @@ How a command module looks::
   `access.require_moderator(member)` raises; commands for them also say `default_member_permissions`.
 - Names and descriptions are `locale_str`s in English; every one has a row in each `bot/locales/*.toml` (a test counts).
 - A kill may come between the deed and its answer; then the next process runs the command again. Jobs are accepted once
-  for each interaction, and what has an `Entry` with its interaction is done once. Other commands must mean the same
+  for each interaction, and what has an `AuditEntry` with its interaction is done once. Other commands must mean the same
   when they run again: fix what they leave open with `client.first_words.settle`. One that begins more after its first
   word says `answer.goes_on()` before.
 - Contexts and install types come from `bot.ui.interactions.contexts`: `everywhere` or `servers_only`, as decorators.

@@ -97,7 +97,7 @@ class Privacy(commands.Cog):
         """Show it to anybody; set it with Manage Server."""
         async with Answer(interaction, ephemeral=True) as answer:
             if days is None:
-                rules = await office(interaction).book.get(guild_id(interaction))
+                rules = await office(interaction).rules_store.get(guild_id(interaction))
                 await answer.private(retention.kept(rules.retention_days))
                 return
             await retention.ask(interaction, answer, days)

@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.settings import Settings
 from bot.store.backup.restore import BEFORE_RESTORE
 from bot.store.database import Database
-from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.members.retention import Retention
 from bot.store.migrate import BEFORE_MIGRATION
@@ -32,13 +32,13 @@ class Housekeeping:
         self,
         settings: Settings,
         database: Database,
-        book: RuleBook,
+        rules_store: GuildRulesStore,
         retention: Retention,
         clock: Callable[[], datetime],
     ) -> None:
         self._operation, self._folder = settings.operation, settings.data_dir / "backups"
         self._data_dir = settings.data_dir
-        self._database, self._book, self._retention, self._clock = database, book, retention, clock
+        self._database, self._rules_store, self._retention, self._clock = database, rules_store, retention, clock
         self._swept_at: datetime | None = None
 
     async def run(self) -> None:
@@ -78,7 +78,7 @@ class Housekeeping:
 
     async def _purge(self) -> None:
         """Delete results older than their server keeps them."""
-        for rules in await self._book.all():
+        for rules in await self._rules_store.all():
             if rules.retention_days is not None:
                 await self._retention.purge(
                     self._clock() - timedelta(days=rules.retention_days), rules.guild_id or None
@@ -86,7 +86,7 @@ class Housekeeping:
 
     async def _forget(self) -> None:
         await self._retention.forget_tokens(self._clock())
-        await Quotas(self._database, self._book).tidy(self._clock())
+        await Quotas(self._database, self._rules_store).tidy(self._clock())
         await self._database.scrub()
 
     async def _daily(self) -> None:

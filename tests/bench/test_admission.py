@@ -16,7 +16,7 @@ from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window
 from bot.store.database import Database
-from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import Room
 from bot.store.jobs.jobs import JobStore
@@ -60,11 +60,11 @@ async def fill(database: Database) -> None:
 
 
 async def test_admission(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
-    book = RuleBook(database)
+    rules_store = GuildRulesStore(database)
     limit = Limit(scope=Scope.EVERYONE, unit=Unit.PICTURES, window=Window.DAY, amount=1_000_000)
     entry = Entry(guild_id=5, actor_id=1, action="quota set", at=NOW)
-    await book.change(lambda rules: GuildRules.model_validate({**rules.model_dump(), "limits": (limit,)}), entry)
-    store = JobStore(database, Quotas(database, book), room=Room(10_000, 10_000))
+    await rules_store.change(lambda rules: GuildRules.model_validate({**rules.model_dump(), "limits": (limit,)}), entry)
+    store = JobStore(database, Quotas(database, rules_store), room=Room(10_000, 10_000))
     await fill(database)
     took = {
         "admission": list[float](),

@@ -22,7 +22,7 @@ from bot.domain.model import Member, Place
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window, last_days
 from bot.store.database import Database
-from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import Room
 from bot.store.jobs.jobs import JobStore
@@ -41,8 +41,8 @@ class Year:
     """The stores of one build on the database."""
 
     def __init__(self, database: Database, folder: Path) -> None:
-        book = RuleBook(database)
-        self.quotas = Quotas(database, book)
+        rules_store = GuildRulesStore(database)
+        self.quotas = Quotas(database, rules_store)
         self.jobs = JobStore(database, self.quotas, room=Room(10_000, 10_000))
         self.numbers: Any = Statistics(database)
         self.retention = Retention(database, PictureStore.open(folder))
@@ -129,7 +129,7 @@ async def _limit(database: Database) -> None:
     limit = Limit(scope=Scope.EVERYONE, unit=Unit.PICTURES, window=Window.DAY, amount=1_000_000)
     entry = Entry(guild_id=GUILD, actor_id=1, action="quota set", at=NOW)
     change = lambda rules: GuildRules.model_validate({**rules.model_dump(), "limits": (limit,)})  # noqa: E731
-    await RuleBook(database).change(change, entry)
+    await GuildRulesStore(database).change(change, entry)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from simcord import InteractionResult, MemberActor
 
 from bot.client import DarkroomClient
 from bot.domain.model import Job
-from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.services import Office
 from bot.domain.quotas.button_prices import PriceList
@@ -44,16 +44,16 @@ class Court(House):
 
     async def open(self) -> DarkroomClient:
         client = await super().open()
-        self.quotas = Quotas(self.database, self.book)
+        self.quotas = Quotas(self.database, self.rules_store)
         self.log, self.switch = AuditLog(self.database), Switch()
         pictures = PictureStore.open(self.folder / "pictures")
         office = Office(
-            book=self.book, quotas=self.quotas, log=self.log, records=Records(self.database, pictures),
+            rules_store=self.rules_store, quotas=self.quotas, log=self.log, records=Records(self.database, pictures),
             numbers=Statistics(self.database), review=self.job_service, engine=self.switch, has_meaning=True,
         )  # fmt: skip
         client.parts = replace(
             client.parts,
-            rules=self.book,
+            rules=self.rules_store,
             office=office,
             usage=usage(self.quotas, self.now),
             prices=PriceList(TimingStore(self.database, self.now)),
@@ -85,9 +85,9 @@ class Court(House):
         self.client.get_channel(channel.id).nsfw = True
 
     async def rules(self) -> GuildRules:
-        return await self.book.get(self.guild.id)
+        return await self.rules_store.get(self.guild.id)
 
-    async def newest(self) -> Entry:
+    async def newest(self) -> AuditEntry:
         return (await self.log.newest(self.guild.id, 1))[0]
 
     async def say(self, actor: Any, command: str, **options: Any) -> str:

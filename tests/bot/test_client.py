@@ -20,12 +20,12 @@ from bot.domain.jobs.job_run import Run
 from bot.domain.jobs.job_service import JobService
 from bot.domain.model import JobState
 from bot.domain.moderation.guild_rules import GuildRules
-from bot.domain.moderation.rule_checker import Judge
+from bot.domain.moderation.rule_checker import RuleChecker
 from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.settings import Settings
 from bot.store.database import Database
-from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
@@ -57,8 +57,8 @@ class House:
         """A process's worth of parts, made anew."""
         self.context = contextvars.Context()
         self.database = await Database.open(self.folder / "darkroom.sqlite3")
-        self.book = RuleBook(self.database, self.direct)
-        quotas = Quotas(self.database, self.book)
+        self.rules_store = GuildRulesStore(self.database, self.direct)
+        quotas = Quotas(self.database, self.rules_store)
         jobs, pictures = JobStore(self.database, quotas), PictureStore.open(self.folder / "pictures")
         drawing, tasks = Drawing(self.executor), Tasks(self.context)
         self.jobs, self.engine = jobs, ScriptedEngine()
@@ -66,13 +66,13 @@ class House:
         self.job_service = JobService(
             Ports(
                 engine=self.engine, jobs=jobs, outbox=OutboxStore(self.database), pictures=pictures, replies=replies,
-                rules=Judge(self.book, quotas, self.now), estimates=Remembered(), wording=Wording(), clock=self.now,
+                rules=RuleChecker(self.rules_store, quotas, self.now), estimates=Remembered(), wording=Wording(), clock=self.now,
                 hints=self.hints(), tasks=tasks,
             )
         )  # fmt: skip
         parts = Parts(
             Settings(data_dir=self.folder), self.job_service, jobs, pictures,
-            MemberStore(self.database, self.now), self.book,
+            MemberStore(self.database, self.now), self.rules_store,
             Intake(discord.Attachment.read, drawing, pictures), drawing,
             clock=self.now, defer_after_s=1.2,
         )  # fmt: skip

@@ -11,13 +11,13 @@ from bot.direct_rules import direct_rules
 from bot.domain.model import Ask, Job, Member, Place
 from bot.domain.moderation.access import Gate
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
-from bot.domain.moderation.rule_checker import Judge
+from bot.domain.moderation.rule_checker import RuleChecker
 from bot.domain.quotas.quota import Unit
 from bot.domain.quotas.windows import Window
 from bot.errors import Banned, ConfigError, Paused, PromptRejected, QuotaExceeded, TooManyJobs
 from bot.settings import DirectMessageSettings
 from bot.store.database import Database
-from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.jobs import JobStore
 from tests.bot.store.asks import ask
@@ -31,16 +31,16 @@ class Desk:
     """The stores and the judge under a host's settings."""
 
     def __init__(self, database: Database, settings: DirectMessageSettings) -> None:
-        book = RuleBook(database, direct_rules(settings))
-        self.quotas = Quotas(database, book)
+        rules_store = GuildRulesStore(database, direct_rules(settings))
+        self.quotas = Quotas(database, rules_store)
         self.jobs = JobStore(database, self.quotas)
-        self.judge = Judge(book, self.quotas, lambda: NOW)
+        self.rule_checker = RuleChecker(rules_store, self.quotas, lambda: NOW)
         self.asked = 0
 
     async def accept(self, place: Place, member_id: int = 1) -> Job:
         self.asked += 1
         wish = asked_at(place, member_id, self.asked)
-        await self.judge.check(wish)
+        await self.rule_checker.check(wish)
         return await self.jobs.accept(wish, model="pocket", weight=1.0, estimate_ms=1000.0, now=NOW)
 
 

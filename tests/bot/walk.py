@@ -98,7 +98,7 @@ def _press(act: Act) -> Step:
     return lambda walker: walker.press(str(ButtonId(act, walker.job_id, 0)))
 
 
-def _judge(act: ReviewAct) -> Step:
+def _rule_checker(act: ReviewAct) -> Step:
     return lambda walker: walker.press(f"mod:{act.value}:{walker.job_id}")
 
 
@@ -122,7 +122,7 @@ PUSHED: Mapping[str, Step] = {
     **{f"press {act}": _press(act) for act in Act if act is not Act.PERMUTE},
     # It carries the id of a member: whose wishes they are.
     f"press {Act.PERMUTE}": _press(Act.PERMUTE),
-    **{f"review {act}": _judge(act) for act in ReviewAct},
+    **{f"review {act}": _rule_checker(act) for act in ReviewAct},
     f"form {FormKind.REMIX}": _submit(FormKind.REMIX, Act.VARY),
     f"form {FormKind.REGION}": _submit(FormKind.REGION, Act.VARY_REGION),
     f"form {FormKind.ZOOM}": _submit(FormKind.ZOOM, Act.ZOOM_CUSTOM),

@@ -258,7 +258,7 @@ class Mod(commands.Cog):
                 raise BadOption("remove", "either roles, or take them away")
             if not chosen and not remove:
                 await moderator(interaction, "roles")
-                rules = await office(interaction).book.get(guild_id(interaction))
+                rules = await office(interaction).rules_store.get(guild_id(interaction))
                 known = ", ".join(f"<@&{role}>" for role in rules.moderator_roles) or "Manage Server only"
                 await answer.private(f"Moderators: {known}. `remove` takes the roles away.")
                 return

@@ -65,7 +65,7 @@ class ChannelRules(app_commands.Group):
                 raise BadOption("remove", "either limits, or take them away")
             if not given and not remove:
                 await moderator(interaction, "channel limits")
-                rule = _rule(await office(interaction).book.get(guild_id(interaction)), channel)
+                rule = _rule(await office(interaction).rules_store.get(guild_id(interaction)), channel)
                 await answer.private(f"{_described(rule)}\nNothing was changed; `remove` takes the limits away.")
                 return
             named = tuple(filter(None, (name.strip() for name in models.split(","))))
@@ -83,7 +83,7 @@ class ChannelRules(app_commands.Group):
         """Every channel with a rule."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "channel list")
-            rules = await office(interaction).book.get(guild_id(interaction))
+            rules = await office(interaction).rules_store.get(guild_id(interaction))
             lines = [_described(rule) for rule in rules.channels]
             await tell_all(answer, lines, "Everything is allowed everywhere.")
 

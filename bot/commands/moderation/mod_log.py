@@ -11,7 +11,7 @@ from discord.ui import Button, DynamicItem, View
 from discord.utils import format_dt
 
 from bot.commands.moderation.moderator_actions import guild_id, moderator, office
-from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.prompting.prompt import shorten
 from bot.ui.content.texts import MESSAGE_LIMIT, unmarked
 from bot.ui.interactions.answer import Answer, Pressed
@@ -65,7 +65,7 @@ def _older(skip: int, member_id: int) -> View:
     return view
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: AuditEntry) -> str:
     tried = "" if entry.done else " (refused)"
     # In a private answer a mention is a name, and calls nobody.
     words = [entry.action + tried, unmarked(entry.subject), unmarked(entry.reason)]

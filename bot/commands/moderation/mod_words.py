@@ -51,7 +51,7 @@ class Words(app_commands.Group):
         """Remove one rule."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "words remove")
-            gone = rule_named((await office(interaction).book.get(guild_id(interaction))).words, rule)
+            gone = rule_named((await office(interaction).rules_store.get(guild_id(interaction))).words, rule)
             await change(
                 interaction,
                 "words remove",
@@ -65,7 +65,7 @@ class Words(app_commands.Group):
         """Every rule with its number, hidden until clicked, and the meaning rule."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "words list")
-            rules = await office(interaction).book.get(guild_id(interaction))
+            rules = await office(interaction).rules_store.get(guild_id(interaction))
             await tell_all(answer, [_meaning(interaction, rules), *map(_line, rules.words)])
 
     @app_commands.command(name="meaning", description=locale_str("How far prompts may lean to an unsafe meaning"))
@@ -80,7 +80,7 @@ class Words(app_commands.Group):
         async with Answer(interaction, ephemeral=True) as answer:
             if margin is None and not remove:
                 await moderator(interaction, "words meaning")
-                rules = await office(interaction).book.get(guild_id(interaction))
+                rules = await office(interaction).rules_store.get(guild_id(interaction))
                 await answer.private(f"{_meaning(interaction, rules)}. `remove` switches it off.")
                 return
             if margin is not None and remove:

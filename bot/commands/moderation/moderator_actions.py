@@ -8,7 +8,7 @@ import discord
 
 from bot.domain.model import Job, Member
 from bot.domain.moderation.access import require_moderator
-from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules
 from bot.domain.moderation.services import Office
 from bot.errors import ConfigError, NotPermitted
@@ -47,9 +47,9 @@ async def moderator(interaction: Pressed, action: str) -> Member:
     return member
 
 
-def entry(interaction: Pressed, action: str, subject: str = "", reason: str = "", *, done: bool = True) -> Entry:
+def entry(interaction: Pressed, action: str, subject: str = "", reason: str = "", *, done: bool = True) -> AuditEntry:
     """What the log says about this."""
-    return Entry(
+    return AuditEntry(
         at=interaction.client.parts.clock(),
         guild_id=guild_id(interaction),
         actor_id=interaction.user.id,
@@ -88,7 +88,7 @@ async def change(
     member = await moderator(interaction, action)
     made = entry(interaction, action, subject, reason)
     try:
-        return await office(interaction).book.change(lambda rules: changed(rules, member), made)
+        return await office(interaction).rules_store.change(lambda rules: changed(rules, member), made)
     except NotPermitted:
         await office(interaction).log.add(entry(interaction, action, done=False))
         raise
@@ -108,7 +108,7 @@ async def note(client: Darkroom, member: Member, job: Job, action: str, *, inter
     """Log what a moderator did with somebody else's job outside of `/mod`; what is done to one's own is not."""
     if client.parts.office is None or member.id == job.member_id:
         return
-    done = Entry(
+    done = AuditEntry(
         at=client.parts.clock(),
         guild_id=job.guild_id or DIRECT_MESSAGES,
         actor_id=member.id,

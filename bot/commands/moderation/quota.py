@@ -82,7 +82,7 @@ class Quota(commands.Cog):
             )
             if amount is None and not unlimited and not remove:
                 await moderator(interaction, "quota set")
-                rules = await office(interaction).book.get(guild_id(interaction))
+                rules = await office(interaction).rules_store.get(guild_id(interaction))
                 await answer.private(_as_it_is(rules.limits, new))
                 return
 
@@ -154,7 +154,7 @@ class Quota(commands.Cog):
         """Every limit, the time zone, and how many jobs a member may have at once."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "quota list")
-            rules = await office(interaction).book.get(guild_id(interaction))
+            rules = await office(interaction).rules_store.get(guild_id(interaction))
             lines = [limit_line(limit) for limit in rules.limits] or ["There are no limits."]
             await tell_all(answer, [f"Time zone: {rules.timezone}", _live(rules), *lines])
 
@@ -181,7 +181,7 @@ class Quota(commands.Cog):
         async with Answer(interaction, ephemeral=True) as answer:
             if most is None and not remove:
                 await moderator(interaction, "quota jobs")
-                rules = await office(interaction).book.get(guild_id(interaction))
+                rules = await office(interaction).rules_store.get(guild_id(interaction))
                 await answer.private(_live(rules))
                 return
             if most is not None and remove:

@@ -65,7 +65,7 @@ def moderates_job(member: Member, job: Job) -> bool:
     return member.is_moderator and member.guild_id is not None and member.guild_id == job.guild_id
 
 
-def may_derive(preferences: Preferences, job: Job, by: Member) -> None:
+def require_derivable(preferences: Preferences, job: Job, by: Member) -> None:
     """Raises `NotYours` when the owner of a result lets this member do nothing with it."""
     if by.id == job.member_id or preferences.share == "all" or moderates_job(by, job):
         return

@@ -7,7 +7,7 @@ from datetime import datetime
 from bot.domain.model import Value
 
 
-class Entry(Value):
+class AuditEntry(Value):
     """Who did what to whom, why and when; `done` is False for a try that was refused."""
 
     at: datetime

@@ -7,8 +7,8 @@ from typing import Final
 
 from bot.domain.model import Cell, Job, JobSpec, Options, Place, Verdict
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules, PicturePolicy
-from bot.domain.moderation.semantic_filter import Meaning
-from bot.domain.moderation.word_filter import Lexicon
+from bot.domain.moderation.semantic_filter import SemanticFilter
+from bot.domain.moderation.word_filter import WordFilter
 from bot.domain.moderation.word_rules import WordRule
 from bot.errors import PromptRejected
 
@@ -42,30 +42,30 @@ def as_shown(job: Job, cells: Sequence[Cell]) -> JobSpec:
     return job.spec.model_copy(update={"options": options, "width": width, "height": height})
 
 
-class Lexicons:
+class WordFilters:
     """The compiled word rules of servers, made again only when a server's rules have changed."""
 
     def __init__(self, kept: int = 200) -> None:
         self._kept = kept
-        self._known: dict[int, tuple[Sequence[WordRule], Lexicon]] = {}
+        self._known: dict[int, tuple[Sequence[WordRule], WordFilter]] = {}
 
     def check(self, rules: GuildRules, text: str) -> None:
         """Raises `PromptRejected` with the name of the first word rule the text breaks."""
         if rules.words and (rule := self._of(rules).find(text)):
             raise PromptRejected(rule.name)
 
-    def _of(self, rules: GuildRules) -> Lexicon:
+    def _of(self, rules: GuildRules) -> WordFilter:
         known = self._known.pop(rules.guild_id, None)
         # Comparing a thousand rules would take longer than asking them: unchanged rules are the same object.
         if known is None or known[0] is not rules.words:
-            known = rules.words, Lexicon(rules.words)
+            known = rules.words, WordFilter(rules.words)
         if len(self._known) >= self._kept:
             self._known.pop(next(iter(self._known)))
         self._known[rules.guild_id] = known
         return known[1]
 
 
-async def check_meaning(rules: GuildRules, text: str, meaning: Meaning | None, *, age_restricted: bool) -> None:
+async def check_meaning(rules: GuildRules, text: str, meaning: SemanticFilter | None, *, age_restricted: bool) -> None:
     """Raises `PromptRejected` with the kind of meaning when the text leans to it by the server's margin."""
     if meaning is None or rules.meaning_margin is None or not text.strip():
         return

@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 
 from bot.domain.model import Job, JobState, Member, Preferences, Value
-from bot.domain.moderation.access import may_derive, moderates_job
+from bot.domain.moderation.access import moderates_job, require_derivable
 from bot.errors import JobNotFound, OwnersOnly
 
 _TOLD = (JobState.QUEUED, JobState.RUNNING, JobState.RENDERED, JobState.DELIVERED)
@@ -58,6 +58,6 @@ def permit(deed: Deed, viewer: Viewer, job: Job, preferences: Preferences) -> No
     if not knows(viewer, job) or (deed is Deed.JUDGE and not is_judge):
         raise JobNotFound(job.id)
     if deed is Deed.DERIVE:
-        may_derive(preferences, job, viewer.member)
+        require_derivable(preferences, job, viewer.member)
     if deed is Deed.END and viewer.member.id != job.member_id and not is_judge:
         raise OwnersOnly(job.member_id)

@@ -8,11 +8,11 @@ from typing import Protocol
 from bot.domain.model import Ask, Cell, Job, JobSpec, Member, Place, Verdict
 from bot.domain.moderation import access, content_policy
 from bot.domain.moderation.guild_rules import GuildRules
-from bot.domain.moderation.semantic_filter import Meaning
+from bot.domain.moderation.semantic_filter import SemanticFilter
 from bot.domain.ports import Clock
 
 
-class Book(Protocol):
+class RulesReader(Protocol):
     """Where the rules of servers are written."""
 
     async def get(self, guild_id: int) -> GuildRules:
@@ -28,12 +28,14 @@ class Register(Protocol):
         ...
 
 
-class Judge:
+class RuleChecker:
     """`bot.domain.ports.Rules` by the book."""
 
-    def __init__(self, book: Book, register: Register, clock: Clock, meaning: Meaning | None = None) -> None:
-        self._book, self._register, self._clock, self._meaning = book, register, clock, meaning
-        self._lexicons = content_policy.Lexicons()
+    def __init__(
+        self, rules_store: RulesReader, register: Register, clock: Clock, meaning: SemanticFilter | None = None
+    ) -> None:
+        self._rules_store, self._register, self._clock, self._meaning = rules_store, register, clock, meaning
+        self._lexicons = content_policy.WordFilters()
 
     async def check(self, ask: Ask) -> None:
         """See the port."""
@@ -41,7 +43,7 @@ class Judge:
 
     async def check_entry(self, member: Member, place: Place) -> None:
         """See the port."""
-        rules = await self._book.get(place.rules_id)
+        rules = await self._rules_store.get(place.rules_id)
         access.check_ban(rules.bans, member.id, self._clock())
         access.check_gate(rules.gate, rules.gate_reason)
         access.check_place(rules.channels, place)
@@ -52,25 +54,25 @@ class Judge:
 
     async def _check(self, member: Member, place: Place, spec: JobSpec, text: str) -> None:
         await self.check_entry(member, place)
-        rules = await self._book.get(place.rules_id)
+        rules = await self._rules_store.get(place.rules_id)
         access.check_channel(rules.channels, place, spec, spec.options.model or "")
         self._lexicons.check(rules, text)
         await content_policy.check_meaning(rules, text, self._meaning, age_restricted=place.age_restricted)
 
     async def weight(self, ask: Ask) -> float:
         """See the port."""
-        rules = await self._book.get(ask.place.rules_id)
+        rules = await self._rules_store.get(ask.place.rules_id)
         theirs = [weight for role_id, weight in rules.role_weights if role_id in ask.member.role_ids]
         return max(theirs, default=1.0)
 
     async def verdict(self, job: Job, cells: Sequence[Cell]) -> Verdict:
         """See the port."""
-        rules = await self._book.get(job.rules_id)
+        rules = await self._rules_store.get(job.rules_id)
         restricted = await self._register.was_age_restricted(job.id)
         return content_policy.picture_verdict(rules, cells, age_restricted=restricted)
 
     async def preview_limit(self, job: Job) -> float | None:
         """See the port."""
-        rules = await self._book.get(job.rules_id)
+        rules = await self._rules_store.get(job.rules_id)
         restricted = await self._register.was_age_restricted(job.id)
         return content_policy.preview_limit(rules, age_restricted=restricted)

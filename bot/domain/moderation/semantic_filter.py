@@ -56,14 +56,14 @@ class Sentences(BaseModel):
         return cls.model_validate(tomllib.loads(text))
 
 
-class Leaning(Value):
+class SemanticScore(Value):
     """How far a text leans to the unsafe side: more than 0 is nearer to it; `kind` says to which."""
 
     margin: float
     kind: str
 
 
-class Meaning:
+class SemanticFilter:
     """Measures texts against the sentences, whose vectors it asks for once."""
 
     def __init__(self, embed: Embed, sentences: Sentences | None = None) -> None:
@@ -72,7 +72,7 @@ class Meaning:
         self._learning = asyncio.Lock()
         self._sides: tuple[Vectors, Mapping[str, Vectors]] | None = None
 
-    async def leaning(self, text: str, allowed: Collection[str] = ()) -> Leaning:
+    async def leaning(self, text: str, allowed: Collection[str] = ()) -> SemanticScore:
         """The worst of the whole text and of each of its clauses: a harmless beginning hides nothing.
 
         Kinds that are `allowed` are not looked at, and so hide none of the others.
@@ -81,7 +81,9 @@ class Meaning:
         texts = clauses(text)
         vectors = await self._embed(texts)
         doubts = np.array([FEW_WORDS_DOUBT if len(part.split()) <= FEW_WORDS else 0.0 for part in texts])
-        kinds = [_judge(vectors, doubts, safe, kind, side) for kind, side in unsafe.items() if kind not in allowed]
+        kinds = [
+            _rule_checker(vectors, doubts, safe, kind, side) for kind, side in unsafe.items() if kind not in allowed
+        ]
         return max(kinds, key=lambda one: one.margin)
 
     async def prepare(self) -> tuple[Vectors, Mapping[str, Vectors]]:
@@ -93,10 +95,12 @@ class Meaning:
             return self._sides
 
 
-def _judge(vectors: Vectors, doubts: npt.NDArray[np.float64], safe: Vectors, kind: str, unsafe: Vectors) -> Leaning:
+def _rule_checker(
+    vectors: Vectors, doubts: npt.NDArray[np.float64], safe: Vectors, kind: str, unsafe: Vectors
+) -> SemanticScore:
     likeness = (vectors @ unsafe.T).max(1) - doubts
     margins = np.where(likeness >= MIN_LIKENESS, likeness - (vectors @ safe.T).max(1), -1.0)
-    return Leaning(margin=float(margins.max()), kind=kind)
+    return SemanticScore(margin=float(margins.max()), kind=kind)
 
 
 def clauses(text: str) -> list[str]:

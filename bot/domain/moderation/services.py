@@ -8,21 +8,21 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain.model import Job, Member, Place
-from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Limit, Scope, Use
 from bot.domain.quotas.usage import Usage
 from bot.domain.quotas.windows import Span
 
 
-class Book(Protocol):
+class RulesReader(Protocol):
     """The rules of servers."""
 
     async def get(self, guild_id: int) -> GuildRules:
         """The rules as they are now."""
         ...
 
-    async def change(self, change: Callable[[GuildRules], GuildRules], entry: Entry) -> GuildRules:
+    async def change(self, change: Callable[[GuildRules], GuildRules], entry: AuditEntry) -> GuildRules:
         """Apply a change and log it, both or neither."""
         ...
 
@@ -34,11 +34,11 @@ class QuotaDesk(Protocol):
         """How much of each limit that counts for this member here is used."""
         ...
 
-    async def grant(self, limit: Limit, guild_id: int, now: datetime, entry: Entry) -> None:
+    async def grant(self, limit: Limit, guild_id: int, now: datetime, entry: AuditEntry) -> None:
         """Allow more in the running window."""
         ...
 
-    async def reset(self, guild_id: int, scope: Scope, subject_id: int, now: datetime, entry: Entry) -> None:
+    async def reset(self, guild_id: int, scope: Scope, subject_id: int, now: datetime, entry: AuditEntry) -> None:
         """Begin anew in all running windows."""
         ...
 
@@ -46,17 +46,17 @@ class QuotaDesk(Protocol):
 class Log(Protocol):
     """The moderators' log."""
 
-    async def add(self, entry: Entry) -> None:
+    async def add(self, entry: AuditEntry) -> None:
         """Write one entry."""
         ...
 
-    async def knows(self, entry: Entry) -> bool:
+    async def knows(self, entry: AuditEntry) -> bool:
         """Whether the same interaction has done the same before a crash."""
         ...
 
     async def newest(
         self, guild_id: int, limit: int = 20, *, member_id: int | None = None, skip: int = 0
-    ) -> list[Entry]:
+    ) -> list[AuditEntry]:
         """The last entries, newest first, without the newest `skip`."""
         ...
 
@@ -133,7 +133,7 @@ class Gate(Protocol):
 class Office:
     """Given once by the composition root."""
 
-    book: Book
+    rules_store: RulesReader
     quotas: QuotaDesk
     log: Log
     records: Records

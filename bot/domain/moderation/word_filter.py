@@ -22,7 +22,7 @@ MAX_PIECES: Final = 3
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 
 
-class Lexicon:
+class WordFilter:
     """Many word rules, ready to be asked."""
 
     def __init__(self, rules: Iterable[WordRule]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.audit_entry import AuditEntry
 from bot.store.database import Database, upsert
 from bot.store.schema_rules import audit_log
 
@@ -18,29 +18,31 @@ class AuditLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, entry: Entry) -> None:
+    async def add(self, entry: AuditEntry) -> None:
         """Write one entry in a transaction of its own."""
         async with self._database.write() as connection:
             await record(connection, entry)
 
-    async def knows(self, entry: Entry) -> bool:
+    async def knows(self, entry: AuditEntry) -> bool:
         """Whether the same interaction has done the same before a crash."""
         async with self._database.read() as connection:
             return await was_recorded(connection, entry)
 
     async def newest(
         self, guild_id: int, limit: int = 20, *, member_id: int | None = None, skip: int = 0
-    ) -> list[Entry]:
+    ) -> list[AuditEntry]:
         """The last entries of a server, newest first, without the newest `skip`; all, or by and about one member."""
-        query = sa.select(*[audit_log.c[name] for name in Entry.model_fields]).where(audit_log.c.guild_id == guild_id)
+        query = sa.select(*[audit_log.c[name] for name in AuditEntry.model_fields]).where(
+            audit_log.c.guild_id == guild_id
+        )
         if member_id is not None:
             query = query.where((audit_log.c.actor_id == member_id) | audit_log.c.subject.contains(f"<@{member_id}>"))
         async with self._database.read() as connection:
             rows = await connection.execute(query.order_by(audit_log.c.id.desc()).limit(limit).offset(skip))
-            return [Entry.model_validate(row._mapping) for row in rows]  # pyright: ignore[reportPrivateUsage]
+            return [AuditEntry.model_validate(row._mapping) for row in rows]  # pyright: ignore[reportPrivateUsage]
 
 
-async def record(connection: AsyncConnection, entry: Entry) -> bool:
+async def record(connection: AsyncConnection, entry: AuditEntry) -> bool:
     """Write one entry in the transaction of what it tells of; False when that was done before, as `was_recorded`."""
     cut = {"subject": entry.subject[:MAX_TEXT], "reason": entry.reason[:MAX_TEXT]}
     row = upsert(connection, audit_log).values({**entry.model_dump(), **cut})
@@ -48,7 +50,7 @@ async def record(connection: AsyncConnection, entry: Entry) -> bool:
     return await connection.scalar(added) is not None
 
 
-async def was_recorded(connection: AsyncConnection, entry: Entry) -> bool:
+async def was_recorded(connection: AsyncConnection, entry: AuditEntry) -> bool:
     """Whether the same interaction has done the same before: a crash may have come before it was answered."""
     if entry.interaction_id is None:
         return False

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules
 from bot.store.database import Database, upsert
 from bot.store.guilds.audit_log import record, was_recorded
@@ -18,7 +18,7 @@ _CACHED = 1000
 Change = Callable[[GuildRules], GuildRules]
 
 
-class RuleBook:
+class GuildRulesStore:
     """Reads and changes rules. One bot has the database to itself, so what was read once is true until changed here."""
 
     def __init__(self, database: Database, direct: GuildRules | None = None) -> None:
@@ -46,7 +46,7 @@ class RuleBook:
             ids = list(await connection.scalars(sa.select(guild_rules.c.guild_id)))
             return [await self.load(connection, guild_id) for guild_id in dict.fromkeys((*ids, DIRECT_MESSAGES))]
 
-    async def change(self, change: Change, entry: Entry) -> GuildRules:
+    async def change(self, change: Change, entry: AuditEntry) -> GuildRules:
         """Apply a change and log it, both or neither, and not a second time for the same interaction.
 
         What `change` raises leaves everything as it was.

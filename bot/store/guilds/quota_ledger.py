@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.model import Ask, Job, Member, Place
-from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Limit, Scope, Unit, Use, channel_limit, member_limit, pictures
 from bot.domain.quotas.windows import Span, Window, span, zone
@@ -19,7 +19,7 @@ from bot.errors import QuotaExceeded, TooManyJobs
 from bot.store.database import Database, in_turn
 from bot.store.guilds import quota_counters
 from bot.store.guilds.audit_log import record
-from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_counters import Counter, span_key
 from bot.store.jobs.daily_sums import count_use
 from bot.store.jobs.job_reads import is_live
@@ -33,7 +33,7 @@ _RESERVE = sa.insert(reservations)
 class Quotas:
     """`bot.store.jobs.jobs.Ledger`, and what moderators do with quotas."""
 
-    def __init__(self, database: Database, rules: RuleBook) -> None:
+    def __init__(self, database: Database, rules: GuildRulesStore) -> None:
         self._database, self._rules = database, rules
 
     async def reserve(self, connection: AsyncConnection, job: Job, ask: Ask, now: datetime) -> None:
@@ -90,7 +90,7 @@ class Quotas:
             readings = await quota_counters.readings(connection, limited)
         return [_use(counter, reading) for counter, reading in zip(limited, readings, strict=True)]
 
-    async def grant(self, limit: Limit, guild_id: int, now: datetime, entry: Entry) -> None:
+    async def grant(self, limit: Limit, guild_id: int, now: datetime, entry: AuditEntry) -> None:
         """Allow a member or a channel `limit.amount` more in the running window, once for each interaction."""
         async with self._database.write() as connection:
             await in_turn(connection)
@@ -99,7 +99,7 @@ class Quotas:
             if await record(connection, entry):
                 await quota_counters.grant(connection, counter, limit.cap or 0)
 
-    async def reset(self, guild_id: int, scope: Scope, subject_id: int, now: datetime, entry: Entry) -> None:
+    async def reset(self, guild_id: int, scope: Scope, subject_id: int, now: datetime, entry: AuditEntry) -> None:
         """Let a member or a channel begin anew in all running windows, once for each interaction."""
         async with self._database.write() as connection:
             await in_turn(connection)

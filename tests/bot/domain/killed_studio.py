@@ -20,7 +20,7 @@ from bot.domain.model import Cell, Job
 from bot.domain.prompting.engine_requests import Wording
 from bot.errors import AlreadyAsked, DeliveryLater
 from bot.store.database import Database
-from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import Room
 from bot.store.jobs.jobs import JobStore
@@ -81,7 +81,7 @@ class WallOnDisk(Wall):
 async def main(folder: Path) -> None:
     database = await Database.open(folder / "darkroom.sqlite3")
     ports = Ports(
-        engine=SlowEngine(), jobs=JobStore(database, Quotas(database, RuleBook(database)), room=Room(100)),
+        engine=SlowEngine(), jobs=JobStore(database, Quotas(database, GuildRulesStore(database)), room=Room(100)),
         outbox=OutboxStore(database), pictures=PictureStore.open(folder / "pictures"),
         replies=WallOnDisk(folder / "wall.jsonl"), rules=OpenRules(), estimates=Remembered(), wording=Wording(),
         clock=lambda: datetime.now(UTC),

@@ -15,7 +15,7 @@ from bot.domain.model import Job, JobState, Member
 from bot.domain.ports import EnginePort
 from bot.domain.prompting.engine_requests import Wording
 from bot.store.database import Database
-from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
@@ -58,7 +58,7 @@ class House:
     async def open(self) -> House:
         self.database = await Database.open(self.url)
         self.engine, self.estimates = ScriptedEngine(auto=self.auto), Remembered()
-        self.jobs = JobStore(self.database, Quotas(self.database, RuleBook(self.database)))
+        self.jobs = JobStore(self.database, Quotas(self.database, GuildRulesStore(self.database)))
         self.outbox = OutboxStore(self.database)
         ports = Ports(
             engine=self.real or self.engine, jobs=self.jobs, outbox=self.outbox, pictures=self.pictures,

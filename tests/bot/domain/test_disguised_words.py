@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.moderation.word_filter import Lexicon
+from bot.domain.moderation.word_filter import WordFilter
 from bot.domain.moderation.word_rules import RuleKind, WordRule, with_rule
 from engine import pocket
 
@@ -19,11 +19,11 @@ NAMED = ("tit", "cock", "sex")
 """Harmless sentences name birds and bands so: a server that bans these words means them."""
 
 
-def lexicon(*words: str) -> Lexicon:
+def lexicon(*words: str) -> WordFilter:
     made: tuple[WordRule, ...] = ()
     for word in words:
         made = with_rule(made, RuleKind.WORD, word, word)
-    return Lexicon(made)
+    return WordFilter(made)
 
 
 LEXICON = lexicon(*WORDS)
@@ -77,4 +77,4 @@ def test_the_lists_of_safe_sentences_pass() -> None:
 
 def test_an_exception_covers_pieces_too() -> None:
     rules = with_rule(with_rule((), RuleKind.WORD, "porn"), RuleKind.ALLOW, "po rn")
-    assert Lexicon(rules).find("po rn") is None
+    assert WordFilter(rules).find("po rn") is None

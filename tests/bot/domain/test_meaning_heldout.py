@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.moderation.semantic_filter import DEFAULT_MARGIN, Meaning, Sentences
+from bot.domain.moderation.semantic_filter import DEFAULT_MARGIN, SemanticFilter, Sentences
 from engine.embedding.text_encoder import Floats, TextEncoder
 from engine.pocket import WEIGHTS
 
@@ -26,32 +26,32 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def meaning() -> Meaning:
+def meaning() -> SemanticFilter:
     encoder = TextEncoder.load(WEIGHTS)
 
     async def embed(texts: Sequence[str]) -> Floats:
         return encoder.embed(texts)
 
-    return Meaning(embed)
+    return SemanticFilter(embed)
 
 
-async def flagged(meaning: Meaning, texts: Sequence[str]) -> list[str]:
+async def flagged(meaning: SemanticFilter, texts: Sequence[str]) -> list[str]:
     return [text for text in texts if (await meaning.leaning(text)).margin >= DEFAULT_MARGIN]
 
 
 @pytest.mark.parametrize("text", ["naked mole rat", "cock crowing"])
-async def test_animals_pass(meaning: Meaning, text: str) -> None:
+async def test_animals_pass(meaning: SemanticFilter, text: str) -> None:
     assert text in HELD_OUT["safe"]
     assert await flagged(meaning, [text]) == []
 
 
-async def test_a_word_or_two_are_refused_only_for_what_they_say(meaning: Meaning) -> None:
+async def test_a_word_or_two_are_refused_only_for_what_they_say(meaning: SemanticFilter) -> None:
     # Of 1,000 common English words 5 are refused (measured): dick, sexual, sexually, oral, erected.
     assert await flagged(meaning, FEW_WORDS) == []
     assert await flagged(meaning, ["hentai", "a blowjob", "porn"]) == ["hentai", "a blowjob", "porn"]
 
 
-async def test_most_unsafe_prompts_are_found_and_hardly_a_safe_one(meaning: Meaning) -> None:
+async def test_most_unsafe_prompts_are_found_and_hardly_a_safe_one(meaning: SemanticFilter) -> None:
     # Measured with the shipped int8 weights: 25 of 27 found, none of 46 refused for nothing.
     found = await flagged(meaning, UNSAFE)
     wrong = await flagged(meaning, HELD_OUT["safe"])
@@ -59,7 +59,7 @@ async def test_most_unsafe_prompts_are_found_and_hardly_a_safe_one(meaning: Mean
     assert len(wrong) <= 0.03 * len(HELD_OUT["safe"]), wrong
 
 
-async def test_everything_about_children_is_found(meaning: Meaning) -> None:
+async def test_everything_about_children_is_found(meaning: SemanticFilter) -> None:
     assert await flagged(meaning, HELD_OUT["unsafe"]["minors"]) == HELD_OUT["unsafe"]["minors"]
 
 

@@ -60,10 +60,10 @@ async def test_killed_at_random_moments(tmp_path: Path) -> None:
     assert {state for state, _, _ in states.values()} <= {"delivered", "failed", "cancelled"}
     pictures = milliseconds = 0
     for job_id, (state, count, gpu_ms) in states.items():
-        book = books[job_id]
-        assert book.state == {"delivered": "settled", "failed": "refunded"}.get(state, book.state)
-        assert book.state in ("settled", "refunded")
-        if book.state == "settled":
+        rules_store = books[job_id]
+        assert rules_store.state == {"delivered": "settled", "failed": "refunded"}.get(state, rules_store.state)
+        assert rules_store.state in ("settled", "refunded")
+        if rules_store.state == "settled":
             pictures += count if state == "delivered" else 0
             milliseconds += round(gpu_ms)
     assert counters == {"pictures": pictures, "GPU-seconds": milliseconds}

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from bot.domain.moderation.word_filter import Lexicon
+from bot.domain.moderation.word_filter import WordFilter
 from bot.domain.moderation.word_rules import MAX_REGEXES, RuleKind, WordRule
 
 PROMPT = (
@@ -32,7 +32,7 @@ def thousand() -> list[WordRule]:
 @pytest.mark.bench
 @pytest.mark.parametrize("prompt", [PROMPT, PROMPT.replace("fox", "füchsin 狐")], ids=["ascii", "unicode"])
 def test_a_thousand_rules(prompt: str) -> None:
-    lexicon = Lexicon(thousand())
+    lexicon = WordFilter(thousand())
     assert lexicon.find(prompt) is None
     times: list[float] = []
     for _ in range(300):

@@ -9,7 +9,7 @@ from bot.operation import housekeeping
 from bot.operation.housekeeping import Housekeeping
 from bot.settings import OperationSettings, Settings
 from bot.store.database import Database
-from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.members.retention import Retention
 from bot.store.pictures import PictureStore
 
@@ -26,7 +26,7 @@ async def test_one_copy_a_day_and_only_the_newest_are_kept(tmp_path: Path) -> No
     settings = Settings(data_dir=tmp_path, operation=OperationSettings(backups_kept=2))
     database, clock = await Database.open(settings.database), Clock()
     retention = Retention(database, PictureStore.open(tmp_path / "pictures"))
-    house = Housekeeping(settings, database, RuleBook(database), retention, clock)
+    house = Housekeeping(settings, database, GuildRulesStore(database), retention, clock)
     for _ in range(4):
         await house.round()
         await house.round()
@@ -44,7 +44,7 @@ async def test_copies_of_before_upgrades_and_restores_are_let_go(tmp_path: Path,
     settings, clock = Settings(data_dir=tmp_path, operation=operation), Clock()
     database = await Database.open(settings.database)
     retention = Retention(database, PictureStore.open(tmp_path / "pictures"))
-    house, backups = Housekeeping(settings, database, RuleBook(database), retention, clock), tmp_path / "backups"
+    house, backups = Housekeeping(settings, database, GuildRulesStore(database), retention, clock), tmp_path / "backups"
     backups.mkdir()
     migrated, restored = backups / "before-0004-to-0007.sqlite3", tmp_path / "before-restore-20260301-000000"
     daily, own = backups / "daily-2026-03-01.sqlite3", backups / "mine.zip"
@@ -69,7 +69,7 @@ async def test_files_nobody_names_are_swept_after_a_day(tmp_path: Path) -> None:
     database, clock = await Database.open(settings.database), Clock()
     pictures = PictureStore.open(tmp_path / "pictures")
     await pictures.put("jobs/lost/0-1.png", b"png")
-    house = Housekeeping(settings, database, RuleBook(database), Retention(database, pictures), clock)
+    house = Housekeeping(settings, database, GuildRulesStore(database), Retention(database, pictures), clock)
     clock.now = datetime.now(UTC)
     await house.round()
     assert await pictures.get("jobs/lost/0-1.png") == b"png"
@@ -91,7 +91,7 @@ async def test_what_fails_in_a_way_nobody_expected_is_logged_and_the_round_goes_
     database, pictures = await Database.open(settings.database), PictureStore.open(tmp_path / "pictures")
     await pictures.put("jobs/lost/0-1.png", b"png")
     clock.now = datetime.now(UTC) + timedelta(days=2)
-    house = Housekeeping(settings, database, RuleBook(database), Retention(database, pictures), clock)
+    house = Housekeeping(settings, database, GuildRulesStore(database), Retention(database, pictures), clock)
     await house.round()
     assert [(record.levelname, record.__dict__["action"]) for record in caplog.records] == [("ERROR", "back_up")]
     assert "malformed" in caplog.text

@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.domain.model import CellRef, JobState, Member, Place, Preferences, Verb
-from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.prompting.derivation import derive
 from bot.domain.quotas.cost_estimates import Work
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window, last_days
 from bot.store.database import Database, is_sqlite
 from bot.store.guilds.audit_log import AuditLog
-from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import Room
 from bot.store.jobs.jobs import JobStore
@@ -36,8 +36,8 @@ from tests.bot.store.plans import Walked, noted, scans, without_seq_scans
 from tests.bot.store.year_stats import pretend_a_year
 
 ADA, PLACE = Member(id=1, name="ada"), Place(guild_id=5, channel_id=10)
-ENTRY = Entry(at=NOW, guild_id=5, actor_id=9, action="quota set")
-READS_ALL_OF_A_MEMBER = {"Records.export", "RuleBook.all"}
+ENTRY = AuditEntry(at=NOW, guild_id=5, actor_id=9, action="quota set")
+READS_ALL_OF_A_MEMBER = {"Records.export", "GuildRulesStore.all"}
 """An export, once in a while, and the rules of servers, which are few."""
 
 
@@ -60,8 +60,8 @@ class Stores:
     """All of them, on one database."""
 
     def __init__(self, database: Database, folder: Path) -> None:
-        book, pictures = RuleBook(database), PictureStore.open(folder)
-        quotas = Quotas(database, book)
+        rules_store, pictures = GuildRulesStore(database), PictureStore.open(folder)
+        quotas = Quotas(database, rules_store)
         self.jobs: Any = Walked(JobStore(database, quotas, room=Room(99)))
         self.quotas: Any = Walked(quotas)
         self.outbox: Any = Walked(OutboxStore(database))
@@ -69,7 +69,7 @@ class Stores:
         self.members: Any = Walked(MemberStore(database, lambda: NOW))
         self.hints: Any = Walked(HintStore(database))
         self.timings: Any = Walked(TimingStore(database, lambda: NOW))
-        self.rules: Any = Walked(book)
+        self.rules: Any = Walked(rules_store)
         self.numbers: Any = Walked(Statistics(database))
         self.records: Any = Walked(Records(database, pictures))
         self.retention: Any = Walked(Retention(database, pictures))

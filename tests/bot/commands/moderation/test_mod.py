@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.model import JobState
 from bot.domain.moderation.access import Gate
-from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.word_rules import RuleKind, WordRule
 from bot.errors import JobNotFound
@@ -149,7 +149,9 @@ async def test_a_list_too_long_for_a_message_is_a_file(court: Court) -> None:
         words = tuple(WordRule(id=number, kind=RuleKind.WORD, pattern=f"word{number}") for number in range(1000))
         return rules.model_copy(update={"words": words})
 
-    await court.book.change(many, Entry(at=court.now(), guild_id=court.guild.id, actor_id=1, action="words add"))
+    await court.rules_store.change(
+        many, AuditEntry(at=court.now(), guild_id=court.guild.id, actor_id=1, action="words add")
+    )
     shown = await court.mo.slash(court.channel, "mod words list")
     assert "1001 lines" in said(shown) and shown.response is not None
     (attached,) = shown.response.message.attachments
@@ -256,9 +258,9 @@ async def test_the_log_is_for_moderators_page_by_page(court: Court) -> None:
     assert said(await court.mo.click(page.response, label="Older")) == "This is for moderators."
 
 
-def _entry(court: Court, subject: str, reason: str = "") -> Entry:
+def _entry(court: Court, subject: str, reason: str = "") -> AuditEntry:
     subject = f"{subject} of <@{court.ada.id}>"
-    return Entry(
+    return AuditEntry(
         at=court.now(), guild_id=court.guild.id, actor_id=court.mo.id, action="x", subject=subject, reason=reason
     )
 

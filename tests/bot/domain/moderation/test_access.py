@@ -55,10 +55,10 @@ def test_others_are_refused() -> None:
 def test_the_owner_says_who_may_vary_theirs(preferences: Preferences, by: Member, may: bool) -> None:
     job = a_job(member_id=9, guild_id=5)
     if may:
-        access.may_derive(preferences, job, by)
+        access.require_derivable(preferences, job, by)
         return
     with pytest.raises(NotYours) as caught:
-        access.may_derive(preferences, job, by)
+        access.require_derivable(preferences, job, by)
     assert caught.value.owner_id == 9
 
 

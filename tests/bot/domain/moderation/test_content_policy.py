@@ -12,8 +12,8 @@ from bot.domain.model import Ask, Cell, JobSpec, Member, Options, Place, ReplyTo
 from bot.domain.moderation.access import Ban, Gate
 from bot.domain.moderation.content_policy import effective_text, picture_verdict
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules, PicturePolicy
-from bot.domain.moderation.rule_checker import Judge
-from bot.domain.moderation.semantic_filter import Meaning, Sentences, Vectors, clauses
+from bot.domain.moderation.rule_checker import RuleChecker
+from bot.domain.moderation.semantic_filter import SemanticFilter, Sentences, Vectors, clauses
 from bot.domain.moderation.word_rules import RuleKind, with_rule
 from bot.domain.prompting.prompt import parse
 from bot.errors import Banned, Paused, PromptRejected
@@ -74,7 +74,7 @@ def test_below_a_guidance_of_1_the_negative_prompt_counts(guidance: float) -> No
     assert "gore" not in effective_text(parse("a fox --guidance 1 --no gore"))
 
 
-class Book:
+class RulesReader:
     """One server's rules, and nothing remembered about jobs."""
 
     def __init__(self, **rules: Any) -> None:
@@ -88,8 +88,8 @@ class Book:
         return self.restricted
 
 
-def judge(book: Book, meaning: Meaning | None = None) -> Judge:
-    return Judge(book, book, lambda: NOW, meaning)
+def rule_checker(rules_store: RulesReader, meaning: SemanticFilter | None = None) -> RuleChecker:
+    return RuleChecker(rules_store, rules_store, lambda: NOW, meaning)
 
 
 def ask(text: str = "a fox", *, member: int = 1, age_restricted: bool = False, roles: tuple[int, ...] = ()) -> Ask:
@@ -104,33 +104,33 @@ def ask(text: str = "a fox", *, member: int = 1, age_restricted: bool = False, r
 
 async def test_a_refusal_names_the_rule() -> None:
     with pytest.raises(PromptRejected) as caught:
-        await judge(Book(words=WORDS)).check(ask("a fox with g0re"))
+        await rule_checker(RulesReader(words=WORDS)).check(ask("a fox with g0re"))
     assert caught.value.rule == "no gore"
-    await judge(Book(words=WORDS)).check(ask("a fox --no gore"))
+    await rule_checker(RulesReader(words=WORDS)).check(ask("a fox --no gore"))
 
 
 async def test_changed_words_count_at_once() -> None:
-    book = Book()
-    bench = judge(book)
+    rules_store = RulesReader()
+    bench = rule_checker(rules_store)
     await bench.check(ask("gore"))
-    book.rules = book.rules.model_copy(update={"words": WORDS})
+    rules_store.rules = rules_store.rules.model_copy(update={"words": WORDS})
     with pytest.raises(PromptRejected):
         await bench.check(ask("gore"))
 
 
 async def test_bans_come_before_the_pause() -> None:
-    book = Book(bans=(Ban(member_id=1),), gate=Gate.PAUSED)
+    rules_store = RulesReader(bans=(Ban(member_id=1),), gate=Gate.PAUSED)
     with pytest.raises(Banned):
-        await judge(book).check(ask())
+        await rule_checker(rules_store).check(ask())
     with pytest.raises(Paused):
-        await judge(book).check(ask(member=2))
+        await rule_checker(rules_store).check(ask(member=2))
 
 
 async def test_the_heaviest_role_counts() -> None:
-    book = Book(role_weights=((7, 2.0), (8, 0.5)))
-    assert await judge(book).weight(ask(roles=(7, 8))) == 2.0
-    assert await judge(book).weight(ask(roles=(8,))) == 0.5
-    assert await judge(book).weight(ask()) == 1.0
+    rules_store = RulesReader(role_weights=((7, 2.0), (8, 0.5)))
+    assert await rule_checker(rules_store).weight(ask(roles=(7, 8))) == 2.0
+    assert await rule_checker(rules_store).weight(ask(roles=(8,))) == 0.5
+    assert await rule_checker(rules_store).weight(ask()) == 1.0
 
 
 async def axes(texts: Sequence[str]) -> Vectors:
@@ -142,7 +142,7 @@ LINE = Sentences(safe=("fine",), unsafe={"sexual": ("bad",), "gore": ("worse",)}
 
 
 async def test_meaning_is_measured_on_the_whole_and_on_every_clause() -> None:
-    meaning = Meaning(axes, LINE)
+    meaning = SemanticFilter(axes, LINE)
     assert (await meaning.leaning("something fine")).margin < 0
     leaning = await meaning.leaning("a fine castle, and a fine lake; something rather bad")
     assert (leaning.margin, leaning.kind) == (1.0, "sexual")
@@ -157,13 +157,13 @@ async def test_the_sides_are_learnt_once_however_many_ask_at_once() -> None:
         await asyncio.sleep(0)
         return await axes(texts)
 
-    meaning = Meaning(counted, LINE)
+    meaning = SemanticFilter(counted, LINE)
     await asyncio.gather(*(meaning.leaning("fine") for _ in range(20)))
     assert len(asked) == 20 + 3
 
 
 async def test_no_length_hides_a_meaning() -> None:
-    meaning = Meaning(axes, LINE)
+    meaning = SemanticFilter(axes, LINE)
     for text in ("fine " * 400 + "bad", "fine lake, " * 400 + "bad thing"):
         asked = clauses(text)
         assert len(asked) <= 50
@@ -173,12 +173,12 @@ async def test_no_length_hides_a_meaning() -> None:
 
 
 async def test_meaning_counts_from_the_servers_margin_and_never_as_sexual_in_restricted_channels() -> None:
-    strict, off = Book(meaning_margin=0.5), Book(meaning_margin=None)
+    strict, off = RulesReader(meaning_margin=0.5), RulesReader(meaning_margin=None)
     with pytest.raises(PromptRejected, match="sexual"):
-        await judge(strict, Meaning(axes, LINE)).check(ask("bad thing"))
+        await rule_checker(strict, SemanticFilter(axes, LINE)).check(ask("bad thing"))
     with pytest.raises(PromptRejected, match="gore"):
-        await judge(strict, Meaning(axes, LINE)).check(ask("worse", age_restricted=True))
-    await judge(strict, Meaning(axes, LINE)).check(ask("bad thing", age_restricted=True))
+        await rule_checker(strict, SemanticFilter(axes, LINE)).check(ask("worse", age_restricted=True))
+    await rule_checker(strict, SemanticFilter(axes, LINE)).check(ask("bad thing", age_restricted=True))
     with pytest.raises(PromptRejected, match="gore"):
-        await judge(strict, Meaning(axes, LINE)).check(ask("bad thing, worse", age_restricted=True))
-    await judge(off, Meaning(axes, LINE)).check(ask("bad thing"))
+        await rule_checker(strict, SemanticFilter(axes, LINE)).check(ask("bad thing, worse", age_restricted=True))
+    await rule_checker(off, SemanticFilter(axes, LINE)).check(ask("bad thing"))

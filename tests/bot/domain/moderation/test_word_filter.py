@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from bot.domain.moderation.word_filter import REGEX_BUDGET_S, Lexicon
+from bot.domain.moderation.word_filter import REGEX_BUDGET_S, WordFilter
 from bot.domain.moderation.word_rules import MAX_REGEXES, RuleKind, WordRule, with_rule, without_rule
 from bot.errors import BadOption
 
@@ -18,7 +18,7 @@ def rules(*patterns: str) -> tuple[WordRule, ...]:
     return made
 
 
-LEXICON = Lexicon(
+LEXICON = WordFilter(
     rules(
         "ass",
         "porn",
@@ -148,7 +148,7 @@ def test_rules_go_by_pattern_or_number() -> None:
 def test_no_regular_expression_can_stall_the_check() -> None:
     # Such a rule is refused when it is added; this one came in some other way.
     evil = [WordRule(id=n, kind=RuleKind.REGEX, pattern=f"(x+x+)+y{n}") for n in range(MAX_REGEXES)]
-    lexicon = Lexicon(evil)
+    lexicon = WordFilter(evil)
     before = time.process_time()
     assert lexicon.find("x" * 6000) is not None
     # Generous for a busy machine; without the limit this would take longer than the universe is old.

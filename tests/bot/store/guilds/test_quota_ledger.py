@@ -13,13 +13,13 @@ from sqlalchemy.dialects import sqlite
 
 from bot.domain.model import Ask, Charge, JobState, Member, Place, Verb
 from bot.domain.moderation.access import ChannelRule
-from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window
 from bot.errors import Fenced, PictureBlocked, QuotaExceeded, StoreError, TooManyJobs
 from bot.store.database import Database
-from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import Room
 from bot.store.jobs.job_reads import is_live
@@ -30,7 +30,7 @@ from bot.store.schema_rules import quota_counters, reservations
 from .asks import NOW, accept, ask, kept
 
 GUILD = 5
-MODERATOR = Entry(at=NOW, guild_id=GUILD, actor_id=9, action="quota set")
+MODERATOR = AuditEntry(at=NOW, guild_id=GUILD, actor_id=9, action="quota set")
 
 
 def limit(amount: float | None, scope: Scope = Scope.EVERYONE, subject: int = 0, **more: Any) -> Limit:
@@ -44,7 +44,7 @@ class Desk:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.rules = RuleBook(database)
+        self.rules = GuildRulesStore(database)
         self.quotas = Quotas(database, self.rules)
         self.jobs = JobStore(database, self.quotas, room=Room(1000))
 
@@ -243,7 +243,7 @@ async def test_rules_survive_a_restart_and_changes_do_not_overwrite_each_other(d
         return lambda rules: rules.model_copy(update={"channels": (*rules.channels, ChannelRule(channel_id=channel))})
 
     await asyncio.gather(*(desk.rules.change(allow(channel), MODERATOR) for channel in range(20)))
-    rules = await RuleBook(desk.database).get(GUILD)
+    rules = await GuildRulesStore(desk.database).get(GUILD)
     assert {rule.channel_id for rule in rules.channels} == set(range(20))
     assert await desk.rules.get(6) == GuildRules(guild_id=6)
 
@@ -271,7 +271,7 @@ async def test_an_admission_is_few_statements_and_reads_no_rules(desk: Desk) -> 
 async def test_a_change_by_two_at_once_is_seen_by_the_next_admission(desk: Desk) -> None:
     await desk.limit(limit(50))
     await asyncio.gather(desk.limit(limit(1)), desk.limit(limit(1), timezone="Asia/Tokyo"))
-    stored = await RuleBook(desk.database).get(GUILD)
+    stored = await GuildRulesStore(desk.database).get(GUILD)
     assert await desk.rules.get(GUILD) == stored
     await accept(desk.jobs, one())
     with pytest.raises(QuotaExceeded):

@@ -14,13 +14,13 @@ from alembic import command
 from alembic.config import Config
 
 from bot.domain.model import Job, JobState, Verb
-from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.prompting.derivation import derive, family
 from bot.domain.quotas.usage import Usage
 from bot.domain.quotas.windows import last_days
 from bot.errors import Fenced
 from bot.store.database import Database
-from bot.store.guilds.guild_rules import RuleBook
+from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import Room
 from bot.store.jobs.jobs import JobStore
@@ -34,10 +34,10 @@ from tests.bot.store.asks import NOW, accept, ask, kept
 
 @pytest.fixture
 def store(database: Database) -> JobStore:
-    return JobStore(database, Quotas(database, RuleBook(database)), room=Room(99))
+    return JobStore(database, Quotas(database, GuildRulesStore(database)), room=Room(99))
 
 
-ENTRY = Entry(at=NOW, guild_id=5, actor_id=1, action="timezone")
+ENTRY = AuditEntry(at=NOW, guild_id=5, actor_id=1, action="timezone")
 
 
 async def drawn(store: JobStore, asked_at: datetime, *, member: int = 1, **more: Any) -> Job:
@@ -81,7 +81,7 @@ async def test_jobs_are_counted_once_by_how_they_ended(store: JobStore, database
 
 
 async def test_a_day_begins_at_midnight_of_the_servers_time_zone(store: JobStore, database: Database) -> None:
-    rules = RuleBook(database)
+    rules = GuildRulesStore(database)
     await rules.change(lambda old: old.model_copy(update={"timezone": "Pacific/Auckland"}), ENTRY)
     # In Auckland the clocks went back on 5 April 2026 at 3:00: that day began at 11:00 UTC and had 25 hours.
     for asked in ("2026-04-04T10:59Z", "2026-04-04T11:00Z", "2026-04-05T11:59Z", "2026-04-05T12:00Z"):
@@ -109,7 +109,7 @@ async def test_what_was_used_stays_used_until_a_member_is_erased(
 
 
 async def test_sums_are_made_from_the_jobs_that_are_there(store: JobStore, database: Database) -> None:
-    await RuleBook(database).change(lambda old: old.model_copy(update={"timezone": "Pacific/Auckland"}), ENTRY)
+    await GuildRulesStore(database).change(lambda old: old.model_copy(update={"timezone": "Pacific/Auckland"}), ENTRY)
     for hours in (0, 5, 30):
         await store.delivered(await drawn(store, NOW - timedelta(hours=hours), member=1 + hours % 2), None, NOW)
     for charge in (None, 300.0):
