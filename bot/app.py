@@ -16,7 +16,7 @@ from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_service import JobService
 from bot.domain.moderation.rule_checker import RuleChecker
 from bot.domain.moderation.semantic_filter import SemanticFilter
-from bot.domain.moderation.services import Office
+from bot.domain.moderation.services import ModerationServices
 from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.domain.quotas.button_prices import PriceList
@@ -193,8 +193,10 @@ def _hints(kept: Stores, engine: Engine, outside: Outside) -> Hints | None:
     return hints
 
 
-def _office(kept: Stores, engine: Engine, job_service: JobService, pending_answers: PendingAnswerStore) -> Office:
-    return Office(
+def _office(
+    kept: Stores, engine: Engine, job_service: JobService, pending_answers: PendingAnswerStore
+) -> ModerationServices:
+    return ModerationServices(
         rules_store=kept.rules_store,
         quotas=kept.quotas,
         log=AuditLog(kept.database),

@@ -22,7 +22,7 @@ from bot.ui.content.modals import Filled
 from bot.ui.content.translation import Translator
 from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.answer import Answer
-from bot.ui.interactions.double_clicks import Clicks
+from bot.ui.interactions.double_clicks import DoubleClicks
 from bot.ui.interactions.gateway_guard import Events
 from bot.ui.interactions.leftovers import Leftovers
 from bot.ui.interactions.pending_answers import AnswerTracker
@@ -72,7 +72,7 @@ class DarkroomClient(Darkroom):
         self.answer_tracker = AnswerTracker(parts.pending_answers, parts.clock, events)
         self.leftovers = Leftovers(self, self.answer_tracker, parts.pending_answers, events)
         self.offered = frozenset(PRESSES)
-        self._clicks, self.seen = Clicks(), SeenPictures()
+        self._clicks, self.seen = DoubleClicks(), SeenPictures()
         self._syncing: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
@@ -104,7 +104,7 @@ class DarkroomClient(Darkroom):
 
     def _is_double(self, interaction: discord.Interaction[Darkroom], button_id: ButtonId) -> bool:
         message_id = interaction.message.id if interaction.message else 0
-        return self._clicks.is_double(interaction.user.id, message_id, str(button_id), self.parts.clock())
+        return self._clicks.register(interaction.user.id, message_id, str(button_id), self.parts.clock())
 
     async def on_message(self, message: discord.Message, /) -> None:
         """There are no text commands: nobody's messages are read."""

@@ -12,7 +12,7 @@ from bot.client import DarkroomClient
 from bot.domain.model import Job
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import GuildRules
-from bot.domain.moderation.services import Office
+from bot.domain.moderation.services import ModerationServices
 from bot.domain.quotas.button_prices import PriceList
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.quota_ledger import Quotas
@@ -47,7 +47,7 @@ class Court(House):
         self.quotas = Quotas(self.database, self.rules_store)
         self.log, self.switch = AuditLog(self.database), Switch()
         pictures = PictureStore.open(self.folder / "pictures")
-        office = Office(
+        office = ModerationServices(
             rules_store=self.rules_store, quotas=self.quotas, log=self.log, records=Records(self.database, pictures),
             numbers=Statistics(self.database), review=self.job_service, engine=self.switch, has_meaning=True,
         )  # fmt: skip

@@ -10,7 +10,7 @@ from bot.domain.model import Job, Member
 from bot.domain.moderation.access import require_moderator
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules
-from bot.domain.moderation.services import Office
+from bot.domain.moderation.services import ModerationServices
 from bot.errors import ConfigError, NotPermitted
 from bot.ui.content.message_page import Upload
 from bot.ui.content.texts import MESSAGE_LIMIT
@@ -23,7 +23,7 @@ PERMISSIONS = discord.Permissions(manage_guild=True)
 """Who sees the commands, unless a server's integration settings say otherwise; the right is checked again here."""
 
 
-def office(interaction: Pressed) -> Office:
+def office(interaction: Pressed) -> ModerationServices:
     """The moderators' part of the bot."""
     found = interaction.client.parts.office
     if found is None:

@@ -130,7 +130,7 @@ class Gate(Protocol):
 
 
 @dataclass(frozen=True)
-class Office:
+class ModerationServices:
     """Given once by the composition root."""
 
     rules_store: RulesReader

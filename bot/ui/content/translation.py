@@ -24,14 +24,14 @@ _NAMES = frozenset({At.command_name, At.group_name, At.parameter_name, At.choice
 
 
 @dataclass(frozen=True, slots=True)
-class Lexicon:
+class TranslationTable:
     """One language: what commands and options are called, and what is said about them."""
 
     names: Mapping[str, str]
     texts: Mapping[str, str]
 
 
-def lexicons() -> dict[discord.Locale, Lexicon]:
+def lexicons() -> dict[discord.Locale, TranslationTable]:
     """Every language there is a file for."""
     return {locale: _read(name) for locale, name in LOCALES.items()}
 
@@ -55,7 +55,7 @@ class Translator(app_commands.Translator):
         return (lexicon.names if context.location in _NAMES else lexicon.texts).get(string.message)
 
 
-def _read(name: str) -> Lexicon:
+def _read(name: str) -> TranslationTable:
     file = resources.files("bot").joinpath("locales", f"{name}.toml")
     tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    return Lexicon(names=tables["names"], texts=tables["texts"])
+    return TranslationTable(names=tables["names"], texts=tables["texts"])

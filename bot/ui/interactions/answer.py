@@ -16,7 +16,7 @@ from bot.ui.content.error_texts import GENERIC, words
 from bot.ui.content.message_page import Page
 from bot.ui.content.texts import MESSAGE_LIMIT
 from bot.ui.discord_errors import REFUSALS, is_too_large
-from bot.ui.interactions.interaction_responder import Pressed, Voice, Words
+from bot.ui.interactions.interaction_responder import InteractionResponder, Pressed, Words
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
 from engine.errors import EngineError
 
@@ -32,7 +32,7 @@ class Answer:
     def __init__(self, interaction: Pressed, *, ephemeral: bool = False, may_ask: bool = False) -> None:
         """`ephemeral`: the answer is private anyway. `may_ask`: it may be a modal, so "thinking" comes late."""
         self._interaction = interaction
-        self._voice = Voice(interaction, is_private=ephemeral)
+        self._responder = InteractionResponder(interaction, is_private=ephemeral)
         self._defer_after_s = MODAL_AFTER_S if may_ask else interaction.client.parts.defer_after_s
         self._lock = asyncio.Lock()
         self._timer: asyncio.Task[None] | None = None
@@ -45,27 +45,27 @@ class Answer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        answer_tracker, voice = self._interaction.client.answer_tracker, self._voice
+        answer_tracker, responder = self._interaction.client.answer_tracker, self._responder
         try:
             return await self._end(error)
         finally:
             is_cut_off = isinstance(error, asyncio.CancelledError | Restarting)
-            is_said = voice.is_dead or (voice.has_spoken and not (voice.goes_on and is_cut_off))
-            if voice.has_promised and is_said:
+            is_said = responder.is_dead or (responder.has_spoken and not (responder.goes_on and is_cut_off))
+            if responder.has_promised and is_said:
                 await answer_tracker.keep(self._interaction.id)
-            elif voice.has_promised and not is_cut_off:
+            elif responder.has_promised and not is_cut_off:
                 answer_tracker.owe(self._interaction)
             answer_tracker.end(self._interaction.id)
 
     @property
     def was_given(self) -> bool:
         """The first word is said: what comes now stands behind it."""
-        return self._voice.has_spoken
+        return self._responder.has_spoken
 
     @property
     def is_dead(self) -> bool:
         """Discord no longer takes answers to this interaction."""
-        return self._voice.is_dead
+        return self._responder.is_dead
 
     @property
     def is_taken_up(self) -> bool:
@@ -74,14 +74,14 @@ class Answer:
 
     async def goes_on(self) -> None:
         """More is begun after the first word: what a crash leaves undone of it is taken up at the next start."""
-        await self._voice.pending_answer(goes_on=True)
+        await self._responder.pending_answer(goes_on=True)
 
     def hand_over(self) -> None:
         """Somebody else sees to the first message from now on."""
-        self._voice.has_spoken = True
+        self._responder.has_spoken = True
 
     async def _end(self, error: BaseException | None) -> bool:
-        if isinstance(error, Restarting) and self._voice.has_promised:
+        if isinstance(error, Restarting) and self._responder.has_promised:
             self._stop_timer()
             return True  # the next process goes on with it
         if isinstance(error, AlreadyAsked):
@@ -91,7 +91,7 @@ class Answer:
         if isinstance(error, BotError | EngineError):
             await self._tell(words(error))
             return True
-        if isinstance(error, Exception) and not self._voice.has_spoken:
+        if isinstance(error, Exception) and not self._responder.has_spoken:
             await self._tell(GENERIC)
         self._stop_timer()
         return False
@@ -143,22 +143,22 @@ class Answer:
         """Open a modal: it must be the first response, so nothing slow may come before it."""
         async with self._lock:
             self._stop_timer()
-            is_late = self._voice.is_acknowledged
+            is_late = self._responder.is_acknowledged
             if not is_late:
-                await self._voice.ask(modal)
+                await self._responder.ask(modal)
         if is_late:
             await self.private("That took me too long to ask you for words. Please try again.")
 
     async def _say(self, said: Words) -> int | None:
         async with self._lock:
             self._stop_timer()
-            return await self._voice.say(said)
+            return await self._responder.say(said)
 
     async def _defer_in_time(self) -> None:
         await asyncio.sleep(self._defer_after_s)
         async with self._lock:
-            if not self._voice.is_acknowledged:
-                await self._voice.think()
+            if not self._responder.is_acknowledged:
+                await self._responder.defer()
 
     def _stop_timer(self) -> None:
         if self._timer is not None and self._timer is not asyncio.current_task():

@@ -9,13 +9,13 @@ WITHIN = timedelta(seconds=1.5)
 _REMEMBERED = 10_000
 
 
-class Clicks:
+class DoubleClicks:
     """Remembers for a moment who pressed what."""
 
     def __init__(self) -> None:
         self._pressed: OrderedDict[tuple[int, int, str], datetime] = OrderedDict()
 
-    def is_double(self, member_id: int, message_id: int, custom_id: str, now: datetime) -> bool:
+    def register(self, member_id: int, message_id: int, custom_id: str, now: datetime) -> bool:
         """Note a click; says whether it repeats one that is just past."""
         click = (member_id, message_id, custom_id)
         before = self._pressed.pop(click, None)

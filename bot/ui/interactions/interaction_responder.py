@@ -63,7 +63,7 @@ class Words:
             file.fp.seek(0)
 
 
-class Voice:
+class InteractionResponder:
     """Says things to one interaction, in the only order Discord takes them."""
 
     def __init__(self, interaction: Pressed, *, is_private: bool) -> None:
@@ -89,7 +89,7 @@ class Voice:
         """Discord has heard something of us already."""
         return self._interaction.response.is_done()
 
-    async def think(self) -> None:
+    async def defer(self) -> None:
         """Show "thinking…"; a refusal is left to the answer itself, which tells better what is wrong."""
         try:
             await self._think(is_private=self._is_private)

@@ -13,7 +13,7 @@ from discord.ext import commands
 from bot.domain.jobs.pending_answers import PendingAnswers
 from bot.domain.model import Ask, Cell, CellRef, Job, Member, Place, Preferences, Verb
 from bot.domain.moderation.guild_rules import GuildRules
-from bot.domain.moderation.services import Office
+from bot.domain.moderation.services import ModerationServices
 from bot.domain.ports import Jobs, Pictures
 from bot.domain.quotas.button_prices import Price
 from bot.domain.quotas.quota import Use
@@ -148,7 +148,7 @@ class Parts:
     """What a member used and has left."""
     prices: Callable[[Job, Cell], Awaitable[Mapping[Verb, Price]]] = no_prices
     """What can be made of a kept picture, and what it will cost."""
-    office: Office | None = None
+    office: ModerationServices | None = None
     """What moderators' commands reach."""
     pending_answers: PendingAnswers | None = None
     """Who was told "thinking…", for the next start; None: nobody is remembered."""
