@@ -12,7 +12,7 @@ import typer
 from bot.cli import backup, check, forward, imagine, models, serve
 from bot.errors import BotError, ConfigError
 from bot.folders import OTHERS
-from engine.errors import ClusterRefused, DeviceMissing, EngineError, InvalidRequest
+from engine import ClusterRefused, DeviceMissing, EngineError, InvalidRequest
 
 FAILED, ASKED_WRONG, CONFIGURATION_WRONG, INTERRUPTED = 1, 2, 78, 130
 

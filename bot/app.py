@@ -47,8 +47,7 @@ from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
 from bot.ui.pictures.compositing import Drawing
 from bot.ui.pictures.uploads import Download, Fetch, Intake
-from engine import Engine
-from engine.pocket import WEIGHTS
+from engine import POCKET_WEIGHTS, Engine
 
 
 @dataclass(frozen=True)
@@ -210,4 +209,4 @@ def _office(
 
 def _has_meaning() -> bool:
     """The meaning rule and hints need the embedded text encoder."""
-    return (WEIGHTS / "text_encoder").exists()
+    return (POCKET_WEIGHTS / "text_encoder").exists()

@@ -18,8 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from bot.environment import Environment
 from bot.errors import ConfigError
-from engine.base.refusals import in_words
-from engine.settings import ClusterSettings, EngineSettings, HomePath, Section
+from engine import ClusterSettings, EngineSettings, HomePath, Section, in_words
 
 PREFIX = "DARKROOM_"
 CONFIG_VARIABLE = "DARKROOM_CONFIG"

@@ -1,6 +1,8 @@
 """Makes pictures for many people at once. Everything a caller needs is here, and nothing here imports torch."""
 
+from engine.base.refusals import in_words
 from engine.catalogue.catalogue import Catalogue
+from engine.catalogue.sizes import result_size
 from engine.engine import Engine, Resolved
 from engine.errors import (
     AbortReason,
@@ -23,8 +25,19 @@ from engine.errors import (
     UnknownModel,
 )
 from engine.events import Event, Finished, GeneratedImage, Preview, Progress, Queued, Recipe, Safety, Started
+from engine.model_files.pulled_files import discard as discard_files
+from engine.model_files.pulled_files import files_of as pulled_files
+from engine.model_files.pulled_files import forget as forget_model
+from engine.model_files.pulled_files import needed_elsewhere as files_needed_elsewhere
 from engine.model_spec import ModelSpec
+from engine.pictures.images import encode_png, fit_upload, fit_webp, mosaic, open_picture, read_text
+from engine.pictures.sandboxed_decoder import SandboxedDecoder
+from engine.pocket import WEIGHTS as POCKET_WEIGHTS
+from engine.processes.remote_devices import describe as describe_cluster
 from engine.requests import (
+    MAX_PROMPT_CHARS,
+    MAX_SEED,
+    WORDLESS_BLEND,
     Blend,
     Describe,
     ImageRequest,
@@ -36,11 +49,17 @@ from engine.requests import (
     PromptPart,
     Upscale,
 )
+from engine.serving.cost_estimates import kind_of_work, pixels_of, steps_of
 from engine.serving.stream import RequestStream
-from engine.settings import ClusterSettings, EngineSettings, LoRASettings, ModelSettings
+from engine.settings import ClusterSettings, EngineSettings, HomePath, LoRASettings, ModelSettings, Section
 from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
+from engine.trial.trial import try_out
 
 __all__ = [
+    "MAX_PROMPT_CHARS",
+    "MAX_SEED",
+    "POCKET_WEIGHTS",
+    "WORDLESS_BLEND",
     "AbortReason",
     "BadOutput",
     "Blend",
@@ -59,6 +78,7 @@ __all__ = [
     "Event",
     "Finished",
     "GeneratedImage",
+    "HomePath",
     "ImageRequest",
     "ImageToImage",
     "InferenceFailed",
@@ -85,9 +105,28 @@ __all__ = [
     "RequestStream",
     "Resolved",
     "Safety",
+    "SandboxedDecoder",
+    "Section",
     "Snapshot",
     "Started",
     "UnknownLoRA",
     "UnknownModel",
     "Upscale",
+    "describe_cluster",
+    "discard_files",
+    "encode_png",
+    "files_needed_elsewhere",
+    "fit_upload",
+    "fit_webp",
+    "forget_model",
+    "in_words",
+    "kind_of_work",
+    "mosaic",
+    "open_picture",
+    "pixels_of",
+    "pulled_files",
+    "read_text",
+    "result_size",
+    "steps_of",
+    "try_out",
 ]

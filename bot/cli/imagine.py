@@ -22,10 +22,19 @@ from bot.domain.prompting.prompt import expand
 from bot.domain.prompting.repeats import repeated
 from bot.errors import BadOption
 from bot.settings import Settings, load
-from engine import Engine, Event, Finished, ImageRequest, InvalidRequest, Queued, Started
+from engine import (
+    MAX_SEED,
+    Engine,
+    EngineSettings,
+    Event,
+    Finished,
+    ImageRequest,
+    InvalidRequest,
+    ModelSettings,
+    Queued,
+    Started,
+)
 from engine import Progress as Step
-from engine.requests import MAX_SEED
-from engine.settings import EngineSettings, ModelSettings
 
 STRENGTH = 0.7
 """How far from a picture where nothing else is said."""

@@ -13,10 +13,15 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from bot.settings import load
-from engine.catalogue.catalogue import Catalogue
-from engine.errors import ModelLoadFailed
-from engine.model_files.pulled_files import discard, files_of, forget, needed_elsewhere
-from engine.model_spec import ModelSpec
+from engine import (
+    Catalogue,
+    ModelLoadFailed,
+    ModelSpec,
+    discard_files,
+    files_needed_elsewhere,
+    forget_model,
+    pulled_files,
+)
 
 app = typer.Typer(help="Models: list them, pull, verify or remove one.", no_args_is_help=True)
 Config = Annotated[Path | None, typer.Option(help="Configuration file.")]
@@ -67,7 +72,7 @@ def show(name: Name, config: Config = None) -> None:
     for source in spec.sources:
         at = f" at {source.revision}" if source.revision else ""
         typer.echo(f"from: {source.location}{at}")
-    for file in files_of(spec, settings.models_dir):
+    for file in pulled_files(spec, settings.models_dir):
         typer.echo(f"  {file.bytes / 1e6:10.1f} MB  {file.repository}/{file.path}")
 
 
@@ -75,7 +80,7 @@ def show(name: Name, config: Config = None) -> None:
 def verify(name: Name, config: Config = None) -> None:
     """Compare a pulled model's files with their hashes; what is damaged is deleted, so that `pull` fetches it again."""
     settings = load(config).engine
-    files = files_of(Catalogue(settings).spec(name), settings.models_dir, check=True)
+    files = pulled_files(Catalogue(settings).spec(name), settings.models_dir, check=True)
     if not files:
         typer.echo(f"{name}: nothing was pulled for it, so there is nothing to compare with")
         return
@@ -83,7 +88,7 @@ def verify(name: Name, config: Config = None) -> None:
     for file in damaged:
         typer.echo(f"{file.repository}/{file.path} {file.flaw}")
     if damaged:
-        discard(damaged, settings.models_dir)
+        discard_files(damaged, settings.models_dir)
         typer.echo(f"get it again with: darkroom models pull {name}")
         raise typer.Exit(1)
     typer.echo(f"{name}: {len(files)} files are as they were pulled")
@@ -94,13 +99,13 @@ def remove(name: Name, config: Config = None) -> None:
     """Delete a pulled model's files, except those that another model here needs too."""
     settings = load(config).engine
     catalogue = Catalogue(settings)
-    files = files_of(spec := catalogue.spec(name), settings.models_dir)
-    shared = needed_elsewhere(spec, _readable(catalogue), settings.models_dir)
+    files = pulled_files(spec := catalogue.spec(name), settings.models_dir)
+    shared = files_needed_elsewhere(spec, _readable(catalogue), settings.models_dir)
     for repository in sorted({file.repository for file in files}):
         if other := shared.get(repository):
             typer.echo(f"{repository} stays: {other} needs it too")
             continue
-        forget(repository, settings.models_dir)
+        forget_model(repository, settings.models_dir)
         freed = sum(file.bytes for file in files if file.repository == repository)
         typer.echo(f"{repository} is deleted, {freed / 1e9:.1f} GB are free again")
     if not files:

@@ -26,7 +26,7 @@ from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.permitted_jobs import is_known, permitted, shown, visible
 from bot.ui.pictures.compositing import contact_sheet
-from engine.events import Event, Progress, Queued
+from engine import Event, Progress, Queued
 
 LISTED = 10
 SHEET = 25

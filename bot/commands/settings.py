@@ -16,7 +16,7 @@ from bot.errors import BadOption
 from bot.ui.content import texts
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
-from engine.errors import UnknownModel
+from engine import UnknownModel
 
 NOTHING = "none"
 """What to type to empty a setting."""

@@ -16,11 +16,7 @@ from bot.folders import is_private, writable
 from bot.operation import invite
 from bot.settings import TOKEN_FORM, Settings
 from bot.store.database import Database, shown
-from engine import ClusterRefused, EngineError
-from engine.catalogue.catalogue import Catalogue
-from engine.errors import ModelMissing, UnknownModel
-from engine.processes import remote_devices
-from engine.trial.trial import try_out
+from engine import Catalogue, ClusterRefused, EngineError, ModelMissing, UnknownModel, describe_cluster, try_out
 
 MIN_FREE_BYTES = 2 * 1024**3
 
@@ -147,7 +143,7 @@ async def _cluster(settings: Settings) -> Finding:
     if not settings.engine.cluster.address:
         return Finding("cluster", "none: workers run on this machine")
     try:
-        return Finding("cluster", await remote_devices.describe(settings.engine))
+        return Finding("cluster", await describe_cluster(settings.engine))
     except ClusterRefused as error:
         return Finding("cluster", error.why, error.remedy)
 

@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from bot.domain.moderation.access import Gate
 from bot.ui.interactions.services import Darkroom
-from engine.errors import EngineNotReady
+from engine import EngineNotReady
 
 log = logging.getLogger(__name__)
 

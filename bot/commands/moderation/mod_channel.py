@@ -11,7 +11,7 @@ from bot.domain.moderation.access import ChannelRule, with_channel
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.errors import BadOption
 from bot.ui.interactions.answer import Answer, Pressed
-from engine.errors import UnknownModel
+from engine import UnknownModel
 
 Channel = discord.TextChannel | discord.VoiceChannel | discord.ForumChannel
 

@@ -10,7 +10,7 @@ from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.outbox_worker import OutboxWorker, RetryPolicy
 from bot.domain.model import Job, JobState, OutboxEntry, OutboxKind
 from bot.errors import Fenced, ReplyGone
-from engine.errors import InferenceFailed
+from engine import InferenceFailed
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from bot.domain.ports import Clock, EnginePort, Estimates, Jobs, Outbox, Picture
 from bot.domain.prompting.engine_requests import Asker, Sources, Wording
 from bot.errors import BadPicture
 from bot.tasks import Tasks
-from engine.engine import Resolved
+from engine import Resolved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError, validate_call
 from pydantic_core import to_jsonable_python
 
 from bot.errors import BotError
-from engine.errors import EngineError, InferenceFailed
+from engine import EngineError, InferenceFailed
 
 _PACKED = TypeAdapter(dict[str, object])
 

@@ -13,10 +13,20 @@ from bot.domain.ports import Stream
 from bot.domain.prompting.engine_requests import Asker
 from bot.domain.quotas.quota import part_of, pictures
 from bot.errors import Fenced, PictureBlocked, UserError
-from engine.engine import Resolved
-from engine.errors import AbortReason, EngineError, InferenceFailed, QueueFull, Rejected, RequestAborted
-from engine.events import Finished, Progress, Queued, Started
-from engine.requests import ImageRequest
+from engine import (
+    AbortReason,
+    EngineError,
+    Finished,
+    ImageRequest,
+    InferenceFailed,
+    Progress,
+    Queued,
+    QueueFull,
+    Rejected,
+    RequestAborted,
+    Resolved,
+    Started,
+)
 
 log = logging.getLogger(__name__)
 

@@ -27,9 +27,7 @@ from bot.errors import (
     Restarting,
     StoreError,
 )
-from engine.catalogue.sizes import result_size
-from engine.engine import Resolved
-from engine.errors import AbortReason, RequestAborted
+from engine import AbortReason, RequestAborted, Resolved, result_size
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Sequence
 
 from bot.domain.model import Cell, Job, JobState, Kept, Verdict
-from engine.events import Finished, GeneratedImage, Recipe
+from engine import Finished, GeneratedImage, Recipe
 
 
 def cells_of(job: Job, images: Sequence[GeneratedImage]) -> tuple[Cell, ...]:

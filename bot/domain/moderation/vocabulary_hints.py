@@ -10,8 +10,7 @@ from typing import Final, Protocol
 from bot.domain.model import Job, Verb
 from bot.domain.moderation.content_policy import effective_text
 from bot.domain.moderation.semantic_filter import Embed, Vectors, clauses
-from engine.errors import EngineError
-from engine.model_spec import ModelSpec
+from engine import EngineError, ModelSpec
 
 log = logging.getLogger(__name__)
 

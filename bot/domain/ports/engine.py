@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
-from engine.engine import Resolved
-from engine.errors import AbortReason
-from engine.events import Event
-from engine.requests import ImageRequest
+from engine import AbortReason, Event, ImageRequest, Resolved
 
 
 class Stream(Protocol):

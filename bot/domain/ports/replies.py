@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bot.domain.model import Cell, Job
-from engine.events import Event
+from engine import Event
 
 
 class Replies(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.model import CellRef, Job, JobSpec, Options, Verb
-from engine.requests import MAX_SEED
+from engine import MAX_SEED
 
 STRENGTHS: Mapping[Verb, float] = {Verb.VARY_SUBTLE: 0.35, Verb.VARY_STRONG: 0.7}
 """How far from the cell a variation goes when nothing else is said: 0 keeps it, 1 forgets it."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from bot.domain.model import JobSpec, Options, Verb
 from bot.domain.prompting.derivation import STRENGTHS
 from bot.errors import BadOption, BadPicture
-from engine.requests import (
+from engine import (
     WORDLESS_BLEND,
     Blend,
     Describe,

@@ -12,7 +12,7 @@ from typing import Literal
 from bot.domain.model import Options
 from bot.domain.prompting.quotes import masked, quoted
 from bot.errors import BadOption
-from engine.requests import MAX_SEED
+from engine import MAX_SEED
 
 MAX_REPEAT = 10
 MAX_LORAS = 8

@@ -24,7 +24,7 @@ from bot.domain.prompting.flags import (
 )
 from bot.domain.prompting.permutations import expand
 from bot.errors import BadOption
-from engine.requests import MAX_PROMPT_CHARS
+from engine import MAX_PROMPT_CHARS
 
 MAX_PARTS = 16
 MAX_PART_WEIGHT = 10.0

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from bot.domain.model import Options
 from bot.domain.prompting.permutations import MAX_PERMUTATIONS
 from bot.errors import BadOption
-from engine.requests import MAX_SEED
+from engine import MAX_SEED
 
 PICTURES = 4
 """Of one job, each drawn from the seed after that of the one before."""

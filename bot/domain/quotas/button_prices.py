@@ -13,7 +13,7 @@ from bot.domain.prompting.derivation import derive
 from bot.domain.prompting.engine_requests import Asker, Sources, Wording
 from bot.domain.quotas.cost_estimates import Timings, expected_ms
 from bot.domain.quotas.quota import pictures
-from engine.requests import ImageRequest, Upscale
+from engine import ImageRequest, Upscale
 
 _STEPS = 25
 _ANY = b"\0"

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from engine.requests import ImageRequest
-from engine.serving.cost_estimates import kind_of_work, pixels_of, steps_of
+from engine import ImageRequest, kind_of_work, pixels_of, steps_of
 
 NEWEST = 0.2
 """Weight of the newest measurement once there are several."""

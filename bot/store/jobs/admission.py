@@ -19,7 +19,7 @@ from bot.store.database import in_turn
 from bot.store.jobs.job_reads import is_live
 from bot.store.jobs.rows import asked_columns, job_from
 from bot.store.schema import jobs, uploads
-from engine.errors import QueueFull
+from engine import QueueFull
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 

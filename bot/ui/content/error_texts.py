@@ -9,9 +9,9 @@ from typing import Any
 
 from discord.utils import format_dt
 
+import engine
 from bot import errors as bot
 from bot.domain.moderation.access import MANAGER
-from engine import errors as engine
 
 GENERIC = (
     "Something went wrong on my side; nothing was charged. Please try again in a moment; "

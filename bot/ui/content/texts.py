@@ -11,7 +11,7 @@ from discord.utils import escape_markdown, escape_mentions
 from bot.domain.model import Cell, Job, JobState, Verb
 from bot.domain.prompting.prompt import render, shorten
 from bot.ui.content.cost_texts import cost
-from engine.events import Event, Finished, Progress, Queued, Started
+from engine import Event, Finished, Progress, Queued, Started
 
 MESSAGE_LIMIT = 2000
 ALT_LIMIT = 1024

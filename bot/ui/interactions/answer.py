@@ -18,7 +18,7 @@ from bot.ui.content.texts import MESSAGE_LIMIT
 from bot.ui.discord_errors import REFUSALS, is_too_large
 from bot.ui.interactions.interaction_responder import InteractionResponder, Pressed, Words
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
-from engine.errors import EngineError
+from engine import EngineError
 
 MODAL_AFTER_S = 1.5
 """Discord drops an interaction that heard nothing for 3 s, and a modal cannot come after a "thinking"."""

@@ -18,7 +18,7 @@ from bot.ui.content.buttons import cancel_view
 from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
-from engine.requests import MAX_SEED
+from engine import MAX_SEED
 
 log = logging.getLogger(__name__)
 

@@ -27,8 +27,7 @@ from bot.ui.job_reply.live_reply import ProgressReply
 from bot.ui.job_reply.rate_limits import RateLimits
 from bot.ui.job_reply.reply_message import OutOfReach, ReplyMessage, now
 from bot.ui.pictures.compositing import Drawing
-from engine.errors import InferenceFailed
-from engine.events import Event
+from engine import Event, InferenceFailed
 
 PREVIEW_INTERVAL_S = 1.2
 SMALLEST_LIMIT = 256 * 1024

@@ -18,7 +18,7 @@ from bot.ui.discord_errors import REFUSALS, delivery_error, is_gone
 from bot.ui.job_reply.edit_pacing import ChannelWindow, Pace
 from bot.ui.job_reply.rate_limits import RateLimits
 from bot.ui.job_reply.reply_message import HANDOVER, OutOfReach, ReplyMessage
-from engine.events import Event, Preview, Progress, Queued
+from engine import Event, Preview, Progress, Queued
 
 STOP_WITHIN_S = 45.0
 """Discord may take half a minute over an edit; one that is no longer waited for would still arrive, over the result."""

@@ -10,8 +10,7 @@ from typing import ParamSpec, TypeVar
 
 from PIL import Image
 
-from engine.pictures.images import encode_png, fit_upload, fit_webp, mosaic, open_picture, read_text
-from engine.pictures.sandboxed_decoder import SandboxedDecoder
+from engine import SandboxedDecoder, encode_png, fit_upload, fit_webp, mosaic, open_picture, read_text
 
 FRAME_MS = 120
 LAST_FRAME_MS = 2500

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from bot.ui.pictures import fonts
-from engine.pictures.images import fit_webp, mosaic, open_picture
+from engine import fit_webp, mosaic, open_picture
 
 THUMBNAIL = 112
 INDENT = 56

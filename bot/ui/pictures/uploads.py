@@ -13,7 +13,7 @@ import discord
 from bot.domain.ports import Pictures
 from bot.errors import BadPicture
 from bot.ui.pictures.compositing import Drawing
-from engine.errors import InvalidRequest
+from engine import InvalidRequest
 
 MAX_BYTES = 25 * 1024 * 1024
 TIMEOUT_S = 15.0
