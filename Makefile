@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check wire kills cluster bench speed pictures browser clicks format clean
+.PHONY: house route help demo test check wire kills cluster bench speed pictures browser clicks format clean
 
 help: ## show these verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,12 @@ browser: $(STAMP) ## drive the playground in a headless Chromium and keep the sc
 
 clicks: $(STAMP) ## click and type at random in the playground
 	$(BIN)/python -m pytest -q -m clicks -o addopts='--import-mode=importlib' tests/integration
+
+house: $(STAMP) ## draw the rooms of bot and engine from their imports
+	$(BIN)/python -m tests.house
+
+route: $(STAMP) ## print the files that one /imagine enters
+	$(BIN)/python -m tests.route
 
 speed: $(STAMP) ## measure how soon members are answered, on a quiet machine
 	$(BIN)/python -m pytest -q -s tests/bench

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from engine.base import logs as log
+from engine import LogSetup, configure_logs
 
 
 def configure(level: str, form: str) -> None:
     """Set up the root logger, once, at start."""
-    log.configure(log.LogSetup(logging.getLevelNamesMapping()[level.upper()], form))
+    configure_logs(LogSetup(logging.getLevelNamesMapping()[level.upper()], form))
     # discord.py logs request bodies at debug, and they hold prompts
     logging.getLogger("discord").setLevel(logging.INFO if level == "debug" else logging.WARNING)
     logging.getLogger("discord.http").setLevel(logging.WARNING)

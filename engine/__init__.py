@@ -1,5 +1,7 @@
 """Makes pictures for many people at once. Everything a caller needs is here, and nothing here imports torch."""
 
+from engine.base.logs import LogSetup
+from engine.base.logs import configure as configure_logs
 from engine.base.refusals import in_words
 from engine.catalogue.catalogue import Catalogue
 from engine.catalogue.sizes import result_size
@@ -86,6 +88,7 @@ __all__ = [
     "InvalidRequest",
     "LoRA",
     "LoRASettings",
+    "LogSetup",
     "MemberQueueFull",
     "ModelLoadFailed",
     "ModelMissing",
@@ -112,6 +115,7 @@ __all__ = [
     "UnknownLoRA",
     "UnknownModel",
     "Upscale",
+    "configure_logs",
     "describe_cluster",
     "discard_files",
     "encode_png",

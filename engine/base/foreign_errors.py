@@ -1,4 +1,4 @@
-"""What another library's exception says, for logs and hosts; members read `bot/ui/content/error_texts.py` instead. Torch-free."""
+"""What another library's exception says, for logs and hosts. Members read the bot's own texts instead. Torch-free."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A call's arguments are a tree. Every leaf gets one role: it has a *row* for each row of the batch, or it is the same for
 all. Calls with equal keys may be merged; a call with any leaf that has no role has no key, runs alone, and is right.
-A key is a guess about a module nobody described to us, so `engine.batching.merge_proof` checks it before anything relies on it.
+A key is a guess about a module nobody described to us, so `merge_proof` checks it before anything relies on it.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false

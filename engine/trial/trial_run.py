@@ -1,4 +1,4 @@
-"""`python -m engine.trial.trial_run MODEL...`: tries out what the settings on its standard input name; see `engine.trial.trial`."""
+"""`python -m engine.trial.trial_run MODEL...`: tries out what the settings on its standard input name."""
 
 # pyright: reportUnknownMemberType=false
 

@@ -66,7 +66,8 @@ class House:
         self.job_service = JobService(
             Ports(
                 engine=self.engine, jobs=jobs, outbox=OutboxStore(self.database), pictures=pictures, replies=replies,
-                rules=RuleChecker(self.rules_store, quotas, self.now), estimates=Remembered(), wording=Wording(), clock=self.now,
+                rules=RuleChecker(self.rules_store, quotas, self.now), estimates=Remembered(), wording=Wording(),
+                clock=self.now,
                 hints=self.hints(), tasks=tasks,
             )
         )  # fmt: skip

@@ -112,7 +112,7 @@ def review_view(job_id: str) -> View:
 
 
 class ReviewRoom:
-    """`bot.ui.job_reply.discord_replies.Reviewers`: shows flagged pictures, hidden until clicked, in the review channel."""
+    """Shows flagged pictures, hidden until clicked, in the review channel (`discord_replies.Reviewers`)."""
 
     def __init__(self, client: Darkroom) -> None:
         self._client = client

@@ -102,7 +102,7 @@ async def read(
     needs_words: bool = True,
     **given: str | float | None,
 ) -> Options:
-    """What was written, with the settings of whoever wrote it; see `bot.domain.prompting.member_options`. Raises `BadOption`."""
+    """What was written, with the settings of whoever wrote it: see `member_options.read`. Raises `BadOption`."""
     parts = interaction.client.parts
     preferences = await parts.members.preferences(interaction.user.id)
     styles = parts.settings.styles

@@ -106,7 +106,8 @@ def test_a_refiner_draws_only_from_a_picture(family_folder, tmp_path):
 
 
 def test_importing_the_catalogue_loads_no_torch():
-    code = "import sys, engine.catalogue.catalogue, engine.pictures.images, engine.pictures.parameters; sys.exit('torch' in sys.modules)"
+    modules = "engine.catalogue.catalogue, engine.pictures.images, engine.pictures.parameters"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

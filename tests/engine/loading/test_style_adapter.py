@@ -12,6 +12,7 @@ import torch
 from diffusers import DiffusionPipeline, StableDiffusionPipeline
 from PIL import Image
 from safetensors.torch import save_file
+from tests.engine.test_adapters import save_lora
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from engine.catalogue.catalogue import Catalogue
@@ -21,7 +22,6 @@ from engine.processes.protocol import LaneFinished
 from engine.requests import Blend, ImageRequest, LoRA
 from engine.settings import EngineSettings, LoRASettings, ModelSettings
 from tests.engine.studio import SIZE, Studio, as_array, ask, png
-from tests.engine.test_adapters import save_lora
 
 SEEN = 12
 """Dimensions of the tiny image encoder's embedding."""

@@ -1,0 +1,97 @@
+"""The way of one picture: which files of the bot's process and of the worker one `/imagine` enters: `make route`.
+
+A file counts when one of its functions is called between the member's command and the delivered grid. What runs at
+import, at start or at stop does not count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import sys
+import tempfile
+import threading
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import FrameType
+
+from engine import Engine, EngineSettings
+
+ROOT = Path(__file__).parents[1]
+TRACE = "route.txt"
+"""The worker's list of files, in the engine's `models_dir`."""
+
+
+class Route:
+    """Collects the files whose functions are called, in the order of their first call."""
+
+    def __init__(self) -> None:
+        self._codes: dict[object, None] = {}
+
+    def watch(self) -> None:
+        """Begin, in this thread and in those that start later."""
+        threading.setprofile(self._look)
+        sys.setprofile(self._look)
+
+    def forget(self) -> None:
+        """Leave out what was called so far."""
+        self._codes = {}
+
+    def files(self, package: str) -> list[str]:
+        """Paths below the repository's root."""
+        names = [getattr(code, "co_filename", "") for code in list(self._codes)]
+        below = [name.removeprefix(f"{ROOT}/") for name in names if name.startswith(f"{ROOT}/{package}/")]
+        return list(dict.fromkeys(below))
+
+    def _look(self, frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_name != "<module>":
+            self._codes[frame.f_code] = None
+
+
+def main(connection: Connection, settings: EngineSettings, device: str) -> None:
+    """The entry point of a worker that writes down its route; see `engine.processes.child_main`."""
+    from engine.worker import worker
+
+    route = Route()
+    route.watch()
+    send = connection.send
+
+    def noted(message: object) -> None:
+        name = type(message).__name__
+        send(message)
+        if name == "LaneFinished":
+            assert settings.models_dir
+            (settings.models_dir / TRACE).write_text("\n".join(route.files("engine")))
+            route.forget()
+
+    connection.send = noted  # type: ignore[method-assign]
+    worker.main(connection, settings, device)
+
+
+async def walk(folder: Path) -> tuple[list[str], list[str]]:
+    """Draw one picture with the whole bot; the files of the bot's process and of the worker."""
+    import bot.app
+    from bot.settings import Settings
+    from tests.bot.whole import whole
+
+    bot.app.Engine = functools.partial(Engine, entry="tests.route:main")  # type: ignore[assignment, misc]
+    engine = EngineSettings(devices=("cpu",), models_dir=folder)
+    route = Route()
+    route.watch()
+    async with whole(Settings(data_dir=folder / "data", engine=engine)) as here:
+        await here.finished(await here.ada.slash(here.channel, "imagine", prompt="a cup --seed 3"))  # warms everything
+        route.forget()
+        await here.finished(await here.ada.slash(here.channel, "imagine", prompt="a red apple --seed 7"))
+        ours = [*route.files("bot"), *route.files("engine")]
+    return ours, (folder / TRACE).read_text().splitlines()
+
+
+def show() -> None:
+    """Print both routes with their lengths."""
+    with tempfile.TemporaryDirectory() as folder:
+        for where, files in zip(("bot's process", "worker"), asyncio.run(walk(Path(folder))), strict=True):
+            print(f"{where}: {len(files)} files", *files, sep="\n  ")
+
+
+if __name__ == "__main__":
+    show()
