@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.domain.moderation.audit_entry import Entry
+from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window
@@ -62,7 +62,7 @@ async def fill(database: Database) -> None:
 async def test_admission(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
     rules_store = GuildRulesStore(database)
     limit = Limit(scope=Scope.EVERYONE, unit=Unit.PICTURES, window=Window.DAY, amount=1_000_000)
-    entry = Entry(guild_id=5, actor_id=1, action="quota set", at=NOW)
+    entry = AuditEntry(guild_id=5, actor_id=1, action="quota set", at=NOW)
     await rules_store.change(lambda rules: GuildRules.model_validate({**rules.model_dump(), "limits": (limit,)}), entry)
     store = JobStore(database, Quotas(database, rules_store), room=Room(10_000, 10_000))
     await fill(database)

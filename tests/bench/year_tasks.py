@@ -123,11 +123,11 @@ async def measure(location: str) -> dict[str, float]:
 
 async def _limit(database: Database) -> None:
     """Nothing is settled against limits where there are none."""
-    from bot.domain.moderation.audit_entry import Entry
+    from bot.domain.moderation.audit_entry import AuditEntry
     from bot.domain.moderation.guild_rules import GuildRules
 
     limit = Limit(scope=Scope.EVERYONE, unit=Unit.PICTURES, window=Window.DAY, amount=1_000_000)
-    entry = Entry(guild_id=GUILD, actor_id=1, action="quota set", at=NOW)
+    entry = AuditEntry(guild_id=GUILD, actor_id=1, action="quota set", at=NOW)
     change = lambda rules: GuildRules.model_validate({**rules.model_dump(), "limits": (limit,)})  # noqa: E731
     await GuildRulesStore(database).change(change, entry)
 

@@ -16,7 +16,7 @@ from simcord import _dpy_internals
 
 from bot.client import DarkroomClient
 from bot.domain.jobs.dependencies import Ports
-from bot.domain.jobs.job_run import Run
+from bot.domain.jobs.job_run import JobRun
 from bot.domain.jobs.job_service import JobService
 from bot.domain.model import JobState
 from bot.domain.moderation.guild_rules import GuildRules
@@ -219,7 +219,7 @@ async def test_commands_are_told_to_discord_only_when_they_changed(house: House)
 async def test_a_long_run_keeps_nothing_of_what_is_over(house: House) -> None:
     def held() -> dict[str, int]:
         gc.collect()
-        kinds = (ProgressReply, Run)
+        kinds = (ProgressReply, JobRun)
         return {kind.__name__: sum(isinstance(one, kind) for one in gc.get_objects()) for kind in kinds}
 
     async def until_over(fate: str) -> None:

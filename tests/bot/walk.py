@@ -35,7 +35,7 @@ TAKES_NO_JOB = frozenset(
     }
 )  # fmt: skip
 """What neither takes the id of a job nor tells of jobs; everything else has a step below."""
-NO_JOB_ITEMS = frozenset({"StyleMenu", "OlderButton", "RetentionButton"})
+NO_JOB_ITEMS = frozenset({"StyleMenu", "StylePageButton", "OlderButton", "RetentionButton"})
 """Buttons and menus that carry no id of a job; the log's button is tried like the log itself."""
 
 

@@ -6,20 +6,22 @@ import contextlib
 
 import discord
 
-from bot.commands.buttons.result_buttons import visible
 from bot.domain.model import CellRef
+from bot.domain.moderation.job_access import Deed
 from bot.errors import CellNotFound
 from bot.ui.content.custom_ids import Act, ButtonId
 from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.permitted_jobs import permitted, visible
 
 
 async def mark(interaction: Pressed, pressed: ButtonId) -> None:
     """Mark one picture, or all of them; the question goes when the one who was asked has answered."""
     parts = interaction.client.parts
     async with Answer(interaction, ephemeral=True) as answer:
-        job = await visible(parts, await parts.jobs.get(pressed.job_id), submission.place_of(interaction))
+        job = await permitted(interaction, pressed.job_id, Deed.SEE)
+        job = await visible(parts, job, submission.place_of(interaction))
         is_all = pressed.act is Act.STAR_ALL
         meant = [cell.cell for cell in await parts.jobs.cells(job.id) if is_all or cell.cell == pressed.cell]
         if not meant:

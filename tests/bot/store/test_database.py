@@ -20,9 +20,8 @@ from bot.store import migrate
 from bot.store.database import Database, locate, shown
 from bot.store.jobs.jobs import JobStore
 from bot.store.schema import jobs, members, metadata, posts
+from tests.bot.store.asks import NOW, NoLedger, accept, ask
 from tests.bot.store.conftest import fresh_postgres
-
-from .asks import NOW, NoLedger, accept, ask
 
 
 async def test_the_migrations_lead_to_the_tables_in_the_code(database: Database) -> None:
@@ -243,7 +242,7 @@ async def test_whose_earlier_uploads_are_is_found_out(tmp_path: Path) -> None:
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript(
             "DROP INDEX ix_uploads_member_id; ALTER TABLE uploads DROP COLUMN member_id; DROP TABLE extracts; "
-            "UPDATE alembic_version SET version_num = '0004'"
+            "UPDATE alembic_version SET version_num = '0006'"
         )
     await (await Database.open(file)).close()
     with closing(sqlite3.connect(file)) as connection:

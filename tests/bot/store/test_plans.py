@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.domain.model import CellRef, JobState, Member, Place, Preferences, Verb
+from bot.domain.model import CellRef, Charge, JobState, Member, Place, Preferences, Verb
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.prompting.derivation import derive
 from bot.domain.quotas.cost_estimates import Work
@@ -95,9 +95,9 @@ async def work(stores: Stores) -> None:
     child = await stores.jobs.claim(await accepted(stores, spec=derive(job, Verb.VARY_STRONG, 0, seed=1)))
     held = await stores.jobs.keep(child, kept(child, state=JobState.REVIEW), NOW)
     await stores.jobs.approve(held, NOW)
-    for charge in (None, 300.0):
+    for charge in (None, Charge(300.0)):
         closing = await stores.jobs.claim(await accepted(stores))
-        await stores.jobs.close(closing, JobState.CANCELLED, OutOfMemory("less"), NOW, charge_gpu_ms=charge)
+        await stores.jobs.close(closing, JobState.CANCELLED, OutOfMemory("less"), NOW, charge=charge)
     await accepted(stores, spec_fields={"images": ("uploads/a.png",)})
     [entry, *_] = await stores.outbox.due(NOW)
     await stores.outbox.later(entry, NOW, "why")

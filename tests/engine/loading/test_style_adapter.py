@@ -12,7 +12,6 @@ import torch
 from diffusers import DiffusionPipeline, StableDiffusionPipeline
 from PIL import Image
 from safetensors.torch import save_file
-from tests.engine.test_adapters import save_lora
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from engine.catalogue.catalogue import Catalogue
@@ -21,6 +20,7 @@ from engine.loading.load import load
 from engine.processes.protocol import LaneFinished
 from engine.requests import Blend, ImageRequest, LoRA
 from engine.settings import EngineSettings, LoRASettings, ModelSettings
+from tests.engine.lora_files import save_lora
 from tests.engine.studio import SIZE, Studio, as_array, ask, png
 
 SEEN = 12

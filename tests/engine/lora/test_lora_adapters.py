@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
-from peft import LoraConfig
-from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from engine.batching.batch_runner import Batch, BatchRunner
@@ -20,35 +16,10 @@ from engine.errors import InvalidRequest, OutOfMemory
 from engine.lora.lora_adapters import Adapters, wearing
 from engine.requests import ImageRequest, LoRA
 from engine.settings import EngineSettings, LoRASettings
+from tests.engine.lora_files import save_lora
 from tests.engine.studio import SIZE, Studio, as_array, ask
 
 INPUTS = {"sample": (4, 8, 8), "encoder_hidden_states": (5, 16)}
-
-
-def save_lora(folder: Path, name: str, seed: int, alpha: float, *, text: bool = False) -> Path:
-    """A LoRA file for the tiny model, as diffusers writes it."""
-    pipeline = StableDiffusionPipeline.from_pretrained(folder)
-    generator = torch.Generator().manual_seed(seed)
-    states, told = {}, {}
-    targets = [("unet", pipeline.unet, ["to_q", "to_v", "conv1"])]
-    targets += [("text_encoder", pipeline.text_encoder, ["q_proj"])] if text else []
-    for part, module, names in targets:
-        config = LoraConfig(r=2, lora_alpha=alpha, target_modules=names, init_lora_weights=False)
-        module.add_adapter(config)
-        for key, parameter in module.named_parameters():
-            if "lora_" in key:
-                parameter.data = torch.randn(parameter.shape, generator=generator) * 0.3
-        states[part] = get_peft_model_state_dict(module)
-        told[part] = {"r": 2, "lora_alpha": alpha, "target_modules": names}
-    StableDiffusionPipeline.save_lora_weights(
-        folder.parent / "loras",
-        unet_lora_layers=states["unet"],
-        text_encoder_lora_layers=states.get("text_encoder"),
-        weight_name=f"{name}.safetensors",
-        unet_lora_adapter_metadata=told["unet"],
-        text_encoder_lora_adapter_metadata=told.get("text_encoder"),
-    )
-    return folder.parent / "loras" / f"{name}.safetensors"
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.schema_rules import audit_log, quota_counters
-
-from .asks import NOW
+from tests.bot.store.asks import NOW
 
 
 async def test_the_newest_come_first_and_only_of_this_server(database: Database) -> None:

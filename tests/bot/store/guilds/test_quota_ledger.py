@@ -26,8 +26,7 @@ from bot.store.jobs.job_reads import is_live
 from bot.store.jobs.jobs import JobStore
 from bot.store.schema import jobs
 from bot.store.schema_rules import quota_counters, reservations
-
-from .asks import NOW, accept, ask, kept
+from tests.bot.store.asks import NOW, accept, ask, kept
 
 GUILD = 5
 MODERATOR = AuditEntry(at=NOW, guild_id=GUILD, actor_id=9, action="quota set")

@@ -16,8 +16,7 @@ from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
 from bot.store.schema import jobs
 from engine.errors import AbortReason, OutOfMemory, QueueFull, RequestAborted
-
-from .asks import NOW, NoLedger, accept, ask, kept
+from tests.bot.store.asks import NOW, NoLedger, accept, ask, kept
 
 
 @pytest.fixture

@@ -19,8 +19,7 @@ from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.store.members.member_records import Records
 from bot.store.pictures import PictureStore
 from bot.store.schema_rules import metadata
-
-from .asks import NOW
+from tests.bot.store.asks import NOW
 
 ADA, BO = 4711, 815
 ABOUT_NOBODY = {"timings", "model_days", "outcomes"}

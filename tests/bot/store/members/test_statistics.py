@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from bot.domain.model import Job, JobState, Verb
+from bot.domain.model import Charge, Job, JobState, Verb
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.prompting.derivation import derive, family
 from bot.domain.quotas.usage import Usage
@@ -65,7 +65,7 @@ async def test_who_used_how_much_when(store: JobStore, database: Database) -> No
 
 async def test_what_a_cancelled_job_took_is_used_without_pictures(store: JobStore, database: Database) -> None:
     job = await store.claim(await accept(store))
-    await store.close(job, JobState.CANCELLED, RequestAborted(AbortReason.MODERATOR), NOW, charge_gpu_ms=300.0)
+    await store.close(job, JobState.CANCELLED, RequestAborted(AbortReason.MODERATOR), NOW, charge=Charge(300.0))
     usage = await Statistics(database).usage(5, last_days(1, NOW, ZoneInfo("UTC")), members=8)
     assert (usage.pictures_by_day, usage.gpu_ms_by_day) == ({NOW.date(): 0}, {NOW.date(): 300.0})
 
@@ -112,9 +112,9 @@ async def test_sums_are_made_from_the_jobs_that_are_there(store: JobStore, datab
     await GuildRulesStore(database).change(lambda old: old.model_copy(update={"timezone": "Pacific/Auckland"}), ENTRY)
     for hours in (0, 5, 30):
         await store.delivered(await drawn(store, NOW - timedelta(hours=hours), member=1 + hours % 2), None, NOW)
-    for charge in (None, 300.0):
+    for charge in (None, Charge(300.0)):
         job = await store.claim(await accept(store))
-        await store.close(job, JobState.CANCELLED, RequestAborted(AbortReason.MODERATOR), NOW, charge_gpu_ms=charge)
+        await store.close(job, JobState.CANCELLED, RequestAborted(AbortReason.MODERATOR), NOW, charge=charge)
     before = await sums(database)
     async with database.write() as connection:
         for migrate in (_back, _forth):
