@@ -74,7 +74,7 @@ async def derive(bot: Whole, grid: tuple[Job, Any], what: str) -> Any:
 
 
 @pytest.mark.parametrize("what", ["imagine", "vs", "vt", "region", "z20", "pr", "us", "uc", "blend"])
-async def test_made_again_from_its_recipe_every_picture_is_the_same_to_the_bit(
+async def test_made_again_from_its_recipe_a_picture_is_bit_identical(
     bot: Whole, grid: tuple[Job, Any], what: str
 ) -> None:
     first, message = await bot.finished(await derive(bot, grid, what))
@@ -164,7 +164,7 @@ BAD = {
 
 @pytest.mark.parametrize("what", BAD)
 @pytest.mark.parametrize("where", ["image", "style_image", "describe", "blend", "menu", "mask"])
-async def test_bad_pictures_are_refused_privately_with_the_limit_and_cost_nothing(
+async def test_bad_pictures_are_refused_privately_and_uncharged(
     bot: Whole, grid: tuple[Job, Any], where: str, what: str
 ) -> None:
     content, word = BAD[what]
@@ -192,7 +192,7 @@ async def test_bad_pictures_are_refused_privately_with_the_limit_and_cost_nothin
 @pytest.mark.parametrize(
     ("size", "menu", "word"), [((900, 20), "describe", "16 times"), ((4097, 800), "upscale", "4096 pixels")]
 )
-async def test_pictures_of_a_size_nothing_can_be_made_of_are_refused_before_they_cost_anything(
+async def test_pictures_of_unusable_sizes_are_refused_uncharged(
     bot: Whole, size: tuple[int, int], menu: str, word: str
 ) -> None:
     before = await jobs(bot)
@@ -216,7 +216,7 @@ async def test_wrong_masks_are_refused(bot: Whole, grid: tuple[Job, Any], mask: 
     assert await jobs(bot) == before
 
 
-async def test_a_model_without_a_style_adapter_says_so_and_charges_nothing(bot: Whole) -> None:
+async def test_a_model_without_a_style_adapter_says_so_uncharged(bot: Whole) -> None:
     before = await jobs(bot)
     asked = await bot.ada.slash(bot.channel, "imagine", prompt="a fox", style_image=("a.png", png((64, 64))))
     answer = asked.followups[-1] if asked.followups else asked.response

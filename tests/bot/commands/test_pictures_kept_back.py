@@ -45,7 +45,7 @@ def pictures(court: Court) -> list[Path]:
     return [path for path in (court.folder / "pictures").rglob("*") if path.is_file()]
 
 
-async def test_what_waits_for_review_is_shown_varied_and_exported_by_nobody(court: Court) -> None:
+async def test_nobody_shows_varies_or_exports_what_waits_for_review(court: Court) -> None:
     job, _ = await waiting(court)
     press = discord.ui.Button(custom_id=str(ButtonId(Act.SHOW, job.id, 0)), label="U1")
     for actor in (court.ada, court.bo):
