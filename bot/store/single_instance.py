@@ -23,12 +23,12 @@ LOOK_S = 10.0
 RETAKE_S = 1.0
 _LOCK = 0x736F6C65  # "sole": the number of the advisory lock in PostgreSQL
 _WRITING = 0x77726974  # "writ"
-_MAY_WRITE = sa.text(f"""
-SELECT CASE WHEN pg_advisory_xact_lock_shared({_WRITING}) IS NOT NULL THEN EXISTS (
-    SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND objid = {_LOCK} AND objsubid = 1
+_MAY_WRITE = sa.text("""
+SELECT CASE WHEN pg_advisory_xact_lock_shared(:writing) IS NOT NULL THEN EXISTS (
+    SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND objid = :lock AND objsubid = 1
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid = :pid AND granted
-) END""")
-"""In this order: a CASE asks nothing before its condition is known. The list of locks is the server's, not a snapshot."""
+) END""").bindparams(sa.bindparam("writing", _WRITING, sa.BigInteger), sa.bindparam("lock", _LOCK, sa.BigInteger))
+"""In this order: CASE evaluates nothing before its condition. `pg_locks` is the server's own state, not a snapshot."""
 
 log = logging.getLogger(__name__)
 

@@ -144,11 +144,20 @@ async def _counts(database: Database) -> dict[str, int | None]:
         }
 
 
-async def test_a_migration_that_would_empty_tables_is_stopped(tmp_path: Path) -> None:
+async def test_a_migration_that_would_empty_tables_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = tmp_path / "versions"
     database = await Database.open(tmp_path / "darkroom.sqlite3")
-    async with database.write() as connection:
-        with pytest.raises(CommandError, match="foreign keys are on"):
+    store = JobStore(database, NoLedger())
+    job = await store.claim(await accept(store))
+    await store.keep(job, kept(job), NOW)
+    versions.mkdir()
+    (versions / "a.py").write_text(_REVISION.format(revision=migrate.head(), down=None, body="pass"))
+    (versions / "b.py").write_text(_REVISION.format(revision="9999", down=migrate.head(), body=_BATCH))
+    monkeypatch.setattr(migrate, "_config", lambda: _config(versions))
+    with pytest.raises(CommandError, match="dropping jobs would empty"):
+        async with database.write() as connection:  # a transaction of its own, with foreign keys on
             await connection.run_sync(migrate._apply)
+    assert (await _counts(database))["cells"] == 4
     await database.close()
 
 
