@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.settings import Settings
-from bot.store.backup.restore import BEFORE_RESTORE
+from bot.store.backup.staging import BEFORE_RESTORE
 from bot.store.database import Database
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
@@ -21,6 +22,8 @@ from bot.store.sqlite_copy import copy_sqlite
 ROUND_S = 3600.0
 DAILY = "daily-{:%Y-%m-%d}.sqlite3"
 DAILIES = DAILY.partition("{")[0] + "*"
+
+_CLOCK_ERROR = timedelta(days=1)
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +40,12 @@ class Housekeeping:
         clock: Callable[[], datetime],
     ) -> None:
         self._operation, self._folder = settings.operation, settings.data_dir / "backups"
-        self._data_dir = settings.data_dir
+        pictures = settings.pictures_url or settings.data_dir / "pictures"
+        is_folder = isinstance(pictures, Path) or "://" not in pictures
+        # A restore keeps what was there beside it.
+        self._restored = {settings.data_dir.resolve(), *([Path(pictures).resolve().parent] if is_folder else [])}
+        if database.path:
+            self._restored.add(database.path.resolve().parent)
         self._database, self._rules_store, self._retention, self._clock = database, rules_store, retention, clock
         self._swept_at: datetime | None = None
 
@@ -63,7 +71,7 @@ class Housekeeping:
         target = self._folder / DAILY.format(self._clock())
         if not target.exists():
             await asyncio.to_thread(copy_sqlite, source, target)
-            await asyncio.to_thread(_keep_newest, self._folder, self._operation.backups_kept)
+            await asyncio.to_thread(_keep_newest, self._folder, self._operation.backups_kept, target.name)
             log.info("database copied", extra={"action": "backup"})
 
     async def _replace_copies(self) -> None:
@@ -73,8 +81,9 @@ class Housekeeping:
         """
         patterns = [BEFORE_MIGRATION] if self._operation.backup_daily else [BEFORE_MIGRATION, DAILIES]
         before = self._clock() - timedelta(days=self._operation.backups_kept)
-        await asyncio.to_thread(_delete_older, before, self._folder, patterns)
-        await asyncio.to_thread(_delete_older, before, self._data_dir, [BEFORE_RESTORE])
+        await asyncio.to_thread(_delete_older, before, self._clock(), self._folder, patterns)
+        for folder in self._restored:
+            await asyncio.to_thread(_delete_older, before, self._clock(), folder, [BEFORE_RESTORE])
 
     async def _purge(self) -> None:
         """Delete results older than their server keeps them."""
@@ -92,22 +101,26 @@ class Housekeeping:
     async def _daily(self) -> None:
         """Once a day, let the database learn what it holds, and delete files that no row names."""
         now = self._clock()
-        if self._swept_at is None or now - self._swept_at >= timedelta(days=1):
+        if self._swept_at is None or abs(now - self._swept_at) >= timedelta(days=1):
             await self._database.analyze()
             await self._retention.sweep(now)
             self._swept_at = now
 
 
-def _keep_newest(folder: Path, count: int) -> None:
-    copies = sorted(folder.glob(DAILIES))
+def _keep_newest(folder: Path, count: int, today: str) -> None:
+    """Those of days to come were made while the clock was wrong: they are the first to go."""
+    copies = sorted(folder.glob(DAILIES), key=lambda path: (path.name <= today, path.name))
     for old in copies[:-count]:
         old.unlink()
 
 
-def _delete_older(before: datetime, folder: Path, patterns: Sequence[str]) -> None:
+def _delete_older(before: datetime, now: datetime, folder: Path, patterns: Sequence[str]) -> None:
     """Delete what was put there before that time, whole folders too."""
     for path in (path for pattern in patterns for path in folder.glob(pattern)):
-        if datetime.fromtimestamp(path.stat().st_mtime, UTC) >= before:
+        put_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        if put_at > now + _CLOCK_ERROR:
+            os.utime(path, (now.timestamp(), now.timestamp()))  # the clock was wrong: counted from today
+        if put_at >= before:
             continue
         if path.is_dir():
             shutil.rmtree(path)
