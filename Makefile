@@ -29,7 +29,7 @@ demo: $(STAMP) ## open the playground in your browser: no account, no download, 
 	@$(BIN)/darkroom demo
 
 test: $(STAMP) ## run all tests, in parallel, without network
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -q -m "not wire and not browser and not clicks and not cluster" --deselect tests/bench/
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not wire and not browser and not clicks and not cluster" --deselect tests/bench/
 
 check: $(STAMP) ## formatting, lint, types and layers
 	$(BIN)/ruff format --check bot engine tests

@@ -1,6 +1,16 @@
-"""For every test: examples are judged by what they show, never by how fast a busy machine makes them."""
+"""For every test: one thread for each process, and examples judged by what they show, never by how soon."""
+
+import os
+import sys
 
 from hypothesis import HealthCheck, settings
+
+# Tiny models on many threads spend their time waiting for one another. Read by torch when it is imported, here and in
+# every process that a test starts.
+for library in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[library] = "1"
+if "torch" in sys.modules:
+    sys.modules["torch"].set_num_threads(1)
 
 settings.register_profile("darkroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("darkroom")

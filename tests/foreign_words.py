@@ -55,7 +55,7 @@ def _in_file(path: Path) -> Iterator[Site]:
     for handler in (node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)):
         around = [each.name for each in functions if each.lineno <= handler.lineno <= (each.end_lineno or 0)]
         for call in _made(handler):
-            heard = _heard(handler)
+            heard = set[str]() if _is_ours(handler) else _heard(handler)
             said = {node.id for argument in _arguments(call) for node in _names(argument)}
             classes = any(isinstance(node, ast.Attribute) and node.attr == "__name__" for node in ast.walk(call))
             yield Site(f"{path.relative_to(ROOT).as_posix()}:{around[-1]}", bool(said & heard), classes)
@@ -69,6 +69,11 @@ def _made(handler: ast.ExceptHandler) -> Iterator[ast.Call]:
 
 def _called(call: ast.Call) -> str:
     return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+
+
+def _is_ours(handler: ast.ExceptHandler) -> bool:
+    """Whether only errors are caught whose own text members read: they hold nobody else's words."""
+    return handler.type is not None and {name.id for name in _names(handler.type)} <= SHOWN
 
 
 def _heard(handler: ast.ExceptHandler) -> set[str]:

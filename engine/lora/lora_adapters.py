@@ -88,7 +88,8 @@ class Adapters:
         try:
             names = tensor_names(path)
         except ModelLoadFailed as error:
-            raise InvalidRequest("loras", f"{name!r}: {error.why}") from error
+            logger.warning("LoRA %r: %s; %s", name, error.why, error.remedy)
+            raise InvalidRequest("loras", f"{name!r} has a broken file; tell the person who runs me") from error
         why = unwearable(names)
         if not hasattr(type(self.base), "lora_state_dict"):
             why = "cannot be worn: models of this family take no LoRAs"

@@ -19,7 +19,7 @@ from tests.integration.bot_process import BotProcess
 from tests.wire.server import running
 from tests.wire.world import Interaction
 
-pytestmark = [pytest.mark.bench, pytest.mark.timeout(550), pytest.mark.xdist_group("wire")]
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(550)]
 
 JOBS, PRESSES = 40, 100
 

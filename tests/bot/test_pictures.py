@@ -22,7 +22,6 @@ from tests.bot.whole import Whole, last_said, whole
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(600),
-    pytest.mark.xdist_group("pictures"),
 ]
 
 PROMPT = "a red apple on a blue background --seed 7 --steps 4"

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-# Tiny models on many threads spend their time waiting for one another, worse with parallel test processes.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 
 @pytest.fixture(scope="session")
 def family_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:

@@ -43,7 +43,6 @@ from engine.operations import operate
 from engine.pictures.images import open_picture
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
-pytestmark = pytest.mark.xdist_group("bench")  # its engines take seconds to start
 
 
 def test_arrivals_are_half_the_heavy_members_at_the_asked_rate() -> None:

@@ -16,7 +16,6 @@ from engine import Engine, EngineSettings, Event, Finished, ImageRequest, Invali
 from engine.pictures.parameters import read_request
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
-pytestmark = pytest.mark.xdist_group("imagine")
 
 # No `if __name__ == "__main__"`: starting a worker must not run the caller's script again.
 SCRIPT = """

@@ -1,10 +1,9 @@
-"""A studio under load that is meant to be killed: `python -m tests.integration.ledger_process FOLDER SEED`."""
+"""A studio under load that is meant to be killed."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-import sys
 from pathlib import Path
 
 from bot.domain.model import Member
@@ -12,12 +11,13 @@ from bot.errors import UserError
 from engine.errors import EngineError
 from tests.bot.domain.studios import House
 from tests.bot.store.asks import ask
+from tests.killable import Say
 
 
-async def load(folder: Path, seed: int) -> None:
+async def load(say: Say, folder: Path, seed: int) -> None:
     chance = random.Random(seed)
     house = await House(folder, auto=True).open()
-    print("ready", flush=True)
+    say("ready")
     number = seed * 1_000_000
     while True:
         number += 1
@@ -31,5 +31,6 @@ async def load(folder: Path, seed: int) -> None:
             await asyncio.sleep(0.01)
 
 
-if __name__ == "__main__":
-    asyncio.run(load(Path(sys.argv[1]), int(sys.argv[2])))
+def run(say: Say, folder: Path, seed: int) -> None:
+    """Ask and cancel without end."""
+    asyncio.run(load(say, folder, seed))

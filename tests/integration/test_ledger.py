@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,17 @@ from bot.domain.model import JobState
 from bot.store.schema import cells, jobs
 from bot.store.schema_rules import quota_counters, reservations
 from tests.bot.domain.studios import House
+from tests.integration import ledger_process
+from tests.killable import Killable
 
 KILLS = 20
 
 
 async def run_and_kill(folder: Path, seed: int, after_s: float) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.integration.ledger_process", str(folder), str(seed), stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    assert await process.stdout.readline() == b"ready\n"
+    process = Killable(ledger_process.run, folder, seed)
+    assert await process.hear() == "ready"
     await asyncio.sleep(after_s)
-    process.kill()
-    await process.wait()
+    await process.kill()
 
 
 @pytest.mark.timeout(400)

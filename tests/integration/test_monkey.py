@@ -13,7 +13,7 @@ from tests.integration.wired import bot
 from tests.wire.monkey import Monkey
 from tests.wire.server import brief
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(600), pytest.mark.xdist_group("wire")]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]
 
 ACTIONS = 90
 

@@ -14,7 +14,6 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.timeout(600),
-    pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
 ]
 ON_TOP = """element => { const { x, y, width, height } = element.getBoundingClientRect();

@@ -21,7 +21,6 @@ SEED = 3
 pytestmark = [
     pytest.mark.clicks,
     pytest.mark.timeout(600),
-    pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
 ]
 

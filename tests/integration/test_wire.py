@@ -14,7 +14,7 @@ from tests.wire.faults import Fault
 from tests.wire.server import buttons
 from tests.wire.world import GUILD_ID
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(600), pytest.mark.xdist_group("wire")]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]
 
 
 async def test_from_the_command_to_the_grid_and_its_buttons(tmp_path: Path, model: Path) -> None:

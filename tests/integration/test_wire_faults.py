@@ -18,7 +18,7 @@ from tests.wire.faults import Fault
 from tests.wire.server import is_grid, running
 from tests.wire.world import GUILD_ID, TOKEN
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(600), pytest.mark.xdist_group("wire")]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]
 
 LONG = {"retry_after": 40.0, "global": False}
 

@@ -28,7 +28,7 @@ EACH_ROUND = 5
 LONGEST_PAUSES_S = (0.3, 3.0, 9.0)
 """While it is acknowledged; while it is accepted; while it is drawn and shown."""
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(600 + 60 * KILLS), pytest.mark.xdist_group("wire")]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(600 + 60 * KILLS)]
 
 
 @dataclass

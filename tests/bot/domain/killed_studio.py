@@ -1,4 +1,4 @@
-"""A studio in a process of its own, to be killed: `python -m tests.bot.domain.killed_studio FOLDER`.
+"""A studio in a process of its own, to be killed.
 
 It asks for the same fifty wishes at every start, as Discord delivers interactions again, and leaves when all are over.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +31,7 @@ from engine.events import Started
 from tests.bot.domain.scripted import OpenRules, ScriptedEngine, ScriptedStream, Wall
 from tests.bot.domain.studios import OWNER, Remembered
 from tests.bot.store.asks import ask
+from tests.killable import Say
 
 WISHES = 50
 
@@ -78,7 +78,7 @@ class WallOnDisk(Wall):
         self._file.write(json.dumps({"job": job.id, "said": said}) + "\n")
 
 
-async def main(folder: Path) -> None:
+async def main(say: Say, folder: Path) -> None:
     database = await Database.open(folder / "darkroom.sqlite3")
     ports = Ports(
         engine=SlowEngine(), jobs=JobStore(database, Quotas(database, GuildRulesStore(database)), room=Room(100)),
@@ -88,13 +88,13 @@ async def main(folder: Path) -> None:
     )  # fmt: skip
     job_service = JobService(ports, retry=RetryPolicy(first_s=0.01, longest_s=0.1))
     await job_service.start()
-    print("ready", flush=True)
+    say("ready")
     jobs = [await wish(job_service, number) for number in range(WISHES)]
     for job_id in jobs:
         await job_service.wait(job_id)
     await job_service.stop()
     await database.close()
-    print("done", flush=True)
+    say("done")
 
 
 async def wish(job_service: JobService, number: int) -> str:
@@ -111,5 +111,7 @@ async def wish(job_service: JobService, number: int) -> str:
     return job_id
 
 
-if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+def run(say: Say, folder: Path) -> None:
+    """Ask for everything, and leave when all of it is over."""
+    random.seed()  # the process it was forked from has one state for all
+    asyncio.run(main(say, folder))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,12 +19,11 @@ from tests.patience import until
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 # A worker of its own has to import torch first; slow machines run many tests beside this one.
-pytestmark = [in_one_loop, pytest.mark.timeout(600), pytest.mark.xdist_group("studio")]
+pytestmark = [in_one_loop, pytest.mark.timeout(600)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from tests.engine import families
 
     folder = families.folder("stable-diffusion", tmp_path_factory.getbasetemp() / "families")

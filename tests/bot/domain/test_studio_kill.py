@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import random
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -17,29 +16,24 @@ from bot.store.database import Database
 from bot.store.jobs.jobs import JobStore
 from bot.store.schema import jobs, outbox
 from bot.store.schema_rules import quota_counters, reservations
+from tests.bot.domain import killed_studio
 from tests.bot.domain.killed_studio import WISHES
 from tests.bot.store.asks import NoLedger
+from tests.killable import Killable
 
-ROOT = Path(__file__).parents[3]
 KILLS = int(os.environ.get("DARKROOM_TEST_KILLS", "4"))
 
 
 async def run(folder: Path, *, kill_after_s: float | None) -> None:
     """Start the studio; kill it that long after it was ready, or let it come to its end."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bot.domain.killed_studio", str(folder),
-        cwd=ROOT, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert await process.stdout.readline() == b"ready\n"
+    process = Killable(killed_studio.run, folder)
+    assert await process.hear() == "ready"
     if kill_after_s is None:
-        assert await process.stdout.readline() == b"done\n"
-        assert await process.wait() == 0
+        assert await process.hear() == "done"
+        assert await process.end() == 0
         return
     await asyncio.sleep(kill_after_s)
-    if process.returncode is None:
-        process.kill()
-    await process.wait()
+    await process.kill()
 
 
 async def test_killed_at_random_moments(tmp_path: Path) -> None:

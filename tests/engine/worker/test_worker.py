@@ -16,7 +16,7 @@ from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
 from tests.engine.studio import SIZE, ask
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("worker")]
+pytestmark = [pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
