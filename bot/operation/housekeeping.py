@@ -1,4 +1,4 @@
-"""What must happen by itself in a year without anybody looking: copies, deletions, forgetting."""
+"""Periodic tasks: daily backups, deletion by retention, removal of expired tokens and unused files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class Housekeeping:
-    """One round an hour; a task that fails is logged and tried in the next round."""
+    """Runs all tasks once an hour; a task that fails is logged and tried again in the next round."""
 
     def __init__(
         self,
@@ -50,21 +50,21 @@ class Housekeeping:
         self._swept_at: datetime | None = None
 
     async def run(self) -> None:
-        """Rounds for ever."""
+        """Run rounds, `ROUND_S` seconds apart, until the task is cancelled."""
         while True:
             await self.round()
             await asyncio.sleep(ROUND_S)
 
     async def round(self) -> None:
-        """Do everything that is due."""
+        """Run every task that is due."""
         for task in (self._back_up, self._replace_copies, self._purge, self._forget, self._daily):
-            # Gathered, an error is a value: whatever one of them meets must not end the rounds of a year.
+            # gather() returns the error as a value, so that an error of one task does not end the loop.
             [error] = await asyncio.gather(task(), return_exceptions=True)
             if isinstance(error, Exception):
                 log.error("housekeeping failed", extra={"action": task.__name__.strip("_")}, exc_info=error)
 
     async def _back_up(self) -> None:
-        """One copy of a SQLite database a day; PostgreSQL has tools of its own."""
+        """Copy a SQLite database once a day. The host backs up PostgreSQL with its own tools."""
         source = self._database.path
         if not self._operation.backup_daily or source is None:
             return
@@ -75,9 +75,9 @@ class Housekeeping:
             log.info("database copied", extra={"action": "backup"})
 
     async def _replace_copies(self) -> None:
-        """Delete copies made before migrations and restores once as many days have passed as daily copies are kept.
+        """Delete copies made before migrations and restores after `backups_kept` days.
 
-        Where daily copies are no longer made, the last of them go the same way.
+        With `backup_daily` off, delete the remaining daily copies after `backups_kept` days, too.
         """
         patterns = [BEFORE_MIGRATION] if self._operation.backup_daily else [BEFORE_MIGRATION, DAILIES]
         before = self._clock() - timedelta(days=self._operation.backups_kept)
@@ -86,7 +86,7 @@ class Housekeeping:
             await asyncio.to_thread(_delete_older, before, self._clock(), folder, [BEFORE_RESTORE])
 
     async def _purge(self) -> None:
-        """Delete results older than their server keeps them."""
+        """Delete results older than the retention of their server."""
         for rules in await self._rules_store.all():
             if rules.retention_days is not None:
                 await self._retention.purge(
@@ -99,7 +99,7 @@ class Housekeeping:
         await self._database.scrub()
 
     async def _daily(self) -> None:
-        """Once a day, let the database learn what it holds, and delete files that no row names."""
+        """Once a day, refresh the database's statistics (ANALYZE), and delete files that no row names."""
         now = self._clock()
         if self._swept_at is None or abs(now - self._swept_at) >= timedelta(days=1):
             await self._database.analyze()
@@ -115,7 +115,7 @@ def _keep_newest(folder: Path, count: int, today: str) -> None:
 
 
 def _delete_older(before: datetime, now: datetime, folder: Path, patterns: Sequence[str]) -> None:
-    """Delete what was put there before that time, whole folders too."""
+    """Delete files and folders that match a pattern and were modified before that time."""
     for path in (path for pattern in patterns for path in folder.glob(pattern)):
         put_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         if put_at > now + _CLOCK_ERROR:

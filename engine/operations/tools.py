@@ -113,7 +113,9 @@ class Tools:
             # An extra, and it brings torchvision: imported only by hosts who configured such a file.
             import spandrel  # pyright: ignore[reportMissingImports]
         except ImportError as error:
-            raise ModelLoadFailed("upscaler", "spandrel is missing", "pip install 'darkroom[upscalers]'") from error
+            raise ModelLoadFailed(
+                "upscaler", "spandrel is missing", "in Darkroom's folder: pip install -c constraints.txt '.[upscalers]'"
+            ) from error
         try:
             loaded: Any = spandrel.ModelLoader(device=self.device).load_from_file(file)
         except spandrel.UnsupportedModelError as error:

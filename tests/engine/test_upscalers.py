@@ -49,7 +49,7 @@ def test_a_checkpoint_of_the_hosts_own_enlarges(compact: Path) -> None:
 
 def test_without_the_extra_it_is_named(compact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spandrel", None)
-    with pytest.raises(ModelLoadFailed, match=r"pip install 'darkroom\[upscalers\]'"):
+    with pytest.raises(ModelLoadFailed, match=r"pip install -c constraints.txt '\.\[upscalers\]'"):
         _ = Tools(torch.device("cpu"), compact).upscaler
 
 
