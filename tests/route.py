@@ -79,7 +79,8 @@ async def walk(folder: Path) -> tuple[list[str], list[str]]:
     route = Route()
     route.watch()
     async with whole(Settings(data_dir=folder / "data", engine=engine)) as here:
-        await here.finished(await here.ada.slash(here.channel, "imagine", prompt="a cup --seed 3 --steps 4"))  # warms everything
+        # The first picture only warms: models, encoders and merge proofs.
+        await here.finished(await here.ada.slash(here.channel, "imagine", prompt="a cup --seed 3 --steps 4"))
         route.forget()
         await here.finished(await here.ada.slash(here.channel, "imagine", prompt="a red apple --seed 7 --steps 4"))
         ours = [*route.files("bot"), *route.files("engine")]
