@@ -117,6 +117,7 @@ async def test_favourites_leave_out_what_may_not_be_shown_here(court: Court) -> 
     await court.ada.slash(attic, "imagine", prompt="a nude by an old master")
     await court.draw(score=0.95)
     await court.bo.react(attic.history()[0], "⭐")
+    await court.bo.click(attic.history()[-1], label="All")
     assert "None yet" in await court.say(court.bo, "info favourites")
     there = await court.bo.slash(attic, "info favourites")
     assert there.response is not None and there.response.message.attachments

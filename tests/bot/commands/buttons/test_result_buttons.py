@@ -178,7 +178,7 @@ async def test_cancel_is_for_the_owner(world: World) -> None:
 
     refused = await world.bo.click(world.messages[-1], label="Cancel")
     assert refused.response is not None and refused.response.ephemeral
-    assert "asked for this: only they and moderators" in refused.response.content
+    assert f"Only <@{world.ada.id}>, who asked for it, and moderators" in refused.response.content
     cancelled = await world.ada.click(world.messages[-1], label="Cancel")
 
     assert cancelled.response is not None and cancelled.response.content == "Cancelled."
