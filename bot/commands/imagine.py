@@ -58,10 +58,9 @@ class Imagine(commands.Cog):
     ) -> None:
         """Make pictures."""
         async with Answer(interaction) as answer:
-            parts = interaction.client.parts
-            preferences = await parts.members.preferences(interaction.user.id)
+            preferences, styles = await submission.preferences_of(interaction), interaction.client.parts.settings.styles
             reading = functools.partial(
-                read, preferences=preferences, styles=parts.settings.styles, has_picture=image is not None,
+                read, preferences=preferences, styles=styles, has_picture=image is not None,
                 negative=negative, aspect=aspect, seed=seed, steps=steps, guidance=guidance, model=model,
                 style=style, strength=strength,
             )  # fmt: skip

@@ -58,7 +58,7 @@ async def reroll(interaction: Pressed, pressed: ButtonId) -> None:
 async def ask(interaction: Pressed, answer: Answer, pressed: ButtonId) -> None:
     """Start what the button says; with remix mode, and where words are missing, ask for them first."""
     job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
-    preferences = await interaction.client.parts.members.preferences(interaction.user.id)
+    preferences = await submission.preferences_of(interaction)
     if _lacks_words(pressed, job):
         await answer.modal(Form("What does it show?", FormId(FormKind.REMIX, str(pressed)), ""))
     elif preferences.remix and pressed.act in _REMIXED:

@@ -8,7 +8,7 @@ import secrets
 
 import discord
 
-from bot.domain.model import Ask, Job, JobSpec, Member, Options, Place, ReplyTo, Verb
+from bot.domain.model import Ask, Job, JobSpec, Member, Options, Place, Preferences, ReplyTo, Verb
 from bot.domain.moderation.access import moderates
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
 from bot.domain.prompting import member_options
@@ -19,6 +19,8 @@ from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
 from engine import MAX_SEED
+
+_PREFERENCES = "preferences"
 
 log = logging.getLogger(__name__)
 
@@ -102,11 +104,20 @@ async def read(
     needs_words: bool = True,
     **given: str | float | None,
 ) -> Options:
-    """What was written, with the settings of whoever wrote it: see `member_options.read`. Raises `BadOption`."""
-    parts = interaction.client.parts
-    preferences = await parts.members.preferences(interaction.user.id)
-    styles = parts.settings.styles
+    """The options of a prompt, open ones filled by the member's settings: see `member_options.read`.
+
+    Raises `BadOption`.
+    """
+    preferences, styles = await preferences_of(interaction), interaction.client.parts.settings.styles
     return member_options.read(text, preferences, styles, has_picture=has_picture, needs_words=needs_words, **given)
+
+
+async def preferences_of(interaction: Pressed) -> Preferences:
+    """The settings of the member who asks, read from the store once for each interaction."""
+    if _PREFERENCES not in interaction.extras:
+        members = interaction.client.parts.members
+        interaction.extras[_PREFERENCES] = await members.preferences(interaction.user.id)
+    return interaction.extras[_PREFERENCES]
 
 
 def fresh_seed() -> int:
@@ -131,7 +142,6 @@ async def submit(
     place = place_of(interaction)
     preflight(place)
     member = await member_of(interaction)
-    preferences = await parts.members.preferences(member.id)
     job = await parts.job_service.submit(
         Ask(
             spec=wish,
@@ -140,7 +150,7 @@ async def submit(
             reply=reply_to(interaction, place, follows=answer.was_given),
             interaction_id=interaction.id if asked_by is None else asked_by,
             index=index,
-            notify=preferences.notify,
+            notify=(await preferences_of(interaction)).notify,
         )
     )
     with interaction.client.replies.opening(job.id):
