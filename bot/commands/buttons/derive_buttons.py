@@ -171,14 +171,14 @@ def _open(job: Job) -> Options:
 
 
 async def _mask(interaction: Pressed, pressed: ButtonId, filled: Filled) -> str:
-    parts = interaction.client.parts
+    services = interaction.client.services
     if filled.mask is not None:
         return await submission.take(interaction, filled.mask, "mask")
     if not filled.ninths:
         raise BadOption("region", "tick at least one part, or upload a mask")
     await submission.check_entry(interaction)
-    picture = await parts.job_service.picture(pressed.job_id, pressed.cell)
-    return await parts.intake.store(await parts.drawing.mask(picture, filled.ninths))
+    picture = await services.job_service.picture(pressed.job_id, pressed.cell)
+    return await services.intake.store(await services.drawing.mask(picture, filled.ninths))
 
 
 def _factor(text: str) -> float:
