@@ -16,7 +16,6 @@ from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_service import JobService
 from bot.domain.moderation.rule_checker import RuleChecker
 from bot.domain.moderation.semantic_filter import SemanticFilter
-from bot.domain.moderation.services import ModerationServices
 from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.domain.quotas.button_prices import PriceList
@@ -42,8 +41,7 @@ from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
 from bot.store.single_instance import sole_use
 from bot.tasks import Tasks
-from bot.ui.content.quota_texts import usage
-from bot.ui.interactions.services import Parts
+from bot.ui.interactions.services import Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
 from bot.ui.pictures.compositing import Drawing
@@ -53,27 +51,14 @@ from engine import POCKET_WEIGHTS, Engine
 
 @dataclass(frozen=True)
 class App:
-    """The running parts; `client` is not connected yet and `job_service` not started."""
+    """The running bot; `client` is not connected yet and the job service not started."""
 
-    settings: Settings
-    database: Database
-    engine: Engine
-    job_service: JobService
+    services: Services
     client: DarkroomClient
     housekeeping: Housekeeping
     gauges: Gauges
     evicted: asyncio.Future[None]
     """Fails when another bot has come to use the database."""
-
-
-@dataclass(frozen=True)
-class Outside:
-    """What differs between Discord and the playground."""
-
-    fetch: Fetch
-    clock: Callable[[], datetime]
-    tasks: Tasks
-    shard_count: int | None
 
 
 @asynccontextmanager
@@ -99,35 +84,22 @@ async def build(
         # Before the migration: another bot may be using the database as it is.
         evicted = await opened.enter_async_context(sole_use(database))
         await database.migrate(settings.data_dir / "backups")
-        drawing = ThreadPoolExecutor(2, thread_name_prefix="drawing")
-        opened.callback(drawing.shutdown, wait=True, cancel_futures=True)
+        executor = ThreadPoolExecutor(2, thread_name_prefix="drawing")
+        opened.callback(executor.shutdown, wait=True, cancel_futures=True)
         engine = await opened.enter_async_context(Engine(settings.engine))
         engine.load()
-        outside = Outside(fetch or Download(settings.discord.picture_origins), clock, Tasks(context), shard_count)
-        opened.push_async_callback(outside.tasks.stop)
-        meaning = SemanticFilter(engine.embed) if _has_meaning() else None
-        if meaning:
-            outside.tasks.start(meaning.prepare(), "meaning")  # so that the first prompt need not wait for it
-        yield _compose(settings, database, engine, Drawing(drawing), outside, meaning, evicted)
+        tasks = Tasks(context)
+        opened.push_async_callback(tasks.stop)
+        fetch = fetch or Download(settings.discord.picture_origins)
+        services, replies = _compose(settings, database, engine, Drawing(executor), tasks, fetch, clock)
+        client = DarkroomClient(services, replies, shard_count=shard_count)
+        housekeeping = Housekeeping(settings, database, services.rules, Retention(database, services.pictures), clock)
 
+        def latency_s() -> float | None:
+            return client.latency if client.is_ready() else None
 
-@dataclass(frozen=True)
-class Stores:
-    """Everything that is kept."""
-
-    database: Database
-    rules_store: GuildRulesStore
-    quotas: Quotas
-    jobs: JobStore
-    pictures: PictureStore
-    numbers: Statistics
-
-
-def _stores(settings: Settings, database: Database) -> Stores:
-    rules_store = GuildRulesStore(database, direct_rules(settings.direct_messages))
-    quotas = Quotas(database, rules_store)
-    pictures = PictureStore.open(settings.pictures_url or settings.data_dir / "pictures")
-    return Stores(database, rules_store, quotas, JobStore(database, quotas), pictures, Statistics(database))
+        gauges = Gauges(engine, services.statistics, settings.data_dir, latency_s)
+        yield App(services, client, housekeeping, gauges, evicted)
 
 
 def _compose(
@@ -135,82 +107,58 @@ def _compose(
     database: Database,
     engine: Engine,
     drawing: Drawing,
-    outside: Outside,
-    meaning: SemanticFilter | None,
-    evicted: asyncio.Future[None],
-) -> App:
-    kept, clock = _stores(settings, database), outside.clock
-    replies = DiscordReplies(kept.jobs, kept.pictures, drawing, outside.tasks, clock=clock)
-    job_service = JobService(_ports(settings, kept, engine, replies, outside, meaning))
-    pending_answers = PendingAnswerStore(settings.data_dir / "promises.jsonl", kept.database)
-    parts = Parts(
-        settings=settings,
-        job_service=job_service,
-        jobs=kept.jobs,
-        pictures=kept.pictures,
-        members=MemberStore(database, clock),
-        rules=kept.rules_store,
-        intake=Intake(outside.fetch, drawing, kept.pictures),
-        drawing=drawing,
-        clock=clock,
-        models=lambda: tuple(spec.name for spec in engine.models()),
-        usage=usage(kept.quotas, clock),
-        prices=PriceList(TimingStore(database, clock)),
-        office=_office(kept, engine, job_service, pending_answers),
-        pending_answers=pending_answers,
-    )
-    client = DarkroomClient(parts, replies, shard_count=outside.shard_count)
-    housekeeping = Housekeeping(settings, database, kept.rules_store, Retention(database, kept.pictures), clock)
-    gauges = Gauges(engine, kept.numbers, settings.data_dir, lambda: client.latency if client.is_ready() else None)
-    return App(settings, database, engine, job_service, client, housekeeping, gauges, evicted)
-
-
-def _ports(
-    settings: Settings,
-    kept: Stores,
-    engine: Engine,
-    replies: DiscordReplies,
-    outside: Outside,
-    meaning: SemanticFilter | None,
-) -> Ports:
-    return Ports(
+    tasks: Tasks,
+    fetch: Fetch,
+    clock: Callable[[], datetime],
+) -> tuple[Services, DiscordReplies]:
+    rules = GuildRulesStore(database, direct_rules(settings.direct_messages))
+    quotas, timings = Quotas(database, rules), TimingStore(database, clock)
+    jobs = JobStore(database, quotas)
+    pictures = PictureStore.open(settings.pictures_url or settings.data_dir / "pictures")
+    replies = DiscordReplies(jobs, pictures, drawing, tasks, clock=clock)
+    semantic_filter, hints = _read_meanings(database, engine, tasks)
+    ports = Ports(
         engine=engine,
-        jobs=kept.jobs,
-        outbox=OutboxStore(kept.database),
-        pictures=kept.pictures,
+        jobs=jobs,
+        outbox=OutboxStore(database),
+        pictures=pictures,
         replies=replies,
-        rules=RuleChecker(kept.rules_store, kept.quotas, outside.clock, meaning),
-        estimates=LearntEstimates(TimingStore(kept.database, outside.clock)),
+        rules=RuleChecker(rules, quotas, clock, semantic_filter),
+        estimates=LearntEstimates(timings),
         wording=Wording(settings.styles),
-        clock=outside.clock,
-        hints=_hints(kept, engine, outside),
-        tasks=outside.tasks,
+        clock=clock,
+        hints=hints,
+        tasks=tasks,
     )
-
-
-def _hints(kept: Stores, engine: Engine, outside: Outside) -> Hints | None:
-    if not _has_meaning():
-        return None
-    hints = Hints(engine.embed, engine.models, HintStore(kept.database))
-    outside.tasks.start(hints.prepare(), "hints")
-    return hints
-
-
-def _office(
-    kept: Stores, engine: Engine, job_service: JobService, pending_answers: PendingAnswerStore
-) -> ModerationServices:
-    return ModerationServices(
-        rules_store=kept.rules_store,
-        quotas=kept.quotas,
-        log=AuditLog(kept.database),
-        records=Records(kept.database, kept.pictures, pending_answers),
-        numbers=kept.numbers,
-        review=job_service,
+    pending_answers = PendingAnswerStore(settings.data_dir / "promises.jsonl", database)
+    services = Services(
+        settings=settings,
         engine=engine,
-        has_meaning=_has_meaning(),
+        job_service=JobService(ports),
+        jobs=jobs,
+        pictures=pictures,
+        members=MemberStore(database, clock),
+        rules=rules,
+        quotas=quotas,
+        log=AuditLog(database),
+        records=Records(database, pictures, pending_answers.of_member),
+        statistics=Statistics(database),
+        intake=Intake(fetch, drawing, pictures),
+        drawing=drawing,
+        prices=PriceList(timings),
+        pending_answers=pending_answers,
+        clock=clock,
+        has_semantic_filter=semantic_filter is not None,
     )
+    return services, replies
 
 
-def _has_meaning() -> bool:
-    """The meaning rule and hints need the embedded text encoder."""
-    return (POCKET_WEIGHTS / "text_encoder").exists()
+def _read_meanings(database: Database, engine: Engine, tasks: Tasks) -> tuple[SemanticFilter | None, Hints | None]:
+    """The filter and the hints that compare meanings; None where the embedded text encoder is not installed."""
+    if not (POCKET_WEIGHTS / "text_encoder").exists():
+        return None, None
+    semantic_filter, hints = SemanticFilter(engine.embed), Hints(engine.embed, engine.models, HintStore(database))
+    # Prepared now, so that the first prompt need not wait for it.
+    tasks.start(semantic_filter.prepare(), "semantic filter")
+    tasks.start(hints.prepare(), "hints")
+    return semantic_filter, hints

@@ -27,7 +27,7 @@ from bot.ui.interactions.gateway_guard import Events
 from bot.ui.interactions.leftovers import Leftovers
 from bot.ui.interactions.pending_answers import AnswerTracker
 from bot.ui.interactions.remembered_attachments import SeenPictures
-from bot.ui.interactions.services import Darkroom, Parts
+from bot.ui.interactions.services import Darkroom, Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
 
 SYNC_AGAIN_S, SYNC_SELDOM_S = 30.0, 3600.0
@@ -55,7 +55,7 @@ class Tree(app_commands.CommandTree[Darkroom]):
 class DarkroomClient(Darkroom):
     """The bot. Everything it needs is given; it connects when it is started."""
 
-    def __init__(self, parts: Parts, replies: DiscordReplies, *, shard_count: int | None = None) -> None:
+    def __init__(self, services: Services, replies: DiscordReplies, *, shard_count: int | None = None) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -67,10 +67,10 @@ class DarkroomClient(Darkroom):
             max_ratelimit_timeout=LONGEST_RATE_LIMIT_S,
             http_trace=replies.limits.trace(),
         )
-        self.parts, self.replies = parts, replies
+        self.services, self.replies = services, replies
         events = Events(self._connection.parsers)
-        self.answer_tracker = AnswerTracker(parts.pending_answers, parts.clock, events)
-        self.leftovers = Leftovers(self, self.answer_tracker, parts.pending_answers, events)
+        self.answer_tracker = AnswerTracker(services.pending_answers, services.clock, events)
+        self.leftovers = Leftovers(self, self.answer_tracker, services.pending_answers, events)
         self.offered = frozenset(PRESSES)
         self._clicks, self.seen = DoubleClicks(), SeenPictures()
         self._syncing: asyncio.Task[None] | None = None
@@ -86,7 +86,7 @@ class DarkroomClient(Darkroom):
             self.tree.add_command(menu)
         self.add_dynamic_items(*DYNAMIC_ITEMS)
         reviewers = ReviewRoom(self)
-        self.replies.attach(self, offered=self.offered, on_gone=self.parts.job_service.gone, reviewers=reviewers)
+        self.replies.attach(self, offered=self.offered, on_gone=self.services.job_service.gone, reviewers=reviewers)
         if not await self._is_synced():
             self._syncing = self.loop.create_task(self._sync_later(), name="sync")
 
@@ -104,7 +104,7 @@ class DarkroomClient(Darkroom):
 
     def _is_double(self, interaction: discord.Interaction[Darkroom], button_id: ButtonId) -> bool:
         message_id = interaction.message.id if interaction.message else 0
-        return self._clicks.register(interaction.user.id, message_id, str(button_id), self.parts.clock())
+        return self._clicks.register(interaction.user.id, message_id, str(button_id), self.services.clock())
 
     async def on_message(self, message: discord.Message, /) -> None:
         """There are no text commands: nobody's messages are read."""
@@ -160,7 +160,7 @@ class DarkroomClient(Darkroom):
         return [await command.get_translated_payload(self.tree, translator) for command in listed]
 
     def _seal(self) -> Path:
-        return self.parts.settings.data_dir / f"commands-{self.application_id}.sha256"
+        return self.services.settings.data_dir / f"commands-{self.application_id}.sha256"
 
 
 def _intents() -> discord.Intents:

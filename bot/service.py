@@ -56,7 +56,7 @@ async def _until(stopping: asyncio.Event, app: App) -> None:
         log.info("stopping", extra={"action": "stop"})
         stop.cancel()
         rounds.cancel()
-        await app.job_service.stop(app.settings.operation.stop_timeout_s)
+        await app.services.job_service.stop(app.services.settings.operation.stop_timeout_s)
         await app.client.answer_tracker.all_said(ANSWERS_WITHIN_S)
         connection.cancel()
         await asyncio.gather(connection, stop, rounds, return_exceptions=True)
@@ -64,9 +64,9 @@ async def _until(stopping: asyncio.Event, app: App) -> None:
 
 async def _connect(app: App) -> None:
     """Jobs left over are taken up before the first event arrives: replies need REST only, not the gateway."""
-    token = app.settings.discord.token.get_secret_value()
+    token = app.services.settings.discord.token.get_secret_value()
     await _patiently(lambda: _log_in(app.client, token))
-    await app.job_service.start()
+    await app.services.job_service.start()
     await app.client.leftovers.recall()  # before an event arrives that repeats one of them
     taking_up = asyncio.create_task(app.client.leftovers.take_up(), name="leftovers")
     log.info("ready", extra={"action": "ready"})

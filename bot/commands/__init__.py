@@ -11,8 +11,8 @@ How a command module looks::
                 ...
                 await answer.private("12 of 40 today")
 
-- Nothing is taken in `__init__`: everything is reached as `interaction.client.parts`
-  (`bot.ui.interactions.services.Parts`).
+- Nothing is taken in `__init__`: everything is reached as `interaction.client.services`
+  (`bot.ui.interactions.services.Services`).
 - `Answer` (`bot.ui.interactions.answer`) is the only way to respond. It answers at once, shows "thinking" after 0.1 s,
   swallows
   dead interactions, and turns every `BotError` and `EngineError` raised inside into a private answer in the words of
@@ -32,6 +32,6 @@ How a command module looks::
 - Buttons are `DynamicItem`s with a template of their own prefix (`dr:` is taken by `bot.ui.content.buttons`, use
   `mod:`).
   Give the class in the module's `DYNAMIC_ITEMS = (...)` and the cog in `COGS`, listed in `bot.commands.registry`.
-- Pictures are drawn through `parts.drawing`, an executor: no Pillow or matplotlib call on the event loop.
+- Pictures are drawn through `services.drawing`, an executor: no Pillow or matplotlib call on the event loop.
 - Text of members is shown through `bot.ui.content.texts.safe`; the client allows no mentions unless a call says so.
 """

@@ -94,7 +94,7 @@ class Images(commands.Cog):
     async def one_style(self, interaction: Pressed, name: str) -> None:
         """Everything a style adds."""
         async with Answer(interaction, ephemeral=True) as answer:
-            styles = interaction.client.parts.settings.styles
+            styles = interaction.client.services.settings.styles
             found = with_short_name(styles, name)
             if found is None:
                 raise BadOption(name, f"known: {', '.join(styles)}" if styles else "no styles are set up here")
@@ -109,19 +109,19 @@ class Images(commands.Cog):
     @one_style.autocomplete("name")
     async def style_names(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
         """The host's styles."""
-        return choices(list(interaction.client.parts.settings.styles), typed)
+        return choices(list(interaction.client.services.settings.styles), typed)
 
     @app_commands.command(name="lineage", description=locale_str("The family tree of a picture"))
     @app_commands.describe(job=locale_str("The job's id"))
     @everywhere
     async def lineage(self, interaction: Pressed, job: str) -> None:
         """Who made which step, with thumbnails, as one picture."""
-        parts = interaction.client.parts
+        services = interaction.client.services
         async with Answer(interaction) as answer:
             found = await permitted(interaction, job.strip(), Deed.DERIVE)
             post = Post(interaction, answer, found)
             is_private = bool(await post.private_because())
-            kin = family(await parts.jobs.family(found.id))
+            kin = family(await services.jobs.family(found.id))
             tree = kin.nearest(found.id, MAX_FAMILY)
             kin_here = [
                 await _relative(interaction, depth, one, found.id, is_private=is_private)
@@ -136,7 +136,7 @@ class Images(commands.Cog):
             more = f"\n-# The nearest {len(tree.jobs)} of {len(kin.jobs)}" if left_out else ""
 
             async def fitted(limit: int) -> Page:
-                content = await parts.drawing.run(draw, everybody, limit, asked=found.id)
+                content = await services.drawing.run(draw, everybody, limit, asked=found.id)
                 upload = Upload(f"darkroom-{found.id}-lineage.webp", content, alt, spoiler=hidden)
                 return Page(f"🌳 {texts.headline(found)}{more}", (upload,))
 
@@ -164,19 +164,19 @@ async def _relative(interaction: Pressed, depth: int, job: Job, asked: str, *, i
 
     Where nobody else looks, the rules for posts do not matter.
     """
-    parts, place, pictures = interaction.client.parts, submission.place_of(interaction), list[bytes]()
+    services, place, pictures = interaction.client.services, submission.place_of(interaction), list[bytes]()
     said, is_hidden, who = "", job.spoiler, ""
     with contextlib.suppress(JobNotFound, NotAllowedHere, PromptRejected, KeyError):
         viewer = await viewer_of(interaction, job)
-        await may(parts, Deed.SEE, viewer, job)
+        await may(services, Deed.SEE, viewer, job)
         if not is_private:
             if not viewer.sees and job.id != asked:
                 raise JobNotFound(job.id)  # what its owner made elsewhere is not told to everybody here
-            await parts.job_service.check_post(job, viewer.member, place)
+            await services.job_service.check_post(job, viewer.member, place)
         who = f" by {job.member_name}"
-        is_hidden = (await visible(parts, job, place)).spoiler
+        is_hidden = (await visible(services, job, place)).spoiler
         said = shorten(job.captions[0] if job.captions else job.spec.options.prompt, 80)
-        pictures = [await parts.pictures.get(cell.key) for cell in (await parts.jobs.cells(job.id))[:4]]
+        pictures = [await services.pictures.get(cell.key) for cell in (await services.jobs.cells(job.id))[:4]]
     origin = "" if job.parent_cell is None else f"from picture {job.parent_cell + 1}"
     caption = job.spec.verb.value.replace("_", " ") + who
     detail = ", ".join(filter(None, (origin, said)))

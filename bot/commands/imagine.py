@@ -58,10 +58,10 @@ class Imagine(commands.Cog):
     ) -> None:
         """Make pictures."""
         async with Answer(interaction) as answer:
-            parts = interaction.client.parts
-            preferences = await parts.members.preferences(interaction.user.id)
+            preferences = await submission.preferences_of(interaction)
+            styles = interaction.client.services.settings.styles
             reading = functools.partial(
-                read, preferences=preferences, styles=parts.settings.styles, has_picture=image is not None,
+                read, preferences=preferences, styles=styles, has_picture=image is not None,
                 negative=negative, aspect=aspect, seed=seed, steps=steps, guidance=guidance, model=model,
                 style=style, strength=strength,
             )  # fmt: skip
@@ -80,12 +80,12 @@ class Imagine(commands.Cog):
     @imagine.autocomplete("model")
     async def models(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
         """Names from memory, those that begin with what was typed first."""
-        return choices(interaction.client.parts.models(), typed)
+        return choices(interaction.client.services.models(), typed)
 
     @imagine.autocomplete("style")
     async def styles(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
         """The host's styles."""
-        return choices(list(interaction.client.parts.settings.styles), typed)
+        return choices(list(interaction.client.services.settings.styles), typed)
 
 
 def choices(names: Sequence[str], typed: str) -> list[Choice[str]]:

@@ -47,7 +47,7 @@ class Jobs(commands.Cog):
         """The queue of this server, or one's own elsewhere."""
         async with Answer(interaction, ephemeral=True) as answer:
             member_id = None if interaction.guild_id is not None else interaction.user.id
-            jobs = await interaction.client.parts.jobs.active(member_id, interaction.guild_id)
+            jobs = await interaction.client.services.jobs.active(member_id, interaction.guild_id)
             if not jobs:
                 await answer.private("Nothing is waiting. Your turn: `/imagine`")
                 return
@@ -84,7 +84,7 @@ class Jobs(commands.Cog):
     @cancel.autocomplete("job")
     async def own(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
         """One's own jobs under way."""
-        jobs = await interaction.client.parts.jobs.active(interaction.user.id)
+        jobs = await interaction.client.services.jobs.active(interaction.user.id)
         return [_choice(job) for job in jobs if typed in f"{job.id} {job.spec.options.prompt}"][:25]
 
     @app_commands.command(name="show", description=locale_str("Show an earlier job again, with live buttons"))
@@ -95,7 +95,7 @@ class Jobs(commands.Cog):
         client = interaction.client
         async with Answer(interaction) as answer:
             found = await shown(interaction, job.strip())
-            cells = await client.parts.jobs.cells(found.id)
+            cells = await client.services.jobs.cells(found.id)
             page = functools.partial(client.replies.results.page, found, cells)
             await Post(interaction, answer, found).send(page, Stand.RESULT)
 
@@ -107,11 +107,11 @@ class Jobs(commands.Cog):
     @info.command(name="me", description=locale_str("Your newest pictures and what you used"))
     async def me(self, interaction: Pressed) -> None:
         """One's own newest jobs and what is left."""
-        parts = interaction.client.parts
+        services = interaction.client.services
         async with Answer(interaction, ephemeral=True) as answer:
             member = await submission.member_of(interaction)
-            jobs = await parts.jobs.recent(member.id, LISTED)
-            used = [use_line(use) for use in await parts.usage(member, submission.place_of(interaction))]
+            jobs = await services.jobs.recent(member.id, LISTED)
+            used = [use_line(use) for use in await services.usage(member, submission.place_of(interaction))]
             shown = [found for job in jobs if (found := await _favourite(interaction, CellRef(job_id=job.id, cell=0)))]
             numbers = {one.ref.job_id: number for number, one in enumerate(shown, 1)}
             lines = [_own_line(job, numbers.get(job.id)) for job in jobs] or ["No pictures yet."]
@@ -124,11 +124,11 @@ class Jobs(commands.Cog):
     @info.command(name="favourites", description=locale_str("The pictures you marked with a star"))
     async def favourites(self, interaction: Pressed) -> None:
         """A contact sheet of what one marked with ⭐."""
-        parts = interaction.client.parts
+        services = interaction.client.services
         async with Answer(interaction, ephemeral=True) as answer:
             marked = [
                 found
-                for ref in await parts.members.favourites(interaction.user.id, SHEET)
+                for ref in await services.members.favourites(interaction.user.id, SHEET)
                 if (found := await _favourite(interaction, ref))
             ]
             if not marked:
@@ -141,7 +141,7 @@ class Jobs(commands.Cog):
             await answer.private(names, files=await _sheet(interaction, marked, "darkroom-favourites.webp", alt))
 
     async def _newest(self, interaction: Pressed) -> str | None:
-        jobs = await interaction.client.parts.jobs.active(interaction.user.id)
+        jobs = await interaction.client.services.jobs.active(interaction.user.id)
         return jobs[-1].id if jobs else None
 
 
@@ -154,11 +154,11 @@ class _Favourite:
 
 async def _favourite(interaction: Pressed, ref: CellRef) -> _Favourite | None:
     """A marked picture, when it is still there and may be shown here."""
-    parts = interaction.client.parts
+    services = interaction.client.services
     with contextlib.suppress(CellNotFound, JobNotFound, NotAllowedHere):
         job = await permitted(interaction, ref.job_id, Deed.SEE)
-        job = await visible(parts, job, submission.place_of(interaction))
-        return _Favourite(ref, await parts.job_service.picture(ref.job_id, ref.cell), job.spoiler)
+        job = await visible(services, job, submission.place_of(interaction))
+        return _Favourite(ref, await services.job_service.picture(ref.job_id, ref.cell), job.spoiler)
     return None
 
 
@@ -166,14 +166,14 @@ async def _sheet(interaction: Pressed, shown: list[_Favourite], name: str, alt: 
     """Thumbnails of these pictures as one upload, hidden until clicked where one of them is; none of nothing."""
     if not shown:
         return []
-    drawing, limit = interaction.client.parts.drawing, interaction.filesize_limit
+    drawing, limit = interaction.client.services.drawing, interaction.filesize_limit
     sheet = await drawing.run(contact_sheet, [one.picture for one in shown], limit)
     return [Upload(name, sheet, alt, spoiler=any(one.is_hidden for one in shown)).file()]
 
 
 async def own_newest(interaction: Pressed, typed: str) -> list[Choice[str]]:
     """One's own newest jobs whose id or words hold what was typed."""
-    jobs = await interaction.client.parts.jobs.recent(interaction.user.id, 100)
+    jobs = await interaction.client.services.jobs.recent(interaction.user.id, 100)
     return [_choice(job) for job in jobs if typed in f"{job.id} {job.spec.options.prompt}"][:25]
 
 

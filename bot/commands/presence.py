@@ -37,7 +37,7 @@ class Presence(commands.Cog):
         if not self._bot.is_ready():
             return
         try:
-            jobs = await self._bot.parts.jobs.active()
+            jobs = await self._bot.services.jobs.active()
         except StoreError as error:
             log.warning("load unknown: %s", error, extra={"action": "presence"})
             return

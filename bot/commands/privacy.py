@@ -14,14 +14,15 @@ from discord.ext import commands
 
 from bot.commands.moderation import retention
 from bot.commands.moderation.mod_results import Shown, delete_message
-from bot.commands.moderation.moderator_actions import guild_id, office
+from bot.commands.moderation.moderator_actions import guild_id
+from bot.domain.jobs.job_service import JobService
 from bot.domain.model import Job, JobState, Member
 from bot.errors import BadOption, FileLimitTooSmall, JobNotFound
 from bot.ui.content.message_page import Upload
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
-from bot.ui.interactions.services import Darkroom, JobServicePort
+from bot.ui.interactions.services import Darkroom
 
 SURE = "delete everything"
 TOLD_WITHIN_S = 5.0
@@ -45,7 +46,7 @@ class Privacy(commands.Cog):
         """One archive with the member's jobs, pictures, settings and favourites."""
         async with Answer(interaction, ephemeral=True) as answer:
             limit = interaction.filesize_limit
-            archive = await office(interaction).records.export(interaction.user.id, limit)
+            archive = await interaction.client.services.records.export(interaction.user.id, limit)
             if len(archive) > limit:
                 raise FileLimitTooSmall(limit)
             upload = Upload("darkroom-export.zip", archive, "Everything Darkroom stores about you")
@@ -58,15 +59,15 @@ class Privacy(commands.Cog):
         async with Answer(interaction, ephemeral=True) as answer:
             if confirm.strip().strip("“”\"'").lower() != SURE:
                 raise BadOption("confirm", f"nothing was deleted; type “{SURE}” to go on")
-            parts, member = interaction.client.parts, await submission.member_of(interaction)
-            theirs = [job for job in await parts.jobs.unfinished() if job.member_id == member.id]
+            services, member = interaction.client.services, await submission.member_of(interaction)
+            theirs = [job for job in await services.jobs.unfinished() if job.member_id == member.id]
             for job in theirs:
-                await _end(parts.job_service, job, member)
-            await _told(parts.job_service, theirs)
-            await _take_down(interaction.client, await office(interaction).records.posts_of(member.id))
+                await _end(services.job_service, job, member)
+            await _told(services.job_service, theirs)
+            await _take_down(interaction.client, await interaction.client.services.records.posts_of(member.id))
             await interaction.client.answer_tracker.forget(member.id, but=interaction.id)
-            deleted = await office(interaction).records.erase_member(member.id)
-            left = LEFT.format(days=parts.settings.operation.backups_kept)
+            deleted = await interaction.client.services.records.erase_member(member.id)
+            left = LEFT.format(days=services.settings.operation.backups_kept)
             await answer.private(
                 f"🗑️ Deleted: {deleted} jobs with their pictures and messages, your uploads, settings and favourites. "
                 f"{left}"
@@ -84,7 +85,7 @@ class Privacy(commands.Cog):
         async with Answer(interaction, ephemeral=True) as answer:
             if (share == "role") != (role is not None):
                 raise BadOption("role", "say which role when you share with a role, and only then")
-            members = interaction.client.parts.members
+            members = interaction.client.services.members
             preferences = await members.preferences(interaction.user.id)
             update = {"share": share, "share_role": role.id if role else None}
             await members.prefer(interaction.user.id, preferences.model_copy(update=update))
@@ -97,13 +98,13 @@ class Privacy(commands.Cog):
         """Show it to anybody; set it with Manage Server."""
         async with Answer(interaction, ephemeral=True) as answer:
             if days is None:
-                rules = await office(interaction).rules_store.get(guild_id(interaction))
+                rules = await interaction.client.services.rules.get(guild_id(interaction))
                 await answer.private(retention.kept(rules.retention_days))
                 return
             await retention.ask(interaction, answer, days)
 
 
-async def _end(job_service: JobServicePort, job: Job, member: Member) -> None:
+async def _end(job_service: JobService, job: Job, member: Member) -> None:
     """Stop what waits or runs; forget what is about to be shown or reviewed."""
     if job.state in (JobState.QUEUED, JobState.RUNNING):
         await job_service.cancel(job.id, member)
@@ -111,7 +112,7 @@ async def _end(job_service: JobServicePort, job: Job, member: Member) -> None:
         await job_service.gone(job.id)
 
 
-async def _told(job_service: JobServicePort, jobs: Sequence[Job]) -> None:
+async def _told(job_service: JobService, jobs: Sequence[Job]) -> None:
     """Give the replies a moment to say it: what is deleted is told nothing more."""
     with contextlib.suppress(TimeoutError, JobNotFound):
         async with asyncio.timeout(TOLD_WITHIN_S):

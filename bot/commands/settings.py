@@ -48,11 +48,11 @@ class MySettings(commands.Cog):
         share_role: discord.Role | None = None,
     ) -> None:
         """Set what is given, and show everything."""
-        members = interaction.client.parts.members
+        members = interaction.client.services.members
         async with Answer(interaction, ephemeral=True) as answer:
             preferences = await members.preferences(interaction.user.id)
             changes = {
-                **_words(model, aspect, suffix, interaction.client.parts.models()),
+                **_words(model, aspect, suffix, interaction.client.services.models()),
                 **_given(remix=remix, notify=notify, share=share, share_role=share_role and share_role.id),
             }
             if changes:
@@ -65,7 +65,7 @@ class MySettings(commands.Cog):
     @settings.autocomplete("model")
     async def models(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
         """The host's models."""
-        return choices([NOTHING, *interaction.client.parts.models()], typed)
+        return choices([NOTHING, *interaction.client.services.models()], typed)
 
 
 def shown(preferences: Preferences) -> str:

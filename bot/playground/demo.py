@@ -76,7 +76,7 @@ async def _serve(
             context.run(_dpy_internals.set_webhook_adapter, env._webhook_adapter)
             if not is_known:
                 await app.client.get_partial_messageable(built.channel.id).send(world.WELCOME)
-            await app.job_service.start()
+            await app.services.job_service.start()
             await _show(env, built, port, browser, console)
         finally:
             await end(env)

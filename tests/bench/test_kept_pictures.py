@@ -31,7 +31,7 @@ async def test_u_beside_a_full_engine(tmp_path: Path, capsys: pytest.CaptureFixt
             shown = await bot.ada.click(grid, custom_id=f"dr:u:{job.id}:{number % 4}")
             took.append(time.perf_counter() - began)
             assert shown.response is not None and shown.response.attachments
-        live = await bot.app.client.parts.jobs.active()
+        live = await bot.app.client.services.jobs.active()
         running = sum(one.state is JobState.RUNNING for one in live)
         points = [1e3 * point for point in statistics.quantiles(took, n=100)]
         with capsys.disabled():

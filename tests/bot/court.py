@@ -12,31 +12,12 @@ from bot.client import DarkroomClient
 from bot.domain.model import Job
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import GuildRules
-from bot.domain.moderation.services import ModerationServices
 from bot.domain.quotas.button_prices import PriceList
-from bot.store.guilds.audit_log import AuditLog
-from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.timings import TimingStore
-from bot.store.members.member_records import Records
-from bot.store.members.statistics import Statistics
-from bot.store.pictures import PictureStore
-from bot.ui.content.quota_texts import usage
 from engine.events import Finished, GeneratedImage, Safety
-from tests.bot.scripted import COLOURS, png
+from tests.bot.scripted import COLOURS, NamedModels, png
 from tests.bot.test_client import House
 from tests.bot.world import eventually
-
-
-class Switch:
-    """The engine's gate, remembered."""
-
-    is_paused = False
-
-    def pause(self) -> None:
-        self.is_paused = True
-
-    def resume(self) -> None:
-        self.is_paused = False
 
 
 class Court(House):
@@ -44,21 +25,12 @@ class Court(House):
 
     async def open(self) -> DarkroomClient:
         client = await super().open()
-        self.quotas = Quotas(self.database, self.rules_store)
-        self.log, self.switch = AuditLog(self.database), Switch()
-        pictures = PictureStore.open(self.folder / "pictures")
-        office = ModerationServices(
-            rules_store=self.rules_store, quotas=self.quotas, log=self.log, records=Records(self.database, pictures),
-            numbers=Statistics(self.database), review=self.job_service, engine=self.switch, has_meaning=True,
-        )  # fmt: skip
-        client.parts = replace(
-            client.parts,
-            rules=self.rules_store,
-            office=office,
-            usage=usage(self.quotas, self.now),
+        self.switch = NamedModels("pocket", "sdxl")
+        self.quotas, self.log = client.services.quotas, client.services.log
+        client.services = replace(
+            client.services, engine=self.switch, has_semantic_filter=True,
             prices=PriceList(TimingStore(self.database, self.now)),
-            models=lambda: ("pocket", "sdxl"),
-        )
+        )  # fmt: skip
         self.client, self.drawn = client, 0
         return client
 

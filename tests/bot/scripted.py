@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 from PIL import Image
 
@@ -26,7 +27,10 @@ from bot.domain.model import (
     Verb,
 )
 from bot.domain.moderation.access import moderates_job
+from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import GuildRules
+from bot.domain.quotas.button_prices import Price
+from bot.domain.quotas.quota import Use
 from bot.errors import AlreadyAsked, BotError, CellNotFound, DeliveryLater, JobNotFound, OwnersOnly, ReplyGone
 from bot.tasks import Tasks
 from engine.errors import AbortReason, EngineError, RequestAborted
@@ -174,6 +178,44 @@ class MemoryRules:
 
     async def get(self, guild_id: int) -> GuildRules:
         return self.set.get(guild_id, GuildRules(guild_id=guild_id))
+
+
+class NamedModels:
+    """An engine of which only the models' names are asked, and which is never paused."""
+
+    def __init__(self, *names: str) -> None:
+        self._names, self.is_paused = names, False
+
+    def models(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(name=name) for name in self._names]
+
+    def pause(self) -> None:
+        self.is_paused = True
+
+    def resume(self) -> None:
+        self.is_paused = False
+
+
+class NoLimits:
+    async def uses(self, guild_id: int, member: Member, place: Place, now: datetime) -> list[Use]:
+        return []
+
+
+class SilentLog:
+    async def add(self, entry: AuditEntry) -> None:
+        """Nothing is written."""
+
+
+class NoRecords:
+    async def messages_of(self, job_id: str) -> list[tuple[int, int]]:
+        return []
+
+    async def drop_pictures(self, job_id: str) -> None:
+        """Nothing is stored."""
+
+
+async def no_prices(job: Job, cell: Cell) -> Mapping[Verb, Price]:
+    return {}
 
 
 class ScriptedStudio:

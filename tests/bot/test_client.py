@@ -25,14 +25,17 @@ from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.settings import Settings
 from bot.store.database import Database
+from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
+from bot.store.members.member_records import Records
 from bot.store.members.members import MemberStore
+from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
 from bot.tasks import Tasks
-from bot.ui.interactions.services import Parts
+from bot.ui.interactions.services import Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.live_reply import ProgressReply
 from bot.ui.pictures.compositing import Drawing
@@ -40,7 +43,7 @@ from bot.ui.pictures.uploads import Intake
 from engine.events import Finished, GeneratedImage, Preview, Progress, Safety, Started
 from tests.bot.domain.scripted import ScriptedEngine, ScriptedStream
 from tests.bot.domain.studios import Remembered
-from tests.bot.scripted import COLOURS, png, webp
+from tests.bot.scripted import COLOURS, NamedModels, no_prices, png, webp
 from tests.bot.world import eventually, labels
 from tests.patience import PATIENCE_S
 
@@ -54,7 +57,7 @@ class House:
         self.env: simcord.Env
 
     async def open(self) -> DarkroomClient:
-        """A process's worth of parts, made anew."""
+        """A process's worth of services, made anew."""
         self.context = contextvars.Context()
         self.database = await Database.open(self.folder / "darkroom.sqlite3")
         self.rules_store = GuildRulesStore(self.database, self.direct)
@@ -71,13 +74,14 @@ class House:
                 hints=self.hints(), tasks=tasks,
             )
         )  # fmt: skip
-        parts = Parts(
-            Settings(data_dir=self.folder), self.job_service, jobs, pictures,
-            MemberStore(self.database, self.now), self.rules_store,
-            Intake(discord.Attachment.read, drawing, pictures), drawing,
-            clock=self.now, defer_after_s=1.2,
+        services = Services(
+            settings=Settings(data_dir=self.folder), job_service=self.job_service, jobs=jobs, pictures=pictures,
+            members=MemberStore(self.database, self.now), rules=self.rules_store, quotas=quotas,
+            log=AuditLog(self.database), records=Records(self.database, pictures), statistics=Statistics(self.database),
+            engine=NamedModels("pocket"), prices=no_prices, drawing=drawing,
+            intake=Intake(discord.Attachment.read, drawing, pictures), clock=self.now, defer_after_s=1.2,
         )  # fmt: skip
-        return DarkroomClient(parts, replies, shard_count=1)
+        return DarkroomClient(services, replies, shard_count=1)
 
     def hints(self) -> Hints | None:
         """Told to members, if anything is."""

@@ -90,7 +90,7 @@ async def test_made_again_from_its_recipe_a_picture_is_bit_identical(
     again, _ = await bot.finished(await bot.bo.click(answer, label="Make it again"))
 
     assert again.id != first.id and again.parent_id is not None
-    cells = await bot.app.client.parts.jobs.cells(first.id)
+    cells = await bot.app.client.services.jobs.cells(first.id)
     assert len(cells) == first.spec.count
     for cell in cells:
         before, after = [pixels(await bot.picture(job, cell.cell)) for job in (first, again)]
@@ -235,7 +235,7 @@ async def test_links_are_not_fetched(bot: Whole, prompt: str) -> None:
 
 async def jobs(bot: Whole) -> int:
     """How many jobs ada ever had."""
-    return len(await bot.app.client.parts.jobs.recent(bot.ada.id, 10_000))
+    return len(await bot.app.client.services.jobs.recent(bot.ada.id, 10_000))
 
 
 async def test_a_kept_picture_is_shown_while_the_engine_is_busy(bot: Whole, grid: tuple[Job, Any]) -> None:
@@ -245,6 +245,6 @@ async def test_a_kept_picture_is_shown_while_the_engine_is_busy(bot: Whole, grid
     shown = await bot.ada.click(message, custom_id=f"dr:u:{job.id}:2")
     answer = last_said(shown)
     assert answer is not None and answer.attachments
-    busy, _ = await bot.app.client.parts.jobs.at_message(asked.response.id)
+    busy, _ = await bot.app.client.services.jobs.at_message(asked.response.id)
     assert not busy.state.is_final, "nobody waited for it"
     await bot.bo.click(bot.message(asked.response.id), custom_id=f"dr:x:{busy.id}:0")

@@ -41,10 +41,10 @@ class Whole:
         """Wait for the job that an action began; the job and its reply as they are then."""
         assert shown.response is not None and not shown.response.ephemeral, shown.response
         reply_id = shown.response.id
-        jobs = self.app.client.parts.jobs
+        jobs = self.app.client.services.jobs
         job, _ = await jobs.at_message(reply_id)
         async with asyncio.timeout(PATIENCE_S):
-            job = await self.app.job_service.wait(job.id)
+            job = await self.app.services.job_service.wait(job.id)
         assert job.state is JobState.DELIVERED, (job.state, job.error)
         await eventually(lambda: not re.search("⏳|▰|▱", self.message(reply_id).content), PATIENCE_S)
         return job, self.message(reply_id)
@@ -55,7 +55,7 @@ class Whole:
 
     async def picture(self, job: Job, cell: int = 0) -> bytes:
         """A kept cell."""
-        return await self.app.job_service.picture(job.id, cell)
+        return await self.app.services.job_service.picture(job.id, cell)
 
 
 def last_said(result: InteractionResult) -> Any:
@@ -75,9 +75,9 @@ async def whole(settings: Settings) -> AsyncIterator[Whole]:
         guild = env.create_guild("Darkroom")
         channel = guild.create_text_channel("pictures")
         members = [guild.add_member(env.create_user(name)) for name in ("ada", "bo")]
-        await app.job_service.start()
+        await app.services.job_service.start()
         try:
             yield Whole(app, env, channel, *members)
         finally:
-            await app.job_service.stop(0.0)
+            await app.services.job_service.stop(0.0)
             await env.shutdown()

@@ -16,11 +16,22 @@ from bot.client import DarkroomClient
 from bot.settings import Settings
 from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.tasks import Tasks
-from bot.ui.interactions.services import Parts
+from bot.ui.interactions.services import Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.pictures.compositing import Drawing
 from bot.ui.pictures.uploads import Intake
-from tests.bot.scripted import MemoryJobs, MemoryMembers, MemoryPictures, MemoryRules, ScriptedStudio
+from tests.bot.scripted import (
+    MemoryJobs,
+    MemoryMembers,
+    MemoryPictures,
+    MemoryRules,
+    NamedModels,
+    NoLimits,
+    NoRecords,
+    ScriptedStudio,
+    SilentLog,
+    no_prices,
+)
 from tests.patience import PATIENCE_S
 from tests.patience import until as eventually
 
@@ -48,13 +59,14 @@ class World:
 
     def client(self) -> DarkroomClient:
         drawing = Drawing(self.executor)
-        parts = Parts(
-            self.settings, self.job_service, self.jobs, self.pictures, self.members, self.rules,
-            Intake(discord.Attachment.read, drawing, self.pictures), drawing,
-            clock=self.now, defer_after_s=1.2, models=lambda: ("pocket", "sdxl", "sd-turbo"),
-            pending_answers=self.pending_answers,
+        services = Services(
+            settings=self.settings, job_service=self.job_service, jobs=self.jobs, pictures=self.pictures,
+            members=self.members, rules=self.rules, quotas=NoLimits(), prices=no_prices, log=SilentLog(),
+            records=NoRecords(), statistics=None, engine=NamedModels("pocket", "sdxl", "sd-turbo"), drawing=drawing,
+            intake=Intake(discord.Attachment.read, drawing, self.pictures),
+            clock=self.now, defer_after_s=1.2, pending_answers=self.pending_answers,
         )  # fmt: skip
-        self.bot = DarkroomClient(parts, self.replies, shard_count=1)
+        self.bot = DarkroomClient(services, self.replies, shard_count=1)
         return self.bot
 
     async def start(self) -> None:

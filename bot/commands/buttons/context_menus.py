@@ -102,7 +102,7 @@ async def _ours(interaction: Pressed, message: discord.Message, act: Act) -> But
 
     Raises `BadPicture` for a grid or no picture, and `JobNotFound` for a picture of ours whose job is gone.
     """
-    jobs = interaction.client.parts.jobs
+    jobs = interaction.client.services.jobs
     if (found := await _shown_by(interaction, message)) is None:
         return None
     job, cell = found
@@ -123,7 +123,7 @@ async def _shown_by(interaction: Pressed, message: discord.Message) -> tuple[Job
     is_ours = message.author.id == client.application_id or message.author == client.user
     if not is_ours and not message.message_snapshots:
         return None
-    jobs, original = client.parts.jobs, message.id if is_ours else _forwarded_from(message)
+    jobs, original = client.services.jobs, message.id if is_ours else _forwarded_from(message)
     with contextlib.suppress(JobNotFound):
         return await jobs.at_message(original)
     if await jobs.extract_at(original):

@@ -58,7 +58,7 @@ async def reroll(interaction: Pressed, pressed: ButtonId) -> None:
 async def ask(interaction: Pressed, answer: Answer, pressed: ButtonId) -> None:
     """Start what the button says; with remix mode, and where words are missing, ask for them first."""
     job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
-    preferences = await interaction.client.parts.members.preferences(interaction.user.id)
+    preferences = await submission.preferences_of(interaction)
     if _lacks_words(pressed, job):
         await answer.modal(Form("What does it show?", FormId(FormKind.REMIX, str(pressed)), ""))
     elif preferences.remix and pressed.act in _REMIXED:
@@ -171,14 +171,14 @@ def _open(job: Job) -> Options:
 
 
 async def _mask(interaction: Pressed, pressed: ButtonId, filled: Filled) -> str:
-    parts = interaction.client.parts
+    services = interaction.client.services
     if filled.mask is not None:
         return await submission.take(interaction, filled.mask, "mask")
     if not filled.ninths:
         raise BadOption("region", "tick at least one part, or upload a mask")
     await submission.check_entry(interaction)
-    picture = await parts.job_service.picture(pressed.job_id, pressed.cell)
-    return await parts.intake.store(await parts.drawing.mask(picture, filled.ninths))
+    picture = await services.job_service.picture(pressed.job_id, pressed.cell)
+    return await services.intake.store(await services.drawing.mask(picture, filled.ninths))
 
 
 def _factor(text: str) -> float:

@@ -48,7 +48,7 @@ class Reactions(commands.Cog):
         if emoji not in MEANT or self._is_foreign(payload):
             return
         try:
-            job, cell = await self._bot.parts.jobs.at_message(payload.message_id)
+            job, cell = await self._bot.services.jobs.at_message(payload.message_id)
             await self._may(payload, job, Deed.END if emoji == CROSS else Deed.SEE)
         except JobNotFound:
             if emoji == CROSS:
@@ -70,19 +70,19 @@ class Reactions(commands.Cog):
         if payload.emoji.name.rstrip("\ufe0f") != STAR:
             return
         try:
-            job, cell = await self._bot.parts.jobs.at_message(payload.message_id)
+            job, cell = await self._bot.services.jobs.at_message(payload.message_id)
         except JobNotFound:
             return
         for ref in await self._marked(job, cell):
-            await self._bot.parts.members.unfavour(payload.user_id, ref)
+            await self._bot.services.members.unfavour(payload.user_id, ref)
 
     async def _may(self, payload: discord.RawReactionActionEvent, job: Job, deed: Deed) -> None:
         """Ask the rule: who reacts to a message sees it. Raises `JobNotFound` and `NotYours`."""
-        await may(self._bot.parts, deed, Viewer(member=await self._member(payload), sees=True), job)
+        await may(self._bot.services, deed, Viewer(member=await self._member(payload), sees=True), job)
 
     async def _end_extract(self, payload: discord.RawReactionActionEvent) -> None:
         """Delete a time-lapse or a family tree, by the owner of a job in it or a moderator; the jobs stay."""
-        for job in await self._bot.parts.jobs.extract_at(payload.message_id):
+        for job in await self._bot.services.jobs.extract_at(payload.message_id):
             with contextlib.suppress(JobNotFound, NotYours):
                 await self._may(payload, job, Deed.END)
                 await note(self._bot, await self._member(payload), job, "delete")
@@ -96,14 +96,14 @@ class Reactions(commands.Cog):
 
     async def _marked(self, job: Job, cell: int | None) -> list[CellRef]:
         """The pictures a message shows: one, or all of a grid; none of a job in review or kept back."""
-        kept = await self._bot.parts.jobs.cells(job.id) if job.state.is_showable else []
+        kept = await self._bot.services.jobs.cells(job.id) if job.state.is_showable else []
         return [CellRef(job_id=job.id, cell=one.cell) for one in kept if cell in (None, one.cell)]
 
     async def _mark(self, payload: discord.RawReactionActionEvent, job: Job, cell: int | None) -> None:
         """Mark the picture a message shows; of a grid, ask which."""
         marked = await self._marked(job, cell)
         if len(marked) == 1:
-            await self._bot.parts.members.favour(payload.user_id, marked[0])
+            await self._bot.services.members.favour(payload.user_id, marked[0])
         elif marked:
             await self._say(
                 payload,
@@ -117,21 +117,21 @@ class Reactions(commands.Cog):
         Once per member, message and ten minutes: taking the emoji away and putting it back is free.
         """
         letter = (payload.user_id, payload.message_id)
-        if self._letters.begin(letter, self._bot.parts.clock()) and not await self._is_sent(payload, job, cell):
+        if self._letters.begin(letter, self._bot.services.clock()) and not await self._is_sent(payload, job, cell):
             self._letters.undo(letter)
 
     async def _is_sent(self, payload: discord.RawReactionActionEvent, job: Job, cell: int | None) -> bool:
         """Send the letter; says whether it went out."""
-        parts = self._bot.parts
+        services = self._bot.services
         try:
-            job = await visible(parts, job, Place(channel_id=0))
+            job = await visible(services, job, Place(channel_id=0))
             files = [upload.file() for upload in await self._uploads(job, cell)]
         except JobNotFound:
             return False
         except (NotAllowedHere, CellNotFound) as error:
             await self._say(payload, f"<@{payload.user_id}> {words(error)}")
             return False
-        kept = [one for one in await parts.jobs.cells(job.id) if cell in (None, one.cell)]
+        kept = [one for one in await services.jobs.cells(job.id) if cell in (None, one.cell)]
         seeds = ", ".join(str(one.seed) for one in kept if job.spec.verb not in UNDRAWN)
         seed = f"Seed {seeds} · " if seeds else ""
         text = texts.shorten(f"{texts.headline(job)}\n{seed}job `{job.id}`", texts.MESSAGE_LIMIT)
@@ -147,10 +147,10 @@ class Reactions(commands.Cog):
 
     async def _uploads(self, job: Job, cell: int | None) -> list[Upload]:
         """The pictures a message shows, one by one. Raises `CellNotFound`."""
-        parts, uploads = self._bot.parts, list[Upload]()
+        services, uploads = self._bot.services, list[Upload]()
         for one in await self._marked(job, cell):
-            picture = await parts.job_service.picture(job.id, one.cell)
-            content, suffix = await parts.drawing.fitted(picture, DM_FILE_LIMIT)
+            picture = await services.job_service.picture(job.id, one.cell)
+            content, suffix = await services.drawing.fitted(picture, DM_FILE_LIMIT)
             name = texts.file_name(job, suffix, one.cell)
             uploads.append(Upload(name, content, texts.alt_text(job, one.cell), spoiler=job.spoiler))
         return uploads
@@ -161,22 +161,22 @@ class Reactions(commands.Cog):
         By the owner or a moderator, silently ignored from others.
         """
         member = await self._member(payload)
-        ended = await self._bot.parts.job_service.cancel(job.id, member)
+        ended = await self._bot.services.job_service.cancel(job.id, member)
         if not job.state.is_final:
             if ended.state is JobState.CANCELLED:
                 await note(self._bot, member, ended, "cancel")
             return
         await note(self._bot, member, ended, "delete")
         await self._delete(payload)
-        if cell is None and self._bot.parts.office is not None:
+        if cell is None:
             await delete_messages(self._bot, job)
-            await self._bot.parts.office.records.drop_pictures(job.id)
+            await self._bot.services.records.drop_pictures(job.id)
 
     async def _member(self, payload: discord.RawReactionActionEvent) -> Member:
         member = payload.member
         roles = tuple(role.id for role in member.roles) if member else ()
-        rules = await self._bot.parts.rules.get(payload.guild_id or DIRECT_MESSAGES)
-        configured = (*self._bot.parts.settings.discord.moderator_roles, *rules.moderator_roles)
+        rules = await self._bot.services.rules.get(payload.guild_id or DIRECT_MESSAGES)
+        configured = (*self._bot.services.settings.discord.moderator_roles, *rules.moderator_roles)
         manages = member is not None and member.guild_permissions.manage_guild
         return Member(
             id=payload.user_id,

@@ -37,7 +37,7 @@ class Post:
         submission.preflight(self._place)
         member = await submission.member_of(self._interaction)
         try:
-            await self._interaction.client.parts.job_service.check_post(self._job, member, self._place)
+            await self._interaction.client.services.job_service.check_post(self._job, member, self._place)
         except UserError as error:
             return words(error)
         return ""
@@ -58,7 +58,7 @@ class Post:
         message_id = await self._answer.page(fitted, limit)
         if message_id is None:
             return
-        jobs, channel_id = self._interaction.client.parts.jobs, self._place.channel_id
+        jobs, channel_id = self._interaction.client.services.jobs, self._place.channel_id
         if stand is Stand.RESULT:
             await jobs.posted(self._job.id, cell, channel_id, message_id)
         else:

@@ -22,16 +22,16 @@ from bot.ui.interactions.permitted_jobs import permitted, shown, visible
 
 async def show(interaction: Pressed, pressed: ButtonId) -> None:
     """U: the kept cell at once, as a new message with all that can be done with it."""
-    client, parts = interaction.client, interaction.client.parts
+    client, services = interaction.client, interaction.client.services
     async with Answer(interaction) as answer:
         job = await shown(interaction, pressed.job_id)
-        cell = await parts.job_service.cell(job.id, pressed.cell)
-        picture = await parts.job_service.picture(job.id, pressed.cell)
+        cell = await services.job_service.cell(job.id, pressed.cell)
+        picture = await services.job_service.picture(job.id, pressed.cell)
         url = interaction.message.jump_url if interaction.message else ""
-        prices = cost_texts.list_of(await parts.prices(job, cell))
+        prices = cost_texts.list_of(await services.prices(job, cell))
 
         async def fitted(limit: int) -> Page:
-            content, suffix = await parts.drawing.fitted(picture, limit)
+            content, suffix = await services.drawing.fitted(picture, limit)
             name = texts.file_name(job, suffix, cell.cell)
             upload = Upload(name, content, texts.alt_text(job, cell.cell), spoiler=job.spoiler)
             text = texts.cell_caption(job, cell, interaction.user.id, url, prices)
@@ -50,7 +50,7 @@ async def end(interaction: Pressed, answer: Answer, job_id: str) -> None:
     """Stop a job, and say whether there was something to stop. Raises `OwnersOnly` and `JobNotFound`."""
     await permitted(interaction, job_id, Deed.END)
     member = await submission.member_of(interaction)
-    job = await interaction.client.parts.job_service.cancel(job_id, member)
+    job = await interaction.client.services.job_service.cancel(job_id, member)
     if job.state is not JobState.CANCELLED:
         await answer.private("It was done already.")
         return
@@ -66,8 +66,8 @@ async def fetch(interaction: Pressed, pressed: ButtonId) -> None:
         if not job.state.is_showable:
             await answer.private(texts.NOT_SHOWN[job.state])
             return
-        job = await visible(client.parts, job, submission.place_of(interaction))
-        cells = await client.parts.jobs.cells(job.id)
+        job = await visible(client.services, job, submission.place_of(interaction))
+        cells = await client.services.jobs.cells(job.id)
         page = functools.partial(client.replies.results.page, job, cells)
         await answer.page(page, interaction.filesize_limit, is_private=True)
 
@@ -77,8 +77,8 @@ async def recipe(interaction: Pressed, pressed: ButtonId) -> None:
     client = interaction.client
     async with Answer(interaction, ephemeral=True) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.SEE)
-        url, is_exact = await client.replies.results.parent_url(job), client.parts.settings.engine.deterministic
-        cells = await client.parts.jobs.cells(job.id)
+        url, is_exact = await client.replies.results.parent_url(job), client.services.settings.engine.deterministic
+        cells = await client.services.jobs.cells(job.id)
         one = await _meant(interaction, pressed, cells)
         card = recipe_card.card(job, url, shown=cells, one=one, is_exact=is_exact)
         await answer.private("", embed=card, view=recipe_view(job.id))
@@ -89,7 +89,7 @@ async def _meant(interaction: Pressed, pressed: ButtonId, cells: Sequence[Cell])
     index: int | None = pressed.cell or None
     if interaction.message is not None and index is None:
         with contextlib.suppress(JobNotFound):
-            index = (await interaction.client.parts.jobs.at_message(interaction.message.id))[1]
+            index = (await interaction.client.services.jobs.at_message(interaction.message.id))[1]
     if index is None and len(cells) == 1:
         return cells[0]
     return next((cell for cell in cells if cell.cell == index), None)
@@ -97,19 +97,19 @@ async def _meant(interaction: Pressed, pressed: ButtonId, cells: Sequence[Cell])
 
 async def timelapse(interaction: Pressed, pressed: ButtonId) -> None:
     """⏱️: the reverse diffusion of the grid, from static to picture, as one animated WebP."""
-    parts = interaction.client.parts
+    services = interaction.client.services
     async with Answer(interaction) as answer:
         job = await shown(interaction, pressed.job_id)
-        frames = await parts.job_service.frames(job.id)
+        frames = await services.job_service.frames(job.id)
         if not frames:
             await answer.private("No steps were kept of this one.")
             return
-        pictures = [await parts.job_service.picture(job.id, cell.cell) for cell in await parts.jobs.cells(job.id)]
+        pictures = [await services.job_service.picture(job.id, cell.cell) for cell in await services.jobs.cells(job.id)]
         alt = f"How the pictures came out of the noise: {texts.alt_text(job)}"[: texts.ALT_LIMIT]
         url = interaction.message.jump_url if interaction.message else ""
 
         async def fitted(limit: int) -> Page:
-            content = await parts.drawing.timelapse(frames, pictures, limit)
+            content = await services.drawing.timelapse(frames, pictures, limit)
             upload = Upload(texts.file_name(job, "webp"), content, alt, spoiler=job.spoiler)
             return Page(f"⏱️ {texts.headline(job, url)}", (upload,))
 

@@ -18,16 +18,16 @@ from bot.ui.interactions.permitted_jobs import permitted, visible
 
 async def mark(interaction: Pressed, pressed: ButtonId) -> None:
     """Mark one picture, or all of them; the question goes when the one who was asked has answered."""
-    parts = interaction.client.parts
+    services = interaction.client.services
     async with Answer(interaction, ephemeral=True) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.SEE)
-        job = await visible(parts, job, submission.place_of(interaction))
+        job = await visible(services, job, submission.place_of(interaction))
         is_all = pressed.act is Act.STAR_ALL
-        meant = [cell.cell for cell in await parts.jobs.cells(job.id) if is_all or cell.cell == pressed.cell]
+        meant = [cell.cell for cell in await services.jobs.cells(job.id) if is_all or cell.cell == pressed.cell]
         if not meant:
             raise CellNotFound(job.id, pressed.cell)
         for cell in meant:
-            await parts.members.favour(interaction.user.id, CellRef(job_id=job.id, cell=cell))
+            await services.members.favour(interaction.user.id, CellRef(job_id=job.id, cell=cell))
         what = "All pictures are" if is_all else f"Picture {pressed.cell + 1} is"
         await answer.private(f"⭐ {what} marked. `/info favourites` shows what you marked.")
         await _end(interaction)

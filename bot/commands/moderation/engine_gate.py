@@ -39,15 +39,15 @@ class Gatekeeper(commands.Cog):
 
 async def settle(bot: Darkroom) -> bool:
     """Hold the engine exactly while its only server is paused; says whether it is held."""
-    if bot.parts.office is None or not bot.guilds:
+    if not bot.guilds:
         return False
-    rules = await bot.parts.rules.get(bot.guilds[0].id)
+    rules = await bot.services.rules.get(bot.guilds[0].id)
     is_held = len(bot.guilds) == 1 and rules.gate is Gate.PAUSED
     try:
         if is_held:
-            bot.parts.office.engine.pause()
+            bot.services.engine.pause()
         else:
-            bot.parts.office.engine.resume()
+            bot.services.engine.resume()
     except EngineNotReady as error:
         log.warning("the gate could not be set: %s", error, extra={"action": "gate"})
         return False

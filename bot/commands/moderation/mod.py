@@ -25,7 +25,6 @@ from bot.commands.moderation.moderator_actions import (
     guild_id,
     manages_server,
     moderator,
-    office,
 )
 from bot.domain.model import Job, JobState, Member
 from bot.domain.moderation.access import Ban, Gate, lifted, require_manager, with_ban
@@ -57,7 +56,7 @@ class Mod(commands.Cog):
         """Who waits and runs, and what they asked for."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "queue")
-            jobs = await interaction.client.parts.jobs.active(None, guild_id(interaction))
+            jobs = await interaction.client.services.jobs.active(None, guild_id(interaction))
             lines = [f"{number}. {_line(job)}" for number, job in enumerate(jobs[:SHOWN], 1)]
             more = [f"… and {len(jobs) - SHOWN} more"] if len(jobs) > SHOWN else []
             await answer.private("\n".join([*lines, *more]) or "Nothing is waiting.", view=_cancel_view(jobs[:SHOWN]))
@@ -68,12 +67,12 @@ class Mod(commands.Cog):
         """End one job; its quota is given back as far as nothing was drawn."""
         async with Answer(interaction, ephemeral=True) as answer:
             member = await moderator(interaction, "cancel")
-            parts = interaction.client.parts
+            services = interaction.client.services
             found = await permitted(interaction, job.strip(), Deed.JUDGE)
-            ended = await parts.job_service.cancel(found.id, member)
+            ended = await services.job_service.cancel(found.id, member)
             if ended.state is JobState.CANCELLED:
                 made = entry(interaction, "cancel", f"job {found.id} of <@{found.member_id}>", reason)
-                await office(interaction).log.add(made)
+                await interaction.client.services.log.add(made)
             await answer.private(f"`{ended.id}`: {ended.state.value}")
 
     @mod.command(name="pause", description=locale_str("Take no new jobs; what waits is held where possible"))
@@ -97,7 +96,7 @@ class Mod(commands.Cog):
         async with Answer(interaction, ephemeral=True) as answer:
             await self._set_gate(interaction, Gate.DRAINING, reason)
             await settle(interaction.client)
-            under_way = len(await interaction.client.parts.jobs.active(None, guild_id(interaction)))
+            under_way = len(await interaction.client.services.jobs.active(None, guild_id(interaction)))
             await answer.private(f"⏏️ No new jobs. {under_way} are still under way; `/mod queue` shows them.")
 
     @mod.command(name="resume", description=locale_str("Take jobs again"))
@@ -129,8 +128,8 @@ class Mod(commands.Cog):
     ) -> None:
         """Ban from making pictures, for a time or for good; what they have under way is stopped."""
         async with Answer(interaction, ephemeral=True) as answer:
-            parts = interaction.client.parts
-            now = parts.clock()
+            services = interaction.client.services
+            now = services.clock()
             until = now + timedelta(**{unit: time}) if time else None
             new = Ban(member_id=member.id, until=until, reason=reason)
             end = format_dt(until, "f") if until else "further notice"
@@ -148,8 +147,8 @@ class Mod(commands.Cog):
                 reason=f"until {end}: {reason}",
             )
             by = await moderator(interaction, "ban")
-            for job in await parts.jobs.active(member.id, guild_id(interaction)):
-                await parts.job_service.cancel(job.id, by)
+            for job in await services.jobs.active(member.id, guild_id(interaction)):
+                await services.job_service.cancel(job.id, by)
             await answer.private(f"🚫 {member.mention} makes no pictures here until {end}.")
 
     @mod.command(name="unban", description=locale_str("Let somebody make pictures again"))
@@ -177,11 +176,11 @@ class Mod(commands.Cog):
             if bool(job.strip()) == (member is not None):
                 raise BadOption("job", "say either a job or a member")
             subject = member.mention if member else f"job {job.strip()}"
-            if await office(interaction).log.knows(entry(interaction, "delete", subject)):
+            if await interaction.client.services.log.knows(entry(interaction, "delete", subject)):
                 await answer.private("🗑️ Deleted.")  # before I was restarted; what came since stays
                 return
             deleted = await delete_results(interaction, by, job.strip(), member.id if member else None)
-            await office(interaction).log.add(
+            await interaction.client.services.log.add(
                 entry(interaction, "delete", subject, f"{deleted} deleted. {reason}".strip())
             )
             await answer.private(f"🗑️ {deleted} deleted.")
@@ -258,7 +257,7 @@ class Mod(commands.Cog):
                 raise BadOption("remove", "either roles, or take them away")
             if not chosen and not remove:
                 await moderator(interaction, "roles")
-                rules = await office(interaction).rules_store.get(guild_id(interaction))
+                rules = await interaction.client.services.rules.get(guild_id(interaction))
                 known = ", ".join(f"<@&{role}>" for role in rules.moderator_roles) or "Manage Server only"
                 await answer.private(f"Moderators: {known}. `remove` takes the roles away.")
                 return

@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import Range, locale_str
 
-from bot.commands.moderation.moderator_actions import change, guild_id, moderator, office, tell_all
+from bot.commands.moderation.moderator_actions import change, guild_id, moderator, tell_all
 from bot.domain.moderation.access import ChannelRule, with_channel
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.errors import BadOption
@@ -65,11 +65,11 @@ class ChannelRules(app_commands.Group):
                 raise BadOption("remove", "either limits, or take them away")
             if not given and not remove:
                 await moderator(interaction, "channel limits")
-                rule = _rule(await office(interaction).rules_store.get(guild_id(interaction)), channel)
+                rule = _rule(await interaction.client.services.rules.get(guild_id(interaction)), channel)
                 await answer.private(f"{_described(rule)}\nNothing was changed; `remove` takes the limits away.")
                 return
             named = tuple(filter(None, (name.strip() for name in models.split(","))))
-            known = tuple(interaction.client.parts.models())
+            known = tuple(interaction.client.services.models())
             for name in named:
                 if name not in known:
                     raise UnknownModel(name, known)
@@ -83,7 +83,7 @@ class ChannelRules(app_commands.Group):
         """Every channel with a rule."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "channel list")
-            rules = await office(interaction).rules_store.get(guild_id(interaction))
+            rules = await interaction.client.services.rules.get(guild_id(interaction))
             lines = [_described(rule) for rule in rules.channels]
             await tell_all(answer, lines, "Everything is allowed everywhere.")
 

@@ -10,7 +10,7 @@ import discord
 from discord.ui import Button, DynamicItem, View
 from discord.utils import format_dt
 
-from bot.commands.moderation.moderator_actions import guild_id, moderator, office
+from bot.commands.moderation.moderator_actions import guild_id, moderator
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.prompting.prompt import shorten
 from bot.ui.content.texts import MESSAGE_LIMIT, unmarked
@@ -42,7 +42,7 @@ class OlderButton(DynamicItem[Button[View]], template=r"modlog:(?P<skip>[0-9]{1,
 async def tell(interaction: Pressed, answer: Answer, skip: int, member_id: int) -> None:
     """A page of the log, without its newest `skip` entries; as many as fit into a message."""
     await moderator(interaction, "log")
-    log = office(interaction).log
+    log = interaction.client.services.log
     entries = await log.newest(guild_id(interaction), MOST + 1, member_id=member_id or None, skip=skip)
     lines = _fitting([_line(entry) for entry in entries[:MOST]])
     view = _older(skip + len(lines), member_id) if len(lines) < len(entries) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from bot.commands.moderation.moderator_actions import guild_id, office
+from bot.commands.moderation.moderator_actions import guild_id
 from bot.domain.model import Job, Member
 from bot.domain.moderation.job_access import Deed
 from bot.ui.discord_errors import REFUSALS
@@ -23,24 +23,24 @@ log = logging.getLogger(__name__)
 
 async def delete_results(interaction: Pressed, by: Member, job_id: str, member_id: int | None) -> int:
     """Delete one job's result, or a member's newest thousand here; returns how many. Live jobs are stopped first."""
-    parts = interaction.client.parts
+    services = interaction.client.services
     if member_id is None:
         chosen = [await permitted(interaction, job_id, Deed.JUDGE)]
     else:
-        chosen = await parts.jobs.recent(member_id, MOST, guild_id(interaction))
+        chosen = await services.jobs.recent(member_id, MOST, guild_id(interaction))
     deleted = 0
     for job in chosen:
         if not job.state.is_final:
-            await parts.job_service.cancel(job.id, by)
-            await parts.job_service.gone(job.id)  # what waits for review cannot be cancelled, only given up
+            await services.job_service.cancel(job.id, by)
+            await services.job_service.gone(job.id)  # what waits for review cannot be cancelled, only given up
         await delete_messages(interaction.client, job)
-        deleted += await office(interaction).records.delete_job(job.id)
+        deleted += await interaction.client.services.records.delete_job(job.id)
     return deleted
 
 
 async def delete_messages(client: Darkroom, job: Job) -> None:
     """The reply, and every post that shows it, a cell, its time-lapse, or a tree it stands in."""
-    shown = set(await client.parts.office.records.messages_of(job.id)) if client.parts.office else set[Shown]()
+    shown = set(await client.services.records.messages_of(job.id))
     if job.reply.message_id is not None and not job.reply.ephemeral:
         shown.add((job.channel_id, job.reply.message_id))
     for channel_id, message_id in shown:

@@ -14,7 +14,7 @@ from discord import ButtonStyle, app_commands
 from discord.app_commands import locale_str
 from discord.ui import Button, DynamicItem, View
 
-from bot.commands.moderation.moderator_actions import change, entry, guild_id, manages_server, moderator, office
+from bot.commands.moderation.moderator_actions import change, entry, guild_id, manages_server, moderator
 from bot.domain.model import Cell, Job, JobState, Member
 from bot.domain.moderation.access import Ban, with_ban
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules, PicturePolicy
@@ -73,19 +73,20 @@ class ReviewButton(DynamicItem[Button[View]], template=r"mod:(?P<act>[a-z]{1,8})
             by = await moderator(interaction, f"review {self.act}")
             job = await permitted(interaction, self.job_id, Deed.JUDGE)
             if self.act is ReviewAct.LOOK:
-                cells = await interaction.client.parts.jobs.cells(job.id)
+                cells = await interaction.client.services.jobs.cells(job.id)
                 files = await drawn(interaction.client, job, cells)
                 await answer.private(asking(job), view=review_view(job.id), files=files)
                 return
             if self.act is ReviewAct.BAN:
                 await _check_ban(interaction, job, by)  # before anything is decided
-            asked = await office(interaction).records.messages_of(job.id) if job.state is JobState.REVIEW else []
+            records, is_open = interaction.client.services.records, job.state is JobState.REVIEW
+            asked = await records.messages_of(job.id) if is_open else list[tuple[int, int]]()
             ended = await self._decide(interaction, by)
             if ended.state.is_showable is not (self.act is ReviewAct.APPROVE):
                 job = ended  # somebody else decided otherwise at the same moment
             if job.state is not ended.state:
                 decided = entry(interaction, f"review {self.act}", f"job {job.id} of <@{job.member_id}>")
-                await office(interaction).log.add(decided)
+                await interaction.client.services.log.add(decided)
             if self.act is ReviewAct.BAN:
                 await _ban(interaction, job)
             await answer.private(_outcome(self.act, job, ended))
@@ -95,11 +96,11 @@ class ReviewButton(DynamicItem[Button[View]], template=r"mod:(?P<act>[a-z]{1,8})
     async def _decide(self, interaction: Pressed, by: Member) -> Job:
         match self.act:
             case ReviewAct.CANCEL:
-                return await interaction.client.parts.job_service.cancel(self.job_id, by)
+                return await interaction.client.services.job_service.cancel(self.job_id, by)
             case ReviewAct.APPROVE:
-                return await office(interaction).review.approve(self.job_id, by)
+                return await interaction.client.services.job_service.approve(self.job_id, by)
             case _:
-                return await office(interaction).review.reject(self.job_id, by)
+                return await interaction.client.services.job_service.reject(self.job_id, by)
 
 
 def review_view(job_id: str) -> View:
@@ -119,7 +120,7 @@ class ReviewRoom:
 
     async def ask(self, job: Job, cells: Sequence[Cell]) -> None:
         """Post it where the server wants it; without such a channel it waits in `/mod review list`."""
-        rules = await self._client.parts.rules.get(job.guild_id or DIRECT_MESSAGES)
+        rules = await self._client.services.rules.get(job.guild_id or DIRECT_MESSAGES)
         if rules.review_channel_id is None:
             return
         channel = self._client.get_partial_messageable(rules.review_channel_id, guild_id=job.guild_id)
@@ -132,7 +133,7 @@ class ReviewRoom:
         except REFUSALS as error:
             raise DeliveryLater(5.0, f"review channel: {type(error).__name__}") from error
         # It goes when the result is deleted.
-        await self._client.parts.jobs.posted(job.id, None, channel.id, sent.id)
+        await self._client.services.jobs.posted(job.id, None, channel.id, sent.id)
 
 
 class Review(app_commands.Group):
@@ -168,7 +169,7 @@ class Review(app_commands.Group):
         """What waits, with buttons to look at each."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "review list")
-            unfinished = await interaction.client.parts.jobs.unfinished()
+            unfinished = await interaction.client.services.jobs.unfinished()
             here = [job for job in unfinished if job.guild_id == guild_id(interaction) and job.state is JobState.REVIEW]
             view = View(timeout=None)
             for number, job in enumerate(here[:_SHOWN], 1):
@@ -182,12 +183,12 @@ class Review(app_commands.Group):
 async def _check_ban(interaction: Pressed, job: Job, by: Member) -> None:
     """Raises what `with_ban` raises for whoever asked for the job."""
     manages = await manages_server(interaction, discord.Object(job.member_id))
-    now = interaction.client.parts.clock()
+    now = interaction.client.services.clock()
     with_ban((), Ban(member_id=job.member_id, until=now + BANNED_FOR), by, now, manages_server=manages)
 
 
 async def _ban(interaction: Pressed, job: Job) -> None:
-    now = interaction.client.parts.clock()
+    now = interaction.client.services.clock()
     ban = Ban(member_id=job.member_id, until=now + BANNED_FOR, reason="a picture was rejected in review")
 
     def changed(rules: GuildRules, by: Member) -> GuildRules:

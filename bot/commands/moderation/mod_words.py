@@ -7,7 +7,7 @@ from typing import Literal
 from discord import app_commands
 from discord.app_commands import Range, locale_str
 
-from bot.commands.moderation.moderator_actions import change, guild_id, moderator, office, tell_all
+from bot.commands.moderation.moderator_actions import change, guild_id, moderator, tell_all
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.word_rules import RuleKind, WordRule, rule_named, with_rule, without_rule
 from bot.errors import BadOption
@@ -51,7 +51,7 @@ class Words(app_commands.Group):
         """Remove one rule."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "words remove")
-            gone = rule_named((await office(interaction).rules_store.get(guild_id(interaction))).words, rule)
+            gone = rule_named((await interaction.client.services.rules.get(guild_id(interaction))).words, rule)
             await change(
                 interaction,
                 "words remove",
@@ -65,7 +65,7 @@ class Words(app_commands.Group):
         """Every rule with its number, hidden until clicked, and the meaning rule."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "words list")
-            rules = await office(interaction).rules_store.get(guild_id(interaction))
+            rules = await interaction.client.services.rules.get(guild_id(interaction))
             await tell_all(answer, [_meaning(interaction, rules), *map(_line, rules.words)])
 
     @app_commands.command(name="meaning", description=locale_str("How far prompts may lean to an unsafe meaning"))
@@ -80,12 +80,12 @@ class Words(app_commands.Group):
         async with Answer(interaction, ephemeral=True) as answer:
             if margin is None and not remove:
                 await moderator(interaction, "words meaning")
-                rules = await office(interaction).rules_store.get(guild_id(interaction))
+                rules = await interaction.client.services.rules.get(guild_id(interaction))
                 await answer.private(f"{_meaning(interaction, rules)}. `remove` switches it off.")
                 return
             if margin is not None and remove:
                 raise BadOption("remove", "either a margin, or take the rule away")
-            if margin is not None and not office(interaction).has_meaning:
+            if margin is not None and not interaction.client.services.has_semantic_filter:
                 raise BadOption(f"{margin:g}", "this host has no text encoder for it")
             subject = "off" if margin is None else f"from {margin:g}"
             await change(
@@ -104,5 +104,5 @@ def _line(rule: WordRule) -> str:
 
 
 def _meaning(interaction: Pressed, rules: GuildRules) -> str:
-    is_off = rules.meaning_margin is None or not office(interaction).has_meaning
+    is_off = rules.meaning_margin is None or not interaction.client.services.has_semantic_filter
     return f"Meaning rule: {'off' if is_off else f'from {rules.meaning_margin:g}'}"

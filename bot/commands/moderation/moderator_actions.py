@@ -10,8 +10,7 @@ from bot.domain.model import Job, Member
 from bot.domain.moderation.access import require_moderator
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules
-from bot.domain.moderation.services import ModerationServices
-from bot.errors import ConfigError, NotPermitted
+from bot.errors import NotPermitted
 from bot.ui.content.message_page import Upload
 from bot.ui.content.texts import MESSAGE_LIMIT
 from bot.ui.discord_errors import REFUSALS
@@ -21,14 +20,6 @@ from bot.ui.interactions.services import Darkroom
 
 PERMISSIONS = discord.Permissions(manage_guild=True)
 """Who sees the commands, unless a server's integration settings say otherwise; the right is checked again here."""
-
-
-def office(interaction: Pressed) -> ModerationServices:
-    """The moderators' part of the bot."""
-    found = interaction.client.parts.office
-    if found is None:
-        raise ConfigError("office", "this bot was built without moderation")
-    return found
 
 
 def guild_id(interaction: Pressed) -> int:
@@ -42,7 +33,7 @@ async def moderator(interaction: Pressed, action: str) -> Member:
     try:
         require_moderator(member)
     except NotPermitted:
-        await office(interaction).log.add(entry(interaction, action, done=False))
+        await interaction.client.services.log.add(entry(interaction, action, done=False))
         raise
     return member
 
@@ -50,7 +41,7 @@ async def moderator(interaction: Pressed, action: str) -> Member:
 def entry(interaction: Pressed, action: str, subject: str = "", reason: str = "", *, done: bool = True) -> AuditEntry:
     """What the log says about this."""
     return AuditEntry(
-        at=interaction.client.parts.clock(),
+        at=interaction.client.services.clock(),
         guild_id=guild_id(interaction),
         actor_id=interaction.user.id,
         action=action,
@@ -88,9 +79,9 @@ async def change(
     member = await moderator(interaction, action)
     made = entry(interaction, action, subject, reason)
     try:
-        return await office(interaction).rules_store.change(lambda rules: changed(rules, member), made)
+        return await interaction.client.services.rules.change(lambda rules: changed(rules, member), made)
     except NotPermitted:
-        await office(interaction).log.add(entry(interaction, action, done=False))
+        await interaction.client.services.log.add(entry(interaction, action, done=False))
         raise
 
 
@@ -106,14 +97,14 @@ async def tell_all(answer: Answer, lines: Sequence[str], nothing: str = "") -> N
 
 async def note(client: Darkroom, member: Member, job: Job, action: str, *, interaction_id: int | None = None) -> None:
     """Log what a moderator did with somebody else's job outside of `/mod`; what is done to one's own is not."""
-    if client.parts.office is None or member.id == job.member_id:
+    if member.id == job.member_id:
         return
     done = AuditEntry(
-        at=client.parts.clock(),
+        at=client.services.clock(),
         guild_id=job.guild_id or DIRECT_MESSAGES,
         actor_id=member.id,
         action=action,
         subject=f"job {job.id} of <@{job.member_id}>",
         interaction_id=interaction_id,
     )
-    await client.parts.office.log.add(done)
+    await client.services.log.add(done)

@@ -10,7 +10,7 @@ from discord import app_commands
 from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
-from bot.commands.moderation.moderator_actions import PERMISSIONS, change, entry, guild_id, moderator, office, tell_all
+from bot.commands.moderation.moderator_actions import PERMISSIONS, change, entry, guild_id, moderator, tell_all
 from bot.domain.model import Member
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import MAX_LIVE_JOBS, Limit, Scope, Unit, check_amount, with_limit, without_limit
@@ -42,8 +42,8 @@ class Quota(commands.Cog):
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "quota show")
             who = await submission.member_of(interaction) if member is None else _member(member)
-            place, now = submission.place_of(interaction), interaction.client.parts.clock()
-            uses = await office(interaction).quotas.uses(guild_id(interaction), who, place, now)
+            place, now = submission.place_of(interaction), interaction.client.services.clock()
+            uses = await interaction.client.services.quotas.uses(guild_id(interaction), who, place, now)
             lines = [use_line(use) for use in uses]
             await answer.private("\n".join([f"<@{who.id}>", *(lines or ["No limit counts here."])]))
 
@@ -82,7 +82,7 @@ class Quota(commands.Cog):
             )
             if amount is None and not unlimited and not remove:
                 await moderator(interaction, "quota set")
-                rules = await office(interaction).rules_store.get(guild_id(interaction))
+                rules = await interaction.client.services.rules.get(guild_id(interaction))
                 await answer.private(_as_it_is(rules.limits, new))
                 return
 
@@ -121,8 +121,8 @@ class Quota(commands.Cog):
                 scope=Scope.MEMBER, subject_id=member.id, unit=Unit(unit), window=Window(window), amount=amount
             )
             made = entry(interaction, "quota grant", member.mention, f"{amount:g} {unit}, {window}. {reason}".strip())
-            now = interaction.client.parts.clock()
-            await office(interaction).quotas.grant(extra, guild_id(interaction), now, made)
+            now = interaction.client.services.clock()
+            await interaction.client.services.quotas.grant(extra, guild_id(interaction), now, made)
             await answer.private(f"✅ {member.mention} has {amount:g} {unit} more until this {window} ends.")
 
     @quota.command(name="reset", description=locale_str("Let a member or a channel begin anew"))
@@ -145,8 +145,8 @@ class Quota(commands.Cog):
             if scope is Scope.EVERYONE:
                 raise BadOption("member", "say whose: a member or a channel")
             made = entry(interaction, "quota reset", subject(scope, subject_id), reason)
-            now = interaction.client.parts.clock()
-            await office(interaction).quotas.reset(guild_id(interaction), scope, subject_id, now, made)
+            now = interaction.client.services.clock()
+            await interaction.client.services.quotas.reset(guild_id(interaction), scope, subject_id, now, made)
             await answer.private(f"✅ {subject(scope, subject_id)} begins anew.")
 
     @quota.command(name="list", description=locale_str("All limits of this server"))
@@ -154,7 +154,7 @@ class Quota(commands.Cog):
         """Every limit, the time zone, and how many jobs a member may have at once."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "quota list")
-            rules = await office(interaction).rules_store.get(guild_id(interaction))
+            rules = await interaction.client.services.rules.get(guild_id(interaction))
             lines = [limit_line(limit) for limit in rules.limits] or ["There are no limits."]
             await tell_all(answer, [f"Time zone: {rules.timezone}", _live(rules), *lines])
 
@@ -181,7 +181,7 @@ class Quota(commands.Cog):
         async with Answer(interaction, ephemeral=True) as answer:
             if most is None and not remove:
                 await moderator(interaction, "quota jobs")
-                rules = await office(interaction).rules_store.get(guild_id(interaction))
+                rules = await interaction.client.services.rules.get(guild_id(interaction))
                 await answer.private(_live(rules))
                 return
             if most is not None and remove:

@@ -10,7 +10,7 @@ import discord
 from discord import ButtonStyle
 from discord.ui import Button, DynamicItem, View
 
-from bot.commands.moderation.moderator_actions import change, entry, guild_id, office
+from bot.commands.moderation.moderator_actions import change, entry, guild_id
 from bot.domain.model import Member
 from bot.domain.moderation.access import require_manager
 from bot.domain.moderation.guild_rules import GuildRules
@@ -47,8 +47,8 @@ async def ask(interaction: Pressed, answer: Answer, days: int) -> None:
     await _manager(interaction)
     would_go = 0
     if days:
-        before = interaction.client.parts.clock() - timedelta(days=days)
-        would_go = await office(interaction).records.outlived(before, guild_id(interaction))
+        before = interaction.client.services.clock() - timedelta(days=days)
+        would_go = await interaction.client.services.records.outlived(before, guild_id(interaction))
     if not would_go:
         await _set(interaction, answer, days)
         return
@@ -74,7 +74,7 @@ async def _manager(interaction: Pressed) -> None:
     try:
         require_manager(await submission.member_of(interaction))
     except NotPermitted:
-        await office(interaction).log.add(entry(interaction, ACTION, done=False))
+        await interaction.client.services.log.add(entry(interaction, ACTION, done=False))
         raise
 
 

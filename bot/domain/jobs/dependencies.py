@@ -1,12 +1,11 @@
-"""Everything the studio works with, and how a wish becomes a request with it."""
+"""What the job service works with, and how a job's spec becomes a complete request with it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from bot.domain.jobs.outbox_worker import Sleep
 from bot.domain.model import WITHDRAWN, JobSpec
 from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.ports import Clock, EnginePort, Estimates, Jobs, Outbox, Pictures, Replies, Rules
@@ -15,10 +14,12 @@ from bot.errors import BadPicture
 from bot.tasks import Tasks
 from engine import Resolved
 
+Sleep = Callable[[float], Awaitable[None]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """The world as the studio sees it."""
+    """Everything outside of the job service that it works with."""
 
     engine: EnginePort
     jobs: Jobs

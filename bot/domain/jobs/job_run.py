@@ -7,12 +7,12 @@ import logging
 
 from bot.domain.jobs import stored_files
 from bot.domain.jobs.dependencies import Ports
-from bot.domain.jobs.outbox_worker import first_of
 from bot.domain.model import Charge, Job, JobState, Verdict
 from bot.domain.ports import Stream
 from bot.domain.prompting.engine_requests import Asker
 from bot.domain.quotas.quota import part_of, pictures
 from bot.errors import Fenced, PictureBlocked, UserError
+from bot.tasks import first_of
 from engine import (
     AbortReason,
     EngineError,

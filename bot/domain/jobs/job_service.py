@@ -10,11 +10,11 @@ from datetime import timedelta
 from itertools import chain, repeat
 
 from bot.domain.jobs import stored_files
-from bot.domain.jobs.deliveries import Deliveries
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_run import JobRun
-from bot.domain.jobs.outbox_worker import RetryPolicy
+from bot.domain.jobs.outbox_worker import OutboxWorker
 from bot.domain.jobs.results import JobResults
+from bot.domain.jobs.retry_policy import RetryPolicy
 from bot.domain.model import Ask, Job, JobState, Member, Place
 from bot.domain.moderation.access import moderates_job
 from bot.domain.prompting.engine_requests import Asker
@@ -45,7 +45,7 @@ class JobService(JobResults):
     def __init__(self, ports: Ports, *, retry: RetryPolicy | None = None) -> None:
         super().__init__(ports.jobs, ports.pictures)
         self._ports = ports
-        self._deliveries = Deliveries(ports, self._note_change, retry)
+        self._outbox_worker = OutboxWorker(ports, self._note_change, retry)
         self._delivering: asyncio.Task[None] | None = None
         self._runs: dict[str, tuple[JobRun, asyncio.Task[None]]] = {}
         self._accepting = set[asyncio.Future[Job]]()
@@ -63,7 +63,7 @@ class JobService(JobResults):
         for job in await self._jobs.unfinished():
             if job.state in _LIVE and job.id not in self._runs:
                 self._begin(JobRun(self._ports, job))
-        self._delivering = self._ports.tasks.start(self._deliveries.run(), "deliveries")
+        self._delivering = self._ports.tasks.start(self._outbox_worker.run(), "deliveries")
 
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Take nothing more; let running jobs finish until the deadline, park the rest, deliver what is under way."""
@@ -160,7 +160,7 @@ class JobService(JobResults):
                 job = await self._jobs.approve(job, self._ports.clock())
             except Fenced:
                 return await self._jobs.get(job_id)
-            self._deliveries.wake()
+            self._outbox_worker.wake()
         return job
 
     async def reject(self, job_id: str, by: Member) -> Job:
@@ -175,7 +175,7 @@ class JobService(JobResults):
                 job = await self._jobs.close(job, JobState.FAILED, PictureBlocked(), self._ports.clock())
             except Fenced:
                 return await self._jobs.get(job_id)
-            self._deliveries.wake()
+            self._outbox_worker.wake()
             for key in stored_files.keys_of(job, cells):
                 await self._ports.pictures.delete(key)
         return job
@@ -224,7 +224,7 @@ class JobService(JobResults):
             if isinstance(bug, Exception):
                 log.error("job failed", extra={"job": run.job.id}, exc_info=bug)
                 await run.fail(bug)
-            self._deliveries.wake()
+            self._outbox_worker.wake()
             await run.learn()
         finally:
             del self._runs[run.job.id]
@@ -246,7 +246,7 @@ class JobService(JobResults):
         await run.live()
 
     async def _note_change(self) -> None:
-        self._deliveries.wake()
+        self._outbox_worker.wake()
         async with self._changed:
             self._changed.notify_all()
 

@@ -1,9 +1,9 @@
-"""A promise: "thinking…" was shown to a member, and an answer must follow, whatever happens to this process."""
+"""A pending answer: Discord shows "thinking…" to a member, and an answer must follow, even after a crash."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from bot.domain.model import Value
 
@@ -12,7 +12,7 @@ Payload = dict[str, Any]
 
 
 class PendingAnswer(Value):
-    """How the answer is reached until the token expires, and what was asked."""
+    """An interaction without an answer: its token, valid until it expires, and what was asked."""
 
     interaction_id: int
     application_id: int
@@ -23,9 +23,9 @@ class PendingAnswer(Value):
     is_private: bool = False
     """Nobody else sees that something was asked."""
     goes_on: bool = False
-    """The first word is not the last: more is begun after it."""
+    """The command begins more after its first response."""
     tries: int = 0
-    """How often a later process has taken it up."""
+    """How many later processes have taken it up."""
 
     @property
     def member_id(self) -> int | None:
@@ -47,27 +47,3 @@ class PendingAnswer(Value):
     def _id_of(self, name: str) -> int | None:
         found = (self.payload or {}).get(name)
         return int(found) if found else None
-
-
-class PendingAnswers(Protocol):
-    """Where they are written down."""
-
-    async def made(self, pending_answer: PendingAnswer) -> None:
-        """Before the member sees it; again with what has changed. Raises `StoreError`."""
-        ...
-
-    async def kept(self, interaction_id: int) -> None:
-        """The answer was given: nothing of it is kept. Raises `StoreError`."""
-        ...
-
-    async def broken(self) -> list[PendingAnswer]:
-        """At a start: those of an earlier process that no job will keep, the oldest first. Raises `StoreError`."""
-        ...
-
-    async def forget(self, member_id: int, but: int) -> None:
-        """Keep nothing of what a member asked, but that one interaction. Raises `StoreError`."""
-        ...
-
-    def of_member(self, member_id: int) -> list[PendingAnswer]:
-        """What is kept of a member's open questions."""
-        ...

@@ -30,9 +30,9 @@ T = TypeVar("T")
 
 
 class PendingAnswerStore:
-    """`bot.domain.jobs.pending_answers.Promises`: a line of JSON for each promise, and one for each that was kept.
+    """A file of JSON lines: one for each pending answer, and one for each that was given since.
 
-    At most half of the file is about what was kept; without open promises it is empty.
+    At most half of the lines are about answers that were given; without pending answers the file is empty.
     """
 
     def __init__(self, path: Path, database: Database) -> None:
@@ -43,10 +43,13 @@ class PendingAnswerStore:
         self._written = {key: _line(pending_answer) for key, pending_answer in self._open.items()}
         self._done = len(self._open)
         """How many lines of the file are about nothing that is open, or may be."""
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="promises")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pending-answers")
 
     async def made(self, pending_answer: PendingAnswer) -> None:
-        """See the port."""
+        """Store a pending answer before the member sees "thinking…", or store it again with its changes.
+
+        Raises `StoreError`.
+        """
         # What could never be kept must not be held for ever.
         over = pending_answer.expires_at - TOKEN_LIFE
         self._open = {key: other for key, other in self._open.items() if other.expires_at > over}
@@ -55,12 +58,12 @@ class PendingAnswerStore:
         await self._in_thread(self._append)
 
     async def kept(self, interaction_id: int) -> None:
-        """See the port."""
+        """The answer was given: delete everything about it. Raises `StoreError`."""
         if self._drop([interaction_id]):
             await self._in_thread(self._settle)
 
     async def broken(self) -> list[PendingAnswer]:
-        """See the port."""
+        """At a start: earlier processes' pending answers that no job will give, oldest first. Raises `StoreError`."""
         query = sa.select(jobs.c.interaction_id).where(jobs.c.interaction_id.in_(self._open))
         async with self._database.read() as connection:
             taken = list(await connection.scalars(query))
@@ -69,12 +72,12 @@ class PendingAnswerStore:
         return [pending_answer for _, pending_answer in sorted(self._open.items())]
 
     async def forget(self, member_id: int, but: int) -> None:
-        """See the port."""
+        """Delete a member's pending answers, except for one interaction. Raises `StoreError`."""
         self._drop([one.interaction_id for one in self.of_member(member_id) if one.interaction_id != but])
         await self._in_thread(self._tidy)
 
     def of_member(self, member_id: int) -> list[PendingAnswer]:
-        """See the port."""
+        """The pending answers of a member."""
         return [pending_answer for pending_answer in self._open.values() if pending_answer.member_id == member_id]
 
     def _drop(self, interaction_ids: Iterable[int]) -> bool:

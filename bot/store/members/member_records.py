@@ -11,10 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.domain.jobs.pending_answers import PendingAnswers
 from bot.domain.model import JobState
 from bot.store.database import Database
-from bot.store.members.personal_data import PersonalData
+from bot.store.members.personal_data import PendingOf, PersonalData
 from bot.store.members.retention import Retention
 from bot.store.pictures import PictureStore
 from bot.store.schema import extracts, jobs, posts
@@ -32,14 +31,12 @@ the others are listed in records.json under "cells", "uploads" and "jobs", and a
 
 
 class Records:
-    """`bot.domain.moderation.services.Records` on the database and the picture store."""
+    """Exports and deletes what is stored about jobs and members, rows and picture files."""
 
-    def __init__(
-        self, database: Database, pictures: PictureStore, pending_answers: PendingAnswers | None = None
-    ) -> None:
+    def __init__(self, database: Database, pictures: PictureStore, pending_of: PendingOf | None = None) -> None:
         self._database, self._pictures = database, pictures
         self._retention = Retention(database, pictures)
-        self._personal = PersonalData(database, pending_answers)
+        self._personal = PersonalData(database, pending_of)
 
     async def delete_job(self, job_id: str) -> bool:
         """Delete one finished job with its pictures; False when there is none."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic_core import to_jsonable_python
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.jobs.pending_answers import PendingAnswers
+from bot.domain.jobs.pending_answers import PendingAnswer
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Scope
 from bot.store.database import Database
 from bot.store.schema import jobs, uploads
 from bot.store.schema_rules import audit_log, guild_rules, metadata, quota_counters
+
+PendingOf = Callable[[int], Sequence[PendingAnswer]]
+"""A member's pending answers, by the member's id."""
 
 _SECRET = frozenset({"token"})
 
@@ -22,8 +25,8 @@ _SECRET = frozenset({"token"})
 class PersonalData:
     """Reads whatever tables there are: one that is added later is not forgotten here."""
 
-    def __init__(self, database: Database, pending_answers: PendingAnswers | None = None) -> None:
-        self._database, self._pending_answers = database, pending_answers
+    def __init__(self, database: Database, pending_of: PendingOf | None = None) -> None:
+        self._database, self._pending_of = database, pending_of
 
     async def export(self, member_id: int) -> dict[str, list[dict[str, Any]]]:
         """The rows about a member by table, ready for JSON; the kept pictures stand there by key."""
@@ -41,10 +44,8 @@ class PersonalData:
         for entry in rows[audit_log.name]:
             # Which moderator it was is not about this member.
             entry["actor_id"] = member_id if entry["actor_id"] == member_id else None
-        if self._pending_answers is not None:
-            rows["promises"] = [
-                _plain(dict(pending_answer)) for pending_answer in self._pending_answers.of_member(member_id)
-            ]
+        if self._pending_of is not None:
+            rows["promises"] = [_plain(dict(pending_answer)) for pending_answer in self._pending_of(member_id)]
         return rows
 
 

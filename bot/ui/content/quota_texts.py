@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from discord.utils import format_dt
 
-from bot.domain.model import Member, Place
-from bot.domain.moderation.services import QuotaDesk
 from bot.domain.quotas.quota import Limit, Scope, Use
 from bot.domain.quotas.windows import Window
 
@@ -44,12 +41,3 @@ def subject(scope: Scope, subject_id: int) -> str:
             return f"<@{subject_id}>"
         case Scope.CHANNEL:
             return f"<#{subject_id}>, shared by all"
-
-
-def usage(quotas: QuotaDesk, clock: Callable[[], datetime]) -> Callable[[Member, Place], Awaitable[Sequence[Use]]]:
-    """What `Parts.usage` asks for: a member's limits here, and what is used of them."""
-
-    async def uses(member: Member, place: Place) -> Sequence[Use]:
-        return await quotas.uses(place.rules_id, member, place, clock())
-
-    return uses

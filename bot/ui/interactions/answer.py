@@ -33,7 +33,7 @@ class Answer:
         """`ephemeral`: the answer is private anyway. `may_ask`: it may be a modal, so "thinking" comes late."""
         self._interaction = interaction
         self._responder = InteractionResponder(interaction, is_private=ephemeral)
-        self._defer_after_s = MODAL_AFTER_S if may_ask else interaction.client.parts.defer_after_s
+        self._defer_after_s = MODAL_AFTER_S if may_ask else interaction.client.services.defer_after_s
         self._lock = asyncio.Lock()
         self._timer: asyncio.Task[None] | None = None
 

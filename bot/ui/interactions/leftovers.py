@@ -11,9 +11,10 @@ from datetime import timedelta
 import discord
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential
 
-from bot.domain.jobs.pending_answers import Payload, PendingAnswer, PendingAnswers
+from bot.domain.jobs.pending_answers import Payload, PendingAnswer
 from bot.domain.prompting.prompt import shorten
 from bot.errors import StoreError
+from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.ui.content.texts import MESSAGE_LIMIT
 from bot.ui.discord_errors import REFUSALS, TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, is_passing
 from bot.ui.interactions.gateway_guard import Events
@@ -37,7 +38,7 @@ class Leftovers:
     """Recalled before the first event arrives, taken up when the bot knows its servers."""
 
     def __init__(
-        self, client: Darkroom, words: AnswerTracker, pending_answers: PendingAnswers | None, events: Events
+        self, client: Darkroom, words: AnswerTracker, pending_answers: PendingAnswerStore | None, events: Events
     ) -> None:
         self._client, self._words, self._pending_answers, self._events = client, words, pending_answers, events
         self._left: Sequence[PendingAnswer] = ()
@@ -63,7 +64,7 @@ class Leftovers:
         await asyncio.gather(self._tell_late(late), *others)
 
     def _is_late(self, pending_answer: PendingAnswer) -> bool:
-        return self._client.parts.clock() >= pending_answer.expires_at
+        return self._client.services.clock() >= pending_answer.expires_at
 
     async def _take_up(self, pending_answer: PendingAnswer) -> None:
         payload = pending_answer.payload
@@ -121,7 +122,7 @@ class Leftovers:
     async def _tell_late(self, pending_answers: Sequence[PendingAnswer]) -> None:
         """One message a channel, where others saw that something was asked and the bot may write by itself."""
         by_channel = defaultdict[tuple[int, int | None], list[PendingAnswer]](list)
-        oldest = self._client.parts.clock() - TOLD_WITHIN
+        oldest = self._client.services.clock() - TOLD_WITHIN
         for pending_answer in pending_answers:
             if pending_answer.channel_id and not pending_answer.is_private and pending_answer.expires_at > oldest:
                 by_channel[pending_answer.channel_id, pending_answer.guild_id].append(pending_answer)

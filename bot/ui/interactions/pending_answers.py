@@ -10,8 +10,9 @@ from datetime import datetime
 
 import discord
 
-from bot.domain.jobs.pending_answers import Payload, PendingAnswer, PendingAnswers
+from bot.domain.jobs.pending_answers import Payload, PendingAnswer
 from bot.errors import StoreError
+from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.ui.content.error_texts import GENERIC
 from bot.ui.discord_errors import REFUSALS, is_passing
 from bot.ui.interactions.gateway_guard import Events
@@ -38,8 +39,8 @@ class Before:
 class AnswerTracker:
     """The answers that are being worked on, and what is remembered of them beyond this process."""
 
-    def __init__(self, pending_answers: PendingAnswers | None, clock: Callable[[], datetime], events: Events) -> None:
-        self._pending_answers, self._clock, self._events = pending_answers, clock, events
+    def __init__(self, store: PendingAnswerStore | None, clock: Callable[[], datetime], events: Events) -> None:
+        self._store, self._clock, self._events = store, clock, events
         self._open: set[int] = set()
         self._all_said = asyncio.Event()
         self._all_said.set()
@@ -97,27 +98,27 @@ class AnswerTracker:
     async def note(self, pending_answer: PendingAnswer) -> None:
         """Write it down; without that the answer is given all the same."""
         self._promised[pending_answer.interaction_id] = pending_answer
-        if self._pending_answers is None:
+        if self._store is None:
             return
         try:
             async with asyncio.timeout(NOTE_WITHIN_S):
-                await self._pending_answers.made(pending_answer)
+                await self._store.made(pending_answer)
         except (StoreError, TimeoutError) as error:
             log.warning("not noted: %s", type(error).__name__, extra={"action": "answer"})
 
     async def keep(self, interaction_id: int) -> None:
         """The answer is out."""
-        if self._pending_answers is None:
+        if self._store is None:
             return
         try:
-            await self._pending_answers.kept(interaction_id)
+            await self._store.kept(interaction_id)
         except StoreError as error:
             log.warning("not noted: %s", error, extra={"action": "answer"})
 
     async def forget(self, member_id: int, but: int) -> None:
         """A member wants nothing kept: what they asked besides this is not taken up. Raises `StoreError`."""
-        if self._pending_answers is not None:
-            await self._pending_answers.forget(member_id, but)
+        if self._store is not None:
+            await self._store.forget(member_id, but)
 
     def owe(self, interaction: discord.Interaction[discord.Client]) -> None:
         """The answer could not be given, and "thinking…" may stand there: go on trying to end that."""

@@ -11,20 +11,20 @@ from bot.domain.moderation.job_access import Deed, Viewer, knows, permit
 from bot.errors import JobNotFound, NotAllowedHere
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Pressed
-from bot.ui.interactions.services import Parts
+from bot.ui.interactions.services import Services
 
 
 async def permitted(interaction: Pressed, job_id: str, deed: Deed) -> Job:
     """The job, when whoever presses may do that with it; raises as `bot.domain.moderation.job_access.permit`."""
-    parts = interaction.client.parts
-    job = await parts.jobs.get(job_id)
-    await may(parts, deed, await viewer_of(interaction, job), job)
+    services = interaction.client.services
+    job = await services.jobs.get(job_id)
+    await may(services, deed, await viewer_of(interaction, job), job)
     return job
 
 
-async def may(parts: Parts, deed: Deed, viewer: Viewer, job: Job) -> None:
+async def may(services: Services, deed: Deed, viewer: Viewer, job: Job) -> None:
     """Ask the rule; raises as `bot.domain.moderation.job_access.permit`."""
-    permit(deed, viewer, job, await parts.members.preferences(job.member_id))
+    permit(deed, viewer, job, await services.members.preferences(job.member_id))
 
 
 async def viewer_of(interaction: Pressed, job: Job, member: Member | None = None) -> Viewer:
@@ -45,15 +45,15 @@ async def shown(interaction: Pressed, job_id: str) -> Job:
     `NotAllowedHere`.
     """
     job = await permitted(interaction, job_id, Deed.DERIVE)
-    return await visible(interaction.client.parts, job, submission.place_of(interaction))
+    return await visible(interaction.client.services, job, submission.place_of(interaction))
 
 
-async def visible(parts: Parts, job: Job, place: Place) -> Job:
+async def visible(services: Services, job: Job, place: Place) -> Job:
     """The job as it may be shown in that place. Raises `JobNotFound` and `NotAllowedHere`."""
-    cells = await parts.jobs.cells(job.id)
+    cells = await services.jobs.cells(job.id)
     if not job.state.is_showable or not (cells or job.captions):
         raise JobNotFound(job.id)
-    rules = await parts.rules.get(place.rules_id)
+    rules = await services.rules.get(place.rules_id)
     verdict = verdict_in(rules, job, cells, place)
     if verdict in (Verdict.REVIEW, Verdict.BLOCK):
         raise NotAllowedHere(f"this picture is only shown in <#{job.channel_id}>")
@@ -64,7 +64,7 @@ async def _sees(interaction: Pressed, job: Job) -> bool:
     """Whether they see a channel where it was asked for or is shown: this one, or another of this server."""
     if interaction.channel_id == job.channel_id:
         return True
-    channels = {job.channel_id, *await interaction.client.parts.jobs.shown_in(job.id)}
+    channels = {job.channel_id, *await interaction.client.services.jobs.shown_in(job.id)}
     return interaction.channel_id in channels or any(_sees_channel(interaction, channel) for channel in channels)
 
 

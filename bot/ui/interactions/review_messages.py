@@ -31,9 +31,9 @@ async def drawn(client: Darkroom, job: Job, cells: Sequence[Cell]) -> list[disco
     """The pictures as one file, hidden until clicked."""
     if not cells:
         return []
-    parts = client.parts
-    pictures = [await parts.pictures.get(cell.key) for cell in cells]
-    content, suffix = await parts.drawing.grid(pictures, _FILE_LIMIT)
+    services = client.services
+    pictures = [await services.pictures.get(cell.key) for cell in cells]
+    content, suffix = await services.drawing.grid(pictures, _FILE_LIMIT)
     scores = ", ".join(cell.check_error or f"{cell.unsafe_score or 0:.2f}" for cell in cells)
     alt = f"Flagged pictures (scores {scores}) of the prompt: {shorten(job.spec.options.prompt, 500)}"[
         : texts.ALT_LIMIT

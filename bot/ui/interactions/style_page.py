@@ -51,13 +51,13 @@ class StyleMenu(DynamicItem[Select[View]], template=_CUSTOM_ID):
         cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
         """Rebuild the menu; what was chosen stands in the interaction."""
-        return cls(interaction.client.parts.settings.styles)
+        return cls(interaction.client.services.settings.styles)
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Ask for the words."""
         short = self.item.values[0]
         async with Answer(interaction, ephemeral=True, may_ask=True) as answer:
-            name = with_short_name(interaction.client.parts.settings.styles, short)
+            name = with_short_name(interaction.client.services.settings.styles, short)
             if name is None:
                 raise BadOption(short, "that style is not there any more; see `/style list`")
             await answer.modal(Form(f"Imagine in {name}", FormId(FormKind.STYLE, short), ""))
@@ -86,7 +86,7 @@ class StylePageButton(DynamicItem[Button[View]], template=r"drs:page:(?P<page>[0
 
 async def style_page(client: Darkroom, limit: int, *, number: int = 0) -> Page:
     """As many styles as fit into a message, with their thumbnails where the host gave them."""
-    styles = client.parts.settings.styles
+    styles = client.services.settings.styles
     if not styles:
         return Page("No styles are set up here.")
     pages = _pages(styles)
@@ -125,8 +125,8 @@ async def _samples(client: Darkroom, styles: Mapping[str, StyleSettings], limit:
     shown = [(name, style.thumbnail) for name, style in styles.items() if style.thumbnail is not None]
     if not shown:
         return ()
-    pictures = await client.parts.drawing.run(_read, [thumbnail for _, thumbnail in shown])
-    sheet = await client.parts.drawing.run(contact_sheet, pictures, limit)
+    pictures = await client.services.drawing.run(_read, [thumbnail for _, thumbnail in shown])
+    sheet = await client.services.drawing.run(contact_sheet, pictures, limit)
     alt = f"Samples, left to right, top to bottom: {', '.join(name for name, _ in shown)}"
     return (Upload("darkroom-styles.webp", sheet, alt[: texts.ALT_LIMIT]),)
 
@@ -138,7 +138,7 @@ def _read(paths: list[Path]) -> list[bytes]:
 async def styled(interaction: Pressed, about: str, filled: Filled) -> None:
     """Draw in the style that was chosen."""
     async with Answer(interaction) as answer:
-        styles = interaction.client.parts.settings.styles
+        styles = interaction.client.services.settings.styles
         name = with_short_name(styles, about) or about
         asked = [await submission.read(interaction, text, style=name) for text in expand(filled.prompt)]
         await several.submit(interaction, answer, asked, lambda one: submission.spec(Verb.IMAGINE, one))

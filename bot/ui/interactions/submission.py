@@ -8,7 +8,7 @@ import secrets
 
 import discord
 
-from bot.domain.model import Ask, Job, JobSpec, Member, Options, Place, ReplyTo, Verb
+from bot.domain.model import Ask, Job, JobSpec, Member, Options, Place, Preferences, ReplyTo, Verb
 from bot.domain.moderation.access import moderates
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
 from bot.domain.prompting import member_options
@@ -20,16 +20,18 @@ from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
 from engine import MAX_SEED
 
+_PREFERENCES = "preferences"
+
 log = logging.getLogger(__name__)
 
 
 async def member_of(interaction: Pressed) -> Member:
     """Who asks, as the interaction says it, and whether the host or the server made them a moderator."""
-    user, parts = interaction.user, interaction.client.parts
+    user, services = interaction.user, interaction.client.services
     roles = tuple(role.id for role in user.roles) if isinstance(user, discord.Member) else ()
     manages = interaction.guild_id is not None and interaction.permissions.manage_guild
-    rules = await parts.rules.get(interaction.guild_id or DIRECT_MESSAGES)
-    configured = (*parts.settings.discord.moderator_roles, *rules.moderator_roles)
+    rules = await services.rules.get(interaction.guild_id or DIRECT_MESSAGES)
+    configured = (*services.settings.discord.moderator_roles, *rules.moderator_roles)
     return Member(
         id=user.id,
         name=user.display_name,
@@ -70,14 +72,14 @@ async def take(interaction: Pressed, attachment: discord.Attachment, field: str 
     Raises `BadPicture`, and what `bot.domain.ports.Rules.check_entry` raises.
     """
     await check_entry(interaction)
-    return await interaction.client.parts.intake.take(attachment, field)
+    return await interaction.client.services.intake.take(attachment, field)
 
 
 async def check_entry(interaction: Pressed) -> None:
     """Refuse before anything is fetched or kept; raises as `preflight` and `bot.domain.ports.Rules.check_entry`."""
     place = place_of(interaction)
     preflight(place)
-    await interaction.client.parts.job_service.check_entry(await member_of(interaction), place)
+    await interaction.client.services.job_service.check_entry(await member_of(interaction), place)
 
 
 def reply_to(interaction: Pressed, place: Place, *, ephemeral: bool = False, follows: bool = False) -> ReplyTo:
@@ -102,11 +104,20 @@ async def read(
     needs_words: bool = True,
     **given: str | float | None,
 ) -> Options:
-    """What was written, with the settings of whoever wrote it: see `member_options.read`. Raises `BadOption`."""
-    parts = interaction.client.parts
-    preferences = await parts.members.preferences(interaction.user.id)
-    styles = parts.settings.styles
+    """The options of a prompt, open ones filled by the member's settings: see `member_options.read`.
+
+    Raises `BadOption`.
+    """
+    preferences, styles = await preferences_of(interaction), interaction.client.services.settings.styles
     return member_options.read(text, preferences, styles, has_picture=has_picture, needs_words=needs_words, **given)
+
+
+async def preferences_of(interaction: Pressed) -> Preferences:
+    """The settings of the member who asks, read from the store once for each interaction."""
+    if _PREFERENCES not in interaction.extras:
+        members = interaction.client.services.members
+        interaction.extras[_PREFERENCES] = await members.preferences(interaction.user.id)
+    return interaction.extras[_PREFERENCES]
 
 
 def fresh_seed() -> int:
@@ -127,12 +138,11 @@ async def submit(
 
     What is asked twice by the same `asked_by` (by default the interaction) and `index` is `AlreadyAsked`.
     """
-    parts = interaction.client.parts
+    services = interaction.client.services
     place = place_of(interaction)
     preflight(place)
     member = await member_of(interaction)
-    preferences = await parts.members.preferences(member.id)
-    job = await parts.job_service.submit(
+    job = await services.job_service.submit(
         Ask(
             spec=wish,
             member=member,
@@ -140,13 +150,13 @@ async def submit(
             reply=reply_to(interaction, place, follows=answer.was_given),
             interaction_id=interaction.id if asked_by is None else asked_by,
             index=index,
-            notify=preferences.notify,
+            notify=(await preferences_of(interaction)).notify,
         )
     )
     with interaction.client.replies.opening(job.id):
         used = ""
         with contextlib.suppress(StoreError):  # the job is accepted: whatever happens now, its reply must come
-            used = cost_texts.share(await parts.usage(member, place))
+            used = cost_texts.share(await services.usage(member, place))
         await _acknowledge(interaction, answer, job, used)
     return job
 
@@ -159,7 +169,7 @@ async def _acknowledge(interaction: Pressed, answer: Answer, job: Job, used: str
         # It may have arrived all the same: the job goes on, and its reply is looked for by the token.
         log.warning("acknowledgement lost: %s", error, extra={"action": "acknowledge", "job": job.id})
     if answer.is_dead:
-        await interaction.client.parts.job_service.gone(job.id)
+        await interaction.client.services.job_service.gone(job.id)
         return
     if message_id is None:
         answer.hand_over()

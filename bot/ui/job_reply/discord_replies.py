@@ -22,7 +22,7 @@ from bot.ui.content.message_page import Page
 from bot.ui.content.result_pages import ResultPages
 from bot.ui.discord_errors import REFUSALS, delivery_error, is_gone, is_too_large
 from bot.ui.job_reply import direct_messages
-from bot.ui.job_reply.edit_pacing import ChannelWindow, Pace
+from bot.ui.job_reply.edit_pacing import ChannelWindows, Pace
 from bot.ui.job_reply.live_reply import ProgressReply
 from bot.ui.job_reply.rate_limits import RateLimits
 from bot.ui.job_reply.reply_message import OutOfReach, ReplyMessage, now
@@ -67,7 +67,7 @@ class DiscordReplies:
         self._opening: dict[str, asyncio.Event] = {}
         self._opened: dict[str, tuple[int | None, str]] = {}
         self._newest: dict[str, Event] = {}
-        self._channels: dict[int, ChannelWindow] = {}
+        self._channels = ChannelWindows()
 
     def attach(
         self,
@@ -146,9 +146,14 @@ class DiscordReplies:
     def _reply(self, job: Job) -> ProgressReply:
         if live := self._live.get(job.id):
             return live
-        channel = self._channels.setdefault(job.channel_id, ChannelWindow())
         live = self._live[job.id] = ProgressReply(
-            self._message(job), Pace(self._interval_s), channel, self.limits, self._tasks, self._clock, self._gone
+            self._message(job),
+            Pace(self._interval_s),
+            self._channels,
+            self.limits,
+            self._tasks,
+            self._clock,
+            self._gone,
         )
         if job.id in self._opened:
             live.opened(*self._opened.pop(job.id))

@@ -32,21 +32,26 @@ class Pace:
         self._next_at = self._refused_until = now + max(retry_after_s, self._interval)
 
 
-class ChannelWindow:
-    """Edits by the bot itself count together for all replies in a channel."""
+class ChannelWindows:
+    """Counts the edits that the bot makes itself, without a token: all replies in a channel share one limit."""
 
     def __init__(self, edits: int = CHANNEL_EDITS, period_s: float = CHANNEL_PERIOD_S) -> None:
         self._edits, self._period_s = edits, period_s
-        self._taken: deque[float] = deque()
+        self._taken: dict[int, deque[float]] = {}
+        """By channel the times of its newest edits, in seconds; channels without edits in the period are left out."""
 
-    def wait_s(self, now: float) -> float:
-        """How long until one more edit fits."""
-        while self._taken and self._taken[0] <= now - self._period_s:
-            self._taken.popleft()
-        if len(self._taken) < self._edits:
+    def wait_s(self, channel_id: int, now: float) -> float:
+        """How many seconds until one more edit fits into the channel's limit."""
+        taken = self._taken.get(channel_id, ())
+        if len(taken) < self._edits:
             return 0.0
-        return self._taken[len(self._taken) - self._edits] + self._period_s - now
+        return max(0.0, taken[-self._edits] + self._period_s - now)
 
-    def take(self, now: float) -> None:
+    def take(self, channel_id: int, now: float) -> None:
         """Count one edit."""
-        self._taken.append(now)
+        oldest = now - self._period_s
+        self._taken = {channel: taken for channel, taken in self._taken.items() if taken[-1] > oldest}
+        self._taken.setdefault(channel_id, deque(maxlen=self._edits)).append(now)
+
+    def __len__(self) -> int:
+        return len(self._taken)

@@ -15,7 +15,7 @@ from bot.ui.content import texts
 from bot.ui.content.buttons import cancel_view, fetch_view
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.discord_errors import REFUSALS, delivery_error, is_gone
-from bot.ui.job_reply.edit_pacing import ChannelWindow, Pace
+from bot.ui.job_reply.edit_pacing import ChannelWindows, Pace
 from bot.ui.job_reply.rate_limits import RateLimits
 from bot.ui.job_reply.reply_message import HANDOVER, OutOfReach, ReplyMessage
 from engine import Event, Preview, Progress, Queued
@@ -41,14 +41,14 @@ class ProgressReply:
         self,
         message: ReplyMessage,
         pace: Pace,
-        channel: ChannelWindow,
+        channels: ChannelWindows,
         limits: RateLimits,
         tasks: Tasks,
         clock: Callable[[], datetime],
         on_gone: Callable[[str], Awaitable[None]],
     ) -> None:
         self.message = message
-        self._pace, self._channel, self._limits = pace, channel, limits
+        self._pace, self._channels, self._limits = pace, channels, limits
         self._tasks, self._clock, self._on_gone = tasks, clock, on_gone
         self._newest: tuple[Job, Event] | None = None
         self._shown: tuple[Job, Event] | None = None
@@ -127,14 +127,14 @@ class ProgressReply:
         if self._newest is not None and isinstance(self._newest[1], Queued):
             waits.append(self._queue_shown_at + QUEUE_INTERVAL_S - now)
         if not self.message.has_token:
-            waits.append(self._channel.wait_s(now))
+            waits.append(self._channels.wait_s(self.message.channel_id, now))
         return max(waits)
 
     async def _edit(self, job: Job, event: Event) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
         if not self.message.has_token:
-            self._channel.take(started)
+            self._channels.take(self.message.channel_id, started)
         page = self._page(job, event)
         try:
             await self.message.show(page)

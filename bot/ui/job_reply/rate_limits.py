@@ -22,8 +22,6 @@ class RateLimits:
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
-        self.refusals = 0
-        """Answers with status 429 so far."""
 
     def trace(self) -> aiohttp.TraceConfig:
         """Give this to discord.py as `http_trace`."""
@@ -43,7 +41,6 @@ class RateLimits:
     ) -> None:
         response = ended.response
         if response.status == 429:
-            self.refusals += 1
             await _refuse_what_says_nothing(response)
         bucket = _bucket(ended.url.path) if ended.method == "PATCH" else None
         remaining, reset_after = (response.headers.get(f"X-RateLimit-{name}") for name in ("Remaining", "Reset-After"))

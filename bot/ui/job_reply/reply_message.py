@@ -49,7 +49,7 @@ class ReplyMessage:
         self._job_id, self._guild_id = job.id, job.guild_id
         self._reply = job.reply
         self._token_spent = False
-        self.message_id = job.reply.message_id
+        self.message_id, self.channel_id = job.reply.message_id, job.reply.channel_id
         # A job that runs again was acknowledged before, even if its message's id was lost in a crash.
         self.may_be_open = job.epoch > 1
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import discord
 import pytest
 
+from bot.domain.model import Preferences
 from bot.errors import AlreadyAsked
 from tests.bot.world import World, eventually, labels
 
@@ -35,6 +36,24 @@ async def test_options_beat_flags_and_settings_fill_gaps(world: World) -> None:
 
     options = world.job_service.asks[0].spec.options
     assert (options.steps, options.seed) == (12, 7)
+
+
+async def test_settings_are_read_once_for_each_press(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, stored = list[int](), world.members.preferences
+
+    async def counted(member_id: int) -> Preferences:
+        read.append(member_id)
+        return await stored(member_id)
+
+    monkeypatch.setattr(world.members, "preferences", counted)
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.job_service.done()
+    assert read == [world.ada.id]
+
+    await world.ada.click(world.messages[-1], label="V1")
+    await world.job_service.done()
+    assert len(world.job_service.asks) == 2
+    assert read[1:].count(world.ada.id) == 2  # as who presses, and as the owner of what is pressed
 
 
 async def test_threads_and_their_parents_are_told_apart(world: World) -> None:

@@ -50,7 +50,7 @@ async def test_replies_say_so_before_their_jobs_are_forgotten(court: Court, monk
     stream = await court.engine.stream()
     stream.post(Started("cpu"))
     await eventually(lambda: "starting" in court.messages[-1].content)
-    records, said_by_then = court.client.parts.office.records, list[str]()
+    records, said_by_then = court.client.services.records, list[str]()
     posts_of = records.posts_of
 
     async def noting(member_id: int) -> list[tuple[int, int]]:
@@ -72,7 +72,7 @@ async def test_everything_is_deleted_when_one_is_sure(court: Court) -> None:
         await court.jobs.get(job.id)
     assert await court.jobs.recent(court.ada.id, 10) == []
     assert (await court.jobs.get(other.id)).state is JobState.DELIVERED
-    records = await court.client.parts.office.records.export(court.ada.id, 10**6)
+    records = await court.client.services.records.export(court.ada.id, 10**6)
     kept = json.loads(zipfile.ZipFile(io.BytesIO(records)).read("records.json"))
     # What was used counts until its windows end.
     assert {table for table, rows in kept.items() if rows} == {"quota_counters"}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_service import JobService
-from bot.domain.jobs.outbox_worker import RetryPolicy
+from bot.domain.jobs.retry_policy import RetryPolicy
 from bot.domain.model import Cell, Job
 from bot.domain.prompting.engine_requests import Wording
 from bot.errors import AlreadyAsked, DeliveryLater

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_service import JobService
-from bot.domain.jobs.outbox_worker import RetryPolicy
+from bot.domain.jobs.retry_policy import RetryPolicy
 from bot.domain.model import Job, JobState, Member
 from bot.domain.ports import EnginePort
 from bot.domain.prompting.engine_requests import Wording

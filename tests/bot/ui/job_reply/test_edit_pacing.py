@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bot.ui.job_reply.edit_pacing import SLOWEST_S, ChannelWindow, Pace
+from bot.ui.job_reply.edit_pacing import SLOWEST_S, ChannelWindows, Pace
 
 
 def test_the_first_goes_at_once_and_the_next_after_the_interval() -> None:
@@ -37,9 +37,17 @@ def test_a_refusal_waits_as_told_and_never_grows_unbounded() -> None:
 
 
 def test_a_channel_takes_only_so_many_edits_in_a_period() -> None:
-    window = ChannelWindow(edits=2, period_s=5.0)
+    windows = ChannelWindows(edits=2, period_s=5.0)
     for now in (0.0, 1.0):
-        assert window.wait_s(now) == 0.0
-        window.take(now)
-    assert window.wait_s(1.0) == 4.0
-    assert window.wait_s(5.0) == 0.0
+        assert windows.wait_s(7, now) == 0.0
+        windows.take(7, now)
+    assert windows.wait_s(7, 1.0) == 4.0
+    assert windows.wait_s(8, 1.0) == 0.0
+    assert windows.wait_s(7, 5.0) == 0.0
+
+
+def test_a_channel_without_edits_is_forgotten() -> None:
+    windows = ChannelWindows(edits=2, period_s=5.0)
+    for channel_id in range(100):
+        windows.take(channel_id, float(channel_id))
+    assert len(windows) == 5

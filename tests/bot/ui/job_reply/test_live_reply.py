@@ -12,7 +12,7 @@ import pytest
 
 from bot.tasks import Tasks
 from bot.ui.content.message_page import Page
-from bot.ui.job_reply.edit_pacing import ChannelWindow, Pace
+from bot.ui.job_reply.edit_pacing import ChannelWindows, Pace
 from bot.ui.job_reply.live_reply import ProgressReply
 from bot.ui.job_reply.rate_limits import RateLimits
 from engine.events import Preview, Progress, Queued
@@ -23,7 +23,7 @@ from tests.patience import PATIENCE_S, until
 class Screen:
     """A message whose edits take as long as a test wants; a real one cannot be made to hang."""
 
-    message_id = 5
+    message_id, channel_id = 5, 3
     may_be_open = False
     is_lasting = True
     has_token = True
@@ -49,7 +49,7 @@ class Stage:
     def __init__(self) -> None:
         self.screen, self.tasks, self.gone = Screen(), Tasks(), list[str]()
         self.reply = ProgressReply(
-            self.screen, Pace(0.0), ChannelWindow(), RateLimits(), self.tasks, lambda: NOON, self._on_gone
+            self.screen, Pace(0.0), ChannelWindows(), RateLimits(), self.tasks, lambda: NOON, self._on_gone
         )
 
     async def _on_gone(self, job_id: str) -> None:
@@ -162,7 +162,7 @@ async def test_only_a_missing_message_ends_the_job(stage: Stage, code: int, gone
 async def test_before_the_acknowledgement_nothing_is_edited(stage: Stage) -> None:
     stage.screen.message_id = None
     reply = ProgressReply(
-        stage.screen, Pace(0.0), ChannelWindow(), RateLimits(), stage.tasks, lambda: NOON, stage._on_gone
+        stage.screen, Pace(0.0), ChannelWindows(), RateLimits(), stage.tasks, lambda: NOON, stage._on_gone
     )
     reply.show(a_job(), Progress(1, 30))
     await stage.idle()

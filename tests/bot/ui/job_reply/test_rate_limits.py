@@ -37,9 +37,7 @@ async def test_headers_tell_when_to_leave_a_bucket_alone() -> None:
         assert await request("POST", "/api/v10/channels/77/messages", 0) == 0.0
         assert 1.0 < await request("PATCH", "/api/v10/webhooks/1/abc/messages/5", 1) <= 1.5
         assert 1.0 < await request("PATCH", "/api/v10/channels/77/messages/5", 0) <= 1.5
-        assert limits.refusals == 0
         await request("PATCH", "/api/v10/channels/77/messages/5", -1)
-        assert limits.refusals == 1
         assert limits.wait_s("channel:77", asyncio.get_running_loop().time() + 2) == 0.0
 
 
@@ -58,4 +56,4 @@ async def test_a_refusal_without_a_wait_is_an_ordinary_error(body: str) -> None:
     ):
         with pytest.raises(discord.HTTPException) as found:
             await session.patch(server.make_url("/api/v10/webhooks/1/abc/messages/5"))
-    assert found.value.status == 429 and limits.refusals == 1
+    assert found.value.status == 429

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.jobs.outbox_worker import RetryPolicy
+from bot.domain.jobs.retry_policy import RetryPolicy
 from bot.domain.model import JobState, OutboxEntry
 from bot.errors import DeliveryError, DeliveryLater, StoreError
 from tests.bot.domain.studios import House
