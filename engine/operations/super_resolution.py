@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engine.operations.context import OperationContext
     from engine.operations.tools import SuperResolution
 
-TILE = 192
+TILE = 128
 """Side of a tile of the network's input: what a pass takes of memory depends on this alone."""
 RESIZING = 4
 """How far around a pixel of the network's input the resizing after it looks, for results larger than that input."""
