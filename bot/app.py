@@ -161,7 +161,13 @@ def _compose(
     )
     client = DarkroomClient(parts, replies, shard_count=outside.shard_count)
     housekeeping = Housekeeping(settings, database, kept.rules_store, Retention(database, kept.pictures), clock)
-    gauges = Gauges(engine, kept.numbers, settings.data_dir, lambda: client.latency if client.is_ready() else None)
+    gauges = Gauges(
+        engine,
+        kept.numbers,
+        settings.data_dir,
+        lambda: client.latency if client.is_ready() else None,
+        database.unreadable,
+    )
     return App(settings, database, engine, job_service, client, housekeeping, gauges, evicted)
 
 
