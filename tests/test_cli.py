@@ -174,10 +174,10 @@ def test_check_says_when_others_can_read_the_data(tmp_path: Path) -> None:
     findings = json.loads(darkroom("check", "--json", cwd=tmp_path).stdout)
     (found,) = [finding for finding in findings if finding["name"] == "data folder"]
     assert found["remedy"] == "chmod 700 data"
-    assert list(data.iterdir()) == [], "it only looks"
+    assert not (data / "darkroom.sqlite3").exists(), "it only looks"
     made = tmp_path / "made"
     assert json.loads(darkroom("check", "--json", cwd=tmp_path, DARKROOM_DATA_DIR=str(made)).stdout)
-    assert not made.exists()
+    assert not (made / "darkroom.sqlite3").exists()
 
 
 def test_what_is_made_is_private(tmp_path: Path) -> None:
