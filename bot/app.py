@@ -98,7 +98,7 @@ async def build(
         def latency_s() -> float | None:
             return client.latency if client.is_ready() else None
 
-        gauges = Gauges(engine, services.statistics, settings.data_dir, latency_s)
+        gauges = Gauges(engine, services.statistics, settings.data_dir, latency_s, database.unreadable)
         yield App(services, client, housekeeping, gauges, evicted)
 
 

@@ -174,9 +174,20 @@ def test_check_says_when_others_can_read_the_data(tmp_path: Path) -> None:
     findings = json.loads(darkroom("check", "--json", cwd=tmp_path).stdout)
     (found,) = [finding for finding in findings if finding["name"] == "data folder"]
     assert found["remedy"] == "chmod 700 data"
-    assert all(not path.stat().st_mode & 0o077 for path in data.iterdir()), "the files are private all the same"
+    assert not (data / "darkroom.sqlite3").exists(), "it only looks"
     made = tmp_path / "made"
-    darkroom("check", "--json", cwd=tmp_path, DARKROOM_DATA_DIR=str(made))
+    assert json.loads(darkroom("check", "--json", cwd=tmp_path, DARKROOM_DATA_DIR=str(made)).stdout)
+    assert not (made / "darkroom.sqlite3").exists()
+
+
+def test_what_is_made_is_private(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    running = start("run", cwd=tmp_path, DARKROOM_DATA_DIR=str(made), DISCORD_TOKEN="not-needed-so-far")
+    deadline_s = time.monotonic() + 120
+    while running.poll() is None and not (made / "darkroom.sqlite3").exists() and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    running.kill()
+    running.communicate()
     assert [path.stat().st_mode & 0o777 for path in (made, made / "darkroom.sqlite3")] == [0o700, 0o600]
 
 

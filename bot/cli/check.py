@@ -18,12 +18,13 @@ from bot.settings import load
 
 def check(
     config: Annotated[Path | None, typer.Option(help="Configuration file.")] = None,
+    pictures: Annotated[bool, typer.Option("--pictures", help="Compare rows with pictures; takes a while.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
-    """Verify configuration, token, database and model, and print the invite link."""
-    from bot.operation.checks import Finding, run_all
+    """Verify configuration, token, database and model, and print the invite link. It only looks."""
+    from bot.operation.checks import run_all
 
-    findings: list[Finding] = asyncio.run(run_all(load(config)))
+    findings = asyncio.run(run_all(load(config), with_pictures=pictures))
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
     else:

@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import discord
 
 from bot.direct_rules import direct_rules
 from bot.domain.moderation.access import Gate
-from bot.errors import BotError, ConfigError
-from bot.folders import is_private, writable
+from bot.errors import ConfigError
+from bot.folders import is_private
 from bot.operation import invite
+from bot.operation.finding import Finding
+from bot.operation.stored_data import check_database, check_pictures
 from bot.settings import TOKEN_FORM, Settings
-from bot.store.database import Database, shown
 from engine import Catalogue, ClusterRefused, EngineError, ModelMissing, UnknownModel, describe_cluster, try_out
 
 MIN_FREE_BYTES = 2 * 1024**3
 
 
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check; `remedy` is empty when nothing is wrong."""
-
-    name: str
-    found: str
-    remedy: str = ""
-
-    @property
-    def is_well(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.remedy
-
-
-async def run_all(settings: Settings) -> list[Finding]:
-    """Run every check in order; a check that finds something wrong does not stop the others."""
+async def run_all(settings: Settings, *, with_pictures: bool = False) -> list[Finding]:
+    """Run every check in order, and compare rows with pictures if asked to; a finding does not stop the others."""
     checks: tuple[Callable[[Settings], Awaitable[Finding | list[Finding]]], ...] = (
         _data_folder,
         _disk,
-        _database,
+        check_database,
+        *((check_pictures,) if with_pictures else ()),
         _engine,
         _styles,
         _direct_messages,
@@ -53,31 +43,26 @@ async def run_all(settings: Settings) -> list[Finding]:
 
 
 async def _data_folder(settings: Settings) -> Finding:
-    try:
-        folder = writable(settings.data_dir, "data_dir")
-    except ConfigError:
+    folder, there = settings.data_dir, _nearest(settings.data_dir)
+    if not there.is_dir() or not os.access(there, os.W_OK):
         remedy = "give the bot's user write access to this folder, or set data_dir (DARKROOM_DATA_DIR)"
-        return Finding("data folder", str(settings.data_dir), remedy)
+        return Finding("data folder", str(folder), remedy)
+    if there != folder:
+        return Finding("data folder", f"{folder}: made at the first start")
     if not is_private(folder):
         return Finding("data folder", f"{folder}: other users of this machine can read it", f"chmod 700 {folder}")
     return Finding("data folder", str(folder))
 
 
+def _nearest(folder: Path) -> Path:
+    """The folder, or where it is not there yet, the one above it in which it will be made."""
+    return next(each for each in (folder, *folder.absolute().parents) if each.exists())
+
+
 async def _disk(settings: Settings) -> Finding:
-    if not settings.data_dir.exists():
-        return Finding("disk", "unknown", "create the data folder first")
-    free = shutil.disk_usage(settings.data_dir).free
+    free = shutil.disk_usage(_nearest(settings.data_dir)).free
     remedy = "" if free > MIN_FREE_BYTES else "free some space; a picture of 1024 x 1024 pixels needs about 2 MB"
     return Finding("disk", f"{free / 1024**3:.1f} GiB free", remedy)
-
-
-async def _database(settings: Settings) -> Finding:
-    try:
-        database = await Database.open(settings.database)
-        await database.close()
-    except (BotError, OSError) as error:
-        return Finding("database", str(error), "check database_url, or restore a backup: darkroom restore")
-    return Finding("database", shown(database.url))
 
 
 async def _engine(settings: Settings) -> list[Finding]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from bot.operation.http import Health, Metric
 from bot.operation.lag import LoopLag
 from bot.store.members.statistics import Statistics
+from bot.store.unreadable import UnreadableRows
 from engine import Engine
 
 Latency = Callable[[], float | None]
@@ -19,8 +20,11 @@ Latency = Callable[[], float | None]
 class Gauges:
     """Reads every metric from its source at the moment of a scrape; keeps only the event loop's lag."""
 
-    def __init__(self, engine: Engine, numbers: Statistics, data_dir: Path, latency_s: Latency) -> None:
+    def __init__(
+        self, engine: Engine, numbers: Statistics, data_dir: Path, latency_s: Latency, unreadable: UnreadableRows
+    ) -> None:
         self._engine, self._numbers, self._data_dir, self._latency_s = engine, numbers, data_dir, latency_s
+        self._unreadable = unreadable
         self.lag = LoopLag()
 
     async def health(self) -> Health:
@@ -42,7 +46,12 @@ class Gauges:
             for name in ("delivered", "failed", "cancelled")
             for label in [(("outcome", name),)]
         ]
-        return [*counters, *self._of_engine(), *self._of_host()]
+        return [*counters, *self._set_aside(), *self._of_engine(), *self._of_host()]
+
+    def _set_aside(self) -> Iterable[Metric]:
+        for table in ("jobs", "outbox"):
+            found, label = len(self._unreadable.ids(table)), (("table", table),)
+            yield Metric("darkroom_unreadable_rows", "Rows set aside that this version cannot read.", found, label)
 
     def _of_engine(self) -> Iterable[Metric]:
         snapshot = self._engine.snapshot()

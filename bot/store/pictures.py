@@ -68,7 +68,7 @@ class PictureStore:
     async def keep(self, key: str, content: bytes) -> None:
         """See the port."""
         async with self._lock(key):
-            if not await self._has(key):
+            if not await self.has(key):
                 await self._put(key, content)
 
     async def _put(self, key: str, content: bytes) -> None:
@@ -77,7 +77,10 @@ class PictureStore:
             if self._folder is not None:
                 await asyncio.to_thread(_sync, self._folder, self._folder / key)
 
-    async def _has(self, key: str) -> bool:
+    async def has(self, key: str) -> bool:
+        """Whether something is kept under that key; anything that is no key of ours is not."""
+        if not is_key(key):
+            return False
         with _our_errors():
             try:
                 await self._store.head_async(_checked(key))

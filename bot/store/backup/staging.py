@@ -19,7 +19,8 @@ from bot.folders import PRIVATE
 BEFORE_RESTORE = "before-restore-*"
 """How folders are called that keep what was there before a restore."""
 _SPARE_BYTES = 16 * 1024**2
-_P, _T = ParamSpec("_P"), TypeVar("_T")
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.model import Cell, Job, JobState
 from bot.domain.quotas.usage import Served
@@ -101,12 +102,30 @@ class JobReads:
         return sorted(found, key=lambda job: (job.created_at, job.id))
 
     async def _all(self, query: sa.Select[Any]) -> list[Job]:
+        """Those that can be read; the others are set aside and named."""
         async with self._database.read() as connection:
-            return [job_from(row) for row in (await connection.execute(query)).mappings()]
+            try:
+                return [job_from(row) for row in (await connection.execute(query)).mappings()]
+            except (ValueError, TypeError):
+                ids = list(await connection.scalars(query.with_only_columns(jobs.c.id)))
+                found = [
+                    await self._readable(connection, sa.select(jobs).where(jobs.c.id == each), each) for each in ids
+                ]
+                return [job for job in found if job is not None]
 
     async def _one(self, query: sa.Select[Any], asked_for: str) -> Job:
         async with self._database.read() as connection:
-            row = (await connection.execute(query)).mappings().first()
-        if row is None:
+            job = await self._readable(connection, query, asked_for)
+        if job is None:
             raise JobNotFound(asked_for)
-        return job_from(row)
+        return job
+
+    async def _readable(self, connection: AsyncConnection, query: sa.Select[Any], asked_for: str) -> Job | None:
+        """None where there is no such row, or this version cannot read it."""
+        try:
+            row = (await connection.execute(query)).mappings().first()
+            return None if row is None else job_from(row)
+        except (ValueError, TypeError) as error:
+            found = await connection.scalar(query.with_only_columns(jobs.c.id))
+            self._database.unreadable.set_aside("jobs", found or asked_for, error)
+            return None

@@ -125,6 +125,7 @@ async def questions(stores: Stores) -> None:
         await stores.jobs.active(**where)
     await stores.jobs.served(NOW - timedelta(days=1))
     await stores.outbox.next_at()
+    await stores.outbox.set_unknown_aside()
     await stores.outbox.owes(job.id)
     await stores.quotas.uses(5, ADA, PLACE, NOW)
     await stores.quotas.was_age_restricted(job.id)

@@ -79,7 +79,9 @@ class Place:
     def files(self) -> list[str]:
         """Everything in the folders of both."""
         both = (self.settings.data_dir, self.pictures.parent)
-        found = (path for folder in both for path in folder.rglob("*") if path.suffix != ".lock")
+        found = (
+            path for folder in both for path in folder.rglob("*") if not path.name.endswith((".lock", "-wal", "-shm"))
+        )
         return sorted(str(path) for path in found)
 
 
