@@ -34,7 +34,7 @@ from bot.store.jobs.outbox import OutboxStore
 from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
-from bot.store.members.member_records import Records
+from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
@@ -199,7 +199,7 @@ def _office(
         rules_store=kept.rules_store,
         quotas=kept.quotas,
         log=AuditLog(kept.database),
-        records=Records(kept.database, kept.pictures, pending_answers),
+        records=MemberRecordStore(kept.database, kept.pictures, pending_answers),
         numbers=kept.numbers,
         review=job_service,
         engine=engine,

@@ -17,7 +17,7 @@ from bot.domain.quotas.button_prices import PriceList
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.timings import TimingStore
-from bot.store.members.member_records import Records
+from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
 from bot.ui.content.quota_texts import usage
@@ -48,7 +48,8 @@ class Court(House):
         self.log, self.switch = AuditLog(self.database), Switch()
         pictures = PictureStore.open(self.folder / "pictures")
         office = ModerationServices(
-            rules_store=self.rules_store, quotas=self.quotas, log=self.log, records=Records(self.database, pictures),
+            rules_store=self.rules_store, quotas=self.quotas, log=self.log,
+            records=MemberRecordStore(self.database, pictures),
             numbers=Statistics(self.database), review=self.job_service, engine=self.switch, has_meaning=True,
         )  # fmt: skip
         client.parts = replace(

@@ -1,8 +1,8 @@
-"""Interactions that were told "thinking…" and have no answer yet, whole, in a file beside the database.
+"""Pending answers (interactions that show "thinking…") in a file beside the database.
 
-A note must be down before Discord is told, and must not wait behind forty jobs that are being written: it is appended
-without a transaction, on a thread of its own. What the file system holds outlives a killed process; only a power cut
-could take it. What was answered is taken out of the file at once: it holds members' words and tokens.
+A pending answer must be written before Discord gets the acknowledgement, and must not wait for database transactions.
+It is therefore appended to a file, on a thread of its own. The file outlives a killed process. It has no fsync, so a
+power cut may lose its last lines. The file holds members' words and tokens, so an answered interaction is removed.
 """
 
 from __future__ import annotations
@@ -30,24 +30,25 @@ T = TypeVar("T")
 
 
 class PendingAnswerStore:
-    """`bot.domain.jobs.pending_answers.Promises`: a line of JSON for each promise, and one for each that was kept.
+    """Implements `bot.domain.jobs.pending_answers.PendingAnswers`: one line of JSON for each pending answer.
 
-    At most half of the file is about what was kept; without open promises it is empty.
+    An answered one gets a second line, {"kept": id}. The file is rewritten when half of its lines are about answered
+    interactions, so that without pending answers it is empty.
     """
 
     def __init__(self, path: Path, database: Database) -> None:
-        """Raises `ConfigError` for a file that cannot be read."""
+        """Read the file. Raises `ConfigError` when it cannot be read."""
         self._path, self._database = path, database
         self._open = _read(path)
         self._unwritten = deque[PendingAnswer | int]()
         self._written = {key: _line(pending_answer) for key, pending_answer in self._open.items()}
         self._done = len(self._open)
-        """How many lines of the file are about nothing that is open, or may be."""
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="promises")
+        """Upper bound of the number of lines that are about no pending answer."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pending-answers")
 
     async def made(self, pending_answer: PendingAnswer) -> None:
-        """See the port."""
-        # What could never be kept must not be held for ever.
+        """Write a pending answer, or its new state, to the file. Raises `StoreError`."""
+        # An expired token cannot answer any more, so older pending answers are dropped.
         over = pending_answer.expires_at - TOKEN_LIFE
         self._open = {key: other for key, other in self._open.items() if other.expires_at > over}
         self._open[pending_answer.interaction_id] = pending_answer
@@ -55,12 +56,12 @@ class PendingAnswerStore:
         await self._in_thread(self._append)
 
     async def kept(self, interaction_id: int) -> None:
-        """See the port."""
+        """Remove an answered interaction. Raises `StoreError`."""
         if self._drop([interaction_id]):
             await self._in_thread(self._settle)
 
     async def broken(self) -> list[PendingAnswer]:
-        """See the port."""
+        """Return the pending answers of which no job was made, oldest first. Raises `StoreError`."""
         query = sa.select(jobs.c.interaction_id).where(jobs.c.interaction_id.in_(self._open))
         async with self._database.read() as connection:
             taken = list(await connection.scalars(query))
@@ -69,12 +70,12 @@ class PendingAnswerStore:
         return [pending_answer for _, pending_answer in sorted(self._open.items())]
 
     async def forget(self, member_id: int, but: int) -> None:
-        """See the port."""
+        """Remove a member's pending answers, except the interaction `but`. Raises `StoreError`."""
         self._drop([one.interaction_id for one in self.of_member(member_id) if one.interaction_id != but])
         await self._in_thread(self._tidy)
 
     def of_member(self, member_id: int) -> list[PendingAnswer]:
-        """See the port."""
+        """Return a member's pending answers."""
         return [pending_answer for pending_answer in self._open.values() if pending_answer.member_id == member_id]
 
     def _drop(self, interaction_ids: Iterable[int]) -> bool:
@@ -89,7 +90,7 @@ class PendingAnswerStore:
             raise StoreError(f"{self._path} cannot be read or written: {error.strerror}") from error
 
     def _append(self) -> None:
-        """Write what is not written yet: a crowd's notes go down together, and only the first has to wait."""
+        """Append all unwritten lines in one write, so that many interactions wait for one write only."""
         lines: list[bytes] = []
         for note in [self._unwritten.popleft() for _ in range(len(self._unwritten))]:
             if isinstance(note, PendingAnswer):
@@ -109,10 +110,10 @@ class PendingAnswerStore:
             self._tidy()
 
     def _tidy(self) -> None:
-        """Leave what is open; a kill leaves the old or the new file."""
+        """Rewrite the file with the pending answers only. The rename is atomic: a kill leaves one whole file."""
         self._append()
         for key in self._written.keys() - self._open.keys():
-            del self._written[key]  # it was over
+            del self._written[key]  # expired or removed
         beside = self._path.with_suffix(".new")
         _put(beside, self._written.values(), os.O_TRUNC)
         beside.replace(self._path)
@@ -120,7 +121,7 @@ class PendingAnswerStore:
 
 
 def _read(path: Path) -> dict[int, PendingAnswer]:
-    path.with_suffix(".new").unlink(missing_ok=True)  # a kill may have left it
+    path.with_suffix(".new").unlink(missing_ok=True)  # left by a process that was killed in `_tidy`
     try:
         lines = path.read_text(errors="replace").split("\n")
     except FileNotFoundError:
@@ -137,7 +138,7 @@ def _read(path: Path) -> dict[int, PendingAnswer]:
 
 
 def _put(path: Path, lines: Iterable[bytes], how: int) -> None:
-    # Tokens are in it: for nobody else's eyes.
+    # Mode 0600: the file holds tokens.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600)
     content = b"".join(lines)
     with os.fdopen(descriptor, "wb", buffering=0) as file:
@@ -146,18 +147,18 @@ def _put(path: Path, lines: Iterable[bytes], how: int) -> None:
 
 
 def _line(pending_answer: PendingAnswer) -> bytes:
-    """In plain ASCII: members may write half a surrogate pair, which is no UTF-8, and separators of lines."""
+    """Return the line in ASCII: a member's text may hold line breaks, and lone surrogates, which are no UTF-8."""
     written = json.dumps(
         {**dict(pending_answer), "expires_at": pending_answer.expires_at.isoformat()}, separators=(",", ":")
     )
-    # The line before may have been cut off in the middle: it must not swallow this one.
+    # The leading newline ends a line that a kill may have cut off.
     return f"\n{written}\n".encode()
 
 
 def _parsed(line: str) -> PendingAnswer | int | None:
-    """A promise, the id of one that was kept, or None for what was cut off in the middle of writing.
+    """Return a pending answer, the id of an answered one, or None for a line that was cut off.
 
-    Discord was not told of that either.
+    An interaction whose line was cut off was not acknowledged.
     """
     try:
         note = json.loads(line)
