@@ -1,4 +1,4 @@
-"""What moderators' commands reach: the rules, the quotas, the log, the records and the engine's gate."""
+"""The services that moderators' commands use, as protocols."""
 
 from __future__ import annotations
 
@@ -15,130 +15,130 @@ from bot.domain.quotas.usage import Usage
 from bot.domain.quotas.windows import Span
 
 
-class RulesReader(Protocol):
-    """The rules of servers."""
+class RulesStore(Protocol):
+    """Reads and changes the rules of servers."""
 
     async def get(self, guild_id: int) -> GuildRules:
-        """The rules as they are now."""
+        """Return the current rules of a server."""
         ...
 
     async def change(self, change: Callable[[GuildRules], GuildRules], entry: AuditEntry) -> GuildRules:
-        """Apply a change and log it, both or neither."""
+        """Apply a change and append its log entry in one transaction; return the rules afterwards."""
         ...
 
 
-class QuotaDesk(Protocol):
-    """What is used, and what moderators allow besides."""
+class QuotaService(Protocol):
+    """Reads the use of quotas, and changes it by moderators' commands."""
 
     async def uses(self, guild_id: int, member: Member, place: Place, now: datetime) -> list[Use]:
-        """How much of each limit that counts for this member here is used."""
+        """Return the use of each limit that applies to this member in this place."""
         ...
 
     async def grant(self, limit: Limit, guild_id: int, now: datetime, entry: AuditEntry) -> None:
-        """Allow more in the running window."""
+        """Raise a limit in its current window by `limit.amount`."""
         ...
 
     async def reset(self, guild_id: int, scope: Scope, subject_id: int, now: datetime, entry: AuditEntry) -> None:
-        """Begin anew in all running windows."""
+        """Forgive the use in all current windows."""
         ...
 
 
-class Log(Protocol):
-    """The moderators' log."""
+class AuditLog(Protocol):
+    """The audit log."""
 
     async def add(self, entry: AuditEntry) -> None:
-        """Write one entry."""
+        """Append one entry."""
         ...
 
     async def knows(self, entry: AuditEntry) -> bool:
-        """Whether the same interaction has done the same before a crash."""
+        """Whether the same interaction has recorded the same action before."""
         ...
 
     async def newest(
         self, guild_id: int, limit: int = 20, *, member_id: int | None = None, skip: int = 0
     ) -> list[AuditEntry]:
-        """The last entries, newest first, without the newest `skip`."""
+        """Return the newest entries after the first `skip`, newest first."""
         ...
 
 
-class Records(Protocol):
-    """Everything that is stored about jobs and members."""
+class MemberRecords(Protocol):
+    """Deletes and exports what is stored about jobs and members."""
 
     async def delete_job(self, job_id: str) -> bool:
-        """Delete one finished job with its pictures."""
+        """Delete a finished job and its pictures; False when there is no such job."""
         ...
 
     async def drop_pictures(self, job_id: str) -> None:
-        """Delete one finished job's pictures, not its row."""
+        """Delete a finished job's pictures, but not its row."""
         ...
 
     async def messages_of(self, job_id: str) -> list[tuple[int, int]]:
-        """Channel and message of everything that shows it."""
+        """Return (channel id, message id) of every message that shows the job or something of it."""
         ...
 
     async def outlived(self, before: datetime, guild_id: int) -> int:
-        """How many pictures of a server's jobs are older than that."""
+        """Return the number of pictures of a server's jobs that are older than `before`."""
         ...
 
     async def posts_of(self, member_id: int) -> list[tuple[int, int]]:
-        """Channel and message of everything that shows a job of theirs."""
+        """Return (channel id, message id) of every message that shows a job of the member."""
         ...
 
     async def erase_member(self, member_id: int) -> int:
-        """Delete everything a member made, set and marked."""
+        """Delete a member's jobs, settings and favourites; return the number of jobs."""
         ...
 
     async def export(self, member_id: int, limit_bytes: int) -> bytes:
-        """Everything stored about a member as a zip archive, with as many pictures as fit."""
+        """Return a zip archive of everything stored about a member, with as many pictures as fit."""
         ...
 
 
-class Numbers(Protocol):
-    """Who used how much, and how long they waited."""
+class StatisticsReader(Protocol):
+    """Reads use and waiting times."""
 
     async def usage(self, guild_id: int, days: Sequence[Span], members: int) -> Usage:
-        """By day, model and member, of so many members who used most."""
+        """Return the use by day, by model, and by member for the `members` with most use."""
         ...
 
     async def waits(self, guild_id: int | None, since: datetime) -> Sequence[timedelta]:
-        """How long each job waited for its turn."""
+        """Return the waiting time of each started job."""
         ...
 
 
-class ReviewDesk(Protocol):
+class ReviewService(Protocol):
     """Decides about pictures that wait for review."""
 
     async def approve(self, job_id: str, by: Member) -> Job:
-        """Show it."""
+        """Let the pictures of a job be posted."""
         ...
 
     async def reject(self, job_id: str, by: Member) -> Job:
-        """Never show it."""
+        """Block the pictures of a job."""
         ...
 
 
-class Gate(Protocol):
-    """The engine's own gate."""
+class PausableEngine(Protocol):
+    """The part of the engine that holds and releases its queue."""
 
     def pause(self) -> None:
-        """Begin no further request; new ones wait."""
+        """Start no further request; new requests wait."""
         ...
 
     def resume(self) -> None:
-        """Begin requests again."""
+        """Start waiting requests again."""
         ...
 
 
 @dataclass(frozen=True)
 class ModerationServices:
-    """Given once by the composition root."""
+    """All services of moderators' commands; made once in `bot/app.py`."""
 
-    rules_store: RulesReader
-    quotas: QuotaDesk
-    log: Log
-    records: Records
-    numbers: Numbers
-    review: ReviewDesk
-    engine: Gate
+    rules_store: RulesStore
+    quotas: QuotaService
+    log: AuditLog
+    records: MemberRecords
+    numbers: StatisticsReader
+    review: ReviewService
+    engine: PausableEngine
     has_meaning: bool = False
     """Whether the meaning rule can be checked on this host."""

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from discord.utils import format_dt
 
 from bot.domain.model import Member, Place
-from bot.domain.moderation.services import QuotaDesk
+from bot.domain.moderation.services import QuotaService
 from bot.domain.quotas.quota import Limit, Scope, Use
 from bot.domain.quotas.windows import Window
 
@@ -46,7 +46,7 @@ def subject(scope: Scope, subject_id: int) -> str:
             return f"<#{subject_id}>, shared by all"
 
 
-def usage(quotas: QuotaDesk, clock: Callable[[], datetime]) -> Callable[[Member, Place], Awaitable[Sequence[Use]]]:
+def usage(quotas: QuotaService, clock: Callable[[], datetime]) -> Callable[[Member, Place], Awaitable[Sequence[Use]]]:
     """What `Parts.usage` asks for: a member's limits here, and what is used of them."""
 
     async def uses(member: Member, place: Place) -> Sequence[Use]:
