@@ -150,7 +150,7 @@ def test_a_port_that_another_program_has_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         said = darkroom("demo", "--no-browser", "--port", port, cwd=tmp_path)
-    assert f"--port: {port} is taken by another program" in said.stderr
+    assert f"--port: port {port} is taken or needs more rights" in said.stderr
     assert "Traceback" not in said.stderr
     assert said.returncode == 2
 
