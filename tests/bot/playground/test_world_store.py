@@ -83,6 +83,6 @@ async def test_a_world_that_cannot_be_read_is_named(tmp_path: Path, damage: byte
     else:
         with sqlite3.connect(tmp_path / NAME) as base:
             base.execute("update messages set body = '{}'")
-    with pytest.raises(ConfigError, match="move it away, or choose another folder"):
+    with pytest.raises(ConfigError, match="move the file away, or choose another folder"):
         async with started(tmp_path, Slow()):
             pass
