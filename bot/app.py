@@ -34,7 +34,7 @@ from bot.store.jobs.outbox import OutboxStore
 from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
-from bot.store.members.member_records import Records
+from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
@@ -141,7 +141,7 @@ def _compose(
         rules=rules,
         quotas=quotas,
         log=AuditLog(database),
-        records=Records(database, pictures, pending_answers.of_member),
+        records=MemberRecordStore(database, pictures, pending_answers.of_member),
         statistics=Statistics(database),
         intake=Intake(fetch, drawing, pictures),
         drawing=drawing,

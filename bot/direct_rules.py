@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bot.domain.moderation.access import Ban, Gate
+from bot.domain.moderation.access import Ban, QueueState
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules, PicturePolicy
 from bot.domain.moderation.word_rules import RuleKind, WordRule, with_rule
 from bot.domain.quotas.quota import MAX_AMOUNT, Limit, Scope, Unit
@@ -21,7 +21,7 @@ def direct_rules(settings: DirectMessageSettings) -> GuildRules:
     return GuildRules(
         guild_id=DIRECT_MESSAGES,
         timezone=_timezone(settings.timezone),
-        gate=Gate.OPEN if settings.allowed else Gate.PAUSED,
+        gate=QueueState.OPEN if settings.allowed else QueueState.PAUSED,
         gate_reason="" if settings.allowed else "pictures are made on servers only",
         limits=tuple(_limit(text) for text in settings.limits),
         max_live_jobs=settings.max_live_jobs,

@@ -1,14 +1,14 @@
-"""What can go wrong on the bot's side; every leaf carries data, `bot/ui/content/error_texts.py` turns it into words.
+"""The bot's errors as a tree. Each leaf carries data; `bot/ui/content/error_texts.py` writes the text for members.
 
 BotError
-├── UserError                               safe to show, always private, never charged
-│   ├── BadOption(word, hint)               a wrong flag or value: what was wrong, the right form
-│   ├── PromptRejected(rule)                names the rule, not the moderators' list
+├── UserError                               shown to the member only, never charged
+│   ├── BadOption(word, hint)               a wrong flag or value, and the right form
+│   ├── PromptRejected(rule)                the name of the rule, not its pattern
 │   ├── QuotaExceeded(scope, unit, used, limit, needed, resets_at)
 │   ├── TooManyJobs(waiting, limit)
 │   ├── Banned(until, reason)
 │   ├── NotAllowedHere(why)                 channel rules: where, which models, sizes, steps
-│   ├── MissingPermissions(names)           what the bot lacks in this channel
+│   ├── MissingPermissions(names)           permissions that the bot lacks in this channel
 │   ├── FileLimitTooSmall(limit_bytes)
 │   ├── BadPicture(why)
 │   ├── JobNotFound(job_id)
@@ -17,12 +17,12 @@ BotError
 │   │   └── OwnersOnly(owner_id)            to stop or delete it
 │   ├── NotPermitted(required)
 │   ├── Paused(why)
-│   ├── PictureBlocked(cells)               the picture check, or a moderator, keeps it back; not charged
+│   ├── PictureBlocked(cells)               blocked by the picture check or a moderator
 │   └── AlreadyAsked(job_id)                the same interaction came twice
-├── ConfigError(key, why)                   at start only
+├── ConfigError(key, why)                   at the start only
 ├── DeliveryError
-│   ├── ReplyGone(job_id)                   the message was deleted, or can no longer be reached
-│   └── DeliveryLater(retry_after_s)        Discord or the network: try again
+│   ├── ReplyGone(job_id)                   the reply was deleted or cannot be reached
+│   └── DeliveryLater(retry_after_s)        Discord or the network failed: try again later
 └── StoreError
     ├── Fenced(job_id, epoch)               an older epoch tried to write
     ├── MigrationFailed(version, why)
@@ -103,11 +103,11 @@ class MissingPermissions(UserError):
 
 
 class FileLimitTooSmall(UserError):
-    """Pictures are larger than files may be here."""
+    """The pictures exceed the file size limit of this place."""
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
-        super().__init__(f"files may have {limit_bytes} bytes here")
+        super().__init__(f"the file size limit here is {limit_bytes} bytes")
 
 
 class BadPicture(UserError):
@@ -119,7 +119,7 @@ class BadPicture(UserError):
 
 
 class JobNotFound(UserError):
-    """There is no such job any more."""
+    """There is no such job, or the member may not know of it."""
 
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
@@ -127,7 +127,7 @@ class JobNotFound(UserError):
 
 
 class CellNotFound(UserError):
-    """There is no such picture any more."""
+    """The job has no such picture."""
 
     def __init__(self, job_id: str, cell: int) -> None:
         self.job_id, self.cell = job_id, cell
@@ -135,19 +135,19 @@ class CellNotFound(UserError):
 
 
 class NotYours(UserError):
-    """Its owner has set that nobody else may make something of it."""
+    """The owner's settings do not allow this member to derive from the picture."""
 
     def __init__(self, owner_id: int) -> None:
         self.owner_id = owner_id
-        super().__init__(f"belongs to {owner_id}")
+        super().__init__(f"the job belongs to member {owner_id}")
 
 
 class OwnersOnly(NotYours):
-    """Only its owner and the moderators of its server may stop or delete it."""
+    """Only the owner and the moderators of its server may stop or delete a job."""
 
 
 class NotPermitted(UserError):
-    """This is for moderators."""
+    """This command is for moderators."""
 
     def __init__(self, required: str) -> None:
         self.required = required
@@ -163,7 +163,7 @@ class Paused(UserError):
 
 
 class Restarting(UserError):
-    """This process is about to end; the next one takes up what was acknowledged."""
+    """The bot is stopping; its next start answers what was acknowledged."""
 
     def __init__(self) -> None:
         super().__init__("restarting")
@@ -178,7 +178,7 @@ class PictureBlocked(UserError):
 
 
 class AlreadyAsked(UserError):
-    """This was asked already."""
+    """The same interaction has made a job already."""
 
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
@@ -194,7 +194,7 @@ class ConfigError(BotError):
 
 
 class DeliveryError(BotError):
-    """A result could not be shown."""
+    """A delivery to Discord failed."""
 
 
 class ReplyGone(DeliveryError):
@@ -206,15 +206,15 @@ class ReplyGone(DeliveryError):
 
 
 class DeliveryLater(DeliveryError):
-    """Discord does not take it now."""
+    """Discord does not accept the message now."""
 
     def __init__(self, retry_after_s: float, why: str = "") -> None:
         self.retry_after_s, self.why = retry_after_s, why
-        super().__init__(why or f"again in {retry_after_s:g} s")
+        super().__init__(why or f"try again in {retry_after_s:g} s")
 
 
 class StoreError(BotError):
-    """The database refused."""
+    """The database or the picture store failed."""
 
 
 class Fenced(StoreError):
@@ -226,7 +226,7 @@ class Fenced(StoreError):
 
 
 class MigrationFailed(StoreError):
-    """The database could not be brought to this version."""
+    """The database could not be migrated to this version."""
 
     def __init__(self, version: str, why: str) -> None:
         self.version, self.why = version, why
@@ -234,7 +234,7 @@ class MigrationFailed(StoreError):
 
 
 class BackupUnusable(StoreError):
-    """The backup could not be written, or cannot be put back."""
+    """The backup could not be written, or cannot be restored."""
 
     def __init__(self, file: str, why: str) -> None:
         self.file, self.why = file, why

@@ -66,14 +66,14 @@ def test_every_verb_explains_itself(verb: str) -> None:
     ("arguments", "environment", "words", "code"),
     [
         (("run",), {}, "DISCORD_TOKEN: is missing", 78),
-        (("run", "--config", "nowhere.toml"), {}, "nowhere.toml: no such file", 78),
+        (("run", "--config", "nowhere.toml"), {}, "nowhere.toml: this file does not exist", 78),
         (("run", "--config", "."), {}, ".: cannot be read: Is a directory", 78),
         (("run",), {"DARKROOM_ENGINE__MAX_LANE": "3"}, "max_lane: no such setting; did you mean 'max_lanes'?", 78),
         (("run",), {"DARKROOM_ENGINE__MAX_LANES": "many"}, "engine.max_lanes: it must be a whole number", 78),
         (("run",), {"DARKROOM_ENGINE__LORAS": "cpu"}, "engine.loras: it must be a table of names and values", 78),
         (("run",), {"DARKROOM_ENGINE": "cpu"}, "engine: it must be a section", 78),
         (("run",), {"DARKROOM_DATADIR": "x"}, "DARKROOM_DATADIR: no such setting; did you mean DARKROOM_DATA_DIR?", 78),
-        (("run",), {"DARKROOM_CONFIG": "nowhere.toml"}, "nowhere.toml: no such file", 78),
+        (("run",), {"DARKROOM_CONFIG": "nowhere.toml"}, "nowhere.toml: this file does not exist", 78),
         (("run",), {"DISCORD_TOKEN_FILE": sys.executable}, "DISCORD_TOKEN_FILE: ", 78),
         (("run",), {"DARKROOM_DATABASE_URL": "oracle://x", "DISCORD_TOKEN": "x"}, "database", 78),
         (("run",), {"DARKROOM_DATA_DIR": "/dev/null/x", "DISCORD_TOKEN": "x"}, "data_dir: /dev/null/x", 78),
@@ -150,7 +150,7 @@ def test_a_port_that_another_program_has_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         said = darkroom("demo", "--no-browser", "--port", port, cwd=tmp_path)
-    assert f"--port: {port} is taken by another program" in said.stderr
+    assert f"--port: port {port} is taken or needs more rights" in said.stderr
     assert "Traceback" not in said.stderr
     assert said.returncode == 2
 

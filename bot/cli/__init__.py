@@ -1,1 +1,1 @@
-"""The command line: one file per verb. Heavy imports happen inside the verbs, so that `--help` is instant."""
+"""The command line, one module for each verb. Verbs import heavy modules inside functions, so `--help` is fast."""

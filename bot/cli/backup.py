@@ -14,9 +14,9 @@ Config = Annotated[Path | None, typer.Option(help="Configuration file.")]
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="Where to write, for example darkroom.zip.")], config: Config = None
+    file: Annotated[Path, typer.Argument(help="The file to write, for example darkroom.zip.")], config: Config = None
 ) -> None:
-    """Copy database and pictures into one file, also while the bot runs."""
+    """Copy database and pictures into one file; the bot may run meanwhile."""
     from bot.store.backup import backup as backups
 
     done = asyncio.run(backups.backup(load(config), file))
@@ -26,7 +26,7 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(help="A file made by `darkroom backup`.")], config: Config = None
 ) -> None:
-    """Put a backup back, with the bot stopped; what was there before is kept beside it."""
+    """Restore a backup while the bot is stopped; the data from before is kept in a folder beside it."""
     from bot.store.backup import restore as restores
 
     done = asyncio.run(restores.restore(load(config), file))

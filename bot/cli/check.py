@@ -1,4 +1,4 @@
-"""`darkroom check`: what is wrong, and how to mend it."""
+"""`darkroom check`: prints what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from bot.settings import load
 
 def check(
     config: Annotated[Path | None, typer.Option(help="Configuration file.")] = None,
-    pictures: Annotated[bool, typer.Option("--pictures", help="Compare rows with pictures; takes a while.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    pictures: Annotated[bool, typer.Option("--pictures", help="Compare rows with picture files; takes minutes.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Verify configuration, token, database and model, and print the invite link. It only looks."""
     from bot.operation.checks import run_all
@@ -31,7 +31,7 @@ def check(
         table = Table("check", "found", "what to do", show_lines=False)
         for finding in findings:
             mark = "[green]ok[/]" if finding.is_well else "[red]![/]"
-            # Sections of the configuration look like markup: [engine.models].
+            # Section names such as [engine.models] would be read as Rich markup.
             table.add_row(f"{mark} {escape(finding.name)}", escape(finding.found), escape(finding.remedy))
         Console(width=None if Console().is_terminal else 200).print(table)
     raise typer.Exit(0 if all(finding.is_well for finding in findings) else 1)

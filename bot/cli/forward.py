@@ -1,4 +1,4 @@
-"""Verbs that belong to the engine: they run in a process of their own, since the bot never imports torch."""
+"""`darkroom train` and `darkroom bench`: they run in a child process, because the bot never imports torch."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def train(context: typer.Context) -> None:
 
 
 def bench(context: typer.Context) -> None:
-    """Measure the engine against whole calls in line, side by side."""
+    """Compare the engine with one whole call after another (FIFO), on this machine."""
     _forward("engine.bench", context.args)
 
 
 def _forward(module: str, arguments: list[str]) -> None:
-    # arguments come from the person at this very command line
+    # The arguments come from this command line.
     raise typer.Exit(subprocess.run([sys.executable, "-m", module, *arguments], check=False).returncode)  # noqa: S603

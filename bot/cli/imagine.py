@@ -1,4 +1,4 @@
-"""`darkroom imagine`: one request through the real engine, with progress, to PNG files."""
+"""`darkroom imagine`: runs a prompt through the engine, shows progress, and saves PNG files."""
 
 from __future__ import annotations
 
@@ -37,33 +37,35 @@ from engine import (
 from engine import Progress as Step
 
 STRENGTH = 0.7
-"""How far from a picture where nothing else is said."""
+"""Default `strength` with --mask."""
 _OPTIONS = {
     "num_inference_steps": "--steps",
     "guidance_scale": "--guidance",
     "num_images": "--count",
     "negative_prompt": "--negative",
 }
-"""Where the engine's word for an option is another."""
+"""Command-line option by name of the engine's request field, where they differ."""
 
 
 def imagine(
-    prompt: Annotated[str, typer.Argument(help="What to draw; flags such as --ar 3:2 may stand in it.")],
+    prompt: Annotated[str, typer.Argument(help="What to draw; may contain flags such as --ar 3:2.")],
     model: Annotated[str, typer.Option(help="A model's name, a local folder or a .safetensors file.")] = "",
-    negative: Annotated[str, typer.Option(help="What should not be there.")] = "",
-    seed: Annotated[int | None, typer.Option(help="Same seed, same picture.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="How strongly the prompt steers.")] = None,
-    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
-    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
-    count: Annotated[int, typer.Option(help="How many pictures.")] = 4,
+    negative: Annotated[str, typer.Option(help="Negative prompt: what the pictures should not show.")] = "",
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the first picture; the same seed gives the same picture.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of denoising steps.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Guidance scale: how strongly the prompt steers.")] = None,
+    width: Annotated[int | None, typer.Option(help="Width in pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Height in pixels.")] = None,
+    count: Annotated[int, typer.Option(help="Number of pictures.")] = 4,
     image: Annotated[Path | None, typer.Option(help="Start from this picture.")] = None,
-    mask: Annotated[Path | None, typer.Option(help="Redraw only where this picture is white.")] = None,
-    strength: Annotated[float | None, typer.Option(help="How far to leave --image behind, 0 to 1.")] = None,
+    mask: Annotated[Path | None, typer.Option(help="Redraw --image only where this picture is white.")] = None,
+    strength: Annotated[float | None, typer.Option(help="0 keeps --image, 1 ignores it.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("out"),
     config: Annotated[Path | None, typer.Option(help="Configuration file.")] = None,
 ) -> None:
-    """Draw pictures from words and save them as PNG files that carry their own recipe."""
+    """Draw pictures from a prompt and save them as PNG files; each file contains its recipe."""
     settings = load(config)
     engine, name = _engine_settings(settings, model)
     given: dict[str, Any] = {
@@ -93,14 +95,14 @@ def imagine(
 
 @dataclass(frozen=True)
 class _Pictures:
-    """What was read from files."""
+    """The bytes of --image and --mask."""
 
     image: bytes | None = None
     mask: bytes | None = None
 
 
 def _options(prompt: str, settings: Settings, given: Mapping[str, Any], pictures: _Pictures) -> list[Options]:
-    """What the prompt says, flags included; `given` options beat them, and are checked by the engine."""
+    """Return the options of each prompt. `given` options override flags; the engine checks them."""
     has_picture = pictures.image is not None
     read_all = (read(text, Preferences(), settings.styles, has_picture=has_picture) for text in expand(prompt))
     said = {key: value for key, value in given.items() if value is not None}
@@ -108,7 +110,7 @@ def _options(prompt: str, settings: Settings, given: Mapping[str, Any], pictures
 
 
 def _engine_settings(settings: Settings, model: str) -> tuple[EngineSettings, str]:
-    """A path becomes a model of that name, for this run only."""
+    """Return settings and model name; a path becomes a model of that name, for this run only."""
     path = Path(model).expanduser()
     if not model or not (path.exists() or "/" in model or model.endswith(".safetensors")):
         return settings.engine, model
@@ -118,12 +120,12 @@ def _engine_settings(settings: Settings, model: str) -> tuple[EngineSettings, st
 
 
 def _request(options: Options, settings: Settings, engine: Engine, pictures: _Pictures, **asked: Any) -> ImageRequest:
-    """What to ask the engine. Raises `BadOption`, `InvalidRequest`."""
+    """Return the engine request. Raises `BadOption` or `InvalidRequest`."""
     verb, images = (Verb.REGION, ()) if pictures.mask else (Verb.IMAGINE, ("image",) if pictures.image else ())
     if pictures.mask and options.strength is None:
         options = options.model_copy(update={"strength": STRENGTH})
     seed = secrets.randbelow(MAX_SEED + 1) if options.seed is None else options.seed
-    # Not checked here: the engine names what is wrong with it.
+    # model_construct: the engine checks the values and names the wrong one.
     spec = JobSpec.model_construct(verb=verb, options=options, seed=seed, images=images, **asked)
     given = (pictures.image,) if pictures.image else ()
     request = Wording(settings.styles).request(spec, Sources(images=given, mask=pictures.mask), engine.size, Asker())
@@ -174,7 +176,7 @@ def _words(event: Event) -> dict[str, Any]:
 
 
 def _keep(event: Event, seed: int, folder: PictureFolder, console: Console) -> None:
-    """Save what can be seen: the newest preview while it runs, the pictures at the end."""
+    """Save the newest preview during the run, and the pictures at the end."""
     if isinstance(event, Step) and event.preview:
         folder.show(seed, event.preview.image)
     if not isinstance(event, Finished):

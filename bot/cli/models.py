@@ -1,4 +1,4 @@
-"""`darkroom models`: what can draw, what is here, and how to get the rest."""
+"""`darkroom models`: lists, downloads, verifies and deletes models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from engine import (
     pulled_files,
 )
 
-app = typer.Typer(help="Models: list them, pull, verify or remove one.", no_args_is_help=True)
+app = typer.Typer(help="List, show, pull, verify and remove models.", no_args_is_help=True)
 Config = Annotated[Path | None, typer.Option(help="Configuration file.")]
 Name = Annotated[str, typer.Argument(help="A name from `darkroom models list`.")]
 
@@ -33,7 +33,7 @@ COLUMNS = ("model", "here", "size", "steps", "memory", "licence")
 
 @app.command("list")
 def list_models(config: Config = None) -> None:
-    """Show every model by name: is it here, how big, under which licence."""
+    """List every model: whether it is installed, its size in pixels, steps, memory and licence."""
     catalogue = Catalogue(load(config).engine)
     table = Table(Column(COLUMNS[0], no_wrap=True), *COLUMNS[1:])
     for name in catalogue.names():
@@ -53,7 +53,7 @@ def _row(catalogue: Catalogue, spec: ModelSpec) -> tuple[str, ...]:
 
 @app.command()
 def pull(name: Name, config: Config = None) -> None:
-    """Download a model's weights (safetensors only), with progress; goes on where it stopped."""
+    """Download a model's weights (safetensors only); an interrupted download continues."""
     settings = load(config).engine
     Catalogue(settings).spec(name)
     command = [sys.executable, "-m", "engine.catalogue.pull", name, "--settings", settings.model_dump_json()]
@@ -62,13 +62,13 @@ def pull(name: Name, config: Config = None) -> None:
 
 @app.command()
 def show(name: Name, config: Config = None) -> None:
-    """Show what is known of one model, and the files that were pulled for it."""
+    """Show one model, and the files that were pulled for it."""
     settings = load(config).engine
     catalogue = Catalogue(settings)
     spec = catalogue.spec(name)
     for title, word in zip(COLUMNS, _row(catalogue, spec), strict=True):
         typer.echo(f"{title}: {word}")
-    typer.echo(f"pipeline: {spec.pipeline or 'known when it is here'}")
+    typer.echo(f"pipeline: {spec.pipeline or 'known once the model is installed'}")
     for source in spec.sources:
         at = f" at {source.revision}" if source.revision else ""
         typer.echo(f"from: {source.location}{at}")
@@ -78,38 +78,38 @@ def show(name: Name, config: Config = None) -> None:
 
 @app.command()
 def verify(name: Name, config: Config = None) -> None:
-    """Compare a pulled model's files with their hashes; what is damaged is deleted, so that `pull` fetches it again."""
+    """Compare a pulled model's files with their hashes; damaged files are deleted; `pull` fetches them again."""
     settings = load(config).engine
     files = pulled_files(Catalogue(settings).spec(name), settings.models_dir, check=True)
     if not files:
-        typer.echo(f"{name}: nothing was pulled for it, so there is nothing to compare with")
+        typer.echo(f"{name}: no files were pulled for this model, so there is nothing to verify")
         return
     damaged = [file for file in files if file.flaw]
     for file in damaged:
         typer.echo(f"{file.repository}/{file.path} {file.flaw}")
     if damaged:
         discard_files(damaged, settings.models_dir)
-        typer.echo(f"get it again with: darkroom models pull {name}")
+        typer.echo(f"damaged files were deleted; get them again with: darkroom models pull {name}")
         raise typer.Exit(1)
-    typer.echo(f"{name}: {len(files)} files are as they were pulled")
+    typer.echo(f"{name}: {len(files)} files are unchanged since they were pulled")
 
 
 @app.command("rm")
 def remove(name: Name, config: Config = None) -> None:
-    """Delete a pulled model's files, except those that another model here needs too."""
+    """Delete a pulled model's files, except those that another installed model needs."""
     settings = load(config).engine
     catalogue = Catalogue(settings)
     files = pulled_files(spec := catalogue.spec(name), settings.models_dir)
     shared = files_needed_elsewhere(spec, _readable(catalogue), settings.models_dir)
     for repository in sorted({file.repository for file in files}):
         if other := shared.get(repository):
-            typer.echo(f"{repository} stays: {other} needs it too")
+            typer.echo(f"{repository} stays: the model {other} needs it")
             continue
         forget_model(repository, settings.models_dir)
         freed = sum(file.bytes for file in files if file.repository == repository)
-        typer.echo(f"{repository} is deleted, {freed / 1e9:.1f} GB are free again")
+        typer.echo(f"{repository} was deleted, which freed {freed / 1e9:.1f} GB")
     if not files:
-        typer.echo(f"{name}: nothing was pulled for it; a folder of your own is yours to delete")
+        typer.echo(f"{name}: no files were pulled for this model; delete a folder of your own yourself")
 
 
 def _readable(catalogue: Catalogue) -> list[ModelSpec]:

@@ -1,4 +1,4 @@
-"""Where `darkroom imagine` puts its pictures: each whole or not at all, and none over another."""
+"""The folder of `darkroom imagine`: files are written whole or not at all, and never overwritten."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bot.folders import writable
 
 
 class PictureFolder:
-    """A folder that is written to. Raises `ConfigError` naming `--out` where that does not work."""
+    """A writable folder. Every method raises `ConfigError` for `--out` when writing fails."""
 
     def __init__(self, path: Path) -> None:
         self._path = writable(path, "--out")
 
     def keep(self, seed: int, png: bytes) -> Path:
-        """Save a finished picture under its seed, with a number behind it where that name is taken."""
+        """Save a finished picture as SEED.png, or as SEED-2.png and so on when the name is taken; return its path."""
         names = itertools.chain([f"{seed}.png"], (f"{seed}-{number}.png" for number in itertools.count(2)))
         path = next(path for name in names if not (path := self._path / name).exists())
         with self._explained(), _whole(path):
@@ -26,12 +26,12 @@ class PictureFolder:
         return path
 
     def show(self, seed: int, preview: bytes) -> None:
-        """Let the newest preview be seen."""
+        """Write the newest preview (WebP)."""
         with self._explained():
             self._preview(seed).write_bytes(preview)
 
     def clear(self, seed: int) -> None:
-        """Take the preview away: there is something better, or nothing more will come."""
+        """Delete the preview; a missing file is no error."""
         self._preview(seed).unlink(missing_ok=True)
 
     def _preview(self, seed: int) -> Path:

@@ -1,1 +1,1 @@
-"""Decisions, in plain Python: no Discord, no torch, no SQL."""
+"""Domain logic in plain Python: every decision of the bot, without Discord, torch and SQL."""

@@ -12,7 +12,7 @@ import aiohttp
 import discord
 
 from bot.direct_rules import direct_rules
-from bot.domain.moderation.access import Gate
+from bot.domain.moderation.access import QueueState
 from bot.errors import ConfigError
 from bot.folders import is_private
 from bot.operation import invite
@@ -127,7 +127,7 @@ async def _direct_messages(settings: Settings) -> Finding:
             str(error),
             "correct [direct_messages] in the configuration; config.example.toml shows the form",
         )
-    return Finding("direct messages", "allowed" if rules.gate is Gate.OPEN else "not allowed")
+    return Finding("direct messages", "allowed" if rules.gate is QueueState.OPEN else "not allowed")
 
 
 async def _cluster(settings: Settings) -> Finding:

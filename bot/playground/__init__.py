@@ -1,7 +1,6 @@
 """The real bot in a local browser page, without a Discord account.
 
-SimCord (pinned) plays Discord: it runs the unmodified discord.py client against a simulated server and draws it as a
-page. This package is the thin adapter that makes that page a place to play in: live while a job runs, in real time,
-with several members, without the test tooling. It is the only part of Darkroom that reaches into SimCord's private
-names, each time with the reason.
+SimCord (pinned version) simulates Discord: it runs the unmodified discord.py client against a simulated server and
+renders the server as a page. This package adapts that page: it updates live while a job runs, its clock shows real
+time, several members can act, and the test tooling is hidden. Only this package uses private names of SimCord.
 """

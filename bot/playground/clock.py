@@ -1,15 +1,15 @@
-"""SimCord's clock stands still between actions; people look at this page, so it must show their own time."""
+"""A clock for SimCord that shows real time; SimCord's own clock stands still between actions."""
 
 from __future__ import annotations
 
-import time  # perf_counter, since SimCord answers for time.monotonic with this very clock
+import time  # perf_counter, because SimCord replaces time.monotonic with this clock
 from datetime import UTC, datetime
 
 from simcord._clock import Clock
 
 
 class WallClock(Clock):
-    """The same clock, running."""
+    """SimCord's clock, running in real time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -18,10 +18,10 @@ class WallClock(Clock):
 
     @property
     def elapsed(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride] - a plain attribute upstream
-        """Seconds since the page was opened."""
+        """Seconds since the start."""
         return time.perf_counter() - self._started
 
     @elapsed.setter
     def elapsed(self, seconds: float) -> None:
-        """Time cannot be set here; SimCord initialises the attribute with 0."""
+        """Move the start; SimCord sets the attribute to 0 once."""
         self._started = time.perf_counter() - seconds

@@ -1,4 +1,4 @@
-"""Runs the playground: the composed bot on SimCord, its page in the browser, until somebody ends it."""
+"""Runs the playground: the bot on SimCord, and its page in the browser, until the user ends it."""
 
 # pyright: reportPrivateUsage=false
 # (see the package's docstring)
@@ -28,18 +28,18 @@ from bot.errors import ConfigError
 from bot.folders import writable
 from bot.playground import world
 from bot.playground.clock import WallClock
-from bot.playground.keeping import Keeping
 from bot.playground.page import LivePreview
+from bot.playground.world_store import WorldStore
 from bot.settings import Settings
 
 log = logging.getLogger(__name__)
 
 SETTLE_S = 10.0
-"""How long the page waits for the answer to an action; past it, a form would not open. Jobs are never waited for."""
+"""Seconds that the page waits for the answer to an action, for example a form. It never waits for jobs."""
 
 
 async def play(settings: Settings, port: int, data: Path | None, browser: bool) -> None:
-    """Serve the page until Ctrl-C, SIGTERM, or the end of the session in the page."""
+    """Serve the page until Ctrl-C, SIGTERM, or the end of the session in the page. Raises `ConfigError`."""
     console = Console(stderr=True)
     with _folder(data) as folder, console.status("starting the engine and the model…"):
         context = contextvars.Context()
@@ -66,13 +66,13 @@ async def _serve(
 ) -> None:
     env = simcord.Env(app.client, settle_timeout=SETTLE_S, check_errors=False)
     env.backend.clock = WallClock()
-    with contextlib.closing(Keeping(env, folder)) as kept:
+    with contextlib.closing(WorldStore(env, folder)) as kept:
         with kept.numbers():
             built = world.build(env)
         is_known = kept.restore()
         await env.start()
         try:
-            # Jobs outlive the click that began them: they reach the simulated Discord, but no click waits for them.
+            # Jobs run in a context of their own: they reach the simulated Discord, but no action waits for them.
             context.run(_dpy_internals.set_webhook_adapter, env._webhook_adapter)
             if not is_known:
                 await app.client.get_partial_messageable(built.channel.id).send(world.WELCOME)
@@ -95,17 +95,17 @@ async def _show(env: simcord.Env, built: world.World, port: int, browser: bool, 
                 webbrowser.open(preview.url)
             await _until_ended(preview)
     except SetupError as error:
-        why = f"{port} is taken by another program, or not for this user; choose another, or 0 for any free one"
+        why = f"port {port} is taken or needs more rights; choose another port, or 0 for any free port"
         raise ConfigError("--port", why) from error
 
 
 async def end(env: simcord.Env) -> None:
-    """Leave the simulated Discord; what a thread still draws is waited for, since nothing can stop it."""
+    """Leave the simulated Discord. Threads cannot be stopped, so wait for those that still draw."""
     while True:
         try:
             return await env.shutdown()
         except TimeoutError:
-            log.info("something is still being drawn; the playground ends after it")
+            log.info("a picture is still being drawn; the playground ends afterwards")
 
 
 async def _until_ended(preview: Any) -> None:

@@ -1,4 +1,4 @@
-"""What Discord has at a message's corner, and SimCord's page has not: reactions, and the bot's menus under "Apps"."""
+"""Buttons at a message's corner that SimCord's page lacks: reactions, and the bot's context menus under "Apps"."""
 
 # pyright: reportPrivateUsage=false
 # (see the package's docstring)
@@ -24,7 +24,7 @@ _REACTIONS: Mapping[str, str] = MappingProxyType(
 
 
 def buttons() -> str:
-    """The corner's buttons, as a template that the page's script puts on each message with pictures."""
+    """Return the buttons as an HTML template; the page's script adds them to each message with pictures."""
     reactions = "".join(_button(REACT, emoji, emoji, title) for emoji, title in _REACTIONS.items())
     apps = "".join(_button(MENU, menu.name, menu.name, "") for menu in menus())
     opened = f'<details class="apps"><summary class="message-action-button">Apps</summary><div>{apps}</div></details>'
@@ -40,14 +40,14 @@ def _button(gesture: str, name: str, label: str, title: str) -> str:
 
 
 async def act(preview: Any, context_id: str | None, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Do to a message what the member of this page asks for; a form that answers is opened.
+    """Add or remove a reaction, or run a context menu, as the page's member; open a form that is the answer.
 
-    Nothing happens to a message that went away meanwhile, and an answer that takes long comes without being waited for.
+    A message that was deleted meanwhile is ignored. A slow answer appears on the page later.
     """
     page = preview._get_page(context_id)
     with contextlib.suppress(SetupError, TimeoutError):
         await _do(preview, page, body)
-    preview.drawing.publish(page)
+    preview.renderer.publish(page)
     return {}
 
 

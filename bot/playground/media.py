@@ -1,4 +1,4 @@
-"""Looks at the bot's own pictures right here; SimCord starts a process for each, against hostile files."""
+"""Reads the headers of the bot's pictures in this process; SimCord starts a process for each picture."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from simcord.preview._media import MediaError, MediaInfo, MediaWorker
 
 
 class OwnPictures(MediaWorker):
-    """Hands pictures on as they are, after a look at their header; the browser decodes them anyway.
+    """Serves pictures unchanged after reading their header; the browser decodes them.
 
-    A process for each preview costs more time than a step of the embedded model, on the same cores.
+    A process for each preview would take longer than a denoising step of the embedded model on the same cores.
     """
 
     async def validate(self, key: str, blob: bytes, *, media_time: float | None = None) -> MediaInfo:
-        """What the page has to know of a picture."""
+        """Return format, size and number of frames. Raises `MediaError`."""
         try:
             with Image.open(io.BytesIO(blob)) as picture:
                 (width, height), frames = picture.size, getattr(picture, "n_frames", 1)
                 kind = picture.format or ""
         except OSError as error:
-            raise MediaError("this is no picture") from error
+            raise MediaError("this file is no picture") from error
         return MediaInfo(kind, width, height, frames, 4 * width * height, blob, Image.MIME.get(kind, "image/png"))

@@ -1,4 +1,4 @@
-"""SimCord's browser page, made live: it follows the bot while a job runs, and looks like a chat, not a test bench."""
+"""SimCord's browser page, made live: it updates while a job runs, and looks like a chat."""
 
 # pyright: reportPrivateUsage=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
@@ -14,67 +14,67 @@ from aiohttp import web
 from simcord.preview import Preview
 from simcord.preview._server import PreviewServer
 
-from bot.playground import gestures, served
-from bot.playground.drawing import Drawing
+from bot.playground import gestures, page_files
 from bot.playground.media import OwnPictures
+from bot.playground.page_renderer import PageRenderer
 
 
 class LivePage(PreviewServer):
-    """Serves SimCord's page with our style and script, and lets members act while the bot is busy."""
+    """Serves SimCord's page with Darkroom's style and scripts; members can act while the bot is busy."""
 
-    _STATIC_FILES: ClassVar[dict[str, str]] = {**PreviewServer._STATIC_FILES, **dict.fromkeys(served.PATHS, "")}
+    _STATIC_FILES: ClassVar[dict[str, str]] = {**PreviewServer._STATIC_FILES, **dict.fromkeys(page_files.PATHS, "")}
 
     def __init__(self, preview: Preview, port: int) -> None:
         super().__init__(preview, port)
-        self.drawing: Drawing
+        self.renderer: PageRenderer
         self._turn = asyncio.Lock()
 
     async def _static(self, request: web.Request) -> web.Response:
-        if (own := served.own(request.path)) is not None:
+        if (own := page_files.own(request.path)) is not None:
             text, content_type = own
             return web.Response(text=text, content_type=content_type, headers=self._SECURITY_HEADERS)
         response: web.Response = await super()._static(request)
-        if request.path in served.CHANGED and response.text is not None:
-            response.text = served.changed(request.path, response.text)
+        if request.path in page_files.CHANGED and response.text is not None:
+            response.text = page_files.changed(request.path, response.text)
         return response
 
     async def _asset(self, request: web.Request) -> web.Response:
-        """A preview that was replaced before it was fetched is no error: the page has the next one in a moment."""
+        """Answer 204 instead of 404 for a preview that was replaced before it was fetched."""
         response: web.Response = await super()._asset(request)
         return web.Response(status=204, headers=self._SECURITY_HEADERS) if response.status == 404 else response
 
     async def _state(self, request: web.Request) -> web.Response:
-        """What changed since the revision that the reader has."""
+        """Answer with what changed since the browser's revision."""
         context = request.headers.get("X-Simcord-Context")
         since = request.query.get("since", "0")
         if context not in self.preview._pages or not self._authorized(request, context=context):
             return await super()._state(request)
         page = self.preview._get_page(context)
-        payload = self.drawing.since(page, int(since) if since.isdecimal() else 0)
+        payload = self.renderer.since(page, int(since) if since.isdecimal() else 0)
         return web.json_response(payload, headers=self._SECURITY_HEADERS)
 
     async def _action(self, request: web.Request) -> web.Response:
-        """Two members may act at the same moment: the second waits a moment instead of being told "busy"."""
+        """Run actions one after another; a second one waits instead of getting the answer "busy"."""
         async with self._turn:
             return await super()._action(request)
 
 
 class LivePreview:
-    """Makes SimCord's pages follow the simulated Discord, begin at the newest message, and know gestures."""
+    """Adapts SimCord's preview: live updates, start at the newest message, gestures."""
 
     def __init__(self, preview: Preview, port: int) -> None:
         self._preview: Any = preview
-        # SimCord builds its server in the constructor and offers no way to name another class.
+        # SimCord creates its server in the constructor; the class cannot be passed.
         server = self._preview._server = LivePage(preview, port)
         self._preview._media_worker = OwnPictures()
-        server.drawing = self._drawing = Drawing(preview)
+        server.renderer = self._renderer = PageRenderer(preview)
         self._open_at_the_newest()
         self._admit_more()
         self._preview.env.backend.subscribers.append(self._changed)
         self._follow_private_answers()
 
     def _open_at_the_newest(self) -> None:
-        """SimCord opens each page, and a reloaded one too, at the message that was the newest when it started."""
+        """Open pages at the newest message; SimCord opens them at the message that was newest at the start."""
         open_page = self._preview._open_page
 
         def open_now(viewer_id: Any = None, target_id: Any = None) -> Any:
@@ -84,10 +84,10 @@ class LivePreview:
         self._preview._open_page = open_now
 
     def _admit_more(self) -> None:
-        """Act on pages as they are now, and know gestures.
+        """Accept actions on pages that changed meanwhile, and accept gestures.
 
-        SimCord refuses a click made on a page that changed since, which a page with live previews always has. And an
-        answer that takes long is a failure there, after which it refuses everything; here it just comes later.
+        SimCord refuses an action on a page that has changed; a page with live previews changes all the time. SimCord
+        also treats a slow answer as a failure and then refuses every action; here the answer appears later.
         """
         admit = self._preview._action
         seen: dict[str, int] = {}
@@ -102,13 +102,13 @@ class LivePreview:
                     seen.pop(next(iter(seen)))
             result = await admit(context_id, body)
             if page is not None and page.status == "stale":
-                self._drawing.publish(page)
+                self._renderer.publish(page)
             return {**result, "settlement": "settled"} if result["settlement"] == "timeout" else result
 
         self._preview._action = admit_now
 
     def _follow_private_answers(self) -> None:
-        """No gateway hears of what only one member sees, so an answer that came late would stay "thinking"."""
+        """Update pages for ephemeral messages, which cause no gateway event; else slow answers stay "thinking"."""
         backend = self._preview.env.backend
 
         def followed(do: Callable[..., Any]) -> Callable[..., Any]:
@@ -122,4 +122,4 @@ class LivePreview:
             setattr(backend, name, followed(getattr(backend, name)))
 
     def _changed(self, *_: Any, **__: Any) -> None:
-        self._drawing.changed()
+        self._renderer.changed()

@@ -1,4 +1,4 @@
-"""Who and what is in the playground: one server, one channel, two members and a moderator."""
+"""The simulated server of the playground: one channel, two members and a moderator."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ STYLES: Mapping[str, StyleSettings] = MappingProxyType(
         "poster": StyleSettings(prompt="{prompt} on a yellow background", description="On bright yellow"),
     }
 )
-"""For members to try where the host's configuration has none; `pocket` obeys backgrounds best."""
+"""Styles for a configuration without any; `pocket` follows backgrounds best."""
 
 
 @dataclass(frozen=True)
 class World:
-    """Handles of the simulated server."""
+    """The channel and the members of the simulated server."""
 
     channel: Any
     members: tuple[Any, ...]
 
 
 def build(env: simcord.Env) -> World:
-    """Create the server; the first member is the one the page opens with."""
+    """Create the server. The page opens as the first member."""
     env.backend.bot_user.name = "Darkroom"
     guild = env.create_guild("The Darkroom")
     channel = guild.create_text_channel("darkroom")

@@ -1,1 +1,1 @@
-"""What is kept: SQLAlchemy Core on SQLite or PostgreSQL, pictures through obstore. Knows no Discord."""
+"""Persistence: tables through SQLAlchemy Core on SQLite or PostgreSQL, picture files through obstore. No Discord."""

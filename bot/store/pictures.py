@@ -1,4 +1,4 @@
-"""Picture bytes by key: a folder by default, an S3-type bucket by URL."""
+"""Picture store: bytes by key, in a folder by default, or in a bucket (S3 and others) by URL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_.-]*)+")
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One thing in the store."""
+    """One object in the store: key, size in bytes, time of its last change (UTC)."""
 
     key: str
     size_bytes: int
@@ -32,9 +32,10 @@ class Stored:
 
 
 class PictureStore:
-    """`bot.domain.ports.Pictures` on an object store; keys are ours alone and never hold a member's words.
+    """Implements `bot.domain.ports.Pictures` on an object store. The bot makes every key, without a member's words.
 
-    Everything raises `StoreError` when the disk is full or the bucket out of reach.
+    Every method raises `StoreError` when the disk is full or the bucket cannot be reached, and `ValueError` for a key
+    that the bot did not make (see `is_key`).
     """
 
     def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
@@ -44,7 +45,7 @@ class PictureStore:
 
     @classmethod
     def open(cls, location: str | Path) -> PictureStore:
-        """A folder (made when absent), or a URL such as `s3://bucket/prefix`. Raises `ConfigError`."""
+        """Open a folder (created when missing) or a URL such as `s3://bucket/prefix`. Raises `ConfigError`."""
         if isinstance(location, Path) or "://" not in location:
             folder = Path(location).absolute()
             return cls(LocalStore(folder, mkdir=True), folder)
@@ -55,18 +56,18 @@ class PictureStore:
 
     @property
     def folder(self) -> Path | None:
-        """The folder, when it is one."""
+        """The folder, or None for a bucket."""
         return self._folder
 
     async def put(self, key: str, content: bytes) -> None:
-        """See the port: afterwards the content survives a power cut, or nothing of it is there."""
+        """Store the content atomically; afterwards it survives a power cut (fsync of the file and its folders)."""
         for seen in self._watching:
             seen.add(key)
         async with self._lock(key):
             await self._put(key, content)
 
     async def keep(self, key: str, content: bytes) -> None:
-        """See the port."""
+        """Store the content unless something is stored under this key already."""
         async with self._lock(key):
             if not await self.has(key):
                 await self._put(key, content)
@@ -93,7 +94,7 @@ class PictureStore:
         return self._locks.setdefault(key, asyncio.Lock())
 
     async def get(self, key: str) -> bytes:
-        """See the port."""
+        """Read the content. Raises `KeyError` when there is none."""
         with _our_errors():
             try:
                 found = await self._store.get_async(_checked(key))
@@ -102,7 +103,7 @@ class PictureStore:
                 raise KeyError(key) from None
 
     async def delete(self, key: str) -> None:
-        """See the port."""
+        """Delete the content; a missing key is no error."""
         with _our_errors(), contextlib.suppress(FileNotFoundError):
             await self._store.delete_async(_checked(key))
 
@@ -128,7 +129,7 @@ class PictureStore:
         return len(doomed)
 
     async def pages(self, prefix: str = "") -> AsyncIterator[list[Stored]]:
-        """Everything, or what lies in one folder, some at a time."""
+        """List all objects, or those under one prefix, in pages."""
         with _our_errors():
             # Ignored: the overload for Arrow tables names a package that is not installed.
             async for page in self._store.list(prefix or None):  # pyright: ignore[reportUnknownMemberType]
@@ -137,7 +138,7 @@ class PictureStore:
 
 @contextlib.contextmanager
 def _our_errors() -> Generator[None]:
-    """The only place where the folder's and the bucket's errors become ours; the cause is kept."""
+    """Raise `StoreError` from any error of the folder or the bucket; the cause is kept."""
     try:
         yield
     except (BaseError, OSError) as error:
@@ -145,18 +146,18 @@ def _our_errors() -> Generator[None]:
 
 
 def is_key(key: str) -> bool:
-    """Whether it is a key as we make them: no way out of the folder, nothing a member wrote."""
+    """Whether the key has the form of the bot's keys, which cannot leave the folder (no `..`, no leading `/`)."""
     return _KEY.fullmatch(key) is not None
 
 
 def _checked(key: str) -> str:
     if not is_key(key):
-        raise ValueError(f"not a key of ours: {key!r}")
+        raise ValueError(f"not a key of the picture store: {key!r}")
     return key
 
 
 def _sync(root: Path, path: Path) -> None:
-    # The store renames a finished file into place but leaves it in the page cache; and a name lives in its folder.
+    # obstore renames the finished file but does not fsync it. The rename is durable after an fsync of its folder.
     above = path.parents[: len(path.relative_to(root).parts)]
     for place in (path, *above):
         descriptor = os.open(place, os.O_RDONLY)

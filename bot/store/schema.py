@@ -1,4 +1,4 @@
-"""The tables. Every change to them is a migration in `bot/store/migrations/versions`."""
+"""The tables of jobs, pictures and members. Each change needs a migration in `bot/store/migrations/versions`."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ metadata = sa.MetaData(
 
 
 class Utc(sa.types.TypeDecorator[datetime]):
-    """An aware UTC time; SQLite, which knows no zones, keeps it without one."""
+    """A timezone-aware UTC time. SQLite has no time zones, so the column stores the UTC time without one."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times, they mean nothing."""
+        """Convert to UTC for the database. Raises `ValueError` for a naive time."""
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a time without a zone")
+            raise ValueError("a naive datetime cannot be stored; give it a time zone")
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Say UTC."""
+        """Return the stored time with the time zone UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -64,12 +64,12 @@ jobs = sa.Table(
     sa.Column("notify", sa.Boolean, nullable=False),
     sa.Column("interaction_id", sa.BigInteger, nullable=False),
     sa.Column("ask_index", sa.Integer, nullable=False),
-    # No foreign key: a deleted parent leaves its children standing.
+    # No foreign key: the children of a deleted job stay.
     sa.Column("parent_id", sa.String(16)),
     sa.Column("parent_cell", sa.Integer),
     sa.Column("reply", sa.Text, nullable=False),
     sa.Column("message_id", sa.BigInteger),
-    # The interaction's token: a secret, forgotten as soon as it is useless.
+    # The interaction's token: a secret, deleted when it expires.
     sa.Column("token", sa.Text),
     sa.Column("token_until", Utc),
     sa.Column("estimate_ms", sa.Float, nullable=False),
@@ -91,19 +91,19 @@ UNFINISHED = ("queued", "running", "rendered", "review")
 
 
 def is_unfinished(table: sa.FromClause = jobs) -> sa.ColumnElement[bool]:
-    """The condition of the partial index, with its values written out: bound ones would keep the index from use."""
+    """The condition of the partial index. Its values are literals: with bound parameters SQLite ignores the index."""
     states = sa.bindparam("unfinished", UNFINISHED, jobs.c.state.type, expanding=True, literal_execute=True)
     return table.c.state.in_(states)
 
 
 def is_cancelled() -> sa.ColumnElement[bool]:
-    """The condition of a partial index, written out."""
+    """The condition of the partial index `ix_jobs_cancelled`, with a literal value."""
     return jobs.c.state == sa.literal_column("'cancelled'")
 
 
 _unfinished = jobs.c.state.in_(UNFINISHED)
 
-# Partial: the few jobs in flight are found at once among the many that are done, and counted without reading them.
+# Partial index: holds only the unfinished jobs, and covers the query that counts them.
 sa.Index(
     "ix_jobs_unfinished",
     jobs.c.member_id,
@@ -115,7 +115,7 @@ sa.Index(
 sa.Index("ix_jobs_member_created", jobs.c.member_id, jobs.c.created_at)
 sa.Index("ix_jobs_guild_created", jobs.c.guild_id, jobs.c.created_at)
 sa.Index("ix_jobs_created", jobs.c.created_at)
-# With all that is summed up at a start: with its statistics SQLite would read the whole table otherwise.
+# Covering index of the sums that `served` reads at a start; without it SQLite scans the whole table.
 sa.Index("ix_jobs_rendered", jobs.c.rendered_at, jobs.c.member_id, jobs.c.gpu_ms, jobs.c.weight)
 sa.Index(
     "ix_jobs_cancelled",
@@ -124,7 +124,7 @@ sa.Index(
     postgresql_where=is_cancelled(),
 )
 OUTSIDE = sa.literal_column("(guild_id IS NULL OR reply LIKE '%\"bot_present\":false%')", sa.Boolean)
-"""Asked outside of servers, or where the bot is no member; written as in the partial index, which is used for it."""
+"""Jobs in direct messages, or on servers where the bot is no member. Has the exact text of the partial index."""
 
 sa.Index("ix_jobs_outside", jobs.c.created_at, sqlite_where=OUTSIDE, postgresql_where=OUTSIDE)
 sa.Index("ix_jobs_message", jobs.c.message_id)
@@ -163,7 +163,7 @@ outbox = sa.Table(
     sa.Column("error", sa.Text, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
 )
-"""One row for each job whose reply is owed a word; written with the state it tells of."""
+"""Transactional outbox: one row for each job whose reply must still be updated."""
 
 posts = sa.Table(
     "posts",
@@ -173,7 +173,7 @@ posts = sa.Table(
     _job_id(index=True),
     sa.Column("cell", sa.Integer),
 )
-"""Every message of ours that shows a job or one of its cells."""
+"""Every message of the bot that shows a job or one of its cells."""
 
 extracts = sa.Table(
     "extracts",
@@ -182,17 +182,17 @@ extracts = sa.Table(
     _job_id(primary_key=True, index=True),
     sa.Column("channel_id", sa.BigInteger, nullable=False),
 )
-"""Every message of ours that shows something of jobs besides their results: time-lapses, and trees of many jobs."""
+"""Every message of the bot that shows a time-lapse of a job, or a lineage tree of several jobs."""
 
 uploads = sa.Table(
     "uploads",
     metadata,
     _job_id(primary_key=True),
     sa.Column("key", sa.Text, primary_key=True, index=True),
-    # Whoever uploaded it, which is not always whoever asked for the job.
+    # The uploader, who may be another member than the one who asked for the job.
     sa.Column("member_id", sa.BigInteger, nullable=False, index=True),
 )
-"""Which uploaded pictures a job needs; an upload goes when no job needs it, or with its uploader."""
+"""The uploaded pictures of each job. An upload is deleted when no job needs it, or when its uploader is erased."""
 
 members = sa.Table(
     "members",
@@ -215,10 +215,10 @@ hints = sa.Table(
     metadata,
     sa.Column("member_id", sa.BigInteger, primary_key=True),
     sa.Column("model", sa.Text, primary_key=True),
-    # No foreign key: the member stays told when the job is deleted.
+    # No foreign key: the row stays when the job is deleted, so that the hint is not repeated.
     sa.Column("job_id", sa.String(16), nullable=False),
 )
-"""Members who were told what a model does not know, and the job that told them."""
+"""Members who got the hint about a model's vocabulary, and the job whose reply showed it."""
 
 timings = sa.Table(
     "timings",
@@ -231,4 +231,4 @@ timings = sa.Table(
     sa.Column("samples", sa.Integer, nullable=False),
     sa.Column("updated_at", Utc, nullable=False),
 )
-"""What a picture cost, as an exponentially weighted mean of measured jobs."""
+"""Measured device time of one picture in ms, as an exponentially weighted mean over jobs."""

@@ -1,4 +1,4 @@
-"""The tables of rules, quotas and the moderators' log."""
+"""The tables of server rules, quotas and the audit log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ guild_rules = sa.Table(
     "guild_rules",
     metadata,
     sa.Column("guild_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    # Counts the changes: a change made on an old version is refused and made again.
+    # Number of changes, for optimistic locking: a change based on an older version is repeated.
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
 )
@@ -25,25 +25,25 @@ quota_counters = sa.Table(
     sa.Column("unit", sa.String(16), primary_key=True),
     # The window and its key: "day 2026-11-22"
     sa.Column("span", sa.String(32), primary_key=True),
-    # Whole pictures or milliseconds.
+    # Whole pictures, or milliseconds of device time.
     sa.Column("used", sa.BigInteger, nullable=False),
-    # The limit that the last reservation met; reserving compares with it in the same statement.
+    # The limit at the last reservation; the reserving statement compares `used` with it.
     sa.Column("cap", sa.BigInteger),
     sa.Column("granted", sa.BigInteger, nullable=False),
     sa.Column("forgiven", sa.BigInteger, nullable=False),
     sa.Column("ends_at", Utc, nullable=False, index=True),
 )
-"""What is used in each window that somebody was active in."""
+"""Use of each member and channel in each window with any use."""
 
 reservations = sa.Table(
     "reservations",
     metadata,
-    # No foreign key: what was charged stays charged when the job is deleted.
+    # No foreign key: the charge stays when the job is deleted.
     sa.Column("job_id", sa.String(16), primary_key=True),
     sa.Column("guild_id", sa.BigInteger, nullable=False),
     sa.Column("member_id", sa.BigInteger, nullable=False, index=True),
     sa.Column("channel_id", sa.BigInteger, nullable=False),
-    # Where it was asked: which picture policy holds.
+    # Whether the channel was age-restricted at that time; selects the picture policy.
     sa.Column("age_restricted", sa.Boolean, nullable=False),
     # "held", "settled" or "refunded"
     sa.Column("state", sa.String(8), nullable=False),
@@ -51,11 +51,11 @@ reservations = sa.Table(
     sa.Column("held_ms", sa.BigInteger, nullable=False),
     sa.Column("pictures", sa.BigInteger, nullable=False),
     sa.Column("gpu_ms", sa.BigInteger, nullable=False),
-    # The spans of its counters by window, as they were when it was made.
+    # The span keys of its counters at the time of the reservation.
     sa.Column("spans", sa.JSON, nullable=False),
     sa.Column("created_at", Utc, nullable=False, index=True),
 )
-"""The ledger: one row for each accepted job, charged exactly once."""
+"""Quota ledger: one row for each accepted job, charged exactly once."""
 
 audit_log = sa.Table(
     "audit_log",
@@ -70,7 +70,7 @@ audit_log = sa.Table(
     sa.Column("done", sa.Boolean, nullable=False),
     sa.Column("interaction_id", sa.BigInteger),
 )
-"""What moderators did and what others tried; triggers see to it that rows are only ever added."""
+"""Actions of moderators and refused attempts. Triggers make the table append-only."""
 
 sa.Index("ix_audit_log_guild", audit_log.c.guild_id, audit_log.c.id)
 sa.Index("uq_audit_log_interaction_id", audit_log.c.interaction_id, audit_log.c.action, audit_log.c.done, unique=True)

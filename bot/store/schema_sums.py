@@ -1,4 +1,4 @@
-"""The tables of sums, added to as jobs end: what is asked for often is not counted anew each time."""
+"""The tables of running sums, updated when a job ends, so that `/stats` does not scan all jobs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from bot.store.schema import metadata
 
-# 0 stands for outside of servers; days are those of the server's calendar when the job was asked for.
+# guild_id 0: outside servers. day: the day on which the job was asked for, in the server's time zone (YYYY-MM-DD).
 member_days = sa.Table(
     "member_days",
     metadata,
@@ -16,7 +16,7 @@ member_days = sa.Table(
     sa.Column("gpu_ms", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Device time of each member on each day they used any."""
+"""Device time in ms by server, member and day."""
 
 model_days = sa.Table(
     "model_days",
@@ -29,7 +29,7 @@ model_days = sa.Table(
     sa.Column("gpu_ms", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""What was drawn with each model on each day it was used."""
+"""Jobs, pictures and device time in ms by server, day and model."""
 
 outcomes = sa.Table(
     "outcomes",
@@ -37,4 +37,4 @@ outcomes = sa.Table(
     sa.Column("state", sa.String(16), primary_key=True),
     sa.Column("jobs", sa.BigInteger, nullable=False),
 )
-"""How many jobs ended how, since the database was made."""
+"""Number of jobs by final state, since the database was created."""

@@ -1,4 +1,4 @@
-"""Copying a SQLite file while it is written to."""
+"""Copies a SQLite file that is in use, and checks one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from bot.folders import PRIVATE
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
-    """Copy a live SQLite file in one step; blocks, so call it in a thread.
+    """Copy a SQLite file that is in use. Blocks: call it in a thread.
 
-    One step holds a read view and lets writers go on; steps of some pages would start over at every foreign write.
-    The copy appears whole or not at all.
+    The backup is one step (https://sqlite.org/backup.html): a backup in several steps starts over whenever another
+    connection writes. Writers continue meanwhile. The copy is renamed into place when it is complete.
     """
     target.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
     unfinished = target.with_name(f".{target.name}.part")
@@ -26,12 +26,14 @@ def copy_sqlite(source: Path, target: Path) -> None:
 
 
 def check_sqlite(path: Path) -> list[str]:
-    """What SQLite finds wrong with a file; empty when it is sound. Blocks."""
+    """Return what integrity_check and foreign_key_check find wrong, by table; empty for a sound file. Blocks."""
     uri = f"{path.resolve().as_uri()}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True)) as connection:
         try:
             found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
-            orphans = [f"row without its parent in {row[0]}" for row in connection.execute("PRAGMA foreign_key_check")]
+            orphans = [
+                f"{row[0]}: a row without its parent row" for row in connection.execute("PRAGMA foreign_key_check")
+            ]
         except sqlite3.DatabaseError as error:
             return [str(error)]
     return [line for line in found if line != "ok"] + orphans

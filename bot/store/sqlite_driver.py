@@ -1,4 +1,4 @@
-"""aiosqlite, quicker: a statement goes to the connection's thread and back once, where it would go four times."""
+"""A faster cursor for aiosqlite: one trip to the connection's thread for each statement, instead of four."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import aiosqlite
 
 
 class Connection(aiosqlite.Connection):
-    """One whose cursors live in its thread only."""
+    """An aiosqlite connection whose cursors exist only in its thread."""
 
     def __init__(self, file: Path, *, is_read_only: bool = False) -> None:
         connect = partial(sqlite3.connect, file)
@@ -23,7 +23,7 @@ class Connection(aiosqlite.Connection):
         self._thread.daemon = True
 
     def cursor(self) -> Cursor:  # pyright: ignore[reportIncompatibleMethodOverride]  (nothing to wait for)
-        """One for each statement."""
+        """Return a cursor for one statement."""
         return Cursor(self._in_thread)
 
     async def _in_thread(self, work: Callable[[sqlite3.Connection], None]) -> None:
@@ -31,7 +31,7 @@ class Connection(aiosqlite.Connection):
 
 
 class Cursor:
-    """What SQLAlchemy asks of a cursor: the statement is executed, read to its end and closed in one go."""
+    """The part of the cursor interface that SQLAlchemy uses; executes, fetches all rows and closes in one trip."""
 
     arraysize = 1
 
@@ -46,11 +46,11 @@ class Cursor:
         return self
 
     async def execute(self, sql: str, parameters: Any = ()) -> None:
-        """Run a statement once."""
+        """Execute a statement once."""
         await self._in_thread(partial(self._run, lambda cursor: cursor.execute(sql, parameters)))
 
     async def executemany(self, sql: str, parameters: Any) -> None:
-        """Run a statement for each set of parameters."""
+        """Execute a statement for each set of parameters."""
         await self._in_thread(partial(self._run, lambda cursor: cursor.executemany(sql, parameters)))
 
     def _run(self, statement: Callable[[sqlite3.Cursor], object], connection: sqlite3.Connection) -> None:
@@ -60,8 +60,8 @@ class Cursor:
             self.description, self.rowcount, self.lastrowid = cursor.description, cursor.rowcount, cursor.lastrowid
 
     async def fetchall(self) -> list[Any]:
-        """All rows."""
+        """Return all rows of the last statement."""
         return self._rows
 
     async def close(self) -> None:
-        """Closed it is already."""
+        """Do nothing: the cursor was closed after its statement."""

@@ -18,7 +18,7 @@ from bot.domain.quotas.windows import Window
 from bot.store.database import Database
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
-from bot.store.jobs.admission import Room
+from bot.store.jobs.admission import AdmissionLimits
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.rows import asked_columns
 from bot.store.schema import jobs
@@ -64,7 +64,7 @@ async def test_admission(database: Database, capsys: pytest.CaptureFixture[str])
     limit = Limit(scope=Scope.EVERYONE, unit=Unit.PICTURES, window=Window.DAY, amount=1_000_000)
     entry = AuditEntry(guild_id=5, actor_id=1, action="quota set", at=NOW)
     await rules_store.change(lambda rules: GuildRules.model_validate({**rules.model_dump(), "limits": (limit,)}), entry)
-    store = JobStore(database, Quotas(database, rules_store), room=Room(10_000, 10_000))
+    store = JobStore(database, Quotas(database, rules_store), limits=AdmissionLimits(10_000, 10_000))
     await fill(database)
     took = {
         "admission": list[float](),

@@ -24,7 +24,7 @@ from bot.domain.quotas.windows import Window, last_days
 from bot.store.database import Database
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
-from bot.store.jobs.admission import Room
+from bot.store.jobs.admission import AdmissionLimits
 from bot.store.jobs.jobs import JobStore
 from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
@@ -43,7 +43,7 @@ class Year:
     def __init__(self, database: Database, folder: Path) -> None:
         rules_store = GuildRulesStore(database)
         self.quotas = Quotas(database, rules_store)
-        self.jobs = JobStore(database, self.quotas, room=Room(10_000, 10_000))
+        self.jobs = JobStore(database, self.quotas, limits=AdmissionLimits(10_000, 10_000))
         self.numbers: Any = Statistics(database)
         self.retention = Retention(database, PictureStore.open(folder))
 

@@ -30,7 +30,7 @@ from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
-from bot.store.members.member_records import Records
+from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
@@ -77,7 +77,7 @@ class House:
         services = Services(
             settings=Settings(data_dir=self.folder), job_service=self.job_service, jobs=jobs, pictures=pictures,
             members=MemberStore(self.database, self.now), rules=self.rules_store, quotas=quotas,
-            log=AuditLog(self.database), records=Records(self.database, pictures), statistics=Statistics(self.database),
+            log=AuditLog(self.database), records=MemberRecordStore(self.database, pictures), statistics=Statistics(self.database),
             engine=NamedModels("pocket"), prices=no_prices, drawing=drawing,
             intake=Intake(discord.Attachment.read, drawing, pictures), clock=self.now, defer_after_s=1.2,
         )  # fmt: skip

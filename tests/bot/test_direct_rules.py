@@ -9,7 +9,7 @@ import pytest
 
 from bot.direct_rules import direct_rules
 from bot.domain.model import Ask, Job, Member, Place
-from bot.domain.moderation.access import Gate
+from bot.domain.moderation.access import QueueState
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
 from bot.domain.moderation.rule_checker import RuleChecker
 from bot.domain.quotas.quota import Unit
@@ -100,7 +100,7 @@ def test_limits_are_read() -> None:
         (40, Unit.PICTURES, Window.DAY),
         (0.5, Unit.GPU_SECONDS, Window.HOUR),
     ]
-    assert direct_rules(DirectMessageSettings()).gate is Gate.OPEN
+    assert direct_rules(DirectMessageSettings()).gate is QueueState.OPEN
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_limits_are_read() -> None:
         ({"limits": ("-1 pictures a day",)}, "is no limit"),
         ({"limits": ("1 pictures a fortnight",)}, "is no limit"),
         ({"timezone": "Europe/Berln"}, "did you mean Europe/Berlin"),
-        ({"words": ("…",)}, "no letter or digit"),
+        ({"words": ("…",)}, "at least one letter or digit"),
     ],
 )
 def test_what_is_wrong_is_named(settings: dict[str, object], told: str) -> None:

@@ -7,7 +7,7 @@ import logging
 import discord
 from discord.ext import commands
 
-from bot.domain.moderation.access import Gate
+from bot.domain.moderation.access import QueueState
 from bot.ui.interactions.services import Darkroom
 from engine import EngineNotReady
 
@@ -42,7 +42,7 @@ async def settle(bot: Darkroom) -> bool:
     if not bot.guilds:
         return False
     rules = await bot.services.rules.get(bot.guilds[0].id)
-    is_held = len(bot.guilds) == 1 and rules.gate is Gate.PAUSED
+    is_held = len(bot.guilds) == 1 and rules.gate is QueueState.PAUSED
     try:
         if is_held:
             bot.services.engine.pause()

@@ -27,7 +27,7 @@ from bot.commands.moderation.moderator_actions import (
     moderator,
 )
 from bot.domain.model import Job, JobState, Member
-from bot.domain.moderation.access import Ban, Gate, lifted, require_manager, with_ban
+from bot.domain.moderation.access import Ban, QueueState, lifted, require_manager, with_ban
 from bot.domain.moderation.guild_rules import GuildRules, PicturePolicy
 from bot.domain.moderation.job_access import Deed
 from bot.errors import BadOption
@@ -80,7 +80,7 @@ class Mod(commands.Cog):
     async def pause(self, interaction: Pressed, reason: Range[str, 0, 200] = "") -> None:
         """Close the gate, and hold the engine when it serves this server alone."""
         async with Answer(interaction, ephemeral=True) as answer:
-            await self._set_gate(interaction, Gate.PAUSED, reason)
+            await self._set_gate(interaction, QueueState.PAUSED, reason)
             held = await settle(interaction.client)
             waits = (
                 "What waits is held; what runs is finished."
@@ -94,7 +94,7 @@ class Mod(commands.Cog):
     async def drain(self, interaction: Pressed, reason: Range[str, 0, 200] = "") -> None:
         """Close the gate only."""
         async with Answer(interaction, ephemeral=True) as answer:
-            await self._set_gate(interaction, Gate.DRAINING, reason)
+            await self._set_gate(interaction, QueueState.DRAINING, reason)
             await settle(interaction.client)
             under_way = len(await interaction.client.services.jobs.active(None, guild_id(interaction)))
             await answer.private(f"⏏️ No new jobs. {under_way} are still under way; `/mod queue` shows them.")
@@ -103,11 +103,11 @@ class Mod(commands.Cog):
     async def resume(self, interaction: Pressed) -> None:
         """Open the gate."""
         async with Answer(interaction, ephemeral=True) as answer:
-            await self._set_gate(interaction, Gate.OPEN, "")
+            await self._set_gate(interaction, QueueState.OPEN, "")
             await settle(interaction.client)
             await answer.private("▶️ Jobs are taken again.")
 
-    async def _set_gate(self, interaction: Pressed, gate: Gate, reason: str) -> None:
+    async def _set_gate(self, interaction: Pressed, gate: QueueState, reason: str) -> None:
         update = {"gate": gate, "gate_reason": reason}
         await change(interaction, f"gate {gate}", lambda rules, _: rules.model_copy(update=update), reason=reason)
 

@@ -1,14 +1,14 @@
-"""The values everything on the bot's side speaks about. Frozen, plain, storable; no Discord objects."""
+"""The bot's values: frozen pydantic models without Discord objects, which can be stored as JSON."""
 
 from __future__ import annotations
 
 from bot.domain.model.ask import Ask
 from bot.domain.model.job import Cell, Charge, Job, JobState, Kept, Verdict
+from bot.domain.model.job_spec import WITHDRAWN, CellRef, JobSpec, Options, Verb
 from bot.domain.model.member import Member, Preferences
 from bot.domain.model.outbox_entry import LONGEST_DELAY, OutboxEntry, OutboxKind
 from bot.domain.model.place import DIRECT_MESSAGES, Place, ReplyTo
 from bot.domain.model.value import Value
-from bot.domain.model.wish import WITHDRAWN, CellRef, JobSpec, Options, Verb
 
 __all__ = [
     "DIRECT_MESSAGES",

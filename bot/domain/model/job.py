@@ -1,4 +1,4 @@
-"""A request's life in the store, and what it leaves there."""
+"""`Job`: the life of one request in the database, with its states, cells and cost."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import enum
 from datetime import datetime
 from typing import NamedTuple
 
+from bot.domain.model.job_spec import JobSpec
 from bot.domain.model.place import DIRECT_MESSAGES, ReplyTo
 from bot.domain.model.value import Value
-from bot.domain.model.wish import JobSpec
 
 
 class JobState(enum.StrEnum):
@@ -17,26 +17,26 @@ class JobState(enum.StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     RENDERED = "rendered"
-    """Pictures and row are stored, not shown yet."""
+    """The pictures are stored, but not posted yet."""
     REVIEW = "review"
-    """Stored, waiting for a moderator before it may be shown."""
+    """The pictures are stored and wait for a moderator's decision."""
     DELIVERED = "delivered"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
     @property
     def is_showable(self) -> bool:
-        """The pictures are stored and cleared for showing: neither in review nor kept back."""
+        """Whether the pictures are stored and may be shown: they are neither in review nor blocked."""
         return self in (JobState.RENDERED, JobState.DELIVERED)
 
     @property
     def is_final(self) -> bool:
-        """Nothing more will happen to the job by itself."""
+        """Whether the job has ended."""
         return self in (JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED)
 
 
 class Verdict(enum.StrEnum):
-    """What may happen with finished pictures."""
+    """The decision of the picture policy about finished pictures."""
 
     DELIVER = "deliver"
     SPOILER = "spoiler"
@@ -45,11 +45,12 @@ class Verdict(enum.StrEnum):
 
 
 class Job(Value):
-    """A request's life in the store."""
+    """One row of the table `jobs`."""
 
     id: str
     state: JobState
     epoch: int
+    """Number of the current run (fencing token): writes of older epochs are refused."""
     spec: JobSpec
     member_id: int
     member_name: str
@@ -63,18 +64,20 @@ class Job(Value):
     parent_cell: int | None = None
     attempts: int = 0
     weight: float = 1.0
-    """The member's share of the queue relative to others."""
+    """Fair-share weight: a member with weight 2 gets twice the device time of a member with weight 1."""
     model: str = ""
-    """The model's name as resolved when accepted."""
+    """Name of the model, resolved when the job was accepted."""
     spoiler: bool = False
-    """Deliver the pictures hidden until clicked."""
+    """Post the pictures as spoilers, hidden until clicked."""
     frames_key: str | None = None
     """Key of the kept x0 frames (a zip of small mosaics), for the time-lapse."""
     estimate_ms: float = 0.0
+    """Estimated device time in ms, which was reserved."""
     gpu_ms: float | None = None
+    """Measured device time in ms."""
     error: str = ""
     recipe: str = ""
-    """The engine's Recipe as JSON."""
+    """The engine's `Recipe` as JSON."""
     notes: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
     created_at: datetime
@@ -84,35 +87,37 @@ class Job(Value):
 
     @property
     def rules_id(self) -> int:
-        """Whose rules hold, as for the place where it was asked."""
+        """Id of the server whose rules apply, as for `Place.rules_id`."""
         return self.guild_id or DIRECT_MESSAGES if self.reply.bot_present else DIRECT_MESSAGES
 
 
 class Cell(Value):
-    """One kept picture of a job."""
+    """One stored picture of a job."""
 
     job_id: str
     cell: int
     key: str
+    """Key of the PNG in the picture store."""
     width: int
     height: int
     seed: int
     sha256: str
     size_bytes: int
     unsafe_score: float | None = None
+    """Score of the picture check, 0 to 1; None when it did not run."""
     check_error: str = ""
     latents_key: str | None = None
 
 
 class Charge(NamedTuple):
-    """What a job that ends without a result costs."""
+    """Cost of a job that ends without a result: measured device time in ms, and pictures."""
 
     gpu_ms: float
     pictures: int = 0
 
 
 class Kept(Value):
-    """What a finished run leaves in the store, written in one transaction."""
+    """The result of a finished run, written in one transaction."""
 
     cells: tuple[Cell, ...]
     gpu_ms: float

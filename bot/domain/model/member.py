@@ -1,4 +1,4 @@
-"""Who asks, and what they set for themselves."""
+"""Members and their settings."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from bot.domain.model.value import Value
 
 
 class Member(Value):
-    """Who asks, as Discord says it in the interaction."""
+    """The member of an interaction, as Discord describes them."""
 
     id: int
     name: str
     role_ids: tuple[int, ...] = ()
     guild_id: int | None = None
-    """The server that the roles and the right are of."""
+    """The server to which `role_ids`, `is_moderator` and `manages_server` apply."""
     is_moderator: bool = False
-    """Has Manage Server, or one of the configured moderator roles."""
+    """Whether the member has Manage Server or one of the configured moderator roles."""
     manages_server: bool = False
-    """Has Manage Server itself, by no role of the bot's."""
+    """Whether the member has Discord's permission Manage Server."""
     locale: str = "en-US"
 
 
 class Preferences(Value):
-    """What a member set for themselves; an option in the prompt beats it."""
+    """A member's own settings (`/settings`); options of a command and flags of a prompt override them."""
 
     model: str | None = None
     aspect: tuple[int, int] | None = None
     suffix: str = ""
-    """Flags and words put behind every prompt."""
+    """Words and flags that are appended to every prompt."""
     remix: bool = False
-    """V and the reroll button ask for a new prompt first."""
+    """Whether V and 🔄 first open a form for a new prompt."""
     notify: bool = False
-    """Ping when a picture is done."""
+    """Whether the bot pings the member when a result is posted."""
     share: Literal["all", "role", "me"] = "all"
-    """Who may press buttons on this member's pictures."""
+    """Who may derive pictures from this member's pictures."""
     share_role: int | None = None
-    """For "role": the one whose members may."""
+    """With `share="role"`: the id of the role whose members may."""

@@ -1,4 +1,4 @@
-"""What a reply is still owed."""
+"""Outbox entries: deliveries that are still owed to Discord."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.domain.model.value import Value
 
 
 class OutboxKind(enum.StrEnum):
-    """What is owed to a reply."""
+    """What is delivered: a result, the note that it waits for review, or the end without a result."""
 
     RESULT = "result"
     REVIEW = "review"
@@ -18,11 +18,11 @@ class OutboxKind(enum.StrEnum):
 
 
 LONGEST_DELAY: Final = timedelta(hours=1)
-"""No delivery is put off for longer; one that seems to be was written before the clock was set back."""
+"""Longest delay until the next try. An entry due later was written before the clock was set back."""
 
 
 class OutboxEntry(Value):
-    """One delivery still owed."""
+    """One delivery that is still owed."""
 
     job_id: str
     kind: OutboxKind
@@ -30,4 +30,4 @@ class OutboxEntry(Value):
     tries: int = 0
     due_at: datetime
     error: str = ""
-    """For `closed`: the error as JSON, see `bot.domain.jobs.error_codec`."""
+    """For `CLOSED`: the error as JSON (`bot.domain.jobs.error_codec`)."""

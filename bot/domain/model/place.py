@@ -1,4 +1,4 @@
-"""Where it is asked, and where the answer goes."""
+"""Where a job is asked for, and how its reply is reached."""
 
 from __future__ import annotations
 
@@ -10,40 +10,41 @@ from pydantic import Field
 from bot.domain.model.value import Value
 
 DIRECT_MESSAGES: Final = 0
-"""The number under which rules and counters outside servers are kept."""
+"""Stands for the server id in rules and counters outside servers."""
 
 
 class Place(Value):
-    """Where it is asked."""
+    """The channel in which a job is asked for."""
 
     guild_id: int | None = None
     channel_id: int
     parent_channel_id: int | None = None
-    """The channel a thread belongs to."""
+    """For a thread: the id of its channel."""
     age_restricted: bool = False
     bot_present: bool = True
-    """False when the app is only installed by the user: then only the interaction token can reach the reply."""
+    """False when only the member installed the app: then only the interaction token reaches the reply."""
     file_limit_bytes: int = 10 * 1024 * 1024
+    """Largest size of one message's file here, in bytes."""
     missing_permissions: tuple[str, ...] = ()
 
     @property
     def rules_id(self) -> int:
-        """Whose rules hold: the server's where the bot is a member, the host's elsewhere."""
+        """Id of the server whose rules apply; `DIRECT_MESSAGES` (the host's rules) where the bot is no member."""
         return self.guild_id or DIRECT_MESSAGES if self.bot_present else DIRECT_MESSAGES
 
 
 class ReplyTo(Value):
-    """How to reach the one reply message of a job."""
+    """How to reach the reply, the one message of a job."""
 
     channel_id: int
     message_id: int | None = None
     application_id: int = 0
     token: str = Field(default="", repr=False)
-    """The interaction token; secret, useless after `expires_at`."""
+    """The interaction token, a secret that is valid until `expires_at`."""
     expires_at: datetime | None = None
     ephemeral: bool = False
     bot_present: bool = True
     file_limit_bytes: int = 10 * 1024 * 1024
-    """What one file may weigh in this reply."""
+    """Largest size of one file in this reply, in bytes."""
     follows: bool = False
-    """It stands behind other replies to the same interaction, whose first message is not this one."""
+    """Whether this reply is a follow-up: the first message of the interaction belongs to another job."""

@@ -1,4 +1,4 @@
-"""The base of every value: frozen, plain, storable; no Discord objects."""
+"""`Value`: the base class of the bot's values."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Value(BaseModel):
-    """A frozen value that refuses unknown fields."""
+    """A frozen pydantic model that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,1 +1,1 @@
-"""Who may do what, and what may be asked and shown."""
+"""Moderation: permissions, prompt rules, picture policy, and the services of moderators' commands."""

@@ -1,4 +1,4 @@
-"""Who may do what, where: moderators, bans, pause, channel rules, and whose pictures others may vary."""
+"""Permissions: moderators, bans, the queue's state, channel rules, and who may derive from whose pictures."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ MODERATOR = "Manage Server or a moderator role"
 MANAGER = "Manage Server"
 
 
-class Gate(enum.StrEnum):
-    """Whether new jobs are taken."""
+class QueueState(enum.StrEnum):
+    """Whether a server accepts new jobs."""
 
     OPEN = "open"
     PAUSED = "paused"
-    """Nothing new is taken."""
+    """New jobs are refused."""
     DRAINING = "draining"
-    """Nothing new is taken; what waits and runs is finished first."""
+    """New jobs are refused; waiting and running jobs are finished."""
 
 
 class Ban(Value):
-    """Somebody who may not make pictures until then (None: until it is lifted)."""
+    """A member who may not make pictures until `until` (None: until the ban is lifted)."""
 
     member_id: int
     until: datetime | None = None
@@ -32,41 +32,42 @@ class Ban(Value):
 
 
 class ChannelRule(Value):
-    """What may be made in a channel and its threads; None and () mean no limit."""
+    """Limits of a channel and its threads; None and () mean no limit."""
 
     channel_id: int
     allowed: bool = True
     listed: bool = False
-    """Allowed by name: once one channel is, only such channels are."""
+    """Allowed by name: when any channel is listed, only listed channels are allowed."""
     models: tuple[str, ...] = ()
     max_side: int | None = None
+    """Longest side in pixels."""
     max_steps: int | None = None
 
 
 def moderates(*, manages_server: bool, role_ids: Sequence[int], moderator_roles: Sequence[int]) -> bool:
-    """Whether somebody is a moderator: by Discord's permission or by one of the configured roles."""
+    """Whether a member is a moderator: by the permission Manage Server, or by a configured role."""
     return manages_server or not set(role_ids).isdisjoint(moderator_roles)
 
 
 def require_moderator(member: Member) -> None:
-    """Raises `NotPermitted` for everybody else."""
+    """Raise `NotPermitted` unless the member is a moderator."""
     if not member.is_moderator:
         raise NotPermitted(MODERATOR)
 
 
 def require_manager(member: Member) -> None:
-    """Raises `NotPermitted` for everybody without Manage Server, moderators by role too."""
+    """Raise `NotPermitted` unless the member has Manage Server; a moderator role is not enough."""
     if not member.manages_server:
         raise NotPermitted(MANAGER)
 
 
 def moderates_job(member: Member, job: Job) -> bool:
-    """Whether somebody is a moderator where the job was asked for: a right is good in its own server only."""
+    """Whether the member is a moderator of the server on which the job was asked for."""
     return member.is_moderator and member.guild_id is not None and member.guild_id == job.guild_id
 
 
 def require_derivable(preferences: Preferences, job: Job, by: Member) -> None:
-    """Raises `NotYours` when the owner of a result lets this member do nothing with it."""
+    """Raise `NotYours` unless the owner's settings (`preferences`) let this member derive from the job."""
     if by.id == job.member_id or preferences.share == "all" or moderates_job(by, job):
         return
     if preferences.share == "role" and preferences.share_role in by.role_ids:
@@ -75,30 +76,30 @@ def require_derivable(preferences: Preferences, job: Job, by: Member) -> None:
 
 
 def check_ban(bans: Sequence[Ban], member_id: int, now: datetime) -> None:
-    """Raises `Banned` while a ban lasts."""
+    """Raise `Banned` while a ban of the member lasts."""
     for ban in bans:
         if ban.member_id == member_id and (ban.until is None or now < ban.until):
             raise Banned(ban.until, ban.reason)
 
 
-def check_gate(gate: Gate, why: str) -> None:
-    """Raises `Paused` while nothing new is taken."""
-    if gate is not Gate.OPEN:
+def check_queue_state(queue_state: QueueState, why: str) -> None:
+    """Raise `Paused` while new jobs are refused; `why` is the moderators' reason."""
+    if queue_state is not QueueState.OPEN:
         raise Paused(why)
 
 
 def check_place(rules: Sequence[ChannelRule], place: Place) -> None:
-    """Raises `NotAllowedHere` for a channel in which no pictures are made."""
+    """Raise `NotAllowedHere` for a channel in which no pictures may be made."""
     here = rule_for(rules, place)
     if not here.allowed:
-        raise NotAllowedHere("pictures are switched off here")
+        raise NotAllowedHere("pictures are switched off in this channel")
     if not here.listed and any(rule.listed for rule in rules):
         named = ", ".join(f"<#{rule.channel_id}>" for rule in rules if rule.listed)
         raise NotAllowedHere(f"pictures are made in {named}")
 
 
 def check_channel(rules: Sequence[ChannelRule], place: Place, spec: JobSpec, model: str) -> None:
-    """Raises `NotAllowedHere` for a channel, model, resulting size or number of steps the rules rule out."""
+    """Raise `NotAllowedHere` for a channel, model, size of the result or number of steps that is not allowed."""
     check_place(rules, place)
     here = rule_for(rules, place)
     if here.models and model not in here.models:
@@ -112,7 +113,7 @@ def check_channel(rules: Sequence[ChannelRule], place: Place, spec: JobSpec, mod
 
 
 def rule_for(rules: Sequence[ChannelRule], place: Place) -> ChannelRule:
-    """The rule of this channel, or of the channel its thread belongs to, or one that allows everything."""
+    """Return the rule of the channel or of its thread's channel; without one, a rule that allows everything."""
     by_channel = {rule.channel_id: rule for rule in rules}
     found = by_channel.get(place.channel_id) or by_channel.get(place.parent_channel_id or 0)
     return found or ChannelRule(channel_id=place.channel_id)
@@ -121,27 +122,29 @@ def rule_for(rules: Sequence[ChannelRule], place: Place) -> ChannelRule:
 def with_ban(
     bans: Sequence[Ban], new: Ban, by: Member, now: datetime, *, manages_server: bool = False
 ) -> tuple[Ban, ...]:
-    """The bans that still last, with `new`; `manages_server` says so of whoever is banned.
+    """Return the bans that still last, with `new`. `manages_server`: whether the banned member has Manage Server.
 
     Raises:
-        BadOption: for oneself, for a time that is over, and when a moderator by role bans who has Manage Server.
+        BadOption: the moderator bans themselves, the end is in the past, or only the banned member has Manage Server.
     """
     if new.member_id == by.id:
         raise BadOption(f"<@{by.id}>", "you cannot ban yourself")
     if manages_server and not by.manages_server:
-        raise BadOption(f"<@{new.member_id}>", "whoever has Manage Server is banned only by somebody who has it too")
+        raise BadOption(
+            f"<@{new.member_id}>", "a member with Manage Server can be banned only by a member with Manage Server"
+        )
     if new.until is not None and new.until <= now:
-        raise BadOption("time", "the end lies in the past")
+        raise BadOption("time", "the end of the ban is in the past")
     return (*(ban for ban in without_ban(bans, new.member_id) if ban.until is None or ban.until > now), new)
 
 
 def without_ban(bans: Sequence[Ban], member_id: int) -> tuple[Ban, ...]:
-    """The bans of everybody else."""
+    """Return the bans of all other members."""
     return tuple(ban for ban in bans if ban.member_id != member_id)
 
 
 def lifted(bans: Sequence[Ban], member_id: int, by: Member) -> tuple[Ban, ...]:
-    """The bans without that member's. Raises `BadOption` for oneself and for somebody who is not banned."""
+    """Return the bans without this member's. Raise `BadOption` for oneself, and for a member who is not banned."""
     if member_id == by.id:
         raise BadOption(f"<@{by.id}>", "you cannot lift your own ban; ask another moderator")
     kept = without_ban(bans, member_id)
@@ -151,7 +154,7 @@ def lifted(bans: Sequence[Ban], member_id: int, by: Member) -> tuple[Ban, ...]:
 
 
 def with_channel(rules: Sequence[ChannelRule], new: ChannelRule) -> tuple[ChannelRule, ...]:
-    """The rules with `new` for its channel. Raises `BadOption` for limits that allow nothing."""
+    """Return the rules with `new` for its channel. Raise `BadOption` for limits that allow nothing."""
     if (new.max_steps is not None and new.max_steps < 1) or (new.max_side is not None and new.max_side < 64):
         raise BadOption("limits", "at least 1 step and 64 pixels must be allowed; or deny the channel")
     kept = tuple(rule for rule in rules if rule.channel_id != new.channel_id)

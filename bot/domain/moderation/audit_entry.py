@@ -1,4 +1,4 @@
-"""What the moderators' log says."""
+"""`AuditEntry`: one entry of the audit log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bot.domain.model import Value
 
 
 class AuditEntry(Value):
-    """Who did what to whom, why and when; `done` is False for a try that was refused."""
+    """An action of a moderator; `done` is False for an attempt that was refused."""
 
     at: datetime
     guild_id: int
@@ -18,4 +18,4 @@ class AuditEntry(Value):
     reason: str = ""
     done: bool = True
     interaction_id: int | None = None
-    """What asked for it: the same thing asked for by the same interaction again, after a crash, is not done again."""
+    """The interaction of the action. An interaction that is repeated after a crash does not repeat its action."""

@@ -1,4 +1,4 @@
-"""What may be asked in words and shown in pictures: the prompt as it takes effect, and the picture check's verdict."""
+"""Content policy: which prompts are refused, and what happens with pictures that the picture check flags."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from bot.domain.moderation.word_rules import WordRule
 from bot.errors import PromptRejected
 
 SEXUAL = "sexual"
-"""The kind of meaning that channels marked as age-restricted may hold."""
+"""The kind of meaning that is allowed in age-restricted channels."""
 PREVIEW_STRICTNESS: Final = 0.5
-"""An unfinished picture is flagged from this share of the threshold on: a blur scores lower than what it becomes."""
+"""Previews are flagged from this fraction of the threshold: a blurred picture scores lower than the finished one."""
 
 
 def effective_text(options: Options) -> str:
-    """All words that steer the picture towards something. What is to be avoided may be named.
+    """Return the text that steers the picture. Negative prompts and negative weights are left out.
 
-    Below a guidance of 1 the negative prompt is mixed in instead of taken out.
+    At a guidance scale below 1 the negative prompt is included: there it attracts instead of repels.
     """
     drawn = [text for text, weight in options.parts if weight > 0] or [options.prompt]
     if options.guidance is not None and options.guidance < 1:
@@ -30,12 +30,12 @@ def effective_text(options: Options) -> str:
 
 
 def shown_text(job: Job) -> str:
-    """All words that are read where a result is posted; what is to be avoided may be named there too."""
+    """Return the text that a posted result shows: prompt and captions, without negative prompts."""
     return " ".join(filter(None, (effective_text(job.spec.options), *job.captions)))
 
 
 def as_shown(job: Job, cells: Sequence[Cell]) -> JobSpec:
-    """A kept result as if it were asked for: with the model that drew it and the size it has."""
+    """Return the spec of a stored result with its actual model and size, so that channel rules can check it."""
     width = max((cell.width for cell in cells), default=None)
     height = max((cell.height for cell in cells), default=None)
     options = job.spec.options.model_copy(update={"model": job.model or job.spec.options.model})
@@ -43,20 +43,20 @@ def as_shown(job: Job, cells: Sequence[Cell]) -> JobSpec:
 
 
 class WordFilters:
-    """The compiled word rules of servers, made again only when a server's rules have changed."""
+    """Cache of compiled word rules by server; a server's rules are compiled again when they change."""
 
     def __init__(self, kept: int = 200) -> None:
         self._kept = kept
         self._known: dict[int, tuple[Sequence[WordRule], WordFilter]] = {}
 
     def check(self, rules: GuildRules, text: str) -> None:
-        """Raises `PromptRejected` with the name of the first word rule the text breaks."""
+        """Raise `PromptRejected` with the name of the first word rule that the text breaks."""
         if rules.words and (rule := self._of(rules).find(text)):
             raise PromptRejected(rule.name)
 
     def _of(self, rules: GuildRules) -> WordFilter:
         known = self._known.pop(rules.guild_id, None)
-        # Comparing a thousand rules would take longer than asking them: unchanged rules are the same object.
+        # Unchanged rules are the same object; comparing 1,000 rules by value would be slower than matching them.
         if known is None or known[0] is not rules.words:
             known = rules.words, WordFilter(rules.words)
         if len(self._known) >= self._kept:
@@ -66,7 +66,7 @@ class WordFilters:
 
 
 async def check_meaning(rules: GuildRules, text: str, meaning: SemanticFilter | None, *, age_restricted: bool) -> None:
-    """Raises `PromptRejected` with the kind of meaning when the text leans to it by the server's margin."""
+    """Raise `PromptRejected` when the text's semantic score reaches the server's margin."""
     if meaning is None or rules.meaning_margin is None or not text.strip():
         return
     leaning = await meaning.leaning(text, (SEXUAL,) if age_restricted else ())
@@ -75,15 +75,15 @@ async def check_meaning(rules: GuildRules, text: str, meaning: SemanticFilter | 
 
 
 def picture_verdict(rules: GuildRules, cells: Sequence[Cell], *, age_restricted: bool) -> Verdict:
-    """What happens with finished pictures. A check that could not run sends them to review, never to the channel.
+    """Return what happens with finished pictures. If the picture check failed, they are reviewed before they are shown.
 
-    A picture without a score and without an error was not checked because the host switched the check off.
+    A picture without score and without error was not checked, because the host switched the check off.
     """
     policy = _policy(rules, age_restricted)
     if policy is PicturePolicy.OFF:
         return Verdict.DELIVER
     if any(cell.unsafe_score is None and cell.check_error for cell in cells):
-        # Outside servers nobody reviews.
+        # No moderator can review pictures outside servers.
         return Verdict.BLOCK if rules.guild_id == DIRECT_MESSAGES else Verdict.REVIEW
     if all((cell.unsafe_score or 0.0) < rules.picture_threshold for cell in cells):
         return Verdict.DELIVER
@@ -93,9 +93,9 @@ def picture_verdict(rules: GuildRules, cells: Sequence[Cell], *, age_restricted:
 
 
 def verdict_in(rules: GuildRules, job: Job, cells: Sequence[Cell], place: Place) -> Verdict:
-    """What may happen with pictures that were shown before, when somebody shows them here.
+    """Return what happens with stored pictures when a member posts them in `place`.
 
-    In their own channel they stay what they are; elsewhere they are judged by what holds there.
+    In the channel of their job the first decision holds. Elsewhere the rules of `place` decide again.
     """
     if job.channel_id in (place.channel_id, place.parent_channel_id):
         return Verdict.SPOILER if job.spoiler else Verdict.DELIVER
@@ -104,7 +104,7 @@ def verdict_in(rules: GuildRules, job: Job, cells: Sequence[Cell], place: Place)
 
 
 def preview_limit(rules: GuildRules, *, age_restricted: bool) -> float | None:
-    """From which score on previews are not shown clearly; None where nothing is kept back from anybody's eyes."""
+    """Return the score from which previews lose their detail; None where the picture policy is off."""
     if _policy(rules, age_restricted) is PicturePolicy.OFF:
         return None
     return PREVIEW_STRICTNESS * rules.picture_threshold

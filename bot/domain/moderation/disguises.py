@@ -1,4 +1,4 @@
-"""Other ways to read a text whose letters are turned, or drawn: upside-down letters, circles and bars."""
+"""Undoes disguises of a text: upside-down letters, and letters drawn with circles and bars."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _TURNED_SIGNS = {
     "ɔ": "c", "ɟ": "f", "ƃ": "g", "ᵷ": "g", "ı": "i", "ɾ": "j", "ſ": "j", "ן": "l", "˥": "l", "⅂": "l",
     "∀": "a", "Ɔ": "c", "Ǝ": "e", "Ⅎ": "f", "⅁": "g", "ᴚ": "r", "⊥": "t", "┴": "t", "∩": "u", "⅄": "y",
 }  # fmt: skip
-"""Those that Unicode names after what they are elsewhere."""
+"""Turned letters whose Unicode name does not name the upright letter."""
 _PLAIN_TURNED = {"d": "p", "p": "d", "b": "q", "q": "b", "n": "u", "u": "n", "m": "w", "w": "m"}
-"""ASCII letters that are others when the page is turned."""
+"""ASCII letters that read as other letters when turned by 180 degrees."""
 _CIRCLES = re.compile("[○◯●◌◍◎◉◦⊙⊚⊛⊘⊗⊕⦿☉⚪⚫⚬⬤⭕⭘∅∘°ㅇ🔴🔵🟠🟡🟢🟣🟤🞅]|(?<=\\w)(?:\\(\\)|\\[\\]|\\{\\}|<>)(?=\\w)")
 _BARS = re.compile("[¦│┃▏▎▍❘❙❚⎮⏐⎸⎹︱︳‖∥║ǁ׀╎╏┆┇┊┋⎪]")
 
 
 def disguises(text: str) -> Iterator[str]:
-    """The text as it may be meant, once for each disguise that is in it."""
+    """Yield one reading of the text for each disguise that it contains."""
     if _CIRCLES.search(text) or _BARS.search(text):
         yield _BARS.sub("|", _CIRCLES.sub("o", text))
     if not text.isascii() and _has_turned().search(text):
@@ -31,7 +31,7 @@ def disguises(text: str) -> Iterator[str]:
 
 @functools.cache
 def _turned() -> dict[int, str]:
-    """From each upside-down letter to the upright one."""
+    """Return the translation table from turned letters (code points) to upright ones."""
     table = {ord(sign): letter for sign, letter in _TURNED_SIGNS.items()}
     for first, end in _TURNED_BLOCKS:
         for code in range(first, end):
@@ -42,7 +42,7 @@ def _turned() -> dict[int, str]:
 
 @functools.cache
 def _turned_page() -> dict[int, str]:
-    """As `_turned`, where the whole line stands on its head."""
+    """Return the table of `_turned` for a whole line turned by 180 degrees."""
     return {ord(letter): other for letter, other in _PLAIN_TURNED.items()} | _turned()
 
 

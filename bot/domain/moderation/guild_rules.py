@@ -1,4 +1,4 @@
-"""All rules of one server as one frozen value: what moderators set, with defaults that suit a new server."""
+"""`GuildRules`: everything that the moderators of one server set, with defaults for a new server."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import enum
 
 from bot.domain.model import DIRECT_MESSAGES as DIRECT_MESSAGES
 from bot.domain.model import Value
-from bot.domain.moderation.access import Ban, ChannelRule, Gate
+from bot.domain.moderation.access import Ban, ChannelRule, QueueState
 from bot.domain.moderation.semantic_filter import DEFAULT_MARGIN
 from bot.domain.moderation.word_rules import WordRule
 from bot.domain.quotas.quota import Limit
 
 
 class PicturePolicy(enum.StrEnum):
-    """What happens with pictures that the check flags."""
+    """What happens with pictures that the picture check flags."""
 
     OFF = "off"
     SPOILER = "spoiler"
@@ -22,28 +22,29 @@ class PicturePolicy(enum.StrEnum):
 
 
 class GuildRules(Value):
-    """What the moderators of a server decided."""
+    """The rules of one server, stored as one JSON document; field names must not change without a migration."""
 
     guild_id: int
     timezone: str = "UTC"
     moderator_roles: tuple[int, ...] = ()
-    gate: Gate = Gate.OPEN
+    gate: QueueState = QueueState.OPEN
+    """Whether new jobs are accepted."""
     gate_reason: str = ""
     limits: tuple[Limit, ...] = ()
     max_live_jobs: int | None = None
-    """How many jobs one member may have waiting and running; None means the host's setting."""
+    """Number of waiting and running jobs of one member; None means `MAX_LIVE_JOBS`."""
     role_weights: tuple[tuple[int, float], ...] = ()
-    """Share of the queue by role; a member has the largest of their roles', else 1."""
+    """Fair-share weights by role id; a member has the largest weight of their roles, else 1."""
     words: tuple[WordRule, ...] = ()
     meaning_margin: float | None = DEFAULT_MARGIN
-    """Prompts nearer to the unsafe than to the safe sentences by this much are refused; None means off."""
+    """Prompts closer to unsafe than to safe sentences by this cosine margin are refused; None means off."""
     bans: tuple[Ban, ...] = ()
     channels: tuple[ChannelRule, ...] = ()
     pictures: PicturePolicy = PicturePolicy.BLOCK
     pictures_age_restricted: PicturePolicy = PicturePolicy.OFF
-    """The same in channels that Discord marks as age-restricted."""
+    """The policy in age-restricted channels."""
     picture_threshold: float = 0.8
-    """From this score on, a picture is flagged."""
+    """Score of the picture check (0 to 1) from which a picture is flagged."""
     review_channel_id: int | None = None
     retention_days: int | None = None
-    """Results older than this are deleted; None keeps them."""
+    """Days after which results are deleted; None keeps them."""

@@ -1,4 +1,4 @@
-"""Forms of a word that mean the same to a word rule: its plural, and itself with letters doubled."""
+"""Forms of a word that a word rule matches as well: its English plural, and spellings with doubled letters."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _HISSING = ("s", "x", "z", "ch", "sh")
 _DOUBLED = re.compile(r"([^\W\d_])\1")
 _MIN_PLURAL = 3
 _SIGNS = 4
-"""How many signs may stand between the letters of a word in pieces."""
+"""Number of separators that a word in pieces may contain."""
 
 
 def plurals(word: str) -> tuple[str, ...]:
-    """How English makes many of it; () for what is no word of Latin letters."""
+    """Return the English plurals of a word; () for other than ASCII letters and for words under 3 letters."""
     if len(word) < _MIN_PLURAL or not (word.isascii() and word.isalpha()):
         return ()
     if word.endswith(_HISSING):
@@ -27,22 +27,22 @@ def plurals(word: str) -> tuple[str, ...]:
 
 
 class Forms:
-    """The words of many rules, found again where letters of them are doubled."""
+    """The words of all rules, indexed to find spellings with doubled letters."""
 
     def __init__(self) -> None:
         self.longest = 0
-        """The most characters that pieces of a word may have together."""
+        """Largest number of characters of a word in pieces."""
         self._known: dict[str, list[str]] = {}
 
     def learn(self, word: str) -> None:
-        """A rule's word."""
+        """Add the word of a rule."""
         self.longest = max(self.longest, len(word) + _SIGNS)
         same = self._known.setdefault(_squeezed(word), [])
         if word not in same:
             same.append(word)
 
     def meant(self, options: Iterable[str]) -> list[str]:
-        """Words of rules that these are, but for doubled letters: "cocck", but not "good" for a rule against "god"."""
+        """Return the rules' words that these equal except for doubled letters; ordinary words ("good") do not count."""
         return [
             known
             for word in options
@@ -53,7 +53,7 @@ class Forms:
 
 
 def is_ordinary(word: str) -> bool:
-    """Whether it is a plain English word, or a single letter."""
+    """Whether this is an ordinary English word (`ordinary.txt`) or a single letter."""
     plain = word.strip(".,;:!?()\"'")
     return len(plain) < 2 or plain in _ordinary()
 
@@ -69,6 +69,6 @@ def _squeezed(word: str) -> str:
 
 
 def _is_stretched(word: str, known: str) -> bool:
-    """Both have the same runs of letters, and none of the word's is shorter."""
+    """Whether both have the same runs of letters, and no run of `word` is shorter."""
     runs = zip(groupby(word), groupby(known), strict=True)
     return all(len(list(mine)) >= len(list(theirs)) for (_, mine), (_, theirs) in runs)

@@ -1,9 +1,9 @@
-"""The one rule for "may this person, here, see or act on this job". Everything that takes an id asks it.
+"""Access control for jobs: who may see, derive from, stop or review a job. Every command that takes a job id asks it.
 
-A job is known to its owner, to the moderators of its server, and, while it has something to show or is under way, to
-whoever sees a channel where it was asked for or is shown. To everybody else it is `JobNotFound`, as an id that never
-was. Who knows a job may look at it; to make something of it, its owner must share it; to stop or delete it is for its
-owner and the moderators of its server.
+A job is visible to its owner and to the moderators of its server. While it is live or has a result that may be shown,
+it is also visible to members who can see a channel in which it was asked for or is shown. For all others it raises
+`JobNotFound`, as an unknown id does. A member who can see a job may derive from it if its owner's settings allow that.
+Only its owner and the moderators of its server may stop or delete it.
 """
 
 from __future__ import annotations
@@ -15,44 +15,44 @@ from bot.domain.moderation.access import moderates_job, require_derivable
 from bot.errors import JobNotFound, OwnersOnly
 
 _TOLD = (JobState.QUEUED, JobState.RUNNING, JobState.RENDERED, JobState.DELIVERED)
-"""What a channel has read of: neither what waits for review, nor what was kept back, failed or was stopped."""
+"""States that a channel may know of: not review, not failed, not cancelled."""
 
 
 class Deed(enum.StrEnum):
-    """What somebody wants with a job."""
+    """What a member wants to do with a job."""
 
     SEE = "see"
-    """Read of it: its words, its owner, its recipe, its pictures."""
+    """See its prompt, owner, recipe and pictures."""
     DERIVE = "derive"
-    """Make something of it, or show it to others."""
+    """Derive a new job from it, or post it elsewhere."""
     END = "end"
     """Stop or delete it."""
     JUDGE = "judge"
-    """Decide about it as a moderator."""
+    """Decide about it in review, as a moderator."""
 
 
 class Viewer(Value):
-    """Who asks about a job."""
+    """The member who asks about a job."""
 
     member: Member
     sees: bool = False
-    """Whether they see a channel in which the job was asked for or is shown."""
+    """Whether the member can see a channel in which the job was asked for or is shown."""
 
 
 def knows(viewer: Viewer, job: Job) -> bool:
-    """Whether there is such a job, as far as they are told."""
+    """Whether the viewer may know that this job exists."""
     if viewer.member.id == job.member_id or moderates_job(viewer.member, job):
         return True
     return viewer.sees and job.state in _TOLD
 
 
 def permit(deed: Deed, viewer: Viewer, job: Job, preferences: Preferences) -> None:
-    """Return when they may; `preferences` are those of the job's owner.
+    """Return if the viewer may do this; `preferences` are the settings of the job's owner.
 
     Raises:
-        JobNotFound: they are not told of the job, or may not judge it.
-        NotYours: the owner does not share it with them.
-        OwnersOnly: it is not theirs to stop or delete.
+        JobNotFound: the viewer may not know of the job, or may not review it.
+        NotYours: the owner's settings do not allow it.
+        OwnersOnly: only the owner and moderators may stop or delete it.
     """
     is_judge = moderates_job(viewer.member, job)
     if not knows(viewer, job) or (deed is Deed.JUDGE and not is_judge):

@@ -1,4 +1,4 @@
-"""The judge: every rule of a server applied to one ask, in the order that tells members the most useful reason."""
+"""Rule checker: applies the rules of a server to one ask; the first rule that refuses is the one that members read."""
 
 from __future__ import annotations
 
@@ -13,66 +13,70 @@ from bot.domain.ports import Clock
 
 
 class RulesReader(Protocol):
-    """Where the rules of servers are written."""
+    """Reads the rules of servers."""
 
     async def get(self, guild_id: int) -> GuildRules:
-        """The rules as they are now."""
+        """Return the current rules of a server."""
         ...
 
 
-class Register(Protocol):
-    """What is remembered of where a job was asked."""
+class ReservationReader(Protocol):
+    """Reads the reservation of a job."""
 
     async def was_age_restricted(self, job_id: str) -> bool:
-        """Whether the channel was marked as age-restricted; False when nothing is remembered."""
+        """Whether the job was asked for in an age-restricted channel; False for an unknown job."""
         ...
 
 
 class RuleChecker:
-    """`bot.domain.ports.Rules` by the book."""
+    """Implements `bot.domain.ports.Rules` with the stored rules of servers."""
 
     def __init__(
-        self, rules_store: RulesReader, register: Register, clock: Clock, meaning: SemanticFilter | None = None
+        self,
+        rules_store: RulesReader,
+        reservations: ReservationReader,
+        clock: Clock,
+        meaning: SemanticFilter | None = None,
     ) -> None:
-        self._rules_store, self._register, self._clock, self._meaning = rules_store, register, clock, meaning
-        self._lexicons = content_policy.WordFilters()
+        self._rules_store, self._reservations, self._clock, self._meaning = rules_store, reservations, clock, meaning
+        self._word_filters = content_policy.WordFilters()
 
     async def check(self, ask: Ask) -> None:
-        """See the port."""
+        """Raise a `UserError` when bans, the queue's state, channel rules or prompt rules forbid the ask."""
         await self._check(ask.member, ask.place, ask.spec, content_policy.effective_text(ask.spec.options))
 
     async def check_entry(self, member: Member, place: Place) -> None:
-        """See the port."""
+        """Raise `Banned`, `Paused` or `NotAllowedHere` when the member may do nothing in this place."""
         rules = await self._rules_store.get(place.rules_id)
         access.check_ban(rules.bans, member.id, self._clock())
-        access.check_gate(rules.gate, rules.gate_reason)
+        access.check_queue_state(rules.gate, rules.gate_reason)
         access.check_place(rules.channels, place)
 
     async def check_post(self, job: Job, cells: Sequence[Cell], by: Member, place: Place) -> None:
-        """See the port."""
+        """Raise a `UserError` when the rules of `place` forbid the member `by` to post this stored result."""
         await self._check(by, place, content_policy.as_shown(job, cells), content_policy.shown_text(job))
 
     async def _check(self, member: Member, place: Place, spec: JobSpec, text: str) -> None:
         await self.check_entry(member, place)
         rules = await self._rules_store.get(place.rules_id)
         access.check_channel(rules.channels, place, spec, spec.options.model or "")
-        self._lexicons.check(rules, text)
+        self._word_filters.check(rules, text)
         await content_policy.check_meaning(rules, text, self._meaning, age_restricted=place.age_restricted)
 
     async def weight(self, ask: Ask) -> float:
-        """See the port."""
+        """Return the member's fair-share weight: the largest of their roles, else 1."""
         rules = await self._rules_store.get(ask.place.rules_id)
         theirs = [weight for role_id, weight in rules.role_weights if role_id in ask.member.role_ids]
         return max(theirs, default=1.0)
 
     async def verdict(self, job: Job, cells: Sequence[Cell]) -> Verdict:
-        """See the port."""
+        """Return what happens with the finished pictures of a job."""
         rules = await self._rules_store.get(job.rules_id)
-        restricted = await self._register.was_age_restricted(job.id)
+        restricted = await self._reservations.was_age_restricted(job.id)
         return content_policy.picture_verdict(rules, cells, age_restricted=restricted)
 
     async def preview_limit(self, job: Job) -> float | None:
-        """See the port."""
+        """Return the score from which previews lose their detail; None where the picture policy is off."""
         rules = await self._rules_store.get(job.rules_id)
-        restricted = await self._register.was_age_restricted(job.id)
+        restricted = await self._reservations.was_age_restricted(job.id)
         return content_policy.preview_limit(rules, age_restricted=restricted)

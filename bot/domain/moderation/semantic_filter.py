@@ -1,4 +1,4 @@
-"""The meaning rule: is a prompt nearer to sentences of the unsafe kind than to safe ones, in a text encoder's space?"""
+"""Semantic filter: compares a prompt with unsafe and safe example sentences by cosine similarity of embeddings."""
 
 from __future__ import annotations
 
@@ -17,32 +17,33 @@ from pydantic import BaseModel, ConfigDict
 from bot.domain.model import Value
 
 DEFAULT_MARGIN: Final = 0.1
-"""Chosen between the two sides of the lists the sentences were chosen on."""
+"""Default margin (cosine). It separates the two lists of prompts on which the sentences were chosen."""
 MIN_LIKENESS: Final = 0.4
-"""A text that is like none of the sentences is not judged by them."""
+"""A text whose largest similarity to unsafe sentences is lower than this is not refused."""
 FEW_WORDS: Final = 2
-"""One word, or two, say little by themselves ("face", "thing 3"): they must lean further."""
+"""Texts of so many words are ambiguous ("face", "thing 3"): `FEW_WORDS_DOUBT` is subtracted from their similarity."""
 FEW_WORDS_DOUBT: Final = 0.1
 MAX_CLAUSES: Final = 48
-"""A text of more is measured in groups of them."""
+"""Largest number of clauses; the clauses of a longer text are grouped."""
 MAX_WORDS: Final = 24
+"""Words of one clause; the text encoder reads only the beginning of a longer one."""
 
 _BREAKS = re.compile(r"[,.;:|\n()\[\]{}!?]+|\s+[-–—]+\s+")
 
 Vectors = npt.NDArray[np.float32]
-"""(n, d), a unit vector in each row."""
+"""Shape (n, d), float32; each row is a unit vector."""
 
 
 class Embed(Protocol):
-    """The embedded text encoder: a unit vector for each text."""
+    """The embedded text encoder: returns one unit vector for each text."""
 
     async def __call__(self, texts: Sequence[str]) -> Vectors:
-        """Raises `engine.EngineError` when it cannot run now."""
+        """Return the vectors. Raise `engine.EngineError` when the encoder cannot run."""
         ...
 
 
 class Sentences(BaseModel):
-    """The two sides of the line, the unsafe one by kind."""
+    """Safe example sentences, and unsafe ones by kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,20 +52,20 @@ class Sentences(BaseModel):
 
     @classmethod
     def shipped(cls) -> Sentences:
-        """Those in `anchors.toml`."""
+        """Return the sentences of `anchors.toml`."""
         text = resources.files("bot.domain.moderation").joinpath("anchors.toml").read_text(encoding="utf-8")
         return cls.model_validate(tomllib.loads(text))
 
 
 class SemanticScore(Value):
-    """How far a text leans to the unsafe side: more than 0 is nearer to it; `kind` says to which."""
+    """`margin`: similarity to unsafe sentences of `kind` minus similarity to safe ones, -2 to 2."""
 
     margin: float
     kind: str
 
 
 class SemanticFilter:
-    """Measures texts against the sentences, whose vectors it asks for once."""
+    """Scores texts against the example sentences, which are embedded once."""
 
     def __init__(self, embed: Embed, sentences: Sentences | None = None) -> None:
         self._embed = embed
@@ -73,21 +74,19 @@ class SemanticFilter:
         self._sides: tuple[Vectors, Mapping[str, Vectors]] | None = None
 
     async def leaning(self, text: str, allowed: Collection[str] = ()) -> SemanticScore:
-        """The worst of the whole text and of each of its clauses: a harmless beginning hides nothing.
+        """Return the largest score of the text and of each of its clauses, over all kinds that are not `allowed`.
 
-        Kinds that are `allowed` are not looked at, and so hide none of the others.
+        Raises `engine.EngineError` when the text encoder cannot run.
         """
         safe, unsafe = await self.prepare()
         texts = clauses(text)
         vectors = await self._embed(texts)
         doubts = np.array([FEW_WORDS_DOUBT if len(part.split()) <= FEW_WORDS else 0.0 for part in texts])
-        kinds = [
-            _rule_checker(vectors, doubts, safe, kind, side) for kind, side in unsafe.items() if kind not in allowed
-        ]
+        kinds = [_score(vectors, doubts, safe, kind, side) for kind, side in unsafe.items() if kind not in allowed]
         return max(kinds, key=lambda one: one.margin)
 
     async def prepare(self) -> tuple[Vectors, Mapping[str, Vectors]]:
-        """The vectors of both sides, asked for once, however many ask at the same moment."""
+        """Return the vectors of safe and unsafe sentences; they are computed once."""
         async with self._learning:
             if self._sides is None:
                 unsafe = {kind: await self._embed(texts) for kind, texts in self._sentences.unsafe.items()}
@@ -95,7 +94,7 @@ class SemanticFilter:
             return self._sides
 
 
-def _rule_checker(
+def _score(
     vectors: Vectors, doubts: npt.NDArray[np.float64], safe: Vectors, kind: str, unsafe: Vectors
 ) -> SemanticScore:
     likeness = (vectors @ unsafe.T).max(1) - doubts
@@ -104,7 +103,7 @@ def _rule_checker(
 
 
 def clauses(text: str) -> list[str]:
-    """The text, and its parts of two words and more when there are several; together they hold every word of it."""
+    """Return the text and, if it has several, its clauses of two or more words."""
     parts = [window for piece in _BREAKS.split(text) for window in _windows(piece.split())]
     if len(parts) > MAX_CLAUSES:
         size = math.ceil(len(parts) / MAX_CLAUSES)

@@ -1,4 +1,4 @@
-"""Folds text so that words hidden by look-alike characters, marks, digits or gaps come out as plain words again."""
+"""Text folding: turns look-alike characters, marks, digits and gaps back into plain words (Unicode TR 39)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SPACED = re.compile(r"(?<![^\W_])[^\W_](?:(?:\s{4,}|[\W_]{1,3})[^\W_](?![^\W_])
 
 
 def fold(text: str) -> str:
-    """Compatibility forms, look-alikes, marks, invisible characters and case are gone; blanks and punctuation stay."""
+    """Return the text in lower case without compatibility forms, look-alikes, marks and invisible characters."""
     if text.isascii():
         return text.lower()
     text = unicodedata.normalize("NFKD", _INVISIBLE.sub("", text.casefold().translate(look_alikes())))
@@ -38,7 +38,7 @@ def fold(text: str) -> str:
 
 
 def foldings(text: str) -> tuple[str, ...]:
-    """The folded text, and further readings: its capitals as what they look like, and its disguises taken off."""
+    """Return the folded text and its further readings: without disguises, and with capitals as look-alikes."""
     found = [fold(text), *(fold(meant) for meant in disguises(text))]
     if not text.isascii():
         found.append(fold(text.translate(look_alikes())))
@@ -47,7 +47,7 @@ def foldings(text: str) -> tuple[str, ...]:
 
 @functools.cache
 def look_alikes() -> dict[int, str]:
-    """From each character that passes for a Latin letter or a digit to that letter, in lower case."""
+    """Return the table from look-alike characters (code points) to lower-case Latin letters and digits."""
     table: dict[int, str] = {}
     for char, alternatives in confusables_data.items():
         if char.isascii() or len(char) != 1:
@@ -65,7 +65,7 @@ def look_alikes() -> dict[int, str]:
 
 
 def tokens(folded: str) -> Iterator[tuple[str, ...]]:
-    """The words of a folded text in order, each with the other readings it may have; ends with spelled-out words."""
+    """Yield each word of a folded text with its possible readings, in order, then the spelled-out words ("p o r n")."""
     for chunk in folded.split():
         if chunk.isalpha():
             yield (chunk, *unstretched(chunk))
@@ -84,7 +84,7 @@ def tokens(folded: str) -> Iterator[tuple[str, ...]]:
 
 
 def readings(chunk: str) -> list[str]:
-    """What a chunk with digits, symbols or gaps inside may be meant to say: "p0rn" and "po-rn" are "porn"."""
+    """Return the possible readings of a chunk with digits, symbols or gaps: "p0rn" and "po-rn" give "porn"."""
     found: list[str] = []
     for word in dict.fromkeys((chunk, chunk.rstrip("!|+$€@?.,;:"))):
         joined = _NOISE.sub("", word)
@@ -98,7 +98,7 @@ def readings(chunk: str) -> list[str]:
 
 
 def unstretched(word: str) -> tuple[str, ...]:
-    """ "pooorn" may mean "porn" or "poorn"."""
+    """Return the readings of a word with stretched letters: "pooorn" gives "porn" and "poorn"."""
     if not _STRETCHED.search(word):
         return ()
     return _STRETCHED.sub(r"\1", word), _STRETCHED.sub(r"\1\1", word)

@@ -1,4 +1,4 @@
-"""Word rules: whole words, phrases, regular expressions and exceptions, and the list a server keeps of them."""
+"""Word rules of a server: whole words, phrases, regular expressions and exceptions; adding and removing them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ MAX_RULES: Final = 2000
 MAX_REGEXES: Final = 50
 MAX_PATTERN: Final = 200
 REGEX_TIMEOUT_S: Final = 0.01
+"""Seconds for one regular expression on one text."""
 
 _PROBES = ("a" * 2000 + "!", "ab" * 1000 + "!", "0" * 2000 + "x", " " * 2000 + "x", "a red fox in the snow, 3d " * 80)
 
 
 class RuleKind(enum.StrEnum):
-    """How a rule's pattern is read."""
+    """How the pattern of a rule is matched."""
 
     WORD = "word"
     """One whole word, or several as a phrase."""
     REGEX = "regex"
     ALLOW = "allow"
-    """A word or phrase that is fine though another rule would find a word in it."""
+    """Exception: a word or phrase that is allowed although another rule matches in it."""
 
 
 class WordRule(Value):
-    """One rule of a server's list."""
+    """One word rule of a server."""
 
     id: int
     kind: RuleKind
@@ -40,17 +41,17 @@ class WordRule(Value):
 
     @property
     def name(self) -> str:
-        """What a refusal calls it."""
+        """The name of the rule in a refusal; the pattern stays private."""
         return self.label or f"word list, no. {self.id}"
 
 
 def compiled(pattern: str) -> regex.Pattern[str]:
-    """A pattern as it is matched. Raises `regex.error`."""
+    """Compile a pattern, case-insensitive. Raises `regex.error`."""
     return regex.compile(pattern, regex.IGNORECASE | regex.VERSION1)
 
 
 def spellings(folded: str) -> list[tuple[str, ...]]:
-    """The words of a rule: as written, and for a single word with digits or symbols also what that reads as."""
+    """Return the word sequences of a rule; a single word with digits or symbols gives each of its readings."""
     chunks = folded.split()
     if len(chunks) == 1 and not chunks[0].isalpha():
         return [(reading,) for reading in readings(chunks[0]) if reading]
@@ -59,7 +60,7 @@ def spellings(folded: str) -> list[tuple[str, ...]]:
 
 
 def with_rule(rules: Sequence[WordRule], kind: RuleKind, pattern: str, label: str = "") -> tuple[WordRule, ...]:
-    """The rules with a new one. Raises `BadOption` with the reason for one that is empty, broken, or far too slow."""
+    """Return the rules with a new one. Raise `BadOption` for an empty, invalid, duplicate or too slow pattern."""
     pattern = pattern.strip()
     if not 0 < len(pattern) <= MAX_PATTERN:
         raise BadOption(pattern[:50] or kind, f"a rule has 1 to {MAX_PATTERN} characters")
@@ -70,13 +71,13 @@ def with_rule(rules: Sequence[WordRule], kind: RuleKind, pattern: str, label: st
     if kind is RuleKind.REGEX:
         _check_regex(pattern, sum(rule.kind is kind for rule in rules))
     elif not spellings(fold(pattern)):
-        raise BadOption(pattern, "there is no letter or digit in it")
+        raise BadOption(pattern, "a rule needs at least one letter or digit")
     number = max((rule.id for rule in rules), default=0) + 1
     return (*rules, WordRule(id=number, kind=kind, pattern=pattern, label=label.strip()[:80]))
 
 
 def rule_named(rules: Sequence[WordRule], named: str) -> WordRule:
-    """The rule of that number, else the one of that pattern. Raises `BadOption` when there is none, or several."""
+    """Return the rule with this number, else with this pattern. Raise `BadOption` for none or several."""
     named = named.strip()
     number = [rule for rule in rules if str(rule.id) == named.removeprefix("#")]
     found = number or [rule for rule in rules if rule.pattern == named]
@@ -89,7 +90,7 @@ def rule_named(rules: Sequence[WordRule], named: str) -> WordRule:
 
 
 def without_rule(rules: Sequence[WordRule], named: str) -> tuple[WordRule, ...]:
-    """The rules without the one of that number or pattern. Raises as `rule_named`."""
+    """Return the rules without one, named by number or pattern. Raises `BadOption` as `rule_named`."""
     gone = rule_named(rules, named)
     return tuple(rule for rule in rules if rule != gone)
 
@@ -100,11 +101,13 @@ def _check_regex(pattern: str, others: int) -> None:
     try:
         found = compiled(pattern)
     except regex.error as error:
-        raise BadOption(pattern, f"it does not compile: {error}") from error
+        raise BadOption(pattern, f"this is no valid regular expression: {error}") from error
     if found.search("", timeout=REGEX_TIMEOUT_S):
-        raise BadOption(pattern, "it matches everything")
+        raise BadOption(pattern, "this regular expression matches every prompt")
     for probe in (*_PROBES, pattern * 20):
         try:
             found.search(probe, timeout=REGEX_TIMEOUT_S)
         except TimeoutError:
-            raise BadOption(pattern, "it takes too long on long prompts; avoid repeats inside repeats") from None
+            raise BadOption(
+                pattern, "this regular expression is too slow on long prompts; avoid repeats inside repeats"
+            ) from None

@@ -1,1 +1,1 @@
-"""From words to options: the prompt language, and requests to the engine."""
+"""The prompt language, options, permutations, derivation, and the requests that are made of them."""

@@ -1,4 +1,4 @@
-"""What can be made of a job: new specs from old ones, and the family they form."""
+"""Derivation: job specs made from earlier jobs, and the lineage tree that jobs form."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from bot.domain.model import CellRef, Job, JobSpec, Options, Verb
 from engine import MAX_SEED
 
 STRENGTHS: Mapping[Verb, float] = {Verb.VARY_SUBTLE: 0.35, Verb.VARY_STRONG: 0.7}
-"""How far from the cell a variation goes when nothing else is said: 0 keeps it, 1 forgets it."""
+"""Default `strength` of a variation: 0 keeps the source picture, 1 ignores it."""
 
 UNDRAWN = frozenset({Verb.UPSCALE_SUBTLE, Verb.DESCRIBE})
-"""What no diffusion model draws."""
+"""Verbs that run no diffusion model."""
 SINGLE = frozenset({Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE})
-"""What makes one picture, where all else makes four."""
+"""Verbs that make one picture; all others make four."""
 _FACTORS: Mapping[Verb, float] = {Verb.UPSCALE_SUBTLE: 4.0, Verb.UPSCALE_CREATIVE: 2.0}
 
 
 def derive(
     job: Job, verb: Verb, cell: int | None = None, *, seed: int, options: Options | None = None, **fields: Any
 ) -> JobSpec:
-    """The spec of a job made from another: from one of its cells, or (reroll) the same wish with a new seed.
+    """Return the spec of a job that is derived from a cell of another, or (reroll) the same spec with a new seed.
 
-    `options` replaces the parent's (remix); `fields` are further fields of `JobSpec` (mask, zoom, pan, factor, images).
+    `options` replaces the parent's options (remix). `fields` are further fields of `JobSpec` (mask, zoom, pan, factor).
     """
     options = (options or job.spec.options).model_copy(update={"seed": None, "repeat": 1})
     seed %= MAX_SEED + 1
@@ -34,7 +34,7 @@ def derive(
     if cell is None:
         raise ValueError(f"{verb} needs a cell")
     sized = {"width": job.spec.width, "height": job.spec.height}
-    if verb is Verb.PAN:  # a new shape, and what is made of it has that too
+    if verb is Verb.PAN:  # panning changes the aspect ratio, also for jobs derived from the result
         options, sized = options.model_copy(update={"aspect": None}), {}
     defaults: dict[str, Any] = {
         **sized,
@@ -47,28 +47,28 @@ def derive(
 
 
 def _rerolled(verb: Verb) -> Verb:
-    # What was made from a picture is made from it again; the rest has nothing but words to go by.
+    # A job made from a picture is made from it again; only a job made from words alone becomes a reroll.
     return Verb.REROLL if verb is Verb.IMAGINE else verb
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A job with everything it came from and everything that came from it."""
+    """Lineage tree: a job with its ancestors and all their descendants."""
 
     jobs: tuple[Job, ...]
     """Oldest first; the first is the root."""
 
     @property
     def root(self) -> Job:
-        """Where it began."""
+        """The oldest ancestor."""
         return self.jobs[0]
 
     def children(self, job_id: str) -> list[Job]:
-        """What was made directly from a job."""
+        """Return the jobs that were derived directly from a job."""
         return [job for job in self.jobs if job.parent_id == job_id]
 
     def nearest(self, job_id: str, count: int) -> Family:
-        """At most so many: the job and those that are the fewest steps up and down the tree away from it."""
+        """Return the job and its nearest relatives, at most `count` jobs, by number of edges in the tree."""
         known = {job.id: job for job in self.jobs}
         found, begun = [known[job_id]], {job_id}
         for near in found:  # which grows as it is walked
@@ -79,7 +79,7 @@ class Family:
         return family(found[:count])
 
     def generations(self) -> Iterator[tuple[int, Job]]:
-        """Every job with its distance from the root, each before its children."""
+        """Yield (distance from the root, job), each job before its children."""
         waiting = [(0, self.root)]
         while waiting:
             depth, job = waiting.pop()
@@ -88,7 +88,7 @@ class Family:
 
 
 def family(jobs: Iterable[Job]) -> Family:
-    """The tree that these jobs form, whatever order they come in."""
+    """Return the tree that these jobs form; their order does not matter."""
     ordered = sorted(jobs, key=lambda job: (job.created_at, job.id))
     known = {job.id for job in ordered}
     roots = [job for job in ordered if job.parent_id not in known]

@@ -1,4 +1,4 @@
-"""From what a member wants (`JobSpec`) to what the engine is asked (`ImageRequest`). Pure."""
+"""Converts a `JobSpec` into the engine's `ImageRequest`; pure functions."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ from engine import (
 )
 
 Size = Callable[[str, tuple[int, int]], tuple[int, int]]
-"""Pixels of a model ("" is the default one) for an aspect ratio."""
+"""(model name, "" for the default; aspect ratio) → (width, height) in pixels."""
 
 
 class Style(Protocol):
-    """What `--style NAME` adds, as the host configured it."""
+    """What `--style NAME` adds to a prompt, as the host configured it."""
 
     @property
     def prompt(self) -> str:
-        """A template with `{prompt}` in it, or words to add."""
+        """A template with `{prompt}`, or words to append."""
         ...
 
     @property
     def negative(self) -> str:
-        """Words to add to what shall not be there."""
+        """Words to append to the negative prompt."""
         ...
 
     @property
     def model(self) -> str | None:
-        """The model it is made for."""
+        """The model of the style; None means the member's choice."""
         ...
 
     @property
     def loras(self) -> dict[str, float]:
-        """LoRAs by name with their weights."""
+        """Weights of LoRAs by name."""
         ...
 
     @property
     def steps(self) -> int | None:
-        """Steps, where nothing else is asked."""
+        """Default `num_inference_steps`."""
         ...
 
     @property
     def guidance(self) -> float | None:
-        """Guidance, where nothing else is asked."""
+        """Default `guidance_scale`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The pictures a spec names, fetched."""
+    """The bytes of the pictures that a spec names."""
 
     source: bytes | None = None
     images: tuple[bytes, ...] = ()
@@ -71,16 +71,16 @@ class Sources:
 
     @property
     def first(self) -> bytes:
-        """The picture to work on. Raises `BadPicture` when none was given."""
+        """The start picture. Raises `BadPicture` when there is none."""
         picture = self.source or next(iter(self.images), None)
         if picture is None:
-            raise BadPicture("a picture to work on is missing")
+            raise BadPicture("the start picture is missing")
         return picture
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """For whom the engine works."""
+    """Whose request it is: member key and weight for fair share, and the id of the request."""
 
     member: str = "anonymous"
     weight: float = 1.0
@@ -89,12 +89,12 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How requests are worded on this host: its styles and its models' sizes."""
+    """Makes engine requests with the styles of this host."""
 
     styles: Mapping[str, Style] = field(default_factory=dict[str, Style])
 
     def request(self, spec: JobSpec, sources: Sources, size: Size, asker: Asker, model: str = "") -> ImageRequest:
-        """What to ask the engine for this spec. Raises `BadOption`, `BadPicture` and `InvalidRequest`."""
+        """Return the engine request of a spec. Raises `BadOption`, `BadPicture` or `InvalidRequest`."""
         options = self._styled(spec.options)
         common = {**_words(options), **_numbers(spec, options), **_size(spec, options, size, model), **_who(asker)}
         common |= {"model": options.model or model, "style_image": sources.style}
@@ -120,9 +120,9 @@ class Wording:
 
 
 def _filled(template: str, words: str) -> str:
-    if "{prompt}" not in template:  # only what is to be added, as other tools have it: the member's words stay
+    if "{prompt}" not in template:  # a style without {prompt} is appended, as in other tools
         return ", ".join(filter(None, (words, template)))
-    # Not str.format: a member's braces must mean nothing.
+    # Not str.format: braces in a member's prompt have no meaning.
     return template.replace("{prompt}", words)
 
 
@@ -197,19 +197,19 @@ def _drawn(spec: JobSpec, options: Options, sources: Sources, common: dict[str, 
 
 
 def _strength(spec: JobSpec, options: Options) -> float:
-    """How far from the picture: as asked, or the verb's own."""
+    """Return the `strength`: as asked, else the verb's default."""
     asked = _asked_strength(options)
     return STRENGTHS.get(spec.verb, 0.7) if asked is None else asked
 
 
 def _asked_strength(options: Options) -> float | None:
-    """As asked, or what an image weight leaves."""
+    """Return the `strength` as asked, else as computed from the image weight, else None."""
     if options.strength is not None or options.image_weight is None:
         return options.strength
-    # 0 forgets the picture, 1 (the usual weight) gives 0.7, 3 stays close to it.
+    # Image weight 0 gives strength 1 (ignores the picture), 1 gives 0.7, 3 gives 0.44.
     return 1.0 / (1.0 + 0.43 * options.image_weight)
 
 
 def _without_size(common: dict[str, Any], prompt: str = "") -> dict[str, Any]:
-    """The picture gives the size; and the words may be missing."""
+    """Return the fields without size, which the start picture defines; `prompt` replaces an empty prompt."""
     return {**common, "width": None, "height": None, "prompt": common["prompt"] or prompt}

@@ -1,4 +1,4 @@
-"""The flags a prompt may carry (`--ar 3:2`): their names, their limits, and how each value is read and printed."""
+"""The flags of the prompt language (`--ar 3:2`): names, limits, and how values are parsed and printed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from engine import MAX_SEED
 MAX_REPEAT = 10
 MAX_LORAS = 8
 MAX_ASPECT = 4
-"""The longer side is at most this many times the shorter one."""
+"""Largest ratio of the longer side to the shorter side."""
 MAX_NAME = 300
 LORA_WEIGHTS = (-4.0, 4.0)
 DECIMALS = 4
-"""Numbers are kept to this many decimals, so that what is printed reads back as the same number."""
+"""Decimals to which numbers are rounded, so that a printed number parses as the same number."""
 
 MINUSES = "-−–—‐‑﹣－"
-"""How people and their keyboards write a minus."""
+"""Characters that are read as a minus sign."""
 _MINUS = str.maketrans(dict.fromkeys(MINUSES, "-"))
 
 Value = str | int | float | bool | tuple[object, ...]
@@ -32,7 +32,7 @@ Value = str | int | float | bool | tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One flag: `read` turns the text after it into the value of `Options.<field>`, or raises `ValueError(why)`."""
+    """One flag: `read` parses its text into the value of `Options.<field>`, or raises `ValueError(why)`."""
 
     field: str
     names: tuple[str, ...]
@@ -42,7 +42,7 @@ class Flag:
     repeatable: bool = False
 
     def value(self, text: str, word: str) -> Value:
-        """Read a value; raises `BadOption` that shows the wrong word and the right form."""
+        """Parse a value. Raises `BadOption` with the wrong word and the right form."""
         try:
             return self.read(text)
         except ValueError as error:
@@ -50,7 +50,7 @@ class Flag:
 
 
 def number(text: str, lowest: float, highest: float) -> float:
-    """A decimal number between the limits; a decimal comma and a typographic minus are understood."""
+    """Parse a decimal number between the limits; comma and typographic minus are allowed. Raises `ValueError`."""
     try:
         value = float(text.replace(",", ".", 1).translate(_MINUS))
     except ValueError:
@@ -61,12 +61,12 @@ def number(text: str, lowest: float, highest: float) -> float:
 
 
 def printed(value: float) -> str:
-    """The shortest text that `number` reads back as the same number."""
+    """Return the shortest text that `number` parses as the same number."""
     return f"{value:.{DECIMALS}f}".rstrip("0").rstrip(".")
 
 
 def whole(lowest: int, highest: int) -> Callable[[str], int]:
-    """A reader of whole numbers between the limits."""
+    """Return a parser of whole numbers between the limits."""
 
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,12}", text) or not lowest <= int(text) <= highest:
@@ -77,12 +77,12 @@ def whole(lowest: int, highest: int) -> Callable[[str], int]:
 
 
 def decimal(lowest: float, highest: float) -> Callable[[str], float]:
-    """A reader of decimal numbers between the limits."""
+    """Return a parser of decimal numbers between the limits."""
     return lambda text: number(text, lowest, highest)
 
 
 def aspect(text: str) -> tuple[int, int]:
-    """Width to height in lowest terms: "3:2", "3/2" and "1920x1080" are understood."""
+    """Parse an aspect ratio ("3:2", "3/2", "1920x1080") into width and height in lowest terms. Raises `ValueError`."""
     found = re.fullmatch(r"([0-9]{1,5})\s*[:/x×]\s*([0-9]{1,5})", text)
     width, height = (int(found[1]), int(found[2])) if found else (0, 0)
     if not width or not height:
@@ -94,21 +94,21 @@ def aspect(text: str) -> tuple[int, int]:
 
 
 def name(text: str) -> str:
-    """A name as the host configured it."""
+    """Check the length of a name. Raises `ValueError`."""
     if not text or len(text) > MAX_NAME:
         raise ValueError("a name goes here")
     return text
 
 
 def words(text: str) -> str:
-    """Any words."""
+    """Check that there are words. Raises `ValueError`."""
     if not text:
         raise ValueError("words go here")
     return text
 
 
 def lora(text: str) -> tuple[tuple[str, float], ...]:
-    """One LoRA's name and weight: "ink", "ink:0.8"."""
+    """Parse the name and weight of a LoRA: "ink", "ink:0.8". Raises `ValueError`."""
     found, colon, weight = text.rpartition(":")
     if not colon:
         return ((name(weight), 1.0),)
@@ -136,13 +136,13 @@ BY_FIELD = {flag.field: flag for flag in FLAGS}
 
 
 def closest(word: str) -> Flag | None:
-    """The flag somebody probably meant."""
+    """Return the flag with the most similar name, or None."""
     found = difflib.get_close_matches(word.lower(), BY_NAME, n=1, cutoff=0.6)
     return BY_NAME[found[0]] if found else None
 
 
 def unknown(word: str) -> BadOption:
-    """There is no such flag: name the one probably meant, or all."""
+    """Return the error for an unknown flag: it names the most similar flag, or all flags."""
     if word.lower() in ("sref", "style-reference"):
         return BadOption(f"--{word}", "links are not fetched; upload the picture in the option `style_image` instead")
     meant = closest(word)
@@ -152,7 +152,7 @@ def unknown(word: str) -> BadOption:
 
 
 def render_flags(options: Options) -> str:
-    """All flags of `options` in the table's order; `parse` reads them back."""
+    """Return all flags of `options` as text, in the order of `FLAGS`; `parse` reads them back."""
     return " ".join(word for flag in FLAGS for word in _rendered(flag, options))
 
 

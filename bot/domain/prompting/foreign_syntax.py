@@ -1,4 +1,4 @@
-"""Spellings of other programs that would act on nothing here: each is refused with the right form."""
+"""Refuses the prompt syntax of other programs, which would have no effect here, and names the right form."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _WEIGHT = re.compile(
     r"\((?P<words>[^():]*(?:[^():\s](?=\s*:\s*[0-9]{0,2}[.,])|[^():\s0-9]))\s*:\s*"
     r"(?P<weight>[0-9]{0,2}[.,][0-9]{1,4}|[0-9])\s*\)"
 )
-"""stable-diffusion-webui's and ComfyUI's `(word:1.3)`; neither a ratio (3:2) nor a verse (John 3:16)."""
+"""Matches `(word:1.3)` of stable-diffusion-webui and ComfyUI, but no ratio (3:2) and no verse (John 3:16)."""
 _ECHO = 60
 
 
 def refuse(words: str, negative: str) -> None:
-    """Raise `BadOption` for a pasted `(word:1.3)` or `<lora:ink:0.8>`; quotation marks protect them."""
+    """Raise `BadOption` for `(word:1.3)` or `<lora:ink:0.8>` outside quotation marks."""
     for text, is_negative in ((words, False), (negative, True)):
         if found := _first(_NETWORK, text):
             raise BadOption(found[0][:_ECHO], _network(found))

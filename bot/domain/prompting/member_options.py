@@ -1,4 +1,4 @@
-"""A member's words as they mean them: the prompt language, their own settings, and what the style they chose brings."""
+"""Combines a member's prompt with command options, their settings and the chosen style into `Options`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.domain.prompting.short_names import with_short_name
 from bot.errors import BadOption
 
 _LINK = re.compile(r"^\s*https?://\S+|https?://\S+\.(?:png|jpe?g|webp|gif)\b\S*", re.IGNORECASE)
-"""Where other bots take a picture's address."""
+"""Links to pictures, which other bots accept at the beginning of a prompt."""
 
 
 def read(
@@ -24,9 +24,9 @@ def read(
     needs_words: bool = True,
     **given: str | float | None,
 ) -> Options:
-    """The options of one prompt: `given` ones beat its flags, the member's settings fill what is open.
+    """Return the options of one prompt. `given` options override its flags; settings fill what is not set.
 
-    A style's model beats the member's usual one, a picture to start from their usual shape. Raises `BadOption`.
+    A style's model overrides the model in the settings, and a start picture the aspect ratio there. Raises `BadOption`.
     """
     if link := _LINK.search(text):
         hint = "links are not fetched; upload the file in the option `image` instead"
@@ -35,7 +35,7 @@ def read(
     options = parse(text, suffix=suffix, needs_words=needs_words, **given)
     if not has_picture and (options.image_weight is not None or options.strength is not None):
         named = "--iw" if options.image_weight is not None else "strength"
-        raise BadOption(named, "it says how much a picture counts; give one in the option `image`")
+        raise BadOption(named, "this is the weight of a start picture; give a picture in the option `image`")
     if options.style and (named := with_short_name(styles, options.style)):
         options = options.model_copy(update={"style": named})
     style = styles.get(options.style or "")

@@ -1,6 +1,6 @@
 r"""Permutations: `a {red, blue} {car, bus}` is four prompts. Options may nest; `\,` `\{` `\}` are plain characters.
 
-A JSON object (`{"scene": "a fox", "light": "low"}`), as some people word their prompts, is plain text.
+A JSON object in a prompt (`{"scene": "a fox", "light": "low"}`) is plain text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TOKEN = re.compile(r"\\[,{}]|[{},]|[^\\{},]+|\\", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One `{…}`: each option is a sequence of texts and further choices."""
+    """One `{…}`: each option is a sequence of texts and nested choices."""
 
     options: tuple[tuple[str | Choice, ...], ...]
 
@@ -35,7 +35,7 @@ class Choice:
 
 
 def expand(text: str, limit: int = MAX_PERMUTATIONS) -> list[str]:
-    """Every prompt the permutations stand for, first option first; a text without braces is itself.
+    """Return every combination, first option first; a text without braces is returned as it is.
 
     Raises `BadOption` for a brace without its partner and for more than `limit` prompts, before any is built.
     """
@@ -49,7 +49,7 @@ def expand(text: str, limit: int = MAX_PERMUTATIONS) -> list[str]:
 
 
 def _tokens(text: str) -> Iterator[str]:
-    """Braces, commas and the texts between them; a JSON object is one text."""
+    """Yield braces, commas and the texts between them; a JSON object is one text."""
     place, plain = 0, straight(text)
     while found := _TOKEN.match(text, place):
         end = _object_end(plain, place) if found[0] == "{" else None
@@ -58,7 +58,7 @@ def _tokens(text: str) -> Iterator[str]:
 
 
 def _object_end(text: str, start: int) -> int | None:
-    """Where the JSON object ends that begins there, or None when there is none with anything in it."""
+    """Return the end of the JSON object that begins at `start`; None for no object or an empty one."""
     try:
         value, end = json.JSONDecoder().raw_decode(text, start)
     except (ValueError, RecursionError):
@@ -67,18 +67,18 @@ def _object_end(text: str, start: int) -> int | None:
 
 
 def count(sequence: tuple[str | Choice, ...]) -> int:
-    """How many prompts the sequence stands for."""
+    """Return the number of combinations of the sequence."""
     return math.prod(len(part) for part in sequence if isinstance(part, Choice))
 
 
 def texts(sequence: tuple[str | Choice, ...]) -> Iterator[str]:
-    """The prompts the sequence stands for."""
+    """Yield the combinations of the sequence."""
     parts = [part if isinstance(part, Choice) else (part,) for part in sequence]
     return ("".join(chosen) for chosen in itertools.product(*parts))
 
 
 def _sequence(tokens: Iterator[str], depth: int) -> tuple[tuple[str | Choice, ...], str]:
-    """Read until the end, or inside braces until `,` or `}`; says which piece ended it."""
+    """Parse until the end, or inside braces until `,` or `}`; return the sequence and the token that ended it."""
     sequence: list[str | Choice] = []
     for piece in tokens:
         if piece == "{":
@@ -106,7 +106,7 @@ def _choice(tokens: Iterator[str], depth: int) -> Choice:
 
 
 def _stripped(sequence: list[str | Choice]) -> tuple[str | Choice, ...]:
-    """Without the blanks around an option."""
+    """Return the sequence without blanks at its ends."""
     if sequence and isinstance(sequence[0], str):
         sequence[0] = sequence[0].lstrip()
     if sequence and isinstance(sequence[-1], str):

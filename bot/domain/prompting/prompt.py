@@ -1,4 +1,4 @@
-"""The prompt language: words, `--flags` and weighted parts (`cat::2 dog::-0.5`), read into `Options` and printed."""
+"""The prompt language: words, `--flags` and weighted parts (`cat::2 dog::-0.5`); parses and prints `Options`."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ _ODD_WEIGHT = re.compile(rf"::(?!:)[{MINUSES}+]?[.,]?\d\S*")
 
 
 def parse(text: str, *, suffix: str = "", needs_words: bool = True, **overrides: str | float | None) -> Options:
-    """Read a prompt. `suffix` is a member's default: its words are appended, its flags yield to the prompt's own.
+    """Parse a prompt. The words of `suffix` are appended; flags of the prompt override flags of `suffix`.
 
-    `overrides` are command options by the name of their `Options` field; one that is not None beats the flag.
+    `overrides` are command options by name of the `Options` field; one that is not None overrides the flag.
     Raises `BadOption` with the wrong word and the right form.
     """
     words, values = _split(clean(text))
@@ -63,20 +63,20 @@ def parse(text: str, *, suffix: str = "", needs_words: bool = True, **overrides:
 
 
 def render(options: Options) -> str:
-    """The text that `parse` reads as these options."""
+    """Return the text that `parse` reads as these options."""
     flags = render_flags(options)
     prompt = quotes.masked(options.prompt) if set(flags) & _CLOSERS else options.prompt
     return " ".join(filter(None, (prompt, flags)))
 
 
 def clean(text: str) -> str:
-    """One line in NFC without control characters, lone surrogates and runs of blanks; typographic quotes made plain."""
+    """Return the text as one line in NFC, without control characters, lone surrogates and runs of blanks."""
     kept = "".join(" " if unicodedata.category(char) in ("Cc", "Cs") else char for char in text)
     return " ".join(unicodedata.normalize("NFC", kept).split())
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most `limit` characters, cut between words where that costs little, with … at the end."""
+    """Return at most `limit` characters; a cut is between words where possible, and ends with …."""
     if len(text) <= limit:
         return text
     head = text[: limit - 1]
@@ -97,7 +97,7 @@ def _given(flag: Flag, text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A command option's words, which may not carry flags of their own."""
+    """Return a command option's text. Raises `BadOption` when it contains flags."""
     text = clean(text)
     for flag in _flags(text):
         raise BadOption(flag[0], "write flags in the prompt, not in another option")
@@ -105,7 +105,7 @@ def _plain(text: str) -> str:
 
 
 def _check(words: str, negative: str) -> None:
-    """Refuse what would be something else when it is read again, and what acts on nothing here."""
+    """Raise `BadOption` for text that would parse differently after printing, and for other programs' syntax."""
     for text in (words, negative):
         for flag in _flags(text):
             raise BadOption(flag[0], "it is not clear whether that is a flag; write flags at the end of the prompt")
@@ -113,7 +113,7 @@ def _check(words: str, negative: str) -> None:
 
 
 def _flags(text: str) -> Iterator[re.Match[str]]:
-    """Every flag in the text that is not in quotation marks."""
+    """Yield every flag outside quotation marks."""
     quoted = quotes.spans(text)
     for found in _FLAG.finditer(text):
         if not quotes.covers(quoted, found.start()) and (found["dash"] == "--" or _is_meant(found, text)):
@@ -121,7 +121,7 @@ def _flags(text: str) -> Iterator[re.Match[str]]:
 
 
 def _is_meant(found: re.Match[str], text: str) -> bool:
-    """Phones turn -- into a long dash, and people begin speech with one: what follows tells flag from speech."""
+    """Whether a long dash begins a flag (phones replace --) or direct speech; the text behind it decides."""
     name, tail = found["name"], text[found.end() :]
     if not (found[0].endswith("=") or not tail or tail[0].isspace()):
         return False
@@ -131,13 +131,13 @@ def _is_meant(found: re.Match[str], text: str) -> bool:
         return near is not None and near.takes == "figure" and begins.isdecimal()
     if flag.takes == "figure":
         return begins.isdecimal()
-    # "—No pasar": of a flag that any word may follow, only the small letters are meant.
+    # "—No pasar" is speech: a flag that takes words must be in lower case.
     follows = flag.takes == "nothing" or (begins != "" and begins not in MINUSES)
     return name == name.lower() and follows
 
 
 def _split(text: str) -> tuple[str, dict[str, Value]]:
-    """The words of a prompt and the values of its flags."""
+    """Return the words of a prompt, and the values of its flags by field."""
     found = list(_flags(text))
     words = [text[: found[0].start()] if found else text]
     values: dict[str, Value] = {}
@@ -154,7 +154,7 @@ def _split(text: str) -> tuple[str, dict[str, Value]]:
 
 
 def _argument(flag: Flag, tail: str) -> tuple[str, str]:
-    """What belongs to the flag, and what goes back to the prompt."""
+    """Return the argument of a flag, and the rest, which belongs to the prompt."""
     if flag.takes == "nothing":
         return "", tail
     if flag.takes == "rest":
@@ -182,7 +182,7 @@ def _joined(flag: Flag, before: Value | None, value: Value) -> Value:
 
 
 def _parts(words: str) -> tuple[tuple[str, float], ...]:
-    """The weighted parts of a multi-prompt, or () for a plain one."""
+    """Return the weighted parts of a multi-prompt; () for a plain prompt."""
     parts: list[tuple[str, float]] = []
     start, quoted = 0, quotes.spans(words)
     for odd in _ODD_WEIGHT.finditer(words):

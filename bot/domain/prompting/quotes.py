@@ -1,6 +1,6 @@
-"""Quotation marks in a prompt: what stands between them is drawn as it is written, flags and weights included.
+"""Quotation marks in a prompt: quoted text is taken literally, flags and weights included.
 
-A mark opens where a word begins and closes where one ends, so that the inches of `a 12" screen` quote nothing.
+A mark opens only at the beginning of a word and closes only at the end of one, so `a 12" screen` quotes nothing.
 """
 
 from __future__ import annotations
@@ -27,38 +27,38 @@ _STRAIGHT = str.maketrans(dict.fromkeys(MARKS, '"'))
 
 
 def straight(text: str) -> str:
-    """The same text, as long, with typographic marks made plain."""
+    """Return the text with plain quotation marks; its length does not change."""
     return text.translate(_STRAIGHT)
 
 
 def spans(text: str) -> list[tuple[int, int]]:
-    """Where quoted text begins and ends, marks included."""
+    """Return (start, end) of each quoted text, marks included."""
     return [found.span() for found in _SPAN.finditer(text)]
 
 
 def covers(quoted: list[tuple[int, int]], place: int) -> bool:
-    """Whether a place lies in one of the spans."""
+    """Whether a position lies in one of the spans."""
     return any(start <= place < end for start, end in quoted)
 
 
 def masked(text: str) -> str:
-    r"""The text with `\` before marks that open and never close: none that follows can close them."""
+    r"""Return the text with `\` before marks that open and never close, so that no later mark closes them."""
     quoted = spans(text)
     return _LONE.sub(lambda found: found[0] if covers(quoted, found.start()) else "\\" + found[0], text)
 
 
 def unmasked(text: str) -> str:
-    r"""The text without the `\` before marks."""
+    r"""Return the text without `\` before marks."""
     return _MASKED.sub(r"\1", text)
 
 
 def quoted(name: str) -> str:
-    """A name as one word, in quotation marks unless it is plain."""
+    """Return a name as one word, quoted if necessary."""
     if _SIMPLE.fullmatch(name):
         return name
     return '"' + re.sub(rf"[\\{MARKS}]", lambda found: "\\" + found[0], name) + '"'
 
 
 def unquoted(inner: str) -> str:
-    """What stood between the marks of a quoted name."""
+    """Return the name from the text between quotation marks."""
     return _ESCAPED.sub(r"\1", inner).strip()

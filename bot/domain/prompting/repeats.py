@@ -1,4 +1,4 @@
-"""`--repeat 3`: three jobs, each with a seed of its own."""
+"""`--repeat 3`: makes three jobs with different seeds."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from bot.errors import BadOption
 from engine import MAX_SEED
 
 PICTURES = 4
-"""Of one job, each drawn from the seed after that of the one before."""
+"""Pictures of one job; their seeds are consecutive."""
 
 
 def repeated(options: Iterable[Options], *, pictures: int = PICTURES) -> list[Options]:
-    """Each as often as it says, with a seed of its own every time: after those of its `pictures`.
+    """Return each of the options `repeat` times; each job's seeds follow those of the job before.
 
     Raises `BadOption` for more jobs than one command may start.
     """
-    wishes = [
+    made = [
         one.model_copy(update={"repeat": 1, "seed": _later(one.seed, nth * pictures)})
         for one in options
         for nth in range(one.repeat)
     ]
-    if len(wishes) > MAX_PERMUTATIONS:
-        raise BadOption("--repeat", f"that would be {len(wishes)} jobs; at most {MAX_PERMUTATIONS} start at once")
-    return wishes
+    if len(made) > MAX_PERMUTATIONS:
+        raise BadOption("--repeat", f"that would be {len(made)} jobs; at most {MAX_PERMUTATIONS} start at once")
+    return made
 
 
 def _later(seed: int | None, pictures: int) -> int | None:
-    """The seed after so many pictures: of 7 with four pictures it is 11."""
+    """Return the seed after so many pictures: 7 and four pictures give 11."""
     return None if seed is None else (seed + pictures) % (MAX_SEED + 1)

@@ -1,4 +1,4 @@
-"""Names of any length where Discord takes only short ones: in menus, choices and forms."""
+"""Short forms of long names, for Discord's menus, choices and forms."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Iterable
 
 LIMIT = 90
-"""Characters: what fits into a form's id behind its kind."""
+"""Largest number of characters that fits into the custom id of a form."""
 _DIGITS = 16
 
 
 def short_name(name: str) -> str:
-    """The name itself, or where it is too long its beginning and a part of its sha256."""
+    """Return the name; if it is too long, its beginning and 16 hex digits of its SHA-256."""
     if len(name) <= LIMIT:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]
@@ -19,5 +19,5 @@ def short_name(name: str) -> str:
 
 
 def with_short_name(names: Iterable[str], short: str) -> str | None:
-    """Which of the names is meant by itself or by its short form, or None."""
+    """Return the name that equals `short` or has this short form, or None."""
     return next((name for name in names if short in (name, short_name(name))), None)

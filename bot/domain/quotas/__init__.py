@@ -1,1 +1,1 @@
-"""What things cost, and how much of it each may use."""
+"""Quotas, cost estimates and prices."""

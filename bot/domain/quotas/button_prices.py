@@ -1,4 +1,4 @@
-"""What each button under a picture will cost: the estimate of what it would ask, known without asking the engine."""
+"""Price of each button under a picture: the cost estimate of its request, without asking the engine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from engine import ImageRequest, Upscale
 
 _STEPS = 25
 _ANY = b"\0"
-"""Stands for pictures: what they show costs nothing."""
+"""Placeholder for picture bytes, which do not change the cost."""
 _OWN: Mapping[str, None] = MappingProxyType(dict.fromkeys(("style", "aspect", "strength", "image_weight")))
-"""What a job's options said for its own run; the style's steps stand in the recipe."""
+"""Options of the job that its derived jobs do not inherit; the steps come from the recipe."""
 _PRICED = (
     Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.REGION, Verb.ZOOM, Verb.PAN, Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE,
     Verb.DESCRIBE,
@@ -28,20 +28,20 @@ _PRICED = (
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Pictures of a quota, and milliseconds of device time."""
+    """A cost: pictures of a quota, and device time in ms."""
 
     pictures: int
     ms: float
 
 
 class PriceList:
-    """Reads prices off what was measured."""
+    """Calculates prices from measured timings."""
 
     def __init__(self, timings: Timings) -> None:
         self._timings = timings
 
     async def __call__(self, job: Job, cell: Cell) -> Mapping[Verb, Price]:
-        """What can be made of a kept picture, and its price. One read of the database."""
+        """Return the price of each verb for a stored picture, with one database query."""
         known = await self._timings.of_model(job.model)
         asked = {verb: _asked(job, cell, verb) for verb in _PRICED}
         return {
@@ -51,7 +51,7 @@ class PriceList:
 
 
 def _asked(job: Job, cell: Cell, verb: Verb) -> ImageRequest:
-    """The request behind a button. Models draw at the size they drew the job at, however large its canvas became."""
+    """Return the request of a button. Its size is the one at which the model drew the job, not the cell's size."""
     recipe: dict[str, Any] = json.loads(job.recipe) if job.recipe else {}
     options = job.spec.options.model_copy(update={**_OWN, "steps": recipe.get("num_inference_steps") or _STEPS})
     spec = derive(job, verb, cell.cell, seed=0, options=options)

@@ -1,4 +1,4 @@
-"""What a wish will cost, learnt from what others cost: an exponentially weighted mean for each kind of work."""
+"""Cost estimates: an exponentially weighted mean of measured device time for each cost class."""
 
 from __future__ import annotations
 
@@ -11,96 +11,101 @@ from typing import Protocol
 from engine import ImageRequest, kind_of_work, pixels_of, steps_of
 
 NEWEST = 0.2
-"""Weight of the newest measurement once there are several."""
+"""Smallest weight of the newest measurement in the mean."""
 
 UNKNOWN_MS_PER_MEGAPIXEL_STEP = 250.0
-"""Before anything was measured: about what a small model takes on a small GPU."""
+"""Guess without any measurement, in ms: about the cost of a small model on a small GPU."""
 
 UNKNOWN_MS_PER_MEGAPIXEL: Mapping[str, float] = MappingProxyType({"describe": 250.0, "upscale_subtle": 2000.0})
-"""The same for what takes no steps of denoising: neither says anything about the cost of any other kind."""
+"""Guesses for kinds without denoising steps, in ms per megapixel. Their timings estimate no other kind."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Work:
-    """What makes two requests cost the same for each picture."""
+class CostClass:
+    """Requests of one cost class cost about the same for each picture."""
 
     model: str
     kind: str
+    """The engine's kind of work, for example "text_to_image"."""
     size_class: int
-    """Twice the binary logarithm of the pixels, rounded: each class has 1.4 times the pixels of the last."""
+    """round(2 log2(pixels)): each class has 1.4 times the pixels of the one before."""
     steps: int
 
     @property
     def units(self) -> float:
-        """Megapixel-steps of one picture."""
+        """Cost of one picture in megapixel-steps."""
         return 2.0 ** (self.size_class / 2) / 1e6 * self.steps
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The mean of what was measured for one kind of work."""
+    """Mean device time of one picture in ms, for one cost class."""
 
-    work: Work
+    cost_class: CostClass
     ms_per_image: float
     samples: int = 1
 
     def with_measured(self, ms_per_image: float) -> Timing:
-        """The mean with one more measurement: a plain mean of the first few, then forgetting slowly."""
+        """Return the mean with one more measurement (ms): a plain mean of the first 5, then exponential."""
         share = max(NEWEST, 1.0 / (self.samples + 1))
         mean = self.ms_per_image + share * (ms_per_image - self.ms_per_image)
-        return Timing(self.work, mean, self.samples + 1)
+        return Timing(self.cost_class, mean, self.samples + 1)
 
 
 class Timings(Protocol):
-    """Where timings are kept."""
+    """Store of timings."""
 
     async def of_model(self, model: str) -> list[Timing]:
-        """Everything known of a model."""
+        """Return all timings of a model."""
         ...
 
-    async def learn(self, work: Work, ms_per_image: float) -> None:
-        """Add one measurement."""
+    async def learn(self, cost_class: CostClass, ms_per_image: float) -> None:
+        """Add one measurement, in ms of device time for one picture."""
         ...
 
 
 class LearntEstimates:
-    """`bot.domain.ports.Estimates`: the same work if it was measured, else the nearest, else a guess."""
+    """Implements `bot.domain.ports.Estimates` with the timing of the nearest cost class, else with a guess."""
 
     def __init__(self, timings: Timings) -> None:
         self._timings = timings
 
     async def estimate_ms(self, request: ImageRequest) -> float:
-        """See the port."""
+        """Return the estimated device time of a request in ms."""
         return expected_ms(request, await self._timings.of_model(request.model))
 
     async def learn(self, request: ImageRequest, gpu_ms: float) -> None:
-        """See the port."""
-        await self._timings.learn(work_of(request), gpu_ms / request.num_images)
+        """Add a measurement: the device time of a whole request in ms."""
+        await self._timings.learn(cost_class_of(request), gpu_ms / request.num_images)
 
 
 def expected_ms(request: ImageRequest, known: Iterable[Timing]) -> float:
-    """What a request will take, by what is known of its model."""
-    return ms_per_image(work_of(request), known) * request.num_images
+    """Return the estimated device time of a request in ms; `known` are the timings of its model."""
+    return ms_per_image(cost_class_of(request), known) * request.num_images
 
 
-def work_of(request: ImageRequest) -> Work:
-    """What kind of work a resolved request is."""
+def cost_class_of(request: ImageRequest) -> CostClass:
+    """Return the cost class of a resolved request."""
     size_class = round(2 * math.log2(pixels_of(request)))
-    return Work(request.model, kind_of_work(request), size_class, round(steps_of(request)))
+    return CostClass(request.model, kind_of_work(request), size_class, round(steps_of(request)))
 
 
-def ms_per_image(work: Work, known: Iterable[Timing]) -> float:
-    """From the timing nearest to this work, scaled by megapixel-steps; the guess when there is none."""
-    alike = (timing for timing in known if timing.work.kind == work.kind or _are_denoised(timing.work, work))
-    nearest = min(alike, key=lambda timing: _distance(work, timing.work), default=None)
+def ms_per_image(cost_class: CostClass, known: Iterable[Timing]) -> float:
+    """Return ms for each picture: the nearest timing, scaled by megapixel-steps, else a guess."""
+    alike = (
+        timing
+        for timing in known
+        if timing.cost_class.kind == cost_class.kind or _are_denoised(timing.cost_class, cost_class)
+    )
+    nearest = min(alike, key=lambda timing: _distance(cost_class, timing.cost_class), default=None)
     if nearest is None:
-        return work.units * UNKNOWN_MS_PER_MEGAPIXEL.get(work.kind, UNKNOWN_MS_PER_MEGAPIXEL_STEP)
-    return nearest.ms_per_image * (work.units / nearest.work.units)
+        return cost_class.units * UNKNOWN_MS_PER_MEGAPIXEL.get(cost_class.kind, UNKNOWN_MS_PER_MEGAPIXEL_STEP)
+    return nearest.ms_per_image * (cost_class.units / nearest.cost_class.units)
 
 
-def _are_denoised(*works: Work) -> bool:
-    return all(work.kind not in UNKNOWN_MS_PER_MEGAPIXEL for work in works)
+def _are_denoised(*works: CostClass) -> bool:
+    return all(cost_class.kind not in UNKNOWN_MS_PER_MEGAPIXEL for cost_class in works)
 
 
-def _distance(one: Work, other: Work) -> tuple[bool, float]:
+def _distance(one: CostClass, other: CostClass) -> tuple[bool, float]:
     return one.kind != other.kind, abs(math.log(one.units / other.units)) + abs(one.size_class - other.size_class) / 4

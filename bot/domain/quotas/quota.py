@@ -1,4 +1,4 @@
-"""Quotas: how much members and channels may use in each window, and which limit counts."""
+"""Quotas: limits of members and channels in each window, and which limit applies."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from bot.errors import BadOption
 
 MAX_AMOUNT: Final = 1_000_000_000
 MAX_LIVE_JOBS: Final = 10
-"""How many jobs of one member wait and run at most, whatever a server allows."""
+"""Largest number of waiting and running jobs of one member; a server may set less."""
 
 
 class Unit(enum.StrEnum):
-    """What is counted. The ledger counts whole pictures and milliseconds."""
+    """The unit of a limit. The ledger counts whole pictures and ms of device time."""
 
     PICTURES = "pictures"
     GPU_SECONDS = "GPU-seconds"
 
     @property
     def scale(self) -> int:
-        """How many of the ledger's units make one."""
+        """Number of ledger units in one unit: 1 picture, 1000 ms."""
         return 1 if self is Unit.PICTURES else 1000
 
 
 class Scope(enum.StrEnum):
-    """Whose limit it is. A channel's is one pool that all share, the others are each member's own."""
+    """To whom a limit applies. Members share a channel's limit; the other limits apply to each member alone."""
 
     EVERYONE = "everyone"
     ROLE = "role"
@@ -38,28 +38,28 @@ class Scope(enum.StrEnum):
 
 
 class Limit(Value):
-    """At most `amount` of `unit` in each `window`; None means without limit."""
+    """At most `amount` of `unit` in each `window`; None means unlimited."""
 
     scope: Scope
     subject_id: int = 0
-    """The role, member or channel; 0 for everyone."""
+    """Id of the role, member or channel; 0 for everyone."""
     unit: Unit
     window: Window
     amount: float | None
 
     @property
     def place(self) -> tuple[Scope, int, Unit, Window]:
-        """What it limits: there is one limit for each place."""
+        """The key of the limit: there is one limit for each key."""
         return self.scope, self.subject_id, self.unit, self.window
 
     @property
     def cap(self) -> int | None:
-        """The amount in the ledger's units."""
+        """The amount in pictures or ms; None means unlimited."""
         return None if self.amount is None else round(self.amount * self.unit.scale)
 
 
 class Use(Value):
-    """How much of a limit is used now; granted extra is part of `limit`."""
+    """The use of one limit, in its unit; `limit` includes what moderators granted."""
 
     scope: Scope
     unit: Unit
@@ -70,7 +70,7 @@ class Use(Value):
 
 
 def member_limit(limits: Iterable[Limit], unit: Unit, window: Window, member: Member) -> Limit | None:
-    """The limit that counts for a member: their own, else the most generous of their roles', else everyone's."""
+    """Return the limit that applies to a member: their own, else the largest of their roles, else everyone's."""
     mine = [limit for limit in limits if limit.unit is unit and limit.window is window]
     for scope, subjects in ((Scope.MEMBER, {member.id}), (Scope.ROLE, set(member.role_ids)), (Scope.EVERYONE, {0})):
         found = [limit for limit in mine if limit.scope is scope and limit.subject_id in subjects]
@@ -80,15 +80,15 @@ def member_limit(limits: Iterable[Limit], unit: Unit, window: Window, member: Me
 
 
 def channel_limit(limits: Iterable[Limit], unit: Unit, window: Window, channel_id: int) -> Limit | None:
-    """The pool of a channel."""
+    """Return the limit of a channel, or None."""
     place = (Scope.CHANNEL, channel_id, unit, window)
     return next((limit for limit in limits if limit.place == place), None)
 
 
 def with_limit(limits: Sequence[Limit], new: Limit, by: Member) -> tuple[Limit, ...]:
-    """The limits with `new` in place of the old one there.
+    """Return the limits with `new`, which replaces the limit with the same key.
 
-    Raises `BadOption` for an amount that is none, and when it would leave the moderator who sets it nothing.
+    Raises `BadOption` for an invalid amount, and when the moderator `by` could then use nothing.
     """
     if new.amount is not None:
         check_amount(new.unit, new.amount)
@@ -96,16 +96,16 @@ def with_limit(limits: Sequence[Limit], new: Limit, by: Member) -> tuple[Limit, 
 
 
 def without_limit(limits: Sequence[Limit], gone: Limit, by: Member) -> tuple[Limit, ...]:
-    """The limits without the one in that place. Raises `BadOption` when that leaves the moderator nothing."""
+    """Return the limits without `gone`. Raise `BadOption` when the moderator `by` could then use nothing."""
     return _for(by, limits, _besides(limits, gone))
 
 
 def check_amount(unit: Unit, amount: float) -> None:
-    """Raises `BadOption` for what is less than nothing, more than anybody counts, or a part of a picture."""
+    """Raise `BadOption` for an amount below 0 or above `MAX_AMOUNT`, or a fraction of a picture."""
     if not 0 <= amount <= MAX_AMOUNT:
-        raise BadOption(f"{amount:g}", f"this is a number from 0 to {MAX_AMOUNT}")
+        raise BadOption(f"{amount:g}", f"the amount must be a number from 0 to {MAX_AMOUNT}")
     if unit is Unit.PICTURES and not amount.is_integer():
-        raise BadOption(f"{amount:g}", "pictures are counted whole")
+        raise BadOption(f"{amount:g}", "pictures are counted in whole numbers")
 
 
 def _besides(limits: Sequence[Limit], one: Limit) -> tuple[Limit, ...]:
@@ -114,7 +114,7 @@ def _besides(limits: Sequence[Limit], one: Limit) -> tuple[Limit, ...]:
 
 def _for(by: Member, before: Sequence[Limit], after: tuple[Limit, ...]) -> tuple[Limit, ...]:
     if not _is_shut_out(before, by) and _is_shut_out(after, by):
-        raise BadOption("0", "this would leave you nothing yourself; give yourself a limit of your own first")
+        raise BadOption("0", "this limit would leave you nothing; first set a limit for yourself")
     return after
 
 
@@ -124,10 +124,10 @@ def _is_shut_out(limits: Sequence[Limit], member: Member) -> bool:
 
 
 def part_of(whole: int, step: int, steps: int) -> int:
-    """How many of `whole` pictures `step` of `steps` come to, to the nearest: 3 steps of 4 are 3 of 4 pictures."""
+    """Return `whole` x `step` / `steps`, rounded: 3 of 4 steps of 4 pictures count as 3 pictures."""
     return min(whole, int(whole * step / steps + 0.5)) if steps else whole
 
 
 def pictures(verb: Verb, count: int) -> int:
-    """How many pictures a job counts as: captions are none."""
+    """Return the number of pictures that a job is charged; /describe is charged none."""
     return 0 if verb is Verb.DESCRIBE else count

@@ -1,4 +1,4 @@
-"""Who used how much: the numbers behind `/stats` and fair share."""
+"""Use of the devices, for `/stats` and fair share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What fair share gave a member: device time in ms, and the weight it counted by (the mean, where it changed)."""
+    """Device time that a member was served, in ms, and their mean fair-share weight."""
 
     gpu_ms: float
     weight: float
@@ -17,11 +17,11 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What was drawn in a time, on days of the server's calendar; days without are left out."""
+    """Use in a period, by days in the server's time zone; days without use are left out."""
 
     pictures_by_day: Mapping[date, int]
     gpu_ms_by_day: Mapping[date, float]
     gpu_ms_by_member: Mapping[int, float]
-    """Of those who used most, the first one most."""
+    """By member id, for the members with most use, in descending order."""
     gpu_ms_by_model: Mapping[str, float]
-    """Of all, the most used one first."""
+    """By model name, in descending order."""

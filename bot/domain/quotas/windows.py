@@ -1,4 +1,4 @@
-"""Windows of quotas: hours, days, weeks and months on a server's calendar, whatever its clocks do."""
+"""Quota windows: hours, days, weeks and months in a server's time zone, correct across clock changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOUR: Final = timedelta(hours=1)
 
 
 class Window(enum.StrEnum):
-    """How long a limit lasts, from the shortest."""
+    """The length of a window, shortest first."""
 
     HOUR = "hour"
     DAY = "day"
@@ -25,7 +25,7 @@ class Window(enum.StrEnum):
 
 
 class Span(Value):
-    """One window on the calendar: from `start` until before `end`, in UTC, under a key that names it."""
+    """One window: [`start`, `end`) in UTC, and a key that names it."""
 
     key: str
     start: datetime
@@ -33,7 +33,7 @@ class Span(Value):
 
 
 def span(window: Window, now: datetime, zone: ZoneInfo) -> Span:
-    """The window `now` falls into. Days, weeks and months begin at local midnight, whatever the clocks do that day."""
+    """Return the window that contains `now`. Days, weeks and months begin at local midnight."""
     if window is Window.HOUR:
         return _hour(now, span(Window.DAY, now, zone))
     day = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
@@ -49,7 +49,7 @@ def span(window: Window, now: datetime, zone: ZoneInfo) -> Span:
 
 
 def last_days(count: int, now: datetime, zone: ZoneInfo) -> list[Span]:
-    """So many days, the one of `now` last."""
+    """Return the last `count` days, oldest first, including the day of `now`."""
     days = [span(Window.DAY, now, zone)]
     while len(days) < count:
         days.append(span(Window.DAY, days[-1].start - timedelta.resolution, zone))
@@ -57,7 +57,7 @@ def last_days(count: int, now: datetime, zone: ZoneInfo) -> list[Span]:
 
 
 def _hour(now: datetime, day: Span) -> Span:
-    """Hours are counted from midnight: where clocks move by half an hour, the day's last one is the shorter one."""
+    """Return the hour of `now`, counted from midnight; if clocks move by 30 minutes, the day's last hour is short."""
     start = day.start + (now - day.start) // HOUR * HOUR
     return Span(key=f"{start:%Y-%m-%dT%H:%MZ}", start=start, end=min(start + HOUR, day.end))
 
@@ -67,7 +67,7 @@ def _at(midnight: datetime, zone: ZoneInfo) -> datetime:
 
 
 def zone(name: str) -> ZoneInfo:
-    """The time zone of that name. Raises `BadOption` with the nearest name there is."""
+    """Return the time zone with this IANA name. Raises `BadOption` with the most similar name."""
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):

@@ -1,1 +1,1 @@
-"""Servers' rules, quotas and moderators' log, in the database."""
+"""Server rules, quotas and the audit log in the database."""

@@ -1,4 +1,4 @@
-"""The moderators' log: rows are only ever added."""
+"""The audit log of moderators' actions, an append-only table."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from bot.store.database import Database, upsert
 from bot.store.schema_rules import audit_log
 
 MAX_TEXT = 1000
+"""Characters of a subject or reason that are stored; the rest is cut off."""
 
 
 class AuditLog:
-    """Adds to the log and reads it."""
+    """Appends entries and reads them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add(self, entry: AuditEntry) -> None:
-        """Write one entry in a transaction of its own."""
+        """Append one entry in a transaction of its own."""
         async with self._database.write() as connection:
             await record(connection, entry)
 
     async def knows(self, entry: AuditEntry) -> bool:
-        """Whether the same interaction has done the same before a crash."""
+        """Whether the same interaction has recorded the same action before (Discord or a restart may repeat it)."""
         async with self._database.read() as connection:
             return await was_recorded(connection, entry)
 
     async def newest(
         self, guild_id: int, limit: int = 20, *, member_id: int | None = None, skip: int = 0
     ) -> list[AuditEntry]:
-        """The last entries of a server, newest first, without the newest `skip`; all, or by and about one member."""
+        """Return a server's newest entries after the first `skip`; `member_id` selects those by or about a member."""
         query = sa.select(*[audit_log.c[name] for name in AuditEntry.model_fields]).where(
             audit_log.c.guild_id == guild_id
         )
@@ -43,7 +44,7 @@ class AuditLog:
 
 
 async def record(connection: AsyncConnection, entry: AuditEntry) -> bool:
-    """Write one entry in the transaction of what it tells of; False when that was done before, as `was_recorded`."""
+    """Append an entry in the transaction of its action; False when it is there already (see `was_recorded`)."""
     cut = {"subject": entry.subject[:MAX_TEXT], "reason": entry.reason[:MAX_TEXT]}
     row = upsert(connection, audit_log).values({**entry.model_dump(), **cut})
     added = row.on_conflict_do_nothing(index_elements=["interaction_id", "action", "done"]).returning(audit_log.c.id)
@@ -51,7 +52,7 @@ async def record(connection: AsyncConnection, entry: AuditEntry) -> bool:
 
 
 async def was_recorded(connection: AsyncConnection, entry: AuditEntry) -> bool:
-    """Whether the same interaction has done the same before: a crash may have come before it was answered."""
+    """Whether the interaction has recorded this action before: a crash may have prevented the answer."""
     if entry.interaction_id is None:
         return False
     same = (audit_log.c[name] == getattr(entry, name) for name in ("interaction_id", "action", "done"))

@@ -1,4 +1,4 @@
-"""Servers' rules in the database, one versioned document each; every change is one transaction with its log entry."""
+"""Server rules in the database: one versioned JSON document for each server, changed together with its log entry."""
 
 from __future__ import annotations
 
@@ -14,42 +14,43 @@ from bot.store.guilds.audit_log import record, was_recorded
 from bot.store.schema_rules import guild_rules
 
 _CACHED = 1000
+"""Number of servers whose rules stay in memory."""
 
 Change = Callable[[GuildRules], GuildRules]
 
 
 class GuildRulesStore:
-    """Reads and changes rules. One bot has the database to itself, so what was read once is true until changed here."""
+    """Reads and changes rules. Caches them: one bot has the database to itself, so nobody else changes a row."""
 
     def __init__(self, database: Database, direct: GuildRules | None = None) -> None:
-        """`direct` are the host's rules outside servers."""
+        """`direct`: the host's rules outside servers, from the configuration."""
         self._database = database
         self._direct = direct or GuildRules(guild_id=DIRECT_MESSAGES)
         self._known: dict[int, tuple[int, GuildRules]] = {}
 
     async def get(self, guild_id: int) -> GuildRules:
-        """The rules as they are now; a server that set nothing has the defaults."""
+        """Return the rules of a server; the defaults when it has set nothing."""
         if (known := self._recall(guild_id)) is not None:
             return known
         async with self._database.read() as connection:
             return await self.load(connection, guild_id)
 
     async def load(self, connection: AsyncConnection, guild_id: int) -> GuildRules:
-        """The same inside a transaction."""
+        """Return the rules of a server, read in the caller's transaction."""
         if (known := self._recall(guild_id)) is not None:
             return known
         return self._remember(*await _read(connection, guild_id))
 
     async def all(self) -> list[GuildRules]:
-        """Those of every server that set something, and those outside servers."""
+        """Return the rules of every server that has set something, and the rules outside servers."""
         async with self._database.read() as connection:
             ids = list(await connection.scalars(sa.select(guild_rules.c.guild_id)))
             return [await self.load(connection, guild_id) for guild_id in dict.fromkeys((*ids, DIRECT_MESSAGES))]
 
     async def change(self, change: Change, entry: AuditEntry) -> GuildRules:
-        """Apply a change and log it, both or neither, and not a second time for the same interaction.
+        """Apply a change and append its log entry in one transaction; an interaction changes nothing twice.
 
-        What `change` raises leaves everything as it was.
+        Returns the rules afterwards. An error that `change` raises is passed on, and nothing is changed.
         """
         while True:
             try:
@@ -61,7 +62,7 @@ class GuildRulesStore:
                     if saved := await _save(connection, rules, before):
                         await record(connection, entry)
             except BaseException:
-                # Whether it was written is not known: it is read anew.
+                # It is unknown whether the change was committed: drop the cached rules.
                 self._known.pop(entry.guild_id, None)
                 raise
             if saved:
@@ -74,7 +75,7 @@ class GuildRulesStore:
         return known and known[1]
 
     def _remember(self, version: int, rules: GuildRules) -> GuildRules:
-        """Keep the rules unless newer ones are known; returns the newest."""
+        """Cache the rules unless a newer version is cached; return the newest."""
         known = self._known.pop(rules.guild_id, (version, rules))
         if len(self._known) >= _CACHED:
             self._known.pop(next(iter(self._known)))
@@ -83,7 +84,7 @@ class GuildRulesStore:
 
 
 async def _read(connection: AsyncConnection, guild_id: int) -> tuple[int, GuildRules]:
-    """The rules as this transaction sees them, and how often they were changed."""
+    """Return the version and the rules as this transaction sees them; version 0 when there is no row."""
     here = guild_rules.c.guild_id == guild_id
     row = (await connection.execute(sa.select(guild_rules.c.version, guild_rules.c.body).where(here))).one_or_none()
     return (
@@ -92,7 +93,7 @@ async def _read(connection: AsyncConnection, guild_id: int) -> tuple[int, GuildR
 
 
 async def _save(connection: AsyncConnection, rules: GuildRules, before: int) -> bool:
-    """Write unless somebody else did since; says whether it was written."""
+    """Write the rules if the row still has version `before`; return whether it was written."""
     written = {"version": before + 1, "body": rules.model_dump_json(exclude_defaults=True)}
     statement = upsert(connection, guild_rules).values(guild_id=rules.guild_id, **written)
     same = guild_rules.c.version == before

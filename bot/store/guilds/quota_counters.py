@@ -1,4 +1,4 @@
-"""The counters of quotas: what is used in each window, changed only by single conditional statements."""
+"""Quota counters: the use in each window. Each change is one conditional SQL statement, so no update is lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KEY = ("guild_id", "scope", "subject_id", "unit", "span")
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One counter and the limit that counts for it. Amounts are whole pictures or milliseconds."""
+    """One counter and the limit that applies to it. Amounts are whole pictures or ms of device time."""
 
     guild_id: int
     scope: Scope
@@ -34,50 +34,50 @@ class Counter:
 
     @property
     def span_key(self) -> str:
-        """The window and its key in one."""
+        """The window and its key as one string."""
         return span_key(self.window, self.span.key)
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Its primary key."""
+        """The primary key of the counter's row."""
         return self.guild_id, str(self.scope), self.subject_id, str(self.unit), self.span_key
 
     @property
     def cap(self) -> int | None:
-        """The limit in the ledger's units."""
+        """The limit in pictures or ms; None means unlimited."""
         return self.limit and self.limit.cap
 
     def row(self, **values: int | None) -> dict[str, Any]:
-        """A new row for it."""
+        """Return the column values of a new row; `values` override the zeros."""
         blank = {"used": 0, "cap": self.cap, "granted": 0, "forgiven": 0, "ends_at": self.span.end}
         return {**dict(zip(_KEY, self.key, strict=True)), **blank, **values}
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a counter says now, forgiven use left out."""
+    """The state of a counter, in pictures or ms; `used` excludes forgiven use."""
 
     used: int
     granted: int
 
 
 def span_key(window: Window, key: str) -> str:
-    """How a window is written in a counter's key."""
+    """Return a window and its key as one string, for example "day 2026-11-22"."""
     return f"{window} {key}"
 
 
 async def add_within(
     connection: AsyncConnection, counters: Sequence[Counter], amounts: dict[Unit, int]
 ) -> list[Counter]:
-    """Add to all counters in one statement, each only as far as its limit allows; returns those that refused.
+    """Add `amounts` to all counters in one statement, but not to those whose limit would be exceeded.
 
-    The caller undoes the transaction when any refused.
+    Returns the counters that were not changed. If there are any, the caller must roll the transaction back.
     """
     tight = [counter for counter in counters if counter.cap is not None and amounts[counter.unit] > counter.cap]
     if tight:
-        # Only a row that is there is compared with its limit: a grant may lift it.
+        # ON CONFLICT compares only existing rows with the limit, so the row must exist first.
         await connection.execute(upsert(connection, table).on_conflict_do_nothing(), [item.row() for item in tight])
-    # Rows given apart from the statement let it be built and compiled once: everybody waits for this.
+    # The rows are parameters, so that the statement is built and compiled only once.
     rows = [counter.row(used=amounts[counter.unit]) for counter in counters]
     taken = {tuple(row) for row in await connection.execute(_add(connection.dialect.name), rows)}
     return [counter for counter in counters if counter.key not in taken]
@@ -99,9 +99,9 @@ async def correct(
     connection: AsyncConnection, guild_id: int, subjects: dict[Scope, int], spans: Sequence[str],
     amounts: dict[Unit, int],
 ) -> None:  # fmt: skip
-    """Add to the counters of a reservation, whatever their limits say; negative amounts give back."""
+    """Add `amounts` to the counters of a reservation without looking at limits; negative amounts give back."""
     amount = sa.case({str(unit): delta for unit, delta in amounts.items()}, value=table.c.unit, else_=0)
-    # The whole key for each subject: of a year's counters a handful is read.
+    # The condition names whole primary keys, so that the update reads only these rows.
     rest = (table.c.unit.in_([str(unit) for unit in amounts]), table.c.span.in_(spans))
     theirs = [
         sa.and_(table.c.guild_id == guild_id, table.c.scope == scope, table.c.subject_id == subject, *rest)
@@ -111,7 +111,7 @@ async def correct(
 
 
 async def grant(connection: AsyncConnection, counter: Counter, amount: int) -> None:
-    """Allow more, in this window only."""
+    """Raise the limit by `amount` in this window only."""
     statement = upsert(connection, table).values(counter.row(granted=amount))
     more = {"granted": table.c.granted + statement.excluded.granted}
     await connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=more))
@@ -120,13 +120,13 @@ async def grant(connection: AsyncConnection, counter: Counter, amount: int) -> N
 async def forgive(
     connection: AsyncConnection, guild_id: int, scope: Scope, subject_id: int, spans: Sequence[str]
 ) -> None:
-    """Let what is used in these windows no longer count."""
+    """Forgive the use in these windows: it no longer counts."""
     where = (table.c.guild_id == guild_id, table.c.scope == scope, table.c.subject_id == subject_id)
     await connection.execute(sa.update(table).where(*where, table.c.span.in_(spans)).values(forgiven=table.c.used))
 
 
 async def readings(connection: AsyncConnection, counters: Sequence[Counter]) -> list[Reading]:
-    """What each counter says; one without a row says nothing used."""
+    """Return the state of each counter, in order; a counter without a row has used nothing."""
     values = {name: {key[part] for key in (item.key for item in counters)} for part, name in enumerate(_KEY)}
     query = sa.select(table).where(*(table.c[name].in_(found) for name, found in values.items()))
     rows = (await connection.execute(query)).mappings()
@@ -138,5 +138,5 @@ async def readings(connection: AsyncConnection, counters: Sequence[Counter]) -> 
 
 
 async def tidy(connection: AsyncConnection, before: datetime) -> None:
-    """Forget counters whose window ended before that time."""
+    """Delete counters whose window ended before that time."""
     await connection.execute(sa.delete(table).where(table.c.ends_at < before))

@@ -1,4 +1,4 @@
-"""The ledger: reserves at submission, settles by measurement, refunds; each takes effect exactly once."""
+"""The quota ledger: reserves at acceptance, settles by measured cost, refunds. Each takes effect exactly once."""
 
 from __future__ import annotations
 
@@ -27,17 +27,21 @@ from bot.store.schema import jobs
 from bot.store.schema_rules import reservations
 
 _KEPT = timedelta(days=40)
+"""Counters and reservations stay this long after their window; longer than the longest window, a month."""
 _RESERVE = sa.insert(reservations)
 
 
 class Quotas:
-    """`bot.store.jobs.jobs.Ledger`, and what moderators do with quotas."""
+    """Implements `bot.store.jobs.jobs.Ledger`, and the quota commands of moderators."""
 
     def __init__(self, database: Database, rules: GuildRulesStore) -> None:
         self._database, self._rules = database, rules
 
     async def reserve(self, connection: AsyncConnection, job: Job, ask: Ask, now: datetime) -> None:
-        """Hold the job's pictures and estimated time. Raises `QuotaExceeded` or `TooManyJobs`; the caller undoes."""
+        """Reserve the job's pictures and estimated device time in the caller's transaction.
+
+        Raises `QuotaExceeded` or `TooManyJobs`; the caller must then roll back.
+        """
         rules = await self._rules.load(connection, job.rules_id)
         await _refuse_too_many(connection, rules, job.member_id)
         counted = _counters(rules, ask.member, _pool(ask.place), now)
@@ -55,7 +59,7 @@ class Quotas:
         await connection.execute(_RESERVE, reserved)
 
     async def settle(self, connection: AsyncConnection, job: Job, pictures: int, gpu_ms: float, now: datetime) -> None:
-        """Charge what was measured instead of what is held; a second time does nothing."""
+        """Charge `pictures` and `gpu_ms` (measured ms) instead of the reservation; a second call does nothing."""
         charged = {"pictures": pictures, "gpu_ms": math.ceil(gpu_ms)}
         row = await _move(connection, job.id, "held", state="settled", **charged)
         if row is not None:
@@ -63,27 +67,27 @@ class Quotas:
             await count_use(connection, job, _day(row.spans), pictures, gpu_ms)
 
     async def refund(self, connection: AsyncConnection, job_id: str, now: datetime) -> None:
-        """Give everything back, held or charged; a second time does nothing."""
+        """Give back the whole reservation or charge; a second call does nothing."""
         if (row := await _move(connection, job_id, "held", state="refunded")) is not None:
             await _correct(connection, row, -row.held_pictures, -row.held_ms)
         elif (row := await _move(connection, job_id, "settled", state="refunded")) is not None:
             await _correct(connection, row, -row.pictures, -row.gpu_ms)
 
     async def waive(self, connection: AsyncConnection, job_id: str, now: datetime) -> None:
-        """Give the charged pictures back; the time stays charged."""
+        """Give back the charged pictures; the device time stays charged."""
         row = await _read(connection, job_id)
         if row is not None and row.state == "settled" and row.pictures:
             await _move(connection, job_id, "settled", pictures=0)
             await _correct(connection, row, -row.pictures, 0)
 
     async def was_age_restricted(self, job_id: str) -> bool:
-        """Whether the job was asked for in a channel marked as age-restricted."""
+        """Whether the job was asked for in an age-restricted channel; False for an unknown job."""
         query = sa.select(reservations.c.age_restricted).where(reservations.c.job_id == job_id)
         async with self._database.read() as connection:
             return bool(await connection.scalar(query))
 
     async def uses(self, guild_id: int, member: Member, place: Place, now: datetime) -> list[Use]:
-        """How much of each limit that counts for this member here is used."""
+        """Return the use of each limit that applies to this member in this place."""
         async with self._database.read() as connection:
             rules = await self._rules.load(connection, guild_id)
             limited = [item for item in _counters(rules, member, _pool(place), now) if item.limit is not None]
@@ -91,7 +95,7 @@ class Quotas:
         return [_use(counter, reading) for counter, reading in zip(limited, readings, strict=True)]
 
     async def grant(self, limit: Limit, guild_id: int, now: datetime, entry: AuditEntry) -> None:
-        """Allow a member or a channel `limit.amount` more in the running window, once for each interaction."""
+        """Raise a member's or channel's limit by `limit.amount` in the current window, once for each interaction."""
         async with self._database.write() as connection:
             await in_turn(connection)
             running = _spans(await self._rules.load(connection, guild_id), now)[limit.window]
@@ -100,7 +104,7 @@ class Quotas:
                 await quota_counters.grant(connection, counter, limit.cap or 0)
 
     async def reset(self, guild_id: int, scope: Scope, subject_id: int, now: datetime, entry: AuditEntry) -> None:
-        """Let a member or a channel begin anew in all running windows, once for each interaction."""
+        """Forgive the use of a member or a channel in all current windows, once for each interaction."""
         async with self._database.write() as connection:
             await in_turn(connection)
             spans = _spans(await self._rules.load(connection, guild_id), now)
@@ -109,7 +113,7 @@ class Quotas:
                 await quota_counters.forgive(connection, guild_id, scope, subject_id, keys)
 
     async def tidy(self, now: datetime) -> None:
-        """Forget what belongs to windows that ended long ago; what is still held stays."""
+        """Delete counters and reservations of windows that ended `_KEPT` ago, except reservations still held."""
         is_over = (reservations.c.created_at < now - _KEPT, reservations.c.state != "held")
         async with self._database.write() as connection:
             await quota_counters.tidy(connection, now - _KEPT)
@@ -117,12 +121,12 @@ class Quotas:
 
 
 def _pool(place: Place) -> int:
-    """A thread uses up the pool of its channel."""
+    """Return the channel whose pool is used: the parent channel for a thread."""
     return place.parent_channel_id or place.channel_id
 
 
 def _day(spans: Iterable[str]) -> str:
-    """The day among the windows of a reservation."""
+    """Return the day (YYYY-MM-DD) among the span keys of a reservation."""
     return next(key for window, _, key in (span.partition(" ") for span in spans) if window == Window.DAY)
 
 
@@ -132,7 +136,7 @@ def _spans(rules: GuildRules, now: datetime) -> dict[Window, Span]:
 
 
 def _counters(rules: GuildRules, member: Member, channel_id: int, now: datetime) -> list[Counter]:
-    """Every counter a job counts in, limited or not: a limit set later finds what was used before."""
+    """Return every counter of a job, limited or not, so that a limit set later includes earlier use."""
     spans = _spans(rules, now)
     return [
         Counter(rules.guild_id, scope, subject, unit, window, spans[window], limit)
@@ -148,7 +152,7 @@ def _counters(rules: GuildRules, member: Member, channel_id: int, now: datetime)
 async def _refuse_too_many(connection: AsyncConnection, rules: GuildRules, member_id: int) -> None:
     if rules.max_live_jobs is None:
         return
-    # The new one is not among them yet: its reservation comes last.
+    # The count excludes the new job, whose reservation is inserted later.
     theirs = (jobs.c.member_id == member_id, is_live(), reservations.c.guild_id == rules.guild_id)
     held = jobs.join(reservations, reservations.c.job_id == jobs.c.id)
     live = await connection.scalar(sa.select(sa.func.count()).select_from(held).where(*theirs)) or 0
@@ -157,7 +161,7 @@ async def _refuse_too_many(connection: AsyncConnection, rules: GuildRules, membe
 
 
 async def _refuse(connection: AsyncConnection, refused: Iterable[Counter], cost: dict[Unit, int]) -> None:
-    """Name the limit that keeps them waiting longest."""
+    """Raise `QuotaExceeded` for the refused limit whose window ends last."""
     counter = max(refused, key=lambda item: item.span.end)
     (reading,) = await quota_counters.readings(connection, [counter])
     use, needed = _use(counter, reading), cost[counter.unit] / counter.unit.scale
@@ -183,7 +187,7 @@ async def _read(connection: AsyncConnection, job_id: str) -> sa.Row[Any] | None:
 
 
 async def _move(connection: AsyncConnection, job_id: str, before: str, **values: Any) -> sa.Row[Any] | None:
-    """The one statement that changes a reservation, and only from the state `before`."""
+    """Update a reservation if it is in the state `before`; return its new row, or None."""
     here = (reservations.c.job_id == job_id, reservations.c.state == before)
     statement = sa.update(reservations).where(*here).values(**values).returning(*reservations.c)
     return (await connection.execute(statement)).one_or_none()

@@ -1,1 +1,1 @@
-"""Jobs, their deliveries and what they taught, in the database."""
+"""Jobs, outbox entries, pending answers and cost measurements in the database."""

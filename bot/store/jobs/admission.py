@@ -1,4 +1,4 @@
-"""Letting a job in: one statement inserts it when it is new and there is room, and nothing when not."""
+"""Admission: one SQL statement inserts a job if it is new and the limits on waiting and running jobs allow it."""
 
 from __future__ import annotations
 
@@ -25,15 +25,18 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """How many jobs may wait and run."""
+class AdmissionLimits:
+    """The largest number of waiting and running jobs, for each member and in all."""
 
     per_member: int = MAX_LIVE_JOBS
     in_all: int = 500
 
 
-async def admit(connection: AsyncConnection, ask: Ask, room: Room, now: datetime, **known: Any) -> Job:
-    """Insert the job as queued. Raises `AlreadyAsked`, `TooManyJobs` or `QueueFull`."""
+async def admit(connection: AsyncConnection, ask: Ask, limits: AdmissionLimits, now: datetime, **known: Any) -> Job:
+    """Insert the job as queued and return it; `known` are further columns of the row.
+
+    Raises `AlreadyAsked`, `TooManyJobs` or `QueueFull`.
+    """
     await in_turn(connection)
     values = dict.fromkeys(jobs.c.keys()) | asked_columns(ask) | known
     values |= {
@@ -41,9 +44,9 @@ async def admit(connection: AsyncConnection, ask: Ask, room: Room, now: datetime
         "error": "", "recipe": "", "notes": [], "captions": [],
     }  # fmt: skip
     statement = _insert(connection.dialect.name)
-    limits = {"per_member": room.per_member, "in_all": room.in_all}
-    if (await connection.execute(statement, {**values, **limits})).rowcount != 1:
-        raise await _refusal(connection, ask, room)
+    allowed = {"per_member": limits.per_member, "in_all": limits.in_all}
+    if (await connection.execute(statement, {**values, **allowed})).rowcount != 1:
+        raise await _refusal(connection, ask, limits)
     job = job_from(values)
     if keys := job.spec.uploads:
         whose = await _uploaders(connection, job)
@@ -53,7 +56,7 @@ async def admit(connection: AsyncConnection, ask: Ask, room: Room, now: datetime
 
 
 async def _uploaders(connection: AsyncConnection, job: Job) -> dict[str, int]:
-    """Whose the uploads are that came from the parent; what is new is the asker's own."""
+    """Return the uploader of each upload that the job has from its parent; other uploads are the asker's own."""
     if job.parent_id is None:
         return {}
     inherited = sa.select(uploads.c.key, uploads.c.member_id).where(uploads.c.job_id == job.parent_id)
@@ -62,7 +65,7 @@ async def _uploaders(connection: AsyncConnection, job: Job) -> dict[str, int]:
 
 @functools.cache
 def _insert(dialect: str) -> sqlite.Insert | postgresql.Insert:
-    """Built and compiled once: this is what everybody waits for."""
+    """Build the insert; cached, so that SQLAlchemy compiles it only once."""
     theirs, everybody = _live("theirs", of_member=True), _live("everybody", of_member=False)
     row = sa.select(*(sa.bindparam(column.name, type_=column.type) for column in jobs.c)).where(
         theirs < sa.bindparam("per_member"), everybody < sa.bindparam("in_all")
@@ -81,16 +84,16 @@ def _live(name: str, *, of_member: bool) -> sa.ScalarSelect[int]:
     return query.scalar_subquery()
 
 
-async def _refusal(connection: AsyncConnection, ask: Ask, room: Room) -> Exception:
+async def _refusal(connection: AsyncConnection, ask: Ask, limits: AdmissionLimits) -> Exception:
     same = (jobs.c.interaction_id == ask.interaction_id, jobs.c.ask_index == ask.index)
     asked = await connection.scalar(sa.select(jobs.c.id).where(*same))
     if asked is not None:
         return AlreadyAsked(asked)
     theirs = _live("theirs", of_member=True)
     live = await connection.scalar(sa.select(theirs), {"member_id": ask.member.id})
-    if live is not None and live >= room.per_member:
-        return TooManyJobs(live, room.per_member)
-    return QueueFull(room.in_all, room.in_all, retry_after_s=60.0)
+    if live is not None and live >= limits.per_member:
+        return TooManyJobs(live, limits.per_member)
+    return QueueFull(limits.in_all, limits.in_all, retry_after_s=60.0)
 
 
 def _new_id() -> str:

@@ -1,4 +1,4 @@
-"""Adds to the sums as jobs end, in the transaction that ends them: each job counts once."""
+"""Updates the running sums in the transaction that ends a job, so that each job counts once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.store.schema_sums import member_days, model_days, outcomes
 
 
 async def count_use(connection: AsyncConnection, job: Job, day: str, pictures: int, gpu_ms: float) -> None:
-    """Count a job that used a device, on the day it was asked for."""
+    """Add a job's pictures and device time (ms) to the sums of `day` (YYYY-MM-DD)."""
     here = {"guild_id": job.rules_id, "day": day}
     used = {"gpu_ms": math.ceil(gpu_ms)}
     await _add(connection, member_days, {**here, "member_id": job.member_id}, used)
@@ -21,7 +21,7 @@ async def count_use(connection: AsyncConnection, job: Job, day: str, pictures: i
 
 
 async def count_outcome(connection: AsyncConnection, state: JobState) -> None:
-    """Count a job that came to its end."""
+    """Add a job to the count of its final state."""
     await _add(connection, outcomes, {"state": state.value}, {"jobs": 1})
 
 

@@ -1,4 +1,4 @@
-"""What is read of jobs."""
+"""Queries of jobs and their cells."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ LIVE = (JobState.QUEUED, JobState.RUNNING)
 
 
 def is_live(table: sa.FromClause = jobs) -> sa.ColumnElement[bool]:
-    """Queued or running; unfinished is said besides, so that the partial index is seen to cover it."""
+    """The condition "queued or running". It repeats "unfinished", so that the planner uses the partial index."""
     return is_unfinished(table) & table.c.state.in_(LIVE)
 
 
 class JobReads:
-    """The reading half of `JobStore`; every answer is one consistent view."""
+    """The queries of `JobStore`; each is one consistent view of the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def get(self, job_id: str) -> Job:
-        """See the port."""
+        """Return a job. Raises `JobNotFound`."""
         return await self._one(sa.select(jobs).where(jobs.c.id == job_id), job_id)
 
     async def at_message(self, message_id: int) -> tuple[Job, int | None]:
-        """See the port."""
+        """Return the job that a message shows, and the cell when it shows one cell. Raises `JobNotFound`."""
         async with self._database.read() as connection:
             query = sa.select(posts.c.job_id, posts.c.cell).where(posts.c.message_id == message_id)
             found = (await connection.execute(query)).one_or_none()
@@ -44,14 +44,17 @@ class JobReads:
         return await self.get(found.job_id), found.cell
 
     async def unfinished(self) -> list[Job]:
-        """See the port."""
+        """Return all jobs that are not final, oldest first."""
         return await self._in_flight(is_unfinished())
 
     async def served(self, since: datetime) -> dict[str, Served]:
-        """See the port."""
+        """Return device time and weight by member id, for jobs rendered, or cancelled while running, since then.
+
+        The weight is the mean of the jobs' weights, weighted so that time / weight adds up to the virtual time.
+        """
         spent = sa.select(jobs.c.member_id, jobs.c.gpu_ms, jobs.c.weight)
         drawn = spent.where(jobs.c.rendered_at >= since, jobs.c.gpu_ms > 0)
-        # Undrawn, said so that SQLite does not take the index of `rendered_at` for it.
+        # The condition "not rendered", in a form for which SQLite does not choose the index of `rendered_at`.
         undrawn = sa.func.coalesce(jobs.c.rendered_at, jobs.c.finished_at) == jobs.c.finished_at
         cancelled = spent.where(is_cancelled(), jobs.c.finished_at >= since, jobs.c.gpu_ms > 0, undrawn)
         all_ = sa.union_all(drawn, cancelled).subquery()
@@ -61,32 +64,32 @@ class JobReads:
             return {str(member): Served(ms, ms / virtual) for member, ms, virtual in await connection.execute(query)}
 
     async def active(self, member_id: int | None = None, guild_id: int | None = None) -> list[Job]:
-        """Queued and running jobs, oldest first; of one member, of one server, or all."""
+        """Return queued and running jobs, oldest first: of one member, of one server, or all."""
         theirs = () if member_id is None else (jobs.c.member_id == member_id,)
-        # Not the bare column: SQLite would take the index of all the server's jobs for it.
+        # `+ 0` keeps SQLite from the index of all the server's jobs, which is slower here.
         here = () if guild_id is None else (jobs.c.guild_id + 0 == guild_id,)
         return await self._in_flight(is_live(), *theirs, *here)
 
     async def recent(self, member_id: int, limit: int, guild_id: int | None = None) -> list[Job]:
-        """A member's newest jobs, newest first; those on one server, or all."""
+        """Return a member's newest jobs, newest first: on one server, or all."""
         mine = sa.select(jobs).where(jobs.c.member_id == member_id)
         if guild_id is not None:
             mine = mine.where(jobs.c.guild_id == guild_id)
         return await self._all(mine.order_by(jobs.c.created_at.desc(), jobs.c.id).limit(limit))
 
     async def children(self, job_id: str) -> list[Job]:
-        """What was derived directly from a job, oldest first."""
+        """Return the jobs that were derived directly from a job, oldest first."""
         derived = sa.select(jobs).where(jobs.c.parent_id == job_id)
         return await self._all(derived.order_by(jobs.c.created_at, jobs.c.id))
 
     async def cells(self, job_id: str) -> list[Cell]:
-        """See the port."""
+        """Return the kept cells of a job, in cell order."""
         query = sa.select(cells).where(cells.c.job_id == job_id).order_by(cells.c.cell)
         async with self._database.read() as connection:
             return [cell_from(row) for row in (await connection.execute(query)).mappings()]
 
     async def family(self, job_id: str, limit: int = 300) -> list[Job]:
-        """The job, all it came from and all that came from those (where that is too much, the newest), oldest first."""
+        """Return the job, its ancestors and all their descendants, oldest first; at most `limit`, the newest ones."""
         mine = sa.select(jobs.c.id, jobs.c.parent_id).where(jobs.c.id == job_id).cte("ancestors", recursive=True)
         ancestors = mine.union(sa.select(jobs.c.id, jobs.c.parent_id).join(mine, jobs.c.id == mine.c.parent_id))
         kin = sa.select(ancestors.c.id).cte("kin", recursive=True)
@@ -97,7 +100,7 @@ class JobReads:
         return sorted(found, key=lambda job: (job.created_at, job.id))
 
     async def _in_flight(self, *conditions: sa.ColumnElement[bool]) -> list[Job]:
-        """Oldest first; sorted here, as SQLite would walk along the dates of a year's jobs to give a few in order."""
+        """Sort in Python: with ORDER BY, SQLite would scan the index of all creation times."""
         found = await self._all(sa.select(jobs).where(*conditions))
         return sorted(found, key=lambda job: (job.created_at, job.id))
 

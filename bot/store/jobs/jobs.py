@@ -1,4 +1,4 @@
-"""Jobs in the database: each step of a job's life is one transaction, refused when an older epoch asks for it."""
+"""Jobs in the database. Each change of a job's state is one transaction, which an older epoch cannot make."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.domain.jobs import error_codec
 from bot.domain.model import Ask, Charge, Job, JobState, Kept, OutboxKind
 from bot.errors import Fenced, PictureBlocked, ReplyGone
 from bot.store.database import Database, upsert
-from bot.store.jobs.admission import Room, admit
+from bot.store.jobs.admission import AdmissionLimits, admit
 from bot.store.jobs.daily_sums import count_outcome
 from bot.store.jobs.job_reads import LIVE, JobReads
 from bot.store.jobs.rows import job_from
@@ -21,80 +21,86 @@ from bot.store.schema import UNFINISHED, cells, extracts, jobs, outbox, posts
 
 
 class Ledger(Protocol):
-    """The quota's side of a job's life, inside its transactions; settle and refund take effect exactly once."""
+    """The quota ledger as the job store uses it, inside the job's transactions; each call takes effect exactly once."""
 
     async def reserve(self, connection: AsyncConnection, job: Job, ask: Ask, now: datetime) -> None:
-        """Hold `job.spec.count` pictures and `job.estimate_ms`. Raises `QuotaExceeded`."""
+        """Reserve `job.spec.count` pictures and `job.estimate_ms` ms. Raises `QuotaExceeded` or `TooManyJobs`."""
         ...
 
     async def settle(self, connection: AsyncConnection, job: Job, pictures: int, gpu_ms: float, now: datetime) -> None:
-        """Charge what was measured instead of what is held."""
+        """Charge `pictures` and `gpu_ms` (measured ms) instead of the reservation."""
         ...
 
     async def refund(self, connection: AsyncConnection, job_id: str, now: datetime) -> None:
-        """Give everything back, also when it was settled already."""
+        """Give back the whole reservation, or the whole charge."""
         ...
 
     async def waive(self, connection: AsyncConnection, job_id: str, now: datetime) -> None:
-        """Give the pictures back that were settled; the time stays charged."""
+        """Give back the charged pictures; the device time stays charged."""
         ...
 
 
 class JobStore(JobReads):
-    """`bot.domain.ports.Jobs` in SQL."""
+    """Implements `bot.domain.ports.Jobs` in SQL.
 
-    def __init__(self, database: Database, ledger: Ledger, *, room: Room | None = None) -> None:
+    Methods that take a job raise `Fenced` when its epoch is old or its state does not allow the change.
+    """
+
+    def __init__(self, database: Database, ledger: Ledger, *, limits: AdmissionLimits | None = None) -> None:
         super().__init__(database)
-        self._ledger, self._room = ledger, room or Room()
+        self._ledger, self._limits = ledger, limits or AdmissionLimits()
 
     async def accept(self, ask: Ask, *, model: str, weight: float, estimate_ms: float, now: datetime) -> Job:
-        """See the port."""
+        """Reserve the quota and insert the job as queued; `estimate_ms` is the estimated device time in ms.
+
+        Raises `QuotaExceeded`, `TooManyJobs`, `QueueFull` or `AlreadyAsked`.
+        """
         async with self._database.write() as connection:
             known = {"model": model, "weight": weight, "estimate_ms": estimate_ms}
-            job = await admit(connection, ask, self._room, now, **known)
+            job = await admit(connection, ask, self._limits, now, **known)
             await self._ledger.reserve(connection, job, ask, now)
         return job
 
     async def shown_in(self, job_id: str) -> set[int]:
-        """See the port."""
+        """Return the ids of the channels in which messages show the job or one of its cells."""
         shown = sa.select(posts.c.channel_id).where(posts.c.job_id == job_id)
         async with self._database.read() as connection:
             return set(await connection.scalars(shown))
 
     async def extracted(self, job_ids: Collection[str], channel_id: int, message_id: int) -> None:
-        """See the port."""
+        """Record that a message shows a time-lapse or lineage tree of these jobs."""
         async with self._database.write() as connection:
-            # One that was deleted meanwhile has no row to hang this on.
+            # A job that was deleted meanwhile has no row to refer to.
             there = await connection.scalars(sa.select(jobs.c.id).where(jobs.c.id.in_(job_ids)))
             rows = [{"message_id": message_id, "channel_id": channel_id, "job_id": job_id} for job_id in there]
             if rows:
                 await connection.execute(upsert(connection, extracts).on_conflict_do_nothing(), rows)
 
     async def extract_at(self, message_id: int) -> list[Job]:
-        """See the port."""
+        """Return the jobs whose time-lapse or lineage tree a message shows, oldest first; often none."""
         shown = sa.select(extracts.c.job_id).where(extracts.c.message_id == message_id)
         return await self._all(sa.select(jobs).where(jobs.c.id.in_(shown)).order_by(jobs.c.created_at))
 
     async def posted(self, job_id: str, cell: int | None, channel_id: int, message_id: int) -> None:
-        """See the port."""
+        """Record that a message shows this job, or one cell of it."""
         async with self._database.write() as connection:
             await _post(connection, job_id, cell, channel_id, message_id)
 
     async def claim(self, job: Job) -> Job:
-        """See the port."""
+        """Begin a run under the next epoch; from now on older epochs raise `Fenced`."""
         return await self._move(job, LIVE, state=JobState.QUEUED, epoch=jobs.c.epoch + 1)
 
     async def started(self, job: Job, now: datetime) -> Job:
-        """See the port."""
+        """Change to running, and count an attempt."""
         return await self._move(job, LIVE, state=JobState.RUNNING, attempts=jobs.c.attempts + 1, started_at=now)
 
     async def park(self, job: Job) -> Job:
-        """See the port."""
+        """Change to queued, to run again later from the same seed; a running attempt is not counted."""
         uncounted = sa.case((jobs.c.state == JobState.RUNNING, jobs.c.attempts - 1), else_=jobs.c.attempts)
         return await self._move(job, LIVE, state=JobState.QUEUED, attempts=uncounted)
 
     async def keep(self, job: Job, kept: Kept, now: datetime) -> Job:
-        """See the port."""
+        """Store the cells' rows, settle the quota, and change to rendered or review, with an outbox entry."""
         async with self._database.write() as connection:
             stored = await _move(
                 connection, job, LIVE, state=kept.state, gpu_ms=kept.gpu_ms, spoiler=kept.spoiler,
@@ -109,14 +115,14 @@ class JobStore(JobReads):
         return stored
 
     async def approve(self, job: Job, now: datetime) -> Job:
-        """See the port."""
+        """Change from review to rendered, with an outbox entry for the result."""
         async with self._database.write() as connection:
             approved = await _move(connection, job, (JobState.REVIEW,), state=JobState.RENDERED)
             await _owe(connection, approved, OutboxKind.RESULT, now)
         return approved
 
     async def delivered(self, job: Job, message_id: int | None, now: datetime) -> Job:
-        """See the port."""
+        """Change to delivered, record the message, and delete the outbox entry."""
         async with self._database.write() as connection:
             shown = jobs.c.message_id if message_id is None else message_id
             done = await _move(
@@ -131,17 +137,20 @@ class JobStore(JobReads):
     async def close(
         self, job: Job, state: JobState, error: Exception, now: datetime, charge: Charge | None = None
     ) -> Job:
-        """See the port."""
+        """End as failed or cancelled, with an outbox entry. Without `charge` everything is refunded.
+
+        A job in review has been charged: its pictures are given back, its device time stays charged.
+        """
         values: dict[str, Any] = {"state": state, "error": str(error), "finished_at": now}
         if charge is not None:
             values["gpu_ms"] = charge.gpu_ms
-        # One that was kept or approved meanwhile is shown: it is not closed as if it still ran or waited for review.
+        # A job that was kept or approved meanwhile will be shown, so it is not closed from its earlier state.
         states = LIVE if job.state in LIVE else [state for state in UNFINISHED if state == job.state]
         async with self._database.write() as connection:
             closed = await _move(connection, job, states, **values)
             await count_outcome(connection, closed.state)
             if isinstance(error, PictureBlocked):
-                # What is never shown is not kept: the sweep takes what its files leave behind.
+                # A blocked picture is not kept; the daily sweep deletes its files.
                 await connection.execute(sa.delete(cells).where(cells.c.job_id == job.id))
                 await connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(frames_key=None))
             if job.state is JobState.REVIEW:
@@ -157,7 +166,7 @@ class JobStore(JobReads):
         return closed
 
     async def reply_at(self, job_id: str, message_id: int) -> None:
-        """See the port."""
+        """Record the id of the job's reply message."""
         async with self._database.write() as connection:
             await connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(message_id=message_id))
 
@@ -167,7 +176,7 @@ class JobStore(JobReads):
 
 
 async def _move(connection: AsyncConnection, job: Job, states: Iterable[str], **values: Any) -> Job:
-    """The one statement that changes a job's state: only from `states`, only under the job's own epoch."""
+    """Change a job's state, only from `states` and only under the job's epoch. Raises `Fenced`."""
     here = (jobs.c.id == job.id, jobs.c.epoch == job.epoch, jobs.c.state.in_([str(state) for state in states]))
     moved = await connection.execute(sa.update(jobs).where(*here).values(values).returning(*jobs.c))
     row = moved.mappings().one_or_none()

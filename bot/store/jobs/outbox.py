@@ -1,4 +1,4 @@
-"""Deliveries still owed. They are written by the job's own transactions and end here."""
+"""The outbox: deliveries that are still owed to Discord. `JobStore` inserts the entries."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ _KINDS = [kind.value for kind in OutboxKind]
 
 
 class OutboxStore:
-    """`bot.domain.ports.Outbox` in SQL."""
+    """Implements `bot.domain.ports.Outbox` in SQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def due(self, now: datetime, *, besides: Collection[str] = (), limit: int = 50) -> list[OutboxEntry]:
-        """See the port."""
+        """Return entries that are due, oldest first, except those of the jobs in `besides`.
+
+        Entries further ahead than `LONGEST_DELAY` are due as well: the clock was set back after they were written.
+        """
         await self.set_unknown_aside()
         is_due = (outbox.c.due_at <= now) | (outbox.c.due_at > now + LONGEST_DELAY)
         query = sa.select(outbox).where(is_due, *self._deliverable(besides)).order_by(outbox.c.due_at).limit(limit)
@@ -35,7 +38,7 @@ class OutboxStore:
             ]  # fmt: skip
 
     async def next_at(self, *, besides: Collection[str] = ()) -> datetime | None:
-        """See the port."""
+        """Return when the next entry is due, except those of the jobs in `besides`; None when there is none."""
         query = sa.select(sa.func.min(outbox.c.due_at)).where(*self._deliverable(besides))
         async with self._database.read() as connection:
             return await connection.scalar(query)
@@ -53,23 +56,23 @@ class OutboxStore:
         return outbox.c.kind.in_(_KINDS), outbox.c.job_id.not_in(apart)
 
     async def owes(self, job_id: str) -> bool:
-        """See the port."""
+        """Whether the job has an outbox entry."""
         async with self._database.read() as connection:
             query = sa.select(sa.exists().where(outbox.c.job_id == job_id))
             return bool(await connection.scalar(query))
 
     async def later(self, entry: OutboxEntry, at: datetime, why: str) -> None:
-        """See the port."""
+        """Count a failed try, and set when the next one is due; `why` is for the host."""
         async with self._database.write() as connection:
             later = sa.update(outbox).where(*_same(entry)).values(due_at=at, tries=entry.tries + 1, why=why)
             await connection.execute(later)
 
     async def done(self, entry: OutboxEntry) -> None:
-        """See the port."""
+        """Delete the entry."""
         async with self._database.write() as connection:
             await connection.execute(sa.delete(outbox).where(*_same(entry)))
 
 
 def _same(entry: OutboxEntry) -> tuple[sa.ColumnElement[bool], ...]:
-    # A newer parcel of the same job is another one.
+    # A newer entry of the same job, with another kind or epoch, is not touched.
     return (outbox.c.job_id == entry.job_id, outbox.c.kind == entry.kind, outbox.c.epoch == entry.epoch)

@@ -1,8 +1,8 @@
-"""Interactions that were told "thinking…" and have no answer yet, whole, in a file beside the database.
+"""Pending answers (interactions that show "thinking…") in a file beside the database.
 
-A note must be down before Discord is told, and must not wait behind forty jobs that are being written: it is appended
-without a transaction, on a thread of its own. What the file system holds outlives a killed process; only a power cut
-could take it. What was answered is taken out of the file at once: it holds members' words and tokens.
+A pending answer must be written before Discord gets the acknowledgement, and must not wait for database transactions.
+It is therefore appended to a file, on a thread of its own. The file outlives a killed process. It has no fsync, so a
+power cut may lose its last lines. The file holds members' words and tokens, so an answered interaction is removed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class PendingAnswerStore:
     """
 
     def __init__(self, path: Path, database: Database) -> None:
-        """Raises `ConfigError` for a file that cannot be read."""
+        """Read the file. Raises `ConfigError` when it cannot be read."""
         self._path, self._database = path, database
         self._open = _read(path)
         self._unwritten = deque[PendingAnswer | int]()
@@ -92,7 +92,7 @@ class PendingAnswerStore:
             raise StoreError(f"{self._path} cannot be read or written: {error.strerror}") from error
 
     def _append(self) -> None:
-        """Write what is not written yet: a crowd's notes go down together, and only the first has to wait."""
+        """Append all unwritten lines in one write, so that many interactions wait for one write only."""
         lines: list[bytes] = []
         for note in [self._unwritten.popleft() for _ in range(len(self._unwritten))]:
             if isinstance(note, PendingAnswer):
@@ -112,10 +112,10 @@ class PendingAnswerStore:
             self._tidy()
 
     def _tidy(self) -> None:
-        """Leave what is open; a kill leaves the old or the new file."""
+        """Rewrite the file with the pending answers only. The rename is atomic: a kill leaves one whole file."""
         self._append()
         for key in self._written.keys() - self._open.keys():
-            del self._written[key]  # it was over
+            del self._written[key]  # expired or removed
         beside = self._path.with_suffix(".new")
         _put(beside, self._written.values(), os.O_TRUNC)
         beside.replace(self._path)
@@ -123,7 +123,7 @@ class PendingAnswerStore:
 
 
 def _read(path: Path) -> dict[int, PendingAnswer]:
-    path.with_suffix(".new").unlink(missing_ok=True)  # a kill may have left it
+    path.with_suffix(".new").unlink(missing_ok=True)  # left by a process that was killed in `_tidy`
     try:
         lines = path.read_text(errors="replace").split("\n")
     except FileNotFoundError:
@@ -140,7 +140,7 @@ def _read(path: Path) -> dict[int, PendingAnswer]:
 
 
 def _put(path: Path, lines: Iterable[bytes], how: int) -> None:
-    # Tokens are in it: for nobody else's eyes.
+    # Mode 0600: the file holds tokens.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600)
     content = b"".join(lines)
     with os.fdopen(descriptor, "wb", buffering=0) as file:
@@ -149,18 +149,18 @@ def _put(path: Path, lines: Iterable[bytes], how: int) -> None:
 
 
 def _line(pending_answer: PendingAnswer) -> bytes:
-    """In plain ASCII: members may write half a surrogate pair, which is no UTF-8, and separators of lines."""
+    """Return the line in ASCII: a member's text may hold line breaks, and lone surrogates, which are no UTF-8."""
     written = json.dumps(
         {**dict(pending_answer), "expires_at": pending_answer.expires_at.isoformat()}, separators=(",", ":")
     )
-    # The line before may have been cut off in the middle: it must not swallow this one.
+    # The leading newline ends a line that a kill may have cut off.
     return f"\n{written}\n".encode()
 
 
 def _parsed(line: str) -> PendingAnswer | int | None:
-    """A promise, the id of one that was kept, or None for what was cut off in the middle of writing.
+    """Return a pending answer, the id of an answered one, or None for a line that was cut off.
 
-    Discord was not told of that either.
+    An interaction whose line was cut off was not acknowledged.
     """
     try:
         note = json.loads(line)

@@ -1,4 +1,4 @@
-"""Between table rows and the domain's values."""
+"""Converts between table rows and the domain's values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HELD_IN_COLUMNS = {"token", "expires_at", "message_id"}
 
 
 def job_from(columns: Columns) -> Job:
-    """A job from the columns of its row; what only a newer version knows of it is left out."""
+    """Make a job from the columns of its row; fields of a newer version are ignored."""
     reply = ReplyTo.model_validate_json(columns["reply"], extra="ignore").model_copy(
         update={
             "message_id": columns["message_id"],
@@ -40,7 +40,7 @@ def job_from(columns: Columns) -> Job:
 
 
 def reply_columns(reply: ReplyTo) -> dict[str, Any]:
-    """Where the reply is; its secret and its message stand in columns of their own."""
+    """Return the columns of a reply; token and message id have columns of their own."""
     return {
         "reply": reply.model_dump_json(exclude=_HELD_IN_COLUMNS),
         "message_id": reply.message_id,
@@ -50,7 +50,7 @@ def reply_columns(reply: ReplyTo) -> dict[str, Any]:
 
 
 def asked_columns(ask: Ask) -> dict[str, Any]:
-    """What a new job takes over from the ask."""
+    """Return the columns of a new job that come from the ask."""
     source = ask.spec.source
     cell = source.cell if source and not ask.spec.parent_id else None
     return {
@@ -71,5 +71,5 @@ def asked_columns(ask: Ask) -> dict[str, Any]:
 
 
 def cell_from(columns: Columns) -> Cell:
-    """A kept picture from the columns of its row."""
+    """Make a cell from the columns of its row."""
     return Cell.model_validate(columns)

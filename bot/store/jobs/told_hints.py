@@ -1,4 +1,4 @@
-"""Which member was told of which model, and by which job."""
+"""The vocabulary hints that members got: at most one for each member and model."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from bot.store.schema import hints
 
 
 class HintStore:
-    """`bot.domain.moderation.vocabulary_hints.Told` in SQL."""
+    """Implements `bot.domain.moderation.vocabulary_hints.ToldHints` in SQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def tell(self, member_id: int, model: str, job_id: str) -> bool:
-        """See the port."""
+        """Record that `job_id` tells the member, unless another job did; return whether it is this job."""
         theirs = hints.c.member_id == member_id, hints.c.model == model
         async with self._database.write() as connection:
             row = upsert(connection, hints).values(member_id=member_id, model=model, job_id=job_id)

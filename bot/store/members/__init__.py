@@ -1,1 +1,1 @@
-"""What is stored about members, to take away or to remove."""
+"""Members' settings, export and deletion of their data, retention, statistics."""

@@ -1,4 +1,4 @@
-"""Everything stored about members, to take away or to remove."""
+"""Export and deletion of what is stored about members and jobs."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from bot.store.schema import extracts, jobs, posts
 from bot.store.schema_rules import reservations
 
 _RESERVE = 64 * 1024
-"""Left free in an archive for its own directory."""
+"""Bytes of the size limit that are reserved for the zip directory."""
 
 README = """\
-records.json holds every row that is stored about you, by table, and under "promises" what you asked for and has no
-answer yet. pictures/ holds your pictures, the newest first,
-uploads/ the pictures you uploaded, and frames/ how yours came out of the noise, as many as fit into one file here;
-the others are listed in records.json under "cells", "uploads" and "jobs", and are in your messages.
+records.json holds every row that is stored about you, by table. Its entry "promises" holds your commands that have no
+answer yet.
+pictures/ holds your pictures, uploads/ the pictures that you uploaded, and frames/ the previews of your pictures.
+Discord limits the size of this file. Pictures that did not fit are listed in records.json under "cells", "uploads"
+and "jobs", and are still in your messages.
 """
 
 
-class Records:
+class MemberRecordStore:
     """Exports and deletes what is stored about jobs and members, rows and picture files."""
 
     def __init__(self, database: Database, pictures: PictureStore, pending_of: PendingOf | None = None) -> None:
@@ -39,15 +40,15 @@ class Records:
         self._personal = PersonalData(database, pending_of)
 
     async def delete_job(self, job_id: str) -> bool:
-        """Delete one finished job with its pictures; False when there is none."""
+        """Delete a finished job and its pictures; False when there is no such job."""
         return await self._retention.delete_job(job_id)
 
     async def drop_pictures(self, job_id: str) -> None:
-        """Delete a finished job's pictures and leave its row, which others' pictures may come from."""
+        """Delete a finished job's pictures. Its row stays, because other jobs may be derived from it."""
         await self._retention.drop_pictures(job_id)
 
     async def messages_of(self, job_id: str) -> list[tuple[int, int]]:
-        """Channel and message of everything that shows a job, a cell of it, or an extract."""
+        """Return (channel id, message id) of every message that shows the job or something of it."""
         shown = (
             sa.select(table.c.channel_id, table.c.message_id).where(table.c.job_id == job_id)
             for table in (posts, extracts)
@@ -56,7 +57,7 @@ class Records:
             return [(row.channel_id, row.message_id) for row in await connection.execute(sa.union(*shown))]
 
     async def posts_of(self, member_id: int) -> list[tuple[int, int]]:
-        """Channel and message of everything that shows a job of a member's, replies too."""
+        """Return (channel id, message id) of every message that shows a job of the member, replies included."""
         theirs = sa.select(jobs.c.id).where(jobs.c.member_id == member_id)
         shown = (
             sa.select(table.c.channel_id, table.c.message_id).where(table.c.job_id.in_(theirs))
@@ -69,13 +70,13 @@ class Records:
             return [(row.channel_id, row.message_id) for row in await connection.execute(sa.union(*shown, replies))]
 
     async def outlived(self, before: datetime, guild_id: int) -> int:
-        """How many pictures of a server's jobs are older than that."""
+        """Return the number of pictures of a server's jobs that are older than `before`."""
         return await self._retention.outlived(before, guild_id)
 
     async def erase_member(self, member_id: int) -> int:
-        """Delete everything a member made, set and marked; returns how many jobs. Their live jobs must be over."""
+        """Delete a member's jobs, settings and favourites; return the number of jobs. No job may be live."""
         deleted = await self._retention.erase_member(member_id)
-        # What is used stays in the counters until its windows end, or deleting would be a way around quotas.
+        # The counters stay until their windows end: else a member could reset a quota by deleting everything.
         theirs = (reservations.c.member_id == member_id, reservations.c.state != "held")
         async with self._database.write() as connection:
             await connection.execute(sa.delete(reservations).where(*theirs))
@@ -83,7 +84,10 @@ class Records:
         return deleted
 
     async def export(self, member_id: int, limit_bytes: int) -> bytes:
-        """A zip archive of at most `limit_bytes` (more only when the rows alone are): all rows, the newest pictures."""
+        """Return a zip archive of all rows, and of as many pictures as fit, newest first.
+
+        The archive has at most `limit_bytes` bytes, unless the rows alone are larger.
+        """
         rows = await self._personal.export(member_id)
         files = {"README.txt": README.encode(), "records.json": await asyncio.to_thread(_packed, rows)}
         left = limit_bytes - _RESERVE - len(files["records.json"]) // 4
@@ -101,7 +105,7 @@ class Records:
 
 
 def _kept(rows: dict[str, list[dict[str, Any]]]) -> list[tuple[str, str, int]]:
-    """Name, key and least size of every kept file of theirs, those first that they will miss most."""
+    """Return file name, key and minimum size in bytes of every kept file: pictures, then uploads, then frames."""
     pictures = [(f"{cell['job_id']}-{cell['cell'] + 1}.png", cell["key"], cell["size_bytes"]) for cell in _shown(rows)]
     uploads = dict.fromkeys(upload["key"] for upload in rows["uploads"])
     frames = {job["id"]: job["frames_key"] for job in rows["jobs"] if job["frames_key"] and _is_shown(job)}
@@ -117,14 +121,14 @@ def _is_shown(job: dict[str, Any]) -> bool:
 
 
 def _shown(rows: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The newest first. What waits for review or was kept back is not handed out this way either."""
+    """Return the cells that may be shown, newest first; not those in review or kept back."""
     made_at = {job["id"]: job["created_at"] for job in rows["jobs"] if _is_shown(job)}
     shown = [cell for cell in rows["cells"] if cell["job_id"] in made_at]
     return sorted(shown, key=lambda cell: (made_at[cell["job_id"]], -cell["cell"]), reverse=True)
 
 
 def _packed(rows: dict[str, list[dict[str, Any]]]) -> bytes:
-    # Half a surrogate pair, which members may write, becomes JSON's own escape.
+    # backslashreplace: a member's text may hold lone surrogates.
     return json.dumps(rows, ensure_ascii=False, indent=1).encode(errors="backslashreplace")
 
 

@@ -1,4 +1,4 @@
-"""What members set for themselves and marked as theirs."""
+"""Members' settings and favourites."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bot.store.schema import cells, favourites, members
 
 
 class MemberStore:
-    """Preferences and favourites of members."""
+    """Reads and writes members' settings and favourites."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database, self._clock = database, clock
 
     async def preferences(self, member_id: int) -> Preferences:
-        """What was set; the defaults when nothing was, or when it is of a kind that is gone."""
+        """Return a member's settings; the defaults when there are none or when they cannot be read."""
         async with self._database.read() as connection:
             stored = await connection.scalar(sa.select(members.c.settings).where(members.c.member_id == member_id))
         try:
@@ -30,14 +30,14 @@ class MemberStore:
             return Preferences()
 
     async def prefer(self, member_id: int, preferences: Preferences) -> None:
-        """Set them."""
+        """Store a member's settings."""
         settings = {"settings": preferences.model_dump_json(exclude_defaults=True)}
         async with self._database.write() as connection:
             row = upsert(connection, members).values(member_id=member_id, **settings)
             await connection.execute(row.on_conflict_do_update(index_elements=["member_id"], set_=settings))
 
     async def favour(self, member_id: int, cell: CellRef) -> None:
-        """Mark a kept picture; again is harmless. Raises `CellNotFound`."""
+        """Mark a kept picture as a favourite; marking it twice is no error. Raises `CellNotFound`."""
         kept = sa.exists().where(cells.c.job_id == cell.job_id, cells.c.cell == cell.cell)
         async with self._database.write() as connection:
             if not await connection.scalar(sa.select(kept)):
@@ -48,13 +48,13 @@ class MemberStore:
             await connection.execute(row.on_conflict_do_nothing())
 
     async def unfavour(self, member_id: int, cell: CellRef) -> None:
-        """Take the mark away."""
+        """Remove a favourite; a missing one is no error."""
         mine = (favourites.c.member_id == member_id, favourites.c.job_id == cell.job_id, favourites.c.cell == cell.cell)
         async with self._database.write() as connection:
             await connection.execute(sa.delete(favourites).where(*mine))
 
     async def favourites(self, member_id: int, limit: int) -> list[CellRef]:
-        """The newest marks whose pictures are kept."""
+        """Return the newest favourites, newest first."""
         newest = favourites.c.created_at.desc(), favourites.c.job_id, favourites.c.cell
         query = sa.select(favourites).where(favourites.c.member_id == member_id).order_by(*newest).limit(limit)
         async with self._database.read() as connection:

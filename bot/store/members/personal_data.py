@@ -1,4 +1,4 @@
-"""Everything stored about one member, as it is stored."""
+"""Every database row about one member, for `/privacy export`."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _SECRET = frozenset({"token"})
 
 
 class PersonalData:
-    """Reads whatever tables there are: one that is added later is not forgotten here."""
+    """Reads every table of the schema, so that a new table is included without a change here."""
 
     def __init__(self, database: Database, pending_of: PendingOf | None = None) -> None:
         self._database, self._pending_of = database, pending_of
 
     async def export(self, member_id: int) -> dict[str, list[dict[str, Any]]]:
-        """The rows about a member by table, ready for JSON; the kept pictures stand there by key."""
+        """Return the rows about a member by table name, as JSON values; pictures appear by key."""
         async with self._database.read() as connection:
             rows = {
                 table.name: [_plain(row) for row in (await connection.execute(query)).mappings()]
@@ -39,10 +39,10 @@ class PersonalData:
             rows[guild_rules.name] = await _rules_about(connection, member_id)
         theirs = {job["id"] for job in rows[jobs.name]}
         for upload in rows[uploads.name]:
-            # Who began from it, besides them, is not about this member.
+            # Hide the jobs of other members that used this upload.
             upload["job_id"] = upload["job_id"] if upload["job_id"] in theirs else None
         for entry in rows[audit_log.name]:
-            # Which moderator it was is not about this member.
+            # Hide which moderator acted.
             entry["actor_id"] = member_id if entry["actor_id"] == member_id else None
         if self._pending_of is not None:
             rows["promises"] = [_plain(dict(pending_answer)) for pending_answer in self._pending_of(member_id)]
@@ -64,7 +64,7 @@ def _about(table: sa.Table, member_id: int) -> sa.Select[Any] | None:
 
 
 async def _rules_about(connection: AsyncConnection, member_id: int) -> list[dict[str, Any]]:
-    """What servers' rules say of the member alone: bans and limits of their own."""
+    """Return the member's bans and personal limits from the rules of servers."""
     named = sa.select(guild_rules.c.body).where(guild_rules.c.body.contains(str(member_id)))
     found: list[dict[str, Any]] = []
     for body in await connection.scalars(named):

@@ -1,4 +1,4 @@
-"""Who used how much, and how long they waited: the numbers behind `/stats` and `/metrics`."""
+"""Use and waiting times, for `/stats` and `/metrics`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _Key = TypeVar("_Key")
 
 
 class Statistics:
-    """Read off sums that are kept as jobs end: what was used stays used when a job is deleted."""
+    """Reads the running sums, which keep the use of deleted jobs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def usage(self, guild_id: int, days: Sequence[Span], members: int) -> Usage:
-        """By day, model and member, of so many members who used most."""
+        """Return the use by day, by model, and by member for the `members` with most use."""
         first, last = days[0].key, days[-1].key
         pictures, gpu_ms, models = Counter[date](), Counter[date](), Counter[str]()
         async with self._database.study() as connection:
@@ -40,7 +40,7 @@ class Statistics:
         return Usage(pictures, _floats(gpu_ms), by_member, _floats(dict(models.most_common())))
 
     async def waits(self, guild_id: int | None, since: datetime) -> list[timedelta]:
-        """How long each job waited for its turn, the newest first."""
+        """Return the waiting time of each of the newest 5,000 started jobs since then, newest first."""
         here = () if guild_id is None else (jobs.c.guild_id == guild_id,)
         query = (
             sa.select(jobs.c.created_at, jobs.c.started_at)
@@ -52,7 +52,7 @@ class Statistics:
             return [max(timedelta(), started - asked) for asked, started in await connection.execute(query)]
 
     async def outcomes(self) -> Mapping[str, int]:
-        """How many jobs ended how, since the database was made."""
+        """Return the number of jobs by final state, since the database was created."""
         async with self._database.read() as connection:
             return {row.state: row.jobs for row in await connection.execute(sa.select(outcomes))}
 

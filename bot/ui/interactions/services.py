@@ -19,7 +19,7 @@ from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.pending_answers import PendingAnswerStore
-from bot.store.members.member_records import Records
+from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
@@ -47,7 +47,7 @@ class Services:
     rules: GuildRulesStore
     quotas: Quotas
     log: AuditLog
-    records: Records
+    records: MemberRecordStore
     statistics: Statistics
     intake: Intake
     drawing: Drawing

@@ -21,7 +21,7 @@ from bot.errors import AlreadyAsked, DeliveryLater
 from bot.store.database import Database
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
-from bot.store.jobs.admission import Room
+from bot.store.jobs.admission import AdmissionLimits
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
 from bot.store.pictures import PictureStore
@@ -81,7 +81,8 @@ class WallOnDisk(Wall):
 async def main(say: Say, folder: Path) -> None:
     database = await Database.open(folder / "darkroom.sqlite3")
     ports = Ports(
-        engine=SlowEngine(), jobs=JobStore(database, Quotas(database, GuildRulesStore(database)), room=Room(100)),
+        engine=SlowEngine(),
+        jobs=JobStore(database, Quotas(database, GuildRulesStore(database)), limits=AdmissionLimits(100)),
         outbox=OutboxStore(database), pictures=PictureStore.open(folder / "pictures"),
         replies=WallOnDisk(folder / "wall.jsonl"), rules=OpenRules(), estimates=Remembered(), wording=Wording(),
         clock=lambda: datetime.now(UTC),

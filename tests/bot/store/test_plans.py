@@ -13,19 +13,19 @@ import pytest
 from bot.domain.model import CellRef, Charge, JobState, Member, Place, Preferences, Verb
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.prompting.derivation import derive
-from bot.domain.quotas.cost_estimates import Work
+from bot.domain.quotas.cost_estimates import CostClass
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window, last_days
 from bot.store.database import Database, is_sqlite
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
-from bot.store.jobs.admission import Room
+from bot.store.jobs.admission import AdmissionLimits
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
 from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
-from bot.store.members.member_records import Records
+from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
@@ -37,7 +37,7 @@ from tests.bot.store.year_stats import pretend_a_year
 
 ADA, PLACE = Member(id=1, name="ada"), Place(guild_id=5, channel_id=10)
 ENTRY = AuditEntry(at=NOW, guild_id=5, actor_id=9, action="quota set")
-READS_ALL_OF_A_MEMBER = {"Records.export", "GuildRulesStore.all"}
+READS_ALL_OF_A_MEMBER = {"MemberRecordStore.export", "GuildRulesStore.all"}
 """An export, once in a while, and the rules of servers, which are few."""
 
 
@@ -62,7 +62,7 @@ class Stores:
     def __init__(self, database: Database, folder: Path) -> None:
         rules_store, pictures = GuildRulesStore(database), PictureStore.open(folder)
         quotas = Quotas(database, rules_store)
-        self.jobs: Any = Walked(JobStore(database, quotas, room=Room(99)))
+        self.jobs: Any = Walked(JobStore(database, quotas, limits=AdmissionLimits(99)))
         self.quotas: Any = Walked(quotas)
         self.outbox: Any = Walked(OutboxStore(database))
         self.log: Any = Walked(AuditLog(database))
@@ -71,7 +71,7 @@ class Stores:
         self.timings: Any = Walked(TimingStore(database, lambda: NOW))
         self.rules: Any = Walked(rules_store)
         self.numbers: Any = Walked(Statistics(database))
-        self.records: Any = Walked(Records(database, pictures))
+        self.records: Any = Walked(MemberRecordStore(database, pictures))
         self.retention: Any = Walked(Retention(database, pictures))
 
     @property
@@ -107,7 +107,7 @@ async def work(stores: Stores) -> None:
     for mark in (stores.members.favour, stores.members.unfavour, stores.members.favour):
         await mark(1, CellRef(job_id=job.id, cell=0))
     await stores.hints.tell(1, "pocket", job.id)
-    await stores.timings.learn(Work("pocket", "text_to_image", 36, 25), 100.0)
+    await stores.timings.learn(CostClass("pocket", "text_to_image", 36, 25), 100.0)
     await stores.log.add(ENTRY)
 
 

@@ -9,7 +9,7 @@ import discord
 import pytest
 
 from bot.domain.model import JobState
-from bot.domain.moderation.access import Gate
+from bot.domain.moderation.access import QueueState
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.word_rules import RuleKind, WordRule
@@ -48,7 +48,7 @@ async def test_nothing_new_while_the_gate_is_closed(court: Court, command: str) 
     await court.say(court.mo, f"mod {command}", reason="new card")
     assert "paused" in await refused(court, court.ada) and "new card" in await refused(court, court.ada)
     assert court.switch.is_paused is (command == "pause")
-    assert (await court.rules()).gate is (Gate.PAUSED if command == "pause" else Gate.DRAINING)
+    assert (await court.rules()).gate is (QueueState.PAUSED if command == "pause" else QueueState.DRAINING)
     await court.say(court.mo, "mod resume")
     assert not court.switch.is_paused
     await court.imagine(court.ada)
@@ -163,8 +163,8 @@ async def test_words_are_added_met_and_removed(court: Court) -> None:
     assert "word list, no. 2" in await refused(court, court.ada, "bloooood")
     listed = await court.say(court.mo, "mod words list")
     assert "1. word: ||gore|| (no gore)" in listed
-    assert "does not compile" in await court.say(court.mo, "mod words add", pattern="(", kind="regex")
-    assert "too long" in await court.say(court.mo, "mod words add", pattern="(a+)+$", kind="regex")
+    assert "no valid regular expression" in await court.say(court.mo, "mod words add", pattern="(", kind="regex")
+    assert "too slow on long prompts" in await court.say(court.mo, "mod words add", pattern="(a+)+$", kind="regex")
     await court.say(court.mo, "mod words remove", rule="1")
     await court.imagine(court.ada, "a fox with gore")
     assert "Meaning rule: from 0.3" in await court.say(court.mo, "mod words meaning", margin=0.3)
@@ -173,7 +173,7 @@ async def test_words_are_added_met_and_removed(court: Court) -> None:
 
 async def test_channels_allow_what_they_allow(court: Court) -> None:
     await court.say(court.mo, "mod channel deny", channel=court.channel)
-    assert "switched off here" in await refused(court, court.ada)
+    assert "switched off in this channel" in await refused(court, court.ada)
     await court.say(court.mo, "mod channel allow", channel=court.channel)
     await court.say(court.mo, "mod channel limits", channel=court.channel, max_steps=9)
     assert "at most 9 steps" in await refused(court, court.ada)

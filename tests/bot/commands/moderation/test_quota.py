@@ -54,11 +54,11 @@ async def test_all_kinds_of_limits_are_listed_and_taken_away(court: Court) -> No
     [
         ("quota set", {"window": "day", "amount": -1.0}, "a number from 0"),
         ("quota set", {"window": "day", "amount": 0.0}, "leave you nothing"),
-        ("quota set", {"window": "day", "amount": 2.5}, "counted whole"),
+        ("quota set", {"window": "day", "amount": 2.5}, "counted in whole numbers"),
         ("quota set", {"window": "day", "amount": 0.0001, "unit": "GPU-seconds"}, "leave you nothing"),
         ("quota grant", {"amount": -4.0, "member": "ada"}, "above 0"),
         ("quota grant", {"amount": 1e12, "member": "ada"}, "from 0 to 1000000000"),
-        ("quota grant", {"amount": 0.3, "member": "ada"}, "counted whole"),
+        ("quota grant", {"amount": 0.3, "member": "ada"}, "counted in whole numbers"),
         ("quota reset", {}, "say whose"),
         ("quota timezone", {"name": "Berlin"}, "Europe/Berlin"),
     ],

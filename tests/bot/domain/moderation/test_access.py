@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.model import JobSpec, Member, Options, Place, Preferences, Verb
 from bot.domain.moderation import access
-from bot.domain.moderation.access import Ban, ChannelRule, Gate
+from bot.domain.moderation.access import Ban, ChannelRule, QueueState
 from bot.errors import BadOption, Banned, NotAllowedHere, NotPermitted, NotYours, Paused
 from tests.bot.scripted import a_job
 
@@ -78,11 +78,11 @@ def test_bans_that_make_no_sense_are_refused() -> None:
         access.with_ban((), Ban(member_id=2, until=NOW), MODERATOR, NOW)
 
 
-@pytest.mark.parametrize("gate", [Gate.PAUSED, Gate.DRAINING])
-def test_a_closed_gate_says_why(gate: Gate) -> None:
-    access.check_gate(Gate.OPEN, "")
+@pytest.mark.parametrize("queue_state", [QueueState.PAUSED, QueueState.DRAINING])
+def test_a_paused_queue_says_why(queue_state: QueueState) -> None:
+    access.check_queue_state(QueueState.OPEN, "")
     with pytest.raises(Paused, match="maintenance"):
-        access.check_gate(gate, "maintenance")
+        access.check_queue_state(queue_state, "maintenance")
 
 
 @pytest.mark.parametrize(

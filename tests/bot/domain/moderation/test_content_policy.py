@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bot.domain.model import Ask, Cell, JobSpec, Member, Options, Place, ReplyTo, Verb, Verdict
-from bot.domain.moderation.access import Ban, Gate
+from bot.domain.moderation.access import Ban, QueueState
 from bot.domain.moderation.content_policy import effective_text, picture_verdict
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules, PicturePolicy
 from bot.domain.moderation.rule_checker import RuleChecker
@@ -119,7 +119,7 @@ async def test_changed_words_count_at_once() -> None:
 
 
 async def test_bans_come_before_the_pause() -> None:
-    rules_store = RulesReader(bans=(Ban(member_id=1),), gate=Gate.PAUSED)
+    rules_store = RulesReader(bans=(Ban(member_id=1),), gate=QueueState.PAUSED)
     with pytest.raises(Banned):
         await rule_checker(rules_store).check(ask())
     with pytest.raises(Paused):

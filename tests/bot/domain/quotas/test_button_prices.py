@@ -11,7 +11,7 @@ from bot.domain.model import Cell, Job, Options, Verb
 from bot.domain.prompting.derivation import derive
 from bot.domain.prompting.engine_requests import Asker, Sources, Wording
 from bot.domain.quotas.button_prices import PriceList
-from bot.domain.quotas.cost_estimates import Timing, Work, expected_ms
+from bot.domain.quotas.cost_estimates import CostClass, Timing, expected_ms
 from bot.ui.content.custom_ids import Act
 from engine import EngineSettings
 from engine.catalogue.catalogue import Catalogue
@@ -19,14 +19,17 @@ from engine.catalogue.sizes import fit_area, result_size
 from tests.bot.scripted import a_job, png_of
 
 CATALOGUE = Catalogue(EngineSettings())
-KNOWN = [Timing(Work("pocket", "text_to_image", 32, 12), 100.0), Timing(Work("pocket", "upscale_subtle", 32, 1), 30.0)]
+KNOWN = [
+    Timing(CostClass("pocket", "text_to_image", 32, 12), 100.0),
+    Timing(CostClass("pocket", "upscale_subtle", 32, 1), 30.0),
+]
 
 
 class Known:
     async def of_model(self, model: str) -> list[Timing]:
         return KNOWN
 
-    async def learn(self, work: Work, ms_per_image: float) -> None: ...
+    async def learn(self, cost_class: CostClass, ms_per_image: float) -> None: ...
 
 
 def size(model: str, aspect: tuple[int, int]) -> tuple[int, int]:

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from bot.domain.quotas.cost_estimates import (
     UNKNOWN_MS_PER_MEGAPIXEL_STEP,
+    CostClass,
     LearntEstimates,
     Timing,
-    Work,
+    cost_class_of,
     ms_per_image,
-    work_of,
 )
 from engine.requests import Describe, ImageRequest, ImageToImage, Outpaint, Upscale
 from engine.serving import cost_estimates as engine_estimates
@@ -20,14 +20,16 @@ from engine.serving import cost_estimates as engine_estimates
 
 class MemoryTimings:
     def __init__(self) -> None:
-        self.known: dict[Work, Timing] = {}
+        self.known: dict[CostClass, Timing] = {}
 
     async def of_model(self, model: str) -> list[Timing]:
-        return [timing for work, timing in self.known.items() if work.model == model]
+        return [timing for cost_class, timing in self.known.items() if cost_class.model == model]
 
-    async def learn(self, work: Work, ms_per_image: float) -> None:
-        known = self.known.get(work)
-        self.known[work] = Timing(work, ms_per_image) if known is None else known.with_measured(ms_per_image)
+    async def learn(self, cost_class: CostClass, ms_per_image: float) -> None:
+        known = self.known.get(cost_class)
+        self.known[cost_class] = (
+            Timing(cost_class, ms_per_image) if known is None else known.with_measured(ms_per_image)
+        )
 
 
 def request(**more: object) -> ImageRequest:
@@ -66,13 +68,13 @@ async def test_models_do_not_learn_from_each_other_but_kinds_do() -> None:
 
 
 def test_stopping_early_is_less_work() -> None:
-    assert work_of(request(stop_at=0.5)).steps == 10
+    assert cost_class_of(request(stop_at=0.5)).steps == 10
 
 
 @given(st.lists(st.floats(1.0, 1e6), min_size=1, max_size=50))
 def test_the_mean_stays_among_what_was_measured(measured: list[float]) -> None:
-    work = work_of(request())
-    timing = Timing(work, measured[0])
+    cost_class = cost_class_of(request())
+    timing = Timing(cost_class, measured[0])
     for ms in measured[1:]:
         timing = timing.with_measured(ms)
     assert min(measured) * 0.999 <= timing.ms_per_image <= max(measured) * 1.001
@@ -80,11 +82,11 @@ def test_the_mean_stays_among_what_was_measured(measured: list[float]) -> None:
 
 
 def test_it_follows_a_change() -> None:
-    timing = Timing(work_of(request()), 1000.0)
+    timing = Timing(cost_class_of(request()), 1000.0)
     for _ in range(20):
         timing = timing.with_measured(500.0)
     assert timing.ms_per_image == pytest.approx(500.0, rel=0.05)
-    assert ms_per_image(timing.work, [timing]) == timing.ms_per_image
+    assert ms_per_image(timing.cost_class, [timing]) == timing.ms_per_image
 
 
 async def test_words_and_larger_copies_say_nothing_about_drawing() -> None:
@@ -115,7 +117,7 @@ async def test_words_and_larger_copies_say_nothing_about_drawing() -> None:
     ids=lambda asked: type(asked).__name__,
 )
 def test_engine_and_bot_know_one_measure_of_work(asked: ImageRequest) -> None:
-    assert work_of(asked).units * asked.num_images == pytest.approx(engine_estimates.work_of(asked))
+    assert cost_class_of(asked).units * asked.num_images == pytest.approx(engine_estimates.work_of(asked))
 
 
 def test_an_outpaint_of_half_the_strength_takes_half_the_steps() -> None:

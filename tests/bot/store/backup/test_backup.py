@@ -18,7 +18,7 @@ from bot.store.backup import archive, postgres_tools
 from bot.store.backup.backup import backup
 from bot.store.backup.restore import restore
 from bot.store.database import Database
-from bot.store.jobs.admission import Room
+from bot.store.jobs.admission import AdmissionLimits
 from bot.store.jobs.jobs import JobStore
 from bot.store.pictures import PictureStore
 from bot.store.single_instance import sole_use
@@ -36,7 +36,7 @@ class Place:
 
     async def start(self) -> None:
         self.database = await Database.open(self.settings.database)
-        self.jobs = JobStore(self.database, NoLedger(), room=Room(999))
+        self.jobs = JobStore(self.database, NoLedger(), limits=AdmissionLimits(999))
 
     async def stop(self) -> None:
         await self.database.close()

@@ -21,7 +21,7 @@ from bot.errors import Fenced, PictureBlocked, QuotaExceeded, StoreError, TooMan
 from bot.store.database import Database
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
-from bot.store.jobs.admission import Room
+from bot.store.jobs.admission import AdmissionLimits
 from bot.store.jobs.job_reads import is_live
 from bot.store.jobs.jobs import JobStore
 from bot.store.schema import jobs
@@ -45,7 +45,7 @@ class Desk:
         self.database = database
         self.rules = GuildRulesStore(database)
         self.quotas = Quotas(database, self.rules)
-        self.jobs = JobStore(database, self.quotas, room=Room(1000))
+        self.jobs = JobStore(database, self.quotas, limits=AdmissionLimits(1000))
 
     async def limit(self, *limits: Limit, **more: Any) -> None:
         await self.rules.change(lambda rules: rules.model_copy(update={"limits": limits, **more}), MODERATOR)

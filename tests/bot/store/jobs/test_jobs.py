@@ -11,7 +11,7 @@ from bot.domain.jobs.error_codec import unpack
 from bot.domain.model import JobState, OutboxKind
 from bot.errors import AlreadyAsked, Fenced, JobNotFound, ReplyGone, TooManyJobs
 from bot.store.database import Database
-from bot.store.jobs.admission import Room
+from bot.store.jobs.admission import AdmissionLimits
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
 from bot.store.schema import jobs
@@ -21,7 +21,7 @@ from tests.bot.store.asks import NOW, NoLedger, accept, ask, kept
 
 @pytest.fixture
 def store(database: Database) -> JobStore:
-    return JobStore(database, NoLedger(), room=Room(3, 5))
+    return JobStore(database, NoLedger(), limits=AdmissionLimits(3, 5))
 
 
 async def test_a_job_comes_back_as_it_was_asked(store: JobStore) -> None:

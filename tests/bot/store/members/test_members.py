@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.model import CellRef, Preferences
-from bot.domain.quotas.cost_estimates import Work
+from bot.domain.quotas.cost_estimates import CostClass
 from bot.errors import CellNotFound
 from bot.store.database import Database
 from bot.store.jobs.jobs import JobStore
@@ -64,9 +64,9 @@ async def test_favourites_are_kept_newest_first(database: Database) -> None:
 
 async def test_timings_are_means_by_kind_of_work(database: Database) -> None:
     store = TimingStore(database, lambda: NOW)
-    work = Work("pocket", "text_to_image", 36, 20)
-    await store.learn(work, 100.0)
-    await store.learn(work, 200.0)
-    await store.learn(Work("other", "text_to_image", 36, 20), 7.0)
+    cost_class = CostClass("pocket", "text_to_image", 36, 20)
+    await store.learn(cost_class, 100.0)
+    await store.learn(cost_class, 200.0)
+    await store.learn(CostClass("other", "text_to_image", 36, 20), 7.0)
     [timing] = await store.of_model("pocket")
-    assert (timing.work, timing.ms_per_image, timing.samples) == (work, 150.0, 2)
+    assert (timing.cost_class, timing.ms_per_image, timing.samples) == (cost_class, 150.0, 2)

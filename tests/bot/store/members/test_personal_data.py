@@ -16,7 +16,7 @@ from bot.domain.moderation.access import Ban
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.store.database import Database
 from bot.store.jobs.pending_answers import PendingAnswerStore
-from bot.store.members.member_records import Records
+from bot.store.members.member_records import MemberRecordStore
 from bot.store.pictures import PictureStore
 from bot.store.schema_rules import metadata
 from tests.bot.store.asks import NOW
@@ -53,7 +53,7 @@ async def count(database: Database, table: sa.Table) -> int:
 
 
 @pytest.fixture
-async def records(database: Database, tmp_path: Path) -> Records:
+async def records(database: Database, tmp_path: Path) -> MemberRecordStore:
     pictures = PictureStore.open(tmp_path / "pictures")
     for member in (ADA, BO):
         for name in FILES:
@@ -62,10 +62,10 @@ async def records(database: Database, tmp_path: Path) -> Records:
             for table in metadata.sorted_tables:
                 if table.name not in ABOUT_NOBODY:
                     await connection.execute(sa.insert(table).values(row_about(table, member)))
-    return Records(database, pictures)
+    return MemberRecordStore(database, pictures)
 
 
-async def test_every_table_and_file_is_exported(records: Records) -> None:
+async def test_every_table_and_file_is_exported(records: MemberRecordStore) -> None:
     archive = zipfile.ZipFile(io.BytesIO(await records.export(ADA, 10**6)))
     rows = json.loads(archive.read("records.json"))
     assert {name for name, found in rows.items() if len(found) == 1} == set(metadata.tables) - ABOUT_NOBODY
@@ -76,7 +76,7 @@ async def test_every_table_and_file_is_exported(records: Records) -> None:
 
 
 async def test_every_table_and_file_is_emptied_but_for_what_must_stay(
-    records: Records, database: Database, tmp_path: Path
+    records: MemberRecordStore, database: Database, tmp_path: Path
 ) -> None:
     await records.erase_member(ADA)
     left = {table.name: await count(database, table) for table in metadata.sorted_tables}
@@ -92,7 +92,7 @@ async def test_open_questions_are_exported_tokenless_and_forgotten(database: Dat
         payload = {"member": {"user": {"id": str(member)}}, "data": {"words": f"a \u2028 fox \ud83e of {member}"}}
         given = {"interaction_id": number, "application_id": 1, "token": "s3cret", "payload": payload}
         await pending_answers.made(PendingAnswer(**given, expires_at=NOW))
-    records = Records(database, PictureStore.open(tmp_path / "pictures"), pending_answers.of_member)
+    records = MemberRecordStore(database, PictureStore.open(tmp_path / "pictures"), pending_answers.of_member)
     archive = zipfile.ZipFile(io.BytesIO(await records.export(ADA, 10**6)))
     said = json.loads(archive.read("records.json"))["promises"]
     assert [one["interaction_id"] for one in said] == [0, 1]

@@ -15,7 +15,7 @@ from bot.domain.model import CellRef, Job, JobSpec, JobState, Options, Preferenc
 from bot.domain.prompting.derivation import derive
 from bot.errors import JobNotFound
 from bot.store.database import Database
-from bot.store.jobs.admission import Room
+from bot.store.jobs.admission import AdmissionLimits
 from bot.store.jobs.jobs import JobStore
 from bot.store.members.members import MemberStore
 from bot.store.members.personal_data import PersonalData
@@ -32,7 +32,7 @@ class Shelf:
     def __init__(self, database: Database, folder: Path) -> None:
         self.database, self.folder = database, folder
         self.pictures = PictureStore.open(folder)
-        self.jobs = JobStore(database, NoLedger(), room=Room(99))
+        self.jobs = JobStore(database, NoLedger(), limits=AdmissionLimits(99))
         self.retention = Retention(database, self.pictures)
 
     async def delivered(self, *, age: timedelta = timedelta(), **asked: object) -> Job:

@@ -22,7 +22,7 @@ from bot.errors import Fenced
 from bot.store.database import Database
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
-from bot.store.jobs.admission import Room
+from bot.store.jobs.admission import AdmissionLimits
 from bot.store.jobs.jobs import JobStore
 from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
@@ -34,7 +34,7 @@ from tests.bot.store.asks import NOW, accept, ask, kept
 
 @pytest.fixture
 def store(database: Database) -> JobStore:
-    return JobStore(database, Quotas(database, GuildRulesStore(database)), room=Room(99))
+    return JobStore(database, Quotas(database, GuildRulesStore(database)), limits=AdmissionLimits(99))
 
 
 ENTRY = AuditEntry(at=NOW, guild_id=5, actor_id=1, action="timezone")

@@ -1,4 +1,4 @@
-"""Keeps the simulated Discord between two starts: who is there, what was said, and the files that were posted."""
+"""Stores the simulated Discord between starts: ids, messages and posted files."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ _MESSAGE = TypeAdapter(Message)
 log = logging.getLogger(__name__)
 
 
-class Keeping:
-    """The world's own small database beside the bot's; written behind the back of the event loop."""
+class WorldStore:
+    """A SQLite file of the simulated Discord, beside the bot's database; a thread writes it."""
 
     def __init__(self, env: simcord.Env, folder: Path) -> None:
-        """Raises `ConfigError` when what is there is no such database."""
+        """Open or create the file. Raises `ConfigError` when it cannot be read."""
         self._backend: Any = env.backend
         self._path = folder / NAME
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="keeping")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="world-store")
         self._base = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
         with self._readable():
             self._base.executescript(_TABLES)
             self._numbers: list[int] = [id for (id,) in self._base.execute("select id from numbers order by position")]
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write what is queued, and close the file."""
         self._writer.shutdown()
         self._base.close()
 
     @contextmanager
     def numbers(self) -> Generator[None]:
-        """Whoever is created in here gets the id it had at the last start: the order is the same each time."""
+        """Objects created in this block get the ids of the last start; the order of creation never changes."""
         allocate, known, given = self._backend.snowflake, iter(self._numbers), list[int]()
 
         def next_number() -> int:
@@ -66,14 +66,14 @@ class Keeping:
         self._write("insert or replace into numbers values (?, ?)", list(enumerate(given)))
 
     def _be_again(self, number: Any) -> None:
-        """The application and its user were made before there was anybody to ask for their ids."""
+        """Set the ids of application and bot user, which SimCord created before this block."""
         bot = self._backend.bot_user
         del self._backend.users[bot.id]
         self._backend.application_id, bot.id = number(), number()
         self._backend.users[bot.id] = bot
 
     def restore(self) -> bool:
-        """Bring back what was said. Returns whether there was anything. Raises `ConfigError`."""
+        """Restore messages and files; return whether there were any. Raises `ConfigError`."""
         with self._readable():
             bodies = self._base.execute("select body from messages order by id").fetchall()
             messages = [_MESSAGE.validate_json(body) for (body,) in bodies]
@@ -89,12 +89,12 @@ class Keeping:
         try:
             yield
         except (sqlite3.Error, ValidationError) as error:
-            log.info("the playground's world cannot be read: %s", error)
-            why = f"{self._path} is no playground this version can go on with; move it away, or choose another folder"
+            log.info("the stored messages of the playground cannot be read: %s", error)
+            why = f"this version cannot read {self._path}; move the file away, or choose another folder"
             raise ConfigError("--data", why) from error
 
     def _heard(self, event: str, payload: Mapping[str, Any]) -> None:
-        """A message came, changed or went; what only one member sees is nobody's to keep."""
+        """Store a new or edited message, and delete a deleted one; ephemeral messages are not stored."""
         if not event.startswith("MESSAGE_"):
             return
         for number in payload.get("ids") or [payload.get("message_id") or payload["id"]]:
@@ -121,4 +121,4 @@ class Keeping:
 
 def _told(written: Future[Any]) -> None:
     if (error := written.exception()) is not None:
-        log.warning("the playground's messages are not kept: %s", error)
+        log.warning("the playground's messages cannot be stored: %s", error)

@@ -15,14 +15,14 @@ import simcord
 
 from bot.errors import ConfigError
 from bot.playground import world
-from bot.playground.keeping import NAME, Keeping
+from bot.playground.world_store import NAME, WorldStore
 from tests.bot.playground.opened import Slow
 
 
 @asynccontextmanager
 async def started(folder: Path, bot: Slow) -> AsyncGenerator[tuple[Any, world.World, bool]]:
     env = simcord.Env(bot, check_errors=False)
-    with closing(Keeping(env, folder)) as kept:
+    with closing(WorldStore(env, folder)) as kept:
         with kept.numbers():
             built = world.build(env)
         is_known = kept.restore()
@@ -83,6 +83,6 @@ async def test_a_world_that_cannot_be_read_is_named(tmp_path: Path, damage: byte
     else:
         with sqlite3.connect(tmp_path / NAME) as base:
             base.execute("update messages set body = '{}'")
-    with pytest.raises(ConfigError, match="move it away, or choose another folder"):
+    with pytest.raises(ConfigError, match="move the file away, or choose another folder"):
         async with started(tmp_path, Slow()):
             pass

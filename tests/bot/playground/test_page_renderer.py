@@ -41,7 +41,7 @@ class Reader:
 
     def read(self) -> dict[str, Any]:
         """Take what is sent; returns that alone."""
-        sent = self.preview.drawing.since(self.page, self.state["publishedRevision"])
+        sent = self.preview.renderer.since(self.page, self.state["publishedRevision"])
         kept = {
             part: {key: sent[part].get(key, self.state[part].get(key)) for key in keys}
             for part, keys in sent["kept"].items()
@@ -62,7 +62,7 @@ async def test_a_command_draws_and_sends_one_message(messages: int, monkeypatch:
             last = await channel.send(f"**{number}**", view=Grid(number))
         reader = Reader(preview, page)
         assert len(reader.read()["messages"]) == min(messages, 50)
-        drawn = preview.drawing.messages_drawn
+        drawn = preview.renderer.messages_drawn
         result = await preview._action(page.id, command(page, preview, 1))
         assert not result["rejected"]
         new = [one["content"] for one in reader.read()["messages"].values()]
@@ -73,20 +73,20 @@ async def test_a_command_draws_and_sends_one_message(messages: int, monkeypatch:
         assert list(sent["messages"]) == [str(last.id)]
         assert len(sent["assets"]) == 1
         assert len(str(sent)) < FAR_FEWER_BYTES
-        assert preview.drawing.messages_drawn - drawn <= 4
+        assert preview.renderer.messages_drawn - drawn <= 4
 
 
 async def test_nothing_is_drawn_while_nobody_looks() -> None:
     bot = Slow()
     async with opened(bot) as (preview, page):
         channel = bot.get_partial_messageable(page.channel_id)
-        drawn = preview.drawing.messages_drawn
+        drawn = preview.renderer.messages_drawn
         for _ in range(20):
             await channel.send("a preview")
-        assert preview.drawing.messages_drawn == drawn
+        assert preview.renderer.messages_drawn == drawn
         preview._page_payload(page)
         preview._page_payload(page)
-        assert preview.drawing.messages_drawn == drawn + 20
+        assert preview.renderer.messages_drawn == drawn + 20
 
 
 async def test_changes_put_together_are_what_a_new_page_shows() -> None:
@@ -115,7 +115,7 @@ async def test_changes_put_together_are_what_a_new_page_shows() -> None:
             if dice.random() < 0.7:
                 reader.read()
         reader.read()
-        preview.drawing._sheets.clear()
+        preview.renderer._page_states.clear()
         fresh = preview._page_payload(page)
         for part in ("messages", "timeline", "assets", "history"):
             assert reader.state[part] == fresh[part]
@@ -125,5 +125,5 @@ async def test_what_is_lost_on_the_way_is_sent_again() -> None:
     bot = Slow()
     async with opened(bot) as (preview, page):
         await bot.get_partial_messageable(page.channel_id).send("hello")
-        preview.drawing.since(page, 0)
-        assert len(preview.drawing.since(page, 0)["messages"]) == 1
+        preview.renderer.since(page, 0)
+        assert len(preview.renderer.since(page, 0)["messages"]) == 1

@@ -1,4 +1,4 @@
-"""What is asked for: a verb, what the prompt says, and the pictures it begins from."""
+"""`JobSpec`: what a job does (verb), its options, and the pictures it starts from."""
 
 from __future__ import annotations
 
@@ -26,72 +26,80 @@ class Verb(enum.StrEnum):
 
 
 class Options(Value):
-    """What a prompt says, parsed. `None` means: the member's default, else the model's."""
+    """A parsed prompt. `None` means: the member's default, else the model's default."""
 
     prompt: str
     parts: tuple[tuple[str, float], ...] = ()
-    """Weighted parts of a multi-prompt, or () for a plain one."""
+    """Texts and weights of a multi-prompt; () for a plain prompt."""
     negative: str = ""
     aspect: tuple[int, int] | None = None
     seed: int | None = None
     steps: int | None = None
+    """`num_inference_steps`."""
     guidance: float | None = None
+    """`guidance_scale`."""
     model: str | None = None
     stop: int | None = None
-    """Percent of the steps, 10-100."""
+    """Percentage of the denoising steps to run, 10 to 100."""
     repeat: int = 1
+    """Number of jobs, each with its own seed."""
     image_weight: float | None = None
+    """Weight of the start picture, 0 to 3: 0 ignores it."""
     tile: bool = False
     style: str | None = None
     strength: float | None = None
+    """diffusers' `strength`, 0 to 1: 0 keeps the start picture, 1 ignores it."""
     loras: tuple[tuple[str, float], ...] = ()
+    """Names and weights of LoRAs."""
 
 
 class CellRef(Value):
-    """One kept picture: cell `cell` (0-3) of a job."""
+    """One stored picture: cell `cell` of a job, counted from 0."""
 
     job_id: str
     cell: int
 
 
 WITHDRAWN: Final = "uploads/withdrawn"
-"""Stands for the key of an upload that its uploader has taken back."""
+"""Replaces the key of an upload that its uploader has deleted."""
 
 
 class JobSpec(Value):
-    """All that is needed to run a job again from its seed. Pictures are named by key, never held."""
+    """All that is needed to run a job again from its seed. Pictures are named by key, not contained."""
 
     verb: Verb
     options: Options
     seed: int
-    """Fixed when accepted, so that running again gives the same picture."""
+    """Set when the job is accepted, so that a second run gives the same pictures."""
     count: int = 4
     width: int | None = None
     height: int | None = None
     source: CellRef | None = None
-    """The kept picture this derives from."""
+    """The stored picture from which this job is derived."""
     parent_id: str | None = None
-    """The job this was asked from, where that is not the source's (a new seed for the same wish)."""
+    """The parent job, if it is not the job of `source` (a reroll: the same spec with a new seed)."""
     images: tuple[str, ...] = ()
     """Keys of uploaded pictures in the picture store."""
     mask: str | None = None
-    """Key of the mask (white = redraw)."""
+    """Key of the inpainting mask; white pixels are redrawn."""
     style_image: str | None = None
-    """Key of a picture in whose manner to draw."""
+    """Key of the style picture."""
     zoom: float = 1.0
+    """Outpainting factor: 2 makes the shown area twice as wide and high."""
     pan: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    """Shares of the shorter side to add: left, right, top, bottom."""
+    """Pixels to add left, right, at the top and at the bottom, as fractions of the shorter side."""
     factor: float = 4.0
+    """Upscaling factor."""
     alone: bool = False
-    """Drawn in forward passes of its own, so that nothing depends on who else is there."""
+    """Run in forward passes of its own, so that other requests cannot influence the result."""
 
     @property
     def uploads(self) -> frozenset[str]:
-        """The keys of all uploaded pictures it names."""
+        """The keys of all uploaded pictures that the spec names."""
         return frozenset(key for key in (*self.images, self.mask, self.style_image) if key is not None)
 
     def without_uploads(self, keys: Collection[str]) -> JobSpec:
-        """The same, with `WITHDRAWN` in the place of these keys."""
+        """Return a copy in which `WITHDRAWN` replaces these keys."""
         kept = {key: WITHDRAWN if key in keys else key for key in self.uploads}
         update = {"images": tuple(kept[key] for key in self.images)}
         named = {name: kept[key] for name in ("mask", "style_image") if (key := getattr(self, name)) is not None}

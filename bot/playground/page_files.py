@@ -1,4 +1,4 @@
-"""The page's files: our own, and what is different in SimCord's."""
+"""The files of the page: Darkroom's own, and changed ones of SimCord."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ CHANGED = frozenset({*_CHANGES, "/preview.css"})
 
 
 def own(path: str) -> tuple[str, str] | None:
-    """The text and the type of a file of ours."""
+    """Return text and content type of one of Darkroom's files; None for another path."""
     return _SERVED.get(path)
 
 
 def changed(path: str, text: str) -> str:
-    """One of SimCord's files as our page has it."""
+    """Return the text of one of SimCord's files with Darkroom's changes."""
     for old, new in _CHANGES.get(path, ()):
         text = text.replace(old, new)
     return text + _STYLE if path == "/preview.css" else text

@@ -1,4 +1,4 @@
-"""The direct messages the bot sent to a member, for the page to show: SimCord's page shows one channel only."""
+"""Direct messages from the bot, for the page; SimCord's own page shows only one channel."""
 
 # pyright: reportPrivateUsage=false
 # (see the package's docstring)
@@ -11,18 +11,18 @@ from typing import Any
 from simcord.preview._markdown import markdown_tokens
 
 NEWEST = 5
-"""So many are shown; each comes with its pictures."""
+"""Number of direct messages that the page shows."""
 
 
-class Letters:
-    """Reads the members' direct messages; what was read once is not read again."""
+class DirectMessages:
+    """Reads members' direct messages; unchanged ones are cached."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
         self._read: dict[int, tuple[str, dict[str, Any]]] = {}
 
     def to(self, viewer_id: int) -> dict[str, dict[str, Any]]:
-        """The newest ones to this member by id, oldest first: their words, and their files in base64."""
+        """Return the newest direct messages to a member by id, oldest first: text tokens, and files in base64."""
         channel = self._backend.dm_channels.get(viewer_id)
         messages = sorted(self._backend.messages.get(channel, {}).values(), key=lambda message: message.id)
         return {str(message.id): self._letter(message) for message in messages[-NEWEST:]}

@@ -6,9 +6,9 @@ from importlib.resources import files
 
 import pytest
 
-from bot.playground import served
+from bot.playground import page_files
 
-CHANGES = [(path, old) for path, changes in served._CHANGES.items() for old, _ in changes]
+CHANGES = [(path, old) for path, changes in page_files._CHANGES.items() for old, _ in changes]
 
 
 @pytest.mark.parametrize(("path", "old"), CHANGES)
