@@ -8,6 +8,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from alembic import context
 from alembic.util import CommandError
+from sqlalchemy import event
 
 from bot.store.schema import Utc
 from bot.store.schema_sums import metadata
@@ -35,7 +36,7 @@ def refuse_cascades(connection: sa.Connection) -> None:
             raise CommandError(f"foreign keys are on, dropping {drop[1]} would empty its child tables: migrate without")
 
     if connection.dialect.name == "sqlite":
-        sa.event.listen(connection, "before_cursor_execute", before)
+        event.listen(connection, "before_cursor_execute", before)
 
 
 refuse_cascades(context.config.attributes["connection"])
