@@ -93,7 +93,7 @@ async def test_open_questions_are_exported_without_their_token_and_forgotten(
     for number, member in enumerate((ADA, ADA, BO)):
         payload = {"member": {"user": {"id": str(member)}}, "data": {"words": f"a \u2028 fox \ud83e of {member}"}}
         given = {"interaction_id": number, "application_id": 1, "token": "s3cret", "payload": payload}
-        await pending_answers.made(PendingAnswer(**given, expires_at=NOW))
+        await pending_answers.store(PendingAnswer(**given, expires_at=NOW))
     records = Records(database, PictureStore.open(tmp_path / "pictures"), pending_answers.of_member)
     archive = zipfile.ZipFile(io.BytesIO(await records.export(ADA, 10**6)))
     said = json.loads(archive.read("records.json"))["promises"]
@@ -102,8 +102,8 @@ async def test_open_questions_are_exported_without_their_token_and_forgotten(
 
     await pending_answers.forget(ADA, but=1)
     again = PendingAnswerStore(path, database)
-    assert [one.interaction_id for one in await again.broken()] == [1, 2]
+    assert [one.interaction_id for one in await again.unanswered()] == [1, 2]
     for number in (1, 2):
-        await again.kept(number)
+        await again.delete(number)
     assert path.read_bytes() == b""
     assert not path.with_suffix(".new").exists()
