@@ -1,4 +1,4 @@
-"""The Discord client: loads the commands, registers the buttons, tells the tree to Discord when it changed."""
+"""The Discord client: loads commands and buttons, and syncs the command tree when it changed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bot.ui.content.translation import Translator
 from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.answer import Answer
 from bot.ui.interactions.double_clicks import DoubleClicks
-from bot.ui.interactions.gateway_guard import Events
+from bot.ui.interactions.gateway_guard import GatewayGuard
 from bot.ui.interactions.leftovers import Leftovers
 from bot.ui.interactions.pending_answers import AnswerTracker
 from bot.ui.interactions.remembered_attachments import SeenPictures
@@ -33,7 +33,7 @@ from bot.ui.job_reply.discord_replies import DiscordReplies
 SYNC_AGAIN_S, SYNC_SELDOM_S = 30.0, 3600.0
 
 LONGEST_RATE_LIMIT_S = 30.0
-"""Longer waits are not slept through inside a call: whoever asked tries again later."""
+"""The longest rate limit, in seconds, that a call sleeps through; after it the caller tries again later."""
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Tree(app_commands.CommandTree[Darkroom]):
     async def on_error(
         self, interaction: discord.Interaction[Darkroom], error: app_commands.AppCommandError, /
     ) -> None:
-        """Log, and make sure the member hears something."""
+        """Log the error, and answer the member in general words."""
         name = interaction.command.qualified_name if interaction.command else "?"
         log.error("command failed", exc_info=error, extra={"action": "command", "command": name})
         if not interaction.response.is_done():
@@ -68,7 +68,7 @@ class DarkroomClient(Darkroom):
             http_trace=replies.limits.trace(),
         )
         self.services, self.replies = services, replies
-        events = Events(self._connection.parsers)
+        events = GatewayGuard(self._connection.parsers)
         self.answer_tracker = AnswerTracker(services.pending_answers, services.clock, events)
         self.leftovers = Leftovers(self, self.answer_tracker, services.pending_answers, events)
         self.offered = frozenset(PRESSES)
@@ -114,12 +114,12 @@ class DarkroomClient(Darkroom):
         await self.replies.message_deleted(payload.message_id)
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        """The same for many at once."""
+        """Deleted replies end their jobs."""
         for message_id in payload.message_ids:
             await self.replies.message_deleted(message_id)
 
     async def _is_synced(self) -> bool:
-        """An old command set is better than no bot: says so when Discord does not take the new one."""
+        """Sync the commands; False when Discord refuses: an old command set is better than no bot."""
         try:
             await self._sync_when_changed()
         except REFUSALS as error:
@@ -147,7 +147,7 @@ class DarkroomClient(Darkroom):
         seal.write_text(digest)
 
     async def _are_there(self, payload: Sequence[Mapping[str, Any]]) -> bool:
-        """A reading costs no creation: whoever wiped the application's commands gets them back."""
+        """Whether Discord still has every command; reading them costs no creation."""
         found = {(command.name, command.type.value) for command in await self.tree.fetch_commands()}
         return found == {(command["name"], command.get("type", 1)) for command in payload}
 

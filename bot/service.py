@@ -20,7 +20,7 @@ from bot.settings import Settings
 from bot.ui.discord_errors import REFUSALS
 
 ANSWERS_WITHIN_S = 3.0
-"""What a member was promised before the stop is still said."""
+"""How many seconds a stop waits for pending answers."""
 
 TOKEN_RESET = 4004
 """The gateway's word for a token that no longer holds."""

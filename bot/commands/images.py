@@ -1,4 +1,4 @@
-"""What starts from pictures or shows where they come from: `/blend`, `/describe`, `/style`, `/lineage`."""
+"""`/blend`, `/describe`, `/style` and `/lineage`: commands that start from pictures or show their lineage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from discord import app_commands
 from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
 
-from bot.commands.buttons.reposts import Post, Stand
+from bot.commands.buttons.reposts import Post, PostKind
 from bot.commands.imagine import choices
 from bot.commands.jobs import own_newest
 from bot.domain.model import Job, Options, Verb
@@ -23,11 +23,11 @@ from bot.errors import BadOption, JobNotFound, NotAllowedHere, PromptRejected
 from bot.ui.content import texts
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.interactions import submission
-from bot.ui.interactions import submissions as several
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.permitted_jobs import may, permitted, viewer_of, visible
 from bot.ui.interactions.style_page import style_page
+from bot.ui.interactions.submissions import submit_each
 from bot.ui.pictures.lineage_tree import Relative, draw
 
 MAX_FAMILY = 40
@@ -67,7 +67,7 @@ class Images(commands.Cog):
             )
             given = [picture for picture in (first, second, third, fourth, fifth) if picture is not None]
             images = tuple([await submission.take(interaction, picture) for picture in given])
-            await several.submit(
+            await submit_each(
                 interaction, answer, [options], lambda one: submission.spec(Verb.BLEND, one, images=images)
             )
 
@@ -141,7 +141,7 @@ class Images(commands.Cog):
                 return Page(f"🌳 {texts.headline(found)}{more}", (upload,))
 
             told = {found.id, *(one.relative.id for one in kin_here if one.is_told)}
-            await post.send(fitted, Stand.EXTRACT, of=told)
+            await post.send(fitted, PostKind.EXTRACT, of=told)
 
     @lineage.autocomplete("job")
     async def earlier(self, interaction: Pressed, typed: str) -> list[Choice[str]]:

@@ -66,16 +66,16 @@ class Imagine(commands.Cog):
                 style=style, strength=strength,
             )  # fmt: skip
             prompts = expand(prompt)
-            wishes = [reading(text) for text in prompts]
-            if len(prompts) > 1 or wishes[0].repeat > 1:
+            asked = [reading(text) for text in prompts]
+            if len(prompts) > 1 or asked[0].repeat > 1:
                 if image is not None or style_image is not None:
                     raise BadOption("image", "not together with {…} or --repeat; start them one by one")
-                await permutations.offer(interaction, answer, wishes, _compact(prompt, reading))
+                await permutations.offer(interaction, answer, asked, _compact(prompt, reading))
                 return
             images = (await submission.take(interaction, image),) if image is not None else ()
             manner = None if style_image is None else await submission.take(interaction, style_image, "style_image")
-            wish = submission.spec(Verb.IMAGINE, wishes[0], images=images, style_image=manner)
-            await submission.submit(interaction, answer, wish)
+            spec = submission.spec(Verb.IMAGINE, asked[0], images=images, style_image=manner)
+            await submission.submit(interaction, answer, spec)
 
     @imagine.autocomplete("model")
     async def models(self, interaction: Pressed, typed: str) -> list[Choice[str]]:

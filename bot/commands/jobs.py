@@ -12,7 +12,7 @@ from discord.app_commands import Choice, locale_str
 from discord.ext import commands
 from discord.utils import format_dt
 
-from bot.commands.buttons.reposts import Post, Stand
+from bot.commands.buttons.reposts import Post, PostKind
 from bot.commands.buttons.result_buttons import end
 from bot.domain.model import CellRef, Job
 from bot.domain.moderation.job_access import Deed
@@ -97,7 +97,7 @@ class Jobs(commands.Cog):
             found = await shown(interaction, job.strip())
             cells = await client.services.jobs.cells(found.id)
             page = functools.partial(client.replies.results.page, found, cells)
-            await Post(interaction, answer, found).send(page, Stand.RESULT)
+            await Post(interaction, answer, found).send(page, PostKind.RESULT)
 
     @show.autocomplete("job")
     async def earlier(self, interaction: Pressed, typed: str) -> list[Choice[str]]:

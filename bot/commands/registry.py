@@ -1,4 +1,4 @@
-"""Everything the client loads: cogs, buttons, and what each button does."""
+"""The registry of cogs, buttons and forms that the client loads, with the function of each button."""
 
 from __future__ import annotations
 

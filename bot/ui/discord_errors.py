@@ -1,4 +1,4 @@
-"""What Discord's and the network's refusals mean for a reply: gone for good, or worth another try."""
+"""Classifies errors of Discord and the network: the reply is gone for good, or another try may succeed."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ REFUSALS = (discord.HTTPException, discord.RateLimited, *NETWORK_ERRORS)
 
 
 def is_gone(error: Exception) -> bool:
-    """The message, its channel or the way to it is no more, whatever is sent."""
+    """Whether the message or its channel no longer exists or can be reached."""
     return isinstance(error, discord.HTTPException) and error.code in _GONE
 
 
 def is_passing(error: BaseException) -> bool:
-    """The same request may be answered in a moment."""
+    """Whether the same request may succeed in a moment."""
     if isinstance(error, discord.HTTPException):
         return error.status >= 500 or error.status == 429 or error.code == 0  # 0: something before Discord answered
     return isinstance(error, (discord.RateLimited, *NETWORK_ERRORS))
 
 
 def is_too_large(error: discord.HTTPException) -> bool:
-    """The files of the message weigh more than is allowed here."""
+    """Whether the files of the message are larger than the place allows."""
     return error.status == 413 or error.code == TOO_LARGE
 
 

@@ -20,9 +20,9 @@ from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
 from bot.ui.content.modals import Filled, Form
 from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions import submission
-from bot.ui.interactions import submissions as several
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
+from bot.ui.interactions.submissions import submit_each
 
 _PHONES = (".heic", ".heif", ".avif")
 """Files that Discord names no type for when the member's computer knows none."""
@@ -53,9 +53,7 @@ async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
     async with Answer(interaction) as answer:
         asked = [await submission.read(interaction, text, has_picture=True) for text in expand(filled.prompt)]
         key = await submission.take(interaction, await _recalled(interaction, about))
-        await several.submit(
-            interaction, answer, asked, lambda one: submission.spec(Verb.VARY_STRONG, one, images=(key,))
-        )
+        await submit_each(interaction, answer, asked, lambda one: submission.spec(Verb.VARY_STRONG, one, images=(key,)))
 
 
 async def upscale(interaction: Pressed, message: discord.Message) -> None:
@@ -75,8 +73,8 @@ async def _at_once(interaction: Pressed, message: discord.Message, act: Act) -> 
             return
         verb, _ = derive_buttons.DERIVED[act]
         key = await submission.take(interaction, _attachment(message))
-        wish = submission.spec(verb, Options(prompt=""), images=(key,), count=1 if verb in SINGLE else 4)
-        await submission.submit(interaction, answer, wish)
+        spec = submission.spec(verb, Options(prompt=""), images=(key,), count=1 if verb in SINGLE else 4)
+        await submission.submit(interaction, answer, spec)
 
 
 async def _recalled(interaction: Pressed, about: str) -> discord.Attachment:

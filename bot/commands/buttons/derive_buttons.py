@@ -15,9 +15,9 @@ from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
 from bot.ui.content.modals import Filled, Form, RegionForm, ZoomForm
 from bot.ui.content.recipe_card import exactly
 from bot.ui.interactions import submission
-from bot.ui.interactions import submissions as several
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.permitted_jobs import permitted
+from bot.ui.interactions.submissions import submit_each
 
 PAN_SHARE = 0.5
 MIN_ZOOM, MAX_ZOOM = 1.1, 4.0
@@ -64,7 +64,7 @@ async def ask(interaction: Pressed, answer: Answer, pressed: ButtonId) -> None:
     elif preferences.remix and pressed.act in _REMIXED:
         await answer.modal(Form("Remix", FormId(FormKind.REMIX, str(pressed)), render(_open(job))))
     else:
-        await submission.submit(interaction, answer, _wish(pressed, job, _open(job)))
+        await submission.submit(interaction, answer, _spec_for(pressed, job, _open(job)))
 
 
 async def again(interaction: Pressed, pressed: ButtonId) -> None:
@@ -98,7 +98,7 @@ async def region_filled(interaction: Pressed, about: str, filled: Filled) -> Non
         pressed, job = await _about(interaction, about)
         mask = await _mask(interaction, pressed, filled)
         asked = [_as_drawn(job, options) for options in _asked(filled)]
-        await several.submit(
+        await submit_each(
             interaction, answer, asked, lambda one: _derived(job, Verb.REGION, pressed.cell, one, mask=mask)
         )
 
@@ -115,7 +115,7 @@ async def zoom_filled(interaction: Pressed, about: str, filled: Filled) -> None:
     async with Answer(interaction) as answer:
         pressed, job = await _about(interaction, about)
         asked, times = _asked(filled), _factor(filled.zoom)
-        await several.submit(
+        await submit_each(
             interaction, answer, asked, lambda one: _derived(job, Verb.ZOOM, pressed.cell, one, zoom=times)
         )
 
@@ -124,14 +124,14 @@ async def remixed(interaction: Pressed, about: str, filled: Filled) -> None:
     """V and 🔄 with other words."""
     async with Answer(interaction) as answer:
         pressed, job = await _about(interaction, about)
-        await several.submit(interaction, answer, _asked(filled), lambda one: _wish(pressed, job, one))
+        await submit_each(interaction, answer, _asked(filled), lambda one: _spec_for(pressed, job, one))
 
 
 def _lacks_words(pressed: ButtonId, job: Job) -> bool:
     return not job.spec.options.prompt and pressed.act in DERIVED and DERIVED[pressed.act][0] in _NEEDS_WORDS
 
 
-def _wish(pressed: ButtonId, job: Job, options: Options) -> JobSpec:
+def _spec_for(pressed: ButtonId, job: Job, options: Options) -> JobSpec:
     """What a button asks for, with these words."""
     if pressed.act is Act.REROLL:
         return _derived(job, Verb.REROLL, None, options)
@@ -142,8 +142,8 @@ def _wish(pressed: ButtonId, job: Job, options: Options) -> JobSpec:
 def _derived(job: Job, verb: Verb, cell: int | None, options: Options, **fields: Any) -> JobSpec:
     """The spec of a job made from another, with the seed its words ask for."""
     seed = submission.fresh_seed() if options.seed is None else options.seed
-    wish = derive(job, verb, cell, seed=seed, options=options, **fields)
-    return wish.model_copy(update={"options": wish.options.model_copy(update={"seed": options.seed})})
+    spec = derive(job, verb, cell, seed=seed, options=options, **fields)
+    return spec.model_copy(update={"options": spec.options.model_copy(update={"seed": options.seed})})
 
 
 def _asked(filled: Filled) -> list[Options]:

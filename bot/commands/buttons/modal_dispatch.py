@@ -1,4 +1,4 @@
-"""Forms that come back: each is found by its id, so that one opened before a restart still works."""
+"""Submitted forms: each is found by its id, so that a form opened before a restart still works."""
 
 from __future__ import annotations
 

@@ -22,11 +22,11 @@ _FENCE = re.compile(r"```\n(?P<prompt>.+)\n```", re.DOTALL)
 
 async def offer(interaction: Pressed, answer: Answer, options: Sequence[Options], compact: str) -> None:
     """Ask before many jobs start. Raises `BadOption` for prompts too long to be carried along."""
-    wishes = repeated(options)
-    check_number(interaction, len(wishes))
-    text = _carried(wishes, compact, "\n".join(render(one) for one in options))
+    asked = repeated(options)
+    check_number(interaction, len(asked))
+    text = _carried(asked, compact, "\n".join(render(one) for one in options))
     await answer.private(
-        f"This makes **{len(wishes)} jobs** of four pictures each, {4 * len(wishes)} in all. "
+        f"This makes **{len(asked)} jobs** of four pictures each, {4 * len(asked)} in all. "
         f"Start them?\n```\n{text}\n```",
         view=permute_view(interaction.user.id),
     )
@@ -45,10 +45,10 @@ async def confirmed(interaction: Pressed, pressed: ButtonId) -> None:
             raise BadOption("prompt", "it cannot be read any more; type the command again")
         await answer.goes_on()
         started = 0
-        for index, options in enumerate(wishes_of(found["prompt"])):
-            wish = submission.spec(Verb.IMAGINE, options)
+        for index, options in enumerate(jobs_of(found["prompt"])):
+            spec = submission.spec(Verb.IMAGINE, options)
             try:
-                await submission.submit(interaction, answer, wish, index=index, asked_by=message.id)
+                await submission.submit(interaction, answer, spec, index=index, asked_by=message.id)
                 started += 1
             except AlreadyAsked:
                 if answer.is_taken_up:
@@ -57,14 +57,14 @@ async def confirmed(interaction: Pressed, pressed: ButtonId) -> None:
             await answer.private("These are started already; type the command again for more.")
 
 
-def wishes_of(text: str) -> list[Options]:
+def jobs_of(text: str) -> list[Options]:
     """Every job the text stands for: each line's permutations, each as often as `--repeat` says."""
     return repeated([parse(prompt) for line in text.splitlines() for prompt in expand(line)])
 
 
-def _carried(wishes: list[Options], *texts: str) -> str:
-    """The first text that fits and is read back as exactly these wishes."""
+def _carried(asked: list[Options], *texts: str) -> str:
+    """The first text that fits and is read back as exactly these asked."""
     for text in texts:
-        if text and len(text) <= LONGEST_ECHO and "```" not in text and wishes_of(text) == wishes:
+        if text and len(text) <= LONGEST_ECHO and "```" not in text and jobs_of(text) == asked:
             return text
     raise BadOption("prompt", f"with {{…}} or --repeat it may have at most {LONGEST_ECHO} characters, and no ```")

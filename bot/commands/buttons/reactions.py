@@ -22,14 +22,14 @@ from bot.ui.content.buttons import star_view
 from bot.ui.content.error_texts import words
 from bot.ui.content.message_page import Upload
 from bot.ui.discord_errors import REFUSALS
-from bot.ui.interactions.cooldowns import Pauses
+from bot.ui.interactions.cooldowns import Cooldowns
 from bot.ui.interactions.permitted_jobs import may, visible
 from bot.ui.interactions.services import Darkroom
 
-LETTER, STAR, CROSS = "✉", "⭐", "❌"
-MEANT = (LETTER, STAR, CROSS)
+ENVELOPE, STAR, CROSS = "✉", "⭐", "❌"
+MEANT = (ENVELOPE, STAR, CROSS)
 """Every reaction that does something."""
-LETTER_PAUSE = timedelta(minutes=10)
+SEND_COOLDOWN = timedelta(minutes=10)
 DM_FILE_LIMIT = 10 * 1024 * 1024
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Reactions(commands.Cog):
     """Listens to reactions on the bot's own messages; no privileged intent is needed."""
 
     def __init__(self, bot: Darkroom) -> None:
-        self._bot, self._letters = bot, Pauses(LETTER_PAUSE)
+        self._bot, self._sent = bot, Cooldowns(SEND_COOLDOWN)
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
@@ -116,12 +116,12 @@ class Reactions(commands.Cog):
 
         Once per member, message and ten minutes: taking the emoji away and putting it back is free.
         """
-        letter = (payload.user_id, payload.message_id)
-        if self._letters.begin(letter, self._bot.services.clock()) and not await self._is_sent(payload, job, cell):
-            self._letters.undo(letter)
+        sending = (payload.user_id, payload.message_id)
+        if self._sent.begin(sending, self._bot.services.clock()) and not await self._is_sent(payload, job, cell):
+            self._sent.undo(sending)
 
     async def _is_sent(self, payload: discord.RawReactionActionEvent, job: Job, cell: int | None) -> bool:
-        """Send the letter; says whether it went out."""
+        """Send the direct message; returns whether Discord took it."""
         services = self._bot.services
         try:
             job = await visible(services, job, Place(channel_id=0))
@@ -142,7 +142,7 @@ class Reactions(commands.Cog):
         except discord.Forbidden:
             await self._say(payload, f"<@{payload.user_id}> I cannot send you direct messages; allow them here first.")
         except REFUSALS as error:
-            log.warning("not sent by direct message: %s", error, extra={"action": "letter", "job": job.id})
+            log.warning("not sent by direct message: %s", error, extra={"action": "direct message", "job": job.id})
         return False
 
     async def _uploads(self, job: Job, cell: int | None) -> list[Upload]:
@@ -203,7 +203,7 @@ class Reactions(commands.Cog):
             else:
                 await self._channel(payload).send(text, view=view, silent=True, allowed_mentions=only)
         except REFUSALS as error:
-            log.info("not said: %s", error, extra={"action": "letter"})
+            log.info("not said: %s", error, extra={"action": "answer"})
 
     def _channel(self, payload: discord.RawReactionActionEvent) -> discord.PartialMessageable:
         return self._bot.get_partial_messageable(payload.channel_id, guild_id=payload.guild_id)

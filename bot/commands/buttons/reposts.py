@@ -1,4 +1,4 @@
-"""What is shown again: for everybody where the rules of the place allow it, else for whoever asked alone."""
+"""Posts a stored result again: publicly where the rules of the place allow it, else privately."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 
 
-class Stand(enum.Enum):
-    """As what a message stands for its jobs."""
+class PostKind(enum.Enum):
+    """What a posted message shows of its jobs."""
 
     RESULT = enum.auto()
     """Their result, or a cell of it."""
     EXTRACT = enum.auto()
-    """Something of them besides: a time-lapse, a family tree."""
+    """Something else of them: a time-lapse, a family tree."""
 
 
 class Post:
@@ -33,7 +33,7 @@ class Post:
         self._place = submission.place_of(interaction)
 
     async def private_because(self) -> str:
-        """Why it is not for everybody, in words, or "" when it is."""
+        """The reason, in words, why the page is shown privately; "" when it is shown publicly."""
         submission.preflight(self._place)
         member = await submission.member_of(self._interaction)
         try:
@@ -45,7 +45,7 @@ class Post:
     async def send(
         self,
         fitted: Callable[[int], Awaitable[Page]],
-        stand: Stand,
+        kind: PostKind,
         cell: int | None = None,
         *,
         of: Collection[str] = (),
@@ -59,7 +59,7 @@ class Post:
         if message_id is None:
             return
         jobs, channel_id = self._interaction.client.services.jobs, self._place.channel_id
-        if stand is Stand.RESULT:
+        if kind is PostKind.RESULT:
             await jobs.posted(self._job.id, cell, channel_id, message_id)
         else:
             await jobs.extracted(of or {self._job.id}, channel_id, message_id)

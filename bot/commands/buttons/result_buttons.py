@@ -6,7 +6,7 @@ import contextlib
 import functools
 from collections.abc import Sequence
 
-from bot.commands.buttons.reposts import Post, Stand
+from bot.commands.buttons.reposts import Post, PostKind
 from bot.commands.moderation.moderator_actions import note
 from bot.domain.model import Cell, JobState
 from bot.domain.moderation.job_access import Deed
@@ -37,7 +37,7 @@ async def show(interaction: Pressed, pressed: ButtonId) -> None:
             text = texts.cell_caption(job, cell, interaction.user.id, url, prices)
             return Page(text, (upload,), cell_view(job.id, cell.cell, client.offered, url))
 
-        await Post(interaction, answer, job).send(fitted, Stand.RESULT, cell.cell)
+        await Post(interaction, answer, job).send(fitted, PostKind.RESULT, cell.cell)
 
 
 async def cancel(interaction: Pressed, pressed: ButtonId) -> None:
@@ -113,4 +113,4 @@ async def timelapse(interaction: Pressed, pressed: ButtonId) -> None:
             upload = Upload(texts.file_name(job, "webp"), content, alt, spoiler=job.spoiler)
             return Page(f"⏱️ {texts.headline(job, url)}", (upload,))
 
-        await Post(interaction, answer, job).send(fitted, Stand.EXTRACT)
+        await Post(interaction, answer, job).send(fitted, PostKind.EXTRACT)

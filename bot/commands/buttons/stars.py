@@ -1,4 +1,4 @@
-"""⭐ on a grid asks which picture is meant: the buttons of that question mark it for whoever presses."""
+"""Buttons of the question "which picture?" after a ⭐ on a grid: they mark it for the member who presses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors that must outlive a restart, as JSON: the leaf's name and the data it carries."""
+"""Errors as JSON, so that they outlive a restart: the class's name and its data."""
 
 from __future__ import annotations
 

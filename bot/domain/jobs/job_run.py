@@ -1,4 +1,4 @@
-"""One job's way through the engine, under one epoch: claim, run, keep. Whoever ends it, the store has the last word."""
+"""Job run: takes one job through the engine under one epoch: claim, run, store. The store refuses older epochs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _OUTLIVES = (AbortReason.SHUTDOWN, AbortReason.CLIENT_GONE)
 
 
 class JobRun:
-    """What one job does now. `end` it from outside; everything else happens in `live`."""
+    """One run of a job. `live` does everything; `end` stops it from outside."""
 
     def __init__(self, ports: Ports, job: Job, resolved: Resolved | None = None) -> None:
         self._ports, self.job, self._resolved = ports, job, resolved
@@ -48,10 +48,10 @@ class JobRun:
         self._ended_by: AbortReason | None = None
         self._ended = asyncio.Event()
         self._unkept: tuple[ImageRequest, Finished] | None = None
-        """What was made and could not be stored yet: it is not made again for that."""
+        """A finished result that the store did not take yet; it is not drawn again for that."""
         self._measured: tuple[ImageRequest, float] | None = None
         self._blocked: Charge | None = None
-        """What was drawn and may not be shown: its time was used all the same."""
+        """The charge for a result that may not be shown: its device time was used all the same."""
         self.has_started = False
 
     @property
@@ -67,18 +67,18 @@ class JobRun:
 
     @property
     def is_ended(self) -> bool:
-        """Somebody asked it to end."""
+        """Whether `end` was called."""
         return self._ended_by is not None
 
     def end(self, reason: AbortReason) -> None:
-        """Stop soon: parked on shutdown, closed otherwise, unless it is finished before."""
+        """Stop soon: the job is parked on shutdown and closed otherwise, unless it finishes before."""
         self._ended_by = self._ended_by or reason
         self._ended.set()
         if self._stream is not None:
             self._stream.cancel(reason)
 
     async def live(self) -> None:
-        """From claim to kept or closed. Raises `StoreError`, and what is a bug of ours."""
+        """Run the job from claim to stored or closed. Raises `StoreError`, and errors that are bugs."""
         try:
             await self._live()
         except Fenced as error:
@@ -91,17 +91,17 @@ class JobRun:
             await self._close(JobState.FAILED, error, self._blocked)
 
     async def pause(self, seconds: float) -> None:
-        """Wait before living again, as the store then knows the job; an `end` wakes at once."""
+        """Wait before the next `live`, then read the job anew; `end` cuts the wait short."""
         await first_of(self._ended.wait(), self._ports.sleep(seconds))
         self.job = await self._ports.jobs.get(self.job.id)
 
     async def learn(self) -> None:
-        """Let the next estimate know what this one cost. Apart from `live`: the pictures are kept already."""
+        """Add the measured device time to the estimates; called after `live`, when the pictures are stored."""
         if self._measured is not None:
             await self._ports.estimates.learn(*self._measured)
 
     async def fail(self, error: Exception) -> None:
-        """Close after an error nobody expected."""
+        """Close the job after an unexpected error."""
         await self._close(JobState.FAILED, InferenceFailed(f"something went wrong ({type(error).__name__})"))
 
     async def _live(self) -> None:

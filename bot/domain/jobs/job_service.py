@@ -1,4 +1,4 @@
-"""The studio: takes wishes, runs them through the engine, sees that every reply gets its result. Its only caller."""
+"""The job service: accepts jobs, runs them through the engine, has results delivered. The engine's only caller."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _STORE_PAUSES_S = (5.0, 30.0, 120.0, 600.0)
 
 
 class JobService(JobResults):
-    """Start it, ask it, stop it. Whatever happens in between: no job lost, doubled or charged twice."""
+    """Accepts, runs, cancels and reviews jobs. Crashes and restarts lose no job, and double or charge none twice."""
 
     def __init__(self, ports: Ports, *, retry: RetryPolicy | None = None) -> None:
         super().__init__(ports.jobs, ports.pictures)
@@ -53,7 +53,7 @@ class JobService(JobResults):
         self._is_open = False
 
     async def start(self) -> None:
-        """Take up what was left: owed replies are delivered, unfinished jobs run again from their seed."""
+        """Resume after a restart: entries of the outbox are delivered, unfinished jobs run again from their seed."""
         served = await self._jobs.served(self._ports.clock() - _SERVED_WINDOW)
         self._ports.engine.set_served(
             {member: one.gpu_ms for member, one in served.items()},
@@ -66,7 +66,7 @@ class JobService(JobResults):
         self._delivering = self._ports.tasks.start(self._outbox_worker.run(), "deliveries")
 
     async def stop(self, deadline_s: float = 10.0) -> None:
-        """Take nothing more; let running jobs finish until the deadline, park the rest, deliver what is under way."""
+        """Accept no more jobs; let running ones finish until the deadline, park the rest, end deliveries."""
         self._is_open = False
         await asyncio.gather(*self._accepting, return_exceptions=True)
         for run, _ in self._runs.values():
@@ -91,13 +91,13 @@ class JobService(JobResults):
 
     @property
     def running(self) -> tuple[str, ...]:
-        """Ids of the jobs that are on their way through the engine, or wait for it."""
+        """Ids of the jobs that run in the engine or wait for it."""
         return tuple(self._runs)
 
-    # --- wishes ----------------------------------------------------------------------------------------
+    # --- jobs ------------------------------------------------------------------------------------------
 
     async def submit(self, ask: Ask) -> Job:
-        """Accept a wish and start it. Raises `UserError` and `InvalidRequest`; nothing is charged then."""
+        """Accept a job and start it. Raises `UserError` and `InvalidRequest`; then nothing is charged."""
         if not self._is_open:
             raise Restarting
         weight = await self._ports.rules.weight(ask)
@@ -131,11 +131,11 @@ class JobService(JobResults):
         return job
 
     async def check_entry(self, by: Member, place: Place) -> None:
-        """Raise what keeps this member from anything here, before anything of theirs is fetched or kept."""
+        """Raise a `UserError` when rules keep this member out of this place; call it before an upload is fetched."""
         await self._ports.rules.check_entry(by, place)
 
     async def check_post(self, job: Job, by: Member, place: Place) -> None:
-        """Raise what keeps this member from posting a kept result in that place."""
+        """Raise a `UserError` when rules forbid this member to post a stored result in that place."""
         await self._ports.rules.check_post(job, await self._jobs.cells(job.id), by, place)
 
     async def cancel(self, job_id: str, by: Member) -> Job:
@@ -147,13 +147,13 @@ class JobService(JobResults):
         return await self._end(job_id, RequestAborted(reason), reason, _LIVE)
 
     async def gone(self, job_id: str) -> None:
-        """The reply was deleted: nobody waits for this job any more."""
+        """The reply was deleted: cancel the job."""
         states = (*_LIVE, JobState.RENDERED, JobState.REVIEW)
         with contextlib.suppress(JobNotFound):  # deleted together with its reply
             await self._end(job_id, ReplyGone(job_id), AbortReason.CLIENT_GONE, states)
 
     async def approve(self, job_id: str, by: Member) -> Job:
-        """Show a picture that waits for review. Raises `NotPermitted`; decided already is harmless."""
+        """Show a picture that waits for review; one that was decided stays as it is. Raises `NotPermitted`."""
         job = await self._reviewed(job_id, by)
         if job.state is JobState.REVIEW:
             try:
@@ -164,9 +164,9 @@ class JobService(JobResults):
         return job
 
     async def reject(self, job_id: str, by: Member) -> Job:
-        """Never show or keep it; its pictures are given back, its time is not.
+        """Delete the pictures; the quota gets them back, but not their device time.
 
-        Raises `NotPermitted`; decided already is harmless.
+        A job that was decided stays as it is. Raises `NotPermitted`.
         """
         job = await self._reviewed(job_id, by)
         if job.state is JobState.REVIEW:
@@ -203,7 +203,7 @@ class JobService(JobResults):
             return closed
 
     async def wait(self, job_id: str) -> Job:
-        """Wait until nothing more happens to a job by itself and its reply says so."""
+        """Wait until a job changes no more by itself and its reply says so."""
         async with self._changed:
             while True:
                 job = await self._jobs.get(job_id)
@@ -231,7 +231,7 @@ class JobService(JobResults):
             await self._note_change()
 
     async def _until_over(self, run: JobRun) -> BaseException | None:
-        """Run it, again when the store failed, however long it does; returns what nobody expected."""
+        """Run a job, again as long as the store fails; returns an unexpected error, or None."""
         # Gathered, an error is a value: a bug ends this job alone, loudly and refunded.
         [error] = await asyncio.gather(run.live(), return_exceptions=True)
         pauses = chain(_STORE_PAUSES_S, repeat(_STORE_PAUSES_S[-1]))
@@ -252,7 +252,7 @@ class JobService(JobResults):
 
 
 def _as_it_will_run(ask: Ask, resolved: Resolved) -> Ask:
-    """The ask with the engine's defaults filled in: rules see the model, the steps and the size of what results."""
+    """The ask with the engine's defaults filled in, so that rules see the model, the steps and the result's size."""
     request = resolved.request
     options = ask.spec.options.model_copy(
         update={

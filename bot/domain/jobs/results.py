@@ -1,4 +1,4 @@
-"""What is kept of jobs, to be looked at: pictures, their rows, and the frames of the time-lapse."""
+"""Results of jobs: stored pictures, their rows, and the frames of the time-lapse."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.errors import CellNotFound
 
 
 class JobResults:
-    """Reads from the stores; says in our words what is no longer there."""
+    """Reads results from the stores; missing ones raise `CellNotFound`."""
 
     def __init__(self, jobs: Jobs, pictures: Pictures) -> None:
         self._jobs, self._pictures = jobs, pictures

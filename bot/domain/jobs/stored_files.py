@@ -1,4 +1,4 @@
-"""What a finished run leaves: where its files lie and how they are described. Pure; hashing blocks, so use a thread."""
+"""Files and rows of a finished run. Pure functions; hashing blocks, so call them in a thread."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def files_of(job: Job, finished: Finished) -> dict[str, bytes]:
 
 
 def keys_of(job: Job, cells: Sequence[Cell]) -> list[str]:
-    """The keys of everything kept of a finished job."""
+    """The keys of all stored files of a finished job."""
     keys = (job.frames_key, *(cell.key for cell in cells), *(cell.latents_key for cell in cells))
     return [key for key in keys if key is not None]
 
@@ -53,7 +53,7 @@ def kept_from(
 
 
 def pack_frames(frames: Sequence[bytes]) -> bytes:
-    """Many small pictures as one file; they are compressed already."""
+    """Many small pictures as one zip file, stored without compression: they are compressed already."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for index, frame in enumerate(frames):

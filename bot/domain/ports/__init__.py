@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from bot.domain.ports.clock import Clock
+from collections.abc import Callable
+from datetime import datetime
+
 from bot.domain.ports.engine import EnginePort, Estimates, Stream
 from bot.domain.ports.jobs import Jobs
 from bot.domain.ports.outbox import Outbox
 from bot.domain.ports.pictures import Pictures
 from bot.domain.ports.replies import Replies
 from bot.domain.ports.rules import Rules
+
+Clock = Callable[[], datetime]
+"""Returns the time in UTC."""
 
 __all__ = [
     "Clock",

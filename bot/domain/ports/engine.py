@@ -1,4 +1,4 @@
-"""The engine as the studio sees it."""
+"""The part of the engine that the job service uses."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from engine import AbortReason, Event, ImageRequest, Resolved
 
 
 class Stream(Protocol):
-    """A running request: its events, until `Finished` or an `engine.EngineError`."""
+    """A running request: yields its events, until `Finished` or an `engine.EngineError`."""
 
     def __aiter__(self) -> AsyncIterator[Event]: ...
 
     async def aclose(self) -> None:
-        """Leave; what still runs is cancelled."""
+        """Stop reading; a request that still runs is cancelled."""
         ...
 
     def cancel(self, reason: AbortReason = ...) -> None:
-        """End with `RequestAborted(reason)` at the next tick."""
+        """End the request with `RequestAborted(reason)` at the next tick."""
         ...
 
     @property
     def gpu_ms(self) -> float:
-        """Device time measured so far."""
+        """Device time so far, in ms."""
         ...
 
 
 class EnginePort(Protocol):
-    """The engine as the studio sees it."""
+    """The part of the engine that the job service uses."""
 
     def submit(self, request: Resolved) -> Stream:
         """Run a request. Raises `engine.EngineError`s, here or while its events are read."""
@@ -39,21 +39,21 @@ class EnginePort(Protocol):
         ...
 
     def size(self, model: str, aspect: tuple[int, int]) -> tuple[int, int]:
-        """Pixels for an aspect ratio; "" is the default model. Raises `UnknownModel`."""
+        """Width and height in pixels for an aspect ratio; "" is the default model. Raises `UnknownModel`."""
         ...
 
     def set_served(self, served_ms: Mapping[str, float], weights: Mapping[str, float]) -> None:
-        """Begin fair share with what members were given before, and by which weights."""
+        """Start fair share from earlier use: by member key the device time in ms, and the weights."""
         ...
 
 
 class Estimates(Protocol):
-    """What a job will cost, learnt from measured ones."""
+    """Estimates of what a job will cost, learnt from measured jobs."""
 
     async def estimate_ms(self, request: ImageRequest) -> float:
-        """Device time in ms."""
+        """The expected device time in ms."""
         ...
 
     async def learn(self, request: ImageRequest, gpu_ms: float) -> None:
-        """Remember what it cost."""
+        """Add a measurement: the device time in ms that the request took."""
         ...

@@ -25,47 +25,47 @@ class Jobs(Protocol):
         ...
 
     async def at_message(self, message_id: int) -> tuple[Job, int | None]:
-        """The job a message of ours shows, and which cell when it shows one. Raises `JobNotFound`."""
+        """The job that a message of the bot shows, and the cell when it shows one. Raises `JobNotFound`."""
         ...
 
     async def shown_in(self, job_id: str) -> set[int]:
-        """The channels in which messages of ours show it."""
+        """Ids of the channels in which messages of the bot show a job."""
         ...
 
     async def extracted(self, job_ids: Collection[str], channel_id: int, message_id: int) -> None:
-        """Remember a message that shows something of these jobs besides their results: a time-lapse, a family tree."""
+        """Store that a message shows an extract of these jobs: a time-lapse or a family tree."""
         ...
 
     async def extract_at(self, message_id: int) -> list[Job]:
-        """The jobs of which a message shows such an extract, or none."""
+        """The jobs of which a message shows an extract; empty when it shows none."""
         ...
 
     async def posted(self, job_id: str, cell: int | None, channel_id: int, message_id: int) -> None:
-        """Remember a further message that shows this job or one cell of it."""
+        """Store that a further message shows this job, or one cell of it."""
         ...
 
     async def claim(self, job: Job) -> Job:
-        """Begin a run under the next epoch; older epochs are refused from now on."""
+        """Begin a run under the next epoch; writes of older epochs raise `Fenced` from now on."""
         ...
 
     async def started(self, job: Job, now: datetime) -> Job:
-        """Become running: the engine has given it a lane."""
+        """Set the job to running: the engine has given it a lane."""
         ...
 
     async def park(self, job: Job) -> Job:
-        """Become queued again, to be run later from the same seed; does not count as an attempt."""
+        """Set the job to queued again, to run later from the same seed; this does not count as an attempt."""
         ...
 
     async def keep(self, job: Job, kept: Kept, now: datetime) -> Job:
-        """Store the finished pictures' rows, settle the reservation and become rendered (or review)."""
+        """Store the finished pictures' rows, settle the reservation, and set the job to rendered (or review)."""
         ...
 
     async def approve(self, job: Job, now: datetime) -> Job:
-        """From review to rendered."""
+        """Set a job in review to rendered."""
         ...
 
     async def delivered(self, job: Job, message_id: int | None, now: datetime) -> Job:
-        """The result is shown."""
+        """Set the job to delivered: its reply shows the result."""
         ...
 
     async def close(
@@ -78,11 +78,11 @@ class Jobs(Protocol):
         ...
 
     async def reply_at(self, job_id: str, message_id: int) -> None:
-        """Remember the reply's message id."""
+        """Store the reply's message id."""
         ...
 
     async def served(self, since: datetime) -> dict[str, Served]:
-        """By member key what was charged for jobs that were drawn, or cancelled meanwhile, since then."""
+        """By member key the device time in ms charged since then, for finished and cancelled jobs."""
         ...
 
     async def unfinished(self) -> list[Job]:

@@ -1,4 +1,4 @@
-"""What is still owed to replies."""
+"""The outbox: deliveries to Discord that are not done yet."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from bot.domain.model import OutboxEntry
 
 
 class Outbox(Protocol):
-    """Deliveries that are still owed, so that none is forgotten by a crash. Written by `Jobs`, in its transactions."""
+    """Deliveries that are not done yet; a crash loses none. `Jobs` adds entries in its own transactions."""
 
     async def due(self, now: datetime, *, besides: Collection[str] = (), limit: int = 50) -> list[OutboxEntry]:
-        """What may be tried now, oldest first, not looking at these jobs; also what a clock since set back put off."""
+        """Entries that are due, oldest first, without the jobs in `besides`; a clock that was set back hides none."""
         ...
 
     async def next_at(self, *, besides: Collection[str] = ()) -> datetime | None:
-        """When the next one is due, not looking at these jobs."""
+        """When the next entry is due, without the jobs in `besides`; None when there is none."""
         ...
 
     async def owes(self, job_id: str) -> bool:
-        """Whether this job's reply is still owed something."""
+        """Whether there is an entry for this job."""
         ...
 
     async def later(self, entry: OutboxEntry, at: datetime, why: str) -> None:
-        """Try again then."""
+        """Put an entry off until `at`, and count the try."""
         ...
 
     async def done(self, entry: OutboxEntry) -> None:
-        """Nothing is owed any more."""
+        """Delete an entry: it was delivered or given up."""
         ...

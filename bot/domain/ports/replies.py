@@ -1,4 +1,4 @@
-"""The replies, whoever draws them."""
+"""The replies of jobs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from engine import Event
 
 
 class Replies(Protocol):
-    """The one reply message of a job, whoever draws it (Discord, a test)."""
+    """Shows each job in its one reply message."""
 
     def show(self, job: Job, event: Event) -> None:
-        """Show this event as soon as limits allow; latest wins; never blocks, never raises."""
+        """Show an event as soon as rate limits allow; a newer one replaces it. Never blocks or raises."""
         ...
 
     async def deliver(self, job: Job, cells: Sequence[Cell]) -> int | None:

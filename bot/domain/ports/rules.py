@@ -1,4 +1,4 @@
-"""What servers allow."""
+"""The rules of servers, applied to jobs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.domain.model import Ask, Cell, Job, Member, Place, Verdict
 
 
 class Rules(Protocol):
-    """May this be asked, at what price, and may the result be shown?"""
+    """Decides whether a job is accepted, with which weight, and whether its result is shown."""
 
     async def check(self, ask: Ask) -> None:
         """Raise a `UserError` when bans, pause, channel rules or prompt rules forbid it."""
@@ -24,13 +24,13 @@ class Rules(Protocol):
         ...
 
     async def weight(self, ask: Ask) -> float:
-        """The member's share of the queue; 1 unless a role of theirs says otherwise."""
+        """The member's weight in the queue; 1 unless one of their roles has another."""
         ...
 
     async def verdict(self, job: Job, cells: Sequence[Cell]) -> Verdict:
-        """What to do with finished pictures, given their `unsafe_score` or `check_error` (which means review)."""
+        """What to do with finished pictures, by their `unsafe_score`; a `check_error` means review."""
         ...
 
     async def preview_limit(self, job: Job) -> float | None:
-        """The score from which previews are not shown clearly; None where pictures are not checked."""
+        """The unsafe score, 0 to 1, from which previews are not shown clearly; None where pictures are not checked."""
         ...

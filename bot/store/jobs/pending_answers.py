@@ -45,7 +45,7 @@ class PendingAnswerStore:
         """How many lines of the file are about nothing that is open, or may be."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pending-answers")
 
-    async def made(self, pending_answer: PendingAnswer) -> None:
+    async def store(self, pending_answer: PendingAnswer) -> None:
         """Store a pending answer before the member sees "thinking…", or store it again with its changes.
 
         Raises `StoreError`.
@@ -57,12 +57,12 @@ class PendingAnswerStore:
         self._unwritten.append(pending_answer)
         await self._in_thread(self._append)
 
-    async def kept(self, interaction_id: int) -> None:
+    async def delete(self, interaction_id: int) -> None:
         """The answer was given: delete everything about it. Raises `StoreError`."""
         if self._drop([interaction_id]):
             await self._in_thread(self._settle)
 
-    async def broken(self) -> list[PendingAnswer]:
+    async def unanswered(self) -> list[PendingAnswer]:
         """At a start: earlier processes' pending answers that no job will give, oldest first. Raises `StoreError`."""
         query = sa.select(jobs.c.interaction_id).where(jobs.c.interaction_id.in_(self._open))
         async with self._database.read() as connection:

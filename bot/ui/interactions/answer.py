@@ -1,4 +1,4 @@
-"""The first word to an interaction: at once when it can be, "thinking" when it takes longer, never too late."""
+"""The answer to an interaction: at once, or after "thinking…" when it takes longer than 0.03 s."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ class Answer:
             return await self._end(error)
         finally:
             is_cut_off = isinstance(error, asyncio.CancelledError | Restarting)
-            is_said = responder.is_dead or (responder.has_spoken and not (responder.goes_on and is_cut_off))
-            if responder.has_promised and is_said:
-                await answer_tracker.keep(self._interaction.id)
-            elif responder.has_promised and not is_cut_off:
-                answer_tracker.owe(self._interaction)
+            is_said = responder.is_dead or (responder.has_answered and not (responder.goes_on and is_cut_off))
+            if responder.is_pending and is_said:
+                await answer_tracker.note_answered(self._interaction.id)
+            elif responder.is_pending and not is_cut_off:
+                answer_tracker.apologise_later(self._interaction)
             answer_tracker.end(self._interaction.id)
 
     @property
     def was_given(self) -> bool:
-        """The first word is said: what comes now stands behind it."""
-        return self._responder.has_spoken
+        """Whether the first response was sent; a further message is a follow-up."""
+        return self._responder.has_answered
 
     @property
     def is_dead(self) -> bool:
@@ -69,19 +69,19 @@ class Answer:
 
     @property
     def is_taken_up(self) -> bool:
-        """An earlier process has begun this."""
+        """Whether an earlier process has begun this interaction."""
         return self._interaction.client.answer_tracker.before(self._interaction.id) is not None
 
     async def goes_on(self) -> None:
-        """More is begun after the first word: what a crash leaves undone of it is taken up at the next start."""
-        await self._responder.pending_answer(goes_on=True)
+        """Begin more after the first response: what a crash leaves undone is taken up at the next start."""
+        await self._responder.store_pending(goes_on=True)
 
     def hand_over(self) -> None:
-        """Somebody else sees to the first message from now on."""
-        self._responder.has_spoken = True
+        """Leave the first message to another part of the bot from now on."""
+        self._responder.has_answered = True
 
     async def _end(self, error: BaseException | None) -> bool:
-        if isinstance(error, Restarting) and self._responder.has_promised:
+        if isinstance(error, Restarting) and self._responder.is_pending:
             self._stop_timer()
             return True  # the next process goes on with it
         if isinstance(error, AlreadyAsked):
@@ -91,7 +91,7 @@ class Answer:
         if isinstance(error, BotError | EngineError):
             await self._tell(words(error))
             return True
-        if isinstance(error, Exception) and not self._responder.has_spoken:
+        if isinstance(error, Exception) and not self._responder.has_answered:
             await self._tell(GENERIC)
         self._stop_timer()
         return False
@@ -106,13 +106,13 @@ class Answer:
     async def public(
         self, text: str, *, view: discord.ui.View | None = None, files: list[discord.File] | None = None
     ) -> int | None:
-        """Say it to everybody; returns the message id, or None when it is not known whether it was said."""
+        """Answer publicly; returns the message id, or None when it is unknown whether the message arrived."""
         return await self._say(Words(shorten(text, MESSAGE_LIMIT), view, files or ()))
 
     async def page(
         self, fitted: Callable[[int], Awaitable[Page]], limit: int, *, is_private: bool = False
     ) -> int | None:
-        """Say a page to everybody (or privately), made for fewer bytes when Discord finds it too large.
+        """Answer with a page; it is made again with half the bytes while Discord finds it too large.
 
         Raises `FileLimitTooSmall` where even small files are.
         """
@@ -136,7 +136,7 @@ class Answer:
         files: list[discord.File] | None = None,
         embed: discord.Embed | None = None,
     ) -> int | None:
-        """Say it to the one who asked only."""
+        """Answer privately: only the member who asked sees it."""
         return await self._say(Words(shorten(text, MESSAGE_LIMIT), view, files or (), embed, is_private=True))
 
     async def modal(self, modal: discord.ui.Modal) -> None:
@@ -147,7 +147,7 @@ class Answer:
             if not is_late:
                 await self._responder.ask(modal)
         if is_late:
-            await self.private("That took me too long to ask you for words. Please try again.")
+            await self.private("The form could not be opened in time. Please press again.")
 
     async def _say(self, said: Words) -> int | None:
         async with self._lock:

@@ -1,4 +1,4 @@
-"""What is done once in a while: a second time within the pause is left, however often it is asked for."""
+"""Cooldowns: an action that was done is not done again before its pause is over."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 _REMEMBERED = 10_000
 
 
-class Pauses:
-    """Remembers when each thing was begun last."""
+class Cooldowns:
+    """Remembers for each action when it was last begun."""
 
     def __init__(self, pause: timedelta) -> None:
         self._pause = pause
         self._begun: OrderedDict[Hashable, datetime] = OrderedDict()
 
     def begin(self, what: Hashable, now: datetime) -> bool:
-        """Note that it begins; False while the pause since the last time lasts."""
+        """Note that an action begins; False, and nothing is noted, while its pause lasts."""
         before = self._begun.get(what)
         if before is not None and now - before < self._pause:
             return False
@@ -28,5 +28,5 @@ class Pauses:
         return True
 
     def undo(self, what: Hashable) -> None:
-        """It came to nothing, and may be tried again at once."""
+        """The action failed: it may be begun again at once."""
         self._begun.pop(what, None)

@@ -1,4 +1,4 @@
-"""Double clicks: the same finger on the same button twice in a moment means once."""
+"""Double clicks: a button that one member presses twice within 1.5 s counts once."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _REMEMBERED = 10_000
 
 
 class DoubleClicks:
-    """Remembers for a moment who pressed what."""
+    """Remembers the newest 10,000 clicks."""
 
     def __init__(self) -> None:
         self._pressed: OrderedDict[tuple[int, int, str], datetime] = OrderedDict()
 
     def register(self, member_id: int, message_id: int, custom_id: str, now: datetime) -> bool:
-        """Note a click; says whether it repeats one that is just past."""
+        """Note a click; returns whether it repeats one of the last 1.5 s."""
         click = (member_id, message_id, custom_id)
         before = self._pressed.pop(click, None)
         self._pressed[click] = now

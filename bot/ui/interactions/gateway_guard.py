@@ -1,4 +1,4 @@
-"""Gateway events before discord.py reads them: one it cannot read is let go, an interaction is heard once."""
+"""Gateway guard: drops events that discord.py cannot read, and interactions that were received before."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Parser = Callable[[Any], None]
 log = logging.getLogger(__name__)
 
 
-class Events:
-    """Guards every parser of a connection, and keeps each interaction at hand, as it came, until it is answered."""
+class GatewayGuard:
+    """Wraps every parser of a connection; keeps the payload of each interaction until it is answered."""
 
     def __init__(self, parsers: MutableMapping[str, Parser]) -> None:
-        """What is new in Discord's events must not end this bot's connection."""
+        """Wrap the parsers in place: an event of an unknown form must not end the connection."""
         self._heard = OrderedDict[int, None]()
         self._at_hand = OrderedDict[int, Payload]()
         for event, parser in parsers.items():
@@ -33,30 +33,30 @@ class Events:
             parsers[_INTERACTION] = _tolerant(_INTERACTION, self._once)
 
     def ignore(self, interaction_ids: Iterable[int]) -> None:
-        """An earlier process has heard them: whoever repeats them is not heard."""
+        """Drop these interactions when they are repeated: an earlier process has received them."""
         self._heard.update(dict.fromkeys(interaction_ids))
 
     def again(self, payload: Payload) -> None:
-        """Read an interaction of an earlier process as if it came now."""
+        """Parse an interaction of an earlier process as if it came now."""
         interaction_id = int(payload["id"])
         self.ignore([interaction_id])
         self._at_hand[interaction_id] = payload
         self._parse(payload)
 
     def at_hand(self, interaction_id: int) -> Payload | None:
-        """An interaction that is not answered yet, as it came."""
+        """The payload of an interaction that is not answered yet."""
         return self._at_hand.get(interaction_id)
 
     def amend(self, interaction_id: int, payload: Payload) -> None:
-        """Keep this in place of what came."""
+        """Replace the payload of an interaction."""
         self._at_hand[interaction_id] = payload
 
     def answered(self, interaction_id: int) -> None:
-        """It is needed no more."""
+        """Forget the payload: the interaction was answered."""
         self._at_hand.pop(interaction_id, None)
 
     def _once(self, payload: Any) -> None:
-        """Resumed sessions repeat events. A second answer would be refused, but what a command does is done by then."""
+        """Parse an interaction once: resumed sessions repeat events, and a command must not run twice."""
         interaction_id = int(payload["id"])
         if interaction_id in self._heard:
             log.info("heard before", extra={"action": "interaction"})

@@ -1,4 +1,4 @@
-"""What an earlier process acknowledged and did not do: taken up by itself, on the same way as if it came now."""
+"""Leftovers: interactions that an earlier process acknowledged and did not finish; they run as if they came now."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.errors import StoreError
 from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.ui.content.texts import MESSAGE_LIMIT
 from bot.ui.discord_errors import REFUSALS, TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, is_passing
-from bot.ui.interactions.gateway_guard import Events
+from bot.ui.interactions.gateway_guard import GatewayGuard
 from bot.ui.interactions.interaction_responder import TAKEN_AWAY
 from bot.ui.interactions.membership import as_of_now
 from bot.ui.interactions.pending_answers import INTERRUPTED, AnswerTracker, Before
@@ -25,7 +25,7 @@ from bot.ui.interactions.services import Darkroom
 from bot.ui.job_reply.reply_message import Original
 
 MAX_TRIES = 10
-"""How often an interaction is taken up; one that takes the whole bot down with it must not do so for ever."""
+"""How often an interaction is taken up: one that crashes the bot must not do so for ever."""
 TOO_LATE = "Darkroom was away for too long to take what you asked for here. Nothing was charged; please ask again."
 TOLD_WITHIN = timedelta(days=1)
 """Later nobody remembers having asked."""
@@ -38,23 +38,23 @@ class Leftovers:
     """Recalled before the first event arrives, taken up when the bot knows its servers."""
 
     def __init__(
-        self, client: Darkroom, words: AnswerTracker, pending_answers: PendingAnswerStore | None, events: Events
+        self, client: Darkroom, tracker: AnswerTracker, pending_answers: PendingAnswerStore | None, events: GatewayGuard
     ) -> None:
-        self._client, self._words, self._pending_answers, self._events = client, words, pending_answers, events
+        self._client, self._tracker, self._pending_answers, self._events = client, tracker, pending_answers, events
         self._left: Sequence[PendingAnswer] = ()
 
     async def recall(self) -> None:
-        """Read what is left, and hear none of it from somebody who repeats it."""
+        """Read the leftovers, and drop gateway events that repeat them."""
         if self._pending_answers is None:
             return
         try:
-            self._left = await self._pending_answers.broken()
+            self._left = await self._pending_answers.unanswered()
         except StoreError as error:
             log.warning("unanswered interactions not read: %s", error, extra={"action": "answer"})
         self._events.ignore(pending_answer.interaction_id for pending_answer in self._left)
 
     async def take_up(self) -> None:
-        """Do what is left, each once; say so where it is too late for that."""
+        """Run each leftover once; where its token has expired, say so in the channel."""
         if not self._left:
             return
         await self._client.wait_until_ready()
@@ -69,7 +69,7 @@ class Leftovers:
     async def _take_up(self, pending_answer: PendingAnswer) -> None:
         payload = pending_answer.payload
         if payload is None or pending_answer.tries >= MAX_TRIES:
-            await self._words.apologise(self._client, pending_answer, INTERRUPTED)
+            await self._tracker.apologise(self._client, pending_answer, INTERRUPTED)
             return
         try:
             before = await self._before(pending_answer)
@@ -83,12 +83,12 @@ class Leftovers:
                 await self._tell_late([pending_answer])
             return
         if before is None:
-            await self._words.keep(pending_answer.interaction_id)
+            await self._tracker.note_answered(pending_answer.interaction_id)
         else:
             await self._begin(pending_answer, {**payload, "token": pending_answer.token}, before)
 
     async def _before(self, pending_answer: PendingAnswer) -> Before | None:
-        """What was said to it; None where nothing is left to be done, or nothing was acknowledged."""
+        """The response it had; None when nothing is left to do, or nothing was acknowledged."""
         webhook = discord.Webhook.partial(pending_answer.application_id, pending_answer.token, client=self._client)
         again = AsyncRetrying(
             retry=retry_if_exception(is_passing), wait=wait_exponential(max=60.0), stop=stop_after_delay(_ASKED_FOR_S),
@@ -103,24 +103,24 @@ class Leftovers:
                 return None
             if error.code != UNKNOWN_MESSAGE:
                 raise
-            return Before(pending_answer.is_private, has_spoken=True)
+            return Before(pending_answer.is_private, has_answered=True)
         if message.flags.loading:
-            return Before(message.flags.ephemeral, has_spoken=False)
+            return Before(message.flags.ephemeral, has_answered=False)
         is_unsaid = pending_answer.goes_on or message.content == TAKEN_AWAY
-        return Before(message.flags.ephemeral, has_spoken=True) if is_unsaid else None
+        return Before(message.flags.ephemeral, has_answered=True) if is_unsaid else None
 
     async def _begin(self, pending_answer: PendingAnswer, payload: Payload, before: Before) -> None:
         present = await as_of_now(self._client, payload)
         if present is None:
-            await self._words.apologise(self._client, pending_answer, INTERRUPTED)
+            await self._tracker.apologise(self._client, pending_answer, INTERRUPTED)
             return
-        await self._words.note(pending_answer.model_copy(update={"tries": pending_answer.tries + 1}))
+        await self._tracker.note(pending_answer.model_copy(update={"tries": pending_answer.tries + 1}))
         log.info("taken up", extra={"action": "answer", "interaction_id": pending_answer.interaction_id})
-        self._words.resume(pending_answer.interaction_id, before)
+        self._tracker.resume(pending_answer.interaction_id, before)
         self._events.again(present)
 
     async def _tell_late(self, pending_answers: Sequence[PendingAnswer]) -> None:
-        """One message a channel, where others saw that something was asked and the bot may write by itself."""
+        """Post one message in each channel where "thinking…" was public and the bot may write."""
         by_channel = defaultdict[tuple[int, int | None], list[PendingAnswer]](list)
         oldest = self._client.services.clock() - TOLD_WITHIN
         for pending_answer in pending_answers:
@@ -136,4 +136,4 @@ class Leftovers:
             except REFUSALS as error:
                 log.info("not told: %s", error, extra={"action": "answer"})
         for pending_answer in pending_answers:
-            await self._words.keep(pending_answer.interaction_id)
+            await self._tracker.note_answered(pending_answer.interaction_id)

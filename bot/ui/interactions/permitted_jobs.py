@@ -1,4 +1,4 @@
-"""Jobs as whoever presses may have them: every command, button, menu, form and reaction gets its job here."""
+"""Permission checks: every command, button, menu, form and reaction gets its job here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def permitted(interaction: Pressed, job_id: str, deed: Deed) -> Job:
 
 
 async def may(services: Services, deed: Deed, viewer: Viewer, job: Job) -> None:
-    """Ask the rule; raises as `bot.domain.moderation.job_access.permit`."""
+    """Check a deed; raises as `bot.domain.moderation.job_access.permit`."""
     permit(deed, viewer, job, await services.members.preferences(job.member_id))
 
 

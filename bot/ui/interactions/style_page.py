@@ -22,9 +22,9 @@ from bot.ui.content.custom_ids import FormId, FormKind
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.content.modals import Filled, Form
 from bot.ui.interactions import submission
-from bot.ui.interactions import submissions as several
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.services import Darkroom
+from bot.ui.interactions.submissions import submit_each
 from bot.ui.pictures.compositing import contact_sheet
 
 MENU = 25
@@ -141,4 +141,4 @@ async def styled(interaction: Pressed, about: str, filled: Filled) -> None:
         styles = interaction.client.services.settings.styles
         name = with_short_name(styles, about) or about
         asked = [await submission.read(interaction, text, style=name) for text in expand(filled.prompt)]
-        await several.submit(interaction, answer, asked, lambda one: submission.spec(Verb.IMAGINE, one))
+        await submit_each(interaction, answer, asked, lambda one: submission.spec(Verb.IMAGINE, one))

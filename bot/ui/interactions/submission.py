@@ -1,4 +1,4 @@
-"""From an interaction to an `Ask`: who wants it, where, may I answer there, and where the answer goes."""
+"""Submits a job for an interaction: the member, the place, the permissions, the reply."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 async def member_of(interaction: Pressed) -> Member:
-    """Who asks, as the interaction says it, and whether the host or the server made them a moderator."""
+    """The member who asks, and whether the host or the server made them a moderator."""
     user, services = interaction.user, interaction.client.services
     roles = tuple(role.id for role in user.roles) if isinstance(user, discord.Member) else ()
     manages = interaction.guild_id is not None and interaction.permissions.manage_guild
@@ -44,7 +44,7 @@ async def member_of(interaction: Pressed) -> Member:
 
 
 def place_of(interaction: Pressed) -> Place:
-    """Where it is asked, and what is allowed to the bot there."""
+    """The place where the member asks, and what the bot may do there."""
     channel = interaction.channel
     bot_present = _bot_present(interaction)
     return Place(
@@ -59,7 +59,7 @@ def place_of(interaction: Pressed) -> Place:
 
 
 def preflight(place: Place) -> None:
-    """Refuse before any work what could not be shown. Raises `MissingPermissions` and `FileLimitTooSmall`."""
+    """Refuse a job whose result could not be shown. Raises `MissingPermissions` and `FileLimitTooSmall`."""
     if place.missing_permissions:
         raise MissingPermissions(place.missing_permissions)
     if place.file_limit_bytes < SMALLEST_LIMIT:
@@ -83,7 +83,7 @@ async def check_entry(interaction: Pressed) -> None:
 
 
 def reply_to(interaction: Pressed, place: Place, *, ephemeral: bool = False, follows: bool = False) -> ReplyTo:
-    """How the answer to this interaction is reached, as long as Discord lets us."""
+    """The address of the reply: the token for 15 minutes, and the channel."""
     return ReplyTo(
         channel_id=place.channel_id,
         application_id=interaction.application_id,
@@ -121,7 +121,7 @@ async def preferences_of(interaction: Pressed) -> Preferences:
 
 
 def fresh_seed() -> int:
-    """A seed nobody chose."""
+    """A random seed."""
     return secrets.randbelow(MAX_SEED + 1)
 
 
@@ -132,11 +132,11 @@ def spec(verb: Verb, options: Options, **fields: object) -> JobSpec:
 
 
 async def submit(
-    interaction: Pressed, answer: Answer, wish: JobSpec, *, index: int = 0, asked_by: int | None = None
+    interaction: Pressed, answer: Answer, spec: JobSpec, *, index: int = 0, asked_by: int | None = None
 ) -> Job:
-    """Ask for one job and answer with its reply. Raises what the studio raises; then nothing was charged.
+    """Submit one job and answer with its reply. Raises what `JobService.submit` raises; then nothing was charged.
 
-    What is asked twice by the same `asked_by` (by default the interaction) and `index` is `AlreadyAsked`.
+    `asked_by` is the id that asks, by default the interaction's. The same `asked_by` and `index` raise `AlreadyAsked`.
     """
     services = interaction.client.services
     place = place_of(interaction)
@@ -144,7 +144,7 @@ async def submit(
     member = await member_of(interaction)
     job = await services.job_service.submit(
         Ask(
-            spec=wish,
+            spec=spec,
             member=member,
             place=place,
             reply=reply_to(interaction, place, follows=answer.was_given),

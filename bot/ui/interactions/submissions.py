@@ -1,4 +1,4 @@
-"""What a form asks for: one job, or several where `--repeat` or {…} stands in it."""
+"""Many jobs from one interaction: prompts with `--repeat` or {…}."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ def check_number(interaction: Pressed, jobs: int) -> None:
         raise BadOption("prompt", f"where I am not a member of the server, at most {FOLLOWUPS} jobs start at once")
 
 
-async def submit(
-    interaction: Pressed, answer: Answer, options: Iterable[Options], wish: Callable[[Options], JobSpec]
+async def submit_each(
+    interaction: Pressed, answer: Answer, options: Iterable[Options], spec_of: Callable[[Options], JobSpec]
 ) -> None:
-    """Ask for each; `wish` makes a job's spec of its options. Raises as `asking.submit`, for what is left."""
-    wishes = repeated(options)
-    check_number(interaction, len(wishes))
-    for index, one in enumerate(wishes):
-        await submission.submit(interaction, answer, wish(one), index=index)
+    """Submit a job for each of the options; `spec_of` makes a job's spec from them.
+
+    Raises what `submission.submit` raises; jobs before that one are submitted, those behind it are not.
+    """
+    repeats = repeated(options)
+    check_number(interaction, len(repeats))
+    for index, one in enumerate(repeats):
+        await submission.submit(interaction, answer, spec_of(one), index=index)

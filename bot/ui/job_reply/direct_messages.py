@@ -1,4 +1,4 @@
-"""What reaches a member besides their reply: the result by direct message, and the word that it is ready."""
+"""Direct messages with results, and pings that a result is ready."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`bot.domain.ports.Replies` on Discord: the one reply of each job, from waiting to the grid."""
+"""Replies on Discord: each job's one message, edited from "waiting" to the grid."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OPENED_KEPT = 1000
 
 
 class Reviewers(Protocol):
-    """Who looks at flagged pictures before they are shown."""
+    """The moderators who look at flagged pictures before they are shown."""
 
     async def ask(self, job: Job, cells: Sequence[Cell]) -> None:
         """Show them to the moderators; idempotent."""
@@ -43,7 +43,7 @@ class Reviewers(Protocol):
 
 
 class DiscordReplies:
-    """Draws every job's reply. Made before the client it needs: `attach` brings that."""
+    """Implements `bot.domain.ports.Replies`. Made before the client, which `attach` brings."""
 
     def __init__(
         self,
@@ -106,23 +106,23 @@ class DiscordReplies:
             await self._jobs.reply_at(job.id, message_id)
 
     async def message_deleted(self, message_id: int) -> None:
-        """Somebody deleted a message: when it is a living job's reply, the job ends."""
+        """A message was deleted: when it is the reply of a job under way, the job ends."""
         for job_id, live in list(self._live.items()):
             if live.message.message_id == message_id:
                 await self._gone(job_id)
 
     def show(self, job: Job, event: Event) -> None:
-        """See the port."""
+        """Show an event as soon as rate limits allow; a newer one replaces it."""
         self._newest[job.id] = event
         if self._client is not None:
             self._reply(job).show(job, event)
 
     def newest(self, job_id: str) -> Event | None:
-        """What was last heard of a job under way."""
+        """The newest event of a job under way."""
         return self._newest.get(job_id)
 
     async def deliver(self, job: Job, cells: Sequence[Cell]) -> int | None:
-        """See the port."""
+        """Turn the reply into the result. Returns the message id; raises as the port says."""
         message = await self._quiet(job)
         page = await self.results.page(job, cells, job.reply.file_limit_bytes)
         message_id = await self._place(job, message, page, cells)
@@ -130,14 +130,14 @@ class DiscordReplies:
         return message_id
 
     async def review(self, job: Job, cells: Sequence[Cell]) -> None:
-        """See the port."""
+        """Say in the reply that a moderator looks first, and ask the moderators."""
         message = await self._quiet(job)
         if self._reviewers is not None:
             await self._reviewers.ask(job, cells)
         await self._say(job, message, "🔎 A moderator looks at this first.")
 
     async def closed(self, job: Job, error: Exception) -> None:
-        """See the port."""
+        """Say in the reply why the job failed or was cancelled."""
         message = await self._quiet(job)
         view = recipe_view(job.id) if isinstance(error, InferenceFailed) else None
         await self._say(job, message, f"✖️ {words(error)}", view)
@@ -221,6 +221,6 @@ class DiscordReplies:
                 page = await self.results.page(job, cells, limit)
 
     async def notify(self, job: Job, message_id: int) -> None:
-        """See the port."""
+        """Ping the member, once, where the reply is a message of a channel."""
         if self._client is not None and job.reply.bot_present and not job.reply.ephemeral:
             await direct_messages.ping(self._client, job, message_id)

@@ -1,4 +1,4 @@
-"""When the next preview may go out: at once for the first, then as often as Discord turns out to take them."""
+"""Paces previews: the first at once, then as often as Discord takes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live part of a reply: newest state wins, as often as limits allow, and nobody ever waits for it."""
+"""Live reply: shows the newest event of a job as often as rate limits allow; the job never waits for it."""
 
 from __future__ import annotations
 

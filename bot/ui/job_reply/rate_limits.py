@@ -1,4 +1,4 @@
-"""What Discord's answers say about its rate limits, read from their headers as they pass by."""
+"""Discord's rate limits, read from the headers of its answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATHS = (
 
 
 class RateLimits:
-    """For every bucket previews use: how long to wait so that one edit always stays free for the result."""
+    """Tells for each bucket how long previews wait, so that one edit stays free for the result."""
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
@@ -30,7 +30,7 @@ class RateLimits:
         return config
 
     def wait_s(self, bucket: str, now: float) -> float:
-        """How long to leave the bucket alone."""
+        """How many seconds to send nothing to the bucket."""
         until = self._until.get(bucket, 0.0)
         if until <= now:
             self._until.pop(bucket, None)

@@ -1,4 +1,4 @@
-"""One reply and the two ways to reach it: the interaction's token for its first minutes, then the bot itself."""
+"""The reply of one job: edited with the interaction's token for 14 minutes, then by the bot itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.ui.content.message_page import Page
 from bot.ui.discord_errors import TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, WRITE_ANEW
 
 HANDOVER = timedelta(seconds=60)
-"""The token is left this long before it expires, so that no upload is cut off by minute 15."""
+"""The token is not used in its last minute, so that no upload is cut off by minute 15."""
 
 
 def now() -> datetime:

@@ -100,8 +100,8 @@ async def test_open_questions_are_exported_tokenless_and_forgotten(database: Dat
 
     await pending_answers.forget(ADA, but=1)
     again = PendingAnswerStore(path, database)
-    assert [one.interaction_id for one in await again.broken()] == [1, 2]
+    assert [one.interaction_id for one in await again.unanswered()] == [1, 2]
     for number in (1, 2):
-        await again.kept(number)
+        await again.delete(number)
     assert path.read_bytes() == b""
     assert not path.with_suffix(".new").exists()

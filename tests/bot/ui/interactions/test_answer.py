@@ -40,4 +40,4 @@ async def test_a_form_that_comes_too_late_is_replaced_by_words(world: World, mon
     pressed = await world.ada.click(post, label="Vary region")
 
     assert pressed.modal is None
-    assert any("too long" in said.content for said in pressed.followups)
+    assert any("not be opened in time" in said.content for said in pressed.followups)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.ui.interactions.gateway_guard import Events
+from bot.ui.interactions.gateway_guard import GatewayGuard
 
 
 def test_what_cannot_be_read_is_logged_and_let_go(caplog: pytest.LogCaptureFixture) -> None:
@@ -14,7 +14,7 @@ def test_what_cannot_be_read_is_logged_and_let_go(caplog: pytest.LogCaptureFixtu
         del payload["guild"]
 
     parsers = {"GUILD_CREATE": parse}
-    Events(parsers)
+    GatewayGuard(parsers)
     parsers["GUILD_CREATE"]({})
     assert "could not be read" in caplog.text
 
@@ -22,7 +22,7 @@ def test_what_cannot_be_read_is_logged_and_let_go(caplog: pytest.LogCaptureFixtu
 def test_an_interaction_is_heard_once() -> None:
     heard: list[dict[str, Any]] = []
     parsers = {"INTERACTION_CREATE": heard.append, "MESSAGE_DELETE": heard.append}
-    events = Events(parsers)
+    events = GatewayGuard(parsers)
     for number in (1, 2, 1):
         parsers["INTERACTION_CREATE"]({"id": str(number), "type": 2})
     assert [payload["id"] for payload in heard] == ["1", "2"]

@@ -46,7 +46,7 @@ def said(world: World) -> list[str]:
 
 async def left_behind(world: World) -> list[PendingAnswer]:
     assert world.pending_answers is not None
-    return await world.pending_answers.broken()
+    return await world.pending_answers.unanswered()
 
 
 async def killed(world: World, action: Awaitable[Any]) -> None:
@@ -109,7 +109,7 @@ async def test_one_that_kills_every_process_is_given_up(house: World) -> None:
     await killed(house, house.ada.slash(house.channel, "imagine", prompt="a fox"))
     (pending_answer,) = await left_behind(house)
     assert house.pending_answers is not None
-    await house.pending_answers.made(pending_answer.model_copy(update={"tries": MAX_TRIES}))
+    await house.pending_answers.store(pending_answer.model_copy(update={"tries": MAX_TRIES}))
     await taken_up(house)
     assert house.job_service.asks == []
     assert [message.content for message in house.messages] == [INTERRUPTED]
@@ -209,7 +209,7 @@ async def test_what_was_noted_and_never_acknowledged_is_not_done(house: World) -
     await killed(house, house.ada.slash(house.channel, "imagine", prompt="a fox"))
     (pending_answer,) = await left_behind(house)
     assert house.pending_answers is not None
-    await house.pending_answers.made(pending_answer.model_copy(update={"interaction_id": 5, "token": "unknown"}))
+    await house.pending_answers.store(pending_answer.model_copy(update={"interaction_id": 5, "token": "unknown"}))
     await taken_up(house)
     assert [ask.interaction_id for ask in house.job_service.asks] == [pending_answer.interaction_id]
     assert await left_behind(house) == []

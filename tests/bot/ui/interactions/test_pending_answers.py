@@ -44,7 +44,7 @@ async def test_an_answer_that_was_given_is_owed_no_more(world: World, pending_an
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await world.job_service.done()
 
-    assert await pending_answers.broken() == []
+    assert await pending_answers.unanswered() == []
     await taken_up(world)
     assert INTERRUPTED not in [message.content for message in world.channel.history()]
 
@@ -64,10 +64,10 @@ async def test_what_was_never_kept_does_not_hold_the_file_open(tmp_path: Path) -
     database = await Database.open(tmp_path / "darkroom.sqlite3")
     path, until = tmp_path / "promises.jsonl", discord.utils.utcnow()
     pending_answers = PendingAnswerStore(path, database)
-    await pending_answers.made(PendingAnswer(interaction_id=1, application_id=1, token="t", expires_at=until))
+    await pending_answers.store(PendingAnswer(interaction_id=1, application_id=1, token="t", expires_at=until))
     later = until + timedelta(minutes=16)
-    await pending_answers.made(PendingAnswer(interaction_id=2, application_id=1, token="t", expires_at=later))
-    await pending_answers.kept(2)
+    await pending_answers.store(PendingAnswer(interaction_id=2, application_id=1, token="t", expires_at=later))
+    await pending_answers.delete(2)
     assert path.read_text() == ""
     await database.close()
 
@@ -76,13 +76,13 @@ async def test_a_token_that_is_over_is_let_go(world: World, pending_answers: Pen
     world.pending_answers = pending_answers
     await world.restart()
     for interaction_id, until in ((1, world.now()), (2, world.now().replace(year=2100))):
-        await pending_answers.made(
+        await pending_answers.store(
             PendingAnswer(interaction_id=interaction_id, application_id=1, token="t", expires_at=until)
         )
 
     await taken_up(world)
 
-    assert await pending_answers.broken() == []
+    assert await pending_answers.unanswered() == []
 
 
 async def test_a_stop_waits_for_the_answers_under_way(world: World) -> None:
@@ -102,17 +102,17 @@ async def test_what_was_promised_is_read_back_in_the_next_process(tmp_path: Path
     path, until = tmp_path / "promises.jsonl", discord.utils.utcnow()
     before = PendingAnswerStore(path, database)
     for number in (1, 2):
-        await before.made(PendingAnswer(interaction_id=number, application_id=1, token="t", expires_at=until))
+        await before.store(PendingAnswer(interaction_id=number, application_id=1, token="t", expires_at=until))
     with path.open("a") as file:
         file.write('{"interaction_id": 3, "tok')
-    await before.made(PendingAnswer(interaction_id=4, application_id=1, token="t", expires_at=until))
-    await before.kept(1)
+    await before.store(PendingAnswer(interaction_id=4, application_id=1, token="t", expires_at=until))
+    await before.delete(1)
 
     after = PendingAnswerStore(path, database)
-    assert [pending_answer.interaction_id for pending_answer in await after.broken()] == [2, 4]
+    assert [pending_answer.interaction_id for pending_answer in await after.unanswered()] == [2, 4]
     assert path.stat().st_mode & 0o077 == 0
     for number in (1, 2, 4):
-        await after.kept(number)
+        await after.delete(number)
     assert path.read_text() == ""
     await database.close()
 
@@ -135,14 +135,14 @@ async def test_a_crowd_is_noted_in_one_go(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "open", slow)
     crowd = [PendingAnswer(interaction_id=n, application_id=1, token="t", expires_at=until) for n in range(40)]
-    noting = asyncio.gather(*(pending_answers.made(pending_answer) for pending_answer in crowd))
+    noting = asyncio.gather(*(pending_answers.store(pending_answer) for pending_answer in crowd))
     for _ in range(3):  # everybody has asked by then
         await asyncio.sleep(0)
     all_asked.set()
     await noting
     assert len(opened) <= 2, "one note that was begun already, and all the others together"
     assert [
-        pending_answer.interaction_id for pending_answer in await PendingAnswerStore(path, database).broken()
+        pending_answer.interaction_id for pending_answer in await PendingAnswerStore(path, database).unanswered()
     ] == list(range(40))
     await database.close()
 
@@ -152,9 +152,9 @@ async def test_what_is_promised_while_another_is_kept_is_not_lost(
 ) -> None:
     until = discord.utils.utcnow()
     for number in range(50):
-        await pending_answers.made(PendingAnswer(interaction_id=number, application_id=1, token="t", expires_at=until))
+        await pending_answers.store(PendingAnswer(interaction_id=number, application_id=1, token="t", expires_at=until))
         next_one = PendingAnswer(interaction_id=number + 1000, application_id=1, token="t", expires_at=until)
-        await asyncio.gather(pending_answers.kept(number), pending_answers.made(next_one))
+        await asyncio.gather(pending_answers.delete(number), pending_answers.store(next_one))
         assert f'"interaction_id":{number + 1000},' in (tmp_path / "promises.jsonl").read_text()
-        await pending_answers.kept(number + 1000)
+        await pending_answers.delete(number + 1000)
     assert (tmp_path / "promises.jsonl").read_text() == ""
