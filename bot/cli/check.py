@@ -18,7 +18,7 @@ from bot.settings import load
 
 def check(
     config: Annotated[Path | None, typer.Option(help="Configuration file.")] = None,
-    pictures: Annotated[bool, typer.Option("--pictures", help="Compare rows with picture files; takes minutes.")] = False,
+    pictures: Annotated[bool, typer.Option("--pictures", help="Compare rows with files; takes minutes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Verify configuration, token, database and model, and print the invite link. It only looks."""

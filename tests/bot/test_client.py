@@ -77,7 +77,8 @@ class House:
         services = Services(
             settings=Settings(data_dir=self.folder), job_service=self.job_service, jobs=jobs, pictures=pictures,
             members=MemberStore(self.database, self.now), rules=self.rules_store, quotas=quotas,
-            log=AuditLog(self.database), records=MemberRecordStore(self.database, pictures), statistics=Statistics(self.database),
+            log=AuditLog(self.database), records=MemberRecordStore(self.database, pictures),
+            statistics=Statistics(self.database),
             engine=NamedModels("pocket"), prices=no_prices, drawing=drawing,
             intake=Intake(discord.Attachment.read, drawing, pictures), clock=self.now, defer_after_s=1.2,
         )  # fmt: skip
