@@ -50,7 +50,7 @@ def test_what_was_only_enlarged_has_no_seed_nor_steps(pocket: Studio) -> None:
     assert (done.recipe.seed, done.recipe.num_inference_steps, done.recipe.noise_scheduler) == (None, None, "")
     said = read_text(done.images[0].png)
     assert not any(word in said["parameters"] for word in ("Seed", "Steps", "Sampler", "CFG", "Model"))
-    assert "Postprocess upscaler: pocket" in said["parameters"]
+    assert "Postprocess upscaler: realesr-animevideov3" in said["parameters"]
     assert not {"seed", "cell_seed", "num_inference_steps"} & {
         *json.loads(said["darkroom"]),
         *json.loads(said["darkroom"])["request"],
