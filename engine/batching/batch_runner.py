@@ -17,11 +17,13 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from engine.batching.forward import can_tile, forward, is_out_of_memory, tiled
+from engine.batching.forward import forward, is_out_of_memory
 from engine.batching.lanes import ParkedCall, Stage
-from engine.batching.merge_proof import Digests, MergeProof, Verdict
+from engine.batching.merge_proof import MergeProof, Verdict
 from engine.batching.merging import join_outputs, merge, split
+from engine.batching.module_modes import can_tile, tiled
 from engine.batching.row_layout import RowLayout, lay_out
+from engine.batching.tensor_digests import Digests
 from engine.errors import OutOfMemory
 
 BUCKET = 4

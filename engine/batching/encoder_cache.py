@@ -14,7 +14,7 @@ import torch
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 from engine.batching.lanes import ParkedCall, Stage
-from engine.batching.merge_proof import distinct_rows
+from engine.batching.tensor_digests import distinct_rows
 
 _PLAIN = (type(None), bool, int, float, str)
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
 from typing import Any, cast
 
 import torch
@@ -13,6 +12,7 @@ from torch.utils._pytree import tree_map
 
 from engine.batching.lanes import ParkedCall, Stage
 from engine.batching.lora_hooks import wearing
+from engine.batching.module_modes import circular, in_float32
 from engine.errors import OutOfMemory
 
 
@@ -43,57 +43,6 @@ def _cast_floats(call: ParkedCall, dtype: torch.dtype) -> ParkedCall:
 
     args, kwargs = tree_map(to_dtype, (call.args, call.kwargs))
     return call.replaced(args, kwargs)
-
-
-@contextlib.contextmanager
-def in_float32(module: torch.nn.Module) -> Generator[None]:
-    """Let the module's weights be float32 for one pass; the stored ones come back untouched."""
-    narrow = [
-        (tensor, tensor.data)
-        for tensor in (*module.parameters(), *module.buffers())
-        if tensor.is_floating_point() and tensor.dtype != torch.float32
-    ]
-    try:
-        for tensor, stored in narrow:
-            tensor.data = stored.float()
-        yield
-    finally:
-        for tensor, stored in narrow:
-            tensor.data = stored
-
-
-@contextlib.contextmanager
-def circular(module: torch.nn.Module) -> Generator[None]:
-    """Let the module's convolutions wrap around at the borders for one pass."""
-    convolutions = wrappable(module)
-    try:
-        for convolution in convolutions:
-            convolution.padding_mode = "circular"
-        yield
-    finally:
-        for convolution in convolutions:
-            convolution.padding_mode = "zeros"
-
-
-def wrappable(module: torch.nn.Module) -> list[torch.nn.Conv2d]:
-    """The convolutions that look past the border."""
-    found = (part for part in module.modules() if isinstance(part, torch.nn.Conv2d))
-    return [part for part in found if part.padding_mode == "zeros" and part.padding not in ((0, 0), "valid")]
-
-
-def can_tile(module: torch.nn.Module) -> bool:
-    """Is this an autoencoder that can work tile by tile, and does not do so yet?"""
-    return hasattr(module, "enable_tiling") and not getattr(module, "use_tiling", True)
-
-
-@contextlib.contextmanager
-def tiled(module: Any) -> Generator[None]:
-    """Let an autoencoder work tile by tile for one pass: less memory, and pixels a little different."""
-    module.enable_tiling()
-    try:
-        yield
-    finally:
-        module.disable_tiling()
 
 
 def synchronize(device: torch.device) -> None:

@@ -18,8 +18,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
-from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from greenlet import getcurrent, greenlet
 
 from engine.batching.attention_processors import AttentionProcessors
@@ -171,12 +169,3 @@ class Lane:
             self.parked, self.result = None, reply
         else:
             self.parked = reply
-
-
-def with_inner(pipeline: Pipeline) -> list[Pipeline]:
-    """The pipeline and those it is combined from (Kandinsky's prior and decoder, Würstchen's, ...)."""
-    found: list[Pipeline] = [pipeline]
-    for part in found:
-        inner = (value for value in vars(part).values() if isinstance(value, DiffusionPipeline | ModularPipeline))
-        found.extend(value for value in inner if all(value is not known for known in found))
-    return found

@@ -11,9 +11,7 @@ that take those of the first row for everybody. What was disproved stays apart f
 from __future__ import annotations
 
 import enum
-import hashlib
 import logging
-import weakref
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +23,7 @@ from torch.utils._pytree import tree_leaves
 from engine.batching.lanes import ParkedCall
 from engine.batching.merging import is_divisible, merge, split
 from engine.batching.row_layout import ROLES_WITH_ROWS, Role, RowLayout
+from engine.batching.tensor_digests import Digests, distinct_rows
 
 logger = logging.getLogger(__name__)
 
@@ -45,42 +44,6 @@ class Verdict(enum.Enum):
     MERGE = "proved before"
     PROVE = "not tried yet"
     APART = "disproved"
-
-
-class Digests:
-    """Content digests of tensors; those that a pipeline passes at every step are read from the device once.
-
-    Pipelines make new tensors rather than write into those they have passed already: what is known by its identity is
-    taken to be unchanged.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, bool], tuple[weakref.ref[torch.Tensor], tuple[bytes, ...]]] = {}
-
-    def whole(self, tensor: torch.Tensor) -> bytes:
-        """The digest of everything in it."""
-        return self._remembered(tensor, by_rows=False)[0]
-
-    def rows(self, tensor: torch.Tensor) -> tuple[bytes, ...]:
-        """The digests of the distinct rows, in order of their first appearance."""
-        return self._remembered(tensor, by_rows=True)
-
-    def _remembered(self, tensor: torch.Tensor, by_rows: bool) -> tuple[bytes, ...]:
-        key = id(tensor), by_rows
-        known = self._known.get(key)
-        if known is None or known[0]() is not tensor:
-            # A weak reference: the tensor may be large, and its digest goes when it goes.
-            gone = weakref.ref(tensor, lambda _: self._known.pop(key, None))
-            known = self._known[key] = gone, distinct_rows(tensor if by_rows else tensor[None])
-        return known[1]
-
-
-def distinct_rows(tensor: torch.Tensor) -> tuple[bytes, ...]:
-    """The digests of the rows of a tensor, without repetitions."""
-    rows = (tensor.flatten(1) if tensor.ndim > 1 else tensor[:, None]).cpu()
-    # A clone, because `contiguous()` leaves the odd strides of an expanded dimension of size 1.
-    raw = rows.clone(memory_format=torch.contiguous_format).view(torch.uint8).numpy()
-    return tuple(dict.fromkeys(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in raw))
 
 
 @dataclass(slots=True)

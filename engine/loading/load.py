@@ -26,7 +26,6 @@ from engine.batching.forward import is_out_of_memory
 from engine.batching.lanes import Stage
 from engine.batching.module_proxies import stage_of
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, OutOfMemory
-from engine.loading.dtypes import choose_dtype
 from engine.loading.loaded_model import VAE_NAMES, LoadedModel
 from engine.loading.style_adapter import twin_with_adapter
 from engine.model_files import diffusers_folder
@@ -45,6 +44,7 @@ from engine.settings import EngineSettings
 
 logger = logging.getLogger(__name__)
 
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _PATH = re.compile(r"/(?:[^\s/'\"]+/)+([^\s/'\"]*)")
 
 
@@ -77,6 +77,14 @@ def load(
         raise
     except Exception as error:  # a folder of somebody else's can fail in any way
         raise ModelLoadFailed(spec.name, _why(error), diffusers_folder.REMEDY) from error
+
+
+def choose_dtype(spec: ModelSpec, device: torch.device) -> torch.dtype:
+    """The dtype of the model's settings; for "auto" bfloat16 where the GPU computes it natively, else float32."""
+    if spec.dtype != "auto":
+        return _DTYPES[spec.dtype]
+    is_native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if is_native else torch.float32
 
 
 _MISFITS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.batching.forward import wrappable
 from engine.batching.lanes import Stage
+from engine.batching.module_modes import wrappable
 from engine.batching.module_proxies import stage_of
 from engine.errors import InvalidRequest
 from engine.operations.context import OperationContext, Outcome
@@ -13,7 +13,7 @@ from engine.operations.describing import describe
 from engine.operations.drawing import blend, image_to_image, inpaint, text_to_image
 from engine.operations.outpainting import outpaint
 from engine.operations.pixels import Pixels
-from engine.operations.unread import listen
+from engine.operations.prompt_tokens import listen
 from engine.operations.upscaling import upscale
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from engine.operations.context import OperationContext
 from engine.operations.pixels import Pixels
-
-if TYPE_CHECKING:
-    from engine.operations.context import OperationContext
 
 
 def through_stages(context: OperationContext, cells: list[Pixels]) -> list[Pixels]:

@@ -13,22 +13,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.batching.lanes import Lane, Pipeline, with_inner
+from engine.batching.lanes import Lane, Pipeline
 from engine.batching.module_proxies import parking_view
 from engine.catalogue.guidance import prove_guidance
 from engine.catalogue.sizes import drawn_size
 from engine.errors import BadOutput, InvalidRequest
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.pipeline_classes import Task
-from engine.operations.cascade import through_stages
-from engine.operations.pixels import Pixels, flaw, picture_of
-from engine.operations.super_resolution import enlarged
+from engine.operations.pixels import Pixels, flaw
 from engine.operations.tools import Tools
 from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
 from engine.pictures.images import open_picture
 from engine.pipelines.sampler_names import sampler_name
 from engine.requests import ImageRequest
-from engine.sampling.step_watch import StepWatch
+from engine.sampling.step_watch import StepWatch, with_inner
 
 SMALLEST_TABLED_SIDE = 256
 _PER_CELL = ("image", "mask_image")
@@ -109,19 +107,6 @@ class OperationContext:
         if task != "text_to_image":
             return f"cannot do {task.replace('_', ' ')}"
         return "draws only from a picture" if self.model.supports("image_to_image") else "draws only inside a mask"
-
-    def draw(self, task: Task, **inputs: Any) -> list[Pixels]:
-        """Run the family's own pipeline for `task` on the request; `inputs` add to what the request says."""
-        cells = self.run(self.pipeline(task), **inputs)
-        if self.model.stages:
-            return through_stages(self, cells)
-        if self.model.spec.enlarge == 1:
-            return cells
-        width, height = self.size
-        size = (width * self.model.spec.enlarge, height * self.model.spec.enlarge)
-        # What the host has chosen for other pictures is no part of this model.
-        larger = enlarged(self, [picture_of(cell) for cell in cells], size, upscaler=self.tools.embedded_upscaler)
-        return [cell / np.float32(255) for cell in larger]
 
     def run(self, pipeline: Pipeline, **inputs: Any) -> list[Pixels]:
         """Call a pipeline for all cells; one after another where the family cannot take them at once.

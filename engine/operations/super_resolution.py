@@ -4,21 +4,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from PIL import Image
 
 from engine.batching.module_proxies import parking_view
+from engine.operations.context import OperationContext
 from engine.operations.pixels import Pixels, tensor_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from engine.operations.context import OperationContext
-    from engine.operations.tools import SuperResolution
+from engine.operations.tools import SuperResolution
 
 TILE = 192
 """Side of a tile of the network's input: what a pass takes of memory depends on this alone."""

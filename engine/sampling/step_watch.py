@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
+from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 
-from engine.batching.lanes import Lane, ParkedCall, Pipeline, with_inner
+from engine.batching.lanes import Lane, ParkedCall, Pipeline
 from engine.errors import InvalidRequest
 from engine.sampling.possible_steps import refusal_of_steps
 from engine.sampling.x0 import predict_x0
@@ -145,6 +147,15 @@ class StepWatch:
         self.latents, self._shape = latents, result
         self.on_step(self.step, self._earlier + self._steps + self.more_steps, x0)
         return result
+
+
+def with_inner(pipeline: Pipeline) -> list[Pipeline]:
+    """The pipeline and those it is combined from (Kandinsky's prior and decoder, Würstchen's, ...)."""
+    found: list[Pipeline] = [pipeline]
+    for part in found:
+        inner = (value for value in vars(part).values() if isinstance(value, DiffusionPipeline | ModularPipeline))
+        found.extend(value for value in inner if all(value is not known for known in found))
+    return found
 
 
 def _refusing(noise_scheduler: Any) -> Callable[..., Any]:

@@ -58,6 +58,7 @@ def test_a_network_that_nobody_knows_is_refused_with_words(compact: Path, monkey
             raise UnsupportedModelError
 
     known = {"ImageModelDescriptor": object, "ModelLoader": ModelLoader, "UnsupportedModelError": UnsupportedModelError}
+    known |= {"__spec__": object()}  # `find_spec` wants one
     monkeypatch.setitem(sys.modules, "spandrel", SimpleNamespace(**known))
     with pytest.raises(ModelLoadFailed, match="holds no super-resolution network that spandrel knows; choose another"):
         _ = Tools(torch.device("cpu"), compact).upscaler

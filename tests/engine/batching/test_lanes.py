@@ -13,8 +13,9 @@ import diffusers
 import pytest
 import torch
 
-from engine.batching.lanes import Lane, LaneCancelled, ParkedCall, Stage, with_inner
+from engine.batching.lanes import Lane, LaneCancelled, ParkedCall, Stage
 from engine.batching.module_proxies import parking_view, stage_of
+from engine.sampling.step_watch import with_inner
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from torch import nn
 
 from engine.batching.batch_runner import BUCKET, BatchRunner
 from engine.batching.lanes import Lane, ParkedCall, RunOptions, Stage
-from engine.batching.merge_proof import Digests
 from engine.batching.merging import merge, split
 from engine.batching.row_layout import Role, lay_out
+from engine.batching.tensor_digests import Digests
 
 
 class Counting(nn.Module):

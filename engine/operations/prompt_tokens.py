@@ -11,11 +11,18 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from engine.batching.lanes import Lane, ParkedCall
-from engine.operations.weighted_prompt import token_ids
+from engine.batching.lanes import Lane, ParkedCall, Stage
 from engine.requests import ImageRequest
 
 _ECHO = 120
+
+
+def token_ids(call: ParkedCall) -> torch.Tensor | None:
+    """The token ids (texts, length) int64 of a text encoder's call; None for any other call."""
+    if call.stage is not Stage.ENCODE:
+        return None
+    found = next((value for value in (*call.args, call.kwargs.get("input_ids")) if value is not None), None)
+    return found if isinstance(found, torch.Tensor) and not found.is_floating_point() else None
 
 
 @dataclass
