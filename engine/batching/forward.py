@@ -1,4 +1,4 @@
-"""One forward pass of one module, in the manner of its lane: float32, wrapped borders, LoRAs, tiles."""
+"""One forward pass of one module with the options of its lane: float32, circular padding, LoRA adapters."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -11,13 +11,13 @@ import torch
 from torch.utils._pytree import tree_map
 
 from engine.batching.lanes import ParkedCall, Stage
-from engine.batching.lora_hooks import wearing
+from engine.batching.lora_hooks import active_adapters
 from engine.batching.module_modes import circular, in_float32
 from engine.errors import OutOfMemory
 
 
 def forward(call: ParkedCall) -> Any:
-    """One forward pass of the call's module, in the manner of its lane."""
+    """Run one forward pass of the call's module with the run options of its lane. Raises what the module raises."""
     is_own = call.is_own
     if call.stage is Stage.DECODE:
         # Pipelines do so themselves, unless they believe they have just cast the autoencoder.
@@ -32,7 +32,8 @@ def forward(call: ParkedCall) -> Any:
             stack.enter_context(in_float32(call.module))
         if options.circular:
             stack.enter_context(circular(call.module))
-        stack.enter_context(wearing(call.module, call.worn or (options.loras,)))
+        if any(adapters := call.adapters or (options.loras,)):
+            stack.enter_context(active_adapters(call.module, adapters))
         return getattr(call.module, call.method)(*call.args, **call.kwargs)
 
 
@@ -46,18 +47,18 @@ def _cast_floats(call: ParkedCall, dtype: torch.dtype) -> ParkedCall:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done what it was told."""
+    """Wait until the device has run all queued kernels; on a CPU there are none."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Is this how some device says that it has no memory left?"""
+    """Does this error say that a device or the machine is out of memory?"""
     said = str(error).lower()
     is_cpu = isinstance(error, RuntimeError) and ("out of memory" in said or "can't allocate memory" in said)
     return is_cpu or isinstance(error, torch.OutOfMemoryError | OutOfMemory)
 
 
 def is_device_lost(error: BaseException) -> bool:
-    """After such an error nothing works in this process any more; a new one has to be started."""
+    """Is the accelerator unusable in this process after this error? Only a new process can use it again."""
     return isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error)

@@ -1,4 +1,4 @@
-"""What can be asked of a lane: each kind of request is a function that runs inside the lane's greenlet."""
+"""Operations: for each kind of request, a function that runs inside the lane's greenlet."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OPERATIONS: dict[type[ImageRequest], Callable[[OperationContext], list[Pixels]]]
 
 
 def operate(context: OperationContext) -> Outcome:
-    """Make what the request asks for. Raises `InvalidRequest` for what this family cannot do."""
+    """Run the request's operation. Raises `InvalidRequest` for what the model's family cannot do."""
     _refuse_tile(context)
     heard = listen(context.lane)
     cells = OPERATIONS[type(context.request)](context)

@@ -17,11 +17,11 @@ from engine.pictures.images import open_mask, open_picture
 from engine.requests import Blend, ImageToImage, Inpaint
 
 BLEND_STRENGTH = 0.7
-"""How far from the mean of pixels, where nothing else is asked."""
+"""The default strength of a blend of pixels."""
 
 
 def text_to_image(context: OperationContext) -> list[Pixels]:
-    """Draw from words alone."""
+    """Draw from the prompt alone."""
     return draw(context, "text_to_image")
 
 

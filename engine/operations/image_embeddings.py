@@ -1,4 +1,4 @@
-"""Pictures mixed by what they show: the mean of their embeddings, in models that have an image encoder."""
+"""Blends by the mean of image embeddings, for models with an image encoder."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 

@@ -17,9 +17,9 @@ from engine.operations.pixels import Pixels, tensor_of
 from engine.operations.tools import SuperResolution
 
 TILE = 192
-"""Side of a tile of the network's input: what a pass takes of memory depends on this alone."""
+"""Side in pixels of a tile of the network's input; it bounds the memory of a pass."""
 RESIZING = 4
-"""How far around a pixel of the network's input the resizing after it looks, for results larger than that input."""
+"""Reach in input pixels of the Lanczos resizing after the network, for results larger than its input."""
 
 
 def enlarged(
@@ -29,10 +29,10 @@ def enlarged(
     on_tile: Callable[[int, int], None] | None = None,
     upscaler: SuperResolution | None = None,
 ) -> list[Pixels]:
-    """Pictures of one size through the network (the host's choice unless given) and on to `size`, as bytes.
+    """Enlarge pictures of one size to `size` (width, height) by a super-resolution network and Lanczos resizing.
 
-    The tiles overlap by what its convolutions and the resizing see, so their borders do not show; nothing but a tile
-    ever exists at the network's own scale.
+    Returns uint8 (height, width, 3) for each picture. `upscaler` None means the host's choice. Tiles overlap by the
+    reach of the convolutions and of the resizing, so their borders do not show. `on_tile` gets (done, total).
     """
     upscaler = upscaler or context.tools.upscaler
     network, reach = parking_view(upscaler.network, context.lane), upscaler.reach + RESIZING
@@ -87,7 +87,7 @@ class _Stretch:
 
 
 def _cut(piece: Pixels, across: _Stretch, down: _Stretch) -> Pixels:
-    """What a tile gives to the result."""
+    """The pixels of the result that a tile covers."""
     width, height = across.place.stop - across.place.start, down.place.stop - down.place.start
     (left, right), (top, bottom) = across.seen, down.seen
     tile, high = Image.fromarray(piece), piece.shape[0]

@@ -28,7 +28,7 @@ class SuperResolution:
     network: torch.nn.Module
     scale: int
     reach: int
-    """How far around a pixel it looks, in pixels of its input."""
+    """The reach of its convolutions around a pixel, in input pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Tools:
 
     @property
     def upscaler_name(self) -> str:
-        """What recipes call the super-resolution network."""
+        """The super-resolution network's name in recipes."""
         return "pocket" if self.upscaler_file is None else self.upscaler_file.stem
 
     @cached_property

@@ -32,13 +32,13 @@ class Recording:
     )
 
     def listen(self, call: ParkedCall, output: Any) -> None:
-        """Keep what a text encoder said."""
+        """Record a text encoder's call and output."""
         if (ids := token_ids(call)) is not None:
             self.calls.append((call.module, ids, output))
 
     @property
     def tokens(self) -> int:
-        """How many tokens there are that are no padding, roughly: distinct ones."""
+        """About how many tokens are no padding: the number of distinct ids."""
         return max((len(ids.unique()) for _, ids, _ in self.calls), default=0)
 
 
