@@ -25,7 +25,7 @@ from engine.processes.protocol import LaneFinished, LaneProgress
 from engine.requests import ImageRequest, ImageToImage, LoRA
 from engine.settings import EngineSettings
 from engine.worker.postprocess import finish
-from tests.engine.studio import SIZE, Studio, as_array, ask
+from tests.engine.local_worker import SIZE, LocalWorker, as_array, ask
 
 CELLS = [Image.effect_noise((64, 48), 90).convert("RGB") for _ in range(4)]
 SHOWN, HIDDEN = "clear", "coarse"
@@ -139,8 +139,8 @@ def test_nothing_can_be_made_out_in_a_coarse_one() -> None:
 
 
 @pytest.fixture(scope="module")
-def studio(family_folder: Callable[[str], Path]) -> Studio:
-    made = Studio(family_folder("stable-diffusion"))
+def worker(family_folder: Callable[[str], Path]) -> LocalWorker:
+    made = LocalWorker(family_folder("stable-diffusion"))
     made.settings = made.settings.model_copy(update={"safety": True})
     return made
 
@@ -166,12 +166,12 @@ def test_what_a_listed_vocabulary_draws_from_words_needs_no_look_and_anything_el
 
 
 def test_a_lane_whose_previews_are_flagged_has_coarse_ones_and_no_time_lapse(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    worker: LocalWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preview_gate, "coarse", lambda cells: [Image.new("RGB", cell.size, "green") for cell in cells])
     monkeypatch.setattr(preview_gate, "FIRST_SHARE", 0.0)
-    (clear,) = studio.run(ask(num_inference_steps=8, **SIZE))
-    (flagged,) = studio.run(ask(num_inference_steps=8, preview_limit=0.0, **SIZE))
+    (clear,) = worker.run(ask(num_inference_steps=8, **SIZE))
+    (flagged,) = worker.run(ask(num_inference_steps=8, preview_limit=0.0, **SIZE))
     assert _previews(clear) and not any(map(_is_green, _previews(clear)))
     assert _previews(flagged) and all(map(_is_green, _previews(flagged)))
     assert isinstance(flagged[-1], LaneFinished) and isinstance(clear[-1], LaneFinished)

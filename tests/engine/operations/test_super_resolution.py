@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from engine.errors import ModelLoadFailed
 from engine.operations.tools import Tools
 from engine.requests import Upscale
-from tests.engine.studio import PocketStudio, ask, png
+from tests.engine.local_worker import PocketWorker, ask, png
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_network_that_nobody_knows_is_refused_with_words(compact: Path, monkey
     known = {"ImageModelDescriptor": object, "ModelLoader": ModelLoader, "UnsupportedModelError": UnsupportedModelError}
     known |= {"__spec__": object()}  # `find_spec` wants one
     monkeypatch.setitem(sys.modules, "spandrel", SimpleNamespace(**known))
-    with pytest.raises(ModelLoadFailed, match="holds no super-resolution network that spandrel knows; choose another"):
+    with pytest.raises(ModelLoadFailed, match="is of no architecture that spandrel knows; choose another"):
         _ = Tools(torch.device("cpu"), compact).upscaler
 
 
@@ -77,12 +77,12 @@ def test_an_upscaler_that_cannot_be_used_costs_upscaling_and_nothing_else(
     (tmp_path / "esrgan.pth").write_bytes(b"pickled")
     save_file({"weight": torch.zeros(1)}, tmp_path / "other.safetensors")
     monkeypatch.setitem(sys.modules, "spandrel", None)
-    studio = PocketStudio(upscaler=tmp_path / name)
+    worker = PocketWorker(upscaler=tmp_path / name)
     asked = {"num_images": 1, "num_inference_steps": 2, "width": 64, "height": 64}
-    assert (studio.draw(ask(**asked))[0] == PocketStudio().draw(ask(**asked))[0]).all()
-    picture = png(studio.draw(ask(**asked))[0])
+    assert (worker.draw(ask(**asked))[0] == PocketWorker().draw(ask(**asked))[0]).all()
+    picture = png(worker.draw(ask(**asked))[0])
     with pytest.raises(ModelLoadFailed, match="upscaler"):
-        raise studio.refuse(ask(Upscale, image=picture, num_images=1))
+        raise worker.refuse(ask(Upscale, image=picture, num_images=1))
 
 
 def test_an_architecture_that_is_not_known_is_said_in_words(compact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
