@@ -47,7 +47,6 @@ from engine.requests import (
     Inpaint,
     LoRA,
     Outpaint,
-    Priority,
     PromptPart,
     Upscale,
 )
@@ -97,7 +96,6 @@ __all__ = [
     "OutOfMemory",
     "Outpaint",
     "Preview",
-    "Priority",
     "Progress",
     "PromptPart",
     "QueueFull",

@@ -1,4 +1,4 @@
-"""The engine as the rest of the program sees it: start, submit, stop. Torch-free; event loop only."""
+"""The engine's facade: start, submit, stop. Torch-free; event loop only."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Engine:
             raise
 
     async def stop(self, timeout_s: float | None = None) -> None:
-        """Cancel what waits, let what runs finish within `timeout_s` (the settings' by default), end the workers."""
+        """Cancel waiting requests, give running ones `timeout_s` seconds (None: the settings'), end the workers."""
         if not (dispatcher := self._dispatcher):
             return
         self._state = EngineState.STOPPING
@@ -147,20 +147,12 @@ class Engine:
         )
 
     def pause(self) -> None:
-        """Begin no further request; those that run go on, new ones wait."""
+        """Start no further request; running ones go on, new ones wait."""
         self._set_paused(True)
 
     def resume(self) -> None:
-        """Begin requests again after `pause` or `drain`."""
+        """Begin requests again after `pause`."""
         self._set_paused(False)
-
-    async def drain(self) -> None:
-        """Take no further request and return when all are finished; `resume` opens again."""
-        dispatcher = self._ready()
-        self._state = EngineState.DRAINING
-        dispatcher.is_paused = False
-        dispatcher.pump_soon()
-        await dispatcher.empty.wait()
 
     def load(self, model: str = "") -> None:
         """Have a model loaded before its first request. Raises `UnknownModel`."""
@@ -196,7 +188,7 @@ class Engine:
         return self._share.served()
 
     def set_served(self, served_ms: Mapping[str, float], weights: Mapping[str, float] | None = None) -> None:
-        """Begin fair share with what members were given before, and by which weights (1 where none is named)."""
+        """Set each member's device time in ms and weight (default 1) from before a restart."""
         self._share.restore(served_ms, weights)
 
     def estimate_ms(self, request: ImageRequest) -> float | None:
@@ -204,7 +196,7 @@ class Engine:
         return self._dispatcher.estimates.gpu_ms(request) if self._dispatcher else None
 
     def snapshot(self) -> Snapshot:
-        """What is going on now."""
+        """The present state of requests and devices."""
         dispatcher = self._dispatcher
         return Snapshot(
             state=self._state,
@@ -252,7 +244,7 @@ def _picture(device: DeviceSupervisor) -> DeviceSnapshot:
         running=tuple(device.lanes),
         models=dict(device.models),
         memory_bytes=device.memory_bytes,
-        activity=device.health.beat.activity,
+        activity=str(device.health.beat),
         failures=device.backoff.failures,
         refused_messages=device.refused,
     )

@@ -30,7 +30,6 @@ class AbortReason(enum.StrEnum):
     USER_REQUEST = "user_request"
     MODERATOR = "moderator"
     CLIENT_GONE = "client_gone"
-    TIMEOUT = "timeout"
     SHUTDOWN = "shutdown"
 
 
@@ -101,7 +100,7 @@ class MemberQueueFull(Rejected):
 
 
 class EngineNotReady(Rejected):
-    """The engine is starting, draining or stopped."""
+    """The engine is starting, stopping or stopped."""
 
     def __init__(self, state: str, retry_after_s: float = 0.0) -> None:
         self.state = state

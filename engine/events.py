@@ -1,4 +1,4 @@
-"""What a caller hears while a request runs. Frozen, plain, torch-free; failures are raised, never sent as events."""
+"""The events of a request. Frozen and torch-free; errors are raised, never sent as events."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Safety:
-    """The picture check's word: `score` in [0, 1] (1 = surely unsafe), or None with the reason it could not run."""
+    """The result of the picture check: `score` in [0, 1] (1 = surely unsafe), or None and why it could not run."""
 
     score: float | None = None
     error: str = ""
@@ -65,7 +65,7 @@ class GeneratedImage:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All it takes to make the same picture again. What nothing was denoised for has no steps, guidance and seed."""
+    """All it takes to draw the same picture again. Without denoising there are no steps, guidance and seed."""
 
     model: str
     model_hash: str
@@ -79,9 +79,9 @@ class Recipe:
     dtype: str
     versions: dict[str, str] = field(default_factory=dict[str, str])
     alone: bool = False
-    """No forward pass was shared with others, so that nothing depends on who else was there."""
+    """Whether no forward pass was shared with other requests, so that nothing depended on them."""
     sampler: str = ""
-    """What other tools call the noise scheduler ("DPM++ 2M Karras")."""
+    """The noise scheduler's name in other tools ("DPM++ 2M Karras")."""
     upscaler: str = ""
     """The super-resolution network, where it alone made the picture."""
     parameters: str = ""
@@ -90,7 +90,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The pictures, in cell order, and what they cost in measured device time."""
+    """The pictures in cell order, and their measured device time in milliseconds."""
 
     images: tuple[GeneratedImage, ...]
     gpu_ms: float
@@ -99,7 +99,7 @@ class Finished:
     """Small JPEG mosaics of the x0 estimates from static to picture, for the time-lapse."""
     captions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    """What the member should know ("size snapped to 1024x768")."""
+    """Sentences for the member ("size snapped to 1024x768")."""
 
 
 Event = Queued | Started | Progress | Finished

@@ -1,4 +1,4 @@
-"""Who runs next: pure, synchronous, the clock is passed in. Torch-free; used by the engine and inside each worker.
+"""Fair share: which request runs next. Pure, the clock is passed in. Torch-free; used by the engine and each worker.
 
 Start-time fair queueing (Goyal, Vin, Cheng 1996) over *measured* device time: each member has a virtual time that grows
 by `gpu_ms / weight`, and the member with the least goes first. A member who joins starts at the virtual time of those
@@ -21,7 +21,7 @@ _NEWEST = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """All that fair share needs to know of one request that could run now."""
+    """One request that could run now, as fair share sees it."""
 
     id: str
     member: str
@@ -33,9 +33,9 @@ class Claim:
     charged_ms: float = 0.0
     """Device time this request was charged so far."""
     work: float = 0.0
-    """How much it is from beginning to end, in any one unit: of claims equally served the shorter goes first."""
+    """The size of the request in any unit: of equally served claims the smaller goes first."""
     first_preview: bool = False
-    """Nothing was shown for this request yet: it may jump the queue, within the bounded share."""
+    """No preview was shown yet: the request may jump the queue, within the bounded share."""
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ class FairShare:
         self._advance()
 
     def leave(self, member: str, took_ms: float | None = None) -> None:
-        """Count one active request less; `took_ms` is its device time, unless it ended early and so is no measure."""
+        """Count one active request less; `took_ms` is its device time, None if it ended early."""
         if took_ms is not None:
             self._request_ms += _NEWEST * (took_ms - self._request_ms)
         account = self._active[member]
@@ -92,7 +92,7 @@ class FairShare:
             del self._active[member]
 
     def charge(self, member: str, gpu_ms: float, now_s: float) -> None:
-        """Book device time that was measured, and note that the member had a turn."""
+        """Add measured device time to the member's account, and note that the member had a turn."""
         account = self._account(member)
         account.virtual_ms += gpu_ms / account.weight
         account.served_ms += gpu_ms
@@ -109,9 +109,9 @@ class FairShare:
         return {member: account.served_ms for member, account in self._accounts.items() if account.served_ms}
 
     def restore(self, served_ms: Mapping[str, float], weights: Mapping[str, float] | None = None) -> None:
-        """Begin with what each member was given before, and by which weight (1 where none is named).
+        """Begin with the device time and weight (default 1) that each member had before.
 
-        Differences beyond the credit are forgiven when they join.
+        When a member joins, differences beyond the credit are dropped.
         """
         for member, gpu_ms in served_ms.items():
             account = self._account(member)
@@ -121,7 +121,7 @@ class FairShare:
             self._virtual_ms = max(self._virtual_ms, account.virtual_ms)
 
     def order(self, claims: Iterable[Claim], now_s: float) -> list[Claim]:
-        """The claims, most deserving first."""
+        """The claims in their order: the next one first."""
         claims = tuple(claims)
         ranks = self.ranks(claims, now_s)
         return sorted(claims, key=lambda claim: ranks[claim.id])
@@ -137,7 +137,7 @@ class FairShare:
         return boosted + [claim for claim in ranked if not claim.first_preview]
 
     def ranks(self, claims: Iterable[Claim], now_s: float) -> dict[str, Rank]:
-        """By request id what claims are sorted by; smaller goes first.
+        """The sort key of each claim by request id; the smallest goes first.
 
         Members within a few requests of the least served one here count as equally served, and among them the shorter
         request goes first, then who came first: taking turns step by step would finish all of them late. A member
@@ -150,7 +150,7 @@ class FairShare:
         return {claim.id: self._rank(claim, begins_ms[claim.id] - least_ms, now_s) for claim in in_turn}
 
     def why_first(self, ahead: Claim, behind: Claim, ranks: Mapping[str, Rank]) -> str:
-        """Why `ahead` goes before `behind`, in words that end the sentence "3 ahead of you: ..."."""
+        """Why `ahead` goes before `behind`: the end of a sentence "3 ahead of you: ..." that members see."""
         if ahead.member == behind.member:
             return "your own earlier requests"
         first, second = ranks[ahead.id], ranks[behind.id]

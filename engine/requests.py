@@ -1,8 +1,7 @@
-"""What is asked of the engine: frozen values of plain types, so that they cross process borders. Torch-free."""
+"""Requests: frozen values of plain types that can be pickled. Torch-free."""
 
 from __future__ import annotations
 
-import enum
 import secrets
 import uuid
 from collections.abc import Sequence
@@ -28,19 +27,11 @@ MAX_SEED = 2**32 - 1
 MAX_SIDE = 4096
 MAX_IMAGES = 16
 WORDLESS_BLEND = "a blend of pictures"
-"""What stands where a blend has no words of its own."""
-
-
-class Priority(enum.IntEnum):
-    """Classes served strictly before one another; fair share decides within a class."""
-
-    HIGH = 0
-    NORMAL = 1
-    LOW = 2
+"""The prompt of a blend that has none."""
 
 
 class Frozen(BaseModel):
-    """A frozen value that refuses unknown fields and says what is wrong as `InvalidRequest`."""
+    """A frozen model without unknown fields; invalid values raise `InvalidRequest`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -124,9 +115,8 @@ class ImageRequest(Frozen):
     """Who asks: an opaque key, the unit of fair share."""
     weight: float = Field(default=1.0, ge=0.001, le=1000.0)
     """The member's share relative to others."""
-    priority: Priority = Priority.NORMAL
     alone: bool = False
-    """Share no forward pass with others: what was drawn so once is drawn so again, to the bit."""
+    """Share no forward pass with other requests, so that a repeated request gives the same bits."""
     preview_limit: float | None = Field(default=None, ge=0.0, le=1.0)
     """Previews are shown clearly only when the picture check scores them below this; None shows all, unchecked."""
 

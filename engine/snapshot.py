@@ -1,4 +1,4 @@
-"""What the engine is doing at one moment, for people and metrics: frozen and plain."""
+"""A snapshot of the engine for status pages and metrics."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from engine.events import Queued
 
 
 class EngineState(enum.StrEnum):
-    """What the engine can be asked for."""
+    """The state of the engine."""
 
     STOPPED = "stopped"
     RUNNING = "running"
     PAUSED = "paused"
-    """Takes requests, but starts none."""
-    DRAINING = "draining"
-    """Takes no requests, finishes what it has."""
+    """Requests are accepted and wait."""
     STOPPING = "stopping"
 
 
@@ -34,7 +32,7 @@ class DeviceSnapshot:
     memory_bytes: int
     activity: str
     failures: int
-    """Workers lost since one last did a step here."""
+    """Workers lost since the latest completed step on this device."""
     refused_messages: int
 
 

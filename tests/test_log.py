@@ -22,7 +22,7 @@ except ZeroDivisionError as error:
 _WORKER = """
 import logging, multiprocessing, os, sys
 from bot.log import configure
-from engine.processes.child_main import Orders, work
+from engine.processes.child_main import LaunchOptions, work
 from engine.base.logs import current
 from engine.settings import EngineSettings
 sys.modules["drawing"] = type(sys)("drawing")
@@ -32,7 +32,7 @@ def main(*_):
 sys.modules["drawing"].main = main
 configure("info", {form!r})
 ours, theirs = multiprocessing.Pipe()
-ours.send(Orders("drawing:main", EngineSettings(), "cpu", current()))
+ours.send(LaunchOptions("drawing:main", EngineSettings(), "cpu", current()))
 work(os.dup(theirs.fileno()))
 """
 

@@ -26,7 +26,7 @@ class Redacted(logging.Formatter):
         return super().formatMessage(record) + "".join(f" {name}={value}" for name, value in _given(record).items())
 
     def format(self, record: logging.LogRecord) -> str:
-        """Blot out secrets in the finished text."""
+        """Replace secrets in the finished text."""
         return SECRETS.sub("[secret]", super().format(record))
 
 
@@ -34,7 +34,7 @@ class RedactedJson(JsonFormatter):
     """One JSON object a record."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Blot out secrets in the finished line."""
+        """Replace secrets in the finished line."""
         return SECRETS.sub("[secret]", super().format(record))
 
 

@@ -1,1 +1,1 @@
-"""The core: pipelines as lanes, their calls merged into shared forward passes, proved equal."""
+"""The core: pipelines as coroutines (lanes), whose module calls are merged into shared forward passes."""

@@ -1,7 +1,6 @@
-"""Attention processors of one lane: some pipelines (perturbed attention guidance) exchange them while they draw.
+"""Attention processors of one lane: some pipelines (perturbed attention guidance) replace them while they run.
 
-The modules are everybody's. What a lane has put into them is taken out whenever the lane stops, and put back whenever
-it goes on or one of its own calls runs.
+The modules are shared. A lane's processors are in place only while the lane or one of its own calls runs.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -26,7 +25,7 @@ class AttentionProcessors:
 
     @contextlib.contextmanager
     def in_force(self) -> Generator[None]:
-        """Put the lane's own in, for a while."""
+        """Put the lane's own processors in place for a while."""
         shared = self._present()
         self._put(self._own)
         try:

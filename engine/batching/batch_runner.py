@@ -1,4 +1,4 @@
-"""Runs parked calls: one forward pass for all of them if they may, several if they must, and what to do about trouble.
+"""Runs parked calls: merged into one forward pass where that is proved, and in smaller passes when memory is short.
 
 A parked call is a pure function of its arguments, so after running out of memory the *same* calls run again: in smaller
 groups, then row by row, then with a tiled autoencoder.
@@ -17,30 +17,32 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from engine.batching.forward import can_tile, forward, is_out_of_memory, tiled
+from engine.batching.forward import forward, is_out_of_memory
 from engine.batching.lanes import ParkedCall, Stage
-from engine.batching.merge_proof import Digests, MergeProof, Verdict
+from engine.batching.merge_proof import MergeProof, Verdict
 from engine.batching.merging import join_outputs, merge, split
+from engine.batching.module_modes import can_tile, tiled
 from engine.batching.row_layout import RowLayout, lay_out
+from engine.batching.tensor_digests import Digests
 from engine.errors import OutOfMemory
 
 BUCKET = 4
-"""Rows of every denoiser pass when results must not depend on companions."""
+"""Rows of every denoiser pass in deterministic mode, so that results do not depend on other calls."""
 TILED = 0
-"""Fewer rows than one: a row at a time, tile by tile."""
+"""The limit below one row: one row at a time, with a tiled autoencoder."""
 MOST_LORAS = 4
-"""Different LoRA sets in one pass, the bare model among them: each costs small multiplications of its own."""
+"""Most different LoRA sets in one pass, the bare model included: each costs small multiplications of its own."""
 ADVICE = "ask for a smaller picture or fewer images"
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Calls that run in one tick; `layouts` is empty for a single call that is not understood."""
+    """The calls of one tick; `layouts` is empty for a single call without a layout."""
 
     calls: tuple[ParkedCall, ...]
     layouts: tuple[RowLayout, ...] = ()
     proof: bool = False
-    """Two calls whose merge is to be proved in passing."""
+    """Whether these are two calls whose merge is proved in this tick."""
 
     @property
     def rows(self) -> list[int]:
@@ -50,7 +52,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Some rows of one call: which one, and whether they may share a pass with others."""
+    """Some rows of the call with index `owner`; `may_cut` allows them a pass with rows of other calls."""
 
     owner: int
     layout: RowLayout
@@ -59,7 +61,7 @@ class _Piece:
 
 @dataclass
 class BatchRunner:
-    """Chooses what shares a pass, and runs it. Hub thread only."""
+    """Chooses what shares a pass, and runs it. Device thread only."""
 
     deterministic: bool = False
     free_memory: Callable[[], object] = gc.collect
@@ -71,8 +73,8 @@ class BatchRunner:
         self.merge_proof = MergeProof(self.digests)
 
     def lay_out(self, call: ParkedCall) -> RowLayout | None:
-        """Take the call apart, or None if it has to run alone."""
-        if call.lane.processors or self.merge_proof.is_alone(call):
+        """The call's layout, or None if it runs in a pass of its own."""
+        if call.lane.processors or self.merge_proof.is_indivisible(call):
             return None
         if call.laid_out is None:
             call.laid_out = (lay_out(call, self.digests.whole, fixed_shapes=self.deterministic),)
@@ -81,33 +83,33 @@ class BatchRunner:
     def choose(self, head: ParkedCall, others: Sequence[ParkedCall], budget: Callable[[RowLayout, int], int]) -> Batch:
         """The head and as many of the others, in order, as may share its pass within the budget of rows.
 
-        The budget is asked for by the head and the rows of all that would fit; finding it may take a sweep, so only
-        where there is somebody to share with.
+        `budget(layout, waiting)` gives the most rows for the head's pass while `waiting` rows could share it. It may
+        time a sweep of passes, so it is called only where another call fits.
         """
         layout = self.lay_out(head)
         if layout is None:
             return Batch((head,))
         fitting = self._fitting(layout, others)
-        chosen, worn = [layout], {head.lane.options.loras}
+        chosen, lora_sets = [layout], {head.lane.options.loras}
         room = budget(layout, layout.rows + sum(other.rows for other in fitting)) - layout.rows if fitting else 0
         for other in fitting:
             loras = other.call.lane.options.loras
-            if other.rows > room or len(worn | {loras}) > MOST_LORAS:
+            if other.rows > room or len(lora_sets | {loras}) > MOST_LORAS:
                 continue
             verdict = self.merge_proof.verdict(layout, other)
             if verdict is Verdict.PROVE and len(chosen) == 1:
                 return Batch((head, other.call), (layout, other), proof=True)
             if verdict is Verdict.MERGE:
                 chosen.append(other)
-                worn.add(loras)
+                lora_sets.add(loras)
                 room -= other.rows
         return Batch(tuple(each.call for each in chosen), tuple(chosen))
 
     def _fitting(self, head: RowLayout, others: Sequence[ParkedCall]) -> list[RowLayout]:
-        """Those of the others that look as if they could share the head's pass, in order."""
-        if head.call.lane.is_alone:
+        """The other calls of the same module and key as the head, in order."""
+        if head.call.lane.alone:
             return []
-        near = [call for call in others if call.module is head.call.module and not call.lane.is_alone]
+        near = [call for call in others if call.module is head.call.module and not call.lane.alone]
         return [other for call in near if (other := self.lay_out(call)) and other.key == head.key]
 
     def run(self, batch: Batch) -> list[Any]:
@@ -115,16 +117,16 @@ class BatchRunner:
         try:
             return self._run_within_memory(batch)
         except OutOfMemory as error:
-            return [error] if len(batch.calls) == 1 else self._each_alone(batch)
+            return [error] if len(batch.calls) == 1 else self._each_separately(batch)
         except Exception as error:  # noqa: BLE001 - a module's error belongs to the lane that called it
             if len(batch.calls) == 1:
                 return [error]
-            outputs = self._each_alone(batch)
+            outputs = self._each_separately(batch)
             if not any(isinstance(output, Exception) for output in outputs):
-                self.merge_proof.distrust(batch.layouts[0])
+                self.merge_proof.keep_apart(batch.layouts[0])
             return outputs
 
-    def _each_alone(self, batch: Batch) -> list[Any]:
+    def _each_separately(self, batch: Batch) -> list[Any]:
         layouts = batch.layouts or (None,) * len(batch.calls)
         singles = (
             Batch((call,), (layout,) if layout else ()) for call, layout in zip(batch.calls, layouts, strict=True)
@@ -158,7 +160,7 @@ class BatchRunner:
         return self._in_passes(batch.layouts, most)
 
     def _in_bucket(self, batch: Batch, bucket: int) -> list[Any]:
-        """In passes of always as many rows, so that the bits of a row do not depend on its companions."""
+        """Run in passes of always `bucket` rows, so that the bits of a row do not depend on other rows."""
         if batch.proof:
             one, other = batch.layouts
             self.merge_proof.prove(one.part(0, 1), other.part(0, 1), forward, bucket)
@@ -193,7 +195,7 @@ class BatchRunner:
         return groups
 
     def _may_cut(self, layout: RowLayout, pad_to: int) -> bool:
-        """Is it proved (now, if it must be) that the call's own rows do not depend on one another?"""
+        """Is it proved that the call's own rows do not depend on one another? Runs the proof where it is missing."""
         if self.merge_proof.is_settled(layout):
             return True
         first = layout.part(0, 1)

@@ -1,4 +1,4 @@
-"""How many rows one tick should carry. More rows than the knee make everybody wait and nobody faster."""
+"""Batch size: how many rows one pass may have. Rows beyond the knee of seconds per row only add latency."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -19,31 +19,31 @@ from engine.batching.row_layout import RowLayout
 MOST_ROWS = 32
 PROMPT_ROWS = 16
 NEAR_BEST = 1.05
-"""In a crowd a batch is as good as the best one if its seconds per row are within this factor."""
+"""With many rows waiting, a batch size is good if its seconds per row are within this factor of the best."""
 SOON = 1.2
-"""With few in the room it is good enough within this one: a smaller batch is over sooner, for all in it."""
-CROWD = 4
-"""How many times the rows of the smaller batch have to wait to make a crowd."""
+"""With few rows waiting, this factor counts instead: a smaller batch finishes sooner."""
+MANY_WAITING = 4
+"""Rows are many if more than this many batches of the smaller size wait."""
 SWEEP_S = 1.0
 REPEATS = 2
-"""Passes of each size; the faster one counts, because whatever else the machine does only ever slows one down."""
+"""Timed passes of each size; the fastest counts, because other load on the machine only slows a pass down."""
 MEMORY_SHARE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class Knees:
-    """Rows of a batch that is over soon, and of the one that gets the most done."""
+    """Batch sizes in rows: `soon` for low latency, `most` for throughput."""
 
     soon: int
     most: int
 
     def rows(self, waiting: int) -> int:
-        """The budget while so many rows could share a batch."""
-        return self.most if waiting > CROWD * self.soon else self.soon
+        """The batch size while `waiting` rows could share a batch."""
+        return self.most if waiting > MANY_WAITING * self.soon else self.soon
 
 
 class BatchSize:
-    """The knees of seconds per row, swept once for each module and size of picture, and capped by memory."""
+    """The knees of seconds per row, measured once for each module and row shape, and capped by memory."""
 
     def __init__(
         self,
@@ -57,9 +57,9 @@ class BatchSize:
         """Every sweep so far: module, size, and seconds per row by rows."""
 
     def rows(self, layout: RowLayout, waiting: int) -> int:
-        """The budget for a tick with this call at its head, of `waiting` rows that could share it.
+        """The batch size for a pass with this call at its head, while `waiting` rows could share it.
 
-        Sweeps at the first call of its size.
+        The first call of a row shape times a sweep of passes, about `SWEEP_S` seconds.
         """
         if layout.call.stage is Stage.ENCODE:
             return PROMPT_ROWS
@@ -74,10 +74,10 @@ class BatchSize:
         return knees[size].rows(waiting)
 
     def _sweep(self, layout: RowLayout) -> dict[int, float]:
-        """Seconds per row by rows, as far as time and memory allow and it still gets better."""
+        """Seconds per row by batch size 1, 2, 4, ..., until time or memory ends or the seconds per row rise."""
         found: dict[int, float] = {}
         rows = 1
-        self._time(layout, 1)  # the first pass pays for what later ones find warm, and that may take long
+        self._time(layout, 1)  # warm-up: the first pass may compile or allocate
         began_s = self._clock()
         while rows <= MOST_ROWS:
             times = [self._time(layout, rows) for _ in range(REPEATS)]
@@ -114,6 +114,6 @@ class BatchSize:
 
 
 def knee(seconds_per_row: dict[int, float], near: float = NEAR_BEST) -> int:
-    """The fewest rows that are (nearly) as cheap, each, as at best: more of them only make everybody wait longer."""
+    """The smallest batch size whose seconds per row are within the factor `near` of the best."""
     best = min(seconds_per_row.values())
     return min(rows for rows, seconds in seconds_per_row.items() if seconds <= near * best)

@@ -1,4 +1,4 @@
-"""What encoders said before. Most guided requests have the same negative prompt, and a picture is often drawn again."""
+"""Outputs of text encoders by their arguments: negative prompts and repeated prompts are encoded once."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -14,7 +14,7 @@ import torch
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 from engine.batching.lanes import ParkedCall, Stage
-from engine.batching.merge_proof import distinct_rows
+from engine.batching.tensor_digests import distinct_rows
 
 _PLAIN = (type(None), bool, int, float, str)
 
@@ -27,9 +27,9 @@ class _Answer(NamedTuple):
 
 @dataclass
 class EncoderCache:
-    """Answers of encoders by their arguments: parked calls are pure functions. Device thread only.
+    """Outputs of encoder calls, which are pure functions of their arguments. Device thread only.
 
-    The least recently used go beyond `limit_bytes`, which counts what is kept on the device, for each encoder.
+    Each encoder has `limit_bytes` of the device's memory; beyond them the least recently used outputs are dropped.
     """
 
     limit_bytes: int = 64 * 2**20
@@ -38,7 +38,7 @@ class EncoderCache:
     )
 
     def recall(self, call: ParkedCall) -> Any:
-        """A copy of the same call's answer, or `NotImplemented` where it has not been made or was not understood."""
+        """A copy of an equal call's output, or `NotImplemented` if none is cached. Sets `call.content`."""
         call.content = content_of(call)
         known = self._known.setdefault(call.module, OrderedDict())
         if call.content not in known:
@@ -48,7 +48,7 @@ class EncoderCache:
         return tree_unflatten(_copies(answer.leaves), answer.tree)
 
     def keep(self, call: ParkedCall, output: Any) -> None:
-        """Remember the answer to a call that was not recalled, unless it is too large or holds more than tensors."""
+        """Cache the output of a call, unless it takes over a quarter of the limit or holds more than tensors."""
         if call.content is None:
             return
         leaves, tree = tree_flatten(output)
@@ -63,7 +63,7 @@ class EncoderCache:
 
 
 def content_of(call: ParkedCall) -> Hashable:
-    """All that an encoder's answer depends on; None for other calls and for those given a language model's cache."""
+    """The cache key: all that an encoder's output depends on. None for other calls and for unhashable arguments."""
     arguments = {**dict(enumerate(call.args)), **call.kwargs}
     if call.stage is not Stage.ENCODE or call.lane.processors or not all(map(_is_plain, arguments.values())):
         return None

@@ -1,23 +1,23 @@
-"""One forward pass of one module, in the manner of its lane: float32, wrapped borders, LoRAs, tiles."""
+"""One forward pass of one module with the options of its lane: float32, circular padding, LoRA adapters."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
 from typing import Any, cast
 
 import torch
 from torch.utils._pytree import tree_map
 
 from engine.batching.lanes import ParkedCall, Stage
-from engine.batching.lora_hooks import wearing
+from engine.batching.lora_hooks import active_adapters
+from engine.batching.module_modes import circular, in_float32
 from engine.errors import OutOfMemory
 
 
 def forward(call: ParkedCall) -> Any:
-    """One forward pass of the call's module, in the manner of its lane."""
+    """Run one forward pass of the call's module with the run options of its lane. Raises what the module raises."""
     is_own = call.is_own
     if call.stage is Stage.DECODE:
         # Pipelines do so themselves, unless they believe they have just cast the autoencoder.
@@ -32,7 +32,8 @@ def forward(call: ParkedCall) -> Any:
             stack.enter_context(in_float32(call.module))
         if options.circular:
             stack.enter_context(circular(call.module))
-        stack.enter_context(wearing(call.module, call.worn or (options.loras,)))
+        if any(adapters := call.adapters or (options.loras,)):
+            stack.enter_context(active_adapters(call.module, adapters))
         return getattr(call.module, call.method)(*call.args, **call.kwargs)
 
 
@@ -45,70 +46,19 @@ def _cast_floats(call: ParkedCall, dtype: torch.dtype) -> ParkedCall:
     return call.replaced(args, kwargs)
 
 
-@contextlib.contextmanager
-def in_float32(module: torch.nn.Module) -> Generator[None]:
-    """Let the module's weights be float32 for one pass; the stored ones come back untouched."""
-    narrow = [
-        (tensor, tensor.data)
-        for tensor in (*module.parameters(), *module.buffers())
-        if tensor.is_floating_point() and tensor.dtype != torch.float32
-    ]
-    try:
-        for tensor, stored in narrow:
-            tensor.data = stored.float()
-        yield
-    finally:
-        for tensor, stored in narrow:
-            tensor.data = stored
-
-
-@contextlib.contextmanager
-def circular(module: torch.nn.Module) -> Generator[None]:
-    """Let the module's convolutions wrap around at the borders for one pass."""
-    convolutions = wrappable(module)
-    try:
-        for convolution in convolutions:
-            convolution.padding_mode = "circular"
-        yield
-    finally:
-        for convolution in convolutions:
-            convolution.padding_mode = "zeros"
-
-
-def wrappable(module: torch.nn.Module) -> list[torch.nn.Conv2d]:
-    """The convolutions that look past the border."""
-    found = (part for part in module.modules() if isinstance(part, torch.nn.Conv2d))
-    return [part for part in found if part.padding_mode == "zeros" and part.padding not in ((0, 0), "valid")]
-
-
-def can_tile(module: torch.nn.Module) -> bool:
-    """Is this an autoencoder that can work tile by tile, and does not do so yet?"""
-    return hasattr(module, "enable_tiling") and not getattr(module, "use_tiling", True)
-
-
-@contextlib.contextmanager
-def tiled(module: Any) -> Generator[None]:
-    """Let an autoencoder work tile by tile for one pass: less memory, and pixels a little different."""
-    module.enable_tiling()
-    try:
-        yield
-    finally:
-        module.disable_tiling()
-
-
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done what it was told."""
+    """Wait until the device has run all queued kernels; on a CPU there are none."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Is this how some device says that it has no memory left?"""
+    """Does this error say that a device or the machine is out of memory?"""
     said = str(error).lower()
     is_cpu = isinstance(error, RuntimeError) and ("out of memory" in said or "can't allocate memory" in said)
     return is_cpu or isinstance(error, torch.OutOfMemoryError | OutOfMemory)
 
 
 def is_device_lost(error: BaseException) -> bool:
-    """After such an error nothing works in this process any more; a new one has to be started."""
+    """Is the accelerator unusable in this process after this error? Only a new process can use it again."""
     return isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error)

@@ -1,10 +1,10 @@
 """A diffusers pipeline as a coroutine.
 
-Each request runs an *unmodified* pipeline in its own greenlet. The modules it shares with others (denoisers, text
-encoders, autoencoder) are replaced by views: same class, same weights, but a call *parks* the lane and goes to the hub,
-which answers it whenever it likes, together with whatever calls of other lanes fit into the same forward pass.
+Each request runs an *unmodified* pipeline in its own greenlet. The modules that lanes share (denoisers, text encoders,
+autoencoder) are replaced by views of the same class with the same weights. A call of a view *parks* the lane: control
+switches to the tick loop's greenlet, which answers the call later, merged with compatible calls of other lanes.
 
-Forwards run in the hub's greenlet, never inside a lane's; the hub keeps `torch.inference_mode()` on for its whole life.
+Forward passes run in the tick loop's greenlet, never in a lane's. The tick loop runs under `torch.inference_mode()`.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -18,23 +18,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
-from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from greenlet import getcurrent, greenlet
 
 from engine.batching.attention_processors import AttentionProcessors
 from engine.batching.random_state import RandomState
 
 Pipeline = Any
-"""A `DiffusionPipeline` or a `ModularPipeline`: what they can be called with is theirs to say."""
+"""A `DiffusionPipeline` or a `ModularPipeline`; their arguments differ by class."""
 
 
 class LaneCancelled(BaseException):
-    """Thrown into a lane to unwind its pipeline; a `BaseException`, so that no pipeline swallows it."""
+    """Raised in a lane to unwind its pipeline; a `BaseException`, so that no pipeline catches it."""
 
 
 class Stage(enum.StrEnum):
-    """Which part of the way from prompt to picture a parked call belongs to."""
+    """The stage of a parked call: text encoder, denoiser or autoencoder."""
 
     ENCODE = "encode"
     DENOISE = "denoise"
@@ -43,19 +41,19 @@ class Stage(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a lane's calls run; only calls that differ in LoRAs alone may share a forward pass."""
+    """How a lane's calls run. Calls share a forward pass only if their options differ in nothing but LoRAs."""
 
     loras: tuple[tuple[str, float], ...] = ()
-    """Adapters and their weights."""
+    """LoRA names and their weights."""
     upcast: bool = False
-    """In float32: the second try after a broken picture."""
+    """Run modules in float32: the second try after a broken picture."""
     circular: bool = False
-    """Convolutions wrap around, so that the picture repeats without a seam."""
+    """Pad convolutions circularly, so that the picture repeats without a seam (`ImageRequest.tile`)."""
 
 
 @dataclass(eq=False, slots=True)
 class ParkedCall:
-    """One call of a shared module that waits for its forward pass: a pure function and its arguments."""
+    """One call of a shared module that waits for its forward pass. It is a pure function of its arguments."""
 
     lane: Lane
     module: torch.nn.Module
@@ -63,44 +61,45 @@ class ParkedCall:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     stage: Stage = Stage.DENOISE
-    worn: tuple[tuple[tuple[str, float], ...], ...] = ()
-    """The LoRAs of each row, in a call merged of several; () means those of the lane, for all."""
+    adapters: tuple[tuple[tuple[str, float], ...], ...] = ()
+    """The LoRAs of each row of a merged call; () means those of the lane for all rows."""
 
     is_own: bool = True
-    """As the lane made it; not a part of that, nor merged of several."""
+    """Whether it is the very call that the lane made: no rows of it, and not merged."""
     laid_out: Any = None
-    """Kept by whoever takes the call apart: it may wait for many ticks."""
+    """The `RowLayout` of this call once it is known, in a tuple; None before. A call may wait for many ticks."""
     content: Hashable = None
-    """What an encoder's answer depends on, as it was before the pass; None where nothing is remembered."""
+    """The key of an encoder call in the `EncoderCache`, computed before the pass; None for calls not cached."""
 
     def replaced(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ParkedCall:
         """The same call with other arguments."""
-        return ParkedCall(self.lane, self.module, self.method, args, kwargs, self.stage, self.worn, is_own=False)
+        return ParkedCall(self.lane, self.module, self.method, args, kwargs, self.stage, self.adapters, is_own=False)
 
 
 @dataclass(eq=False)
 class Lane:
-    """A request's work as a coroutine that yields `ParkedCall`s. Hub thread only."""
+    """A request's pipeline as a coroutine that yields `ParkedCall`s. Device thread only."""
 
     id: str
     work: Callable[[Lane], Any]
+    """Runs the pipeline in the lane's greenlet; its return value becomes `result`."""
     options: RunOptions = RunOptions()
-    is_alone: bool = False
-    """Its calls share no forward pass."""
+    alone: bool = False
+    """Its calls share no forward pass with other lanes: `ImageRequest.alone`."""
     parked: ParkedCall | None = None
-    """The call that waits for the hub, or None before the start and after the end."""
+    """The call that waits for its output; None before the start and after the end."""
     result: Any = None
     answers: list[Callable[[ParkedCall], Any]] = field(default_factory=list[Callable[["ParkedCall"], Any]])
-    """Each may answer a call without a forward pass, or let it park by `NotImplemented`."""
+    """Each may return an output in place of a forward pass, or `NotImplemented` to let the call park."""
     listeners: list[Callable[[ParkedCall, Any], None]] = field(
         default_factory=list[Callable[["ParkedCall", Any], None]]
     )
-    """Told of every call and its output."""
+    """Called with every parked call and its output."""
     last_outputs: dict[torch.nn.Module, Any] = field(default_factory=dict[torch.nn.Module, Any])
-    """What each denoiser answered last."""
+    """The latest output of each denoiser."""
     random_state: RandomState = field(default_factory=RandomState, repr=False)
     processors: AttentionProcessors | None = field(default=None, repr=False)
-    """Of a pipeline that exchanges attention processors; none of its calls can share a forward pass."""
+    """Set for pipelines that replace attention processors; their calls share no forward pass."""
     _greenlet: greenlet = field(init=False, repr=False)
     _tick_loop: greenlet = field(init=False, repr=False)
 
@@ -109,25 +108,25 @@ class Lane:
 
     @property
     def is_finished(self) -> bool:
-        """The work has returned, failed or been cancelled."""
+        """Has the pipeline returned, raised or been cancelled?"""
         return self._greenlet.dead
 
     def start(self) -> None:
-        """Run up to the first parked call. Raises what the work raises, here and in the methods below."""
+        """Run to the first parked call. This and the methods below raise what the pipeline raises."""
         self._tick_loop = getcurrent()
         with self.in_force():
             reply = self._greenlet.switch(self)
         self._settle(reply)
 
     def resume(self, output: Any) -> None:
-        """Answer the parked call and run on to the next one or to the end."""
+        """Return `output` from the parked call and run to the next call or to the end."""
         self._unpark()
         with self.in_force():
             reply = self._greenlet.switch(output)
         self._settle(reply)
 
     def fail(self, error: BaseException) -> None:
-        """Raise `error` at the parked call, as the pipeline would have seen it from the module itself."""
+        """Raise `error` from the parked call, as if the module itself had raised it."""
         self._unpark()
         with self.in_force():
             reply = self._greenlet.throw(error)
@@ -143,12 +142,12 @@ class Lane:
 
     @contextlib.contextmanager
     def in_force(self) -> Generator[None]:
-        """What belongs to the process and yet is this lane's own, put in place for a while."""
+        """Put the lane's own random state and attention processors in place of the process's for a while."""
         with self.random_state.in_force(), self.processors.in_force() if self.processors else contextlib.nullcontext():
             yield
 
     def park(self, call: ParkedCall) -> Any:
-        """Wait for the hub's answer to `call`; outside of the lane's own greenlet the call simply runs."""
+        """Park until the output of `call` is there. Outside of the lane's own greenlet the call runs at once."""
         if getcurrent() is not self._greenlet:
             return getattr(call.module, call.method)(*call.args, **call.kwargs)
         for answer in self.answers:
@@ -162,7 +161,7 @@ class Lane:
         return output
 
     def _unpark(self) -> None:
-        """Let go of the call at once: it and what was made of it refer to each other, and tensors are large."""
+        """Drop the call and its layout at once: they refer to each other, and their tensors are large."""
         if self.parked:
             self.parked.laid_out = self.parked = None
 
@@ -171,12 +170,3 @@ class Lane:
             self.parked, self.result = None, reply
         else:
             self.parked = reply
-
-
-def with_inner(pipeline: Pipeline) -> list[Pipeline]:
-    """The pipeline and those it is combined from (Kandinsky's prior and decoder, Würstchen's, ...)."""
-    found: list[Pipeline] = [pipeline]
-    for part in found:
-        inner = (value for value in vars(part).values() if isinstance(value, DiffusionPipeline | ModularPipeline))
-        found.extend(value for value in inner if all(value is not known for known in found))
-    return found

@@ -1,7 +1,8 @@
-"""Which LoRAs each row of a forward pass wears.
+"""LoRA adapters of single rows of a forward pass.
 
-What is worn hangs beside a module, not in it: for the time of one pass the layers concerned get a hook that adds to
-their output, for those rows alone. A pass in which nobody wears anything runs the very module that was loaded.
+Adapters are attached beside a module and its weights stay as loaded. For the time of one pass the layers concerned get
+a forward hook that adds to the output of those rows that have the adapter active. A pass without active adapters runs
+the module as it was loaded.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -19,36 +20,38 @@ from torch import nn
 
 from engine.batching.low_rank import LowRank
 
-Worn = tuple[tuple[str, float], ...]
-"""LoRA names with their weights; () is the bare model."""
-Clothes = Mapping[nn.Module, LowRank]
+ActiveAdapters = tuple[tuple[str, float], ...]
+"""The adapters of one row: LoRA names with their weights; () is the bare model."""
+AdapterLayers = Mapping[nn.Module, LowRank]
 """One LoRA in one module: by layer."""
-_WARDROBE = "loras"
-"""The attribute of a module that holds what its rows can wear."""
+_ATTRIBUTE = "lora_adapters"
+"""The attribute of a module that holds its attached adapters."""
 _KEPT = 32
+"""Sets of hooks that are kept for each module."""
 
 
-def hang(module: nn.Module, name: str, clothes: Clothes) -> None:
-    """Let rows of the module's passes wear it by name."""
-    wardrobe: _Wardrobe = vars(module).setdefault(_WARDROBE, _Wardrobe())
-    wardrobe.clothes[name] = clothes
-    wardrobe.dresses.clear()
+def attach(module: nn.Module, name: str, layers: AdapterLayers) -> None:
+    """Attach a LoRA to the module under a name; no row has it active yet."""
+    attached: _AttachedAdapters = vars(module).setdefault(_ATTRIBUTE, _AttachedAdapters())
+    attached.layers[name] = layers
+    attached.hooks.clear()
 
 
-def clear(module: nn.Module) -> None:
-    """Throw away whatever hangs there."""
-    vars(module).pop(_WARDROBE, None)
+def detach_all(module: nn.Module) -> None:
+    """Remove every attached LoRA from the module."""
+    vars(module).pop(_ATTRIBUTE, None)
 
 
 @contextlib.contextmanager
-def wearing(module: nn.Module, rows: Sequence[Worn]) -> Generator[None]:
-    """For one forward pass of a model's module, let each row wear its LoRAs, which `Adapters.ensure` has hung there.
+def active_adapters(module: nn.Module, rows: Sequence[ActiveAdapters]) -> Generator[None]:
+    """For one forward pass of the module, activate each row's adapters, which `Adapters.attach` has attached.
 
-    One entry stands for all rows. A LoRA with nothing for this module changes nothing in it.
+    `rows` has one entry for each row of the batch, or one entry for all rows. A LoRA without layers in this module
+    changes nothing in it.
     """
-    wardrobe: _Wardrobe | None = vars(module).get(_WARDROBE)
-    dresses = wardrobe.dresses_for(tuple(rows)) if wardrobe and any(rows) else ()
-    handles = [layer.register_forward_hook(dress) for layer, dress in dresses]
+    attached: _AttachedAdapters | None = vars(module).get(_ATTRIBUTE)
+    hooks = attached.hooks_for(tuple(rows)) if attached and any(rows) else ()
+    handles = [layer.register_forward_hook(hook) for layer, hook in hooks]
     try:
         yield
     finally:
@@ -56,15 +59,16 @@ def wearing(module: nn.Module, rows: Sequence[Worn]) -> Generator[None]:
             handle.remove()
 
 
-_Look = tuple[tuple[LowRank, float], ...]
+_InLayer = tuple[tuple[LowRank, float], ...]
+"""The active adapters of one row in one layer, with their weights."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Dress:
-    """A hook that adds to a layer's output what each row of its input wears."""
+class _Hook:
+    """A forward hook that adds to a layer's output what each row's adapters add."""
 
-    runs: tuple[tuple[_Look, int, int], ...]
-    """What is worn, from which row, and to which; bare rows are in none."""
+    runs: tuple[tuple[_InLayer, int, int], ...]
+    """Adapters, first row and end row of each run of equal rows; rows without adapters are in none."""
     rows: int
 
     def __call__(self, layer: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
@@ -75,58 +79,60 @@ class _Dress:
         each, over = divmod(len(x), self.rows)
         if over:
             raise ValueError(f"{len(x)} inputs are no whole multiple of {self.rows} rows: these LoRAs cannot be mixed")
-        for look, start, stop in self.runs:
+        for adapters, start, stop in self.runs:
             at = slice(start * each, stop * each)
-            output[at] = _added(layer, look, x[at], output[at])
+            output[at] = _added(layer, adapters, x[at], output[at])
         return output
 
 
-def _added(layer: nn.Module, look: _Look, x: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
-    for low_rank, weight in look:
+def _added(layer: nn.Module, adapters: _InLayer, x: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+    for low_rank, weight in adapters:
         output = low_rank.applied(layer, x, output, weight)
     return output
 
 
-def _runs(looks: Sequence[_Look]) -> tuple[tuple[_Look, int, int], ...]:
-    """Neighbouring rows that wear the same; calls that share a pass have theirs side by side."""
-    found: list[tuple[_Look, int, int]] = []
-    for row, look in enumerate(looks):
-        if found and found[-1][2] == row and _is_same(found[-1][0], look):
-            found[-1] = (look, found[-1][1], row + 1)
-        elif look:
-            found.append((look, row, row + 1))
+def _runs(rows: Sequence[_InLayer]) -> tuple[tuple[_InLayer, int, int], ...]:
+    """Neighbouring rows with equal adapters as one run; the rows of one call are neighbours."""
+    found: list[tuple[_InLayer, int, int]] = []
+    for row, adapters in enumerate(rows):
+        if found and found[-1][2] == row and _is_same(found[-1][0], adapters):
+            found[-1] = (adapters, found[-1][1], row + 1)
+        elif adapters:
+            found.append((adapters, row, row + 1))
     return tuple(found)
 
 
-def _is_same(one: _Look, other: _Look) -> bool:
-    return [(id(worn), weight) for worn, weight in one] == [(id(worn), weight) for worn, weight in other]
+def _is_same(one: _InLayer, other: _InLayer) -> bool:
+    return [(id(low_rank), weight) for low_rank, weight in one] == [
+        (id(low_rank), weight) for low_rank, weight in other
+    ]
 
 
 @dataclass(eq=False)
-class _Wardrobe:
-    """What rows of one module can wear."""
+class _AttachedAdapters:
+    """The LoRAs attached to one module."""
 
-    clothes: dict[str, Clothes] = field(default_factory=dict[str, Clothes])
+    layers: dict[str, AdapterLayers] = field(default_factory=dict[str, AdapterLayers])
     """By name."""
-    dresses: OrderedDict[tuple[Worn, ...], list[tuple[nn.Module, _Dress]]] = field(
-        default_factory=OrderedDict[tuple[Worn, ...], list[tuple[nn.Module, "_Dress"]]]
+    hooks: OrderedDict[tuple[ActiveAdapters, ...], list[tuple[nn.Module, _Hook]]] = field(
+        default_factory=OrderedDict[tuple[ActiveAdapters, ...], list[tuple[nn.Module, "_Hook"]]]
     )
-    """The hooks for passes of late: no tensors, but a large model has many layers and a picture many passes."""
+    """The hooks of the latest passes, by their rows. They hold no tensors, and save a walk over all layers."""
 
-    def dresses_for(self, rows: tuple[Worn, ...]) -> list[tuple[nn.Module, _Dress]]:
-        """The hooks with which these rows wear their own."""
-        if rows not in self.dresses:
-            self.dresses[rows] = self._made(rows)
-            while len(self.dresses) > _KEPT:
-                self.dresses.popitem(last=False)
-        self.dresses.move_to_end(rows)
-        return self.dresses[rows]
+    def hooks_for(self, rows: tuple[ActiveAdapters, ...]) -> list[tuple[nn.Module, _Hook]]:
+        """The hooks that activate these rows' adapters, by layer."""
+        if rows not in self.hooks:
+            self.hooks[rows] = self._made(rows)
+            while len(self.hooks) > _KEPT:
+                self.hooks.popitem(last=False)
+        self.hooks.move_to_end(rows)
+        return self.hooks[rows]
 
-    def _made(self, rows: tuple[Worn, ...]) -> list[tuple[nn.Module, _Dress]]:
-        looks = [[(self.clothes[name], weight) for name, weight in worn if name in self.clothes] for worn in rows]
-        layers = dict.fromkeys(layer for look in looks for clothes, _ in look for layer in clothes)
-        made: list[tuple[nn.Module, _Dress]] = []
+    def _made(self, rows: tuple[ActiveAdapters, ...]) -> list[tuple[nn.Module, _Hook]]:
+        active = [[(self.layers[name], weight) for name, weight in row if name in self.layers] for row in rows]
+        layers = dict.fromkeys(layer for row in active for adapter, _ in row for layer in adapter)
+        made: list[tuple[nn.Module, _Hook]] = []
         for layer in layers:
-            here = [tuple([(clothes[layer], weight) for clothes, weight in look if layer in clothes]) for look in looks]
-            made.append((layer, _Dress(_runs(here), len(rows))))
+            here = [tuple([(adapter[layer], weight) for adapter, weight in row if layer in adapter]) for row in active]
+            made.append((layer, _Hook(_runs(here), len(rows))))
         return made

@@ -48,7 +48,7 @@ class LowRank:
     norms: Norms | None = None
 
     def applied(self, layer: nn.Module, x: torch.Tensor, output: torch.Tensor, weight: float) -> torch.Tensor:
-        """What the layer would have put out for `x` had it worn this, given what it did put out."""
+        """The layer's output for input `x` with this adapter at `weight`, from its `output` without the adapter."""
         scale = self.scale * weight
         added = self._low(layer, x) * scale
         if self.magnitude is None or self.norms is None:
@@ -80,9 +80,9 @@ def fitted(
     bias: torch.Tensor | None = None,
     magnitude: torch.Tensor | None = None,
 ) -> LowRank:
-    """The tensors of a file as this layer wears them, on its device and in its dtype; the layer is only looked at.
+    """The tensors of a file as an adapter of this layer, on its device and in its dtype; the layer is not changed.
 
-    Raises `Misfit` where the shapes are others, or the layer is of a kind that wears none.
+    Raises `Misfit` where shapes differ, or for a kind of layer that takes no adapter.
     """
     if not isinstance(layer, Layer) or isinstance(layer, NonDynamicallyQuantizableLinear):
         raise Misfit("no linear layer or convolution")

@@ -1,9 +1,9 @@
-"""Trust after proof: calls share a forward pass only in ways that were compared with separate passes before.
+"""Merge proof: calls share a forward pass only in ways that were compared with separate passes before.
 
-A wrong merge gives silent garbage, and a signature says nothing about what a module *does* with its arguments. So, once
-for each module and signature, a merged forward is compared with separate ones. A leaf may differ between merged calls
-only after a proof in which it did differ: position ids of another aspect ratio have the same shape, and models exist
-that take those of the first row for everybody. What was disproved stays apart for good.
+A wrong merge gives wrong pictures without an error, and a signature does not say what a module *does* with arguments.
+So a merged pass is compared with separate passes, once for each module and signature. A leaf may differ between merged
+calls only after a proof in which it differed: position ids of another aspect ratio have the same shape, and some models
+use those of the first row for all rows. Calls that a proof has failed for are never merged.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -11,9 +11,7 @@ that take those of the first row for everybody. What was disproved stays apart f
 from __future__ import annotations
 
 import enum
-import hashlib
 import logging
-import weakref
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,10 +23,11 @@ from torch.utils._pytree import tree_leaves
 from engine.batching.lanes import ParkedCall
 from engine.batching.merging import is_divisible, merge, split
 from engine.batching.row_layout import ROLES_WITH_ROWS, Role, RowLayout
+from engine.batching.tensor_digests import Digests, distinct_rows
 
 logger = logging.getLogger(__name__)
 
-# Root mean square of the difference over that of the output: far above rounding, far below what mixed-up rows give.
+# RMS of the difference over RMS of the output, by dtype: far above rounding, far below what mixed-up rows give.
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 5e-4, torch.float16: 2e-2, torch.bfloat16: 5e-2}
 
 Facet = tuple[int, str]
@@ -36,51 +35,15 @@ Facet = tuple[int, str]
 STRUCTURE: Facet = (-1, "structure")
 """The merge itself, whatever the contents."""
 LORAS: Facet = (-1, "LoRAs")
-"""Rows that wear different LoRAs."""
+"""Rows with different LoRAs."""
 
 
 class Verdict(enum.Enum):
-    """What is known about merging two calls."""
+    """The result of proofs about merging two calls."""
 
     MERGE = "proved before"
     PROVE = "not tried yet"
     APART = "disproved"
-
-
-class Digests:
-    """Content digests of tensors; those that a pipeline passes at every step are read from the device once.
-
-    Pipelines make new tensors rather than write into those they have passed already: what is known by its identity is
-    taken to be unchanged.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, bool], tuple[weakref.ref[torch.Tensor], tuple[bytes, ...]]] = {}
-
-    def whole(self, tensor: torch.Tensor) -> bytes:
-        """The digest of everything in it."""
-        return self._remembered(tensor, by_rows=False)[0]
-
-    def rows(self, tensor: torch.Tensor) -> tuple[bytes, ...]:
-        """The digests of the distinct rows, in order of their first appearance."""
-        return self._remembered(tensor, by_rows=True)
-
-    def _remembered(self, tensor: torch.Tensor, by_rows: bool) -> tuple[bytes, ...]:
-        key = id(tensor), by_rows
-        known = self._known.get(key)
-        if known is None or known[0]() is not tensor:
-            # A weak reference: the tensor may be large, and its digest goes when it goes.
-            gone = weakref.ref(tensor, lambda _: self._known.pop(key, None))
-            known = self._known[key] = gone, distinct_rows(tensor if by_rows else tensor[None])
-        return known[1]
-
-
-def distinct_rows(tensor: torch.Tensor) -> tuple[bytes, ...]:
-    """The digests of the rows of a tensor, without repetitions."""
-    rows = (tensor.flatten(1) if tensor.ndim > 1 else tensor[:, None]).cpu()
-    # A clone, because `contiguous()` leaves the odd strides of an expanded dimension of size 1.
-    raw = rows.clone(memory_format=torch.contiguous_format).view(torch.uint8).numpy()
-    return tuple(dict.fromkeys(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in raw))
 
 
 @dataclass(slots=True)
@@ -92,7 +55,7 @@ class _Record:
 
     def verdict(self, unproven: frozenset[Facet]) -> Verdict:
         if any(not known - self.proven for known in self.disproven):
-            return Verdict.APART  # proved piece by piece and still wrong as a whole: never again
+            return Verdict.APART  # each facet was proved, and together they were wrong
         if not unproven:
             return Verdict.MERGE
         if any(known - self.proven <= unproven for known in self.disproven):
@@ -101,16 +64,16 @@ class _Record:
 
 
 class MergeProof:
-    """Everything proved so far, by module and signature."""
+    """All results of proofs so far, by module and signature."""
 
     def __init__(self, digests: Digests) -> None:
         self._digests = digests
         self._records: WeakKeyDictionary[torch.nn.Module, dict[Hashable, _Record]] = WeakKeyDictionary()
-        self._alone: WeakKeyDictionary[torch.nn.Module, set[str]] = WeakKeyDictionary()
+        self._indivisible: WeakKeyDictionary[torch.nn.Module, set[str]] = WeakKeyDictionary()
 
-    def is_alone(self, call: ParkedCall) -> bool:
-        """Does this method of this module give what cannot be divided, whatever the arguments?"""
-        return call.method in self._alone.get(call.module, ())
+    def is_indivisible(self, call: ParkedCall) -> bool:
+        """Does this method of this module return something that cannot be divided by rows, whatever the arguments?"""
+        return call.method in self._indivisible.get(call.module, ())
 
     def verdict(self, one: RowLayout, other: RowLayout) -> Verdict:
         """May these two calls, which have equal keys, share a forward pass?"""
@@ -125,19 +88,19 @@ class MergeProof:
     def prove(
         self, one: RowLayout, other: RowLayout, forward: Callable[[ParkedCall], Any], pad_to: int = 0
     ) -> list[Any]:
-        """Run both separately and together, remember whether that is the same, and give the separate outputs.
+        """Run two calls separately and merged, record whether the outputs agree, and return the separate outputs.
 
-        What `forward` raises for a separate call is passed on.
+        Raises what `forward` raises for a separate call.
         """
         facets = self._differing(one, other, self._record(one))
         given = [_copies(each) for each in (one, other)]
         separate = [forward(each.call) for each in (one, other)]
         if any(_differ(_copies(each), before) for each, before in zip((one, other), given, strict=True)):
             logger.warning("%s: calls stay apart, it writes into its arguments", type(one.call.module).__name__)
-            self.distrust(one)
+            self.keep_apart(one)
             return separate
         if not is_divisible(separate[0], one.rows):
-            self._alone.setdefault(one.call.module, set()).add(one.call.method)
+            self._indivisible.setdefault(one.call.module, set()).add(one.call.method)
             return separate
         why = self._disproof((one, other), separate, forward, pad_to)
         if why:
@@ -147,8 +110,8 @@ class MergeProof:
             self._record(one).proven |= facets
         return separate
 
-    def distrust(self, layout: RowLayout) -> None:
-        """Merged calls of this signature fail, or do not do all that separate ones do: keep them apart from now on."""
+    def keep_apart(self, layout: RowLayout) -> None:
+        """Never merge calls of this signature again: merged they raise, or they write into their arguments."""
         self._record(layout).disproven.append(frozenset())
 
     def _disproof(
@@ -159,7 +122,7 @@ class MergeProof:
             together = split(forward(merge(calls, pad_to)), counts, pad_to)
         except torch.OutOfMemoryError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a module says to merged arguments, it says "alone"
+        except Exception as error:  # noqa: BLE001 - whatever a module raises for merged calls disproves the merge
             return f"merged they raise {type(error).__name__}: {error}"
         return next((why for a, b in zip(together, separate, strict=True) if (why := difference(a, b))), "")
 
@@ -201,7 +164,7 @@ def _differ(tensors: list[torch.Tensor], others: list[torch.Tensor]) -> bool:
 
 
 def _facets(layout: RowLayout) -> set[Facet]:
-    """Every way in which calls of one signature can differ."""
+    """All facets in which calls of one signature can differ."""
     contents = {(index, "contents") for index, role in enumerate(layout.roles) if role in ROLES_WITH_ROWS}
     shapes = {(index, "shapes") for index, role in enumerate(layout.roles) if role is Role.LIST}
     return {STRUCTURE, LORAS} | contents | shapes

@@ -1,4 +1,4 @@
-"""How calls become one, and how its output is divided again."""
+"""Merges calls into one call over all their rows, and splits its output."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -15,11 +15,11 @@ from engine.batching.row_layout import PLAIN, Role, RowLayout, is_row_list
 
 
 class Indivisible(Exception):
-    """A merged output has something in it that belongs to no row."""
+    """An output holds something that belongs to no row."""
 
 
 def merge(layouts: Sequence[RowLayout], pad_to: int = 0) -> ParkedCall:
-    """One call over all rows, in order; with `pad_to`, the last row is repeated up to that many."""
+    """One call over all rows, in order. The last row is repeated until there are `pad_to` rows."""
     if len(layouts) == 1 and layouts[0].rows >= pad_to:
         return layouts[0].call
     missing = pad_to - sum(layout.rows for layout in layouts)
@@ -31,8 +31,8 @@ def merge(layouts: Sequence[RowLayout], pad_to: int = 0) -> ParkedCall:
     merged = layouts[0].rebuilt(
         _join(list(column), role, counts) for column, role in zip(columns, layouts[0].roles, strict=True)
     )
-    worn = [layout.call.lane.options.loras for layout in layouts for _ in range(layout.rows)]
-    merged.worn = tuple(worn) if len(set(worn)) > 1 else ()
+    adapters = [layout.call.lane.options.loras for layout in layouts for _ in range(layout.rows)]
+    merged.adapters = tuple(adapters) if len(set(adapters)) > 1 else ()
     return merged
 
 
@@ -54,7 +54,7 @@ def split(output: Any, counts: Sequence[int], total: int = 0) -> list[Any]:
 
 
 def is_divisible(output: Any, rows: int) -> bool:
-    """Does everything in the output of one call belong to a row? A language model's cache does not."""
+    """Does everything in a call's output belong to a row? The key-value cache of a language model does not."""
     leaves = tree_flatten(output, is_leaf=lambda node: is_row_list(node, rows))[0]
     try:
         return bool([_rows_of(leaf, 0, rows, rows) for leaf in leaves])

@@ -1,4 +1,4 @@
-"""Modules as a lane sees them: same class, same weights, but a call parks the lane and waits for the hub."""
+"""Views of shared modules: same class, same weights, but a call parks the lane and waits for its output."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -15,15 +15,15 @@ from engine.batching.lanes import Lane, ParkedCall, Stage
 
 
 def stage_of(module: torch.nn.Module) -> Stage:
-    """Autoencoders decode (and encode pictures), transformers' models encode prompts, all else denoises."""
-    # Methods, not parts: a denoiser may call its halves so.
+    """DECODE for autoencoders (also when they encode pictures), ENCODE for text encoders, DENOISE for the others."""
+    # The methods of the class, not attributes: a denoiser may name its halves so.
     if hasattr(type(module), "encode") and hasattr(type(module), "decode"):
         return Stage.DECODE
     return Stage.ENCODE if isinstance(module, PreTrainedModel) else Stage.DENOISE
 
 
 def parking_view(module: torch.nn.Module, lane: Lane) -> torch.nn.Module:
-    """An object of the module's own class with the same weights and configuration, whose calls park `lane`."""
+    """An object of a subclass with the same name, weights and configuration, whose calls park `lane`."""
     view = object.__new__(_parking_class(type(module)))
     vars(view).update(vars(module), _lane=lane, _parked_module=module, _stage=stage_of(module))
     return view
@@ -47,5 +47,5 @@ def _parking(method: str) -> Callable[..., Any]:
 
 
 def _keep_weights(self: torch.nn.Module, *_args: Any, **_kwargs: Any) -> torch.nn.Module:
-    """`view.to(...)`: the weights belong to everybody, no pipeline may cast or move them."""
+    """Make `view.to(...)` do nothing: the weights are shared, so no pipeline may cast or move them."""
     return self

@@ -1,7 +1,7 @@
-"""Random numbers nobody handed a generator for: each lane draws them from a state of its own.
+"""The global random state of each lane, for pipelines and modules that draw without a generator.
 
-Some pipelines and modules call `torch.randn` without a generator. Between lanes that share a process such numbers would
-depend on who else is drawing; with a state of its own a lane sees those it would see alone.
+Some of them call `torch.randn` without one. With one state for all lanes, such numbers would depend on which lanes run;
+with its own state a lane draws the numbers that it would draw alone.
 """
 
 # pyright: reportUnknownMemberType=false
@@ -24,7 +24,7 @@ class RandomState:
 
     @contextlib.contextmanager
     def in_force(self) -> Generator[None]:
-        """Let it be the process's own for a while."""
+        """Make this the process's random state for a while."""
         outer = [source.get_state() for source in self._sources]
         _restore(self._sources, self._states)
         try:

@@ -1,8 +1,8 @@
-"""A call taken apart: what each part of its arguments is to the rows of the batch, and which calls may become one.
+"""The row layout of a call: what each leaf of its arguments is to the rows of the batch, and which calls may merge.
 
-A call's arguments are a tree. Every leaf gets one role: it has a *row* for each row of the batch, or it is the same for
-all. Calls with equal keys may be merged; a call with any leaf that has no role has no key, runs alone, and is right.
-A key is a guess about a module nobody described to us, so `merge_proof` checks it before anything relies on it.
+A call's arguments are a tree (`torch.utils._pytree`). Every leaf gets a role: it has an entry for each row, or is the
+same for all. Calls with equal keys are candidates for one pass. A call with a leaf of no known role has no layout
+and runs in a pass of its own. A key is a guess about an unknown module, so `merge_proof` checks it first.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -20,7 +20,7 @@ from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 from engine.batching.lanes import ParkedCall
 
 PLAIN = (type(None), bool, int, float, str, bytes, torch.dtype, torch.device, torch.Size)
-"""What is compared by value."""
+"""Types of leaves that are compared by value."""
 
 
 class Role(enum.Enum):
@@ -39,7 +39,7 @@ ROLES_WITH_ROWS = frozenset({Role.ROWS, Role.NUMBER, Role.LIST})
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
-    """A parked call taken apart: its leaves with their roles."""
+    """The leaves of a parked call with their roles."""
 
     call: ParkedCall
     rows: int
@@ -53,12 +53,12 @@ class RowLayout:
 
     @property
     def key(self) -> Hashable:
-        """Calls of one module with equal keys may be tried in one forward pass."""
+        """Calls of one module with equal keys are candidates for one forward pass."""
         return self.signature, self.contents
 
     @property
     def row_shape(self) -> Hashable:
-        """The shape of one row of the sample."""
+        """The shape of one row of the first leaf with rows: the sample."""
         for leaf, role in zip(self.leaves, self.roles, strict=True):
             if role is Role.ROWS:
                 return tuple(leaf.shape[1:])
@@ -82,9 +82,9 @@ class RowLayout:
 def lay_out(
     call: ParkedCall, digest: Callable[[torch.Tensor], bytes], *, fixed_shapes: bool = False
 ) -> RowLayout | None:
-    """Take a call apart, or None for one that is not understood and has to run alone.
+    """The layout of a call, or None if a leaf has no known role, so that the call runs in a pass of its own.
 
-    `fixed_shapes` puts the sizes inside lists into the signature, so that nobody's padding depends on companions.
+    `fixed_shapes` puts the shapes inside lists into the signature, so that padding never depends on other calls.
     """
     rows = _count_rows([*call.args, *call.kwargs.values()])
     if not rows:
@@ -95,7 +95,7 @@ def lay_out(
     if len(known) < len(roles):
         return None
     specs = tuple(_spec(leaf, role, fixed_shapes) for leaf, role in zip(leaves, known, strict=True))
-    # Rows may wear different LoRAs; but then they run in groups, whose sizes depend on companions.
+    # Rows may have different LoRAs; but then they run in groups, whose sizes depend on the other calls.
     options = call.lane.options if fixed_shapes else replace(call.lane.options, loras=())
     signature = (call.method, options, tree, specs)
     contents = tuple(digest(leaf) for leaf, role in zip(leaves, known, strict=True) if role is Role.SAME)
@@ -103,7 +103,7 @@ def lay_out(
 
 
 def _count_rows(values: Sequence[Any]) -> int:
-    """The size of the batch by the first argument that has one: the sample in every pipeline there is."""
+    """The batch size of the first argument that has one, which is the sample in all known pipelines; 0 for none."""
     for value in values:
         if isinstance(value, torch.Tensor) and value.ndim:
             return value.shape[0]

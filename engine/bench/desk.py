@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.batching.batch_runner import BatchRunner
 from engine.loading.loaded_model import LoadedModel
-from engine.processes.protocol import Admit, FromWorker, LaneFailed, LaneFinished
+from engine.processes.protocol import Activity, Admit, FromWorker, LaneFailed, LaneFinished
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 from engine.worker.lane_factory import OpenLane
@@ -21,7 +21,7 @@ class Desk:
     model: LoadedModel
     settings: EngineSettings
     said: list[FromWorker] = field(default_factory=list[FromWorker])
-    activities: list[str] = field(default_factory=lambda: ["idle"])
+    activities: list[Activity] = field(default_factory=lambda: [Activity.IDLE])
     opened: int = 0
 
     def __post_init__(self) -> None:

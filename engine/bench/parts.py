@@ -17,7 +17,7 @@ from engine.bench.desk import Desk, requests
 from engine.errors import AbortReason
 from engine.loading.loaded_model import LoadedModel
 from engine.previews.time_budget import TimeBudget
-from engine.processes.protocol import LaneFailed
+from engine.processes.protocol import Activity, LaneFailed
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 
@@ -85,7 +85,7 @@ def _denoise_s(model: LoadedModel, settings: EngineSettings, like: ImageRequest)
     while desk.tick_loop.lanes:
         began_s = time.thread_time()
         desk.tick_loop.tick()
-        if desk.activities[-1] == "forward":
+        if desk.activities[-1] is Activity.DENOISE:
             seconds += time.thread_time() - began_s
         for opened in list(desk.tick_loop.lanes.values()):
             if opened.lane.parked and opened.lane.parked.stage is Stage.DECODE:  # at 1024 pixels it takes seconds

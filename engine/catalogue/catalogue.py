@@ -1,4 +1,4 @@
-"""Which models there are and what they make of a request. Torch-free: the bot reads it too."""
+"""The models on offer, and a request's defaults and limits by its model. Torch-free: the bot uses it too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.catalogue.spec_reader import SpecReader
 from engine.errors import EngineError, InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
 from engine.model_files import diffusers_folder
 from engine.model_files.local_models import find_pulled
-from engine.model_files.lora_kinds import unwearable
+from engine.model_files.lora_kinds import refusal_of
 from engine.model_files.single_file import is_of_family, tensor_names, trained_for
 from engine.model_spec import ModelSpec, Source
 from engine.pictures.images import open_picture
@@ -55,7 +55,7 @@ class Catalogue:
         return all(self._is_here(source) for source in spec.sources)
 
     def is_offered(self, spec: ModelSpec) -> bool:
-        """Whether somebody here can draw with it; what lies on a cluster's other machines is not known."""
+        """May requests name this model? With a cluster yes: the files on its machines are not known here."""
         return bool(self._settings.cluster.address) or self.is_present(spec)
 
     def resolve(self, request: AnyRequest) -> tuple[AnyRequest, tuple[str, ...]]:
@@ -87,11 +87,11 @@ class Catalogue:
         return request.model_copy(update=filled), notes
 
     def check_lora(self, name: str) -> None:
-        """See that a configured LoRA can be worn; raises `InvalidRequest`, or what `spec` raises of its model."""
+        """Check that a configured LoRA can be used. Raises `InvalidRequest`, or what `spec` raises for its model."""
         self._check_lora_file(self.spec(self._settings.loras[name].model), name)
 
     def _asked(self, name: str) -> ModelSpec:
-        """The model of that name; who asks for one that is unknown is told of those they can draw with."""
+        """The model of that name. Raises `UnknownModel` with the names of the models on offer."""
         try:
             return self.spec(name)
         except UnknownModel as error:
@@ -144,7 +144,7 @@ class Catalogue:
     def _check_lora_file(self, spec: ModelSpec, name: str) -> None:
         path = self._settings.loras[name].path.expanduser()
         try:
-            family, why = trained_for(path), unwearable(tensor_names(path))
+            family, why = trained_for(path), refusal_of(tensor_names(path))
         except ModelLoadFailed as error:
             raise InvalidRequest("loras", f"{name!r} has a broken file; tell the person who runs me") from error
         if why:
@@ -177,7 +177,7 @@ class Catalogue:
 
 
 def _unheeded(spec: ModelSpec, request: ImageRequest, guidance_scale: float) -> str:
-    """Why nothing is kept out of the picture, or ""."""
+    """Why the negative prompt has no effect, or ""."""
     if "negative_prompt" not in spec.capabilities:
         return f"{spec.name} takes no negative prompt; it was left out"
     if guidance_scale <= 1:

@@ -10,7 +10,7 @@ from engine.errors import InvalidRequest
 from engine.model_spec import ModelSpec
 
 _GUIDED = "ModularPipeline"
-"""How the classes whose guider is always called are named."""
+"""Name patterns of classes whose guider is always called."""
 
 
 def has_guider(spec: ModelSpec) -> bool:

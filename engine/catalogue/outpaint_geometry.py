@@ -1,4 +1,4 @@
-"""Zooming out and panning in numbers: where a picture lies on its larger canvas, and what of that is drawn."""
+"""The geometry of outpainting: where a picture lies on its larger canvas, and which part of it is drawn."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Canvas:
 
     @property
     def size(self) -> Size:
-        """Of the whole canvas."""
+        """Width and height of the canvas in pixels."""
         return self.left + self.inner[0] + self.right, self.above + self.inner[1] + self.below
 
     @property
@@ -68,7 +68,7 @@ def scaled(size: Size, scale: float) -> Size:
 
 
 def _beside(before: int, after: int, length: int, reach: int) -> tuple[int, int]:
-    """From where to where, along one axis."""
+    """(start, end) in pixels along one axis."""
     first = max(0, length - after - reach) if after and not before else 0
     last = min(length, before + reach) if before and not after else length
     return first, last

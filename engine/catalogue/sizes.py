@@ -1,4 +1,4 @@
-"""Which size a model draws for what was asked. Torch-free."""
+"""The size in pixels that a model draws for a request. Torch-free."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.pictures.images import open_mask, open_picture, picture_size
 from engine.requests import MAX_SIDE, Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
 
 CREATIVE_FACTOR = 2.0
-"""The most that a picture is enlarged by drawing it anew."""
+"""The largest factor of a creative upscale."""
 MASK_STRETCH = 1.1
 """A mask may differ in shape from its picture by this factor."""
 MAX_STRETCH = 16
@@ -111,6 +111,6 @@ def snap(size: Size, spec: ModelSpec) -> Size:
 
 
 def drawn_size(request: ImageRequest, spec: ModelSpec) -> tuple[int, int]:
-    """Width and height the pipeline draws at; the super-resolution network makes up for the rest."""
+    """Width and height that the pipeline draws; super-resolution or further stages enlarge to the size asked for."""
     width, height = request.width or spec.width, request.height or spec.height
     return width // spec.enlarge, height // spec.enlarge

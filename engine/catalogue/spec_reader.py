@@ -1,4 +1,4 @@
-"""What a model is and can do, read from its preset or its files. Torch-free."""
+"""Reads a model's `ModelSpec` from its preset or its files. Torch-free."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SpecReader:
         return self._chosen(base, chosen) if chosen else base
 
     def _chosen(self, base: ModelSpec, chosen: ModelSettings) -> ModelSpec:
-        """The model with what the host has set of it."""
+        """The model with the host's settings for it."""
         said = chosen.model_dump(exclude={"source"}, exclude_none=True)
         if chosen.noise_scheduler is not None:
             sampler = sampler_named(chosen.noise_scheduler, base.noise_schedulers)

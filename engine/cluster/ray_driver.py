@@ -1,4 +1,4 @@
-"""A remote device's process here: finds its worker a node and passes on what both sides say. The only one with Ray."""
+"""A remote device's local process: places its worker on a node and relays messages. Only this process imports Ray."""
 
 # Ray publishes no complete types, and is not everywhere installed where this file is checked.
 # pyright: reportMissingImports=false, reportMissingTypeStubs=false, reportUnknownMemberType=false
@@ -17,7 +17,7 @@ from ray.exceptions import GetTimeoutError, RayError
 
 from engine.base.logs import current
 from engine.cluster.remote_worker import Heard, Node, RemoteWorker, fingerprint
-from engine.processes.child_main import WORKER, Orders
+from engine.processes.child_main import WORKER, LaunchOptions
 from engine.processes.protocol import Stop, ToWorker
 from engine.settings import ClusterSettings, EngineSettings
 
@@ -71,7 +71,7 @@ def _place(settings: EngineSettings, device: str) -> Any:
     if node.fingerprint != fingerprint():
         sys.exit(f"{device}: the node {node.name} runs another Darkroom; install the same one there")
     # Ray shows each actor only the GPUs it gave it, and numbers them from zero.
-    _answer(worker.start.remote(Orders(WORKER, settings, "cuda:0" if cluster.gpus else "cpu", current())))
+    _answer(worker.start.remote(LaunchOptions(WORKER, settings, "cuda:0" if cluster.gpus else "cpu", current())))
     return worker
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.processes.child_environment import worker_environment
-from engine.processes.child_main import Orders
+from engine.processes.child_main import LaunchOptions
 from engine.processes.outbox import put_latest
 from engine.processes.protocol import FromWorker, ToWorker
 from engine.processes.spawning import Direct
@@ -49,13 +49,13 @@ class RemoteWorker:
         self._expiry: asyncio.TimerHandle | None = None
 
     async def meet(self) -> Node:
-        """Say who this is, so that the caller need not talk to a stranger; the lease begins."""
+        """Return the node and the engine's fingerprint, and begin the lease."""
         self._renew()
         return Node(platform.node(), fingerprint())
 
-    async def start(self, orders: Orders) -> None:
+    async def start(self, launch: LaunchOptions) -> None:
         """Start the worker, on whatever Ray gave to this actor."""
-        self._process = WorkerProcess(orders, Direct(worker_environment(orders.settings, orders.device)), self)
+        self._process = WorkerProcess(launch, Direct(worker_environment(launch.settings, launch.device)), self)
 
     async def tell(self, messages: tuple[ToWorker, ...]) -> None:
         """Pass these on, in order."""
@@ -92,7 +92,7 @@ class RemoteWorker:
         self._expiry = asyncio.get_running_loop().call_later(self._lease_s, self._expire)
 
     def _expire(self) -> None:
-        """Nobody asks any more: free the device for whoever comes next."""
+        """End the actor when the lease has run out, so that the device is free again."""
         if self._process:
             self._process.kill()
         os._exit(1)

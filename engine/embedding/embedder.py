@@ -1,4 +1,4 @@
-"""Texts as directions of meaning, asked from the event loop; the encoder is imported and loaded when first asked."""
+"""Text embeddings for the event loop; the encoder is imported and loaded at the first call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Embedder:
-    """The encoder on a thread of its own, loaded when first asked."""
+    """The text encoder on a thread of its own, loaded at the first call."""
 
     def __init__(self, weights: Path) -> None:
         self._weights = weights
@@ -25,7 +25,7 @@ class Embedder:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._embed, tuple(texts))
 
     def close(self) -> None:
-        """Answer nothing more."""
+        """End the thread; waiting calls are cancelled."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _embed(self, texts: Sequence[str]) -> Floats:

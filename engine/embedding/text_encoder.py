@@ -1,4 +1,4 @@
-"""Texts as directions of meaning: the embedded text encoder in numpy, so that no worker and no torch is needed for it.
+"""Text embeddings: the embedded text encoder in numpy, without a worker and without torch.
 
 The arithmetic is BERT's (https://arxiv.org/abs/1810.04805) with the weights of `engine/pocket/weights/text_encoder`,
 whose torch twin steers the denoiser; a test holds the two together. This one answers while workers start, work or die.

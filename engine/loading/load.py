@@ -26,9 +26,8 @@ from engine.batching.forward import is_out_of_memory
 from engine.batching.lanes import Stage
 from engine.batching.module_proxies import stage_of
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, OutOfMemory
-from engine.loading.dtypes import choose_dtype
 from engine.loading.loaded_model import VAE_NAMES, LoadedModel
-from engine.loading.style_adapter import twin_with_adapter
+from engine.loading.style_adapter import with_style_adapter
 from engine.model_files import diffusers_folder
 from engine.model_files.checkpoint import read_checkpoint
 from engine.model_files.checkpoint_parts import read_parts, unpacked
@@ -45,11 +44,12 @@ from engine.settings import EngineSettings
 
 logger = logging.getLogger(__name__)
 
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _PATH = re.compile(r"/(?:[^\s/'\"]+/)+([^\s/'\"]*)")
 
 
 def quiet() -> None:
-    """For a worker's start: the libraries' progress bars and doubts about foreign classes are not for its log."""
+    """Switch off the libraries' progress bars and warnings, which do not belong in a worker's log."""
     for library in (diffusers.utils.logging, transformers.utils.logging):
         library.set_verbosity_error()
         library.disable_progress_bar()
@@ -75,8 +75,16 @@ def load(
         raise ModelLoadFailed(spec.name, reason(error), "install what it names and start again") from error
     except EngineError:
         raise
-    except Exception as error:  # a folder of somebody else's can fail in any way
+    except Exception as error:  # a foreign folder can fail in any way
         raise ModelLoadFailed(spec.name, _why(error), diffusers_folder.REMEDY) from error
+
+
+def choose_dtype(spec: ModelSpec, device: torch.device) -> torch.dtype:
+    """The dtype of the model's settings; for "auto" bfloat16 where the GPU computes it natively, else float32."""
+    if spec.dtype != "auto":
+        return _DTYPES[spec.dtype]
+    is_native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if is_native else torch.float32
 
 
 _MISFITS = {
@@ -85,11 +93,11 @@ _MISFITS = {
     "mismatched": "its weights do not fit its configuration",
     "out of meta tensor": "its weights are not complete",
 }
-"""What libraries say of weights that are not those of the configuration beside them."""
+"""Marks in libraries' errors about weights that do not fit their configuration, and what to say instead."""
 
 
 def _why(error: Exception) -> str:
-    """What a library has said, without the places of this machine."""
+    """A library's error in words for the host, without this machine's paths."""
     said = f"{error}".strip().partition("\n")[0]
     if known := next((words for mark, words in _MISFITS.items() if mark in f"{error}"), ""):
         return known
@@ -99,7 +107,7 @@ def _why(error: Exception) -> str:
 def _load(
     spec: ModelSpec, device: torch.device, dtype: torch.dtype | None, settings: EngineSettings, first: Any = None
 ) -> LoadedModel:
-    # A single file's configuration is lent by a preset, whose own weights do not count.
+    # A single file takes its configuration from a preset, whose weights are no part of the hash.
     path, *others = [_locate(spec, source, settings) for source in spec.sources if source is not spec.configuration]
     identity = FileHashes(settings.models_dir / "hashes.json").of_model((path, *others))
     dtype = dtype or choose_dtype(spec, device)
@@ -116,10 +124,10 @@ def _load(
     previewer = _previewer(spec, base, parts, settings, identity)
     styled = None
     if spec.style_adapter is not None:
-        twin = twin_with_adapter(spec, base, VAE_NAMES)
+        variant = with_style_adapter(spec, base, VAE_NAMES)
         files = (path, *others, *adapter_files(spec.style_adapter))
         known = FileHashes(settings.models_dir / "hashes.json").of_model(files)
-        styled = LoadedModel(spec, twin, device, dtype, known, previewer, stages, settings.loras)
+        styled = LoadedModel(spec, variant, device, dtype, known, previewer, stages, settings.loras)
     return LoadedModel(spec, base, device, dtype, identity, previewer, stages, settings.loras, styled)
 
 
@@ -177,7 +185,7 @@ def _read_folder(path: Path, variant: str | None, dtype: torch.dtype, given: Map
 
 
 def _read_file(spec: ModelSpec, path: Path, dtype: torch.dtype, settings: EngineSettings) -> Any:
-    """A single checkpoint holds weights only; configuration and vocabulary are lent by the preset it is like."""
+    """Read a single checkpoint, which holds weights only; configuration and vocabulary come from a preset."""
     if spec.configuration is None:
         raise ModelLoadFailed(spec.name, "nothing says which configuration it shares")
     checkpoint = read_checkpoint(path)
@@ -208,7 +216,7 @@ def _previewer(
 
 
 def _tiny_autoencoder(folder: Path, vae: Any, layout: LatentLayout) -> tuple[Any, str]:
-    """One that decodes the model's latents, or None and the reason: previews are not worth a model."""
+    """The tiny autoencoder that decodes the model's latents, or None and the reason; the model loads either way."""
     if flaw := tiny_autoencoder_flaw(folder, layout.channels):
         return None, flaw
     try:
@@ -223,7 +231,7 @@ def _tiny_autoencoder(folder: Path, vae: Any, layout: LatentLayout) -> tuple[Any
 
 
 def _rgb_map(spec: ModelSpec, vae: Any, layout: LatentLayout, kept: Path) -> RGBMap | None:
-    """None, and so no previews, for an autoencoder that takes pictures in some other way: it may draw all the same."""
+    """The fitted map, or None (no previews) for an autoencoder that cannot encode pictures as expected."""
     try:
         return remembered_rgb_map(vae, layout, kept)
     except (AttributeError, NotImplementedError, RuntimeError, StopIteration, TypeError, ValueError) as error:

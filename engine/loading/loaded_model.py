@@ -58,7 +58,7 @@ class LoadedModel:
         self.stages = stages
         """Models that enlarge what this one draws, in order (DeepFloyd IF)."""
         self.base = base
-        """The pipeline as loaded. Never run it: its noise scheduler is everybody's template."""
+        """The pipeline as loaded. Never run it: its noise scheduler is the template of all lanes."""
         self.adapters = Adapters(base, loras or {})
         """LoRAs beside the shared weights. Device thread only."""
         self.parkable: dict[str, nn.Module] = {
@@ -87,7 +87,7 @@ class LoadedModel:
         return next((self.parkable[name] for name in VAE_NAMES if name in self.parkable), None)
 
     def for_request(self, request: ImageRequest) -> LoadedModel:
-        """This model, or its twin that sees pictures where the request wants that and there is one."""
+        """This model, or its variant with a style adapter where the request has pictures for it."""
         sees = request.style_image is not None or (isinstance(request, Blend) and request.strength is None)
         return self.styled if sees and self.styled else self
 
@@ -114,11 +114,11 @@ class LoadedModel:
         return made
 
     def processors(self) -> AttentionProcessors | None:
-        """For a new lane, where the family's pipelines exchange the shared modules' attention processors."""
+        """The attention processors of a new lane, for pipelines that replace those of shared modules; else None."""
         return AttentionProcessors(self.parkable.values()) if _exchanges_processors(type(self.base)) else None
 
     def close(self) -> None:
-        """Let go of the weights' memory, whoever still holds a pipeline."""
+        """Free the weights' memory, also where pipelines still refer to the modules."""
         self.adapters.clear()
         for module in self.parkable.values():
             module.to("meta")
@@ -155,7 +155,7 @@ def _like(own: Any, cls: Any, options: dict[str, Any]) -> Any:
 
 @functools.cache
 def _exchanges_processors(cls: type) -> bool:
-    """Does a pipeline put something into its modules while it draws (perturbed attention, JoyImage's hooks)?"""
+    """Does a pipeline change its modules while it runs (perturbed attention, JoyImage's hooks)?"""
     return bool(_EXCHANGES.search(inspect.getsource(cls.__call__))) or _LISTENS in inspect.getsource(cls)
 
 

@@ -1,4 +1,4 @@
-"""Which models are in a device's memory: several under a budget, the least recently used goes first."""
+"""The models in a device's memory, within a budget in bytes: the least recently used unused model is dropped first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.settings import EngineSettings
 
 
 class ModelCache:
-    """The models in one device's memory. Used by the device thread only, but for `load`."""
+    """The models in one device's memory. Device thread only, except `load`."""
 
     def __init__(self, settings: EngineSettings, device: str | torch.device, budget_bytes: int | None = None) -> None:
         self._settings, self._device = settings, torch.device(device)
@@ -25,7 +25,7 @@ class ModelCache:
         self._in_use: dict[str, int] = {}
 
     def borrow(self, name: str) -> LoadedModel:
-        """The model, loaded if needed, kept until `give_back`; raises what `load` raises."""
+        """The model, loaded if needed, and kept until `give_back`. Raises what `load` raises."""
         if not self.is_here(name):
             self.make_room(name)
             self.put(self.load(name))
@@ -35,30 +35,30 @@ class ModelCache:
         return self._loaded[spec.name]
 
     def is_here(self, name: str) -> bool:
-        """Can it be borrowed without loading it?"""
+        """Is the model in memory, so that `borrow` does not load?"""
         return self._catalogue.spec(name).name in self._loaded
 
     def load(self, name: str) -> LoadedModel:
-        """From files, not yet on the shelf; changes nothing here, so that any thread may spend its time on it."""
+        """Load a model from files without adding it; any thread may call this. Raises what `load` raises."""
         return load(self._catalogue.spec(name), self._device, settings=self._settings)
 
     def put(self, model: LoadedModel) -> None:
-        """Keep a model that was loaded; an estimate may have been low, so room is made again for what it takes."""
+        """Add a loaded model, after dropping unused ones as its real size requires: the estimate may have been low."""
         self._make_room(model.bytes)
         self._loaded[model.spec.name] = model
 
     def give_back(self, model: LoadedModel) -> None:
-        """One lane less uses the model."""
+        """Count one lane less that uses the model."""
         self._in_use[model.spec.name] -= 1
 
     def has_room(self, name: str) -> bool:
-        """Whether the model is here, or fits beside those in use; when nothing is in use everything may try."""
+        """Is the model in memory, or does it fit beside those in use? With none in use, any model may try."""
         spec = self._catalogue.spec(name)
         busy = sum(model.bytes for other, model in self._loaded.items() if self._in_use.get(other))
         return spec.name in self._loaded or busy == 0 or busy + self._estimate(spec) <= self._budget
 
     def make_room(self, name: str) -> None:
-        """Drop what nobody uses, as far as this model needs it gone."""
+        """Drop unused models until this one fits, or none is left to drop."""
         self._make_room(self._estimate(self._catalogue.spec(name)))
 
     def models(self) -> tuple[tuple[str, int], ...]:

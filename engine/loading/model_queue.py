@@ -1,4 +1,4 @@
-"""Models for the requests that wait for them: at once where it is here, else when it is loaded and has room."""
+"""Requests that wait for a model: served at once if it is in memory, else when it fits and is loaded."""
 
 from __future__ import annotations
 
@@ -12,43 +12,47 @@ from typing import Protocol
 from engine.base.foreign_errors import reason
 from engine.errors import EngineError, InferenceFailed
 from engine.loading.loaded_model import LoadedModel
-from engine.processes.protocol import Admit
+from engine.processes.protocol import Admit, LaneFailed, ModelsLoaded
 
 logger = logging.getLogger(__name__)
 
 PATIENCE_S = 20.0
-"""Whoever waits longer for room goes before all who came later, so that the models in use can run out."""
+"""A request that waits longer for memory blocks all later ones, so that the models in use become free."""
 
 
 class Cache(Protocol):
     """What is needed of a `ModelCache`."""
 
     def is_here(self, name: str) -> bool:
-        """Is it loaded?"""
+        """Is the model in memory?"""
         ...
 
     def has_room(self, name: str) -> bool:
-        """Could it be loaded beside what is in use?"""
+        """Would the model fit beside the models in use?"""
         ...
 
     def make_room(self, name: str) -> None:
-        """Drop what nobody uses until it fits."""
+        """Drop unused models until this one fits."""
         ...
 
     def load(self, name: str) -> LoadedModel:
-        """Read it; slow, and from any thread."""
+        """Read the model from files: seconds to minutes, on any thread. Raises `EngineError`."""
         ...
 
     def put(self, model: LoadedModel) -> None:
-        """Keep it."""
+        """Add a loaded model."""
         ...
 
     def borrow(self, name: str) -> LoadedModel:
-        """Take it for a lane."""
+        """Count one more lane that uses the model, and return it."""
         ...
 
     def give_back(self, model: LoadedModel) -> None:
-        """A lane is done with it."""
+        """Count one lane less that uses the model."""
+        ...
+
+    def models(self) -> tuple[tuple[str, int], ...]:
+        """Names and bytes of the models in memory."""
         ...
 
 
@@ -56,7 +60,7 @@ class Cache(Protocol):
 class _Wait:
     model: str
     admit: Admit | None
-    """None: it should only be loaded."""
+    """None for a preload: no lane is opened."""
     since_s: float
 
 
@@ -69,20 +73,19 @@ class Loading:
 
 
 class ModelQueue:
-    """Who waits for which model. Device thread only; `load` runs in a thread of its own, one model at a time."""
+    """Requests by the model they wait for. Device thread only; loads run in another thread, one model at a time."""
 
     def __init__(
         self,
         cache: Cache,
-        lend: Callable[[Admit, LoadedModel], None],
-        fail: Callable[[Admit, EngineError], None],
-        changed: Callable[[], None],
+        open_lane: Callable[[Admit, LoadedModel], None],
+        send: Callable[[LaneFailed | ModelsLoaded], None],
         wake: Callable[[Callable[[], None]], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`changed` is told when other models are on the shelf; `wake` makes the device thread call something."""
+        """`wake` has the device thread call a function; the other callables run on the device thread."""
         self._cache, self._wake, self._clock = cache, wake, clock
-        self._lend, self._fail, self._changed = lend, fail, changed
+        self._open_lane, self._send = open_lane, send
         self._waits: list[_Wait] = []
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._is_serving = False
@@ -90,29 +93,29 @@ class ModelQueue:
         """What is being loaded now."""
 
     def ask(self, admit: Admit) -> None:
-        """Have the request's model lent to it."""
+        """Open the request's lane as soon as its model is in memory."""
         self._join(admit.request.model, admit)
 
     def preload(self, model: str) -> None:
-        """Have a model loaded, as soon as there is room for it."""
+        """Load a model as soon as it fits in memory."""
         self._join(model, None)
 
     def cancel(self, request_id: str, epoch: int) -> bool:
-        """Forget a request; False when it does not wait here."""
+        """Remove a waiting request; False when it does not wait here."""
         wanted = [wait for wait in self._waits if not _is_of(wait, request_id, epoch)]
         was_waiting = len(wanted) < len(self._waits)
         self._waits = wanted
         if was_waiting:
-            self._serve()  # it may have been the one for whom others had to stand back
+            self._serve()  # it may have blocked later ones
         return was_waiting
 
     def give_back(self, model: LoadedModel) -> None:
-        """A lane has ended: its model may make room for another."""
+        """Note that a lane has ended: its model may be dropped for another one."""
         self._cache.give_back(model)
         self._serve()
 
     def close(self) -> None:
-        """Lend nothing more."""
+        """Drop all waiting requests and start no further load."""
         self._waits = []
         self._loader.shutdown(wait=False, cancel_futures=True)
 
@@ -125,20 +128,20 @@ class ModelQueue:
         self._serve()
 
     def _serve(self) -> None:
-        """Everybody whose turn it is; called whenever anything has changed, also by those who are served."""
+        """Open the lanes of all whose model is in memory. Called after every change, also from within itself."""
         if self._is_serving:
             return
         self._is_serving = True
         try:
-            while wait := self._next():
+            while wait := self._next_or_load():
                 self._waits.remove(wait)
                 if wait.admit:
-                    self._lend(wait.admit, self._cache.borrow(wait.model))
+                    self._open_lane(wait.admit, self._cache.borrow(wait.model))
         finally:
             self._is_serving = False
 
-    def _next(self) -> _Wait | None:
-        """The first whose model is here; if there is none, a load may begin."""
+    def _next_or_load(self) -> _Wait | None:
+        """Return the first request whose model is in memory; if there is none, begin a load where one fits."""
         queue = self._in_turn()
         for wait in queue:
             if self._cache.is_here(wait.model):
@@ -149,7 +152,7 @@ class ModelQueue:
         return None
 
     def _in_turn(self) -> list[_Wait]:
-        """Those who may be served now: all up to the first who has lost patience."""
+        """The requests that may be served now: all up to the first that has waited longer than `PATIENCE_S`."""
         now_s = self._clock()
         for place, wait in enumerate(self._waits):
             is_on_its_way = self.loading is not None and self.loading.model == wait.model
@@ -169,17 +172,17 @@ class ModelQueue:
             self._refuse(model, _engine_error(error))
         else:
             self._cache.put(loaded.result())
-        self._changed()
+        self._send(ModelsLoaded(self._cache.models()))
         self._serve()
 
     def _refuse(self, model: str, error: EngineError) -> None:
-        """Nobody who waits for this model gets it."""
+        """Fail every request that waits for this model."""
         logger.warning("%s", error)
         refused = [wait.admit for wait in self._waits if wait.model == model]
         self._waits = [wait for wait in self._waits if wait.model != model]
         for admit in refused:
             if admit:
-                self._fail(admit, error)
+                self._send(LaneFailed(admit.request.id, admit.epoch, error))
 
 
 def _is_of(wait: _Wait, request_id: str, epoch: int) -> bool:

@@ -1,6 +1,6 @@
-"""A model's twin that follows style pictures: the same weights with an IP-Adapter's layers beside them.
+"""A model's variant with an IP-Adapter (arXiv 2308.06721): the same weights, and the adapter's layers beside them.
 
-With the adapter a UNet asks for a picture at every call, so those who give none draw with the model itself.
+With an adapter a UNet needs a picture at every call, so requests without a style picture use the plain model.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -21,7 +21,7 @@ from engine.model_files.tool_files import adapter_files, prove_adapter
 from engine.model_spec import ModelSpec
 
 
-def twin_with_adapter(spec: ModelSpec, base: Any, kept: tuple[str, ...]) -> Any:
+def with_style_adapter(spec: ModelSpec, base: Any, kept: tuple[str, ...]) -> Any:
     """A pipeline like `base` with the adapter of `spec` in it; the components named in `kept` are the very same.
 
     Raises `ModelLoadFailed` for families without one, and what diffusers and transformers raise for files that do
@@ -31,7 +31,9 @@ def twin_with_adapter(spec: ModelSpec, base: Any, kept: tuple[str, ...]) -> Any:
     if not issubclass(type(base), IPAdapterMixin):
         raise ModelLoadFailed(spec.name, f"{type(base).__name__} takes no style adapter", "remove style_adapter")
     prove_adapter(spec.name, str(spec.style_adapter))
-    made = build(type(base), base, {name: _twin(name, part, kept) for name, part in base.components.items()})
+    made = build(
+        type(base), base, {name: _module_with_same_weights(name, part, kept) for name, part in base.components.items()}
+    )
     encoder = CLIPVisionModelWithProjection.from_pretrained(
         encoder_folder, local_files_only=True, use_safetensors=True, dtype=base.dtype
     )
@@ -44,7 +46,7 @@ def twin_with_adapter(spec: ModelSpec, base: Any, kept: tuple[str, ...]) -> Any:
     return made
 
 
-def _twin(name: str, part: Any, kept: tuple[str, ...]) -> Any:
+def _module_with_same_weights(name: str, part: Any, kept: tuple[str, ...]) -> Any:
     """A module of its own around the same parameters, so that what is added to one is not in the other."""
     if name in kept or not isinstance(part, nn.Module):
         return part

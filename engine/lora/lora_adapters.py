@@ -1,7 +1,7 @@
 """The LoRAs of one loaded model, by the names the host gave them.
 
-A file is read, converted and fitted apart from the model; only one that is whole is hung beside its modules, where
-single rows of a forward pass may wear it. Whatever goes wrong before that has touched nothing. Device thread only.
+A file is read, converted and fitted without touching the model. Only when every tensor of it has a layer, it is
+attached to the modules, where it can be active for single rows of a forward pass. Device thread only.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -16,19 +16,18 @@ from typing import Any
 
 from torch import nn
 
-from engine.batching.lora_hooks import Worn, clear, hang
-from engine.batching.lora_hooks import wearing as wearing
+from engine.batching.lora_hooks import ActiveAdapters, attach, detach_all
 from engine.batching.low_rank import LowRank, Misfit, fitted
 from engine.errors import InvalidRequest, ModelLoadFailed
 from engine.lora.lora_file import Unreadable, read
 from engine.lora.lora_pieces import LoRAFile, Pieces, place_of
-from engine.model_files.lora_kinds import unwearable
+from engine.model_files.lora_kinds import refusal_of
 from engine.model_files.single_file import tensor_names
 from engine.settings import LoRASettings
 
 logger = logging.getLogger(__name__)
 
-_Clothes = dict[str, dict[nn.Module, LowRank]]
+_Fitted = dict[str, dict[nn.Module, LowRank]]
 """One LoRA: component -> layer -> what it adds there."""
 _INPUTS = ("x_embedder", "conv_in")
 """Layers that take a control picture beside the latents, where a LoRA makes them wider."""
@@ -42,38 +41,41 @@ class Adapters:
     """The model's pipeline."""
     offered: Mapping[str, LoRASettings]
     _bytes: dict[str, int] = field(default_factory=dict[str, int])
-    """What is here, by name."""
+    """Bytes of each attached LoRA, by name."""
 
     @property
     def bytes(self) -> int:
-        """Memory that they take, on the model's device: each once, however many weights it is worn with."""
+        """Bytes that the attached LoRAs take on the model's device."""
         return sum(self._bytes.values())
 
-    def ensure(self, worn: Worn) -> None:
-        """Load what is worn and not here yet (a second or so). Raises `InvalidRequest` for a LoRA that does not fit."""
-        for name, _ in worn:
+    def attach(self, loras: ActiveAdapters) -> None:
+        """Load and attach those that are not attached yet: about a second each.
+
+        Raises `InvalidRequest` for a LoRA that does not fit the model.
+        """
+        for name, _ in loras:
             if name not in self._bytes:
-                clothes = self._fitted(name)
-                for component, layers in clothes.items():
-                    hang(self.base.components[component], name, layers)
-                self._bytes[name] = _size(clothes)
+                fitted_layers = self._fitted(name)
+                for component, layers in fitted_layers.items():
+                    attach(self.base.components[component], name, layers)
+                self._bytes[name] = _size(fitted_layers)
 
     def clear(self) -> None:
-        """Let go of all of them."""
+        """Detach all LoRAs and free their memory."""
         for part in self.base.components.values():
             if isinstance(part, nn.Module):
-                clear(part)
+                detach_all(part)
         self._bytes.clear()
 
-    def _fitted(self, name: str) -> _Clothes:
-        """All of the file, layer by layer; changes nothing. Raises `InvalidRequest` unless all of it has a place."""
+    def _fitted(self, name: str) -> _Fitted:
+        """The file's adapters by layer; the model is not changed. Raises `InvalidRequest` if a tensor has no layer."""
         file = self._read(name)
-        clothes: _Clothes = {}
+        fitted_layers: _Fitted = {}
         arrived, why = set[str](), ""
         for (component, layer), pieces in file.layers.items():
             try:
                 found = self._layer(component, layer)
-                clothes.setdefault(component, {})[found] = _fit(found, pieces, self.offered[name].weight)
+                fitted_layers.setdefault(component, {})[found] = _fit(found, pieces, self.offered[name].weight)
                 arrived |= pieces.sources
             except Misfit as error:
                 logger.debug("LoRA %r, %s of %s: %s", name, layer, component, error)
@@ -81,7 +83,7 @@ class Adapters:
         if lost := file.lost(frozenset(arrived)):
             logger.warning("LoRA %r: no place for %s", name, ", ".join(sorted(lost)[:8]))
             raise InvalidRequest("loras", f"{name!r} {_in_part(file, lost)}{why}")
-        return clothes
+        return fitted_layers
 
     def _read(self, name: str) -> LoRAFile:
         path = self.offered[name].path.expanduser()
@@ -90,9 +92,9 @@ class Adapters:
         except ModelLoadFailed as error:
             logger.warning("LoRA %r: %s; %s", name, error.why, error.remedy)
             raise InvalidRequest("loras", f"{name!r} has a broken file; tell the person who runs me") from error
-        why = unwearable(names)
+        why = refusal_of(names)
         if not hasattr(type(self.base), "lora_state_dict"):
-            why = "cannot be worn: models of this family take no LoRAs"
+            why = "cannot be used: models of this family take no LoRAs"
         if why:
             raise InvalidRequest("loras", f"{name!r} {why}")
         try:
@@ -102,7 +104,7 @@ class Adapters:
             raise InvalidRequest("loras", f"{name!r} {_not_at_all(len(set(map(place_of, names))))}") from error
 
     def _layer(self, component: str, name: str) -> nn.Module:
-        """The layer of that name; text encoders were once a level deeper than they are now."""
+        """The layer of that name; older files name text encoders' layers one level deeper (`text_model.`)."""
         part = self.base.components.get(component)
         layers = dict(part.named_modules()) if isinstance(part, nn.Module) else {}
         for known in (name, name.removeprefix("text_model."), f"text_model.{name}"):
@@ -122,7 +124,7 @@ def _fit(layer: nn.Module, pieces: Pieces, weight: float) -> LowRank:
 def _in_part(file: LoRAFile, lost: frozenset[str]) -> str:
     """How much of the file has a place in the model, as the end of a sentence about it."""
     if all(name.endswith(".dora_scale") for name in lost):
-        return "holds DoRA scales of columns, or of layers that are divided here; only those of rows are worn"
+        return "holds DoRA scales of columns, or of layers that are divided here; only those of rows can be used"
     every = file.places(file.names)
     placed = every - file.places(lost)
     if not placed:
@@ -140,9 +142,11 @@ def _hint(layer: str, pieces: Pieces) -> str:
     return ""
 
 
-def _size(clothes: _Clothes) -> int:
-    worn = [each for layers in clothes.values() for each in layers.values()]
+def _size(fitted_layers: _Fitted) -> int:
+    adapters = [each for layers in fitted_layers.values() for each in layers.values()]
     storages = {
-        (storage := tensor.untyped_storage()).data_ptr(): storage.nbytes() for each in worn for tensor in each.tensors()
+        (storage := tensor.untyped_storage()).data_ptr(): storage.nbytes()
+        for each in adapters
+        for tensor in each.tensors()
     }
     return sum(storages.values())

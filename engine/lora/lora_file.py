@@ -37,7 +37,7 @@ _FAILURES = (ValueError, LookupError, TypeError, AttributeError, RuntimeError, A
 
 
 class Unreadable(Exception):
-    """The file's names are of no spelling that is known for this family."""
+    """The file's tensor names follow no naming scheme known for this family."""
 
 
 def read(path: Path, base: Any) -> LoRAFile:

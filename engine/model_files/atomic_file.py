@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole: whoever reads one, also after a crash, sees the old or the new. Torch-free."""
+"""Files that are replaced atomically: a reader, also after a crash, sees the old file or the new one. Torch-free."""
 
 from __future__ import annotations
 

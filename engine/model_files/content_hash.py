@@ -1,4 +1,4 @@
-"""The identity of a model's files: sha256 over its indexes and weights, of large files remembered by size and time."""
+"""A model's hash: sha256 over its indexes and weights. Hashes of large files are cached by size and time."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class FileHashes:
         return total.hexdigest()[:10]
 
     def of(self, file: Path) -> str:
-        """The file's sha256 in hex; a link into a hub cache has it for a name, checked when it was pulled."""
+        """The file's sha256 in hex; a link into a hub cache has it for a name, checked by the download."""
         blob = file.resolve()
         if blob.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{64}", blob.name):
             return blob.name

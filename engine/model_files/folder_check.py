@@ -31,7 +31,7 @@ def files_below(folder: Path, above: tuple[Path, ...] = ()) -> Generator[Path]:
 
 
 def prove_files(folder: Path, found: ModelFolder, elsewhere: frozenset[str] = frozenset()) -> None:
-    """See, before anybody waits for it, that nothing of a folder is missing or cut short; raises `ModelLoadFailed`.
+    """Check that no file of a folder is missing or cut short. Raises `ModelLoadFailed`.
 
     Components named in `elsewhere` come from another folder.
     """

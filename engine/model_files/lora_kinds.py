@@ -1,34 +1,34 @@
-"""What kind of LoRA file it is, from the names of its tensors: which kinds cannot be worn, and why. Torch-free."""
+"""What kind of LoRA file it is, from the names of its tensors: which kinds cannot be used, and why. Torch-free."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-_WORN = "only LoRA and DoRA files are worn"
+_USABLE = "only LoRA and DoRA files can be used"
 _KINDS = (
-    (r"\.lora_mid\.|\.(hada|lokr)_t[12]?$", f"is decomposed further than a LoRA (LyCORIS, Tucker); {_WORN}"),
-    (r"\.hada_w", f"is a LoHa (LyCORIS, Hadamard products); {_WORN}"),
-    (r"\.lokr_w", f"is a LoKr (LyCORIS, Kronecker products); {_WORN}"),
-    (r"\.(oft|boft)_|\.oft_diag", f"is an OFT (a rotation of weights); {_WORN}"),
-    (r"\.[ab][12]\.weight$", f"is a GLoRA; {_WORN}"),
-    (r"\.on_input$|\.ia3_", f"is an (IA)³; {_WORN}"),
-    (r"\.(vera|fourierft|loha|hra|vblora|randlora)_", f"is of another kind than a LoRA; {_WORN}"),
+    (r"\.lora_mid\.|\.(hada|lokr)_t[12]?$", f"is decomposed further than a LoRA (LyCORIS, Tucker); {_USABLE}"),
+    (r"\.hada_w", f"is a LoHa (LyCORIS, Hadamard products); {_USABLE}"),
+    (r"\.lokr_w", f"is a LoKr (LyCORIS, Kronecker products); {_USABLE}"),
+    (r"\.(oft|boft)_|\.oft_diag", f"is an OFT (a rotation of weights); {_USABLE}"),
+    (r"\.[ab][12]\.weight$", f"is a GLoRA; {_USABLE}"),
+    (r"\.on_input$|\.ia3_", f"is an (IA)³; {_USABLE}"),
+    (r"\.(vera|fourierft|loha|hra|vblora|randlora)_", f"is of another kind than a LoRA; {_USABLE}"),
     (r"^lora_controlnet$", "is a Control LoRA: it wants a control picture with every request"),
     (
         r"\.norm_(added_)?[qk]\.(weight|scale)$|(query|key)_norm\.scale$",
-        "holds norm layers in place of the model's own (a Control LoRA); only what adds to a model is worn",
+        "holds norm layers in place of the model's own (a Control LoRA); only what adds to a model can be used",
     ),
-    (r"\.(diff|diff_b|set_weight|w_norm|b_norm)$", "changes whole weights or biases besides; only LoRAs are worn"),
+    (r"\.(diff|diff_b|set_weight|w_norm|b_norm)$", "changes whole weights or biases besides; only LoRAs can be used"),
     (r"^(bundle_emb|emb_params|string_to_param|clip_[lg]$)", "holds words of its own (textual inversion) besides"),
-    (r"lora_embedding_[AB]|\.modules_to_save\.", "changes the words' own embeddings; only LoRAs of layers are worn"),
+    (r"lora_embedding_[AB]|\.modules_to_save\.", "changes the words' own embeddings; only LoRAs of layers can be used"),
 )
 """A pattern of tensor names -> what to say of such a file."""
 _LORA = re.compile(r"lora", re.IGNORECASE)
 
 
-def unwearable(names: Iterable[str]) -> str:
-    """Why a file with these tensors cannot be worn, as the end of a sentence about it; "" where nothing forbids it."""
+def refusal_of(names: Iterable[str]) -> str:
+    """Why a file with these tensors cannot be used, as the end of a sentence about it; "" where nothing forbids it."""
     names = tuple(names)
     for pattern, why in _KINDS:
         if any(re.search(pattern, name) for name in names):

@@ -1,4 +1,4 @@
-"""A model's folder as libraries want to see it that know of one variant, or none: links to the chosen files."""
+"""A view of a model folder without variant names, as links to the chosen files, for libraries that know none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are a pulled model's files what was pulled, and away with those nobody needs. Torch-free."""
+"""Checks the files of a pulled model against their hashes, and deletes unused ones. Torch-free."""
 
 from __future__ import annotations
 

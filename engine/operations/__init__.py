@@ -1,11 +1,11 @@
-"""What can be asked of a lane: each kind of request is a function that runs inside the lane's greenlet."""
+"""Operations: for each kind of request, a function that runs inside the lane's greenlet."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.batching.forward import wrappable
 from engine.batching.lanes import Stage
+from engine.batching.module_modes import wrappable
 from engine.batching.module_proxies import stage_of
 from engine.errors import InvalidRequest
 from engine.operations.context import OperationContext, Outcome
@@ -13,7 +13,7 @@ from engine.operations.describing import describe
 from engine.operations.drawing import blend, image_to_image, inpaint, text_to_image
 from engine.operations.outpainting import outpaint
 from engine.operations.pixels import Pixels
-from engine.operations.unread import listen
+from engine.operations.prompt_tokens import listen
 from engine.operations.upscaling import upscale
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
 
@@ -29,7 +29,7 @@ OPERATIONS: dict[type[ImageRequest], Callable[[OperationContext], list[Pixels]]]
 
 
 def operate(context: OperationContext) -> Outcome:
-    """Make what the request asks for. Raises `InvalidRequest` for what this family cannot do."""
+    """Run the request's operation. Raises `InvalidRequest` for what the model's family cannot do."""
     _refuse_tile(context)
     heard = listen(context.lane)
     cells = OPERATIONS[type(context.request)](context)

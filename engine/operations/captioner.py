@@ -1,4 +1,4 @@
-"""An image-to-text model of the host's own: what is in a picture, in whole sentences."""
+"""Captions by the host's own image-to-text model."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 # (transformers leaves most types open)
@@ -25,7 +25,7 @@ _FAILURES = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportErr
 
 @dataclass(frozen=True, slots=True)
 class Captioner:
-    """A model that continues a picture with words, and what prepares pictures for it."""
+    """An image-to-text model and its processor."""
 
     name: str
     model: Any
@@ -54,7 +54,7 @@ class Captioner:
 
 
 def _parking(model: PreTrainedModel, lane: Lane) -> Any:
-    """The model as the lane may call it; some leave writing to a model within (BLIP), so those park as well."""
+    """A view of the model whose calls park, also those of the language model inside it (BLIP)."""
     view = parking_view(model, lane)
     inner = {
         name: parking_view(part, lane) if isinstance(part, PreTrainedModel) else part

@@ -1,27 +1,24 @@
-"""Models of several stages: what the first draws small, the next ones draw larger (DeepFloyd IF, arXiv 2205.11487)."""
+"""Cascaded models: the first stage draws small, further stages enlarge (DeepFloyd IF; arXiv 2205.11487)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from engine.operations.context import OperationContext
 from engine.operations.pixels import Pixels
-
-if TYPE_CHECKING:
-    from engine.operations.context import OperationContext
 
 
 def through_stages(context: OperationContext, cells: list[Pixels]) -> list[Pixels]:
-    """Each cell through every further stage of the model, from its own seed; steps and previews go on."""
+    """Run each cell through every further stage of the model, from its own seed; steps are counted on."""
     count = len(context.model.stages)
     for number, stage in enumerate(context.model.stages, start=1):
         growth = context.model.spec.enlarge ** (number / count)
         width, height = (round(side * growth) for side in context.size)
-        place = replace(context, model=stage)
-        pipeline = place.pipeline("text_to_image")
-        # As the pipelines hand it on themselves: floats in [-1, 1].
+        staged = replace(context, model=stage)
+        pipeline = staged.pipeline("text_to_image")
+        # Stages take pictures as floats in [-1, 1].
         cells = [
-            place.asking(num_images=1, seed=seed).run(pipeline, image=cell * 2 - 1, width=width, height=height)[0]
+            staged.asking(num_images=1, seed=seed).run(pipeline, image=cell * 2 - 1, width=width, height=height)[0]
             for seed, cell in zip(context.request.cell_seeds, cells, strict=True)
         ]
     return cells

@@ -1,4 +1,4 @@
-"""What an operation works with inside its lane: the model, the request, and one way to call any pipeline."""
+"""Operation context: what an operation has inside its lane, and one way to call any pipeline."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -13,22 +13,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.batching.lanes import Lane, Pipeline, with_inner
+from engine.batching.lanes import Lane, Pipeline
 from engine.batching.module_proxies import parking_view
 from engine.catalogue.guidance import prove_guidance
 from engine.catalogue.sizes import drawn_size
 from engine.errors import BadOutput, InvalidRequest
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.pipeline_classes import Task
-from engine.operations.cascade import through_stages
-from engine.operations.pixels import Pixels, flaw, picture_of
-from engine.operations.super_resolution import enlarged
+from engine.operations.pixels import Pixels, flaw
 from engine.operations.tools import Tools
 from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
 from engine.pictures.images import open_picture
 from engine.pipelines.sampler_names import sampler_name
 from engine.requests import ImageRequest
-from engine.sampling.step_watch import StepWatch
+from engine.sampling.step_watch import StepWatch, with_inner
 
 SMALLEST_TABLED_SIDE = 256
 _PER_CELL = ("image", "mask_image")
@@ -36,23 +34,23 @@ _PER_CELL = ("image", "mask_image")
 
 @dataclass
 class Outcome:
-    """What an operation made."""
+    """The result of an operation."""
 
     cells: list[Pixels] = field(default_factory=list[Pixels])
     latents: torch.Tensor | None = None
     captions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     noise_scheduler: str = ""
-    """The class name of what ran first, or "" where nothing was denoised."""
+    """The class name of the first noise scheduler that ran, or "" where nothing was denoised."""
     sampler: str = ""
-    """What other tools call that."""
+    """The noise scheduler's name in other tools ("DPM++ 2M Karras")."""
     upscaler: str = ""
     """The super-resolution network, where it alone made the picture."""
 
 
 @dataclass
 class OperationContext:
-    """One lane's place of work. Everything here runs inside the lane's greenlet."""
+    """The request, model and lane of one operation. Methods run inside the lane's greenlet."""
 
     request: ImageRequest
     model: LoadedModel
@@ -60,14 +58,14 @@ class OperationContext:
     watch: StepWatch
     tools: Tools
     noise_schedulers: list[str] = field(default_factory=list[str])
-    """The class names of those that ran, also at changed places of work."""
+    """The class names of those that ran, shared with changed copies of this context."""
     samplers: list[str] = field(default_factory=list[str])
-    """What other tools call them."""
+    """Their names in other tools."""
     captions: tuple[str, ...] = ()
     upscaler: str = ""
     """The super-resolution network, where it alone makes the picture."""
     notes: list[str] = field(default_factory=list[str])
-    """What the member should know."""
+    """Sentences for the member."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -80,16 +78,16 @@ class OperationContext:
         return None if self.model.vae is None else parking_view(self.model.vae, self.lane)
 
     def asking(self, **changes: Any) -> OperationContext:
-        """The same place of work for a changed request: a part of what is asked."""
+        """A copy of this context with a changed request, for a part of the work."""
         return replace(self, request=self.request.model_copy(update=changes))
 
     def at_least_a_step(self, strength: float) -> float:
-        """A strength below one step's share would leave diffusers' pipelines nothing to do, which they refuse."""
+        """The strength, raised to one step's share: diffusers' pipelines raise for a loop without steps."""
         steps = self.request.num_inference_steps or self.model.spec.num_inference_steps
         return min(1.0, max(strength, (1 + 1e-6) / steps))
 
     def pipeline(self, task: Task) -> Pipeline:
-        """A pipeline of this lane's own, whose calls park and whose steps are watched.
+        """A pipeline for this lane: its module calls park, and the step watch hooks its noise schedulers.
 
         Raises `InvalidRequest` where the family cannot do the task at all.
         """
@@ -110,23 +108,10 @@ class OperationContext:
             return f"cannot do {task.replace('_', ' ')}"
         return "draws only from a picture" if self.model.supports("image_to_image") else "draws only inside a mask"
 
-    def draw(self, task: Task, **inputs: Any) -> list[Pixels]:
-        """Run the family's own pipeline for `task` on the request; `inputs` add to what the request says."""
-        cells = self.run(self.pipeline(task), **inputs)
-        if self.model.stages:
-            return through_stages(self, cells)
-        if self.model.spec.enlarge == 1:
-            return cells
-        width, height = self.size
-        size = (width * self.model.spec.enlarge, height * self.model.spec.enlarge)
-        # What the host has chosen for other pictures is no part of this model.
-        larger = enlarged(self, [picture_of(cell) for cell in cells], size, upscaler=self.tools.embedded_upscaler)
-        return [cell / np.float32(255) for cell in larger]
-
     def run(self, pipeline: Pipeline, **inputs: Any) -> list[Pixels]:
-        """Call a pipeline for all cells; one after another where the family cannot take them at once.
+        """Call a pipeline for all cells: in one call where the family can take them, else one call for each cell.
 
-        Raises `BadOutput` for pictures that are blank or no numbers.
+        Returns float32 (height, width, 3) in [0, 1] for each cell. Raises `BadOutput` for blank or NaN pictures.
         """
         known, seeds = accepted(pipeline), self.request.cell_seeds
         if self.request.prompt_parts:
@@ -181,7 +166,7 @@ class OperationContext:
         if "intermediate_timesteps" in known and wanted["num_inference_steps"] != 2:
             wanted["intermediate_timesteps"] = None  # Sana Sprint's default is for two steps only
         self.watch.restart()
-        torch.manual_seed(seeds[0])  # for whatever asks no generator; the state is the lane's own
+        torch.manual_seed(seeds[0])  # for draws without a generator; the state is the lane's own
         made = pipeline(**wanted, output="images") if self.model.is_modular else pipeline(**wanted)
         self.watch.restart()
         cells = arrays_of(_images(made))
@@ -190,7 +175,7 @@ class OperationContext:
         return cells
 
     def _for_cells(self, name: str, value: Any, cells: int) -> Any:
-        """One picture for each generator, or some families (SD3) look for the second cell's in vain."""
+        """One picture for each generator: some families (SD3) index the pictures by cell."""
         is_repeated = name in _PER_CELL and not self.model.is_modular
         return [value] * cells if is_repeated else value
 
@@ -219,7 +204,7 @@ class OperationContext:
         return {name: value for name, value in wanted.items() if value is not None}
 
     def _own_size(self) -> dict[str, Any]:
-        """What keeps some pipelines from drawing at another size than was asked."""
+        """Arguments that keep some pipelines from changing the size."""
         width, height = self.size
         # The tables of sizes they round to begin there (PixArt, Sana).
         is_tabled = max(self.model.spec.width, self.model.spec.height) >= SMALLEST_TABLED_SIDE
@@ -230,13 +215,13 @@ class OperationContext:
 
 
 def _images(output: Any) -> Any:
-    """Kandinsky 5 alone says `image`; a Modular pipeline gives them bare."""
+    """The pictures of a pipeline's output: `images`, `image` (Kandinsky 5), or the output itself (Modular)."""
     return next((getattr(output, name) for name in ("images", "image") if hasattr(output, name)), output)
 
 
 @functools.cache
 def _mixes_cells(cls: type) -> bool:
-    """Would a cell depend on its neighbours? In some that are no longer maintained (Panorama), and in GLM-Image."""
+    """Would a cell depend on the others? True for some unmaintained pipelines (Panorama) and for GLM-Image."""
     return ".deprecated." in cls.__module__ or "generator[0]" in inspect.getsource(cls.__call__)
 
 
@@ -249,7 +234,7 @@ def accepted(pipeline: Pipeline) -> frozenset[str]:
 
 
 def arrays_of(images: Any) -> list[Pixels]:
-    """Whatever a pipeline calls its images, as floats; transparency (Qwen-Image 2.1) is left out."""
+    """A pipeline's pictures as float32 (height, width, 3) in [0, 1]; alpha (Qwen-Image 2.1) is dropped."""
     if isinstance(images, torch.Tensor):
         images = images.float().cpu().permute(0, 2, 3, 1).numpy()
     arrays = (np.asarray(image)[..., :3] for image in images)

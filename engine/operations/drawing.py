@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from engine.operations.context import OperationContext
+from engine.operations.draw import draw
 from engine.operations.image_embeddings import from_meaning
 from engine.operations.img2img_from_noise import PictureOrigin
 from engine.operations.pixels import Pixels, cover, fitted, inward_feather, picture_of, pixels_of, resized
@@ -16,12 +17,12 @@ from engine.pictures.images import open_mask, open_picture
 from engine.requests import Blend, ImageToImage, Inpaint
 
 BLEND_STRENGTH = 0.7
-"""How far from the mean of pixels, where nothing else is asked."""
+"""The default strength of a blend of pixels."""
 
 
 def text_to_image(context: OperationContext) -> list[Pixels]:
-    """Draw from words alone."""
-    return context.draw("text_to_image")
+    """Draw from the prompt alone."""
+    return draw(context, "text_to_image")
 
 
 def image_to_image(context: OperationContext) -> list[Pixels]:
@@ -59,7 +60,7 @@ def from_picture(context: OperationContext, picture: Image.Image, strength: floa
     start = fitted(picture, context.size)
     strength = context.at_least_a_step(strength)
     if context.model.supports("image_to_image"):
-        return context.draw("image_to_image", image=start, strength=strength)
+        return draw(context, "image_to_image", image=start, strength=strength)
     return _from_origin(context, start, strength, None)
 
 
@@ -69,7 +70,7 @@ def within_mask(context: OperationContext, picture: Image.Image, mask: Image.Ima
     where = mask.resize(context.size, Image.Resampling.BILINEAR)
     strength = context.at_least_a_step(strength)
     if context.model.supports("inpaint"):
-        return context.draw("inpaint", image=start, mask_image=where, strength=strength)
+        return draw(context, "inpaint", image=start, mask_image=where, strength=strength)
     return _from_origin(context, start, strength, where)
 
 
@@ -78,6 +79,6 @@ def _from_origin(
 ) -> list[Pixels]:
     context.watch.origin = PictureOrigin(start, strength, mask, context.vae)
     try:
-        return context.draw("text_to_image")
+        return draw(context, "text_to_image")
     finally:
         context.watch.origin = None

@@ -1,4 +1,4 @@
-"""Pictures mixed by what they show: the mean of their embeddings, in models that have an image encoder."""
+"""Blends by the mean of image embeddings, for models with an image encoder."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from engine.operations.context import OperationContext
+from engine.operations.draw import draw
 from engine.operations.pixels import Pixels
 from engine.requests import WORDLESS_BLEND, Blend
 
@@ -43,7 +44,7 @@ def _by_adapter(
         for picture in pictures
     ]
     mean = torch.stack([share * embeds for share, embeds in zip(shares, seen, strict=True)]).sum(0)
-    return context.draw("text_to_image", ip_adapter_image_embeds=[mean])
+    return draw(context, "text_to_image", ip_adapter_image_embeds=[mean])
 
 
 def _by_prior(

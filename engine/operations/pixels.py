@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 Pixels = NDArray[Any]
 """One picture: floats of shape (height, width, 3) in [0, 1], or bytes where it is very large."""
 UNSEEN_STRETCH = 1.25
-"""Sizes are whole multiples of what a model can draw: so much they may differ in shape from the picture."""
+"""Up to this factor between aspect ratios a picture is stretched to the drawn size instead of cropped."""
 
 
 def pixels_of(picture: Image.Image) -> Pixels:

@@ -1,4 +1,4 @@
-"""Where a picture meets what was drawn beside it: no seam, and no change to what is kept."""
+"""Joins a kept picture with the parts drawn around it, without a seam."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.operations.pixels import Pixels
 FEATHER = 0.12
 """The share of a picture's shorter side over which it fades into what is drawn around it."""
 MAX_TONE_GAP = 0.3
-"""What differs by more is another thing, not another tone."""
+"""Larger differences are another content, not another tone, and are not corrected."""
 
 
 def join(under: Pixels, over: Pixels, kept: Pixels) -> Pixels:

@@ -4,26 +4,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from PIL import Image
 
 from engine.batching.module_proxies import parking_view
+from engine.operations.context import OperationContext
 from engine.operations.pixels import Pixels, tensor_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from engine.operations.context import OperationContext
-    from engine.operations.tools import SuperResolution
+from engine.operations.tools import SuperResolution
 
 TILE = 128
-"""Side of a tile of the network's input: what a pass takes of memory depends on this alone."""
+"""Side in pixels of a tile of the network's input; it bounds the memory of a pass."""
 RESIZING = 4
-"""How far around a pixel of the network's input the resizing after it looks, for results larger than that input."""
+"""Reach in input pixels of the Lanczos resizing after the network, for results larger than its input."""
 
 
 def enlarged(
@@ -33,10 +29,10 @@ def enlarged(
     upscaler: SuperResolution,
     on_tile: Callable[[int, int], None] | None = None,
 ) -> list[Pixels]:
-    """Pictures of one size through the network and on to `size`, as bytes.
+    """Enlarge pictures of one size to `size` (width, height) by a super-resolution network and Lanczos resizing.
 
-    The tiles overlap by what its convolutions and the resizing see, so their borders do not show; nothing but a tile
-    ever exists at the network's own scale.
+    Returns uint8 (height, width, 3) for each picture. Tiles overlap by the
+    reach of the convolutions and of the resizing, so their borders do not show. `on_tile` gets (done, total).
     """
     network, reach = parking_view(upscaler.network, context.lane), upscaler.reach + RESIZING
     width, height = pictures[0].size
@@ -93,7 +89,7 @@ class _Stretch:
 
 
 def _cut(piece: Pixels, across: _Stretch, down: _Stretch) -> Pixels:
-    """What a tile gives to the result."""
+    """The pixels of the result that a tile covers."""
     width, height = across.place.stop - across.place.start, down.place.stop - down.place.start
     (left, right), (top, bottom) = across.seen, down.seen
     tile, high = Image.fromarray(piece), piece.shape[0]

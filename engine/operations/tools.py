@@ -32,7 +32,7 @@ class SuperResolution:
     network: torch.nn.Module
     scale: int
     reach: int
-    """How far around a pixel it looks, in pixels of its input."""
+    """The reach of its convolutions around a pixel, in input pixels."""
     name: str
     """What recipes call it."""
 

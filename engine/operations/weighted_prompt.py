@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from engine.batching.lanes import ParkedCall, Pipeline, Stage
+from engine.batching.lanes import ParkedCall, Pipeline
 from engine.errors import InvalidRequest
+from engine.operations.prompt_tokens import token_ids
 from engine.requests import PromptPart
 
 
@@ -31,13 +32,13 @@ class Recording:
     )
 
     def listen(self, call: ParkedCall, output: Any) -> None:
-        """Keep what a text encoder said."""
+        """Record a text encoder's call and output."""
         if (ids := token_ids(call)) is not None:
             self.calls.append((call.module, ids, output))
 
     @property
     def tokens(self) -> int:
-        """How many tokens there are that are no padding, roughly: distinct ones."""
+        """About how many tokens are no padding: the number of distinct ids."""
         return max((len(ids.unique()) for _, ids, _ in self.calls), default=0)
 
 
@@ -59,14 +60,6 @@ class WeightedPrompt:
                 if encoder is call.module and known.shape == ids.shape and torch.equal(known, ids):
                     return mixed
         return NotImplemented
-
-
-def token_ids(call: ParkedCall) -> torch.Tensor | None:
-    """What a text encoder is asked to read, or None for another kind of call."""
-    if call.stage is not Stage.ENCODE:
-        return None
-    found = next((value for value in (*call.args, call.kwargs.get("input_ids")) if value is not None), None)
-    return found if isinstance(found, torch.Tensor) and not found.is_floating_point() else None
 
 
 def encode(pipeline: Pipeline, text: str, device: torch.device) -> None:

@@ -19,7 +19,7 @@ from engine.requests import ImageRequest, Upscale, is_undrawn
 
 _PAIR = re.compile(r'\s*([\w][\w \-/]*?):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
 _LAST_LINE = re.compile(r"(?:^|\n)((?:Steps|Size): [^\n]*)\s*$")
-_PRIVATE = frozenset({"id", "member", "weight", "priority", "alone"})
+_PRIVATE = frozenset({"id", "member", "weight", "alone"})
 _OF_DRAWING = frozenset({"seed", "model", "num_inference_steps", "guidance_scale", "noise_scheduler", "stop_at"})
 
 

@@ -1,4 +1,4 @@
-"""Is a picture fit to be shown? A small classifier (open_nsfw) on the CPU, in a thread of its own."""
+"""The picture check: a small classifier (open_nsfw) on the CPU, in a thread of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door for other people's pictures: each is decoded in a process of its own, with little memory and time.
+"""Decodes uploaded pictures, each in a child process with limits on memory and time.
 
 A picture that breaks its decoder, or swallows memory, takes that process with it and nothing else. Torch-free.
 """

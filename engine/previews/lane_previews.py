@@ -1,4 +1,4 @@
-"""What a lane shows on its way: previews as they come, and a few frames of each for the time-lapse."""
+"""The previews of one lane, and the frames of its time-lapse."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -24,24 +24,24 @@ MAX_FRAMES = 24
 
 @dataclass
 class LanePreviews:
-    """Previews and frames of one lane. The hub's thread asks and shows; encoding happens in `executor`."""
+    """Previews and frames of one lane. The device thread calls; encoding runs in `executor`."""
 
     previewer: Previewer
     size: tuple[int, int]
-    """Width and height in pixels that are drawn."""
+    """Width and height in pixels that the model draws."""
     tell: Callable[[int, int, Preview | None], None]
-    """Told (step, steps, preview) of every step; from any thread."""
+    """Called with (step, steps, preview) for every step, from any thread."""
     time_budget: TimeBudget
-    """Of wall time, at most so much goes into previews and frames of all lanes together."""
+    """The share of wall time for previews and frames of all lanes together."""
     executor: Executor
     gate: PreviewGate = field(default_factory=PreviewGate)
     shown_size: tuple[int, int] | None = None
-    """Width and height in which the picture will be seen; None: as it is drawn."""
+    """Width and height of the finished picture; None means `size`."""
     clock: Clock = time.perf_counter
     cost: Clock = time.thread_time
-    """What side work takes is its own CPU time: on a busy machine it waits, and takes nothing from anybody."""
+    """The clock for what previews cost: CPU time, because waiting on a busy machine costs nothing."""
     has_shown: bool = False
-    """A first preview is on its way."""
+    """Whether a first preview was sent or is being encoded."""
     frames: dict[int, bytes] = field(default_factory=dict[int, bytes])
     """Small JPEG mosaics by step."""
     _due_s: float = float("-inf")
@@ -50,19 +50,19 @@ class LanePreviews:
     _encoding: Future[None] | None = None
 
     def wants_x0(self, step: int) -> bool:
-        """Is the x0 estimate of this step worth computing?"""
+        """Is a preview or a frame due at this step, within the time budget?"""
         if not self.has_shown:
             return True
         return self.time_budget.refill() and (self._is_due() or self._wants_frame(step))
 
     def show(self, step: int, steps: int, x0: torch.Tensor | None) -> None:
-        """A step is done: say so, with a preview if one is due."""
+        """Report a step, with a preview if one is due."""
         self._stride = math.ceil(steps / MAX_FRAMES)
         pixels = self._pixels(x0) if x0 is not None else None
         if pixels is None or self._is_encoding:
             return self.tell(step, steps, None)
         is_due = self._is_due() or not self.has_shown
-        # The first preview is for everybody, whatever it costs; a frame beside it is not.
+        # Every request gets a first preview whatever it costs; frames only within the time budget.
         is_frame = self._wants_frame(step) and (self.has_shown or self.time_budget.refill())
         self.has_shown = True
         if is_due:
@@ -72,7 +72,7 @@ class LanePreviews:
         return None
 
     def settle(self) -> None:
-        """Wait for what is being encoded and judged, so that nothing is told after the end."""
+        """Wait for previews being encoded or checked, so that none is sent after the end."""
         if self._encoding:
             self._encoding.exception()
         self.gate.settle()

@@ -1,4 +1,4 @@
-"""Which previews of a lane may be seen: with a limit, only those the picture check has passed; coarse ones before."""
+"""Preview gate: with a limit, previews are shown clearly only after the picture check has passed them."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from engine.requests import ImageRequest
 
 Cells = Sequence[Image.Image]
 FIRST_SHARE = 0.25
-"""Before this share of the steps an estimate is a blur anyway, and no check is spent on it."""
+"""Before this share of the steps an x0 estimate is a blur, and is not checked."""
 SHARE_ON_CPU, SHARE_BESIDE = 0.02, 0.2
-"""Of wall time, at most so much goes into looking: on the cores that lanes draw with, and on one that is idle else."""
+"""Shares of wall time for checks: where they use the lanes' own cores, and where they use idle ones."""
 SAVED_S = 0.3
-"""Looking time that may be saved up: a few previews' worth."""
+"""Seconds of check time that may be saved up: enough for a few previews."""
 
 
 def limit_of(request: ImageRequest, spec: ModelSpec) -> float | None:
-    """The request's limit; none where nothing but harmless things can come of it."""
+    """The request's preview limit; None where only harmless pictures are possible."""
     return None if is_harmless(request, spec) else request.preview_limit
 
 
 def is_harmless(request: ImageRequest, spec: ModelSpec) -> bool:
-    """Is everything listed that the model can draw of words, and is it asked with words alone?"""
+    """Is the request words only, for a model whose whole vocabulary is listed (and harmless)?"""
     is_from_words = request.kind == ImageRequest.kind and not request.loras and request.style_image is None
     return bool(spec.vocabulary) and is_from_words
 
 
 @dataclass
 class PreviewChecker:
-    """Judges previews of all lanes in the safety thread: one at a time, and no more than its allowance permits."""
+    """Checks previews of all lanes in the safety thread, one at a time and within its time budget."""
 
     check: PictureCheck
     time_budget: TimeBudget = field(default_factory=lambda: TimeBudget(SHARE_BESIDE, burst_s=SAVED_S))
@@ -46,7 +46,7 @@ class PreviewChecker:
     _is_busy: bool = field(default=False, init=False)
 
     def judge(self, cells: Cells, then: Callable[[Safety], None]) -> Future[None] | None:
-        """Tell `then` the worst of the cells, from the safety thread; None when there is no time for these."""
+        """Call `then` with the highest score of the cells, in the safety thread; None when busy or out of time."""
         if self._is_busy or not self.time_budget.refill():
             return None
         self._is_busy = True
@@ -54,7 +54,7 @@ class PreviewChecker:
 
     def _judge(self, cells: Cells, then: Callable[[Safety], None]) -> None:
         try:
-            self.check.load()  # takes its time once, which is no preview's fault
+            self.check.load()  # loading happens once and is not charged
             began_s = self.clock()
             safety = self.check.worst(cells)
             self.time_budget.spend(self.clock() - began_s)
@@ -65,18 +65,21 @@ class PreviewChecker:
 
 @dataclass
 class PreviewGate:
-    """One lane's. What is flagged once stays coarse to the end; what cannot be judged counts as flagged."""
+    """The gate of one lane. Once flagged, previews stay coarse; a preview that cannot be checked counts as flagged."""
 
     limit: float | None = None
-    """From this score on a preview is flagged; None lets everything be seen."""
+    """Previews with this score or more are flagged; None shows all, unchecked."""
     checker: PreviewChecker | None = None
-    """None: the host has switched the check off."""
+    """None if the settings switch the check off."""
     is_flagged: bool = field(default=False, init=False)
     _has_passed: bool = field(default=False, init=False)
     _looking: Future[None] | None = field(default=None, init=False)
 
     def show(self, cells: Cells, progress: float, tell: Callable[[Cells | None], None]) -> None:
-        """Tell what may be seen at this share of the steps, now or when it was judged; None leaves what is seen."""
+        """Call `tell` with the cells to show, now or after the check; None keeps the previous preview.
+
+        `progress` is the share of the steps that are done, in [0, 1].
+        """
         if self.limit is None or self.checker is None:
             return tell(cells)
         if self._looking and not self._looking.done():
@@ -85,11 +88,11 @@ class PreviewGate:
             self._looking = self.checker.judge(cells, lambda safety: tell(self._seen(cells, safety)))
             if self._looking:
                 return None
-        # A clear preview is better than a newer one that nobody had the time to look at.
+        # An older clear preview is better than a newer coarse one.
         return tell(None if self._has_passed and not self.is_flagged else coarse(cells))
 
     def settle(self) -> None:
-        """Wait for what is being judged."""
+        """Wait for the check in progress."""
         if self._looking:
             self._looking.exception()
 

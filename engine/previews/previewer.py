@@ -1,4 +1,4 @@
-"""What a lane will look like: x0 estimates, turned into one small mosaic."""
+"""Turns x0 estimates into small pictures."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 # (diffusers has hardly any types)
@@ -17,7 +17,7 @@ from engine.sampling.latent_rgb import RGBMap
 
 
 class Previewer:
-    """Turns a lane's x0 estimates into one small mosaic; made once per model, shared by all its lanes."""
+    """Turns x0 estimates into pixels and a small mosaic; one for each model, shared by its lanes."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Previewer:
     ) -> None:
         """`layout` None means a pixel model; `side` is a cell's longer side in pixels, at most."""
         self.flaw = flaw
-        """Why previews are not what the settings ask for."""
+        """Why the tiny autoencoder of the settings is not used, or ""."""
         self._layout, self._rgb_map, self._tiny_vae, self._side = layout, rgb_map, tiny_vae, side
 
     @torch.no_grad()

@@ -16,7 +16,7 @@ from engine.pictures.images import encode_jpeg, fit_jpeg, mosaic
 MAX_PREVIEW_BYTES = 40_000
 FRAME_SIDE = 128
 COARSE_SIDE = 12
-"""So many pixels across nothing can be made out but colours and where they are."""
+"""Longer side in pixels of a coarse preview: only colours and their places can be made out."""
 
 
 def cells_of(pixels: torch.Tensor, size: tuple[int, int], side: int) -> list[Image.Image]:
@@ -34,7 +34,7 @@ def preview_of(cells: Sequence[Image.Image]) -> Preview:
 
 
 def coarse(cells: Sequence[Image.Image]) -> list[Image.Image]:
-    """The same pictures as if through frosted glass."""
+    """The pictures scaled down to `COARSE_SIDE` and up again."""
     return [_coarse(cell) for cell in cells]
 
 

@@ -1,4 +1,4 @@
-"""Time that side work may take: a share of wall time, so that lanes do not notice it. Torch-free."""
+"""A time budget for side work: a share of wall time. Torch-free."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Clock = Callable[[], float]
 
 @dataclass
 class TimeBudget:
-    """Seconds that may be spent: a share of wall time, saved up for a little while at most."""
+    """Seconds that may be spent: `share` of wall time, saved up to `burst_s` seconds."""
 
     share: float = 0.015
     clock: Clock = time.perf_counter
@@ -20,12 +20,12 @@ class TimeBudget:
     _since_s: float = field(default=0.0, init=False)
 
     def refill(self) -> bool:
-        """May something be spent now? The last one may overdraw."""
+        """Add the time since the last call, and return whether anything is left; one piece of work may overdraw."""
         now_s = self.clock()
         self._left_s = min(self.burst_s, self._left_s + self.share * (now_s - self._since_s))
         self._since_s = now_s
         return self._left_s > 0
 
     def spend(self, seconds: float) -> None:
-        """Book what something took."""
+        """Subtract seconds that were spent."""
         self._left_s -= seconds

@@ -1,4 +1,4 @@
-"""What a worker process begins with: take orders from the pipe, call the worker's entry point.
+"""Entry points of child processes: a worker, and the fork server that forks workers.
 
 Not `multiprocessing.Process`: that would run the caller's `__main__` again in the child, and offers no way to give the
 child an environment of its own before its allocator and OpenMP read theirs.
@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 WORKER = "engine.worker.worker:main"
 FORK = 0
-"""Said to a nursery in place of the id of a process to wait for."""
+"""Sent to the fork server to ask for a worker; any other number is the id of a process to reap."""
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
-    """The first thing said over the pipe: which function to run, and with what."""
+class LaunchOptions:
+    """The first message over the pipe: which function to call, and its arguments."""
 
     entry: str
     settings: EngineSettings
@@ -38,21 +38,21 @@ class Orders:
 
 
 def work(descriptor: int) -> None:
-    """Be a worker: run the entry point named over the pipe until it returns."""
+    """Receive `LaunchOptions` over the pipe and run their entry point until it returns."""
     with contextlib.suppress(OSError):  # where memory runs out, the kernel should take a worker and not the bot
         Path("/proc/self/oom_score_adj").write_text("500")
     connection = _own(descriptor)
-    orders: Orders = connection.recv()
-    _log_as(orders)
-    module, _, function = orders.entry.partition(":")
-    getattr(importlib.import_module(module), function)(connection, orders.settings, orders.device)
+    launch: LaunchOptions = connection.recv()
+    _log_as(launch)
+    module, _, function = launch.entry.partition(":")
+    getattr(importlib.import_module(module), function)(connection, launch.settings, launch.device)
 
 
 def serve_forks(descriptor: int) -> None:
-    """Be a nursery: import what the worker needs once, then fork a worker for each pipe that is handed over.
+    """Import the worker's modules once, then fork a worker for each pipe that is sent.
 
-    Forking is sound as long as this process has one thread, of which it tells, and has touched no accelerator.
-    Ends with its engine.
+    Forking is safe while this process has one thread and has not used an accelerator; it sends the engine its number
+    of threads. Returns when the engine closes the pipe.
     """
     control = _own(descriptor)
     with contextlib.suppress(EOFError, ConnectionError):
@@ -70,7 +70,7 @@ def _fork(control: Connection) -> None:
     pipe = reduction.recv_handle(control)
     if child := os.fork():
         os.close(pipe)
-        os.setpgid(child, child)  # before anybody knows of it: it is killed as a group
+        os.setpgid(child, child)  # before its id is sent: workers are killed by group
         control.send(child)
         return
     control.close()
@@ -81,21 +81,21 @@ def _fork(control: Connection) -> None:
     except Exception:
         log.exception("a worker ended by an error", extra={"action": "worker_failed"})
     logging.shutdown()
-    os._exit(exit_code)  # as every forked process should: what the nursery has registered to run at exit is not ours
+    os._exit(exit_code)  # as every forked process should: exit handlers belong to the fork server
 
 
-def _prepare(orders: Orders) -> None:
-    module = importlib.import_module(orders.entry.partition(":")[0])
+def _prepare(launch: LaunchOptions) -> None:
+    module = importlib.import_module(launch.entry.partition(":")[0])
     if warm := getattr(module, "warm", None):
-        warm(orders.settings)
+        warm(launch.settings)
     gc.freeze()  # the collector would otherwise write to, and so copy, every page shared with the workers
 
 
-def _log_as(orders: Orders) -> None:
-    """As the bot does; of libraries, only what they warn of."""
-    if orders.log is not None:
-        configure(LogSetup(logging.WARNING, orders.log.form))
-        logging.getLogger("engine").setLevel(orders.log.level)
+def _log_as(launch: LaunchOptions) -> None:
+    """Log as the engine's process does; of libraries, warnings and errors only."""
+    if launch.log is not None:
+        configure(LogSetup(logging.WARNING, launch.log.form))
+        logging.getLogger("engine").setLevel(launch.log.level)
 
 
 def _threads() -> int:

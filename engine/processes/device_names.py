@@ -1,4 +1,4 @@
-"""Which devices this machine has. Torch is asked in a process of its own, so that the caller stays free of it."""
+"""The devices of this machine. Torch is asked in a child process, so that the caller does not import it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def devices_here(gpus: int, has_mps: bool) -> tuple[str, ...]:
 
 
 def _may_be(name: str) -> bool:
-    """Whether there could be such a device, as far as can be told without torch."""
+    """Can this machine have the device, as far as can be told without torch?"""
     if name == "auto":
         return True
     if not (known := _NAME.fullmatch(name)):

@@ -1,4 +1,4 @@
-"""What a worker says, said by a thread of its own: a full pipe must never stop the device. Torch-free."""
+"""Sends a worker's messages in a thread of its own, so that a full pipe never stops the device. Torch-free."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.processes.protocol import FromWorker, LaneCharged, LaneProgress
 
 
 class Outbox:
-    """Sends in order, but of the progress of one lane only the latest, and of its charges only the sum."""
+    """Sends messages in order; of one lane's waiting progress only the latest is sent, of its charges the sum."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -29,7 +29,7 @@ class Outbox:
             self._changed.notify()
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """Send what is left, at most for so long, and end."""
+        """Send the waiting messages for at most `timeout_s` seconds, and end the thread."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
@@ -47,7 +47,7 @@ class Outbox:
 
 
 def put_latest(waiting: deque[FromWorker], message: FromWorker) -> None:
-    """Append a message, in place of an older one that it makes superfluous."""
+    """Append a message in place of an older one that it replaces."""
     if isinstance(message, LaneProgress | LaneCharged):
         for older in waiting:
             if isinstance(older, LaneProgress | LaneCharged) and _is_same_lane(older, message):

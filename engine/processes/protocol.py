@@ -5,6 +5,7 @@ Every message about a request names its `epoch`; the engine refuses what an olde
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from engine.errors import AbortReason, EngineError
@@ -16,15 +17,15 @@ from engine.requests import ImageRequest
 
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """Open a lane. `served_ms` is what this member was given so far, so that the worker's share starts fair."""
+    """Open a lane. `served_ms` is the member's virtual time so far, at which the worker's fair share begins."""
 
     request: ImageRequest
     epoch: int
     served_ms: float = 0.0
     waited_s: float = 0.0
-    """How long ago the request arrived: a worker, too, serves equals as they came, and its clock may be another one."""
+    """Seconds since the request arrived, not a time, because the worker's clock may differ."""
     arrived_s: float | None = None
-    """The same by the worker's clock, noted when it hears of it: a model may have to be loaded first."""
+    """The time of arrival by the worker's clock, set by the worker on receipt: its model may still have to load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class LoadModel:
-    """Load a model now, so that the first request need not wait."""
+    """Load a model before its first request."""
 
     model: str
 
@@ -62,20 +63,35 @@ class Ready:
     memory_bytes: int
 
 
+class Activity(enum.StrEnum):
+    """What the device thread of a worker does."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    LOADING = "loading"
+    """A model, named by the beat's `model`; only while no lane runs."""
+    ENCODE = "encode"
+    DENOISE = "denoise"
+    DECODE = "decode"
+
+
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A sign of life from a side thread: what the device thread does and for how long it has been at it.
+    """A sign of life, sent by a side thread: what the device thread does, and for how many seconds so far."""
 
-    `activity` is "idle", "loading <model>", "forward", "decode" ...; `busy_s` seconds since it began.
-    """
-
-    activity: str
+    activity: Activity
     busy_s: float
+    model: str = ""
+    """The model that is loaded."""
+
+    def __str__(self) -> str:
+        """The activity in words: "idle", "loading sdxl"."""
+        return f"{self.activity} {self.model}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
 class ModelsLoaded:
-    """Which models are in memory now, with their bytes, and each one's row budget."""
+    """The models in memory: (name, bytes) each."""
 
     models: tuple[tuple[str, int], ...]
 

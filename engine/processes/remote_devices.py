@@ -1,4 +1,4 @@
-"""Devices on other machines, as far as this process is concerned: their names, and whether they may be asked for.
+"""Devices on other machines: their names, and what the cluster has.
 
 Each is a process here as well, `cluster.ray_driver`, which stands in for a worker that runs on a node. Only that one
 imports Ray: Ray ends a process that lost its head, and nobody but a worker may be ended.

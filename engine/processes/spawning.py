@@ -1,4 +1,4 @@
-"""How worker processes come to life: directly, or forked from a nursery that has torch imported already. Blocking."""
+"""Starts worker processes: directly, or from a fork server that has torch imported already. Blocking."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Protocol
 
 from engine.processes.child_environment import worker_environment
-from engine.processes.child_main import FORK, Orders
+from engine.processes.child_main import FORK, LaunchOptions
 from engine.processes.remote_devices import driver_environment, is_remote
 
 log = logging.getLogger(__name__)
@@ -47,18 +47,21 @@ class Spawner(Protocol):
         ...
 
 
-def spawner(orders: Orders) -> Spawner:
-    """The fastest sound way to start workers: what touched an accelerator, or Apple's frameworks, cannot be forked."""
-    if is_remote(orders.device):
-        return Direct(driver_environment(orders.settings, orders.device))
-    environment = worker_environment(orders.settings, orders.device)
-    if orders.device.startswith("cpu") and sys.platform == "linux":
-        return ForkServer(environment, orders)
+def spawner(launch: LaunchOptions) -> Spawner:
+    """The fastest safe way to start workers: a fork server for CPU workers on Linux, else a fresh interpreter each.
+
+    A process that has used an accelerator, or Apple's frameworks, cannot be forked safely.
+    """
+    if is_remote(launch.device):
+        return Direct(driver_environment(launch.settings, launch.device))
+    environment = worker_environment(launch.settings, launch.device)
+    if launch.device.startswith("cpu") and sys.platform == "linux":
+        return ForkServer(environment, launch)
     return Direct(environment)
 
 
 class Direct:
-    """Each worker imports everything itself: seconds."""
+    """Starts each worker as a fresh interpreter, which takes seconds to import torch."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = environment
@@ -81,10 +84,10 @@ class _Forked:
 
 
 class ForkServer:
-    """One process that has everything imported and forks workers in milliseconds; replaced when it fails."""
+    """A process that has torch imported and forks workers in milliseconds; it is replaced when it fails."""
 
-    def __init__(self, environment: dict[str, str], orders: Orders) -> None:
-        self._environment, self._orders = environment, orders
+    def __init__(self, environment: dict[str, str], launch: LaunchOptions) -> None:
+        self._environment, self._launch = environment, launch
         self._direct: Direct | None = None
         self._lock = threading.Lock()
         self._control: Connection | None = None
@@ -92,30 +95,30 @@ class ForkServer:
         self._is_closed = False
 
     def spawn(self, pipe: Connection) -> Child:
-        """Fork a worker; the first time, wait for the imports."""
+        """Fork a worker; the first call waits for the imports."""
         with self._lock:
             try:
                 return self._fork(pipe)
             except (OSError, EOFError) as error:
                 self._end()
-                # One that only was too slow may have forked after all: no second worker on the same pipe.
+                # After a timeout the fork may still have happened: no second worker on the same pipe.
                 if self._is_closed or isinstance(error, TimeoutError):
                     raise
                 return self._fork(pipe)
 
     def wait(self, pid: int) -> int:
-        """Reap a worker that is gone or was killed; -1 when the nursery is no longer there to know its exit code."""
+        """Reap a worker and return its exit code; -1 when the fork server is gone, which alone knows it."""
         with self._lock:
             try:
                 if self._control:
                     self._control.send(pid)
-                    return self._answer(self._control, self._orders.settings.stall_timeout_s)
+                    return self._answer(self._control, self._launch.settings.stall_timeout_s)
             except (OSError, EOFError):
                 self._end()
         return -1
 
     def close(self) -> None:
-        """End the nursery, also while it still imports; its workers are not touched."""
+        """End the fork server, also while it still imports; its workers are not touched."""
         self._is_closed = True
         self._kill()  # before the lock: this lets go of a spawn that waits for the imports under it
         with self._lock:
@@ -127,21 +130,21 @@ class ForkServer:
             return self._direct.spawn(pipe)
         control.send(FORK)
         reduction.send_handle(control, pipe.fileno(), None)
-        return _Forked(self._answer(control, self._orders.settings.stall_timeout_s), self)
+        return _Forked(self._answer(control, self._launch.settings.stall_timeout_s), self)
 
     def _begin(self) -> Connection:
         self._control, theirs = multiprocessing.Pipe()
         with theirs:
             self._process = _python("serve_forks", theirs, self._environment)
-        self._control.send(self._orders)
-        if (threads := self._answer(self._control, self._orders.settings.load_timeout_s)) > 1:
+        self._control.send(self._launch)
+        if (threads := self._answer(self._control, self._launch.settings.load_timeout_s)) > 1:
             log.warning("workers cannot be forked: an import has started %d threads", threads)
             self._direct = Direct(self._environment)
         return self._control
 
     def _answer(self, control: Connection, within_s: float) -> int:
         if not control.poll(within_s):
-            raise TimeoutError("the nursery does not answer")
+            raise TimeoutError("the fork server does not answer")
         return control.recv()
 
     def _end(self) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Protocol
 
-from engine.processes.child_main import Orders
+from engine.processes.child_main import LaunchOptions
 from engine.processes.protocol import FromWorker, ToWorker
 from engine.processes.spawning import Child, Spawner
 
@@ -23,30 +23,30 @@ log = logging.getLogger(__name__)
 
 
 class Owner(Protocol):
-    """Who is told, on the event loop, what a process says and that it ended."""
+    """Called on the event loop with a process's messages, and when it ended."""
 
     def hear(self, process: WorkerProcess, message: FromWorker) -> None:
         """One message came over the pipe."""
         ...
 
     def ended(self, process: WorkerProcess, exit_code: int) -> None:
-        """The process is gone and reaped; it says nothing after this."""
+        """The process was reaped; no message follows."""
         ...
 
 
 class WorkerProcess:
     """Starts at once; `send` and `kill` return at once; made and used on the event loop."""
 
-    def __init__(self, orders: Orders, spawner: Spawner, owner: Owner) -> None:
+    def __init__(self, launch: LaunchOptions, spawner: Spawner, owner: Owner) -> None:
         self._loop = asyncio.get_running_loop()
-        self._owner, self._spawner, self._name = owner, spawner, orders.device
-        self._outbox: queue.SimpleQueue[Orders | ToWorker | None] = queue.SimpleQueue()
-        self._outbox.put(orders)
+        self._owner, self._spawner, self._name = owner, spawner, launch.device
+        self._outbox: queue.SimpleQueue[LaunchOptions | ToWorker | None] = queue.SimpleQueue()
+        self._outbox.put(launch)
         self._lock = threading.Lock()
         self._child: Child | None = None
         self._is_unwanted = self._is_reaped = False
         self.last_sign_s = time.monotonic()
-        """When the process was last heard; stamped off the loop, so that a busy loop is no silent worker."""
+        """`time.monotonic` of the latest message; set by the reader thread, so that a busy loop delays nothing."""
         self.gone = asyncio.Event()
         threading.Thread(target=self._live, name=f"worker {self._name}", daemon=True).start()
 
@@ -129,5 +129,5 @@ class WorkerProcess:
     def _post(self, call: Callable[..., None], *arguments: object) -> None:
         try:
             self._loop.call_soon_threadsafe(call, *arguments)
-        except RuntimeError:  # the loop was closed without stop(): nobody is left to want this process
+        except RuntimeError:  # the loop was closed without `stop`
             self.kill()

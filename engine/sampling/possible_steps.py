@@ -8,11 +8,11 @@ from typing import Any
 
 _TRIED = (1, 2, 3, 4, 5, 8, 12, 20, 35, 50, 100, 200, 500)
 _OWN = frozenset({"timesteps", "sigmas"})
-"""What some pipelines give instead of a number."""
+"""Arguments that some pipelines give instead of a number of steps."""
 
 
 def refusal_of_steps(noise_scheduler: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-    """What to say about a call of `set_timesteps` that failed: the nearest number of steps that works."""
+    """The error text for a failed call of `set_timesteps`, with the nearest number of steps that works."""
     asked = kwargs.get("num_inference_steps", args[0] if args else None)
     if not isinstance(asked, int) or any(kwargs.get(name) is not None for name in _OWN):
         return "this model cannot draw in so many steps; take another number"

@@ -1,4 +1,4 @@
-"""Looks over a noise scheduler's shoulder: progress, x0 estimates, an early end, and latents kept as they were."""
+"""Hooks `noise_scheduler.step`: progress, x0 estimates, early stop, and image-to-image for text-to-image pipelines."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -12,25 +12,27 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
+from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 
-from engine.batching.lanes import Lane, ParkedCall, Pipeline, with_inner
+from engine.batching.lanes import Lane, ParkedCall, Pipeline
 from engine.errors import InvalidRequest
 from engine.sampling.possible_steps import refusal_of_steps
 from engine.sampling.x0 import predict_x0
 
 
 class Origin(Protocol):
-    """A picture to start from, for families whose own pipelines start from noise only."""
+    """A picture to start from, for families whose pipelines start from noise only."""
 
     strength: float
-    """1 forgets the picture, 0 keeps it."""
+    """In [0, 1]: 1 ignores the picture, 0 keeps it."""
 
     def noised(self, like: torch.Tensor, noise: torch.Tensor, noise_scheduler: Any, index: int) -> torch.Tensor:
-        """The picture in the form of `like`, with the noise of timestep number `index`; past the last, none."""
+        """The picture's latents in the shape of `like`, noised to timestep number `index`; past the last one, clean."""
         ...
 
     def keep(self, latents: torch.Tensor, noised: torch.Tensor) -> torch.Tensor:
-        """`latents`, except where the picture has to stay."""
+        """`latents`, but `noised` outside the mask."""
         ...
 
 
@@ -40,29 +42,29 @@ class StepWatch:
 
     lane: Lane
     wants_x0: Callable[[int], bool]
-    """Asked before step number n (from 1) whether its x0 estimate is of use."""
+    """Called before step n (from 1): is its x0 estimate wanted?"""
     on_step: Callable[[int, int, torch.Tensor | None], None]
-    """Told (step, steps, x0) after each step."""
+    """Called with (step, steps, x0) after each step; x0 is None where it was not wanted."""
     stop_at: float = 1.0
     """After this share of the steps the x0 estimate is the result."""
     origin: Origin | None = None
     more_steps: int = 0
-    """Steps that will follow after this pipeline's."""
+    """Steps of later pipeline calls of this request, for the total."""
     latents: torch.Tensor | None = None
-    """What the latest step gave."""
+    """The sample after the latest step."""
     step: int = 0
     _earlier: int = 0
-    """Steps of the stages before this one (a prior's)."""
+    """Steps of earlier denoising loops of this request (a prior's)."""
     _stage: Any = None
     _steps: int = 0
     _is_idle: bool = False
-    """The loop turns, but its steps change nothing: before the start from a picture, and after the early end."""
+    """Whether steps pass without denoising: before the start from a picture, and after the early stop."""
     _noise: torch.Tensor | None = field(default=None, repr=False)
     _shape: Any = field(default=None, repr=False)
-    """The latest result: in which form the pipeline wants its steps' results."""
+    """The latest result of `step`: a tuple or an output class, as the pipeline wants it."""
 
     def attach(self, pipeline: Pipeline) -> None:
-        """Watch every noise scheduler the pipeline holds."""
+        """Hook every noise scheduler of the pipeline and of the pipelines inside it."""
         for part in with_inner(pipeline):
             for value in list(vars(part).values()):
                 if hasattr(value, "set_timesteps") and hasattr(value, "step") and "step" not in vars(value):
@@ -71,11 +73,11 @@ class StepWatch:
                     value.set_timesteps = _refusing(value)
 
     def restart(self) -> None:
-        """A pipeline is called, perhaps once more, or has returned: a loop begins anew, or none turns."""
+        """Note that a pipeline call begins or has ended: the next step is the first of its loop."""
         self._stage, self._is_idle = None, False
 
     def answer(self, call: ParkedCall) -> Any:
-        """An idle loop runs without its denoiser: nobody looks at that module's output, so its last one serves."""
+        """While idle, answer denoiser calls with their latest output: the step ignores it. Else `NotImplemented`."""
         return self.lane.last_outputs.get(call.module, NotImplemented) if self._is_idle else NotImplemented
 
     def _watched(self, pipeline: Pipeline, noise_scheduler: Any) -> Callable[..., Any]:
@@ -88,7 +90,7 @@ class StepWatch:
             if self._is_idle and self._stage_step > begin:
                 return _with_latents(self._shape, sample)
             if self._stage_step <= begin:
-                # A copy tells in which form the pipeline wants its results; the original must not count this step.
+                # A copy shows the form of the result; the original must not count this step.
                 form = type(noise_scheduler).step(
                     copy.deepcopy(noise_scheduler), model_output, timestep, sample, *args, **kwargs
                 )
@@ -103,7 +105,7 @@ class StepWatch:
         return step
 
     def _begin(self, noise_scheduler: Any, sample: torch.Tensor) -> int:
-        """How many steps to skip: the picture enters where its noise is what `strength` says."""
+        """How many steps to skip, so that the picture enters at the noise level of `strength`."""
         if self.origin is None or sample.ndim <= 2:
             return 0
         if self._stage_step == 1:
@@ -147,8 +149,17 @@ class StepWatch:
         return result
 
 
+def with_inner(pipeline: Pipeline) -> list[Pipeline]:
+    """The pipeline and those it is combined from (Kandinsky's prior and decoder, Würstchen's, ...)."""
+    found: list[Pipeline] = [pipeline]
+    for part in found:
+        inner = (value for value in vars(part).values() if isinstance(value, DiffusionPipeline | ModularPipeline))
+        found.extend(value for value in inner if all(value is not known for known in found))
+    return found
+
+
 def _refusing(noise_scheduler: Any) -> Callable[..., Any]:
-    """`set_timesteps` that says which request it cannot meet: PNDM wants four steps, LCM at most fifty."""
+    """`set_timesteps` that raises `InvalidRequest` for a refused number of steps (PNDM wants four, LCM at most 50)."""
     inner = noise_scheduler.set_timesteps
 
     @functools.wraps(inner)
@@ -162,13 +173,13 @@ def _refusing(noise_scheduler: Any) -> Callable[..., Any]:
 
 
 def _steps(pipeline: Pipeline, noise_scheduler: Any) -> int:
-    """How many steps the loop has: image-to-image begins in the middle of the timesteps."""
+    """How many steps the loop runs: image-to-image begins in the middle of the timesteps."""
     begun = getattr(noise_scheduler, "begin_index", None) or 0
     return getattr(pipeline, "_num_timesteps", 0) or len(noise_scheduler.timesteps) - begun
 
 
 def _with_latents(result: Any, latents: torch.Tensor) -> Any:
-    """A step's result with other latents; whatever else in it has their shape (LCM's `denoised`) becomes them too."""
+    """A result of `step` with other latents, also in place of other tensors of their shape (LCM's `denoised`)."""
     if isinstance(result, tuple):
         same = (isinstance(part, torch.Tensor) and part.shape == latents.shape for part in result)
         return tuple(latents if is_same else part for is_same, part in zip(same, result, strict=True))

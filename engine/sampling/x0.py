@@ -1,4 +1,4 @@
-"""What a denoiser call says the clean sample is: the x0 estimate of every noise scheduler.
+"""x0 estimates: the clean sample that a denoiser call predicts, for every noise scheduler of diffusers.
 
 Formulas: Karras et al. 2022 (arXiv 2206.00364), Salimans & Ho 2022 for v (2202.00512), Lipman et al. 2022 for flow
 matching (2210.02747).
@@ -36,7 +36,7 @@ def predict_x0(
 
 
 def _mean(model_output: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
-    """Without the learned variance that some denoisers append as further channels."""
+    """The output without the learned variance that some denoisers append as channels."""
     doubled = sample.ndim > 2 and model_output.shape[1] == 2 * sample.shape[1] and sample.ndim != 3
     return model_output[:, : sample.shape[1]] if doubled else model_output
 

@@ -1,11 +1,11 @@
-"""How long requests take, learnt from measured device time. Pure and torch-free."""
+"""Cost estimates: device time of requests, learnt from measured ones. Pure and torch-free."""
 
 from __future__ import annotations
 
 from engine.requests import Describe, ImageRequest, ImageToImage, Outpaint, Upscale
 
 _STEPS = 25
-"""Where a request names none; a resolved one does."""
+"""Steps of a request that names none; a resolved request always does."""
 
 _NEWEST = 0.3
 """Weight of the newest measurement in the running mean."""
@@ -20,21 +20,21 @@ class CostEstimates:
         self._ms_per_unit: dict[_Key, float] = {}
 
     def learn(self, request: ImageRequest, gpu_ms: float) -> None:
-        """Take note of what a finished request was measured to cost."""
+        """Learn from the measured device time of a finished request, in milliseconds."""
         measured = gpu_ms / work_of(request)
         for key in _keys(request):
             known = self._ms_per_unit.get(key, measured)
             self._ms_per_unit[key] = known + _NEWEST * (measured - known)
 
     def gpu_ms(self, request: ImageRequest) -> float | None:
-        """The device time this request will probably need, from the most similar ones; None before any is known."""
+        """The expected device time in milliseconds, from the most similar requests; None before one was measured."""
         known = (self._ms_per_unit[key] for key in _keys(request) if key in self._ms_per_unit)
         per_unit = next(known, None)
         return None if per_unit is None else per_unit * work_of(request)
 
 
 def _keys(request: ImageRequest) -> tuple[_Key, ...]:
-    """From the most to the least similar requests; what is not drawn by diffusion says nothing about what is."""
+    """Keys from the most to the least similar requests; requests with and without denoising share none."""
     kind, model = kind_of_work(request), request.model
     alike = (kind, model, request.width or 0, request.height or 0), (kind, model)
     return (*alike, (model,)) if is_denoised(request) else alike
@@ -46,12 +46,12 @@ def kind_of_work(request: ImageRequest) -> str:
 
 
 def is_denoised(request: ImageRequest) -> bool:
-    """Whether its pictures take steps of denoising; what does not says nothing about the cost of what does."""
+    """Does the request run denoising steps?"""
     return not isinstance(request, Describe) and kind_of_work(request) != "upscale_subtle"
 
 
 def steps_of(request: ImageRequest) -> float:
-    """How many of its steps are run for each picture; 1 for what is not denoised."""
+    """The denoising steps that run for each picture; 1 without denoising."""
     if not is_denoised(request):
         return 1.0
     steps = (request.num_inference_steps or _STEPS) * request.stop_at
@@ -61,7 +61,7 @@ def steps_of(request: ImageRequest) -> float:
 
 
 def pixels_of(request: ImageRequest) -> float:
-    """Pixels of one picture that is worked on: those a creative upscale ends with, else those of the request."""
+    """Pixels of one picture: of the result for a creative upscale, else of the request."""
     pixels = float((request.width or 1024) * (request.height or 1024))
     if isinstance(request, Upscale) and request.mode == "creative":
         return pixels * request.factor**2
@@ -69,5 +69,5 @@ def pixels_of(request: ImageRequest) -> float:
 
 
 def work_of(request: ImageRequest) -> float:
-    """How much a request is from beginning to end: megapixels times steps times pictures."""
+    """The size of a request: megapixels times steps times pictures."""
     return pixels_of(request) / 1e6 * steps_of(request) * request.num_images

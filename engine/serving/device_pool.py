@@ -1,4 +1,4 @@
-"""Where requests run: the devices, which of them takes a request, and the epochs that fence off what is over."""
+"""The devices: which of them takes a request, and the epoch of each assignment (a fencing token)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from engine.errors import AbortReason
 from engine.processes.child_main import WORKER
 from engine.requests import ImageRequest
-from engine.serving.device_supervisor import DeviceState, DeviceSupervisor, DispatcherCallbacks, Lane
+from engine.serving.device_supervisor import Assignment, DeviceState, DeviceSupervisor, DispatcherCallbacks
 from engine.settings import EngineSettings
 
 
@@ -34,24 +34,30 @@ class DevicePool:
 
     @property
     def is_lost(self) -> bool:
-        """No device is left that one could wait for."""
+        """Have the workers of every device kept failing?"""
         return all(device.state is DeviceState.LOST for device in self.devices)
 
-    def place(self, request: ImageRequest, alone: bool = False) -> DeviceSupervisor | None:
-        """The device that should run this request now: its model warm there, else the fewest lanes; None = no room."""
-        free = [device for device in self.devices if self._has_room(device, alone)]
+    def place(self, request: ImageRequest, exclusive: bool = False) -> DeviceSupervisor | None:
+        """The device for this request: with its model in memory, else with the fewest lanes; None if all are full."""
+        free = [device for device in self.devices if self._has_room(device, exclusive)]
         return min(free, key=lambda device: self._cost(device, request.model), default=None)
 
     def admit(
-        self, device: DeviceSupervisor, request: ImageRequest, *, served_ms: float, waited_s: float, alone: bool = False
-    ) -> Lane:
+        self,
+        device: DeviceSupervisor,
+        request: ImageRequest,
+        *,
+        served_ms: float,
+        waited_s: float,
+        exclusive: bool = False,
+    ) -> Assignment:
         """Open a lane on the device under a new epoch."""
-        lane = Lane(request, next(self._epochs), served_ms, waited_s, alone)
-        device.admit(lane)
-        return lane
+        assignment = Assignment(request, next(self._epochs), served_ms, waited_s, exclusive)
+        device.admit(assignment)
+        return assignment
 
     def holds(self, request_id: str) -> bool:
-        """Is there a lane of this request somewhere, perhaps one that is being unwound?"""
+        """Does any device have a lane of this request, also one that is being unwound?"""
         return any(request_id in device.lanes for device in self.devices)
 
     def cancel(self, request_id: str, reason: AbortReason) -> None:
@@ -64,11 +70,17 @@ class DevicePool:
         for device in self.devices:
             device.load(model)
 
-    def _has_room(self, device: DeviceSupervisor, alone: bool) -> bool:
-        limit = 1 if alone or any(lane.alone for lane in device.lanes.values()) else self._settings.max_lanes
+    def _has_room(self, device: DeviceSupervisor, exclusive: bool) -> bool:
+        limit = (
+            1
+            if exclusive or any(assignment.exclusive for assignment in device.lanes.values())
+            else self._settings.max_lanes
+        )
         return device.state is DeviceState.READY and len(device.lanes) < limit
 
     def _cost(self, device: DeviceSupervisor, model: str) -> tuple[float, int]:
-        """A cold model is worth half the lanes of a device: below that, loading it elsewhere pays off."""
-        is_cold = model not in device.models and all(lane.request.model != model for lane in device.lanes.values())
+        """The sort key of `place`: loading a model costs as much as half the lanes of a device."""
+        is_cold = model not in device.models and all(
+            assignment.request.model != model for assignment in device.lanes.values()
+        )
         return len(device.lanes) + (self._settings.max_lanes / 2 if is_cold else 0.0), len(device.models)

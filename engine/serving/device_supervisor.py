@@ -1,4 +1,4 @@
-"""One device: its worker process of the moment, the lanes in it, and the replacement of workers that die or hang."""
+"""One device: its present worker process, the requests in it, and the replacement of workers that die or hang."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Protocol
 
 from engine.base.logs import current
 from engine.errors import AbortReason, DeviceLost
-from engine.processes.child_main import WORKER, Orders
+from engine.processes.child_main import WORKER, LaunchOptions
 from engine.processes.protocol import (
     Admit,
     Beat,
@@ -41,37 +41,37 @@ LaneMessage = LaneStarted | LaneProgress | LaneCharged | LaneFinished | LaneFail
 
 
 class DeviceState(enum.StrEnum):
-    """What a device can be asked for."""
+    """The state of a device; only a ready one takes requests."""
 
     STARTING = "starting"
     READY = "ready"
     BACKING_OFF = "backing off"
     LOST = "lost"
-    """Its workers kept failing; still retried, but nobody waits for it."""
+    """Its workers kept failing: starts go on, but requests no longer wait for this device."""
     STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class Assignment:
     """A request that was given to a worker, and the epoch under which its messages are believed."""
 
     request: ImageRequest
     epoch: int
     served_ms: float = 0.0
     waited_s: float = 0.0
-    alone: bool = False
-    """No other lane may share the worker: this one is suspected of breaking it."""
+    exclusive: bool = False
+    """No other lane may run in the worker: this request is suspected of breaking it."""
 
 
 class DispatcherCallbacks(Protocol):
-    """Who is told, on the event loop, what becomes of lanes."""
+    """Called on the event loop with what becomes of assignments."""
 
-    def hear(self, device: DeviceSupervisor, lane: Lane, message: LaneMessage) -> None:
-        """A message of the lane's own epoch."""
+    def hear(self, device: DeviceSupervisor, assignment: Assignment, message: LaneMessage) -> None:
+        """A message of the assignment's own epoch."""
         ...
 
-    def lost(self, device: DeviceSupervisor, lanes: tuple[Lane, ...], why: str) -> None:
-        """The worker is gone and these lanes with it."""
+    def lost(self, device: DeviceSupervisor, lanes: tuple[Assignment, ...], why: str) -> None:
+        """The worker and these assignments are lost; `why` is for the log."""
         ...
 
     def changed(self, device: DeviceSupervisor) -> None:
@@ -86,17 +86,17 @@ class DeviceSupervisor:
         self, name: str, settings: EngineSettings, dispatcher: DispatcherCallbacks, entry: str = WORKER
     ) -> None:
         self.name, self.state = name, DeviceState.STARTING
-        self.lanes: dict[str, Lane] = {}
+        self.lanes: dict[str, Assignment] = {}
         self.models: dict[str, int] = {}
         """Bytes by model in the worker's memory."""
         self.memory_bytes = 0
         self.health = WorkerHealth(settings)
         self.backoff = Backoff()
         self.refused = 0
-        """Messages of older epochs that were not believed."""
+        """How many messages were ignored because their epoch was over."""
         self._settings, self._dispatcher = settings, dispatcher
-        self._orders = Orders(DRIVER if is_remote(name) else entry, settings, name, current())
-        self._spawner = spawner(self._orders)
+        self._launch = LaunchOptions(DRIVER if is_remote(name) else entry, settings, name, current())
+        self._spawner = spawner(self._launch)
         self._process: WorkerProcess | None = None
         self._restart: asyncio.TimerHandle | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -107,41 +107,41 @@ class DeviceSupervisor:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start the first worker and the watch over it."""
+        """Start the first worker, and begin to check its health."""
         self._begin()
         self._watching = asyncio.create_task(self._watch(), name=f"watch {self.name}")
 
-    def admit(self, lane: Lane) -> None:
+    def admit(self, assignment: Assignment) -> None:
         """Open a lane in the worker."""
-        self.lanes[lane.request.id] = lane
+        self.lanes[assignment.request.id] = assignment
         self.health.lane_sign_s = time.monotonic()
-        self._send(Admit(lane.request, lane.epoch, lane.served_ms, lane.waited_s))
+        self._send(Admit(assignment.request, assignment.epoch, assignment.served_ms, assignment.waited_s))
 
     def cancel(self, request_id: str, reason: AbortReason) -> None:
-        """Ask the worker to unwind a lane; it stays counted until the worker says that it is gone."""
-        if lane := self.lanes.get(request_id):
-            self._send(Cancel(request_id, lane.epoch, reason))
+        """Ask the worker to unwind a lane; it counts as running until the worker confirms."""
+        if assignment := self.lanes.get(request_id):
+            self._send(Cancel(request_id, assignment.epoch, reason))
 
     def load(self, model: str) -> None:
         """Have a model loaded before the first request for it."""
         self._send(LoadModel(model))
 
     async def stop(self, timeout_s: float = 2.0) -> None:
-        """Ask the worker to exit, then make it."""
+        """Ask the worker to exit; kill it after `timeout_s` seconds."""
         self.state = DeviceState.STOPPED
         if self._watching:
             self._watching.cancel()
         if self._restart:
             self._restart.cancel()
         if self._process and self._process.pid is None:
-            self._process.kill()  # it is still being born: nobody needs it any more
+            self._process.kill()  # it still starts and is no longer needed
             await asyncio.to_thread(self._spawner.close)
         if self._process:
             await self._end(self._process, timeout_s)
         await asyncio.to_thread(self._spawner.close)
 
     def hear(self, process: WorkerProcess, message: FromWorker) -> None:
-        """Believe a message if it comes from the present worker and, about a lane, under its present epoch."""
+        """Handle a message of the present worker; one about a lane counts only under the lane's present epoch."""
         if process is not self._process or self.state is DeviceState.STOPPED:
             self.refused += 1
             return
@@ -156,7 +156,7 @@ class DeviceSupervisor:
                 self._hear_lane(message)
 
     def ended(self, process: WorkerProcess, exit_code: int) -> None:
-        """The process ended; if it was the present one, that was not asked for."""
+        """Note that a process ended; the present one is replaced, because it was not asked to end."""
         if process is self._process and self.state is not DeviceState.STOPPED:
             self._replace(f"its process ended with code {exit_code}")
 
@@ -174,7 +174,7 @@ class DeviceSupervisor:
         if self.state is not DeviceState.LOST:
             self.state = DeviceState.STARTING
         self.models, self.health = {}, WorkerHealth(self._settings)
-        self._process = WorkerProcess(self._orders, self._spawner, self)
+        self._process = WorkerProcess(self._launch, self._spawner, self)
 
     def _become_ready(self, ready: Ready) -> None:
         self.state, self.memory_bytes, self.health.is_up = DeviceState.READY, ready.memory_bytes, True
@@ -183,8 +183,8 @@ class DeviceSupervisor:
 
     def _hear_lane(self, message: LaneMessage) -> None:
         self.health.lane_sign_s = time.monotonic()
-        lane = self.lanes.get(message.request_id)
-        if lane is None or lane.epoch != message.epoch:
+        assignment = self.lanes.get(message.request_id)
+        if assignment is None or assignment.epoch != message.epoch:
             self.refused += 1
         elif isinstance(message, LaneFailed) and isinstance(message.error, DeviceLost):
             self._replace(str(message.error))
@@ -192,18 +192,18 @@ class DeviceSupervisor:
             if isinstance(message, LaneFinished | LaneFailed):
                 del self.lanes[message.request_id]
             self.backoff.worked()
-            self._dispatcher.hear(self, lane, message)
+            self._dispatcher.hear(self, assignment, message)
 
     def _send(self, message: ToWorker) -> None:
         if self._process:
             self._process.send(message)
 
     def _replace(self, why: str) -> None:
-        """Give up the present worker and all its lanes; start another, later each time if none of them lives."""
+        """Kill the present worker, report its assignments as lost, and start another after the backoff."""
         if self._process:
             self._process.kill()
         self._process = None
-        delay_s = self.backoff.lost(was_up=self.health.is_up)
+        delay_s = self.backoff.count_loss(was_up=self.health.is_up)
         self.state = DeviceState.LOST if self.backoff.is_hopeless else DeviceState.BACKING_OFF
         self._restart = asyncio.get_running_loop().call_later(delay_s, self._begin)
         lanes = tuple(self.lanes.values())
@@ -214,8 +214,8 @@ class DeviceSupervisor:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(min(1.0, self._settings.stall_timeout_s / 8))
-            if self._process and (why := self._trouble(self._process)):
+            if self._process and (why := self._check(self._process)):
                 self._replace(why)
 
-    def _trouble(self, process: WorkerProcess) -> str | None:
+    def _check(self, process: WorkerProcess) -> str | None:
         return self.health.check(time.monotonic(), process.last_sign_s, has_lanes=bool(self.lanes))

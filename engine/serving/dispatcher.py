@@ -1,4 +1,4 @@
-"""Which request gets a lane, where and when; and what each caller hears of it. Event loop only."""
+"""Gives requests lanes on devices, and their callers events. Event loop only."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from engine.errors import AbortReason, DeviceLost, EngineError, MemberQueueFull,
 from engine.events import Finished, Queued
 from engine.fair_share import FairShare
 from engine.processes.child_main import WORKER
-from engine.processes.protocol import LaneCharged, LaneFailed, LaneFinished, LaneProgress, LaneStarted
+from engine.processes.protocol import Activity, LaneCharged, LaneFailed, LaneFinished, LaneProgress, LaneStarted
 from engine.serving.cost_estimates import CostEstimates
 from engine.serving.device_pool import DevicePool
-from engine.serving.device_supervisor import DeviceState, DeviceSupervisor, Lane, LaneMessage
+from engine.serving.device_supervisor import Assignment, DeviceState, DeviceSupervisor, LaneMessage
 from engine.serving.queue_positions import QueuePositions
 from engine.serving.request_state import Phase, RequestState
-from engine.serving.start_times import Room
+from engine.serving.start_times import Capacity
 from engine.settings import EngineSettings
 
 TICK_S = 1.0
-"""How often waiting requests are told their place though nothing began or ended."""
+"""Seconds between updates of waiting requests' positions while nothing begins or ends."""
 
 
 class Dispatcher:
-    """The waiting and the running requests, between the engine's callers and its fleet."""
+    """The waiting and the running requests, between the engine's callers and the device pool."""
 
     def __init__(self, names: Sequence[str], settings: EngineSettings, share: FairShare, entry: str = WORKER) -> None:
         self.device_pool = DevicePool(names, settings, self, entry)
@@ -81,7 +81,7 @@ class Dispatcher:
         return request_id in self._request_states
 
     def abort(self, request_id: str, reason: AbortReason) -> None:
-        """End a request now; its lane, if it has one, unwinds behind its back."""
+        """End a request now; its lane, if it has one, is unwound afterwards."""
         if request_state := self._request_states.get(request_id):
             self.device_pool.cancel(request_id, reason)
             self._end(request_state, RequestAborted(reason))
@@ -92,17 +92,17 @@ class Dispatcher:
             self.abort(request_state.request.id, reason)
 
     def pump_soon(self) -> None:
-        """Give out free lanes before the loop sleeps again."""
+        """Assign free lanes at the next turn of the event loop."""
         if self._pump_due is None:
             self._pump_due = asyncio.get_running_loop().call_soon(self._pump)
 
     def changed(self, device: DeviceSupervisor) -> None:
-        """A device can take lanes."""
+        """A device may be able to take lanes now."""
         self.pump_soon()
 
-    def hear(self, device: DeviceSupervisor, lane: Lane, message: LaneMessage) -> None:
-        """A worker said something of a lane, under its present epoch."""
-        request_state = self._ticket_of(lane)
+    def hear(self, device: DeviceSupervisor, assignment: Assignment, message: LaneMessage) -> None:
+        """Handle a worker's message about a lane of the present epoch."""
+        request_state = self._request_of(assignment)
         match message:
             case LaneStarted():
                 if request_state:
@@ -111,16 +111,16 @@ class Dispatcher:
                 if request_state:
                     request_state.tell_progress(message.step, message.steps, message.preview, time.monotonic())
             case LaneCharged():  # also of a cancelled request: its member did use the device
-                self._charge(lane, request_state, message.gpu_ms)
+                self._charge(assignment, request_state, message.gpu_ms)
             case LaneFinished():
-                self._finish(lane, request_state, message.finished)
+                self._finish(assignment, request_state, message.finished)
             case LaneFailed():
-                self._fail(lane, request_state, message)
+                self._fail(assignment, request_state, message)
 
-    def lost(self, device: DeviceSupervisor, lanes: tuple[Lane, ...], why: str) -> None:
+    def lost(self, device: DeviceSupervisor, lanes: tuple[Assignment, ...], why: str) -> None:
         """A worker is gone: its requests wait again, until each has lost `max_attempts` workers."""
-        for lane in lanes:
-            if request_state := self._ticket_of(lane):
+        for assignment in lanes:
+            if request_state := self._request_of(assignment):
                 request_state.losses += 1
                 request_state.phase, request_state.charged_ms = Phase.WAITING, 0.0
                 if request_state.losses >= self._settings.max_attempts:
@@ -130,29 +130,29 @@ class Dispatcher:
                 self._end(request_state, DeviceLost(device.name, device.backoff.stillborn))
         self.pump_soon()
 
-    def _ticket_of(self, lane: Lane) -> RequestState | None:
-        """Whose lane it is; None once they left, though they may have come back with the same id."""
-        request_state = self._request_states.get(lane.request.id)
-        return request_state if request_state and request_state.epoch == lane.epoch else None
+    def _request_of(self, assignment: Assignment) -> RequestState | None:
+        """The request of an assignment; None if it is over, also where its id was submitted again."""
+        request_state = self._request_states.get(assignment.request.id)
+        return request_state if request_state and request_state.epoch == assignment.epoch else None
 
     def _in(self, phase: Phase) -> list[RequestState]:
         return [request_state for request_state in self._request_states.values() if request_state.phase is phase]
 
-    def _charge(self, lane: Lane, request_state: RequestState | None, gpu_ms: float) -> None:
-        self._share.charge(lane.request.member, gpu_ms, time.monotonic())
+    def _charge(self, assignment: Assignment, request_state: RequestState | None, gpu_ms: float) -> None:
+        self._share.charge(assignment.request.member, gpu_ms, time.monotonic())
         if request_state:
             request_state.charged_ms += gpu_ms
 
-    def _finish(self, lane: Lane, request_state: RequestState | None, finished: Finished) -> None:
+    def _finish(self, assignment: Assignment, request_state: RequestState | None, finished: Finished) -> None:
         if request_state:
-            self._charge(lane, request_state, max(0.0, finished.gpu_ms - request_state.charged_ms))
-            self.estimates.learn(lane.request, finished.gpu_ms)
+            self._charge(assignment, request_state, max(0.0, finished.gpu_ms - request_state.charged_ms))
+            self.estimates.learn(assignment.request, finished.gpu_ms)
             self._end(request_state, finished)
         self.pump_soon()
 
-    def _fail(self, lane: Lane, request_state: RequestState | None, failed: LaneFailed) -> None:
+    def _fail(self, assignment: Assignment, request_state: RequestState | None, failed: LaneFailed) -> None:
         if request_state:
-            self._charge(lane, request_state, max(0.0, failed.gpu_ms - request_state.charged_ms))
+            self._charge(assignment, request_state, max(0.0, failed.gpu_ms - request_state.charged_ms))
             self._end(request_state, failed.error)
         self.pump_soon()
 
@@ -167,7 +167,7 @@ class Dispatcher:
     def _pump(self) -> None:
         self._pump_due = None
         if not all(request_state.is_told for request_state in self._in(Phase.WAITING)):
-            self._tell_places()  # everybody hears `Queued` first, also who is given a lane at once
+            self._tell_places()  # `Queued` is the first event of every request
         if not self.is_paused:
             self._give_out_lanes()
         self._tell_places()
@@ -178,7 +178,7 @@ class Dispatcher:
             if running[request_state.request.member] >= self._settings.max_running_per_member:
                 continue
             if self.device_pool.holds(request_state.request.id):
-                continue  # asked again before its cancelled lane was gone: two lanes of one id must not meet
+                continue  # submitted again while its cancelled lane unwinds: a device has one lane for an id
             if not self._admit(request_state):
                 break
             running[request_state.request.member] += 1
@@ -186,14 +186,14 @@ class Dispatcher:
     def _admit(self, request_state: RequestState) -> bool:
         # On its last attempt a request runs alone: if it breaks the worker again, it alone is to blame.
         is_last_attempt = request_state.losses > 0 and request_state.losses + 1 >= self._settings.max_attempts
-        device = self.device_pool.place(request_state.request, alone=is_last_attempt)
+        device = self.device_pool.place(request_state.request, exclusive=is_last_attempt)
         if device is None:
             return False
         request_state.phase = Phase.RUNNING
         served_ms = self._share.virtual_ms(request_state.request.member)
         waited_s = time.monotonic() - request_state.arrived_s
         request_state.epoch = self.device_pool.admit(
-            device, request_state.request, served_ms=served_ms, waited_s=waited_s, alone=is_last_attempt
+            device, request_state.request, served_ms=served_ms, waited_s=waited_s, exclusive=is_last_attempt
         ).epoch
         return True
 
@@ -201,12 +201,12 @@ class Dispatcher:
         for request_state, place in self._queued():
             request_state.tell_place(place)
         for device in self.device_pool.devices:
-            if device.health.beat.activity.startswith("loading"):
+            if device.health.beat.activity is Activity.LOADING:
                 for request_state in self._in(Phase.RUNNING):
                     if request_state.request.id in device.lanes:
-                        request_state.tell_place(Queued(0, None, device.health.beat.activity))
+                        request_state.tell_place(Queued(0, None, str(device.health.beat)))
 
-    def _why_nobody_starts(self) -> str:
+    def _why_none_starts(self) -> str:
         if self.is_paused:
             return "the host has paused the queue"
         is_up = any(device.state is DeviceState.READY for device in self.device_pool.devices)
@@ -215,9 +215,9 @@ class Dispatcher:
     def _queued(self) -> list[tuple[RequestState, Queued]]:
         ready = sum(device.state is DeviceState.READY for device in self.device_pool.devices)
         lanes = 0 if self.is_paused else ready * self._settings.max_lanes
-        room = Room(lanes, ready, self._settings.max_running_per_member)
-        queued = self._positions.queued(self.waiting, self.running, room, time.monotonic())
-        stalled = self._why_nobody_starts()
+        capacity = Capacity(lanes, ready, self._settings.max_running_per_member)
+        queued = self._positions.queued(self.waiting, self.running, capacity, time.monotonic())
+        stalled = self._why_none_starts()
         return [(request_state, replace(place, reason=stalled or place.reason)) for request_state, place in queued]
 
     def _refuse_overflow(self, member: str) -> None:
@@ -229,7 +229,7 @@ class Dispatcher:
             raise QueueFull(len(waiting), self._settings.max_waiting, self._shorter_in_s())
 
     def _shorter_in_s(self, member: str = "") -> float:
-        """When the queue, or this member's part of it, will have become shorter; half a minute when nobody knows."""
+        """Seconds until the queue, or this member's part of it, becomes shorter; 30 where that cannot be estimated."""
         first = next(
             (place for request_state, place in self._queued() if member in ("", request_state.request.member)), None
         )

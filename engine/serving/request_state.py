@@ -1,4 +1,4 @@
-"""One request inside the engine, from submission to its last event: the only place where its state lives."""
+"""The state of one request in the engine, from submission to its last event."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.serving.stream import Mailbox
 
 
 class Phase(enum.IntEnum):
-    """Where a request is; it may go back from RUNNING to WAITING when its worker is lost."""
+    """The phase of a request; it goes back from RUNNING to WAITING when its worker is lost."""
 
     WAITING = 0
     RUNNING = 1
@@ -22,7 +22,7 @@ class Phase(enum.IntEnum):
 
 @dataclass(slots=True, eq=False)
 class RequestState:
-    """A request, how far it is, and the mailbox of its caller."""
+    """A request, its progress, and the mailbox of its caller."""
 
     request: ImageRequest
     notes: tuple[str, ...]
@@ -32,9 +32,9 @@ class RequestState:
     losses: int = 0
     """How many workers were lost while they had this request."""
     epoch: int = 0
-    """That of its present lane."""
+    """The epoch of its present assignment."""
     charged_ms: float = 0.0
-    """Device time charged for it in its present lane."""
+    """Device time in milliseconds charged in its present lane."""
     _queued: Queued | None = None
     _was_started: bool = False
     _step: int = 0
@@ -44,29 +44,29 @@ class RequestState:
 
     @property
     def is_told(self) -> bool:
-        """Has the caller heard of a place in the queue?"""
+        """Was `Queued` posted?"""
         return self._queued is not None
 
     def claim(self, pending_ms: float) -> Claim:
         """This request as fair share sees it."""
         request = self.request
-        return Claim(request.id, request.member, self.arrived_s, int(request.priority), pending_ms)
+        return Claim(request.id, request.member, self.arrived_s, pending_ms=pending_ms)
 
     def tell_place(self, place: Queued) -> None:
-        """Tell the caller where in the queue they are, when that has changed enough to be worth a word."""
+        """Post the place in the queue, if it differs enough from the one posted before."""
         if not self._was_started and (self._queued is None or _is_news(place, self._queued)):
             self._queued = place
             self.mailbox.post(place)
 
     def tell_started(self, device: str) -> None:
-        """Tell the caller once that their picture begins, however often it has to begin again."""
+        """Post `Started` once, also if the request starts again after a lost worker."""
         self.phase = Phase.RUNNING
         if not self._was_started:
             self._was_started = True
             self.mailbox.post(Started(device))
 
     def tell_progress(self, step: int, steps: int, preview: Preview | None, now_s: float) -> None:
-        """Tell the caller of a step; those run again after a lost worker are not repeated to them.
+        """Post a step; steps that run again after a lost worker are not posted again.
 
         Previews are drawn beside the steps and may come after a later step was told: they are shown all the same.
         """
@@ -87,7 +87,7 @@ class RequestState:
         self._step, self._step_s = step, now_s
 
     def end(self, last: Finished | EngineError) -> None:
-        """Post the last word; the notes of submission go before those of the worker."""
+        """Post the result or the error; notes of submission go before those of the worker."""
         self.phase = Phase.OVER
         if isinstance(last, EngineError):
             self.mailbox.fail(last)

@@ -1,4 +1,4 @@
-"""One request as its caller sees it: an async iterator of events, and the mailbox that feeds it."""
+"""A request's event stream (an async iterator), and the mailbox that feeds it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Mailbox:
         self._closed = False
 
     def post(self, event: Event) -> None:
-        """Put an event over the last of its kind; `Finished` is the last that is taken."""
+        """Add an event in place of the unread one of its kind; after `Finished` nothing is added."""
         if self._closed:
             return
         if isinstance(event, Finished):
@@ -36,14 +36,14 @@ class Mailbox:
         self._wake.set()
 
     def fail(self, error: EngineError) -> None:
-        """End with an error in place of whatever was not read yet."""
+        """End with an error, in place of all unread events."""
         if not self._closed:
             self._error, self._closed = error, True
             self._events.clear()
             self._wake.set()
 
     def _with_unread_preview(self, event: Event) -> Event:
-        """A step without a preview must not take away the preview before it, which nobody has seen yet."""
+        """Keep an unread preview when a step without one replaces its event."""
         unread = self._events.get(Progress)
         if isinstance(event, Progress) and isinstance(unread, Progress):
             return replace(event, preview=event.preview or unread.preview)
@@ -81,7 +81,7 @@ class RequestStream(AsyncIterator[Event]):
         charged_ms: Callable[[], float] = float,
     ) -> None:
         self.request = request
-        """As it will run: every default filled in, sizes snapped."""
+        """The request as it runs: every default filled in, sizes snapped."""
         self.notes = notes
         self._mailbox, self._leave, self._charged_ms = mailbox, leave, charged_ms
         self._abandoned = weakref.finalize(self, _leave_from_anywhere, asyncio.get_running_loop(), leave, request.id)
@@ -109,7 +109,7 @@ class RequestStream(AsyncIterator[Event]):
         return event
 
     def cancel(self, reason: AbortReason = AbortReason.USER_REQUEST) -> None:
-        """End the request now; whoever iterates gets `RequestAborted(reason)`. Too late is no error."""
+        """End the request now: iteration raises `RequestAborted(reason)`. Does nothing for a request that is over."""
         if self._abandoned.detach():
             self._leave(self.request.id, reason)
 
@@ -129,6 +129,6 @@ class RequestStream(AsyncIterator[Event]):
 def _leave_from_anywhere(
     loop: asyncio.AbstractEventLoop, leave: Callable[[str, AbortReason], None], request_id: str
 ) -> None:
-    """Garbage is collected on any thread, and after the loop was closed."""
+    """Cancel from a finalizer, which may run on any thread and after the loop was closed."""
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(leave, request_id, AbortReason.CLIENT_GONE)

@@ -1,4 +1,4 @@
-"""Opens lanes: a request's pipeline as a coroutine, with its place of work, its watch over steps and its previews."""
+"""Makes lanes: a request's pipeline as a coroutine, with its operation context, step watch and previews."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from engine.serving.cost_estimates import work_of
 from engine.settings import EngineSettings
 
 _HURRIED_STEPS = 2
-"""Steps within which a first preview may jump the queue: where previews wait for their time, requests do not."""
+"""A request without a preview may jump the queue only up to this step, also where its preview is late."""
 
 
 @dataclass(eq=False)
@@ -41,16 +41,16 @@ class OpenLane:
     context: OperationContext
     previews: LanePreviews
     arrived_s: float
-    """When the request came to the engine, by this worker's clock."""
+    """When the request arrived at the engine, in seconds of this worker's clock."""
     gpu_ms: float = 0.0
     step: int = 0
-    """The latest that was told."""
-    is_alone: bool = True
-    """No forward pass was shared so far."""
+    """The latest step that was sent."""
+    has_shared: bool = False
+    """Whether any forward pass was shared with another lane."""
 
     @property
     def request(self) -> ImageRequest:
-        """What is asked."""
+        """The lane's request."""
         return self.admit.request
 
     @property
@@ -60,7 +60,6 @@ class OpenLane:
             id=self.request.id,
             member=self.request.member,
             arrived_s=self.arrived_s,
-            priority=self.request.priority,
             charged_ms=self.gpu_ms,
             work=work_of(self.request),
             first_preview=not self.previews.has_shown and self.step < _HURRIED_STEPS,
@@ -68,7 +67,7 @@ class OpenLane:
 
 
 class LaneFactory:
-    """What all lanes of one device share: tools, the time for previews, and whoever encodes and looks at them."""
+    """Makes a device's lanes and holds what they share: tools, the previews' time budget, encoder thread and check."""
 
     def __init__(
         self,
@@ -82,13 +81,13 @@ class LaneFactory:
         self._time_budget = TimeBudget()
         self._encoders = ThreadPoolExecutor(1, thread_name_prefix="preview")
         self.check = PictureCheck() if settings.safety else None
-        """None: the host has switched it off."""
-        # On a CPU it takes its time from the lanes.
+        """None if the settings switch the check off."""
+        # On a CPU the check takes its time from the lanes.
         spared = TimeBudget(SHARE_ON_CPU if device.type == "cpu" else SHARE_BESIDE, burst_s=SAVED_S)
         self._checker = PreviewChecker(self.check, spared) if self.check else None
 
-    def open(self, admit: Admit, model: LoadedModel, upcast: bool = False) -> OpenLane:
-        """A lane that has not begun; `upcast` draws in float32."""
+    def make(self, admit: Admit, model: LoadedModel, upcast: bool = False) -> OpenLane:
+        """Make a lane and do not start it. `upcast` runs its modules in float32."""
         request, drawn_by = admit.request, model.for_request(admit.request)
         loras = tuple((lora.name, lora.weight) for lora in request.loras)
 
@@ -97,7 +96,8 @@ class LaneFactory:
             self._send(LaneProgress(request.id, admit.epoch, step, steps, preview))
 
         def draw(lane: Lane) -> Outcome:
-            drawn_by.adapters.ensure(lane.options.loras)
+            if loras:
+                drawn_by.adapters.attach(loras)
             return operate(opened.context)
 
         options = RunOptions(loras, upcast, request.tile)
@@ -119,11 +119,11 @@ class LaneFactory:
         return LanePreviews(model.previewer, (width, height), tell, self._time_budget, self._encoders, gate, seen)
 
     def finish(self) -> None:
-        """Wait until every preview has been told."""
+        """Wait until every preview was sent."""
         self._encoders.shutdown()
 
     def close(self) -> None:
-        """Encode and look at nothing more."""
+        """Cancel the previews that wait to be encoded or checked."""
         self._encoders.shutdown(cancel_futures=True)
         if self.check:
             self.check.close()

@@ -1,4 +1,4 @@
-"""From an operation's outcome to what is sent: checked pictures, their recipe and the time-lapse. Runs in threads."""
+"""Postprocessing: an outcome becomes checked PNGs with their recipe and time-lapse. Runs in threads."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -23,7 +23,7 @@ from engine.requests import ImageRequest, is_undrawn
 
 
 def recipe_of(request: ImageRequest, model: LoadedModel, outcome: Outcome, *, alone: bool) -> Recipe:
-    """All it takes to make these pictures again."""
+    """The recipe: all it takes to draw these pictures again."""
     spec = model.spec
     width, height = _size(request, model, outcome)
     recipe = Recipe(
@@ -55,7 +55,7 @@ def recipe_of(request: ImageRequest, model: LoadedModel, outcome: Outcome, *, al
 
 
 def _size(request: ImageRequest, model: LoadedModel, outcome: Outcome) -> tuple[int, int]:
-    """As asked for; where pictures gave it, that of what came of them."""
+    """Width and height in pixels: the request's, or the result's where pictures were given."""
     if request.kind == ImageRequest.kind or not outcome.cells:
         return request.width or model.spec.width, request.height or model.spec.height
     height, width = outcome.cells[0].shape[:2]
@@ -64,7 +64,7 @@ def _size(request: ImageRequest, model: LoadedModel, outcome: Outcome) -> tuple[
 
 @functools.cache
 def _versions() -> tuple[tuple[str, str], ...]:
-    """Python's and those of the packages that draw; read once, because that parses all their metadata."""
+    """Versions of Python and of the packages that draw; read once, because that parses their metadata."""
     found = [("python", platform.python_version())]
     for package in ("darkroom", "torch", "diffusers", "transformers"):
         with contextlib.suppress(PackageNotFoundError):
@@ -81,10 +81,10 @@ def finish(
     check: PictureCheck | None = None,
     is_harmless: bool = False,
 ) -> Finished:
-    """Judge the cells, unless the host has switched that off, and encode them to PNG with their recipes.
+    """Check the cells, unless `check` is None, and encode them to PNG with their recipes.
 
-    Of what is known to be harmless a high score is a false alarm (a badly drawn cat is a lot of skin colour); that the
-    check could not run is told all the same.
+    `is_harmless`: a high score is a false alarm (a badly drawn cat has much skin colour) and becomes 0; an error of the
+    check is kept.
     """
     images = tuple(_image(request, outcome, recipe, cell, check) for cell in range(len(outcome.cells)))
     if check and is_harmless:

@@ -1,4 +1,4 @@
-"""What can be done before a worker exists, once for all workers that are forked later: imports, and nothing else.
+"""Imports in the fork server, once for all workers that are forked later.
 
 No tensor is computed here and no library that starts threads is imported: threads do not survive a fork.
 """
@@ -15,7 +15,7 @@ from engine.settings import EngineSettings
 
 
 def warm(settings: EngineSettings) -> None:
-    """Import what the default model's pipeline will need; a model that is not there is the worker's to report."""
+    """Import the classes of the default model's pipeline; a missing model is reported by the worker."""
     with contextlib.suppress(EngineError):
         spec = Catalogue(settings).spec()
         for name in (spec.pipeline, *spec.noise_schedulers):

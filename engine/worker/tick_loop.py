@@ -1,4 +1,4 @@
-"""One device's lanes and its ticks: who runs next, one merged forward pass, what comes of it. Device thread only."""
+"""One device's lanes and its ticks: each tick is one merged forward pass. Device thread only."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -24,7 +24,7 @@ from engine.fair_share import FairShare
 from engine.loading.loaded_model import LoadedModel
 from engine.operations.context import Outcome
 from engine.previews.preview_gate import is_harmless
-from engine.processes.protocol import Admit, FromWorker, LaneCharged, LaneFailed, LaneFinished, LaneStarted
+from engine.processes.protocol import Activity, Admit, FromWorker, LaneCharged, LaneFailed, LaneFinished, LaneStarted
 from engine.settings import EngineSettings
 from engine.worker.lane_factory import LaneFactory, OpenLane
 from engine.worker.postprocess import finish, recipe_of
@@ -41,10 +41,10 @@ class TickLoop:
     device: torch.device
     send: Callable[[FromWorker], None]
     closed: Callable[[LoadedModel], None]
-    """Told when a lane no longer needs its model."""
+    """Called when a lane no longer needs its model."""
     batch_runner: BatchRunner
     clock: Callable[[], float] = time.monotonic
-    activity: Callable[[str], None] = lambda _: None
+    activity: Callable[[Activity], None] = lambda _: None
     lanes: dict[str, OpenLane] = field(default_factory=dict[str, OpenLane])
     timer: Callable[[], float] = time.perf_counter
 
@@ -56,38 +56,38 @@ class TickLoop:
         self._finishers = ThreadPoolExecutor(2, thread_name_prefix="finish")
 
     def open(self, admit: Admit, model: LoadedModel) -> None:
-        """Begin a request's work up to its first parked call."""
+        """Open a request's lane and run it to its first parked call."""
         self.turns.share.join(admit.request.member, admit.request.weight, admit.served_ms)
         self.send(LaneStarted(admit.request.id, admit.epoch))
-        self._begin(self._lane_factory.open(admit, model))
+        self._begin(self._lane_factory.make(admit, model))
 
     def _begin(self, opened: OpenLane) -> None:
         self.lanes[opened.request.id] = opened
         self._advance(opened, opened.lane.start)
 
     def cancel(self, request_id: str, epoch: int, reason: AbortReason) -> None:
-        """Unwind a lane now; others do not notice."""
+        """Unwind a lane now; other lanes are not touched. A lane of another epoch stays."""
         opened = self.lanes.get(request_id)
         if opened and opened.admit.epoch == epoch:
             opened.lane.cancel()
             self._fail(opened, RequestAborted(reason))
 
     def tick(self) -> None:
-        """One forward pass for whoever deserves it most and those who fit beside, then on to their next calls."""
-        head, *others = self.turns.in_order(self.lanes.values(), self.clock())
-        self.activity("forward" if head.stage is Stage.DENOISE else head.stage.value)
-        batch = self.batch_runner.choose(head, others, self._budget)  # may take a sweep of passes
+        """Run the first call in order and all compatible ones as one forward pass; run their lanes to the next call."""
+        head, *others = self.turns.take(self.lanes.values(), self.clock())
+        self.activity(Activity(head.stage.value))
+        batch = self.batch_runner.choose(head, others, self._budget)  # may time a sweep of passes
         began_s = self.timer()
         outputs = self.batch_runner.run(batch)
         synchronize(self.device)
         self._charge(batch, (self.timer() - began_s) * 1000)
-        self._note_company(batch)
+        self._note_sharing(batch)
         for call, output in zip(batch.calls, outputs, strict=True):
             opened = self.lanes[call.lane.id]
             if isinstance(output, Exception):
                 self._advance(opened, lambda lane=call.lane, error=output: lane.fail(error))
             else:
-                if len(batch.calls) == 1:  # what came of a shared pass may differ in its last bits
+                if len(batch.calls) == 1:  # a shared pass may differ in its last bits
                     self._encoder_cache.keep(call, output)
                 self._advance(opened, lambda lane=call.lane, output=output: lane.resume(output))
 
@@ -109,7 +109,7 @@ class TickLoop:
         return self.budget.rows(layout, waiting)
 
     def _charge(self, batch: Batch, gpu_ms: float) -> None:
-        """Divide a tick's device time by rows."""
+        """Charge each call its share of the pass's device time, in proportion to its rows."""
         self.turns.took(batch.calls[0].stage, gpu_ms)
         total = sum(batch.rows)
         for call, rows in zip(batch.calls, batch.rows, strict=True):
@@ -118,13 +118,13 @@ class TickLoop:
             self.turns.share.charge(opened.request.member, share_ms, self.clock())
             self.send(LaneCharged(opened.request.id, opened.admit.epoch, opened.request.member, share_ms))
 
-    def _note_company(self, batch: Batch) -> None:
+    def _note_sharing(self, batch: Batch) -> None:
         if len(batch.calls) > 1:
             for call in batch.calls:
-                self.lanes[call.lane.id].is_alone = False
+                self.lanes[call.lane.id].has_shared = True
 
     def _advance(self, opened: OpenLane, onward: Callable[[], None]) -> None:
-        """Let a lane run on, and see to it when that was the end."""
+        """Run a lane up to its next call; send the result or the error of a lane that ends."""
         try:
             onward()
             while (call := opened.lane.parked) and (known := self._encoder_cache.recall(call)) is not NotImplemented:
@@ -146,19 +146,19 @@ class TickLoop:
         return None
 
     def _try_again(self, opened: OpenLane, error: BadOutput) -> None:
-        """Once more in float32; what is broken there too fails."""
+        """Run the request once more in float32; a second broken picture is the lane's error."""
         if opened.lane.options.upcast:
             return self._fail(opened, error)
         logger.warning("%s, trying again in float32", error.what, extra={"request_id": opened.request.id})
-        again = self._lane_factory.open(opened.admit, opened.model, upcast=True)
-        again.gpu_ms, again.arrived_s = opened.gpu_ms, opened.arrived_s  # it keeps its turn
+        again = self._lane_factory.make(opened.admit, opened.model, upcast=True)
+        again.gpu_ms, again.arrived_s = opened.gpu_ms, opened.arrived_s  # fair share sees the same request
         return self._begin(again)
 
     def _send_finished(self, opened: OpenLane, outcome: Outcome) -> None:
         request = opened.request
         try:
             opened.previews.settle()
-            recipe = recipe_of(request, opened.context.model, outcome, alone=opened.is_alone)
+            recipe = recipe_of(request, opened.context.model, outcome, alone=not opened.has_shared)
             frames, harmless = opened.previews.timelapse, is_harmless(request, opened.model.spec)
             finished = finish(request, outcome, recipe, opened.gpu_ms, frames, self._lane_factory.check, harmless)
             self.send(LaneFinished(request.id, opened.admit.epoch, finished))

@@ -1,4 +1,4 @@
-"""Whose parked call is answered next on one device. Device thread only."""
+"""The order in which one device answers parked calls. Device thread only."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from engine.worker.lane_factory import OpenLane
 
 @dataclass
 class Turns:
-    """By fair share; but prompts and decoding get at most as much time as denoising."""
+    """The order of parked calls: by fair share, but encoding and decoding get no more time than denoising."""
 
     share: FairShare
     _denoise_ms: float = field(default=0.0, init=False)
-    """How long the latest pass of a denoiser took."""
+    """Device time of the latest denoising pass."""
     _aside_ms: float = field(default=0.0, init=False)
-    """How long prompts and decoding took since then."""
+    """Device time of encoding and decoding since then."""
 
-    def in_order(self, lanes: Iterable[OpenLane], now_s: float) -> list[ParkedCall]:
-        """All parked calls, most deserving first, prompts before all others: jumping the queue costs nobody a turn."""
+    def take(self, lanes: Iterable[OpenLane], now_s: float) -> list[ParkedCall]:
+        """Take a turn of fair share: all parked calls in their order for this tick.
+
+        Prompts come first until encoding and decoding took the time of one denoising pass.
+        """
         parked = {opened.request.id: call for opened in lanes if (call := opened.lane.parked)}
         claims = [opened.claim for opened in lanes if opened.request.id in parked]
         first = Stage.DENOISE if self._aside_ms >= self._denoise_ms else Stage.ENCODE
@@ -30,7 +33,7 @@ class Turns:
         return sorted((parked[claim.id] for claim in order), key=lambda call: call.stage is not first)
 
     def took(self, stage: Stage, gpu_ms: float) -> None:
-        """Book a pass."""
+        """Add the device time of a pass."""
         if stage is Stage.DENOISE:
             self._denoise_ms, self._aside_ms = gpu_ms, 0.0
         else:

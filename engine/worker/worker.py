@@ -1,4 +1,4 @@
-"""One device's process. Its main thread runs lanes; others receive, send, load models and give signs of life."""
+"""One device's process. Its main thread, the device thread, runs lanes; other threads receive, send, load and beat."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
@@ -18,13 +18,12 @@ import psutil
 import torch
 
 from engine.batching.batch_runner import BatchRunner
-from engine.errors import EngineError, RequestAborted
+from engine.errors import RequestAborted
 from engine.loading.load import quiet
-from engine.loading.loaded_model import LoadedModel
 from engine.loading.model_cache import ModelCache
 from engine.loading.model_queue import ModelQueue
 from engine.processes.outbox import Outbox
-from engine.processes.protocol import Admit, Beat, Cancel, LaneFailed, LoadModel, ModelsLoaded, Ready, Stop, ToWorker
+from engine.processes.protocol import Activity, Admit, Beat, Cancel, LaneFailed, LoadModel, Ready, Stop, ToWorker
 from engine.settings import EngineSettings
 from engine.worker.prefork import warm as warm
 from engine.worker.tick_loop import TickLoop
@@ -34,7 +33,7 @@ logger = logging.getLogger(__name__)
 BEAT_S = 1.0
 
 DeviceTask = Callable[[], None]
-"""Something another thread wants done by the device's."""
+"""A function that another thread has the device thread call."""
 
 
 def main(connection: Connection, settings: EngineSettings, device: str) -> None:
@@ -47,35 +46,36 @@ def main(connection: Connection, settings: EngineSettings, device: str) -> None:
 
 
 @dataclass
-class Activity:
-    """What the device thread is at, for the beat."""
+class ActivityLog:
+    """What the device thread does at present, and since when; read by the beat's thread."""
 
-    name: str = "starting"
+    activity: Activity = Activity.STARTING
     since_s: float = field(default_factory=time.monotonic)
 
-    def begin(self, name: str) -> None:
-        """A new activity begins now, also if it has the same name."""
-        self.name, self.since_s = name, time.monotonic()
+    def begin(self, activity: Activity) -> None:
+        """Note that an activity begins now, also if the previous one was of the same kind."""
+        self.activity, self.since_s = activity, time.monotonic()
 
 
 class Worker:
-    """Wires the pipe to the hub."""
+    """Connects the pipe to the engine with the tick loop and the model queue of one device."""
 
     def __init__(self, connection: Connection, settings: EngineSettings, device: torch.device) -> None:
         self._connection, self._device = connection, device
         self._beat_s = min(BEAT_S, settings.stall_timeout_s / 4)
         self._outbox = Outbox(connection)
         self._inbox: queue.SimpleQueue[ToWorker | DeviceTask] = queue.SimpleQueue()
-        self._activity = Activity()
-        self._cache = ModelCache(settings, device)
-        self._model_queue = ModelQueue(self._cache, self._lend, self._fail, self._tell_models, self._inbox.put)
+        self._activity = ActivityLog()
         self._tick_loop = TickLoop(
             settings,
             device,
             self._outbox.put,
-            self._model_queue.give_back,
+            lambda model: self._model_queue.give_back(model),
             BatchRunner(settings.deterministic, self._free_memory),
             activity=self._activity.begin,
+        )
+        self._model_queue = ModelQueue(
+            ModelCache(settings, device), self._tick_loop.open, self._outbox.put, self._inbox.put
         )
 
     def run(self) -> None:
@@ -100,16 +100,16 @@ class Worker:
 
     def _beat(self) -> None:
         while True:
-            activity, since_s = self._activity.name, self._activity.since_s
-            if activity == "idle" and (loading := self._model_queue.loading):
-                activity, since_s = f"loading {loading.model}", loading.since_s
-            self._outbox.put(Beat(activity, time.monotonic() - since_s))
+            activity, since_s, model = self._activity.activity, self._activity.since_s, ""
+            if activity is Activity.IDLE and (loading := self._model_queue.loading):
+                activity, since_s, model = Activity.LOADING, loading.since_s, loading.model
+            self._outbox.put(Beat(activity, time.monotonic() - since_s, model))
             time.sleep(self._beat_s)
 
     def _take_messages(self) -> bool:
         """Do what was said since the last tick; without lanes, wait for it. False means stop."""
         if not self._tick_loop.lanes and self._inbox.empty():
-            self._activity.begin("idle")
+            self._activity.begin(Activity.IDLE)
         while not self._tick_loop.lanes or not self._inbox.empty():
             message = self._inbox.get()
             if isinstance(message, Stop):
@@ -129,15 +129,6 @@ class Worker:
                 pass
             case _:
                 message()
-
-    def _lend(self, admit: Admit, model: LoadedModel) -> None:
-        self._tick_loop.open(admit, model)
-
-    def _tell_models(self) -> None:
-        self._outbox.put(ModelsLoaded(self._cache.models()))
-
-    def _fail(self, admit: Admit, error: EngineError) -> None:
-        self._outbox.put(LaneFailed(admit.request.id, admit.epoch, error))
 
     def _cancel(self, cancel: Cancel) -> None:
         if self._model_queue.cancel(cancel.request_id, cancel.epoch):

@@ -1,6 +1,6 @@
-"""LoRA files in the layouts that people share, drawn for tiny models: those that are worn, and those that are not.
+"""LoRA files in the layouts that people share, drawn for tiny models: those that can be used, and those that cannot.
 
-What a worn one must do is computed apart from the engine: its change is merged into a copy of the weights.
+What a usable one must do is computed apart from the engine: its change is merged into a copy of the weights.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Draft:
         return getattr(self.pipeline, each.component).get_submodule(each.name)
 
     def merged(self, component: str, weight: float = 1.0) -> nn.Module:
-        """A copy of the component that is what a row must look like when it wears this."""
+        """A copy of the component whose output a row with this LoRA must have."""
         module = copy.deepcopy(getattr(self.pipeline, component))
         for each in self.factors:
             if each.component == component:
@@ -154,11 +154,11 @@ class RowLayout:
     write: Callable[[Any], tuple[Tensors, Draft]]
     family: str = "stable-diffusion"
     refused: str = ""
-    """A pattern of what the refusal says; "" for a file that is worn."""
+    """A pattern of what the refusal says; "" for a file that can be used."""
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def save(self, folder: Path, pipeline: Any) -> tuple[Path, Draft]:
-        """The file, and the change that wearing it must make."""
+        """The file, and the change that it must make when active."""
         tensors, draft = self.write(pipeline)
         path = folder / f"{self.name}.safetensors"
         save_file({name: each.contiguous().clone() for name, each in tensors.items()}, path, dict(self.metadata))
@@ -266,7 +266,7 @@ def _xl_blocks(draft: Draft) -> Tensors:
     return kohya(draft.factors, lambda each: flat(each).replace("down_blocks_1_attentions_0", "input_blocks_3_1"))
 
 
-WORN = (
+USABLE = (
     RowLayout("peft", lambda p: _written(_unet(p), _peft)),
     RowLayout("peft-text", lambda p: _written(_both(p), _peft)),
     RowLayout("text-alone", lambda p: _written(Draft(p).add("text_encoder", TEXT), _peft)),

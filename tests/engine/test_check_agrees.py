@@ -22,8 +22,8 @@ from engine.loading.load import load
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
 from tests.engine.checkpoint import write_checkpoint
+from tests.engine.local_worker import LocalWorker, ask
 from tests.engine.single_files import pretend_pulled
-from tests.engine.studio import Studio, ask
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 Make = Callable[[Path], "ModelSettings | None"]
@@ -228,7 +228,7 @@ REFUSED: dict[str, Make] = {
 CASES = WORKS | REFUSED
 
 
-class Room(Studio):
+class ConfiguredWorker(LocalWorker):
     """One of many models of a configuration."""
 
     def __init__(self, settings: EngineSettings, name: str) -> None:
@@ -274,7 +274,7 @@ def test_there_are_enough_of_them() -> None:
 def test_check_says_what_the_first_picture_says(
     name: str, settings: EngineSettings, findings: dict[str, Finding]
 ) -> None:
-    finding, said = findings[f"model {name}"], Room(settings, name).first_picture()
+    finding, said = findings[f"model {name}"], ConfiguredWorker(settings, name).first_picture()
     assert bool(said) == (name in REFUSED), said
     assert finding.is_well == (not said), finding
     assert not said or finding.found == said

@@ -14,8 +14,8 @@ import pytest
 from engine.engine import Engine
 from engine.errors import EngineNotReady, RequestAborted
 from engine.events import Event, Finished
-from tests.engine import scripted
-from tests.engine.scripted import finished, request
+from tests.engine import fake_worker_engine
+from tests.engine.fake_worker_engine import finished, request
 from tests.patience import until
 
 CROWD = 200
@@ -23,7 +23,7 @@ CROWD = 200
 
 @pytest.fixture(autouse=True)
 def importable() -> Iterator[None]:
-    with scripted.importable_by_workers():
+    with fake_worker_engine.importable_by_workers():
         yield
 
 
@@ -43,19 +43,18 @@ async def ask(engine: Engine, number: int, patience: int | None) -> Event | None
 async def test_two_hundred_ask_at_once_and_half_of_them_leave() -> None:
     draw = random.Random(3)
     patience = [draw.choice((None, 1, 2, 3)) if number % 2 else None for number in range(CROWD)]
-    async with scripted.engine(max_waiting=CROWD) as engine:
+    async with fake_worker_engine.engine(max_waiting=CROWD) as engine:
         last = await asyncio.gather(*(ask(engine, number, patience[number]) for number in range(CROWD)))
         for number, event in enumerate(last):
             if patience[number] is None:
                 assert isinstance(event, Finished)
                 assert event.images[0].png == f"picture {number}".encode()
-        await engine.drain()
-        await until(lambda: not engine.snapshot().devices[0].running)
-        assert not engine.snapshot().waiting and not engine.snapshot().running
+        await until(lambda: not engine.snapshot().running and not engine.snapshot().devices[0].running)
+        assert not engine.snapshot().waiting
 
 
 async def test_a_worker_killed_among_cancels_loses_nobody_who_stayed() -> None:
-    async with scripted.engine(max_waiting=CROWD, max_attempts=100) as engine:
+    async with fake_worker_engine.engine(max_waiting=CROWD, max_attempts=100) as engine:
         await finished(engine, request())
         staying = [asyncio.create_task(ask(engine, number, None)) for number in range(40)]
         for number in range(40, 120):
@@ -68,7 +67,7 @@ async def test_a_worker_killed_among_cancels_loses_nobody_who_stayed() -> None:
 
 
 async def test_engines_side_by_side_have_nothing_to_do_with_each_other() -> None:
-    async with scripted.engine() as one, scripted.engine() as other:
+    async with fake_worker_engine.engine() as one, fake_worker_engine.engine() as other:
         await asyncio.gather(finished(one, request()), finished(other, request()))
         pids = [engine.snapshot().devices[0].pid for engine in (one, other)]
         assert pids[0] is not None and pids[0] != pids[1]
@@ -81,7 +80,7 @@ async def test_engines_side_by_side_have_nothing_to_do_with_each_other() -> None
 
 
 async def test_nothing_is_taken_before_the_start_or_after_the_stop() -> None:
-    engine = scripted.engine()
+    engine = fake_worker_engine.engine()
     with pytest.raises(EngineNotReady):
         engine.submit(request())
     await engine.start()

@@ -27,8 +27,8 @@ from engine import (
     Started,
 )
 from engine.fair_share import FairShare
-from tests.engine import scripted
-from tests.engine.scripted import events_of, finished, request
+from tests.engine import fake_worker_engine
+from tests.engine.fake_worker_engine import events_of, finished, request
 from tests.patience import PATIENCE_S, until
 
 LONG = {"steps": 2000, "step_s": 0.01}
@@ -36,13 +36,13 @@ LONG = {"steps": 2000, "step_s": 0.01}
 
 @pytest.fixture(autouse=True)
 def _importable():
-    with scripted.importable_by_workers():
+    with fake_worker_engine.importable_by_workers():
         yield
 
 
 @pytest.fixture
 async def engine() -> AsyncIterator[Engine]:
-    async with scripted.engine(max_lanes=2, max_running_per_member=2) as running:
+    async with fake_worker_engine.engine(max_lanes=2, max_running_per_member=2) as running:
         yield running
 
 
@@ -57,7 +57,7 @@ async def test_events_come_in_the_order_of_a_requests_life(engine: Engine) -> No
 
 
 async def test_an_invalid_request_is_refused_before_anything_is_queued() -> None:
-    async with Engine(scripted.engine()._settings, entry="scripted_worker:main") as engine:
+    async with Engine(fake_worker_engine.engine()._settings, entry="fake_worker:main") as engine:
         with pytest.raises(InvalidRequest) as refused:
             engine.submit(ImageRequest(prompt="an apple", model="no-such-model"))
         assert refused.value.field == "model"
@@ -134,7 +134,7 @@ async def test_waiting_requests_hear_their_place_and_why(engine: Engine) -> None
 
 
 async def test_one_member_may_not_fill_the_queue() -> None:
-    async with scripted.engine(max_lanes=1, max_waiting=3, max_waiting_per_member=2) as engine:
+    async with fake_worker_engine.engine(max_lanes=1, max_waiting=3, max_waiting_per_member=2) as engine:
         engine.pause()
         kept = [engine.submit(request(member="a")) for _ in range(2)]
         with pytest.raises(MemberQueueFull) as full:
@@ -149,7 +149,7 @@ async def test_one_member_may_not_fill_the_queue() -> None:
 
 
 async def test_at_most_so_many_requests_of_a_member_run() -> None:
-    async with scripted.engine(max_lanes=4, max_running_per_member=1) as engine:
+    async with fake_worker_engine.engine(max_lanes=4, max_running_per_member=1) as engine:
         streams = [engine.submit(request(LONG, member=member)) for member in "aab"]
         await until(lambda: len(engine.snapshot().running) == 2)
         assert {streams[0].request.id, streams[2].request.id} == set(engine.snapshot().running)
@@ -158,7 +158,7 @@ async def test_at_most_so_many_requests_of_a_member_run() -> None:
 
 
 async def test_who_waits_for_the_engine_itself_hears_so() -> None:
-    async with scripted.engine() as engine:
+    async with fake_worker_engine.engine() as engine:
         stream = engine.submit(request())
         assert await anext(stream) == Queued(0, None, "the engine is starting")
         assert isinstance([event async for event in stream][-1], Finished)
@@ -176,22 +176,8 @@ async def test_pause_and_resume(engine: Engine) -> None:
     assert isinstance([event async for event in stream][-1], Finished)
 
 
-async def test_drain_finishes_what_there_is_and_refuses_more(engine: Engine) -> None:
-    tasks = [asyncio.create_task(events_of(engine, request(member=str(number)))) for number in range(4)]
-    await until(lambda: engine.snapshot().running)
-    draining = asyncio.create_task(engine.drain())
-    await asyncio.sleep(0)
-    with pytest.raises(EngineNotReady) as refused:
-        engine.submit(request())
-    assert refused.value.state == "draining"
-    await draining
-    assert all(isinstance(task.result()[-1], Finished) for task in await _all(tasks))
-    engine.resume()
-    await finished(engine, request())
-
-
 async def test_stop_finishes_running_requests_and_aborts_waiting_ones() -> None:
-    engine = scripted.engine(max_lanes=1)
+    engine = fake_worker_engine.engine(max_lanes=1)
     await engine.start()
     running = asyncio.create_task(events_of(engine, request({"steps": 10})))
     await until(lambda: engine.snapshot().running)
@@ -207,7 +193,7 @@ async def test_stop_finishes_running_requests_and_aborts_waiting_ones() -> None:
 
 
 async def test_stop_cancels_what_is_not_done_by_the_deadline() -> None:
-    engine = scripted.engine(stop_timeout_s=0.1)
+    engine = fake_worker_engine.engine(stop_timeout_s=0.1)
     await engine.start()
     endless = asyncio.create_task(events_of(engine, request(LONG)))
     await until(lambda: engine.snapshot().running)
@@ -218,7 +204,7 @@ async def test_stop_cancels_what_is_not_done_by_the_deadline() -> None:
 
 
 async def test_an_interrupted_stop_still_ends_every_request() -> None:
-    engine = scripted.engine()
+    engine = fake_worker_engine.engine()
     await engine.start()
     endless = asyncio.create_task(events_of(engine, request(LONG)))
     await until(lambda: engine.snapshot().running)
@@ -232,9 +218,9 @@ async def test_an_interrupted_stop_still_ends_every_request() -> None:
 
 
 async def test_a_start_that_is_interrupted_leaves_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    reading, engine = threading.Event(), scripted.engine()
+    reading, engine = threading.Event(), fake_worker_engine.engine()
     others = set(psutil.Process().children(recursive=True))
-    monkeypatch.setattr(scripted.Unchecked, "names", lambda _: (reading.set(), time.sleep(0.2), ())[-1])
+    monkeypatch.setattr(fake_worker_engine.Unchecked, "names", lambda _: (reading.set(), time.sleep(0.2), ())[-1])
     starting = asyncio.create_task(engine.start())
     await until(reading.is_set)
     starting.cancel()
@@ -258,17 +244,17 @@ async def test_equally_served_is_judged_by_finished_requests(monkeypatch: pytest
     monkeypatch.setattr(
         FairShare, "leave", lambda self, member, ms=None: (took.append(ms), leave(self, member, ms))[-1]
     )
-    async with scripted.engine() as engine:
+    async with fake_worker_engine.engine() as engine:
         await finished(engine, request({"steps": 3}))
     assert took == [pytest.approx(30.0)]
 
 
 async def test_fair_share_survives_a_restart() -> None:
-    async with scripted.engine() as first:
+    async with fake_worker_engine.engine() as first:
         await finished(first, request({"steps": 3}, member="a"))
         served = first.served()
     assert served == {"a": pytest.approx(30.0)}
-    async with scripted.engine() as second:
+    async with fake_worker_engine.engine() as second:
         second.set_served(served)
         await finished(second, request({"steps": 1}, member="a"))
         assert second.served() == {"a": pytest.approx(40.0)}
@@ -288,7 +274,7 @@ async def test_the_workers_environment_is_fast_and_holds_no_secrets(monkeypatch:
     monkeypatch.setenv("DARKROOM_DATABASE_URL", "postgresql://user:password@host/name")
     monkeypatch.setenv("HF_HOME", "somewhere")
     monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
-    async with scripted.engine(offline=True, threads=2) as engine:
+    async with fake_worker_engine.engine(offline=True, threads=2) as engine:
         [image] = (await finished(engine, request({"steps": 1, "environment": True}))).images
     environment = json.loads(image.png)
     assert environment["HF_HOME"] == "somewhere" and environment["HF_HUB_OFFLINE"] == "1"

@@ -14,8 +14,8 @@ import torch
 
 from engine.batching.lanes import Lane, Stage
 from engine.batching.module_proxies import stage_of
+from tests.engine.batched_pipelines import Ask, BatchedPipelines, Model, count_calls, stock
 from tests.engine.families import FAMILIES, I2I, INPAINT, T2I
-from tests.engine.room import Ask, Model, Room, count_calls, stock
 
 TOLERANCE = 1e-5
 """On pictures in [0, 1], float32."""
@@ -58,14 +58,14 @@ def crowd(family: Model) -> list[Ask]:
     return [ask for ask in asks if ask.task in family.family.tasks]
 
 
-def together(room: Room, family: Model, asks: list[Ask], ticks_between: int = 1) -> list[Lane]:
+def together(batched: BatchedPipelines, family: Model, asks: list[Ask], ticks_between: int = 1) -> list[Lane]:
     """Let requests join a few ticks after one another and run to their ends; each leaves when it is done."""
     lanes = []
     for ask in asks:
-        lanes.append(room.join(family, ask))
+        lanes.append(batched.join(family, ask))
         for _ in range(ticks_between):
-            room.tick()
-    room.finish()
+            batched.tick()
+    batched.finish()
     return lanes
 
 
@@ -84,7 +84,7 @@ def distance(one: torch.Tensor, other: torch.Tensor) -> float:
 def test_a_crowd_gets_the_pictures_that_each_would_get_alone(name: str, model: Callable[[str], Model]) -> None:
     family = model(name)
     asks = crowd(family)
-    assert_same(together(Room(), family, asks), [stock(family, ask) for ask in asks])
+    assert_same(together(BatchedPipelines(), family, asks), [stock(family, ask) for ask in asks])
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -93,24 +93,24 @@ def test_what_may_share_a_forward_pass_does(name: str, model: Callable[[str], Mo
     family = model(name)
     first = next(iter(family.family.tasks))
     asks = [Ask(first, PROMPTS[0], seed=10 * i, steps=4, strength=1.0) for i in range(4)]
-    room = Room()
+    batched = BatchedPipelines()
     solo = count_calls(family.denoisers, lambda: [stock(family, ask) for ask in asks])
-    together(room, family, asks)
-    room.shared.clear()
-    calls = count_calls(family.denoisers, lambda: together(room, family, asks))
+    together(batched, family, asks)
+    batched.shared.clear()
+    calls = count_calls(family.denoisers, lambda: together(batched, family, asks))
     assert calls <= 0.6 * solo
-    assert max(room.shared) >= 3
+    assert max(batched.shared) >= 3
 
 
 @pytest.mark.parametrize("name", ["stable-diffusion-xl", "z-image", "kandinsky-2.2", "qwen-image"])
 def test_a_room_full_of_strangers_in_any_order(name: str, model: Callable[[str], Model]) -> None:
     """Joins at random ticks, proofs of earlier rounds kept: nothing that was learned from one makes another wrong."""
-    family, room, order = model(name), Room(), random.Random(7)
+    family, batched, order = model(name), BatchedPipelines(), random.Random(7)
     asks = crowd(family)
     expected = [stock(family, ask) for ask in asks]
     for _ in range(3):
         shuffled = order.sample(range(len(asks)), len(asks))
-        lanes = together(room, family, [asks[i] for i in shuffled], ticks_between=order.randrange(3))
+        lanes = together(batched, family, [asks[i] for i in shuffled], ticks_between=order.randrange(3))
         assert_same(lanes, [expected[i] for i in shuffled])
 
 
@@ -139,9 +139,9 @@ def test_every_noise_scheduler_keeps_its_own_state_in_one_batch(name: str, model
         for i, cls in enumerate(NOISE_SCHEDULERS.values())
     ]
     expected = [stock(family, replace(ask)) for ask in asks]
-    room = Room()
-    assert_same(together(room, family, asks), expected)
-    assert max(room.shared) >= 8
+    batched = BatchedPipelines()
+    assert_same(together(batched, family, asks), expected)
+    assert max(batched.shared) >= 8
 
 
 FLOW = {
@@ -155,18 +155,18 @@ def test_noise_schedulers_of_flow_matching_share_a_batch_too(model: Callable[[st
     asks = [
         Ask(T2I, PROMPTS[i], seed=i, steps=4 + i, noise_scheduler=cls(shift=3.0)) for i, cls in enumerate(FLOW.values())
     ]
-    assert_same(together(Room(), family, asks), [stock(family, ask) for ask in asks])
+    assert_same(together(BatchedPipelines(), family, asks), [stock(family, ask) for ask in asks])
 
 
 def test_z_image_draws_different_sizes_in_one_forward(model: Callable[[str], Model]) -> None:
     family = model("z-image")
     asks = [Ask(T2I, PROMPTS[i % 3], seed=i, steps=4, side=side) for i, side in enumerate((64, 96, 48, 64))]
-    room = Room()
+    batched = BatchedPipelines()
     expected = [stock(family, ask) for ask in asks]
     for _ in range(2):
-        room.shared.clear()
-        assert_same(together(room, family, asks, ticks_between=0), expected)
-    assert max(room.shared) == 4
+        batched.shared.clear()
+        assert_same(together(batched, family, asks, ticks_between=0), expected)
+    assert max(batched.shared) == 4
 
 
 @pytest.mark.parametrize("name", ["flux", "flux2-klein", "qwen-image", "stable-diffusion-xl", "sana"])
@@ -178,34 +178,34 @@ def test_different_sizes_never_disturb_one_another(name: str, model: Callable[[s
         Ask(T2I, PROMPTS[0], seed=2, width=64, side=128),
         Ask(T2I, PROMPTS[0], seed=3, width=128, side=64),
     ]
-    assert_same(together(Room(), family, asks, ticks_between=0), [stock(family, ask) for ask in asks])
+    assert_same(together(BatchedPipelines(), family, asks, ticks_between=0), [stock(family, ask) for ask in asks])
 
 
 def test_cells_as_many_as_tokens_confuse_no_positions_with_rows(model: Callable[[str], Model]) -> None:
     """At 32 pixels Flux has four tokens: with four cells its position ids look like one row a cell."""
     family = model("flux")
     asks = [Ask(T2I, PROMPTS[0], seed=i, steps=3, cells=4, side=32, guided=False) for i in range(3)]
-    assert_same(together(Room(), family, asks), [stock(family, ask) for ask in asks])
+    assert_same(together(BatchedPipelines(), family, asks), [stock(family, ask) for ask in asks])
 
 
 @pytest.mark.parametrize("name", ["stable-diffusion-xl", "flux2-klein", "z-image"])
 def test_a_cancelled_neighbour_leaves_no_trace(name: str, model: Callable[[str], Model]) -> None:
-    family, room = model(name), Room()
+    family, batched = model(name), BatchedPipelines()
     stays, goes = Ask(T2I, PROMPTS[0], seed=1, steps=6), Ask(T2I, PROMPTS[1], seed=2, steps=6)
-    lanes = [room.join(family, ask) for ask in (stays, goes, replace(stays, seed=3))]
+    lanes = [batched.join(family, ask) for ask in (stays, goes, replace(stays, seed=3))]
     for _ in range(8):
-        room.tick()
+        batched.tick()
     lanes[1].cancel()
     assert lanes[1].is_finished
-    room.finish()
+    batched.finish()
     assert_same([lanes[0], lanes[2]], [stock(family, stays), stock(family, replace(stays, seed=3))])
 
 
 @pytest.mark.parametrize("name", ["stable-diffusion", "stable-diffusion-3", "z-image"])
 def test_a_cell_is_the_same_in_a_grid_and_alone(name: str, model: Callable[[str], Model]) -> None:
-    family, room = model(name), Room()
+    family, batched = model(name), BatchedPipelines()
     grid, alone = Ask(T2I, PROMPTS[0], seed=40, cells=4), Ask(T2I, PROMPTS[0], seed=42)
-    lanes = together(room, family, [grid, alone])
+    lanes = together(batched, family, [grid, alone])
     assert distance(lanes[0].result[2:3], lanes[1].result) <= TOLERANCE
 
 
@@ -213,10 +213,10 @@ def test_a_cell_is_the_same_in_a_grid_and_alone(name: str, model: Callable[[str]
 def test_deterministic_means_the_same_bits_in_any_company(name: str, model: Callable[[str], Model]) -> None:
     family = model(name)
     asks = [Ask(T2I, PROMPTS[i % 3], seed=i, steps=3 + i % 3, cells=1 + i % 2) for i in range(4)]
-    alone = [together(Room(deterministic=True), family, [ask])[0].result for ask in asks]
-    room = Room(deterministic=True)
+    alone = [together(BatchedPipelines(deterministic=True), family, [ask])[0].result for ask in asks]
+    batched = BatchedPipelines(deterministic=True)
     for _ in range(2):
-        crowded = [lane.result for lane in together(room, family, asks)]
+        crowded = [lane.result for lane in together(batched, family, asks)]
         assert all(torch.equal(one, other) for one, other in zip(crowded, alone, strict=True))
     assert all(distance(one, stock(family, ask)) <= TOLERANCE for one, ask in zip(alone, asks, strict=True))
 
@@ -242,11 +242,11 @@ def test_a_family_nobody_named_that_couples_its_rows_runs_alone(model: Callable[
     asks = [Ask(T2I, PROMPTS[i], seed=i, steps=4) for i in range(3)]
     expected = [stock(gossip, ask) for ask in asks]
     assert distance(expected[0], stock(family, asks[0])) > 1e-3, "the coupling must be felt"
-    room = Room()
-    assert_same(together(room, gossip, asks, ticks_between=0), expected)
-    room.shared.clear()
-    assert_same(together(room, gossip, asks, ticks_between=0), expected)
-    assert max(room.shared) == 1
+    batched = BatchedPipelines()
+    assert_same(together(batched, gossip, asks, ticks_between=0), expected)
+    batched.shared.clear()
+    assert_same(together(batched, gossip, asks, ticks_between=0), expected)
+    assert max(batched.shared) == 1
 
 
 def test_a_denoiser_with_encode_and_decode_is_no_autoencoder(model: Callable[[str], Model]) -> None:

@@ -21,7 +21,7 @@ from engine.requests import ImageRequest, ImageToImage, Inpaint
 from engine.settings import EngineSettings, ModelSettings
 from tests.engine.families import parts, strangers
 from tests.engine.families.strangers import STRANGERS
-from tests.engine.studio import SIZE, Studio, as_array, ask, png
+from tests.engine.local_worker import SIZE, LocalWorker, as_array, ask, png
 
 PICTURE = png(numpy.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=numpy.uint8))
 CROWD = [
@@ -71,9 +71,9 @@ def _modular(folder: Path) -> Any:
 @pytest.mark.parametrize("name", STRANGERS)
 def test_a_stranger_draws_in_a_crowd_what_it_draws_alone(name: str, tmp_path: Path) -> None:
     folder = strangers.save(STRANGERS[name], tmp_path / name)
-    studio = Studio(folder)
-    crowd = [studio.admit(request).request for request in CROWD]
-    for request, messages in zip(crowd, studio.run(*CROWD), strict=True):
+    worker = LocalWorker(folder)
+    crowd = [worker.admit(request).request for request in CROWD]
+    for request, messages in zip(crowd, worker.run(*CROWD), strict=True):
         with torch.inference_mode():
             expected = stock(folder, request)
         for image, cell in zip(messages[-1].finished.images, expected, strict=True):
@@ -82,19 +82,19 @@ def test_a_stranger_draws_in_a_crowd_what_it_draws_alone(name: str, tmp_path: Pa
 
 def test_a_cell_of_a_grid_owes_nothing_to_the_first_ones_seed(tmp_path: Path) -> None:
     folder = strangers.save(strangers.glm_image, tmp_path / "model")
-    studio, request = Studio(folder), ask(**SIZE)
+    worker, request = LocalWorker(folder), ask(**SIZE)
     with torch.inference_mode():
-        expected = stock(folder, studio.admit(request).request)
-    for picture, cell in zip(studio.draw(request), expected, strict=True):
+        expected = stock(folder, worker.admit(request).request)
+    for picture, cell in zip(worker.draw(request), expected, strict=True):
         assert numpy.abs(picture - cell).max() <= 1
 
 
 def test_a_modular_familys_cells_are_inpainted_as_each_alone(tmp_path: Path) -> None:
-    studio = Studio(strangers.save(strangers.xl_modular, tmp_path / "model"))
+    worker = LocalWorker(strangers.save(strangers.xl_modular, tmp_path / "model"))
     mask = numpy.pad(numpy.full((32, 32, 3), 255, numpy.uint8), ((16, 16), (8, 24), (0, 0)))
     region = {"image": PICTURE, "mask": png(mask), "strength": 0.8, "guidance_scale": 4.0, **SIZE}
-    grid = studio.draw(ask(Inpaint, seed=7, num_images=2, **region))
-    (alone,) = studio.draw(ask(Inpaint, seed=8, num_images=1, **region))
+    grid = worker.draw(ask(Inpaint, seed=7, num_images=2, **region))
+    (alone,) = worker.draw(ask(Inpaint, seed=8, num_images=1, **region))
     assert numpy.abs(grid[1].astype(int) - alone).max() <= 1
 
 
@@ -113,12 +113,12 @@ class Eavesdropper(diffusers.StableDiffusionPipeline):
 
 
 def test_a_pipeline_inside_an_encoder_hears_its_own_prompt(tmp_path: Path) -> None:
-    studio = Studio(strangers.save(strangers.velocity, tmp_path / "model"))
+    worker = LocalWorker(strangers.save(strangers.velocity, tmp_path / "model"))
     prompts = ("a red apple", "a blue bird", "a red apple")
     crowd = [ask(prompt=prompt, num_images=1, guidance_scale=1.0, **SIZE) for prompt in prompts]
-    expected = [studio.draw(request.model_copy(update={"id": f"alone {i}"}))[0] for i, request in enumerate(crowd)]
-    studio.model.base.__class__ = Eavesdropper
-    for picture, messages in zip(expected, studio.run(*crowd), strict=True):
+    expected = [worker.draw(request.model_copy(update={"id": f"alone {i}"}))[0] for i, request in enumerate(crowd)]
+    worker.model.base.__class__ = Eavesdropper
+    for picture, messages in zip(expected, worker.run(*crowd), strict=True):
         assert numpy.abs(as_array(messages[-1].finished.images[0].png) - picture.astype(int)).max() <= 1
 
 
@@ -129,7 +129,7 @@ def test_an_autoencoder_refusing_pictures_costs_only_previews(tmp_path: Path, mo
         raise RuntimeError("expected input to have 4 channels")
 
     monkeypatch.setattr(diffusers.AutoencoderKL, "encode", refuse)
-    assert len(Studio(folder).draw(ask(**SIZE))) == 2
+    assert len(LocalWorker(folder).draw(ask(**SIZE))) == 2
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_an_autoencoder_refusing_pictures_costs_only_previews(tmp_path: Path, mo
 def test_steps_a_noise_scheduler_cannot_make_are_refused(
     noise_scheduler: str, steps: int, why: str, tmp_path: Path
 ) -> None:
-    studio = Studio(strangers.save(strangers.velocity, tmp_path / "model"))
-    refused = studio.refuse(ask(noise_scheduler=noise_scheduler, num_inference_steps=steps, **SIZE))
+    worker = LocalWorker(strangers.save(strangers.velocity, tmp_path / "model"))
+    refused = worker.refuse(ask(noise_scheduler=noise_scheduler, num_inference_steps=steps, **SIZE))
     assert isinstance(refused, InvalidRequest)
     assert refused.field == "num_inference_steps" and refused.why == why
 
@@ -158,11 +158,11 @@ def test_transparency_is_left_out_of_a_picture() -> None:
 
 
 def test_what_edits_pictures_does_not_draw_from_words(tmp_path: Path) -> None:
-    studio = Studio(strangers.save(strangers.pix2pix, tmp_path / "pix2pix"))
-    refused = studio.refuse(ask(**SIZE))
+    worker = LocalWorker(strangers.save(strangers.pix2pix, tmp_path / "pix2pix"))
+    refused = worker.refuse(ask(**SIZE))
     assert isinstance(refused, InvalidRequest)
     assert "picture" in refused.why
-    assert len(studio.draw(ask(ImageToImage, image=PICTURE, **SIZE))) == 2
+    assert len(worker.draw(ask(ImageToImage, image=PICTURE, **SIZE))) == 2
 
 
 @pytest.mark.parametrize("blocks", [diffusers.QwenImageEditAutoBlocks, diffusers.QwenImageEditPlusAutoBlocks])
@@ -173,9 +173,9 @@ def test_a_modular_editor_takes_pictures_and_no_words_alone(blocks: Any) -> None
 
 
 def test_a_refiner_refines_and_does_not_draw_from_words(tmp_path: Path) -> None:
-    studio = Studio(strangers.save(strangers.refiner, tmp_path / "refiner"))
-    assert isinstance(studio.refuse(ask(**SIZE)), InvalidRequest)
-    assert len(studio.draw(ask(ImageToImage, image=PICTURE, **SIZE))) == 2
+    worker = LocalWorker(strangers.save(strangers.refiner, tmp_path / "refiner"))
+    assert isinstance(worker.refuse(ask(**SIZE)), InvalidRequest)
+    assert len(worker.draw(ask(ImageToImage, image=PICTURE, **SIZE))) == 2
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.engine import families
-from tests.engine.studio import SIZE, Studio, as_array, ask
+from tests.engine.local_worker import SIZE, LocalWorker, as_array, ask
 
 pytestmark = [
     pytest.mark.gpu,
@@ -19,8 +19,8 @@ FAMILIES = ("stable-diffusion-xl", "z-image", "flux2-klein")
 CROWD = [ask(prompt=prompt, seed=seed, num_images=1, **SIZE) for seed, prompt in enumerate(("a fox", "two boats", "a"))]
 
 
-def drawn(studio: Studio, together: bool) -> list[numpy.ndarray]:
-    runs = studio.run(*CROWD) if together else [studio.run(request)[0] for request in CROWD]
+def drawn(worker: LocalWorker, together: bool) -> list[numpy.ndarray]:
+    runs = worker.run(*CROWD) if together else [worker.run(request)[0] for request in CROWD]
     return [as_array(messages[-1].finished.images[0].png).astype(int) for messages in runs]
 
 
@@ -31,16 +31,16 @@ def cache(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_in_bfloat16_a_crowd_changes_few_pixels_by_little(name: str, cache: Path) -> None:
-    studio = Studio(families.folder(name, cache), device="cuda")
-    assert studio.model.dtype == torch.bfloat16
+    worker = LocalWorker(families.folder(name, cache), device="cuda")
+    assert worker.model.dtype == torch.bfloat16
     for _ in range(2):  # what the first round proves, the second uses
-        for one, other in zip(drawn(studio, together=True), drawn(studio, together=False), strict=True):
+        for one, other in zip(drawn(worker, together=True), drawn(worker, together=False), strict=True):
             assert numpy.abs(one - other).mean() <= 1.0
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_deterministic_means_the_same_bytes_in_any_company(name: str, cache: Path) -> None:
-    studio = Studio(families.folder(name, cache), device="cuda", deterministic=True)
+    worker = LocalWorker(families.folder(name, cache), device="cuda", deterministic=True)
     for _ in range(2):
-        for one, other in zip(drawn(studio, together=True), drawn(studio, together=False), strict=True):
+        for one, other in zip(drawn(worker, together=True), drawn(worker, together=False), strict=True):
             assert numpy.array_equal(one, other)

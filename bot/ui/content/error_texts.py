@@ -70,7 +70,6 @@ def _aborted(error: engine.RequestAborted) -> str:
         engine.AbortReason.USER_REQUEST: "Cancelled. Nothing more is charged.",
         engine.AbortReason.MODERATOR: "Cancelled by a moderator.",
         engine.AbortReason.CLIENT_GONE: "Cancelled: the message is gone.",
-        engine.AbortReason.TIMEOUT: "This took too long and was stopped; nothing was charged. Try fewer steps.",
         engine.AbortReason.SHUTDOWN: "I am restarting; this goes on by itself when I am back.",
     }[error.reason]
 

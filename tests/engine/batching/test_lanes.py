@@ -13,7 +13,7 @@ import diffusers
 import pytest
 import torch
 
-from engine.batching.lanes import Lane, LaneCancelled, ParkedCall, Stage, with_inner
+from engine.batching.lanes import Lane, LaneCancelled, ParkedCall, Stage
 from engine.batching.module_proxies import parking_view, stage_of
 
 
@@ -61,11 +61,6 @@ def test_calls_outside_of_the_lane_simply_run(pipeline: Any) -> None:
 def test_stages(pipeline: Any) -> None:
     stages = {name: stage_of(getattr(pipeline, name)) for name in ("unet", "vae", "text_encoder")}
     assert stages == {"unet": Stage.DENOISE, "vae": Stage.DECODE, "text_encoder": Stage.ENCODE}
-
-
-def test_pipelines_inside_a_pipeline_are_found(family_folder: Callable[[str], Path]) -> None:
-    combined = diffusers.DiffusionPipeline.from_pretrained(family_folder("kandinsky-2.2"))
-    assert len(with_inner(combined)) == 3
 
 
 def work(view: torch.nn.Module, log: list[str]) -> Callable[[Lane], str]:

@@ -12,9 +12,9 @@ from torch import nn
 
 from engine.batching.batch_runner import BUCKET, BatchRunner
 from engine.batching.lanes import Lane, ParkedCall, RunOptions, Stage
-from engine.batching.merge_proof import Digests
 from engine.batching.merging import merge, split
 from engine.batching.row_layout import Role, lay_out
+from engine.batching.tensor_digests import Digests
 
 
 class Counting(nn.Module):
@@ -290,29 +290,30 @@ def test_deterministic_passes_all_have_the_same_number_of_rows() -> None:
     assert set(module.passes) == {BUCKET}
 
 
-class Dressed(Counting):
-    """A module whose rows wear LoRAs; or all that of the first row."""
+class WithAdapters(Counting):
+    """A module whose rows have LoRAs active; or all that of the first row."""
 
     def __init__(self, mixes: bool) -> None:
         super().__init__()
-        self.mixes, self.worn = mixes, list[float]()
+        self.mixes, self.active = mixes, [0.0]
 
     def forward(self, sample: torch.Tensor) -> tuple[torch.Tensor]:
         self.seen(len(sample))
-        worn = self.worn if self.mixes and len(self.worn) > 1 else self.worn[:1] * len(sample)
-        return (sample + torch.tensor(worn)[:, None],)
+        active = self.active if self.mixes and len(self.active) > 1 else self.active[:1] * len(sample)
+        return (sample + torch.tensor(active)[:, None],)
 
 
 @contextlib.contextmanager
-def dress(module: Dressed, rows: Sequence[tuple[tuple[str, float], ...]]) -> Generator[None]:
-    module.worn = [sum(weight for _, weight in row) for row in rows]
+def activate(module: WithAdapters, rows: Sequence[tuple[tuple[str, float], ...]]) -> Generator[None]:
+    module.active = [sum(weight for _, weight in row) for row in rows]
     yield
+    module.active = [0.0]
 
 
 @pytest.mark.parametrize("mixes", [True, False])
 def test_rows_with_different_loras_share_a_pass_once_proved(mixes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.batching.forward.wearing", dress)  # PEFT's own dressing has tests of its own
-    module, batch_runner = Dressed(mixes), BatchRunner()
+    monkeypatch.setattr("engine.batching.forward.active_adapters", activate)  # the hooks have tests of their own
+    module, batch_runner = WithAdapters(mixes), BatchRunner()
 
     def asked(weight: float) -> ParkedCall:
         loras = (("style", weight),) if weight else ()
@@ -322,8 +323,8 @@ def test_rows_with_different_loras_share_a_pass_once_proved(mixes: bool, monkeyp
     for _ in range(3):
         module.passes.clear()
         for each, (output,) in zip(calls, run_all(batch_runner, calls), strict=True):
-            worn = sum(weight for _, weight in each.lane.options.loras)
-            assert torch.allclose(output, each.args[0] + worn)
+            active = sum(weight for _, weight in each.lane.options.loras)
+            assert torch.allclose(output, each.args[0] + active)
     if mixes:
         assert sorted(module.passes) == [2, 10], "at most four LoRA sets share a pass"
     else:

@@ -12,7 +12,7 @@ from engine import EngineError, EngineNotReady
 from engine.embedding.embedder import Embedder
 from engine.embedding.text_encoder import TextEncoder
 from engine.pocket import WEIGHTS
-from tests.engine import scripted
+from tests.engine import fake_worker_engine
 
 TEXTS = [
     "a",
@@ -43,8 +43,8 @@ def test_unit_vectors_whatever_stands_beside_them(encoder: TextEncoder):
 
 
 async def test_the_engine_embeds_without_workers_while_it_runs():
-    with scripted.importable_by_workers():
-        engine = scripted.engine(entry="scripted_worker:crash")
+    with fake_worker_engine.importable_by_workers():
+        engine = fake_worker_engine.engine(entry="fake_worker:crash")
         with pytest.raises(EngineNotReady):
             await engine.embed(["cat"])
         async with engine:

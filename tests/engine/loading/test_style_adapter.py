@@ -20,8 +20,8 @@ from engine.loading.load import load
 from engine.processes.protocol import LaneFinished
 from engine.requests import Blend, ImageRequest, LoRA
 from engine.settings import EngineSettings, LoRASettings, ModelSettings
+from tests.engine.local_worker import SIZE, LocalWorker, as_array, ask, png
 from tests.engine.lora_files import save_lora
-from tests.engine.studio import SIZE, Studio, as_array, ask, png
 
 SEEN = 12
 """Dimensions of the tiny image encoder's embedding."""
@@ -54,8 +54,8 @@ def save_adapter(model: Path, folder: Path) -> Path:
     return folder / "adapter.safetensors"
 
 
-def studio(folder: Path, adapter: Path, **settings: object) -> Studio:
-    made = Studio.__new__(Studio)
+def worker(folder: Path, adapter: Path, **settings: object) -> LocalWorker:
+    made = LocalWorker.__new__(LocalWorker)
     model = ModelSettings(source=str(folder), style_adapter=str(adapter), style_weight=WEIGHT)
     made.settings = EngineSettings(default_model="model", models={"model": model}, safety=False, **settings)
     made.catalogue = Catalogue(made.settings)
@@ -74,8 +74,8 @@ def adapter(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def styled(folder: Path, adapter: Path) -> Studio:
-    return studio(folder, adapter)
+def styled(folder: Path, adapter: Path) -> LocalWorker:
+    return worker(folder, adapter)
 
 
 def colour(name: str) -> bytes:
@@ -85,7 +85,7 @@ def colour(name: str) -> bytes:
 RED, BLUE = colour("red"), colour("blue")
 
 
-def test_a_style_picture_gives_what_stock_diffusers_gives(styled: Studio, folder: Path, adapter: Path) -> None:
+def test_a_style_picture_gives_what_stock_diffusers_gives(styled: LocalWorker, folder: Path, adapter: Path) -> None:
     encoder = CLIPVisionModelWithProjection.from_pretrained(adapter.parent / "image_encoder")
     stock = StableDiffusionPipeline.from_pretrained(folder, image_encoder=encoder)
     stock.load_ip_adapter(str(adapter.parent), subfolder="", weight_name=adapter.name, image_encoder_folder=None)
@@ -101,7 +101,7 @@ def test_a_style_picture_gives_what_stock_diffusers_gives(styled: Studio, folder
 
 
 @pytest.mark.parametrize("guidance", [1.0, 5.0], ids=["alone", "guided"])
-def test_styled_and_plain_requests_run_together_as_if_alone(styled: Studio, guidance: float) -> None:
+def test_styled_and_plain_requests_run_together_as_if_alone(styled: LocalWorker, guidance: float) -> None:
     wishes: list[ImageRequest] = [
         ask(style_image=picture, num_images=1, guidance_scale=guidance, seed=seed, **SIZE)
         for seed, picture in ((1, RED), (2, BLUE), (3, None), (4, None))
@@ -114,15 +114,15 @@ def test_styled_and_plain_requests_run_together_as_if_alone(styled: Studio, guid
         assert np.abs(shown.astype(int) - expected).max() <= 1
 
 
-def test_a_style_changes_the_picture_and_not_the_plain_model(styled: Studio, folder: Path) -> None:
-    plain = Studio(folder).draw(ask(**SIZE))
+def test_a_style_changes_the_picture_and_not_the_plain_model(styled: LocalWorker, folder: Path) -> None:
+    plain = LocalWorker(folder).draw(ask(**SIZE))
     assert all(np.array_equal(*pair) for pair in zip(styled.draw(ask(**SIZE)), plain, strict=True))
     red, blue = (styled.draw(ask(style_image=picture, **SIZE))[0] for picture in (RED, BLUE))
     assert not np.array_equal(red, blue) and not np.array_equal(red, plain[0])
 
 
-def test_weights_are_shared_and_the_adapters_own_are_counted(styled: Studio, folder: Path) -> None:
-    model, plain = styled.model, Studio(folder).model
+def test_weights_are_shared_and_the_adapters_own_are_counted(styled: LocalWorker, folder: Path) -> None:
+    model, plain = styled.model, LocalWorker(folder).model
     assert model.styled is not None
     ours, theirs = (dict(part.parkable["unet"].named_parameters()) for part in (model, model.styled))
     assert all(theirs[name].data_ptr() == tensor.data_ptr() for name, tensor in ours.items())
@@ -132,14 +132,14 @@ def test_weights_are_shared_and_the_adapters_own_are_counted(styled: Studio, fol
 
 def test_loras_and_styles_go_together(folder: Path, adapter: Path) -> None:
     ink = LoRASettings(path=save_lora(folder, "ink-beside", 2, 4, text=True), model="model")
-    both = studio(folder, adapter, loras={"ink": ink})
-    worn = {"loras": (LoRA(name="ink"),), "num_images": 1, **SIZE}
-    drawn = [both.draw(ask(**wish))[0] for wish in ({"style_image": RED, **worn}, worn, {"num_images": 1, **SIZE})]
+    both = worker(folder, adapter, loras={"ink": ink})
+    active = {"loras": (LoRA(name="ink"),), "num_images": 1, **SIZE}
+    drawn = [both.draw(ask(**wish))[0] for wish in ({"style_image": RED, **active}, active, {"num_images": 1, **SIZE})]
     assert len({picture.tobytes() for picture in drawn}) == 3
 
 
 def test_families_without_an_adapter_say_so_before_drawing(
-    styled: Studio, family_folder: Callable[[str], Path]
+    styled: LocalWorker, family_folder: Callable[[str], Path]
 ) -> None:
     models = {**styled.settings.models, "flux": ModelSettings(source=str(family_folder("flux")))}
     catalogue = Catalogue(EngineSettings(default_model="flux", models=models))
@@ -155,15 +155,15 @@ def test_other_files_are_never_opened(folder: Path, adapter: Path, tmp_path: Pat
         shutil.copytree(adapter.parent, tmp_path, dirs_exist_ok=True)
         (tmp_path / name).write_bytes(b"pickled")
     with pytest.raises(ModelLoadFailed, match="style_adapter"):
-        studio(folder, tmp_path / name)
+        worker(folder, tmp_path / name)
 
 
 def test_a_family_that_takes_no_adapter_is_refused_at_load(family_folder: Callable[[str], Path], adapter: Path) -> None:
     with pytest.raises(ModelLoadFailed, match="takes no style adapter"):
-        studio(family_folder("pixart-sigma"), adapter)
+        worker(family_folder("pixart-sigma"), adapter)
 
 
-def test_a_blend_without_a_strength_mixes_what_the_pictures_show(styled: Studio) -> None:
+def test_a_blend_without_a_strength_mixes_what_the_pictures_show(styled: LocalWorker) -> None:
     def blended(first: float, second: float, **more: object) -> np.ndarray:
         wish = ask(Blend, images=(RED, BLUE), weights=(first, second), num_images=1, **SIZE, **more)
         return styled.draw(wish)[0].astype(int)
@@ -175,7 +175,7 @@ def test_a_blend_without_a_strength_mixes_what_the_pictures_show(styled: Studio)
 
 
 def test_kandinsky_blends_by_what_the_pictures_show(family_folder: Callable[[str], Path]) -> None:
-    kandinsky = Studio(family_folder("kandinsky-2.2"))
+    kandinsky = LocalWorker(family_folder("kandinsky-2.2"))
 
     def blended(*pictures: bytes, **more: object) -> bytes:
         (cell,) = kandinsky.draw(ask(Blend, images=pictures, num_images=1, **SIZE, **more))

@@ -10,14 +10,15 @@ from safetensors.torch import load_file, save_file
 
 from engine.batching.batch_runner import Batch, BatchRunner
 from engine.batching.lanes import Lane, ParkedCall, RunOptions
+from engine.batching.lora_hooks import active_adapters
 from engine.batching.low_rank import fitted
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import InvalidRequest, OutOfMemory
-from engine.lora.lora_adapters import Adapters, wearing
+from engine.lora.lora_adapters import Adapters
 from engine.requests import ImageRequest, LoRA
 from engine.settings import EngineSettings, LoRASettings
+from tests.engine.local_worker import SIZE, LocalWorker, as_array, ask
 from tests.engine.lora_files import save_lora
-from tests.engine.studio import SIZE, Studio, as_array, ask
 
 INPUTS = {"sample": (4, 8, 8), "encoder_hidden_states": (5, 16)}
 
@@ -58,19 +59,19 @@ def stock(family_folder, offered, names, weights) -> StableDiffusionPipeline:
 
 
 def test_four_rows_of_different_loras_in_one_pass(pipeline, family_folder, offered):
-    worn = [
+    active = [
         (("pixel.art", 1.0),),
         (),
         (("ink", 0.8),),
         (("pixel.art", 0.5), ("ink", 1.0)),
     ]
     adapters = Adapters(pipeline, offered)
-    for each in worn:
-        adapters.ensure(each)
+    for each in active:
+        adapters.attach(each)
     values = inputs(4)
-    with wearing(pipeline.unet, worn):
+    with active_adapters(pipeline.unet, active):
         together = unet(pipeline, **values)
-    for row, each in enumerate(worn):
+    for row, each in enumerate(active):
         names = [name for name, _ in each]
         weights = [weight * offered[name].weight for name, weight in each]
         alone = unet(
@@ -83,9 +84,9 @@ def test_four_rows_of_different_loras_in_one_pass(pipeline, family_folder, offer
 
 def test_text_encoders_wear_them_too(pipeline, family_folder, offered):
     adapters = Adapters(pipeline, offered)
-    adapters.ensure((("ink", 1.0),))
+    adapters.attach((("ink", 1.0),))
     ids = torch.tensor([[1, 2, 3], [1, 2, 3]])
-    with wearing(pipeline.text_encoder, [(("ink", 1.0),), ()]), torch.no_grad():
+    with active_adapters(pipeline.text_encoder, [(("ink", 1.0),), ()]), torch.no_grad():
         dressed, bare = pipeline.text_encoder(ids).last_hidden_state
     other = stock(family_folder, offered, ["ink"], [0.5])
     with torch.no_grad():
@@ -96,32 +97,32 @@ def test_text_encoders_wear_them_too(pipeline, family_folder, offered):
 def test_nobody_wears_anything_by_default(pipeline, offered):
     before = unet(pipeline, **inputs(3))
     adapters = Adapters(pipeline, offered)
-    adapters.ensure((("pixel.art", 1.0),))
+    adapters.attach((("pixel.art", 1.0),))
     assert torch.equal(unet(pipeline, **inputs(3)), before)
-    with wearing(pipeline.unet, [()]):
+    with active_adapters(pipeline.unet, [()]):
         assert torch.equal(unet(pipeline, **inputs(3)), before)
 
 
 def test_each_new_weight_costs_no_memory(family_folder, offered):
     renamed = {name: lora.model_copy(update={"model": "model"}) for name, lora in offered.items()}
-    studio = Studio(family_folder("stable-diffusion"), loras=renamed)
-    bare = studio.model.bytes
-    studio.model.adapters.ensure((("ink", 0.8),))
-    first = studio.model.bytes
+    worker = LocalWorker(family_folder("stable-diffusion"), loras=renamed)
+    bare = worker.model.bytes
+    worker.model.adapters.attach((("ink", 0.8),))
+    first = worker.model.bytes
     assert 0 < first - bare < 2 * offered["ink"].path.stat().st_size
     for hundredths in range(20):
-        studio.model.adapters.ensure((("ink", hundredths / 100),))
-    assert studio.model.bytes == first
-    studio.model.adapters.clear()
-    assert studio.model.bytes == bare
+        worker.model.adapters.attach((("ink", hundredths / 100),))
+    assert worker.model.bytes == first
+    worker.model.adapters.clear()
+    assert worker.model.bytes == bare
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")])
 def test_running_out_of_memory_half_way_leaves_nothing_on(family_folder, offered, monkeypatch, error):
     renamed = {name: lora.model_copy(update={"model": "model"}) for name, lora in offered.items()}
-    studio = Studio(family_folder("stable-diffusion"), loras=renamed)
+    worker = LocalWorker(family_folder("stable-diffusion"), loras=renamed)
     asked = {"num_inference_steps": 2, "num_images": 1, **SIZE}
-    (before,) = studio.draw(ask(**asked))
+    (before,) = worker.draw(ask(**asked))
     left = iter(range(5))
 
     def scarce(*given):
@@ -131,12 +132,12 @@ def test_running_out_of_memory_half_way_leaves_nothing_on(family_folder, offered
 
     with monkeypatch.context() as patched:
         patched.setattr("engine.lora.lora_adapters.fitted", scarce)
-        assert isinstance(studio.refuse(ask(loras=(LoRA(name="ink"),), **asked)), OutOfMemory)
-    (after,) = studio.draw(ask(**asked))
+        assert isinstance(worker.refuse(ask(loras=(LoRA(name="ink"),), **asked)), OutOfMemory)
+    (after,) = worker.draw(ask(**asked))
     assert (after == before).all()
-    (worn,) = studio.draw(ask(loras=(LoRA(name="ink"),), **asked))
-    (again,) = studio.draw(ask(**asked))
-    assert (again == before).all() and (worn != before).any()
+    (active,) = worker.draw(ask(loras=(LoRA(name="ink"),), **asked))
+    (again,) = worker.draw(ask(**asked))
+    assert (again == before).all() and (active != before).any()
 
 
 def test_a_lora_of_another_shape_is_refused_and_costs_no_model(pipeline, family_folder, offered, tmp_path):
@@ -146,10 +147,10 @@ def test_a_lora_of_another_shape_is_refused_and_costs_no_model(pipeline, family_
     adapters = Adapters(pipeline, offered)
     before = unet(pipeline, **inputs(2))
     with pytest.raises(InvalidRequest, match="wide"):
-        adapters.ensure((("wide", 1.0),))
+        adapters.attach((("wide", 1.0),))
     assert torch.equal(unet(pipeline, **inputs(2)), before)
-    adapters.ensure((("ink", 1.0),))
-    with wearing(pipeline.unet, [(("ink", 1.0),), ()]):
+    adapters.attach((("ink", 1.0),))
+    with active_adapters(pipeline.unet, [(("ink", 1.0),), ()]):
         assert not torch.allclose(unet(pipeline, **inputs(2))[0], before[0], atol=1e-3)
 
 
@@ -171,7 +172,7 @@ def test_what_a_file_says_it_was_trained_for_is_believed(family_folder, tmp_path
         with pytest.raises(InvalidRequest, match=r"trained for (flux|wan|qwen-image), which"):
             catalogue.resolve(ImageRequest(prompt="x", loras=(LoRA(name="xl"),)))
     save_file({"lora_unet_x.alpha": torch.ones(1)}, tmp_path / "xl.safetensors", metadata=said)
-    for name, why in (("xl", "trained for sdxl"), ("pickle", "a broken file"), ("gone", "a broken file")):
+    for name, why in (("xl", "trained for sdxl"), ("pickle", "broken file"), ("gone", "broken file")):
         with pytest.raises(InvalidRequest, match=why) as refused:
             catalogue.resolve(ImageRequest(prompt="x", loras=(LoRA(name=name),)))
         assert refused.value.field == "loras"
@@ -180,12 +181,12 @@ def test_what_a_file_says_it_was_trained_for_is_believed(family_folder, tmp_path
 def test_calls_with_different_loras_share_a_right_pass(pipeline, offered):
     adapters = Adapters(pipeline, offered)
     lanes = [
-        Lane(str(number), print, RunOptions(loras=worn))
-        for number, worn in enumerate(((("pixel.art", 1.0),), (("ink", 0.7), ("pixel.art", 0.2)), ()))
+        Lane(str(number), print, RunOptions(loras=active))
+        for number, active in enumerate(((("pixel.art", 1.0),), (("ink", 0.7), ("pixel.art", 0.2)), ()))
     ]
     calls = []
     for lane in lanes:
-        adapters.ensure(lane.options.loras)
+        adapters.attach(lane.options.loras)
         calls.append(ParkedCall(lane, pipeline.unet, "__call__", (), {**inputs(2), "return_dict": False}))
     with torch.no_grad():
         alone = [BatchRunner().run(Batch((call,)))[0] for call in calls]
@@ -208,11 +209,11 @@ def test_fixed_shapes_keep_different_loras_apart(pipeline, offered):
 
 def test_requests_with_different_loras_equal_stock_diffusers(family_folder, offered):
     renamed = {name: lora.model_copy(update={"model": "model"}) for name, lora in offered.items()}
-    studio = Studio(family_folder("stable-diffusion"), loras=renamed)
-    worn = ([LoRA(name="pixel.art")], [LoRA(name="ink", weight=0.6), LoRA(name="pixel.art", weight=0.5)], [])
+    worker = LocalWorker(family_folder("stable-diffusion"), loras=renamed)
+    active = ([LoRA(name="pixel.art")], [LoRA(name="ink", weight=0.6), LoRA(name="pixel.art", weight=0.5)], [])
     asked = {"num_inference_steps": 3, "guidance_scale": 3.0, "noise_scheduler": "DDIMScheduler", "num_images": 1}
-    requests = [ask(prompt="a red apple", seed=4, loras=tuple(loras), **SIZE, **asked) for loras in worn]
-    for messages, loras in zip(studio.run(*requests), worn, strict=True):
+    requests = [ask(prompt="a red apple", seed=4, loras=tuple(loras), **SIZE, **asked) for loras in active]
+    for messages, loras in zip(worker.run(*requests), active, strict=True):
         names = [lora.name for lora in loras]
         pipeline = stock(family_folder, offered, names, [lora.weight * offered[lora.name].weight for lora in loras])
         # Through the constructor, which switches `clip_sample` off: assigning the attribute would leave it on.
@@ -233,10 +234,10 @@ def test_requests_with_different_loras_equal_stock_diffusers(family_folder, offe
 def test_a_lora_that_does_not_fit_fails_its_own_request_only(family_folder, offered, tmp_path):
     save_file({"unet.conv_in.lora_A.weight": torch.randn(7, 9)}, tmp_path / "wide.safetensors")
     wide = LoRASettings(path=tmp_path / "wide.safetensors", model="model")
-    studio = Studio(family_folder("stable-diffusion"), loras={"wide": wide})
+    worker = LocalWorker(family_folder("stable-diffusion"), loras={"wide": wide})
     asked = {"num_inference_steps": 2, "num_images": 1, **SIZE}
-    (before,) = studio.draw(ask(**asked))
+    (before,) = worker.draw(ask(**asked))
     broken, fine = ask(loras=(LoRA(name="wide"),), **asked), ask(**asked)
-    failed, drawn = studio.run(broken, fine)
+    failed, drawn = worker.run(broken, fine)
     assert isinstance(failed[-1].error, InvalidRequest) and failed[-1].error.field == "loras"
     assert (as_array(drawn[-1].finished.images[0].png) == before).all()

@@ -25,7 +25,7 @@ from engine.processes.protocol import LaneFinished, LaneProgress
 from engine.requests import ImageRequest, ImageToImage, LoRA
 from engine.settings import EngineSettings
 from engine.worker.postprocess import finish
-from tests.engine.studio import SIZE, Studio, as_array, ask
+from tests.engine.local_worker import SIZE, LocalWorker, as_array, ask
 
 CELLS = [Image.effect_noise((64, 48), 90).convert("RGB") for _ in range(4)]
 SHOWN, HIDDEN = "clear", "coarse"
@@ -139,8 +139,8 @@ def test_nothing_can_be_made_out_in_a_coarse_one() -> None:
 
 
 @pytest.fixture(scope="module")
-def studio(family_folder: Callable[[str], Path]) -> Studio:
-    made = Studio(family_folder("stable-diffusion"))
+def worker(family_folder: Callable[[str], Path]) -> LocalWorker:
+    made = LocalWorker(family_folder("stable-diffusion"))
     made.settings = made.settings.model_copy(update={"safety": True})
     return made
 
@@ -165,11 +165,13 @@ def test_only_listed_vocabularies_drawn_from_words_need_no_check() -> None:
     assert limit_of(ImageToImage(prompt="a cat", image=b"picture", preview_limit=0.4), pocket) == 0.4
 
 
-def test_a_flagged_lane_has_coarse_previews_and_no_time_lapse(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flagged_lane_has_coarse_previews_and_no_time_lapse(
+    worker: LocalWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(preview_gate, "coarse", lambda cells: [Image.new("RGB", cell.size, "green") for cell in cells])
     monkeypatch.setattr(preview_gate, "FIRST_SHARE", 0.0)
-    (clear,) = studio.run(ask(num_inference_steps=8, **SIZE))
-    (flagged,) = studio.run(ask(num_inference_steps=8, preview_limit=0.0, **SIZE))
+    (clear,) = worker.run(ask(num_inference_steps=8, **SIZE))
+    (flagged,) = worker.run(ask(num_inference_steps=8, preview_limit=0.0, **SIZE))
     assert _previews(clear) and not any(map(_is_green, _previews(clear)))
     assert _previews(flagged) and all(map(_is_green, _previews(flagged)))
     assert isinstance(flagged[-1], LaneFinished) and isinstance(clear[-1], LaneFinished)

@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 from engine import DeviceLost, EngineNotReady, EngineSettings, Finished, Progress, RequestAborted, Started
-from engine.processes.child_main import Orders
+from engine.processes.child_main import LaunchOptions
 from engine.processes.spawning import spawner
-from tests.engine import scripted
-from tests.engine.scripted import events_of, finished, request
+from tests.engine import fake_worker_engine
+from tests.engine.fake_worker_engine import events_of, finished, request
 from tests.patience import PATIENCE_S, until
 
 LONG = {"steps": 2000, "step_s": 0.01}
@@ -28,7 +28,7 @@ STALL_S = 2.0
 
 @pytest.fixture(autouse=True)
 def _importable():
-    with scripted.importable_by_workers():
+    with fake_worker_engine.importable_by_workers():
         yield
 
 
@@ -38,7 +38,7 @@ def once(tmp_path: Path, fault: str, **more: object) -> dict[str, object]:
 
 @pytest.mark.parametrize("fault", ["crash", "freeze", "stuck"])
 async def test_a_worker_failing_mid_step_is_replaced_unnoticed(tmp_path: Path, fault: str) -> None:
-    async with scripted.engine(step_timeout_s=STALL_S, stall_timeout_s=STALL_S) as engine:
+    async with fake_worker_engine.engine(step_timeout_s=STALL_S, stall_timeout_s=STALL_S) as engine:
         await finished(engine, request())
         first_pid = engine.snapshot().devices[0].pid
         bystander = asyncio.create_task(finished(engine, request({"steps": 6}, seed=1, member="bystander")))
@@ -53,7 +53,7 @@ async def test_a_worker_failing_mid_step_is_replaced_unnoticed(tmp_path: Path, f
 
 
 async def test_a_frozen_worker_is_replaced_within_the_stall_timeout(tmp_path: Path) -> None:
-    async with scripted.engine(stall_timeout_s=STALL_S) as engine:
+    async with fake_worker_engine.engine(stall_timeout_s=STALL_S) as engine:
         stream = engine.submit(request(LONG))
         async for event in stream:
             if isinstance(event, Started):
@@ -65,7 +65,7 @@ async def test_a_frozen_worker_is_replaced_within_the_stall_timeout(tmp_path: Pa
 
 
 async def test_a_frozen_worker_with_a_full_pipe_blocks_no_loop() -> None:
-    async with scripted.engine(max_lanes=64, max_running_per_member=64) as engine:
+    async with fake_worker_engine.engine(max_lanes=64, max_running_per_member=64) as engine:
         await finished(engine, request())
         pid = engine.snapshot().devices[0].pid
         os.kill(pid, signal.SIGSTOP)
@@ -80,14 +80,14 @@ async def test_a_frozen_worker_with_a_full_pipe_blocks_no_loop() -> None:
 
 
 async def test_what_an_older_epoch_says_is_refused() -> None:
-    async with scripted.engine() as engine:
+    async with fake_worker_engine.engine() as engine:
         result = await finished(engine, request({"steps": 3, "fault": "stale"}, seed=9))
         assert result.images[0].png == b"picture 9"
         assert engine.snapshot().devices[0].refused_messages == 2
 
 
 async def test_after_max_attempts_the_request_fails_alone() -> None:
-    async with scripted.engine(max_attempts=2) as engine:
+    async with fake_worker_engine.engine(max_attempts=2) as engine:
         await finished(engine, request())
         poison = asyncio.create_task(finished(engine, request({"steps": 3, "fault": "crash"})))
         innocent = [asyncio.create_task(finished(engine, request({"steps": 30}, member=str(n)))) for n in range(3)]
@@ -99,7 +99,7 @@ async def test_after_max_attempts_the_request_fails_alone() -> None:
 
 async def test_a_device_that_never_starts_is_given_up_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.serving.worker_health.MAX_BACKOFF_S", 0.05)
-    async with scripted.engine("scripted_worker:crash") as engine:
+    async with fake_worker_engine.engine("fake_worker:crash") as engine:
         with pytest.raises(DeviceLost):
             await finished(engine, request())
         with pytest.raises(EngineNotReady) as refused:
@@ -109,20 +109,20 @@ async def test_a_device_that_never_starts_is_given_up_with_an_error(monkeypatch:
 
 async def test_a_crash_loop_backs_off() -> None:
     before_s = time.monotonic()
-    async with scripted.engine("scripted_worker:crash") as engine:
+    async with fake_worker_engine.engine("fake_worker:crash") as engine:
         await until(lambda: engine.snapshot().devices[0].failures >= 4)
         assert time.monotonic() - before_s >= 0.5 + 1.0, "the pauses after the second and the third"
 
 
 async def test_a_device_that_dies_drains_to_the_others() -> None:
-    async with scripted.engine(devices=("cpu", "cpu:1"), entry="scripted_worker:one_dies") as engine:
+    async with fake_worker_engine.engine(devices=("cpu", "cpu:1"), entry="fake_worker:one_dies") as engine:
         await until(lambda: engine.snapshot().devices[1].state == "ready")
         results = await asyncio.gather(*(finished(engine, request(member=str(n), seed=n)) for n in range(6)))
         assert [result.images[0].png for result in results] == [b"picture %d" % n for n in range(6)]
 
 
 async def test_requests_go_where_their_model_is_warm_or_spread() -> None:
-    async with scripted.engine(devices=("cpu", "cpu:1"), max_lanes=4) as engine:
+    async with fake_worker_engine.engine(devices=("cpu", "cpu:1"), max_lanes=4) as engine:
         await until(lambda: all(device.models for device in engine.snapshot().devices))
         streams = [engine.submit(request(LONG, member=str(n), model="pocket")) for n in range(4)]
         await until(lambda: len(engine.snapshot().running) == 4)
@@ -134,9 +134,9 @@ async def test_requests_go_where_their_model_is_warm_or_spread() -> None:
             stream.cancel()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked from a nursery on Linux only")
-async def test_a_lost_nursery_is_replaced_when_it_is_needed(tmp_path: Path) -> None:
-    async with scripted.engine() as engine:
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked from a fork server on Linux only")
+async def test_a_lost_fork_server_is_replaced_when_it_is_needed(tmp_path: Path) -> None:
+    async with fake_worker_engine.engine() as engine:
         await finished(engine, request())
         worker = psutil.Process(engine.snapshot().devices[0].pid)
         fork_server = worker.parent()
@@ -148,13 +148,13 @@ async def test_a_lost_nursery_is_replaced_when_it_is_needed(tmp_path: Path) -> N
         assert engine.snapshot().devices[0].pid != worker.pid
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked from a nursery on Linux only")
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked from a fork server on Linux only")
 def test_a_worker_can_be_killed_as_soon_as_it_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forked on a busy machine, it may not have run yet."""
     stop = "os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGSTOP))"
     (tmp_path / "stopped_worker.py").write_text(f"import os, signal\n{stop}")
     monkeypatch.syspath_prepend(tmp_path)
-    fork_server = spawner(Orders("stopped_worker:main", EngineSettings(), "cpu"))
+    fork_server = spawner(LaunchOptions("stopped_worker:main", EngineSettings(), "cpu"))
     ours, theirs = multiprocessing.Pipe()
     with ours, theirs:
         child = fork_server.spawn(theirs)
@@ -163,10 +163,10 @@ def test_a_worker_can_be_killed_as_soon_as_it_is_known(tmp_path: Path, monkeypat
     fork_server.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked from a nursery on Linux only")
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked from a fork server on Linux only")
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
-async def test_a_frozen_nursery_keeps_nobody_waiting(fault: signal.Signals) -> None:
-    async with scripted.engine(stall_timeout_s=STALL_S) as engine:
+async def test_a_frozen_fork_server_keeps_nobody_waiting(fault: signal.Signals) -> None:
+    async with fake_worker_engine.engine(stall_timeout_s=STALL_S) as engine:
         await finished(engine, request())
         worker = psutil.Process(engine.snapshot().devices[0].pid)
         fork_server = worker.parent()
@@ -181,7 +181,7 @@ async def test_a_machine_without_descriptors_is_waited_for(monkeypatch: pytest.M
     def refuse() -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    engine = scripted.engine()
+    engine = fake_worker_engine.engine()
     with monkeypatch.context() as exhausted:
         exhausted.setattr("engine.processes.worker_process.multiprocessing.Pipe", refuse)
         await engine.start()
@@ -191,7 +191,7 @@ async def test_a_machine_without_descriptors_is_waited_for(monkeypatch: pytest.M
 
 
 async def test_stop_does_not_wait_for_a_worker_that_is_still_starting() -> None:
-    engine = scripted.engine("sluggish_worker:main")
+    engine = fake_worker_engine.engine("sluggish_worker:main")
     await engine.start()
     stream = engine.submit(request())
     await asyncio.sleep(0.5)
@@ -203,16 +203,22 @@ async def test_stop_does_not_wait_for_a_worker_that_is_still_starting() -> None:
 
 
 @pytest.mark.parametrize("fault", ["crash", "freeze"])
-async def test_a_worker_that_cannot_be_forked_is_replaced_all_the_same(tmp_path: Path, fault: str) -> None:
-    async with scripted.engine(devices=("an accelerator",), stall_timeout_s=STALL_S) as engine:
+async def test_a_worker_that_cannot_be_forked_is_replaced_all_the_same(
+    tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def names(_: EngineSettings) -> tuple[str, ...]:
+        return ("an accelerator",)
+
+    monkeypatch.setattr("engine.engine.device_names", names)
+    async with fake_worker_engine.engine(stall_timeout_s=STALL_S) as engine:
         await finished(engine, request())
         parent = psutil.Process(engine.snapshot().devices[0].pid).ppid()
-        assert parent == os.getpid(), "started by this process itself, not forked from a nursery"
+        assert parent == os.getpid(), "started by this process itself, not forked from a fork server"
         assert (await finished(engine, request(once(tmp_path, fault), seed=3))).images[0].png == b"picture 3"
 
 
 async def test_stop_leaves_no_process_even_if_it_is_frozen() -> None:
-    engine = scripted.engine()
+    engine = fake_worker_engine.engine()
     await engine.start()
     await finished(engine, request())
     pid = engine.snapshot().devices[0].pid
@@ -225,19 +231,19 @@ async def test_stop_leaves_no_process_even_if_it_is_frozen() -> None:
 def test_no_worker_outlives_its_parent(end: str) -> None:
     script = f"""
         import asyncio, os, psutil
-        from tests.engine import scripted
+        from tests.engine import fake_worker_engine
         async def main():
             loop = asyncio.get_running_loop()
-            engine = scripted.engine()
+            engine = fake_worker_engine.engine()
             await engine.start()
-            await scripted.finished(engine, scripted.request())
-            stream = engine.submit(scripted.request({LONG!r}))
+            await fake_worker_engine.finished(engine, fake_worker_engine.request())
+            stream = engine.submit(fake_worker_engine.request({LONG!r}))
             await anext(stream)
             worker = psutil.Process(engine.snapshot().devices[0].pid)
             print(worker.pid, worker.ppid(), flush=True)
             {end}
             await asyncio.sleep(1)
-        with scripted.importable_by_workers():
+        with fake_worker_engine.importable_by_workers():
             asyncio.run(main())
     """
     parent = subprocess.run(

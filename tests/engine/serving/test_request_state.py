@@ -57,6 +57,6 @@ async def test_the_end_replaces_unread_steps_and_comes_last() -> None:
     one = request_state()
     one.tell_progress(1, 4, FIRST, 0.0)
     one.end(Finished((), 5.0, notes=("of the worker",)))
-    one.end(RequestAborted(AbortReason.TIMEOUT))
+    one.end(RequestAborted(AbortReason.MODERATOR))
     one.tell_progress(2, 4, None, 0.0)
     assert await one.mailbox.take() == Finished((), 5.0, notes=("a note", "of the worker"))

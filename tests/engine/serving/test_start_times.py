@@ -10,15 +10,17 @@ from engine.fair_share import FairShare
 from engine.serving.cost_estimates import CostEstimates
 from engine.serving.queue_positions import QueuePositions
 from engine.serving.request_state import Phase, RequestState
-from engine.serving.start_times import Room, Work, starts_ms
+from engine.serving.start_times import Capacity, RemainingWork, starts_ms
 
-WORKS = st.lists(st.builds(Work, st.sampled_from("abc"), st.floats(0.0, 1000.0)), max_size=8)
-ROOMS = st.builds(Room, st.integers(8, 12), st.integers(1, 3), st.integers(1, 4))
+WORKS = st.lists(st.builds(RemainingWork, st.sampled_from("abc"), st.floats(0.0, 1000.0)), max_size=8)
+CAPACITIES = st.builds(Capacity, st.integers(8, 12), st.integers(1, 3), st.integers(1, 4))
 
 
-@given(WORKS, WORKS, ROOMS)
-def test_everybody_starts_once_and_in_the_order_told(running: list[Work], waiting: list[Work], room: Room) -> None:
-    starts = starts_ms(running, waiting, room)
+@given(WORKS, WORKS, CAPACITIES)
+def test_everybody_starts_once_and_in_the_order_told(
+    running: list[RemainingWork], waiting: list[RemainingWork], capacity: Capacity
+) -> None:
+    starts = starts_ms(running, waiting, capacity)
     assert sorted(index for index, _ in starts) == list(range(len(waiting)))
     assert [start for _, start in starts] == sorted(start for _, start in starts)
     for member in "abc":
@@ -27,17 +29,23 @@ def test_everybody_starts_once_and_in_the_order_told(running: list[Work], waitin
 
 
 def test_one_lane_after_another() -> None:
-    waiting = [Work("a", 10.0), Work("b", 20.0), Work("c", 5.0)]
-    assert starts_ms([Work("a", 7.0)], waiting, Room(1, 1, 1)) == [(0, 7.0), (1, 17.0), (2, 37.0)]
+    waiting = [RemainingWork("a", 10.0), RemainingWork("b", 20.0), RemainingWork("c", 5.0)]
+    assert starts_ms([RemainingWork("a", 7.0)], waiting, Capacity(1, 1, 1)) == [(0, 7.0), (1, 17.0), (2, 37.0)]
 
 
 def test_lanes_that_share_a_device_run_slower() -> None:
-    assert starts_ms([Work("a", 10.0), Work("b", 10.0)], [Work("c", 1.0)], Room(2, 1, 1)) == [(0, 20.0)]
-    assert starts_ms([Work("a", 10.0), Work("b", 10.0)], [Work("c", 1.0)], Room(2, 2, 1)) == [(0, 10.0)]
+    assert starts_ms(
+        [RemainingWork("a", 10.0), RemainingWork("b", 10.0)], [RemainingWork("c", 1.0)], Capacity(2, 1, 1)
+    ) == [(0, 20.0)]
+    assert starts_ms(
+        [RemainingWork("a", 10.0), RemainingWork("b", 10.0)], [RemainingWork("c", 1.0)], Capacity(2, 2, 1)
+    ) == [(0, 10.0)]
 
 
 def test_a_member_at_their_cap_is_passed_over() -> None:
-    assert starts_ms([Work("a", 9.0)], [Work("a", 1.0), Work("b", 4.0)], Room(4, 1, 1)) == [(1, 0.0), (0, 13.0)]
+    assert starts_ms(
+        [RemainingWork("a", 9.0)], [RemainingWork("a", 1.0), RemainingWork("b", 4.0)], Capacity(4, 1, 1)
+    ) == [(1, 0.0), (0, 13.0)]
 
 
 def request_state(member: str, arrived_s: float = 0.0, phase: Phase = Phase.WAITING) -> RequestState:
@@ -51,7 +59,7 @@ def positions(
 ) -> list[Queued]:
     view = QueuePositions(share, estimates)
     order = view.in_order(waiting, running, now_s=1.0)
-    return [place for _, place in view.queued(order, running, Room(1, 1, 1), now_s=1.0)]
+    return [place for _, place in view.queued(order, running, Capacity(1, 1, 1), now_s=1.0)]
 
 
 async def test_no_start_is_told_where_nothing_was_measured() -> None:
@@ -65,7 +73,7 @@ async def test_no_start_is_told_where_nothing_was_measured() -> None:
 
 async def test_whoever_waits_for_themselves_is_told_so() -> None:
     running, waiting = [request_state("a", phase=Phase.RUNNING)], [request_state("a"), request_state("a", 0.5)]
-    told = QueuePositions(FairShare(), CostEstimates()).queued(waiting, running, Room(4, 1, 1), 1.0)
+    told = QueuePositions(FairShare(), CostEstimates()).queued(waiting, running, Capacity(4, 1, 1), 1.0)
     assert [place.reason for _, place in told] == [
         "you have as many running as one may have",
         "your own earlier requests",
@@ -75,7 +83,7 @@ async def test_whoever_waits_for_themselves_is_told_so() -> None:
 async def test_whoever_lost_a_worker_begins_again_first() -> None:
     again, other = request_state("heavy", 0.9), request_state("light", 0.0)
     again.losses = 1
-    told = QueuePositions(FairShare(), CostEstimates()).queued([again, other], [], Room(0, 0, 1), 1.0)
+    told = QueuePositions(FairShare(), CostEstimates()).queued([again, other], [], Capacity(0, 0, 1), 1.0)
     assert [(one.request.member, place.reason) for one, place in told] == [("heavy", ""), ("light", "they begin again")]
     assert QueuePositions(FairShare(), CostEstimates()).in_order([other, again], [], 1.0) == [again, other]
 

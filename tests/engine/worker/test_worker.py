@@ -14,7 +14,7 @@ from engine.errors import ModelLoadFailed
 from engine.events import Event, Finished, Progress, Started
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
-from tests.engine.studio import SIZE, ask
+from tests.engine.local_worker import SIZE, ask
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module")]
 

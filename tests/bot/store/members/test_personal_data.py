@@ -91,7 +91,7 @@ async def test_open_questions_are_exported_tokenless_and_forgotten(database: Dat
     for number, member in enumerate((ADA, ADA, BO)):
         payload = {"member": {"user": {"id": str(member)}}, "data": {"words": f"a \u2028 fox \ud83e of {member}"}}
         given = {"interaction_id": number, "application_id": 1, "token": "s3cret", "payload": payload}
-        await pending_answers.made(PendingAnswer(**given, expires_at=NOW))
+        await pending_answers.store(PendingAnswer(**given, expires_at=NOW))
     records = MemberRecordStore(database, PictureStore.open(tmp_path / "pictures"), pending_answers.of_member)
     archive = zipfile.ZipFile(io.BytesIO(await records.export(ADA, 10**6)))
     said = json.loads(archive.read("records.json"))["promises"]

@@ -22,7 +22,7 @@ from engine.pocket.upscaler import Upscaler
 from engine.requests import Upscale
 from engine.settings import EngineSettings
 from engine.trial.trial import try_out
-from tests.engine.studio import PocketStudio, Studio, ask, png
+from tests.engine.local_worker import LocalWorker, PocketWorker, ask, png
 
 
 @pytest.fixture
@@ -64,12 +64,12 @@ def test_an_unusable_upscaler_costs_only_upscaling(tmp_path: Path, name: str, mo
     (tmp_path / "esrgan.pth").write_bytes(b"pickled")
     save_file({"weight": torch.zeros(1)}, tmp_path / "other.safetensors")
     monkeypatch.setitem(sys.modules, "spandrel", None)
-    studio = PocketStudio(upscaler=tmp_path / name)
+    worker = PocketWorker(upscaler=tmp_path / name)
     asked = {"num_images": 1, "num_inference_steps": 2, "width": 64, "height": 64}
-    assert (studio.draw(ask(**asked))[0] == PocketStudio().draw(ask(**asked))[0]).all()
-    picture = png(studio.draw(ask(**asked))[0])
+    assert (worker.draw(ask(**asked))[0] == PocketWorker().draw(ask(**asked))[0]).all()
+    picture = png(worker.draw(ask(**asked))[0])
     with pytest.raises(ModelLoadFailed, match="upscaler"):
-        raise studio.refuse(ask(Upscale, image=picture, num_images=1))
+        raise worker.refuse(ask(Upscale, image=picture, num_images=1))
 
 
 def test_an_architecture_that_is_not_known_is_said_in_words(compact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,20 +106,20 @@ def enlarged_by(file: Path, picture: np.ndarray) -> np.ndarray:
 def test_pictures_of_models_from_outside_are_enlarged_by_real_esrgan(
     family_folder: Callable[[str], Path], drawing: np.ndarray
 ) -> None:
-    studio, request = Studio(family_folder("stable-diffusion")), ask(Upscale, image=png(drawing), num_images=1)
-    done = studio.finish(request)
+    worker, request = LocalWorker(family_folder("stable-diffusion")), ask(Upscale, image=png(drawing), num_images=1)
+    done = worker.finish(request)
     assert done.recipe is not None and done.recipe.upscaler == realesrgan.NAME == "realesr-animevideov3"
     assert "Postprocess upscaler: realesr-animevideov3" in done.recipe.parameters
-    (picture,) = studio.draw(request)
+    (picture,) = worker.draw(request)
     assert np.abs(picture - enlarged_by(realesrgan.FILE, drawing)).max() <= 1
     assert np.abs(picture - enlarged_by(pockets.FILE, drawing)).max() > 20
 
 
 def test_pictures_of_the_built_in_model_are_enlarged_by_its_own_network(drawing: np.ndarray) -> None:
-    studio, request = PocketStudio(), ask(Upscale, image=png(drawing), num_images=1)
-    done = studio.finish(request)
+    worker, request = PocketWorker(), ask(Upscale, image=png(drawing), num_images=1)
+    done = worker.finish(request)
     assert done.recipe is not None and done.recipe.upscaler == "pocket"
-    assert np.abs(studio.draw(request)[0] - enlarged_by(pockets.FILE, drawing)).max() <= 1
+    assert np.abs(worker.draw(request)[0] - enlarged_by(pockets.FILE, drawing)).max() <= 1
 
 
 @pytest.mark.parametrize("is_built_in", [False, True])
@@ -136,26 +136,26 @@ def test_what_the_host_has_chosen_enlarges_for_every_model(
     network = torch.nn.Sequential(doubled, torch.nn.PixelShuffle(2))
     monkeypatch.setattr(Tools, "_foreign", lambda _, file: SuperResolution(network, 2, 1, file.stem))
     chosen = {"upscaler": tmp_path / "chosen.safetensors"}
-    studio = PocketStudio(**chosen) if is_built_in else Studio(family_folder("stable-diffusion"), **chosen)
-    done = studio.finish(ask(Upscale, image=png(drawing), num_images=1, factor=2))
+    worker = PocketWorker(**chosen) if is_built_in else LocalWorker(family_folder("stable-diffusion"), **chosen)
+    done = worker.finish(ask(Upscale, image=png(drawing), num_images=1, factor=2))
     assert done.recipe is not None and done.recipe.upscaler == "chosen"
-    assert (studio.draw(ask(Upscale, image=png(drawing), num_images=1, factor=2))[0][::2, ::2] == drawing).all()
+    assert (worker.draw(ask(Upscale, image=png(drawing), num_images=1, factor=2))[0][::2, ::2] == drawing).all()
 
 
 def test_in_half_precision_the_picture_is_the_same_to_the_eye(
     family_folder: Callable[[str], Path], drawing: np.ndarray
 ) -> None:
     """What GPUs compute in, on the CPU."""
-    studio = Studio(family_folder("stable-diffusion"))
+    worker = LocalWorker(family_folder("stable-diffusion"))
     request = ask(Upscale, image=png(drawing), num_images=1)
-    (full,) = studio.draw(request)
+    (full,) = worker.draw(request)
     assert Tools(torch.device("meta")).upscaler.dtype == torch.float16
     assert Tools(torch.device("cpu")).upscaler.dtype == torch.float32
     with pytest.MonkeyPatch.context() as patch:
         half = Tools(torch.device("cpu")).upscaler
         half.network.half()
         patch.setattr(Tools, "upscaler", half)
-        assert np.abs(studio.draw(request)[0].astype(int) - full).max() <= 2
+        assert np.abs(worker.draw(request)[0].astype(int) - full).max() <= 2
 
 
 def test_weights_that_are_damaged_cost_upscaling_and_nothing_else(
@@ -164,10 +164,10 @@ def test_weights_that_are_damaged_cost_upscaling_and_nothing_else(
     file = tmp_path / realesrgan.FILE.name
     file.write_bytes(realesrgan.FILE.read_bytes()[:100_000])
     monkeypatch.setattr(tools, "REALESRGAN_FILE", file)
-    studio = Studio(family_folder("stable-diffusion"))
+    worker = LocalWorker(family_folder("stable-diffusion"))
     with pytest.raises(ModelLoadFailed, match=r"realesr-animevideov3-x4\.safetensors.*install Darkroom again"):
-        raise studio.refuse(ask(Upscale, image=png(drawing), num_images=1))
-    assert studio.draw(ask(num_images=1, num_inference_steps=1, width=64, height=64))
+        raise worker.refuse(ask(Upscale, image=png(drawing), num_images=1))
+    assert worker.draw(ask(num_images=1, num_inference_steps=1, width=64, height=64))
 
 
 async def test_a_check_of_the_host_tries_the_upscaler() -> None:

@@ -13,7 +13,7 @@ from diffusers import DDPMScheduler, IFPipeline, IFSuperResolutionPipeline
 from engine.loading.load import load
 from engine.model_spec import Source
 from tests.engine.families import parts, unets
-from tests.engine.studio import Studio, ask
+from tests.engine.local_worker import LocalWorker, ask
 
 
 @pytest.fixture
@@ -38,15 +38,15 @@ def folder(tmp_path: Path) -> Path:
 
 def test_both_stages_draw_what_stock_pipelines_draw(family_folder, folder):
     first_folder = family_folder("deepfloyd-if")
-    studio = Studio(first_folder)
+    worker = LocalWorker(first_folder)
     second = Source("folder", str(folder), shared=("text_encoder", "tokenizer"))
-    spec = replace(studio.model.spec, stages=(second,), enlarge=2, width=32, height=32)
-    studio.model = load(spec, "cpu", settings=studio.settings)
-    (stage,) = studio.model.stages
-    assert stage.parkable["text_encoder"] is studio.model.parkable["text_encoder"]
+    spec = replace(worker.model.spec, stages=(second,), enlarge=2, width=32, height=32)
+    worker.model = load(spec, "cpu", settings=worker.settings)
+    (stage,) = worker.model.stages
+    assert stage.parkable["text_encoder"] is worker.model.parkable["text_encoder"]
 
     asked = {"num_inference_steps": 3, "guidance_scale": 4.0}
-    drawn = studio.draw(ask(prompt="a red apple", seed=3, num_images=2, width=32, height=32, **asked))
+    drawn = worker.draw(ask(prompt="a red apple", seed=3, num_images=2, width=32, height=32, **asked))
     one, two = IFPipeline.from_pretrained(first_folder), IFSuperResolutionPipeline.from_pretrained(folder)
     two.register_modules(text_encoder=one.text_encoder, tokenizer=one.tokenizer)
     for cell, ours in enumerate(drawn):

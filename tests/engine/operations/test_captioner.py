@@ -21,7 +21,7 @@ from transformers import (
 from engine.errors import ModelLoadFailed
 from engine.operations.captioner import Captioner
 from engine.requests import Describe, ImageRequest
-from tests.engine.studio import SIZE, Studio, ask, png
+from tests.engine.local_worker import SIZE, LocalWorker, ask, png
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "blue", "fox", "house", "under", "the", "moon")
 
@@ -51,16 +51,16 @@ def blip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio(family_folder: Callable[[str], Path], blip: Path) -> Studio:
-    return Studio(family_folder("stable-diffusion"), captioner=blip)
+def worker(family_folder: Callable[[str], Path], blip: Path) -> LocalWorker:
+    return LocalWorker(family_folder("stable-diffusion"), captioner=blip)
 
 
 def picture(seed: int) -> bytes:
     return png(np.random.default_rng(seed).integers(0, 256, (40, 40, 3), dtype=np.uint8))
 
 
-def test_the_hosts_model_says_what_stock_transformers_says(studio: Studio, blip: Path) -> None:
-    finished = studio.finish(ask(Describe, image=picture(1), num_images=4))
+def test_the_hosts_model_says_what_stock_transformers_says(worker: LocalWorker, blip: Path) -> None:
+    finished = worker.finish(ask(Describe, image=picture(1), num_images=4))
     captioner = Captioner.load(blip, torch.device("cpu"))
     from engine.pictures.images import open_picture
 
@@ -73,17 +73,17 @@ def test_the_hosts_model_says_what_stock_transformers_says(studio: Studio, blip:
     assert finished.gpu_ms > 0, "every pass of the model is a tick like any other"
 
 
-def test_descriptions_and_pictures_take_turns(studio: Studio) -> None:
+def test_descriptions_and_pictures_take_turns(worker: LocalWorker) -> None:
     wishes: list[ImageRequest] = [ask(Describe, image=picture(seed), num_images=2) for seed in (1, 2)]
-    alone = [studio.finish(wish).captions for wish in wishes]
+    alone = [worker.finish(wish).captions for wish in wishes]
     again = [wish.model_copy(update={"id": f"again-{index}"}) for index, wish in enumerate(wishes)]
     drawing = ask(num_images=1, **SIZE)
-    *described, drawn = studio.run(*again, drawing)
+    *described, drawn = worker.run(*again, drawing)
     assert [messages[-1].finished.captions for messages in described] == alone
     assert len(drawn[-1].finished.images) == 1
 
 
-def test_pickled_weights_are_not_opened(studio: Studio, blip: Path, tmp_path: Path) -> None:
+def test_pickled_weights_are_not_opened(worker: LocalWorker, blip: Path, tmp_path: Path) -> None:
     folder = tmp_path / "pickled"
     folder.mkdir()
     for file in blip.iterdir():

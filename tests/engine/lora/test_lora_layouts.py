@@ -1,4 +1,4 @@
-"""LoRA files of every layout, worn and refused: rows without one are the same to the bit before, beside and after."""
+"""LoRA files of every layout, usable and refused: rows without one are the same to the bit before, beside and after."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from engine.batching.lora_hooks import Worn, wearing
+from engine.batching.lora_hooks import ActiveAdapters, active_adapters
 from engine.errors import InvalidRequest
 from engine.lora.lora_adapters import Adapters
 from engine.requests import LoRA
 from engine.settings import LoRASettings
 from tests.engine.families import FAMILIES
-from tests.engine.lora_layouts import REFUSED, WORN, Draft, RowLayout, peft
-from tests.engine.studio import SIZE, Studio, ask
+from tests.engine.local_worker import SIZE, LocalWorker, ask
+from tests.engine.lora_layouts import REFUSED, USABLE, Draft, RowLayout, peft
 
 QUIET = {
     "stable-diffusion": {"guidance_scale": 1.0},
@@ -39,8 +39,8 @@ class Call:
     kwargs: dict[str, Any]
     bare: list[torch.Tensor]
 
-    def rows(self, *worn: Worn, module: nn.Module | None = None) -> list[torch.Tensor]:
-        with torch.inference_mode(), wearing(self.module, worn):
+    def rows(self, *active: ActiveAdapters, module: nn.Module | None = None) -> list[torch.Tensor]:
+        with torch.inference_mode(), active_adapters(self.module, active):
             output = (module or self.module)(*self.args, **self.kwargs)
         return [row.clone() for row in output[0]]
 
@@ -106,7 +106,7 @@ def _ear(heard: dict[str, Any], name: str) -> Callable[..., None]:
 
 
 @pytest.fixture
-def worn_by(benches) -> Iterator[Callable[[RowLayout, Path], Adapters]]:
+def adapters_of(benches) -> Iterator[Callable[[RowLayout, Path], Adapters]]:
     made: list[Adapters] = []
 
     def adapters(layout: RowLayout, path: Path) -> Adapters:
@@ -131,20 +131,20 @@ def _good(pipeline: Any) -> Draft:
     return Draft(pipeline, seed=5).add(component, re.compile(r"to_q$"))
 
 
-@pytest.mark.parametrize("layout", WORN, ids=lambda layout: layout.name)
-def test_a_worn_layout_changes_its_own_row_as_merged(layout, benches, worn_by, tmp_path):
+@pytest.mark.parametrize("layout", USABLE, ids=lambda layout: layout.name)
+def test_a_usable_layout_changes_its_own_row_as_merged(layout, benches, adapters_of, tmp_path):
     bench = benches(layout.family)
     path, draft = layout.save(tmp_path, bench.pipeline)
     assert draft.factors
-    worn: Worn = ((layout.name, 0.8),)
+    active: ActiveAdapters = ((layout.name, 0.8),)
     bench.assert_untouched()
-    worn_by(layout, path).ensure(worn)
+    adapters_of(layout, path).attach(active)
     changed = 0.0
     for component, call in bench.calls.items():
         expected = call.rows((), module=draft.merged(component, 0.4))
-        bare, beside = call.rows((), worn)
+        bare, beside = call.rows((), active)
         assert torch.equal(bare, call.bare[0]), component
-        for row, each in [(beside, expected[1]), *zip(call.rows(worn), expected, strict=True)]:
+        for row, each in [(beside, expected[1]), *zip(call.rows(active), expected, strict=True)]:
             assert (row - each).abs().max() <= 2e-5 * max(1.0, float(each.abs().max())), component
         changed = max(changed, float((beside - call.bare[1]).abs().max()))
     assert changed > 1e-3
@@ -152,18 +152,18 @@ def test_a_worn_layout_changes_its_own_row_as_merged(layout, benches, worn_by, t
 
 
 @pytest.mark.parametrize("layout", REFUSED, ids=lambda layout: layout.name)
-def test_a_refused_layout_changes_nobodys_row(layout, benches, worn_by, tmp_path):
+def test_a_refused_layout_changes_nobodys_row(layout, benches, adapters_of, tmp_path):
     bench = benches(layout.family)
     path, _ = layout.save(tmp_path, bench.pipeline)
-    adapters = worn_by(layout, path)
+    adapters = adapters_of(layout, path)
     bench.assert_untouched()
     for _ in range(2):
         with pytest.raises(InvalidRequest, match=layout.refused) as refused:
-            adapters.ensure(((layout.name, 1.0),))
+            adapters.attach(((layout.name, 1.0),))
         assert refused.value.field == "loras" and PLAIN_WORDS.match(str(refused.value)), str(refused.value)
         assert adapters.bytes == 0
         bench.assert_untouched()
-    adapters.ensure((("good", 1.0),))
+    adapters.attach((("good", 1.0),))
     call = bench.calls["unet" if "unet" in bench.calls else "transformer"]
     bare, dressed = call.rows((), (("good", 1.0),))
     assert torch.equal(bare, call.bare[0]) and (dressed - call.bare[1]).abs().max() > 1e-3
@@ -175,14 +175,14 @@ def test_pictures_of_others_are_the_same_after_a_refusal(name, family_folder, tm
     layout = next(each for each in REFUSED if each.name == name)
     good, bad = tmp_path / "good.safetensors", tmp_path / f"{name}.safetensors"
     offered = {"good": LoRASettings(path=good, model="model"), name: LoRASettings(path=bad, model="model")}
-    studio = Studio(family_folder(layout.family), loras=offered)
-    layout.save(tmp_path, studio.model.base)
-    save_file(peft(_good(studio.model.base).factors), good)
+    worker = LocalWorker(family_folder(layout.family), loras=offered)
+    layout.save(tmp_path, worker.model.base)
+    save_file(peft(_good(worker.model.base).factors), good)
     asked = {"num_inference_steps": 2, "num_images": 1, **SIZE}
-    (before,) = studio.draw(ask(**asked))
-    refused = studio.refuse(ask(loras=(LoRA(name=name),), **asked))
+    (before,) = worker.draw(ask(**asked))
+    refused = worker.refuse(ask(loras=(LoRA(name=name),), **asked))
     assert isinstance(refused, InvalidRequest) and re.search(layout.refused, refused.why), refused
-    (after,) = studio.draw(ask(**asked))
-    (worn,) = studio.draw(ask(loras=(LoRA(name="good"),), **asked))
-    (again,) = studio.draw(ask(**asked))
-    assert (after == before).all() and (again == before).all() and (worn != before).any()
+    (after,) = worker.draw(ask(**asked))
+    (active,) = worker.draw(ask(loras=(LoRA(name="good"),), **asked))
+    (again,) = worker.draw(ask(**asked))
+    assert (after == before).all() and (again == before).all() and (active != before).any()

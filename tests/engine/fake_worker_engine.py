@@ -1,4 +1,4 @@
-"""An engine over `scripted_worker`, for what the real worker cannot be made to do at will."""
+"""The engine over `fake_worker`, for what the real worker cannot be made to do at will."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.model_spec import ModelSpec
 
 
 class Unchecked:
-    """Takes every request as it is: the scripted worker has no model whose limits could be known."""
+    """Takes every request as it is: the fake worker has no model whose limits could be known."""
 
     def resolve(self, request: ImageRequest) -> tuple[ImageRequest, tuple[str, ...]]:
         return request, ("as asked",)
@@ -40,7 +40,7 @@ def importable_by_workers() -> Iterator[None]:
         sys.path.remove(folder)
 
 
-def engine(entry: str = "scripted_worker:main", **settings: Any) -> Engine:
+def engine(entry: str = "fake_worker:main", **settings: Any) -> Engine:
     defaults = {"devices": ("cpu",), "stall_timeout_s": 30.0, "stop_timeout_s": 5.0}
     return Engine(EngineSettings(**{**defaults, **settings}), models=Unchecked(), entry=entry)
 

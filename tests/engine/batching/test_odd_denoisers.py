@@ -13,8 +13,8 @@ import torch
 
 from engine.batching.batch_runner import BatchRunner
 from engine.batching.lanes import Lane, ParkedCall
+from tests.engine.batched_pipelines import Ask, BatchedPipelines, Model, stock
 from tests.engine.families import FAMILIES, T2I
-from tests.engine.room import Ask, Model, Room, stock
 
 TOLERANCE = 1e-5
 
@@ -71,10 +71,10 @@ def test_an_odd_denoiser_draws_in_a_crowd_what_it_draws_alone(
     ]
     expected = [seeded(model, ask) for ask in asks]
     assert float((expected[0] - seeded(family, asks[0])).abs().max()) > 1e-3, "the oddity must be felt"
-    room = Room()
+    batched = BatchedPipelines()
     for _ in range(2):
-        lanes = [room.join(model, ask) for ask in asks]
-        room.finish()
+        lanes = [batched.join(model, ask) for ask in asks]
+        batched.finish()
         for lane, picture in zip(lanes, expected, strict=True):
             assert float((lane.result - picture).abs().max()) <= TOLERANCE
 

@@ -20,7 +20,7 @@ from engine.loading.loaded_model import _like
 from engine.model_spec import FLOW_NOISE_SCHEDULERS, NOISE_SCHEDULERS
 from engine.pipelines.sampler_names import SPACED, sampler_named
 from engine.settings import EngineSettings, ModelSettings
-from tests.engine.studio import Studio, ask
+from tests.engine.local_worker import LocalWorker, ask
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SDE, KARRAS = {"algorithm_type": "sde-dpmsolver++"}, {"use_karras_sigmas": True}
@@ -121,9 +121,9 @@ def test_a_flow_model_with_a_general_solver_keeps_to_flow(family_folder: Callabl
     own.save_pretrained(folder / "scheduler")
     scheduler = ["diffusers", "DPMSolverMultistepScheduler"]
     (folder / "model_index.json").write_text(json.dumps(index | {"scheduler": scheduler}))
-    studio = Studio(folder)
-    assert set(studio.model.spec.noise_schedulers) == set(FLOW_NOISE_SCHEDULERS)
-    euler = studio.model.pipeline("text_to_image", "FlowMatchEulerDiscreteScheduler").scheduler
+    worker = LocalWorker(folder)
+    assert set(worker.model.spec.noise_schedulers) == set(FLOW_NOISE_SCHEDULERS)
+    euler = worker.model.pipeline("text_to_image", "FlowMatchEulerDiscreteScheduler").scheduler
     assert euler.config.shift == 3.0
     for name in FLOW_NOISE_SCHEDULERS:
-        assert studio.draw(ask(noise_scheduler=name, num_images=1, width=32, height=32))
+        assert worker.draw(ask(noise_scheduler=name, num_images=1, width=32, height=32))

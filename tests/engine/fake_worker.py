@@ -19,6 +19,7 @@ from typing import Any
 from engine.errors import BadOutput, RequestAborted
 from engine.events import Finished, GeneratedImage, Preview
 from engine.processes.protocol import (
+    Activity,
     Admit,
     Beat,
     Cancel,
@@ -86,7 +87,7 @@ class Worker:
     def beat(self) -> None:
         while True:
             busy_s = time.monotonic() - self.busy_since_s if self.busy_since_s else 0.0
-            self.send(Beat("forward" if self.busy_since_s else "idle", busy_s))
+            self.send(Beat(Activity.DENOISE if self.busy_since_s else Activity.IDLE, busy_s))
             time.sleep(0.05)
 
     def run(self) -> None:

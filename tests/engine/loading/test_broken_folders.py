@@ -18,7 +18,7 @@ from engine.loading.load import load
 from engine.pipelines.signatures import Signatures
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
-from tests.engine.studio import Studio, ask
+from tests.engine.local_worker import LocalWorker, ask
 
 
 @pytest.fixture
@@ -121,10 +121,10 @@ def test_files_nobody_reads_take_no_memory(folder: Path) -> None:
 
 
 def test_a_variant_draws_what_the_plain_weights_draw(folder: Path) -> None:
-    plain = Studio(folder).draw(ask(num_images=1, width=64, height=64))
+    plain = LocalWorker(folder).draw(ask(num_images=1, width=64, height=64))
     for file in list(folder.rglob("*.safetensors")):
         file.rename(file.with_name(file.name.replace(".safetensors", ".fp16.safetensors")))
-    assert (Studio(folder).draw(ask(num_images=1, width=64, height=64))[0] == plain[0]).all()
+    assert (LocalWorker(folder).draw(ask(num_images=1, width=64, height=64))[0] == plain[0]).all()
 
 
 def test_a_modular_folders_variant_is_found(family_folder: Callable[[str], Path], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A model and a hub in the test's own process: everything of a worker but its pipe and its threads."""
+"""A worker in the test's own process: a model and a tick loop, without the pipe and its threads."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ SIDE = 64
 SIZE = {"width": SIDE, "height": SIDE}
 
 
-class Studio:
-    """One model and a hub for it, without a process around them."""
+class LocalWorker:
+    """One model and the tick loops that run it."""
 
     def __init__(self, folder: Path, device: str = "cpu", **settings: Any) -> None:
         models = {"model": ModelSettings(source=str(folder))}
@@ -38,8 +38,8 @@ class Studio:
         self.model: LoadedModel = load(self.catalogue.spec("model"), device, settings=self.settings)
 
     @contextlib.contextmanager
-    def desk(self) -> Generator[tuple[TickLoop, list[Any]]]:
-        """A fresh hub, and everything it says."""
+    def running(self) -> Generator[tuple[TickLoop, list[Any]]]:
+        """A fresh tick loop, and the messages it sends."""
         said = list[Any]()
         tick_loop = TickLoop(
             self.settings,
@@ -56,7 +56,7 @@ class Studio:
 
     def run(self, *requests: ImageRequest) -> list[list[Any]]:
         """All messages about each request."""
-        with self.desk() as (tick_loop, said), torch.inference_mode():
+        with self.running() as (tick_loop, said), torch.inference_mode():
             for request in requests:
                 tick_loop.open(self.admit(request), self.model)
             while tick_loop.lanes:
@@ -78,7 +78,7 @@ class Studio:
         return messages[-1].error
 
     def finish(self, request: ImageRequest) -> Finished:
-        """The last word on a request that succeeds."""
+        """The result of a request that succeeds."""
         (messages,) = self.run(request)
         assert isinstance(messages[-1], LaneFinished), messages[-1]
         return messages[-1].finished
@@ -88,7 +88,7 @@ class Studio:
         return [as_array(image.png) for image in self.finish(request).images]
 
 
-class PocketStudio(Studio):
+class PocketWorker(LocalWorker):
     """The built-in model, whose small pictures a network enlarges after the loop."""
 
     def __init__(self, **settings: Any) -> None:

@@ -107,7 +107,7 @@ class Model:
 
 
 @dataclass
-class Room:
+class BatchedPipelines:
     """Lanes that share one device; `tick` runs one merged forward pass."""
 
     deterministic: bool = False
@@ -130,7 +130,7 @@ class Room:
 
     @torch.inference_mode()
     def tick(self) -> None:
-        """Serve the lane that waits longest, and whoever fits into the same pass."""
+        """Run the call that waits longest with every compatible call, as one forward pass."""
         waiting = [lane.parked for lane in self.lanes if lane.parked]
         batch = self.batch_runner.choose(waiting[0], waiting[1:], self._budget)
         self.ticks += 1
@@ -142,13 +142,13 @@ class Room:
             call.lane.fail(output) if isinstance(output, Exception) else call.lane.resume(output)
 
     def _budget(self, layout: RowLayout, waiting: int) -> int:
-        """Rows that one pass may have: as the worker's hub decides, with a knee that is never reached."""
+        """Rows that one pass may have: as the tick loop decides, with a knee that is never reached."""
         if not self.deterministic:
             return 64
         return BUCKET if layout.call.stage is Stage.DENOISE else layout.rows
 
     def finish(self) -> None:
-        """Tick until nobody waits."""
+        """Tick until no lane is parked."""
         while any(lane.parked for lane in self.lanes):
             self.tick()
 

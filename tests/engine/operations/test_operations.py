@@ -30,7 +30,7 @@ from engine.previews.lane_previews import MAX_FRAMES
 from engine.previews.thumbnails import FRAME_SIDE
 from engine.processes.protocol import LaneFinished, LaneProgress
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, PromptPart, Upscale
-from tests.engine.studio import SIDE, SIZE, Studio, as_array, ask, png
+from tests.engine.local_worker import SIDE, SIZE, LocalWorker, as_array, ask, png
 
 
 def noise(width: int, height: int, seed: int = 0) -> np.ndarray:
@@ -38,15 +38,15 @@ def noise(width: int, height: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def studio_of(family_folder: Callable[[str], Path]) -> Callable[[str], Studio]:
-    known = dict[str, Studio]()
+def worker_of(family_folder: Callable[[str], Path]) -> Callable[[str], LocalWorker]:
+    known = dict[str, LocalWorker]()
 
-    def studio(name: str) -> Studio:
+    def worker(name: str) -> LocalWorker:
         if name not in known:
-            known[name] = Studio(family_folder(name))
+            known[name] = LocalWorker(family_folder(name))
         return known[name]
 
-    return studio
+    return worker
 
 
 OWN = ["stable-diffusion", "stable-diffusion-3", "flux", "z-image", "qwen-image", "kandinsky-2.2", "anima"]
@@ -55,35 +55,35 @@ UNIVERSAL = ["pixart-sigma", "lumina2", "flux2-klein"]
 
 @pytest.mark.parametrize("family", ["stable-diffusion-3", "flux", "qwen-image", "z-image"])
 def test_the_universal_way_equals_the_familys_own_image_to_image(
-    studio_of: Callable[[str], Studio], family: str, monkeypatch: pytest.MonkeyPatch
+    worker_of: Callable[[str], LocalWorker], family: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for distribution in (DiagonalGaussianDistribution, QwenDistribution):
         monkeypatch.setattr(distribution, "sample", lambda self, generator=None: self.mode())
-    studio, request = studio_of(family), ask(ImageToImage, image=png(noise(SIDE, SIDE)), strength=0.6, **SIZE)
-    own = studio.draw(request)
+    worker, request = worker_of(family), ask(ImageToImage, image=png(noise(SIDE, SIDE)), strength=0.6, **SIZE)
+    own = worker.draw(request)
     monkeypatch.setattr(LoadedModel, "supports", lambda self, task: task == "text_to_image")
-    for ours, theirs in zip(studio.draw(request), own, strict=True):
+    for ours, theirs in zip(worker.draw(request), own, strict=True):
         assert np.abs(ours.astype(int) - theirs).max() <= 1
 
 
 @pytest.mark.parametrize("family", OWN + UNIVERSAL)
-def test_a_picture_is_a_start(studio_of: Callable[[str], Studio], family: str) -> None:
-    studio = studio_of(family)
+def test_a_picture_is_a_start(worker_of: Callable[[str], LocalWorker], family: str) -> None:
+    worker = worker_of(family)
     pictures = [noise(SIDE, SIDE, seed) for seed in range(2)]
-    drawn = [studio.draw(ask(ImageToImage, image=png(each), strength=0.5, **SIZE))[0] for each in pictures]
+    drawn = [worker.draw(ask(ImageToImage, image=png(each), strength=0.5, **SIZE))[0] for each in pictures]
     assert not np.array_equal(*drawn)
 
 
 @pytest.mark.parametrize("family", OWN + UNIVERSAL)
 @pytest.mark.parametrize("feather_px", [None, 0, 3])
 def test_inpainting_leaves_every_pixel_outside_the_mask_alone(
-    studio_of: Callable[[str], Studio], family: str, feather_px: int | None
+    worker_of: Callable[[str], LocalWorker], family: str, feather_px: int | None
 ) -> None:
     picture = noise(90, 70)
     mask = np.zeros_like(picture)
     mask[20:50, 30:70] = 255
     request = ask(Inpaint, image=png(picture), mask=png(mask), feather_px=feather_px, strength=1.0, **SIZE)
-    for cell in studio_of(family).draw(request):
+    for cell in worker_of(family).draw(request):
         assert cell.shape == picture.shape
         assert np.array_equal(cell[mask == 0], picture[mask == 0])
         assert (cell[25:45, 35:65] != picture[25:45, 35:65]).mean() > 0.5
@@ -94,20 +94,20 @@ def apart(one: np.ndarray, other: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("family", ["stable-diffusion", "stable-diffusion-xl", "flux", "z-image", "pixart-sigma"])
-def test_one_weighted_part_is_the_prompt_itself(studio_of: Callable[[str], Studio], family: str) -> None:
-    studio = studio_of(family)
-    plain = studio.draw(ask(prompt="a dog", **SIZE))
+def test_one_weighted_part_is_the_prompt_itself(worker_of: Callable[[str], LocalWorker], family: str) -> None:
+    worker = worker_of(family)
+    plain = worker.draw(ask(prompt="a dog", **SIZE))
     parts = (PromptPart(text="a dog", weight=3.0),)
-    for ours, theirs in zip(studio.draw(ask(prompt_parts=parts, **SIZE)), plain, strict=True):
+    for ours, theirs in zip(worker.draw(ask(prompt_parts=parts, **SIZE)), plain, strict=True):
         assert np.abs(ours.astype(int) - theirs).max() <= 1
 
 
-def test_weights_lead_from_one_prompt_to_the_other(studio_of: Callable[[str], Studio]) -> None:
-    studio = studio_of("stable-diffusion")
+def test_weights_lead_from_one_prompt_to_the_other(worker_of: Callable[[str], LocalWorker]) -> None:
+    worker = worker_of("stable-diffusion")
 
     def mixed(cat: float, dog: float) -> bytes | None:
         parts = (PromptPart(text="a cat on a mat", weight=cat), PromptPart(text="a dog", weight=dog))
-        return studio.finish(ask(prompt_parts=parts, num_images=1, **SIZE)).images[0].latents
+        return worker.finish(ask(prompt_parts=parts, num_images=1, **SIZE)).images[0].latents
 
     def latents(raw: bytes | None) -> torch.Tensor:
         assert raw
@@ -117,8 +117,8 @@ def test_weights_lead_from_one_prompt_to_the_other(studio_of: Callable[[str], St
     assert 0 < (both - cat).norm() < (dog - cat).norm()
 
 
-def test_a_model_that_only_inpaints_says_so(studio_of: Callable[[str], Studio]) -> None:
-    error = studio_of("stable-diffusion-xl-inpaint").refuse(ask(**SIZE))
+def test_a_model_that_only_inpaints_says_so(worker_of: Callable[[str], LocalWorker]) -> None:
+    error = worker_of("stable-diffusion-xl-inpaint").refuse(ask(**SIZE))
     assert isinstance(error, InvalidRequest)
     assert error.field == "model"
 
@@ -127,18 +127,18 @@ def test_a_model_that_only_inpaints_says_so(studio_of: Callable[[str], Studio]) 
     "family", ["stable-diffusion", "latent-consistency", "flux", "z-image", "deepfloyd-if", "kandinsky-2.2"]
 )
 def test_stopping_early_shows_the_estimate_and_saves_the_rest(
-    studio_of: Callable[[str], Studio], family: str, monkeypatch: pytest.MonkeyPatch
+    worker_of: Callable[[str], LocalWorker], family: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    studio = studio_of(family)
-    denoiser = studio.model.parkable.get("unet") or studio.model.parkable["transformer"]
+    worker = worker_of(family)
+    denoiser = worker.model.parkable.get("unet") or worker.model.parkable["transformer"]
     passes = list[int]()
     monkeypatch.setattr(BatchSize, "rows", lambda *_: 8)  # no sweeps among the passes that are counted
     denoiser.register_forward_pre_hook(lambda *_: passes.append(1))
     size = SIZE if family != "deepfloyd-if" else {"width": 16, "height": 16}
-    whole = studio.draw(ask(num_images=1, num_inference_steps=8, **size))
+    whole = worker.draw(ask(num_images=1, num_inference_steps=8, **size))
     all_passes = len(passes)
     passes.clear()
-    half = studio.draw(ask(num_images=1, num_inference_steps=8, stop_at=0.5, **size))
+    half = worker.draw(ask(num_images=1, num_inference_steps=8, stop_at=0.5, **size))
     assert len(passes) < all_passes
     assert len(passes) <= all_passes / 2 + 1 or family == "kandinsky-2.2", "a prior runs to its end"
     assert not np.array_equal(half[0], whole[0])
@@ -150,16 +150,16 @@ def seam(picture: np.ndarray) -> float:
     return float(np.abs(picture[:, 0] - picture[:, -1]).mean() / np.abs(np.diff(picture, axis=1)).mean())
 
 
-def test_a_tile_has_no_seam(studio_of: Callable[[str], Studio]) -> None:
-    studio = studio_of("stable-diffusion")
-    plain = np.mean([seam(cell) for cell in studio.draw(ask(num_images=4, **SIZE))])
-    tiles = np.mean([seam(cell) for cell in studio.draw(ask(num_images=4, tile=True, **SIZE))])
+def test_a_tile_has_no_seam(worker_of: Callable[[str], LocalWorker]) -> None:
+    worker = worker_of("stable-diffusion")
+    plain = np.mean([seam(cell) for cell in worker.draw(ask(num_images=4, **SIZE))])
+    tiles = np.mean([seam(cell) for cell in worker.draw(ask(num_images=4, tile=True, **SIZE))])
     assert tiles < 1.3
     assert tiles < plain
 
 
-def test_a_family_without_convolutions_says_that_it_cannot_tile(studio_of: Callable[[str], Studio]) -> None:
-    error = studio_of("flux").refuse(ask(tile=True, **SIZE))
+def test_a_family_without_convolutions_says_that_it_cannot_tile(worker_of: Callable[[str], LocalWorker]) -> None:
+    error = worker_of("flux").refuse(ask(tile=True, **SIZE))
     assert isinstance(error, InvalidRequest)
     assert error.field == "tile"
 
@@ -175,11 +175,11 @@ def gradient(width: int, height: int) -> np.ndarray:
     ids=["zoom out", "pan", "both"],
 )
 def test_outpainting_keeps_the_picture_and_shows_no_seam(
-    studio_of: Callable[[str], Studio], change: dict[str, float], size: tuple[int, int]
+    worker_of: Callable[[str], LocalWorker], change: dict[str, float], size: tuple[int, int]
 ) -> None:
     picture = gradient(96, 80)
     request = ask(Outpaint, image=png(picture), num_images=1, **change)
-    (cell,) = studio_of("stable-diffusion").draw(request)
+    (cell,) = worker_of("stable-diffusion").draw(request)
     assert cell.shape[1::-1] == size
     canvas, kept = lay_on_canvas(Image.fromarray(picture), request)
     assert np.array_equal(cell[kept == 1], np.asarray(canvas)[kept == 1])
@@ -189,12 +189,12 @@ def test_outpainting_keeps_the_picture_and_shows_no_seam(
     assert across <= np.percentile(inside, 95)
 
 
-def test_each_further_pan_is_drawn_as_large_as_the_first(studio_of: Callable[[str], Studio]) -> None:
-    studio, picture, drawn = studio_of("stable-diffusion"), gradient(64, 64), set[tuple[int | None, int | None]]()
+def test_each_further_pan_is_drawn_as_large_as_the_first(worker_of: Callable[[str], LocalWorker]) -> None:
+    worker, picture, drawn = worker_of("stable-diffusion"), gradient(64, 64), set[tuple[int | None, int | None]]()
     for seed in range(4):
-        request = studio.admit(ask(Outpaint, image=png(picture), right=0.5, num_images=1, seed=seed)).request
+        request = worker.admit(ask(Outpaint, image=png(picture), right=0.5, num_images=1, seed=seed)).request
         drawn.add((request.width, request.height))
-        (panned,) = studio.draw(request)
+        (panned,) = worker.draw(request)
         assert panned.shape == (64, picture.shape[1] + 32, 3)
         canvas, kept = lay_on_canvas(Image.fromarray(picture), request)
         assert np.array_equal(panned[kept == 1], np.asarray(canvas)[kept == 1])
@@ -202,47 +202,49 @@ def test_each_further_pan_is_drawn_as_large_as_the_first(studio_of: Callable[[st
     assert len(drawn) == 1
 
 
-def test_a_pan_is_of_a_size_that_kandinskys_masks_fit(studio_of: Callable[[str], Studio]) -> None:
+def test_a_pan_is_of_a_size_that_kandinskys_masks_fit(worker_of: Callable[[str], LocalWorker]) -> None:
     request = ask(Outpaint, image=png(gradient(96, 64)), left=0.5, num_images=1)
-    (cell,) = studio_of("kandinsky-2.2-inpaint").draw(request)
+    (cell,) = worker_of("kandinsky-2.2-inpaint").draw(request)
     assert cell.shape == (64, 128, 3)
 
 
 @pytest.mark.parametrize("family", ["stable-diffusion", "flux"])
-def test_the_preview_of_a_pan_has_the_shape_that_is_drawn(studio_of: Callable[[str], Studio], family: str) -> None:
-    (messages,) = studio_of(family).run(ask(Outpaint, image=png(gradient(64, 64)), bottom=1.0, num_images=1))
+def test_the_preview_of_a_pan_has_the_shape_that_is_drawn(worker_of: Callable[[str], LocalWorker], family: str) -> None:
+    (messages,) = worker_of(family).run(ask(Outpaint, image=png(gradient(64, 64)), bottom=1.0, num_images=1))
     previews = [message.preview for message in messages if isinstance(message, LaneProgress) and message.preview]
     assert previews and all(preview.height > 1.6 * preview.width for preview in previews)
 
 
-def test_a_picture_of_another_shape_is_not_squeezed(studio_of: Callable[[str], Studio]) -> None:
+def test_a_picture_of_another_shape_is_not_squeezed(
+    worker_of: Callable[[str], LocalWorker],
+) -> None:
     stripes = np.zeros((64, 256, 3), dtype=np.uint8)
     stripes[:, :96] = stripes[:, 160:] = 255
     asked = ask(ImageToImage, image=png(stripes), strength=0.0, num_images=1, num_inference_steps=50, **SIZE)
-    (cell,) = studio_of("stable-diffusion").draw(asked)
+    (cell,) = worker_of("stable-diffusion").draw(asked)
     middle = np.repeat(np.repeat(stripes[:1, 96:160], 64, axis=0), 1, axis=1)
-    (same,) = studio_of("stable-diffusion").draw(asked.model_copy(update={"image": png(middle)}))
+    (same,) = worker_of("stable-diffusion").draw(asked.model_copy(update={"image": png(middle)}))
     assert apart(cell, same) < 1
 
 
-def test_the_recipe_of_a_pan_has_the_size_of_what_came_of_it(studio_of: Callable[[str], Studio]) -> None:
-    finished = studio_of("stable-diffusion").finish(ask(Outpaint, image=png(gradient(64, 64)), left=0.5))
+def test_the_recipe_of_a_pan_has_the_size_of_what_came_of_it(worker_of: Callable[[str], LocalWorker]) -> None:
+    finished = worker_of("stable-diffusion").finish(ask(Outpaint, image=png(gradient(64, 64)), left=0.5))
     assert finished.recipe and (finished.recipe.width, finished.recipe.height) == (96, 64)
     assert "Size: 96x64" in finished.recipe.parameters
 
 
-def test_who_asks_for_it_draws_alone_and_the_recipe_says_who_did(studio_of: Callable[[str], Studio]) -> None:
-    studio = studio_of("stable-diffusion")
+def test_who_asks_for_it_draws_alone_and_the_recipe_says_who_did(worker_of: Callable[[str], LocalWorker]) -> None:
+    worker = worker_of("stable-diffusion")
 
     def run(**fields: Any) -> list[Finished]:
         requests = [ask(seed=seed, num_images=1, **SIZE, **fields) for seed in range(2)]
-        return [messages[-1].finished for messages in studio.run(*requests)]
+        return [messages[-1].finished for messages in worker.run(*requests)]
 
-    studio.run(*[ask(seed=seed, num_images=1, **SIZE) for seed in range(3)])  # so that the merge is proved
+    worker.run(*[ask(seed=seed, num_images=1, **SIZE) for seed in range(3)])  # so that the merge is proved
     assert [finished.recipe.alone for finished in run() if finished.recipe] == [False, False]
     apart = run(alone=True)
     assert [finished.recipe.alone for finished in apart if finished.recipe] == [True, True]
-    again = studio.finish(ask(seed=1, num_images=1, **SIZE))
+    again = worker.finish(ask(seed=1, num_images=1, **SIZE))
     assert again.images[0].png == apart[1].images[0].png
 
 
@@ -274,11 +276,11 @@ def test_a_narrow_mask_is_drawn_in_all_the_same() -> None:
     assert not alpha[:, :40].any() and not alpha[:, 46:].any()
 
 
-def test_a_blend_lies_between_its_pictures(studio_of: Callable[[str], Studio]) -> None:
-    studio, pictures = studio_of("stable-diffusion"), (png(noise(SIDE, SIDE, 1)), png(noise(SIDE, SIDE, 2)))
+def test_a_blend_lies_between_its_pictures(worker_of: Callable[[str], LocalWorker]) -> None:
+    worker, pictures = worker_of("stable-diffusion"), (png(noise(SIDE, SIDE, 1)), png(noise(SIDE, SIDE, 2)))
 
     def blended(first: float, second: float) -> np.ndarray:
-        return studio.draw(ask(Blend, images=pictures, weights=(first, second), strength=0.0, **SIZE))[0]
+        return worker.draw(ask(Blend, images=pictures, weights=(first, second), strength=0.0, **SIZE))[0]
 
     one, other, both = blended(1, 0), blended(0, 1), blended(1, 1)
     assert 0 < apart(both, one) < apart(other, one) + apart(both, other)
@@ -296,38 +298,38 @@ def upscaler(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize("factor", [4.0, 2.7, 1.1])
 def test_upscaling_in_tiles_equals_upscaling_at_once(
-    studio_of: Callable[[str], Studio], upscaler: list[int], monkeypatch: pytest.MonkeyPatch, factor: float
+    worker_of: Callable[[str], LocalWorker], upscaler: list[int], monkeypatch: pytest.MonkeyPatch, factor: float
 ) -> None:
-    studio = studio_of("stable-diffusion")
+    worker = worker_of("stable-diffusion")
     request = ask(Upscale, image=png(gradient(100, 70)), num_images=1, factor=factor)
-    (whole,) = studio.draw(request)
+    (whole,) = worker.draw(request)
     assert whole.shape == (round(70 * factor), round(100 * factor), 3)
     monkeypatch.setattr(super_resolution, "TILE", 32)
     upscaler.clear()
-    (tiled,) = studio.draw(request)
+    (tiled,) = worker.draw(request)
     assert np.abs(tiled.astype(int) - whole).max() <= 1
     assert max(upscaler) <= (32 + 2 * 8) ** 2
 
 
 @pytest.mark.parametrize("size", [(4096, 300), (5000, 400)])
 def test_what_is_as_large_as_pictures_get_is_not_upscaled(
-    studio_of: Callable[[str], Studio], size: tuple[int, int]
+    worker_of: Callable[[str], LocalWorker], size: tuple[int, int]
 ) -> None:
     with pytest.raises(InvalidRequest, match="4096 pixels"):
-        studio_of("stable-diffusion").admit(ask(Upscale, image=png(gradient(*size)), num_images=1))
+        worker_of("stable-diffusion").admit(ask(Upscale, image=png(gradient(*size)), num_images=1))
 
 
 @pytest.mark.parametrize("kind", [ImageToImage, Outpaint, Upscale, Describe])
-def test_a_sliver_is_no_picture_to_work_on(studio_of: Callable[[str], Studio], kind: type[ImageRequest]) -> None:
+def test_a_sliver_is_no_picture_to_work_on(worker_of: Callable[[str], LocalWorker], kind: type[ImageRequest]) -> None:
     with pytest.raises(InvalidRequest, match="16 times"):
-        studio_of("stable-diffusion").admit(ask(kind, image=png(gradient(500, 3)), num_images=1))
+        worker_of("stable-diffusion").admit(ask(kind, image=png(gradient(500, 3)), num_images=1))
 
 
-def test_upscaling_creatively_draws_every_part_anew(studio_of: Callable[[str], Studio], upscaler: list[int]) -> None:
-    studio = studio_of("stable-diffusion")
-    spec = studio.model.spec
+def test_creative_upscaling_draws_all_parts_anew(worker_of: Callable[[str], LocalWorker], upscaler: list[int]) -> None:
+    worker = worker_of("stable-diffusion")
+    spec = worker.model.spec
     picture = gradient(spec.width, round(spec.height * 0.75))
-    (messages,) = studio.run(ask(Upscale, image=png(picture), mode="creative", num_images=1, strength=0.5))
+    (messages,) = worker.run(ask(Upscale, image=png(picture), mode="creative", num_images=1, strength=0.5))
     last = messages[-1]
     assert isinstance(last, LaneFinished)
     assert as_array(last.finished.images[0].png).shape == (2 * picture.shape[0], 2 * picture.shape[1], 3)
@@ -336,7 +338,7 @@ def test_upscaling_creatively_draws_every_part_anew(studio_of: Callable[[str], S
 
 
 def test_a_picture_is_described_by_its_nearest_labels_and_style(
-    studio_of: Callable[[str], Studio], monkeypatch: pytest.MonkeyPatch
+    worker_of: Callable[[str], LocalWorker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Encoder(torch.nn.Module):
         """Sees how red and how bright a picture is."""
@@ -350,14 +352,14 @@ def test_a_picture_is_described_by_its_nearest_labels_and_style(
     monkeypatch.setattr(Tools, "describer", Describer(Encoder(), labels, anchors, ("flat", "glossy")))
     red = np.zeros((30, 40, 3), dtype=np.uint8)
     red[..., 0] = 255
-    finished = studio_of("stable-diffusion").finish(ask(Describe, image=png(red), num_images=2))
+    finished = worker_of("stable-diffusion").finish(ask(Describe, image=png(red), num_images=2))
     assert finished.captions == ("tomato, glossy", "fog, glossy")
     assert any("3 everyday things and 2 drawing styles" in note for note in finished.notes)
     assert finished.images == ()
 
 
-def test_the_recipe_and_the_time_lapse_come_with_the_pictures(studio_of: Callable[[str], Studio]) -> None:
-    finished = studio_of("stable-diffusion").finish(ask(num_inference_steps=6, **SIZE))
+def test_the_recipe_and_the_time_lapse_come_with_the_pictures(worker_of: Callable[[str], LocalWorker]) -> None:
+    finished = worker_of("stable-diffusion").finish(ask(num_inference_steps=6, **SIZE))
     assert finished.recipe
     assert finished.recipe.noise_scheduler == "PNDMScheduler"
     assert "Steps: 6" in finished.recipe.parameters
@@ -368,13 +370,13 @@ def test_the_recipe_and_the_time_lapse_come_with_the_pictures(studio_of: Callabl
     assert again.seed == 8
 
 
-def test_the_same_prompt_is_encoded_once(studio_of: Callable[[str], Studio]) -> None:
-    studio = studio_of("stable-diffusion")
-    encoder, passes = studio.model.parkable["text_encoder"], list[int]()
+def test_the_same_prompt_is_encoded_once(worker_of: Callable[[str], LocalWorker]) -> None:
+    worker = worker_of("stable-diffusion")
+    encoder, passes = worker.model.parkable["text_encoder"], list[int]()
     watching = encoder.register_forward_hook(lambda *_: passes.append(1))
-    with studio.desk() as (tick_loop, said), torch.inference_mode():
+    with worker.running() as (tick_loop, said), torch.inference_mode():
         for request in (ask(**SIZE), ask(**SIZE), ask(prompt="a blue pear", **SIZE)):
-            tick_loop.open(studio.admit(request), studio.model)
+            tick_loop.open(worker.admit(request), worker.model)
             while tick_loop.lanes:
                 tick_loop.tick()
     watching.remove()

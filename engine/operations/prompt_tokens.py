@@ -1,4 +1,4 @@
-"""What of a text no encoder read: each takes so many tokens and leaves out the rest without a word."""
+"""Token ids that text encoders are given, and the end of a prompt that they cut off without a warning."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -11,11 +11,18 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from engine.batching.lanes import Lane, ParkedCall
-from engine.operations.weighted_prompt import token_ids
+from engine.batching.lanes import Lane, ParkedCall, Stage
 from engine.requests import ImageRequest
 
 _ECHO = 120
+
+
+def token_ids(call: ParkedCall) -> torch.Tensor | None:
+    """The token ids (texts, length) int64 of a text encoder's call; None for any other call."""
+    if call.stage is not Stage.ENCODE:
+        return None
+    found = next((value for value in (*call.args, call.kwargs.get("input_ids")) if value is not None), None)
+    return found if isinstance(found, torch.Tensor) and not found.is_floating_point() else None
 
 
 @dataclass
@@ -26,13 +33,13 @@ class Heard:
     """(texts, length) int64 each, on the encoder's device."""
 
     def listen(self, call: ParkedCall, output: Any) -> None:
-        """Keep what a text encoder was asked."""
+        """Record the token ids of a text encoder's call."""
         ids = token_ids(call)
         if ids is not None and ids.ndim == 2:
             self.rows.append(ids)
 
     def notes(self, request: ImageRequest, components: dict[str, Any]) -> list[str]:
-        """What to tell about texts whose end was left out."""
+        """A sentence for the member about each text whose end was cut off."""
         readers = [
             part
             for name, part in components.items()
@@ -46,12 +53,12 @@ class Heard:
         ]
 
     def _cut(self, text: str, readers: Sequence[PreTrainedTokenizerBase]) -> tuple[int, str] | None:
-        """The longest reading's number of tokens and the text behind it; None when all was read, or nobody knows."""
+        """(tokens, text cut off) of the encoder that read the most; None when one read all, or it is not known."""
         cuts = [cut for reader in readers for form in (text, text.lower().strip()) for cut in self._by(reader, form)]
         return min(cuts, key=lambda cut: len(cut[1]), default=None) if all(rest for _, rest in cuts) else None
 
     def _by(self, reader: PreTrainedTokenizerBase, text: str) -> Iterable[tuple[int, str]]:
-        """By one tokenizer: how many tokens each encoder that was given this text took, and what it left out."""
+        """By one tokenizer: (tokens, text cut off) for each encoder that was given this text."""
         ids: list[int] = reader(text, truncation=False, verbose=False)["input_ids"]
         for length in {rows.shape[1] for rows in self.rows}:
             if length >= len(ids):
@@ -69,14 +76,14 @@ class Heard:
 
 
 def listen(lane: Lane) -> Heard:
-    """Begin to listen to a lane's encoders."""
+    """Record the token ids of a lane's encoders from now on."""
     heard = Heard()
     lane.listeners.append(heard.listen)
     return heard
 
 
 def _behind(reader: PreTrainedTokenizerBase, text: str, ids: Sequence[int], begin: int) -> str:
-    """The text from a token on, in its own spelling where the tokenizer can say where that is."""
+    """The text from token `begin` on, as the member wrote it where the tokenizer gives offsets."""
     if not reader.is_fast:
         return str(reader.decode(list(ids[begin:]), skip_special_tokens=True)).strip()
     offsets = reader(text, truncation=False, verbose=False, return_offsets_mapping=True)["offset_mapping"]
