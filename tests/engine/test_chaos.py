@@ -18,7 +18,7 @@ from PIL import Image
 from engine import Engine, EngineSettings, Finished, ImageRequest, Progress
 from tests.patience import until
 
-MOMENTS = 20
+MOMENTS = 8
 STALL_S = 1.0
 MEMBERS = 4
 SEEDS = (1, 10, 100)

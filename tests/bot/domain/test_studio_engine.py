@@ -13,9 +13,12 @@ from PIL import Image
 
 from bot.domain.model import Job, JobState, Verb
 from bot.domain.prompting.derivation import derive
-from engine import Engine, EngineSettings, InvalidRequest, Progress
+from engine import Engine, EngineSettings, InvalidRequest, ModelSettings, Progress
 from tests.bot.domain.studios import OWNER, House
 from tests.patience import until
+
+STEPS = 16
+"""Enough for previews on the way, and for a kill in the middle."""
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 # A worker of its own has to import torch first; slow machines run many tests beside this one.
@@ -27,7 +30,9 @@ async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engi
     from tests.engine import families
 
     folder = families.folder("stable-diffusion", tmp_path_factory.getbasetemp() / "families")
-    async with Engine(EngineSettings(devices=("cpu",), default_model=str(folder), safety=False)) as running:
+    tiny = ModelSettings(source=str(folder), num_inference_steps=STEPS)
+    settings = EngineSettings(devices=("cpu",), threads=1, models={"tiny": tiny}, default_model="tiny", safety=False)
+    async with Engine(settings) as running:
         yield running
 
 
