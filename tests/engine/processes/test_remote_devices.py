@@ -239,7 +239,7 @@ def test_the_token_goes_to_the_driver_and_no_further(configured: EngineSettings)
 
 
 def test_another_operation_or_preset_is_another_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.cluster.remote_worker.__file__", str(tmp_path / "remote_worker.py"))
+    monkeypatch.setattr("engine.cluster.remote_worker.__file__", str(tmp_path / "cluster" / "remote_worker.py"))
     (tmp_path / "operations").mkdir()
     seen = {fingerprint()}
     for part in ("worker.py", "operations/drawing.py", "presets.toml"):

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from engine import DeviceLost, EngineNotReady, EngineSettings, Finished, Progress, RequestAborted, Started
+from engine.processes import device_names
 from engine.processes.child_main import Orders
 from engine.processes.spawning import spawner
 from tests.engine import scripted
@@ -203,7 +204,10 @@ async def test_stop_does_not_wait_for_a_worker_that_is_still_starting() -> None:
 
 
 @pytest.mark.parametrize("fault", ["crash", "freeze"])
-async def test_a_worker_that_cannot_be_forked_is_replaced_all_the_same(tmp_path: Path, fault: str) -> None:
+async def test_a_worker_that_cannot_be_forked_is_replaced_all_the_same(
+    tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_names, "_may_be", lambda name: True)
     async with scripted.engine(devices=("an accelerator",), stall_timeout_s=STALL_S) as engine:
         await finished(engine, request())
         parent = psutil.Process(engine.snapshot().devices[0].pid).ppid()
