@@ -25,6 +25,7 @@ from bot.folders import writable
 from bot.operation.housekeeping import Housekeeping
 from bot.operation.metrics import Gauges
 from bot.settings import Settings
+from bot.store.backup.restore import finish_restore
 from bot.store.database import Database
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
@@ -92,9 +93,12 @@ async def build(
     async with AsyncExitStack() as opened:
         direct_rules(settings.direct_messages)  # what is wrong in it is said before anything is opened
         writable(settings.data_dir, "data_dir")
-        database = await Database.open(settings.database, backups=settings.data_dir / "backups")
+        await finish_restore(settings)
+        database = await Database.connect(settings.database)
         opened.push_async_callback(database.close)
+        # Before the migration: another bot may be using the database as it is.
         evicted = await opened.enter_async_context(sole_use(database))
+        await database.migrate(settings.data_dir / "backups")
         drawing = ThreadPoolExecutor(2, thread_name_prefix="drawing")
         opened.callback(drawing.shutdown, wait=True, cancel_futures=True)
         engine = await opened.enter_async_context(Engine(settings.engine))

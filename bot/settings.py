@@ -1,7 +1,7 @@
-"""The configuration: `config.toml` and the environment, resolved once, loudly, into a frozen value.
+"""The configuration: `config.toml` and environment variables, read once at start into a frozen `Settings` value.
 
-Order: environment (`DARKROOM_…`, nested by `__`, lists with commas) beats the file, the file beats the defaults.
-`DISCORD_TOKEN` and `DISCORD_TOKEN_FILE` are understood as they are.
+Environment variables (`DARKROOM_…`, `__` between levels, commas between items of a list) override the file, and the
+file overrides the defaults. `DISCORD_TOKEN` and `DISCORD_TOKEN_FILE` have no prefix.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ TOKEN_FORM = re.compile(r"[\w-]{20,}\.[\w-]{4,}\.[\w-]{20,}")
 
 
 class DiscordSettings(Section):
-    """How the bot meets Discord."""
+    """Settings of the connection to Discord."""
 
     token: SecretStr = SecretStr("")
-    """The bot's token. Better given as DISCORD_TOKEN, or a file named by DISCORD_TOKEN_FILE."""
+    """The bot's token. Set DISCORD_TOKEN, or DISCORD_TOKEN_FILE to the path of a file, instead of this key."""
     moderator_roles: tuple[int, ...] = ()
-    """Roles that may use the moderator commands besides members with Manage Server."""
+    """Ids of roles that may use the moderator commands, besides members with Manage Server."""
     picture_origins: tuple[str, ...] = ("https://cdn.discordapp.com", "https://media.discordapp.net")
-    """The only places pictures are fetched from."""
+    """Origins (scheme and host) from which the bot downloads pictures; it refuses all others."""
 
 
 class StyleSettings(Section):
-    """A style members choose with `--style NAME`."""
+    """A style that members choose with `--style NAME`."""
 
     prompt: str = "{prompt}"
-    """The prompt's template; `{prompt}` stands for what the member wrote, without it this is added to that."""
+    """Template of the prompt: `{prompt}` stands for the member's prompt. Without `{prompt}`, the text is appended."""
     negative: str = ""
     model: str | None = None
     loras: dict[str, float] = Field(default_factory=dict[str, float])
@@ -48,57 +48,61 @@ class StyleSettings(Section):
     guidance: float | None = Field(default=None, ge=0, le=50)
     description: str = ""
     thumbnail: HomePath | None = None
-    """A picture for the page members choose styles from."""
+    """Path of a picture that `/style list` shows."""
 
 
 class DirectMessageSettings(Section):
-    """The rules outside servers: in direct messages, and where members carry the bot along to."""
+    """Rules for direct messages, and for servers on which a member uses the bot that is no member there."""
 
     allowed: bool = True
     limits: tuple[str, ...] = ()
-    """Each member's own: "40 pictures a day", "600 gpu-seconds a month"."""
+    """Quota of each member: "40 pictures a day", "600 gpu-seconds a month"."""
     timezone: str = "UTC"
-    """In which the limits' days begin."""
+    """IANA time zone in which the days of `limits` begin."""
     max_live_jobs: int | None = Field(default=None, ge=1)
-    """How many jobs one member may have waiting and running."""
+    """Number of waiting and running jobs that one member may have; None means `MAX_LIVE_JOBS` (10)."""
     words: tuple[str, ...] = ()
-    """Words and phrases that prompts may not have."""
+    """Words and phrases that a prompt must not contain."""
     meaning_margin: float = Field(default=0.1, ge=-0.5, le=1.0)
-    """Prompts that lean to an unsafe meaning by this much are refused; 1 lets all pass."""
+    """Prompts closer to unsafe than to safe example sentences by this cosine margin are refused; 1 means off."""
     picture_policy: Literal["off", "spoiler", "block"] = "block"
-    """What happens with pictures that the check flags."""
+    """What happens with pictures that the picture check flags."""
     picture_threshold: float = Field(default=0.8, ge=0.05, le=1.0)
+    """Score of the picture check (0 to 1) from which a picture is flagged."""
     banned: tuple[int, ...] = ()
-    """Ids of members who make no pictures there."""
+    """Ids of members who may not make pictures in these places."""
     retention_days: int | None = Field(default=None, ge=1)
-    """Results older than this are deleted."""
+    """Days after which results are deleted; None keeps them."""
 
 
 class OperationSettings(Section):
-    """How the host watches over the bot."""
+    """Logging, monitoring, shutdown and backups."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     http_port: int | None = Field(default=None, ge=0, le=65535)
-    """Serve /healthz and /metrics on this port of the loopback address; unset means off."""
+    """Port of the loopback address that serves /healthz and /metrics; 0 takes a free one, None means off."""
     stop_timeout_s: float = Field(default=15.0, ge=0, le=120)
+    """Seconds that running jobs have to finish when the bot stops."""
     backup_daily: bool = True
+    """Copy the SQLite database to `data_dir/backups` once a day."""
     backups_kept: int = Field(default=14, ge=1)
+    """Number of daily copies to keep, and of days to keep copies made before migrations and restores."""
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Every key has a default, so that a token is enough."""
+    """All settings. Every setting has a default; only the token is required."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
     data_dir: HomePath = Path("data")
-    """Where everything is kept: database, pictures, models, backups."""
+    """Folder of the database, pictures, models and backups."""
     database_url: str = ""
-    """Empty means SQLite in the data folder; or postgresql+asyncpg://user@host/name."""
+    """SQLAlchemy URL of the database: empty for SQLite in `data_dir`, or postgresql+asyncpg://user@host/name."""
     pictures_url: str = ""
-    """Empty means a folder in the data folder; or s3://bucket/prefix and others that obstore knows."""
+    """URL of the picture store: empty for a folder in `data_dir`, or s3://bucket/prefix and other URLs of obstore."""
     discord: DiscordSettings = DiscordSettings()
     engine: EngineSettings = EngineSettings()
     styles: dict[str, StyleSettings] = Field(default_factory=dict[str, StyleSettings])
@@ -114,20 +118,20 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment beats what `load` read from the file."""
+        """Return the sources, highest precedence first: the environment, then the values that `load` read."""
         return Environment(settings_cls), init_settings
 
     @property
     def database(self) -> str:
-        """The database's URL."""
+        """The database's SQLAlchemy URL, with the default filled in."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'darkroom.sqlite3'}"
 
 
 def load(path: Path | None = None) -> Settings:
-    """Read the configuration file (default: `config.toml` when it exists) and the environment.
+    """Read the configuration file (`config.toml` by default; it may be missing) and the environment.
 
     Raises:
-        ConfigError: names the key and says what it should be.
+        ConfigError: a file or a value cannot be used; the error names the key and the expected value.
     """
     values = _read(path)
     _check_environment()
@@ -145,7 +149,7 @@ def _read(path: Path | None) -> dict[str, Any]:
     file = path or Path(named or "config.toml")
     if not file.exists():
         if path is not None or named:
-            raise ConfigError(str(file), "no such file; copy config.example.toml there")
+            raise ConfigError(str(file), "this file does not exist; copy config.example.toml there")
         return {}
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
@@ -156,7 +160,7 @@ def _read(path: Path | None) -> dict[str, Any]:
 
 
 def _check_environment() -> None:
-    """A variable that is nearly a setting: pydantic notices it below a section only. Others may be somebody else's."""
+    """Raise `ConfigError` for a mistyped top-level variable, which pydantic does not report. Ignore unlike names."""
     for variable in sorted(os.environ):
         name = variable.removeprefix(PREFIX).partition("__")[0].lower()
         if not variable.startswith(PREFIX) or name in Settings.model_fields:
@@ -166,19 +170,21 @@ def _check_environment() -> None:
 
 
 def _token() -> str:
-    """The token from the environment, or from the file it names (containers, systemd credentials)."""
+    """Read the token from DISCORD_TOKEN, or from the file that DISCORD_TOKEN_FILE names (containers, systemd)."""
     if name := os.environ.get("DISCORD_TOKEN_FILE"):
         try:
             return Path(name).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ConfigError("DISCORD_TOKEN_FILE", f"cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise ConfigError("DISCORD_TOKEN_FILE", f"{name} holds no text; put the token alone into it") from error
+            raise ConfigError(
+                "DISCORD_TOKEN_FILE", f"{name} is not a text file; write only the token into it"
+            ) from error
     return os.environ.get("DISCORD_TOKEN", "").strip()
 
 
 def _under_data_dir(settings: Settings) -> Settings:
-    """Relative folders of the engine live in the data folder."""
+    """Put the engine's `models_dir` into `data_dir` unless it is set."""
     if "models_dir" in settings.engine.model_fields_set:
         return settings
     engine = settings.engine.model_copy(update={"models_dir": settings.data_dir / "models"})

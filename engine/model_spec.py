@@ -101,6 +101,11 @@ class ModelSpec:
     """What to tell somebody whose prompt is about nothing in its vocabulary."""
 
     @property
+    def has_own_upscaler(self) -> bool:
+        """Whether a super-resolution network was trained with it, for its small pictures (`pocket`)."""
+        return self.enlarge > 1 and not self.stages
+
+    @property
     def sources(self) -> tuple[Source, ...]:
         """Everything that must be on disk."""
         more = (self.configuration, self.prior, *self.stages, self.fused_lora)

@@ -105,6 +105,6 @@ class EngineSettings(Section):
     """A folder with an image-to-text model (BLIP and its like, safetensors) for descriptions, instead of the embedded
     picture encoder."""
     upscaler: HomePath | None = None
-    """A super-resolution checkpoint (safetensors) that spandrel reads, instead of the embedded network."""
+    """A super-resolution checkpoint (safetensors) that spandrel reads, instead of the embedded networks."""
     threads: int | None = Field(default=None, ge=1)
     """CPU threads a worker may use; None means all."""

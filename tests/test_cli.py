@@ -182,7 +182,7 @@ def test_check_says_when_others_can_read_the_data(tmp_path: Path) -> None:
 
 def test_check_refuses_a_token_of_the_wrong_form(tmp_path: Path) -> None:
     said = darkroom("check", cwd=tmp_path, DISCORD_TOKEN="hello")
-    assert "has not the form of a bot token" in said.stdout
+    assert "does not have the form of a bot token" in said.stdout
     assert "hello" not in said.stdout
 
 

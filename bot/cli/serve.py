@@ -1,4 +1,4 @@
-"""`darkroom run` and `darkroom demo`: the bot on Discord, and in your browser."""
+"""`darkroom run` starts the bot on Discord; `darkroom demo` starts it in a local browser page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Config = Annotated[Path | None, typer.Option(help="Configuration file.")]
 
 
 def run(config: Config = None) -> None:
-    """Run the bot. DISCORD_TOKEN is all it needs; Ctrl-C or SIGTERM stop it, and the next start goes on."""
+    """Run the bot. It needs DISCORD_TOKEN. Ctrl-C or SIGTERM stop it; the next start continues its jobs."""
     settings = load(config)
     if not settings.discord.token.get_secret_value():
         raise ConfigError("DISCORD_TOKEN", 'is missing; README, "On your server", says where to get one')
@@ -28,9 +28,9 @@ def run(config: Config = None) -> None:
 
 def demo(
     config: Config = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 chooses a free port.")] = 0,
     data: Annotated[
-        Path | None, typer.Option(help="Keep the pictures here; else they are thrown away at the end.")
+        Path | None, typer.Option(help="Folder that keeps the pictures; without it they are deleted at the end.")
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
 ) -> None:
@@ -38,7 +38,8 @@ def demo(
     try:
         from bot.playground.demo import play
     except ModuleNotFoundError as error:
-        raise ConfigError("demo", f"{error.name} is missing; pip install 'darkroom[playground]'") from error
+        remedy = "in Darkroom's folder: pip install -c constraints.txt '.[playground]'"
+        raise ConfigError("demo", f"the package {error.name} is missing; {remedy}") from error
     settings = load(config)
     configure("warning", settings.operation.log_format)
     asyncio.run(play(settings, port, data, browser))

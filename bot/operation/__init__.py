@@ -1,1 +1,1 @@
-"""What the host needs to look after the bot: health, metrics, checks."""
+"""Operation by the host: `darkroom check`, health, metrics, periodic housekeeping, invite link."""

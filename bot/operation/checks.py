@@ -1,4 +1,4 @@
-"""Is everything there that the bot needs? Each check says what is wrong and how to mend it."""
+"""The checks of `darkroom check`: each finding says what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MIN_FREE_BYTES = 2 * 1024**3
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found; `remedy` is empty when all is well."""
+    """The result of one check; `remedy` is empty when nothing is wrong."""
 
     name: str
     found: str
@@ -31,12 +31,12 @@ class Finding:
 
     @property
     def is_well(self) -> bool:
-        """Nothing needs mending."""
+        """Whether nothing is wrong."""
         return not self.remedy
 
 
 async def run_all(settings: Settings) -> list[Finding]:
-    """Run every check; one that fails does not stop the others."""
+    """Run every check in order; a check that finds something wrong does not stop the others."""
     checks: tuple[Callable[[Settings], Awaitable[Finding | list[Finding]]], ...] = (
         _data_folder,
         _disk,
@@ -56,7 +56,7 @@ async def _data_folder(settings: Settings) -> Finding:
     try:
         folder = writable(settings.data_dir, "data_dir")
     except ConfigError:
-        remedy = "give the bot's user write access to it, or set data_dir (DARKROOM_DATA_DIR)"
+        remedy = "give the bot's user write access to this folder, or set data_dir (DARKROOM_DATA_DIR)"
         return Finding("data folder", str(settings.data_dir), remedy)
     if not is_private(folder):
         return Finding("data folder", f"{folder}: other users of this machine can read it", f"chmod 700 {folder}")
@@ -67,7 +67,7 @@ async def _disk(settings: Settings) -> Finding:
     if not settings.data_dir.exists():
         return Finding("disk", "unknown", "create the data folder first")
     free = shutil.disk_usage(settings.data_dir).free
-    remedy = "" if free > MIN_FREE_BYTES else "free some space; pictures need about 2 MB each at 1024 px"
+    remedy = "" if free > MIN_FREE_BYTES else "free some space; a picture of 1024 x 1024 pixels needs about 2 MB"
     return Finding("disk", f"{free / 1024**3:.1f} GiB free", remedy)
 
 
@@ -81,7 +81,7 @@ async def _database(settings: Settings) -> Finding:
 
 
 async def _engine(settings: Settings) -> list[Finding]:
-    """What the files of models, LoRAs and tools say; then all that is sound so far is tried out."""
+    """Read the files of models, LoRAs and tools; then load those without a finding in a process of their own."""
     catalogue = Catalogue(settings.engine)
     default = settings.engine.default_model
     names = tuple(dict.fromkeys((default, *settings.engine.models)))
@@ -101,7 +101,9 @@ def _model(catalogue: Catalogue, name: str, is_default: bool) -> Finding:
     try:
         spec = catalogue.spec(name)
     except UnknownModel as error:
-        return Finding(title, str(error), "set engine.default_model to one of them, or add it to [engine.models]")
+        return Finding(
+            title, str(error), "set engine.default_model to one of them, or add the model to [engine.models]"
+        )
     except EngineError as error:
         return Finding(title, str(error), getattr(error, "remedy", "") or "correct it in the configuration")
     if not catalogue.is_present(spec):
@@ -114,7 +116,7 @@ def _lora(catalogue: Catalogue, name: str) -> Finding:
         catalogue.check_lora(name)
     except EngineError as error:
         return Finding(f"LoRA {name}", str(error), f"correct [engine.loras.{name}]")
-    return Finding(f"LoRA {name}", "its file is whole")
+    return Finding(f"LoRA {name}", "its file is complete")
 
 
 async def _styles(settings: Settings) -> list[Finding]:
@@ -135,13 +137,17 @@ async def _direct_messages(settings: Settings) -> Finding:
     try:
         rules = direct_rules(settings.direct_messages)
     except ConfigError as error:
-        return Finding("direct messages", str(error), "correct it in the configuration: config.example.toml shows how")
+        return Finding(
+            "direct messages",
+            str(error),
+            "correct [direct_messages] in the configuration; config.example.toml shows the form",
+        )
     return Finding("direct messages", "allowed" if rules.gate is Gate.OPEN else "not allowed")
 
 
 async def _cluster(settings: Settings) -> Finding:
     if not settings.engine.cluster.address:
-        return Finding("cluster", "none: workers run on this machine")
+        return Finding("cluster", "none: all workers run on this machine")
     try:
         return Finding("cluster", await describe_cluster(settings.engine))
     except ClusterRefused as error:
@@ -151,22 +157,28 @@ async def _cluster(settings: Settings) -> Finding:
 async def _token(settings: Settings) -> Finding:
     token = settings.discord.token.get_secret_value()
     if not token:
-        return Finding("token", "missing", 'set DISCORD_TOKEN (README, "On your server")')
+        return Finding("token", "is missing", 'set DISCORD_TOKEN (README, "On your server")')
     if not TOKEN_FORM.fullmatch(token):
-        return Finding("token", "has not the form of a bot token", "copy it again: Developer Portal, Bot, Reset Token")
-    return Finding("token", "has the right form")
+        return Finding(
+            "token", "does not have the form of a bot token", "copy the token again: Developer Portal, Bot, Reset Token"
+        )
+    return Finding("token", "has the form of a bot token")
 
 
 async def _login(settings: Settings) -> Finding:
     token = settings.discord.token.get_secret_value()
     if not TOKEN_FORM.fullmatch(token):
-        return Finding("Discord", "not asked", "a token is needed first")
+        return Finding("Discord", "was not asked", "set a valid token first")
     client = discord.Client(intents=discord.Intents.none())
     try:
         await client.login(token)
         info = await client.application_info()
     except discord.LoginFailure:
-        return Finding("Discord", "refuses the token", "reset it in the Developer Portal and set DISCORD_TOKEN anew")
+        return Finding(
+            "Discord",
+            "refuses the token",
+            "reset the token in the Developer Portal and set DISCORD_TOKEN to the new one",
+        )
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
         guess = invite.application_id(token)
         link = f"; invite link: {invite.link(guess)}" if guess else ""

@@ -1,16 +1,17 @@
-"""What must happen by itself in a year without anybody looking: copies, deletions, forgetting."""
+"""Periodic tasks: daily backups, deletion by retention, removal of expired tokens and unused files."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.settings import Settings
-from bot.store.backup.restore import BEFORE_RESTORE
+from bot.store.backup.staging import BEFORE_RESTORE
 from bot.store.database import Database
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
@@ -22,11 +23,13 @@ ROUND_S = 3600.0
 DAILY = "daily-{:%Y-%m-%d}.sqlite3"
 DAILIES = DAILY.partition("{")[0] + "*"
 
+_CLOCK_ERROR = timedelta(days=1)
+
 log = logging.getLogger(__name__)
 
 
 class Housekeeping:
-    """One round an hour; a task that fails is logged and tried in the next round."""
+    """Runs all tasks once an hour; a task that fails is logged and tried again in the next round."""
 
     def __init__(
         self,
@@ -37,47 +40,53 @@ class Housekeeping:
         clock: Callable[[], datetime],
     ) -> None:
         self._operation, self._folder = settings.operation, settings.data_dir / "backups"
-        self._data_dir = settings.data_dir
+        pictures = settings.pictures_url or settings.data_dir / "pictures"
+        is_folder = isinstance(pictures, Path) or "://" not in pictures
+        # A restore keeps what was there beside it.
+        self._restored = {settings.data_dir.resolve(), *([Path(pictures).resolve().parent] if is_folder else [])}
+        if database.path:
+            self._restored.add(database.path.resolve().parent)
         self._database, self._rules_store, self._retention, self._clock = database, rules_store, retention, clock
         self._swept_at: datetime | None = None
 
     async def run(self) -> None:
-        """Rounds for ever."""
+        """Run rounds, `ROUND_S` seconds apart, until the task is cancelled."""
         while True:
             await self.round()
             await asyncio.sleep(ROUND_S)
 
     async def round(self) -> None:
-        """Do everything that is due."""
+        """Run every task that is due."""
         for task in (self._back_up, self._replace_copies, self._purge, self._forget, self._daily):
-            # Gathered, an error is a value: whatever one of them meets must not end the rounds of a year.
+            # gather() returns the error as a value, so that an error of one task does not end the loop.
             [error] = await asyncio.gather(task(), return_exceptions=True)
             if isinstance(error, Exception):
                 log.error("housekeeping failed", extra={"action": task.__name__.strip("_")}, exc_info=error)
 
     async def _back_up(self) -> None:
-        """One copy of a SQLite database a day; PostgreSQL has tools of its own."""
+        """Copy a SQLite database once a day. The host backs up PostgreSQL with its own tools."""
         source = self._database.path
         if not self._operation.backup_daily or source is None:
             return
         target = self._folder / DAILY.format(self._clock())
         if not target.exists():
             await asyncio.to_thread(copy_sqlite, source, target)
-            await asyncio.to_thread(_keep_newest, self._folder, self._operation.backups_kept)
+            await asyncio.to_thread(_keep_newest, self._folder, self._operation.backups_kept, target.name)
             log.info("database copied", extra={"action": "backup"})
 
     async def _replace_copies(self) -> None:
-        """Delete copies made before migrations and restores once as many days have passed as daily copies are kept.
+        """Delete copies made before migrations and restores after `backups_kept` days.
 
-        Where daily copies are no longer made, the last of them go the same way.
+        With `backup_daily` off, delete the remaining daily copies after `backups_kept` days, too.
         """
         patterns = [BEFORE_MIGRATION] if self._operation.backup_daily else [BEFORE_MIGRATION, DAILIES]
         before = self._clock() - timedelta(days=self._operation.backups_kept)
-        await asyncio.to_thread(_delete_older, before, self._folder, patterns)
-        await asyncio.to_thread(_delete_older, before, self._data_dir, [BEFORE_RESTORE])
+        await asyncio.to_thread(_delete_older, before, self._clock(), self._folder, patterns)
+        for folder in self._restored:
+            await asyncio.to_thread(_delete_older, before, self._clock(), folder, [BEFORE_RESTORE])
 
     async def _purge(self) -> None:
-        """Delete results older than their server keeps them."""
+        """Delete results older than the retention of their server."""
         for rules in await self._rules_store.all():
             if rules.retention_days is not None:
                 await self._retention.purge(
@@ -90,24 +99,28 @@ class Housekeeping:
         await self._database.scrub()
 
     async def _daily(self) -> None:
-        """Once a day, let the database learn what it holds, and delete files that no row names."""
+        """Once a day, refresh the database's statistics (ANALYZE), and delete files that no row names."""
         now = self._clock()
-        if self._swept_at is None or now - self._swept_at >= timedelta(days=1):
+        if self._swept_at is None or abs(now - self._swept_at) >= timedelta(days=1):
             await self._database.analyze()
             await self._retention.sweep(now)
             self._swept_at = now
 
 
-def _keep_newest(folder: Path, count: int) -> None:
-    copies = sorted(folder.glob(DAILIES))
+def _keep_newest(folder: Path, count: int, today: str) -> None:
+    """Those of days to come were made while the clock was wrong: they are the first to go."""
+    copies = sorted(folder.glob(DAILIES), key=lambda path: (path.name <= today, path.name))
     for old in copies[:-count]:
         old.unlink()
 
 
-def _delete_older(before: datetime, folder: Path, patterns: Sequence[str]) -> None:
-    """Delete what was put there before that time, whole folders too."""
+def _delete_older(before: datetime, now: datetime, folder: Path, patterns: Sequence[str]) -> None:
+    """Delete files and folders that match a pattern and were modified before that time."""
     for path in (path for pattern in patterns for path in folder.glob(pattern)):
-        if datetime.fromtimestamp(path.stat().st_mtime, UTC) >= before:
+        put_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        if put_at > now + _CLOCK_ERROR:
+            os.utime(path, (now.timestamp(), now.timestamp()))  # the clock was wrong: counted from today
+        if put_at >= before:
             continue
         if path.is_dir():
             shutil.rmtree(path)

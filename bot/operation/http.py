@@ -1,4 +1,4 @@
-"""/healthz and /metrics on the loopback address, when the host asks for them."""
+"""HTTP server for /healthz and /metrics on the loopback address; off unless `operation.http_port` is set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.errors import ConfigError
 
 @dataclass(frozen=True)
 class Health:
-    """Is the bot able to serve members? `why` says what is missing."""
+    """Whether the bot can serve members; `why` names what is missing."""
 
     is_ready: bool
     why: str = ""
@@ -22,7 +22,7 @@ class Health:
 
 @dataclass(frozen=True)
 class Metric:
-    """One number; names follow the Prometheus conventions (base units, `_total` for counters)."""
+    """One sample of a metric; names follow the Prometheus conventions (https://prometheus.io/docs/practices/naming)."""
 
     name: str
     help: str
@@ -37,15 +37,17 @@ async def serve(
     health: Callable[[], Awaitable[Health]],
     metrics: Callable[[], Awaitable[Iterable[Metric]]],
 ) -> AsyncGenerator[int | None]:
-    """Serve on 127.0.0.1 while the block runs; yields the port, or None when off.
+    """Serve /healthz and /metrics on 127.0.0.1 while the block runs; yields the port, or None when off.
 
-    Raises `ConfigError` when the port is taken.
+    Raises:
+        ConfigError: the port cannot be used, or `prometheus_client` is not installed.
     """
     if port is None:
         yield None
         return
     if importlib.util.find_spec("prometheus_client") is None:
-        raise ConfigError("operation.http_port", "needs the extra 'metrics': pip install 'darkroom[metrics]'")
+        remedy = "in Darkroom's folder: pip install -c constraints.txt '.[metrics]'"
+        raise ConfigError("operation.http_port", f"the package prometheus_client is missing; {remedy}")
 
     async def healthz(_: web.Request) -> web.Response:
         state = await health()
@@ -68,7 +70,7 @@ async def serve(
 
 
 def exposition(metrics: Iterable[Metric]) -> str:
-    """Prometheus' text format, through its own library."""
+    """Return the metrics in Prometheus' text format."""
     from prometheus_client.core import CollectorRegistry, CounterMetricFamily, GaugeMetricFamily
     from prometheus_client.exposition import generate_latest
 

@@ -1,4 +1,4 @@
-"""The link that adds the bot to a server with exactly the permissions it needs."""
+"""The invite link, which adds the bot to a server with exactly the permissions that it needs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PERMISSIONS = discord.Permissions(
 
 
 def application_id(token: str) -> int | None:
-    """The application's id, which is the token's first part in base64; None when the token has not that form."""
+    """Decode the application's id from the token's first part (base64); None when the token has another form."""
     head = token.split(".", 1)[0]
     try:
         return int(base64.b64decode(head + "=" * (-len(head) % 4), altchars=b"-_", validate=True))
@@ -29,5 +29,5 @@ def application_id(token: str) -> int | None:
 
 
 def link(client_id: int) -> str:
-    """The OAuth2 address to open in a browser (https://docs.discord.com/developers/topics/oauth2)."""
+    """Return the OAuth2 URL to open in a browser (https://docs.discord.com/developers/topics/oauth2)."""
     return discord.utils.oauth_url(client_id, permissions=PERMISSIONS, scopes=("bot", "applications.commands"))

@@ -1,4 +1,4 @@
-"""How late the event loop is: whatever blocks it delays every reply and Discord's heartbeat."""
+"""Event loop lag: code that blocks the event loop delays every reply and Discord's heartbeat."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections import deque
 from collections.abc import Callable
 
 PERIOD_S, WINDOW = 0.05, 1200
-"""A sample every 50 ms, the last minute of them."""
+"""One sample every 0.05 s; 1,200 samples are one minute."""
 
 
 class LoopLag:
-    """Sleeps a little, again and again, and notes by how much each sleep was longer than asked."""
+    """Sleeps `PERIOD_S` seconds in a loop, and records by how many seconds each sleep was too long."""
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock
         self._samples: deque[float] = deque(maxlen=WINDOW)
 
     async def run(self) -> None:
-        """Measure until cancelled."""
+        """Measure until the task is cancelled."""
         clock = self._clock or asyncio.get_running_loop().time
         while True:
             asleep_at = clock()
@@ -26,7 +26,7 @@ class LoopLag:
             self._samples.append(max(0.0, clock() - asleep_at - PERIOD_S))
 
     def quantile(self, share: float) -> float | None:
-        """Seconds that this share of the last minute's samples did not exceed; None before the first."""
+        """Lag in seconds at the quantile `share` (0 to 1) of the last minute; None before the first sample."""
         if not self._samples:
             return None
         ordered = sorted(self._samples)

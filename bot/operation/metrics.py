@@ -1,4 +1,4 @@
-"""The numbers behind /metrics: what the engine, the queue, the database and the disk say now."""
+"""The metrics of /metrics: engine, queue, database, disk, gateway and event loop."""
 
 from __future__ import annotations
 
@@ -17,23 +17,28 @@ Latency = Callable[[], float | None]
 
 
 class Gauges:
-    """Read when somebody asks; nothing is counted twice."""
+    """Reads every metric from its source at the moment of a scrape; keeps only the event loop's lag."""
 
     def __init__(self, engine: Engine, numbers: Statistics, data_dir: Path, latency_s: Latency) -> None:
         self._engine, self._numbers, self._data_dir, self._latency_s = engine, numbers, data_dir, latency_s
         self.lag = LoopLag()
 
     async def health(self) -> Health:
-        """Ready means: a device takes requests and the gateway is connected."""
+        """Ready means: at least one device accepts requests, and the gateway is connected."""
         if not self._engine.snapshot().is_ready:
             return Health(False, "no device is ready")
         return Health(True) if self._latency_s() is not None else Health(False, "not connected to Discord")
 
     async def read(self) -> Iterable[Metric]:
-        """All of them."""
+        """All metrics."""
         ended = await self._numbers.outcomes()
         counters = [
-            Metric("darkroom_jobs", "Jobs that ended, since the database was made.", ended.get(name, 0), label)
+            Metric(
+                "darkroom_jobs",
+                "Jobs that ended, by outcome, since the database was created.",
+                ended.get(name, 0),
+                label,
+            )
             for name in ("delivered", "failed", "cancelled")
             for label in [(("outcome", name),)]
         ]
@@ -41,26 +46,42 @@ class Gauges:
 
     def _of_engine(self) -> Iterable[Metric]:
         snapshot = self._engine.snapshot()
-        yield Metric("darkroom_queue_jobs", "Requests that wait.", len(snapshot.waiting), (("lane", "waiting"),))
-        yield Metric("darkroom_queue_jobs", "Requests that wait.", len(snapshot.running), (("lane", "running"),))
+        yield Metric(
+            "darkroom_queue_jobs",
+            "Requests in the engine, waiting or running.",
+            len(snapshot.waiting),
+            (("lane", "waiting"),),
+        )
+        yield Metric(
+            "darkroom_queue_jobs",
+            "Requests in the engine, waiting or running.",
+            len(snapshot.running),
+            (("lane", "running"),),
+        )
         for device in snapshot.devices:
             label = (("worker", device.name),)
-            yield Metric("darkroom_worker_up", "Whether the worker takes requests.", device.state == "ready", label)
-            yield Metric("darkroom_worker_failures", "Workers lost since a request last ended.", device.failures, label)
-            refused = "Messages of older epochs that were not believed."
+            yield Metric("darkroom_worker_up", "1 while the worker accepts requests.", device.state == "ready", label)
+            yield Metric(
+                "darkroom_worker_failures", "Lost workers since a request last finished.", device.failures, label
+            )
+            refused = "Messages of older epochs that were refused."
             yield Metric("darkroom_fenced_messages", refused, device.refused_messages, label)
             for model, size in device.models.items():
-                yield Metric("darkroom_model_bytes", "Weights in memory.", size, (*label, ("model", model)))
+                yield Metric(
+                    "darkroom_model_bytes", "Bytes of weights in the device's memory.", size, (*label, ("model", model))
+                )
 
     def _of_host(self) -> Iterable[Metric]:
         free = shutil.disk_usage(self._data_dir).free
-        yield Metric("darkroom_storage_free_bytes", "Free space where everything is kept.", free)
+        yield Metric("darkroom_storage_free_bytes", "Free bytes on the disk of data_dir.", free)
         latency = self._latency_s()
         if latency is not None:
-            yield Metric("darkroom_gateway_latency_seconds", "Heartbeat to acknowledgement.", latency)
+            yield Metric(
+                "darkroom_gateway_latency_seconds", "Seconds from a gateway heartbeat to its acknowledgement.", latency
+            )
         for share in (0.5, 0.99):
             if (lag := self.lag.quantile(share)) is not None:
-                late = "How late the event loop was in the last minute."
+                late = "Event loop lag of the last minute, in seconds."
                 yield Metric("darkroom_event_loop_lag_seconds", late, lag, (("quantile", str(share)),))
         version = (("version", metadata.version("darkroom")),)
-        yield Metric("darkroom_build_info", "Always 1.", 1, version)
+        yield Metric("darkroom_build_info", "Always 1; the label is the version.", 1, version)

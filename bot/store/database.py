@@ -1,8 +1,8 @@
-"""One database: SQLite in a file by default, PostgreSQL by URL. Brings its schema up to date when opened."""
+"""One database: SQLite in a file by default, PostgreSQL by URL."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +18,7 @@ from bot.errors import ConfigError, StoreError
 from bot.folders import PRIVATE
 from bot.store import migrate
 from bot.store.sqlite_driver import Connection
+from bot.store.unreadable import UnreadableRows
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -31,7 +32,13 @@ _PRAGMAS = (
     # So many rows of an index say enough of it: learning takes milliseconds.
     "PRAGMA analysis_limit = 400",
 )
+_KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+"""A server notices within half a minute that a bot's machine is gone, and ends its transactions."""
 _TURN = sa.select(sa.func.pg_advisory_xact_lock(0x7475726E))  # "turn"
+
+
+Fence = Callable[[AsyncConnection], Awaitable[None]]
+"""Raises `StoreError` inside a transaction that may not write."""
 
 
 class Database:
@@ -39,27 +46,64 @@ class Database:
 
     def __init__(self, writer: AsyncEngine, reader: AsyncEngine, student: AsyncEngine) -> None:
         self._writer, self._reader, self._student = writer, reader, student
+        self.fence: Fence | None = None
+        """Asked at the start of every write; None where nothing needs to be asked."""
+        self.unreadable = UnreadableRows()
 
     @classmethod
     async def open(cls, url: str | Path, *, backups: Path | None = None, patience_s: float = 15.0) -> Self:
-        """Open, creating and migrating what is needed; a SQLite file is copied to `backups` before it is changed.
-
-        A server that does not answer yet is waited for. Raises `ConfigError` for a database that cannot be opened and
-        `MigrationFailed` for a newer or broken schema.
-        """
-        location = locate(url)
-        database = cls(*_engines(location))
-        try:
-            await _reach(database._writer, patience_s)
-            await migrate.upgrade(database._writer, backups or _beside(location))
-        except (SQLAlchemyError, OSError) as error:
-            await database.close()
-            why = error.orig if isinstance(error, DBAPIError) else error
-            raise ConfigError("database", f"{shown(location)} cannot be opened: {why}") from error
-        except BaseException:
-            await database.close()
-            raise
+        """`connect` and `migrate`, for whoever is alone with the database anyway."""
+        database = await cls.connect(url, patience_s=patience_s)
+        await database.migrate(backups)
         return database
+
+    @classmethod
+    async def connect(cls, url: str | Path, *, patience_s: float = 15.0) -> Self:
+        """Open as it is, waiting for a server that does not answer yet; a SQLite file is made where there is none.
+
+        Raises:
+            ConfigError: it cannot be opened.
+        """
+        return await cls._connect(_engines(locate(url)), patience_s)
+
+    @classmethod
+    async def look(cls, url: str | Path, *, patience_s: float = 0.0) -> Self:
+        """Open what is there for reading only. Raises `ConfigError`."""
+        return await cls._connect(_engines(locate(url), is_read_only=True), patience_s)
+
+    @classmethod
+    async def _connect(cls, engines: tuple[AsyncEngine, AsyncEngine, AsyncEngine], patience_s: float) -> Self:
+        database = cls(*engines)
+        async with database._opening():
+            await _reach(database._writer, patience_s)
+        return database
+
+    async def migrate(self, backups: Path | None = None) -> None:
+        """Bring the schema to this version; a SQLite file is copied to `backups` (default: beside it) before.
+
+        Raises:
+            ConfigError: the database cannot be opened.
+            MigrationFailed: the schema is newer or broken. Then, too, the database is closed.
+        """
+        async with self._opening():
+            await migrate.upgrade(self._writer, backups or _beside(self.url))
+
+    async def revision(self) -> str | None:
+        """The schema's revision; None where there is no schema yet. Raises `StoreError`."""
+        async with self.read() as connection:
+            return await connection.run_sync(migrate.revision)
+
+    @asynccontextmanager
+    async def _opening(self) -> AsyncGenerator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, OSError) as error:
+            await self.close()
+            why = error.orig if isinstance(error, DBAPIError) else error
+            raise ConfigError("database", f"{shown(self.url)} cannot be opened: {why}") from error
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Give all connections back."""
@@ -89,6 +133,8 @@ class Database:
         """One transaction: committed at the end, undone when anything is raised. Raises `StoreError`."""
         with _our_errors():
             async with self._writer.begin() as connection:
+                if self.fence is not None:
+                    await self.fence(connection)
                 yield connection
 
     @asynccontextmanager
@@ -186,17 +232,20 @@ def _is_locked(error: BaseException) -> bool:
     return isinstance(error, OperationalError) and "locked" in str(error.orig)
 
 
-def _engines(url: sa.URL) -> tuple[AsyncEngine, AsyncEngine, AsyncEngine]:
+def _engines(url: sa.URL, *, is_read_only: bool = False) -> tuple[AsyncEngine, AsyncEngine, AsyncEngine]:
     if not is_sqlite(url):
+        read_only = {"default_transaction_read_only": "on"} if is_read_only else {}
         served: dict[str, Any] = {
             "pool_pre_ping": True, "pool_timeout": 30, "hide_parameters": True,
-            "connect_args": {"server_settings": {"timezone": "UTC"}},
+            "connect_args": {"server_settings": {"timezone": "UTC", **_KEEPALIVE, **read_only}},
         }  # fmt: skip
         engine = create_async_engine(url, pool_size=10, **served)
         return engine, engine, create_async_engine(url, pool_size=2, max_overflow=0, **served)
     if not url.database or url.database == ":memory:":
         raise ConfigError("database", "a database in memory forgets everything; give a file")
     file = Path(url.database)
+    if is_read_only:
+        return _looking(url, file)
     file.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
     # Parameters are people's words and secrets: they are hidden from every error text.
     # One writer: SQLite has one anyway, and waiting in the pool is fairer and quicker than its busy loop.
@@ -212,6 +261,15 @@ def _engines(url: sa.URL) -> tuple[AsyncEngine, AsyncEngine, AsyncEngine]:
         event.listen(engine.sync_engine, "begin", _begin_with(begin))
         event.listen(engine.sync_engine, "reset", _on_reset)
     return writer, reader, student
+
+
+def _looking(url: sa.URL, file: Path) -> tuple[AsyncEngine, AsyncEngine, AsyncEngine]:
+    if not file.is_file():
+        raise ConfigError("database", f"{file} is not there yet")
+    engine = create_async_engine(
+        url, async_creator=lambda: Connection(file, is_read_only=True), pool_reset_on_return=None, hide_parameters=True
+    )
+    return engine, engine, engine
 
 
 def _on_connect(connection: Any, _record: object) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
@@ -35,7 +39,7 @@ def knows(revision: str) -> bool:
 
 async def upgrade(engine: AsyncEngine, backups: Path | None) -> None:
     """Apply what is missing, in one transaction. Raises `MigrationFailed`; the database is then as it was before."""
-    async with engine.begin() as connection:
+    async with engine.connect() as connection, _without_cascades(connection), connection.begin():
         await _lock(connection)
         current = await connection.run_sync(revision)
         if current == head():
@@ -43,10 +47,37 @@ async def upgrade(engine: AsyncEngine, backups: Path | None) -> None:
         _refuse_newer(current)
         if current is not None and backups is not None:
             await _keep_copy(engine, backups, current)
+        orphans = await _orphans(connection)
         try:
             await connection.run_sync(_apply)
         except (SQLAlchemyError, CommandError) as error:
             raise MigrationFailed(head(), f"from {current or 'nothing'}: {error}") from error
+        if made := await _orphans(connection) - orphans:
+            raise MigrationFailed(head(), f"from {current}: rows without their parents in {', '.join(sorted(made))}")
+
+
+@asynccontextmanager
+async def _without_cascades(connection: AsyncConnection) -> AsyncGenerator[None]:
+    """SQLite changes a table by copying and dropping it, which with foreign keys on empties every table below it.
+
+    The pragma does nothing inside a transaction: https://sqlite.org/lang_altertable.html#otheralter
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    await driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        await driver.execute("PRAGMA foreign_keys = ON")
+
+
+async def _orphans(connection: AsyncConnection) -> Counter[str]:
+    """How many rows of each table miss their parent; counted in SQLite, as PostgreSQL allows none."""
+    if connection.dialect.name != "sqlite":
+        return Counter()
+    return Counter(row[0] for row in await connection.exec_driver_sql("PRAGMA foreign_key_check"))
 
 
 def revision(connection: sa.Connection) -> str | None:

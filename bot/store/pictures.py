@@ -6,16 +6,19 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import AsyncIterator, Generator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from bot.errors import ConfigError, StoreError
 
+Needed = Callable[[Sequence[str]], Awaitable[Set[str]]]
+"""Tells which of some keys are named somewhere."""
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_.-]*)+")
 
 
@@ -36,6 +39,8 @@ class PictureStore:
 
     def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
         self._store, self._folder = store, folder
+        self._locks = WeakValueDictionary[str, asyncio.Lock]()
+        self._watching: list[set[str]] = []
 
     @classmethod
     def open(cls, location: str | Path) -> PictureStore:
@@ -55,10 +60,34 @@ class PictureStore:
 
     async def put(self, key: str, content: bytes) -> None:
         """See the port: afterwards the content survives a power cut, or nothing of it is there."""
+        for seen in self._watching:
+            seen.add(key)
+        async with self._lock(key):
+            await self._put(key, content)
+
+    async def keep(self, key: str, content: bytes) -> None:
+        """See the port."""
+        async with self._lock(key):
+            if not await self._has(key):
+                await self._put(key, content)
+
+    async def _put(self, key: str, content: bytes) -> None:
         with _our_errors():
             await self._store.put_async(_checked(key), content)
             if self._folder is not None:
                 await asyncio.to_thread(_sync, self._folder, self._folder / key)
+
+    async def _has(self, key: str) -> bool:
+        with _our_errors():
+            try:
+                await self._store.head_async(_checked(key))
+            except FileNotFoundError:
+                return False
+            return True
+
+    def _lock(self, key: str) -> asyncio.Lock:
+        """One for each key, for as long as somebody has it."""
+        return self._locks.setdefault(key, asyncio.Lock())
 
     async def get(self, key: str) -> bytes:
         """See the port."""
@@ -74,10 +103,26 @@ class PictureStore:
         with _our_errors(), contextlib.suppress(FileNotFoundError):
             await self._store.delete_async(_checked(key))
 
-    async def delete_all(self, keys: Iterable[str]) -> None:
-        """Remove several."""
-        for key in keys:
-            await self.delete(key)
+    @contextlib.contextmanager
+    def put_meanwhile(self) -> Generator[Set[str]]:
+        """The keys that are put while this is open: what was decided about their old content does not hold for them."""
+        seen = set[str]()
+        self._watching.append(seen)
+        try:
+            yield seen
+        finally:
+            self._watching = [other for other in self._watching if other is not seen]
+
+    async def delete_unneeded(self, keys: Iterable[str], needed: Needed, spared: Set[str] = frozenset()) -> int:
+        """Remove those that are not `needed` by now, nor `spared`; returns how many. Nobody puts them meanwhile."""
+        async with contextlib.AsyncExitStack() as held:
+            candidates = sorted(set(keys))
+            for key in candidates:  # in one order, so that two of these never wait for each other
+                await held.enter_async_context(self._lock(key))
+            doomed = set(candidates) - await needed(candidates) - spared if candidates else set[str]()
+            for key in sorted(doomed):
+                await self.delete(key)
+        return len(doomed)
 
     async def pages(self, prefix: str = "") -> AsyncIterator[list[Stored]]:
         """Everything, or what lies in one folder, some at a time."""

@@ -15,8 +15,11 @@ import aiosqlite
 class Connection(aiosqlite.Connection):
     """One whose cursors live in its thread only."""
 
-    def __init__(self, file: Path) -> None:
-        super().__init__(partial(sqlite3.connect, file), iter_chunk_size=64)
+    def __init__(self, file: Path, *, is_read_only: bool = False) -> None:
+        connect = partial(sqlite3.connect, file)
+        if is_read_only:
+            connect = partial(sqlite3.connect, f"{file.resolve().as_uri()}?mode=ro", uri=True)
+        super().__init__(connect, iter_chunk_size=64)
         self._thread.daemon = True
 
     def cursor(self) -> Cursor:  # pyright: ignore[reportIncompatibleMethodOverride]  (nothing to wait for)

@@ -29,7 +29,9 @@ def prove_upscaler(file: Path) -> None:
     except ModelLoadFailed as error:
         raise ModelLoadFailed("upscaler", error.why, error.remedy) from error
     if importlib.util.find_spec("spandrel") is None:
-        raise ModelLoadFailed("upscaler", "spandrel is missing", "pip install 'darkroom[upscalers]'")
+        raise ModelLoadFailed(
+            "upscaler", "spandrel is missing", "in Darkroom's folder: pip install -c constraints.txt '.[upscalers]'"
+        )
 
 
 def prove_captioner(folder: Path) -> None:

@@ -30,15 +30,14 @@ def enlarged(
     context: OperationContext,
     pictures: Sequence[Image.Image],
     size: tuple[int, int],
+    upscaler: SuperResolution,
     on_tile: Callable[[int, int], None] | None = None,
-    upscaler: SuperResolution | None = None,
 ) -> list[Pixels]:
-    """Pictures of one size through the network (the host's choice unless given) and on to `size`, as bytes.
+    """Pictures of one size through the network and on to `size`, as bytes.
 
     The tiles overlap by what its convolutions and the resizing see, so their borders do not show; nothing but a tile
     ever exists at the network's own scale.
     """
-    upscaler = upscaler or context.tools.upscaler
     network, reach = parking_view(upscaler.network, context.lane), upscaler.reach + RESIZING
     width, height = pictures[0].size
     results = [np.empty((size[1], size[0], 3), dtype=np.uint8) for _ in pictures]
@@ -47,8 +46,11 @@ def enlarged(
         across = _Stretch(left, width, reach, upscaler.scale, size[0])
         down = _Stretch(top, height, reach, upscaler.scale, size[1])
         around = (across.first, down.first, across.last, down.last)
-        pieces = torch.cat([tensor_of(picture.crop(around)) for picture in pictures]).to(context.model.device)
-        levels = (network(pieces).float().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        pieces = torch.cat([tensor_of(picture.crop(around)) for picture in pictures])
+        pieces = pieces.to(context.model.device, upscaler.dtype)
+        levels = (
+            network(pieces).float().clamp(0, 1).mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        )
         for result, level in zip(results, levels, strict=True):
             result[down.place, across.place] = _cut(level, across, down)
         if on_tile:

@@ -31,10 +31,11 @@ def upscale(context: OperationContext) -> list[Pixels]:
         at_most_twice = request.mode == "creative" and scale == CREATIVE_FACTOR
         why = "creatively at most twice" if at_most_twice else f"at most {MAX_SIDE} pixels a side"
         context.notes.append(f"enlarged {scale:.3g} times: {why}")
+    upscaler = context.tools.upscaler_of(context.model.spec)
     if request.mode == "subtle":
-        context.upscaler = context.tools.upscaler_name
+        context.upscaler = upscaler.name
     size = scaled(picture.size, scale)
-    (larger,) = enlarged(context, [picture], size, lambda done, of: context.watch.on_step(done, of, None))
+    (larger,) = enlarged(context, [picture], size, upscaler, lambda done, of: context.watch.on_step(done, of, None))
     return [refined(context, Image.fromarray(larger), request.strength) if request.mode == "creative" else larger]
 
 

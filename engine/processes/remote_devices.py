@@ -83,7 +83,10 @@ def has_ray() -> bool:
 
 def _check() -> None:
     if not has_ray():
-        raise ClusterRefused("Ray is not installed", "pip install 'darkroom[cluster]', here and on every node")
+        raise ClusterRefused(
+            "Ray is not installed",
+            "in Darkroom's folder, here and on every node: pip install -c constraints.txt '.[cluster]'",
+        )
     if os.environ.get("RAY_AUTH_MODE") != "token":
         raise ClusterRefused(
             "without a token anybody who reaches Ray's ports could run programs there",

@@ -15,6 +15,7 @@ from engine.errors import DeviceMissing, EngineError, ModelLoadFailed
 from engine.loading.load import load, quiet
 from engine.operations.tools import Tools
 from engine.processes.device_names import devices_here
+from engine.realesrgan import NAME as REALESRGAN
 from engine.settings import EngineSettings
 from engine.trial.trial import VERDICTS, Verdict
 
@@ -29,8 +30,9 @@ def main() -> None:
     for model in sys.argv[1:]:
         verdicts += _model(Catalogue(settings), model, settings)
     tools = Tools(_CPU, settings.upscaler, settings.captioner)
-    if settings.upscaler is not None:
-        verdicts.append(_tried("upscaler", lambda: f"{settings.upscaler} enlarges {tools.upscaler.scale} times"))
+    verdicts.append(
+        _tried("upscaler", lambda: f"{settings.upscaler or REALESRGAN} enlarges {tools.upscaler.scale} times")
+    )
     if settings.captioner is not None:
         verdicts.append(_tried("captioner", lambda: tools.captioner.name if tools.captioner else ""))
     sys.stdout.buffer.write(VERDICTS.dump_json(tuple(verdicts)) + b"\n")

@@ -290,7 +290,7 @@ def upscaler(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     torch.manual_seed(0)
     network, seen = Upscaler(channels=4, convolutions=2), list[int]()
     network.register_forward_pre_hook(lambda _, args: seen.append(args[0][0, 0].numel()))
-    monkeypatch.setattr(Tools, "upscaler", SuperResolution(network, 4, len(network.body) // 2 + 1))
+    monkeypatch.setattr(Tools, "upscaler", SuperResolution(network, 4, len(network.body) // 2 + 1, "random"))
     return seen
 
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
+from engine import realesrgan
 from engine.errors import ModelLoadFailed
-from engine.operations.tools import Tools
+from engine.operations import tools
+from engine.operations.tools import SuperResolution, Tools
+from engine.pocket import upscaler as pockets
+from engine.pocket.upscaler import Upscaler
 from engine.requests import Upscale
-from tests.engine.studio import PocketStudio, ask, png
+from engine.settings import EngineSettings
+from engine.trial.trial import try_out
+from tests.engine.studio import PocketStudio, Studio, ask, png
 
 
 @pytest.fixture
@@ -40,26 +49,7 @@ def test_a_checkpoint_of_the_hosts_own_enlarges(compact: Path) -> None:
 
 def test_without_the_extra_it_is_named(compact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spandrel", None)
-    with pytest.raises(ModelLoadFailed, match=r"pip install 'darkroom\[upscalers\]'"):
-        _ = Tools(torch.device("cpu"), compact).upscaler
-
-
-def test_a_network_that_nobody_knows_is_refused_with_words(compact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """spandrel raises an error without a word."""
-
-    class UnsupportedModelError(Exception):
-        pass
-
-    class ModelLoader:
-        def __init__(self, device: object) -> None:
-            self.device = device
-
-        def load_from_file(self, file: Path) -> None:
-            raise UnsupportedModelError
-
-    known = {"ImageModelDescriptor": object, "ModelLoader": ModelLoader, "UnsupportedModelError": UnsupportedModelError}
-    monkeypatch.setitem(sys.modules, "spandrel", SimpleNamespace(**known))
-    with pytest.raises(ModelLoadFailed, match="holds no super-resolution network that spandrel knows; choose another"):
+    with pytest.raises(ModelLoadFailed, match=r"pip install -c constraints.txt '\.\[upscalers\]'"):
         _ = Tools(torch.device("cpu"), compact).upscaler
 
 
@@ -97,3 +87,89 @@ def test_an_architecture_that_is_not_known_is_said_in_words(compact: Path, monke
     monkeypatch.setattr("importlib.util.find_spec", lambda _: spandrel)
     with pytest.raises(ModelLoadFailed, match=r"compact\.safetensors is of no architecture that spandrel knows"):
         _ = Tools(torch.device("cpu"), compact).upscaler
+
+
+@pytest.fixture
+def drawing() -> np.ndarray:
+    """A ring on a plain ground, 40 x 32 pixels."""
+    picture = Image.new("RGB", (40, 32), "#bfe3ff")
+    ImageDraw.Draw(picture).ellipse((6, 4, 30, 28), fill="#cc2222", outline="black", width=2)
+    return np.asarray(picture)
+
+
+def enlarged_by(file: Path, picture: np.ndarray) -> np.ndarray:
+    with torch.inference_mode():
+        large = Upscaler.load(file)(torch.from_numpy(picture / np.float32(255)).permute(2, 0, 1)[None])[0]
+    return (large.clamp(0, 1).permute(1, 2, 0).numpy() * 255).round()
+
+
+def test_pictures_of_models_from_outside_are_enlarged_by_real_esrgan(
+    family_folder: Callable[[str], Path], drawing: np.ndarray
+) -> None:
+    studio, request = Studio(family_folder("stable-diffusion")), ask(Upscale, image=png(drawing), num_images=1)
+    done = studio.finish(request)
+    assert done.recipe is not None and done.recipe.upscaler == realesrgan.NAME == "realesr-animevideov3"
+    assert "Postprocess upscaler: realesr-animevideov3" in done.recipe.parameters
+    (picture,) = studio.draw(request)
+    assert np.abs(picture - enlarged_by(realesrgan.FILE, drawing)).max() <= 1
+    assert np.abs(picture - enlarged_by(pockets.FILE, drawing)).max() > 20
+
+
+def test_pictures_of_the_built_in_model_are_enlarged_by_its_own_network(drawing: np.ndarray) -> None:
+    studio, request = PocketStudio(), ask(Upscale, image=png(drawing), num_images=1)
+    done = studio.finish(request)
+    assert done.recipe is not None and done.recipe.upscaler == "pocket"
+    assert np.abs(studio.draw(request)[0] - enlarged_by(pockets.FILE, drawing)).max() <= 1
+
+
+@pytest.mark.parametrize("is_built_in", [False, True])
+def test_what_the_host_has_chosen_enlarges_for_every_model(
+    family_folder: Callable[[str], Path],
+    tmp_path: Path,
+    drawing: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    is_built_in: bool,
+) -> None:
+    # Stands in for what spandrel makes of the file, as torchvision does not fit every torch: every pixel four times.
+    doubled = torch.nn.Conv2d(3, 12, 1, bias=False)
+    torch.nn.init.zeros_(doubled.weight).data[torch.arange(12), torch.arange(12) // 4] = 1
+    network = torch.nn.Sequential(doubled, torch.nn.PixelShuffle(2))
+    monkeypatch.setattr(Tools, "_foreign", lambda _, file: SuperResolution(network, 2, 1, file.stem))
+    chosen = {"upscaler": tmp_path / "chosen.safetensors"}
+    studio = PocketStudio(**chosen) if is_built_in else Studio(family_folder("stable-diffusion"), **chosen)
+    done = studio.finish(ask(Upscale, image=png(drawing), num_images=1, factor=2))
+    assert done.recipe is not None and done.recipe.upscaler == "chosen"
+    assert (studio.draw(ask(Upscale, image=png(drawing), num_images=1, factor=2))[0][::2, ::2] == drawing).all()
+
+
+def test_in_half_precision_the_picture_is_the_same_to_the_eye(
+    family_folder: Callable[[str], Path], drawing: np.ndarray
+) -> None:
+    """What GPUs compute in, on the CPU."""
+    studio = Studio(family_folder("stable-diffusion"))
+    request = ask(Upscale, image=png(drawing), num_images=1)
+    (full,) = studio.draw(request)
+    assert Tools(torch.device("meta")).upscaler.dtype == torch.float16
+    assert Tools(torch.device("cpu")).upscaler.dtype == torch.float32
+    with pytest.MonkeyPatch.context() as patch:
+        half = Tools(torch.device("cpu")).upscaler
+        half.network.half()
+        patch.setattr(Tools, "upscaler", half)
+        assert np.abs(studio.draw(request)[0].astype(int) - full).max() <= 2
+
+
+def test_weights_that_are_damaged_cost_upscaling_and_nothing_else(
+    family_folder: Callable[[str], Path], drawing: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / realesrgan.FILE.name
+    file.write_bytes(realesrgan.FILE.read_bytes()[:100_000])
+    monkeypatch.setattr(tools, "REALESRGAN_FILE", file)
+    studio = Studio(family_folder("stable-diffusion"))
+    with pytest.raises(ModelLoadFailed, match=r"realesr-animevideov3-x4\.safetensors.*install Darkroom again"):
+        raise studio.refuse(ask(Upscale, image=png(drawing), num_images=1))
+    assert studio.draw(ask(num_images=1, num_inference_steps=1, width=64, height=64))
+
+
+async def test_a_check_of_the_host_tries_the_upscaler() -> None:
+    verdicts = {each.name: each for each in await try_out(EngineSettings(devices=("cpu",)), ())}
+    assert (verdicts["upscaler"].found, verdicts["upscaler"].remedy) == ("realesr-animevideov3 enlarges 4 times", "")

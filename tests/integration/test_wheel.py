@@ -34,6 +34,7 @@ def test_the_wheel_carries_what_is_needed_and_stays_small(wheel: Path) -> None:
         names = set(archive.namelist())
         shipped = sum(info.file_size for info in archive.infolist())
     for needed in ("engine/presets.toml", "engine/pocket/NOTICE", "engine/pocket/weights/model_index.json",
+                   "engine/realesrgan/NOTICE", "engine/realesrgan/realesr-animevideov3-x4.safetensors",
                    "bot/store/migrations/env.py", "bot/playground/page.css", "bot/locales/de.toml"):  # fmt: skip
         assert needed in names, needed
     assert not [name for name in names if name.startswith(("tests/", "docs/", "data/"))]

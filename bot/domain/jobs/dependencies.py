@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.domain.jobs.outbox_worker import Sleep
@@ -32,21 +33,28 @@ class Ports:
     sleep: Sleep = asyncio.sleep
     tasks: Tasks = field(default_factory=Tasks)
 
-    async def resolve(self, spec: JobSpec, asker: Asker, model: str = "") -> Resolved:
-        """The engine's request for a spec, complete. Raises `UserError` and `InvalidRequest`."""
-        request = self.wording.request(spec, await self._sources(spec), self.engine.size, asker, model)
-        return await self.engine.resolve(request)
-
-    async def _sources(self, spec: JobSpec) -> Sources:
+    async def uploads(self, spec: JobSpec) -> Mapping[str, bytes]:
+        """The uploaded pictures a spec starts from, by key. Raises `BadPicture`."""
         if WITHDRAWN in spec.uploads:
             raise BadPicture("whoever uploaded the picture this starts from has deleted it")
         try:
-            source = None if spec.source is None else await self._cell(spec.source.job_id, spec.source.cell)
-            images = tuple([await self.pictures.get(key) for key in spec.images])
-            mask = None if spec.mask is None else await self.pictures.get(spec.mask)
-            style = None if spec.style_image is None else await self.pictures.get(spec.style_image)
+            return {key: await self.pictures.get(key) for key in spec.uploads}
         except KeyError as missing:
-            raise BadPicture("a picture this starts from is no longer kept") from missing
+            raise _no_longer_kept() from missing
+
+    async def resolve(self, spec: JobSpec, asker: Asker, uploads: Mapping[str, bytes], model: str = "") -> Resolved:
+        """The engine's request for a spec, complete. Raises `UserError` and `InvalidRequest`."""
+        request = self.wording.request(spec, await self._sources(spec, uploads), self.engine.size, asker, model)
+        return await self.engine.resolve(request)
+
+    async def _sources(self, spec: JobSpec, uploads: Mapping[str, bytes]) -> Sources:
+        try:
+            source = None if spec.source is None else await self._cell(spec.source.job_id, spec.source.cell)
+        except KeyError as missing:
+            raise _no_longer_kept() from missing
+        images = tuple(uploads[key] for key in spec.images)
+        mask = None if spec.mask is None else uploads[spec.mask]
+        style = None if spec.style_image is None else uploads[spec.style_image]
         return Sources(source=source, images=images, mask=mask, style=style)
 
     async def _cell(self, job_id: str, index: int) -> bytes:
@@ -54,3 +62,7 @@ class Ports:
             raise BadPicture("the picture this starts from is not shown to anybody")
         keys = {cell.cell: cell.key for cell in await self.jobs.cells(job_id)}
         return await self.pictures.get(keys[index])
+
+
+def _no_longer_kept() -> BadPicture:
+    return BadPicture("a picture this starts from is no longer kept")

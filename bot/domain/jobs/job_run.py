@@ -121,7 +121,7 @@ class JobRun:
         resolved, self._resolved = self._resolved, None
         if resolved is None:
             asker = Asker(member=str(job.member_id), weight=job.weight)
-            resolved = await self._ports.resolve(job.spec, asker, job.model)
+            resolved = await self._ports.resolve(job.spec, asker, await self._ports.uploads(job.spec), job.model)
         # An id of its own for each epoch: the engine may still be busy ending the last one.
         update = {"id": f"{job.id}-{job.epoch}", "preview_limit": await self._ports.rules.preview_limit(job)}
         return Resolved(resolved.request.model_copy(update=update), resolved.notes)

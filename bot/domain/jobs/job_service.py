@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 from itertools import chain, repeat
 
@@ -47,6 +48,7 @@ class JobService(JobResults):
         self._deliveries = Deliveries(ports, self._note_change, retry)
         self._delivering: asyncio.Task[None] | None = None
         self._runs: dict[str, tuple[JobRun, asyncio.Task[None]]] = {}
+        self._accepting = set[asyncio.Future[Job]]()
         self._changed = asyncio.Condition()
         self._is_open = False
 
@@ -66,6 +68,7 @@ class JobService(JobResults):
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Take nothing more; let running jobs finish until the deadline, park the rest, deliver what is under way."""
         self._is_open = False
+        await asyncio.gather(*self._accepting, return_exceptions=True)
         for run, _ in self._runs.values():
             if not run.has_started:
                 run.end(AbortReason.SHUTDOWN)
@@ -98,15 +101,33 @@ class JobService(JobResults):
         if not self._is_open:
             raise Restarting
         weight = await self._ports.rules.weight(ask)
-        resolved = await self._ports.resolve(ask.spec, Asker(member=str(ask.member.id), weight=weight))
+        uploads = await self._ports.uploads(ask.spec)
+        resolved = await self._ports.resolve(ask.spec, Asker(member=str(ask.member.id), weight=weight), uploads)
         await self._ports.rules.check(_as_it_will_run(ask, resolved))
         estimate_ms = await self._ports.estimates.estimate_ms(resolved.request)
+        # Not cut off with whoever asks: what is committed is begun.
+        accepting = asyncio.ensure_future(self._accept(ask, resolved, weight, estimate_ms, uploads))
+        self._accepting.add(accepting)
+        accepting.add_done_callback(self._accepted)
+        return await asyncio.shield(accepting)
+
+    def _accepted(self, accepting: asyncio.Future[Job]) -> None:
+        self._accepting.discard(accepting)
+        if not accepting.cancelled():
+            accepting.exception()  # looked at: whoever asked may have been cut off and hears of no refusal
+
+    async def _accept(
+        self, ask: Ask, resolved: Resolved, weight: float, estimate_ms: float, uploads: Mapping[str, bytes]
+    ) -> Job:
         job = await self._jobs.accept(
             ask, model=resolved.request.model, weight=weight, estimate_ms=estimate_ms, now=self._ports.clock()
         )
         log.info("job accepted", extra={"job": job.id, "verb": job.spec.verb.value})
         if self._is_open:
             self._begin(JobRun(self._ports, job, resolved))
+        for key, content in uploads.items():
+            # Another job's rows may just have gone, and this file with them, before ours named it.
+            await self._ports.pictures.keep(key, content)
         return job
 
     async def check_entry(self, by: Member, place: Place) -> None:

@@ -12,6 +12,10 @@ class Pictures(Protocol):
         """Store durably and atomically."""
         ...
 
+    async def keep(self, key: str, content: bytes) -> None:
+        """Store unless it is there."""
+        ...
+
     async def get(self, key: str) -> bytes:
         """Raises `KeyError`."""
         ...

@@ -18,6 +18,7 @@ from bot.errors import BackupUnusable
 from bot.settings import Settings
 from bot.store import migrate
 from bot.store.backup import archive, postgres_tools
+from bot.store.backup.restore import finish_restore
 from bot.store.database import is_sqlite, locate
 from bot.store.pictures import PictureStore
 from bot.store.sqlite_copy import copy_sqlite
@@ -26,6 +27,7 @@ from bot.store.sqlite_copy import copy_sqlite
 async def backup(settings: Settings, file: Path) -> str:
     """Copy database and pictures into one file; says what was written. Raises `BackupUnusable` and `ConfigError`."""
     url = locate(settings.database)
+    await finish_restore(settings)
     _prove(url)  # before any folder is made
     pictures = PictureStore.open(settings.pictures_url or settings.data_dir / "pictures")
     manifest = await write(url, pictures, file)

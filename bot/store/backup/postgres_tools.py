@@ -31,7 +31,12 @@ async def _run(program: str, url: sa.URL, *arguments: str) -> None:
     environment = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
     plain = url.set(drivername="postgresql", password=None).difference_update_query(["password"]).render_as_string()
     process = await asyncio.create_subprocess_exec(
-        program, f"--dbname={plain}", *arguments, env=environment, stderr=asyncio.subprocess.PIPE
+        program,
+        f"--dbname={plain}",
+        *arguments,
+        env=environment,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for whoever asked, who waits for the end of this
     )
     _, errors = await process.communicate()
     if process.returncode:

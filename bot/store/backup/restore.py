@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
-import shutil
 import sqlite3
 import zipfile
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from bot.errors import BackupUnusable
-from bot.folders import PRIVATE
 from bot.settings import Settings
 from bot.store import migrate
 from bot.store.backup import archive, postgres_tools
+from bot.store.backup.exchange import Exchange, Journal, Move, moves
+from bot.store.backup.staging import Aside, extract, prove_space, refuse_mounts, settled, to_its_end
 from bot.store.database import Database, is_sqlite, locate
 from bot.store.pictures import PictureStore
+from bot.store.single_instance import locked, sole_use
 from bot.store.sqlite_copy import check_sqlite
 
-BEFORE_RESTORE = "before-restore-*"
-"""How folders are called that keep what was there before a restore."""
 _WAL_FILES = ("", "-wal", "-shm")
 
 
@@ -34,106 +29,155 @@ async def restore(settings: Settings, file: Path) -> str:
 
     Raises `BackupUnusable` and `ConfigError`; everything is then as it was.
     """
-    url, manifest = locate(settings.database), await asyncio.to_thread(archive.check, file)
-    _refuse(file, manifest, url)
-    pictures = settings.pictures_url or settings.data_dir / "pictures"
-    aside = settings.data_dir / BEFORE_RESTORE.replace("*", f"{datetime.now(UTC):%Y%m%d-%H%M%S}")
-    made = [folder for folder in (aside, *aside.parents) if not folder.exists()]
-    aside.mkdir(parents=True, mode=PRIVATE)
-    try:
-        with archive.opened(file) as (opened, manifest):
-            await _restore(opened, manifest, url, pictures, aside)
-    except BaseException:
-        shutil.rmtree(aside / "new", ignore_errors=True)
-        _remove_empty(made)
-        raise
-    # What was there is as old as it is; from now on it is counted when housekeeping lets it go.
-    os.utime(aside)
+    await finish_restore(settings)
+    manifest = await settled(archive.check, file)
+    targets = Targets(settings)
+    targets.refuse(file, manifest)
+    journal = Journal(settings.data_dir)
+    stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    async with _alone(targets), AsyncExitStack() as made:
+        asides: dict[Path, Aside] = {}
+        for parent in dict.fromkeys(target.parent for target in targets.beside):
+            asides[parent] = Aside.within(parent, stamp)
+            made.callback(_discard, asides[parent], journal)
+        try:
+            with archive.opened(file) as (opened, manifest):
+                exchange = await _prepare(opened, manifest, targets, asides)
+            await to_its_end(_exchange(exchange, journal, targets))
+        except OSError as error:
+            raise BackupUnusable(str(file), f"could not be put back ({error}); all is as it was") from error
+        for aside in asides.values():
+            # What was there is as old as it is; from now on it is counted when housekeeping lets it go.
+            os.utime(aside.folder)
+    kept = ", ".join(str(aside.folder) for aside in asides.values())
     return f"{len(manifest.pictures)} pictures and the database of {manifest.created_at:%Y-%m-%d %H:%M} UTC are back; \
-what was there before is in {aside} for {settings.operation.backups_kept} days"
+what was there before is in {kept} for {settings.operation.backups_kept} days"
 
 
-def _remove_empty(folders: Sequence[Path]) -> None:
-    """Take away the folders that were made, innermost first, unless there is something in them."""
-    with contextlib.suppress(OSError):
-        for folder in folders:
-            folder.rmdir()
+def _discard(aside: Aside, journal: Journal) -> None:
+    """While an exchange is written down as under way, what was prepared is still needed."""
+    if not journal.path.exists():
+        aside.discard()
 
 
-def _refuse(file: Path, manifest: archive.Manifest, url: sa.URL) -> None:
-    if not migrate.knows(manifest.revision):
-        raise BackupUnusable(str(file), f"made by a newer Darkroom ({manifest.darkroom}); update first")
-    if manifest.database != url.get_backend_name():
-        raise BackupUnusable(str(file), f"holds a {manifest.database} database, but {url.get_backend_name()} is set")
-    if is_sqlite(url) and url.database and is_in_use(Path(url.database)):
-        raise BackupUnusable(str(file), "the bot is running; stop it first")
+class Targets:
+    """What a restore replaces: real paths, since a link is not exchanged but what it leads to."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = locate(settings.database)
+        self.data_dir = settings.data_dir
+        self.database = Path(self.url.database).resolve() if is_sqlite(self.url) and self.url.database else None
+        self.lock = Path(self.url.database or "")
+        self.location = settings.pictures_url or settings.data_dir / "pictures"
+        is_folder = isinstance(self.location, Path) or "://" not in self.location
+        self.pictures = Path(self.location).resolve() if is_folder else None
+
+    @property
+    def beside(self) -> dict[Path, None]:
+        """The files and folders that are exchanged; a server's dump is kept in the data folder."""
+        database = self.database or self.data_dir.resolve() / archive.DATABASES["postgresql"]
+        return dict.fromkeys([database, *([self.pictures] if self.pictures else [])])
+
+    @property
+    def database_file(self) -> Path:
+        """Beside which the database is prepared."""
+        return next(iter(self.beside))
+
+    def refuse(self, file: Path, manifest: archive.Manifest) -> None:
+        """Before anything is touched. Raises `BackupUnusable` and `ConfigError`."""
+        if not migrate.knows(manifest.revision):
+            raise BackupUnusable(str(file), f"made by a newer Darkroom ({manifest.darkroom}); update first")
+        if manifest.database != self.url.get_backend_name():
+            found, is_set = manifest.database, self.url.get_backend_name()
+            raise BackupUnusable(str(file), f"holds a {found} database, but {is_set} is set")
+        if self.database and is_in_use(self.database):
+            raise BackupUnusable(str(file), "the bot is running; stop it first")
+        refuse_mounts(self.beside)
+        sizes = {name: entry.size_bytes for name, entry in manifest.files.items()}
+        database_bytes = sizes.pop(manifest.database_name)
+        needs = [(self.database_file.parent, 2 * database_bytes)]  # once more, for a migration
+        if self.pictures:
+            needs.append((self.pictures.parent, sum(sizes.values())))
+        prove_space(str(file), needs)
 
 
-async def _restore(
-    opened: zipfile.ZipFile, manifest: archive.Manifest, url: sa.URL, pictures: str | Path, aside: Path
-) -> None:
-    staged = aside / "new"
-    database = await asyncio.to_thread(_extract_database, opened, manifest, staged)
-    if is_sqlite(url):
-        if found := await asyncio.to_thread(check_sqlite, database):
+@asynccontextmanager
+async def _alone(targets: Targets) -> AsyncGenerator[None]:
+    """Nobody else uses the database. Raises `ConfigError`."""
+    if targets.database:
+        # Where there is no folder, there is no bot.
+        with locked(targets.lock) if targets.lock.parent.exists() else nullcontext():
+            yield
+        return
+    database = await Database.connect(targets.url.render_as_string(hide_password=False))
+    try:
+        async with sole_use(database, patience_s=0.0):
+            yield
+    finally:
+        await database.close()
+
+
+async def _prepare(
+    opened: zipfile.ZipFile, manifest: archive.Manifest, targets: Targets, asides: dict[Path, Aside]
+) -> Exchange:
+    aside = asides[targets.database_file.parent]
+    database = aside.new / manifest.database_name
+    await extract(opened, {manifest.database_name: database})
+    planned: list[Move] = []
+    if targets.database:
+        if found := await settled(check_sqlite, database):
             raise BackupUnusable(str(opened.filename), found[0])
         # Opening brings it to this version's schema before anything is exchanged.
         await (await Database.open(database)).close()
-    folder = staged / "pictures" if _is_folder(pictures) else None
-    store = PictureStore.open(folder or pictures)
-    for key, name in manifest.pictures.items():
-        await store.put(key, await asyncio.to_thread(opened.read, name))
-    if not is_sqlite(url):
-        await postgres_tools.dump(url, aside / archive.DATABASES["postgresql"])
-        await postgres_tools.load(url, database)
-    exchanges = _exchanges(url, database, pictures, folder, aside)
-    await asyncio.to_thread(_exchange, exchanges)
-    shutil.rmtree(staged, ignore_errors=True)
-
-
-def _extract_database(opened: zipfile.ZipFile, manifest: archive.Manifest, staged: Path) -> Path:
-    staged.mkdir(parents=True)
-    target = staged / manifest.database_name
-    with opened.open(manifest.database_name) as source, target.open("xb") as file:
-        shutil.copyfileobj(source, file)
-    return target
-
-
-def _is_folder(pictures: str | Path) -> bool:
-    return isinstance(pictures, Path) or "://" not in pictures
-
-
-Exchange = tuple[Path | None, Path, Path]
-"""What comes (or None), where it goes, and where what was there goes."""
-
-
-def _exchanges(url: sa.URL, database: Path, pictures: str | Path, folder: Path | None, aside: Path) -> list[Exchange]:
-    exchanges: list[Exchange] = []
-    if is_sqlite(url):
-        place = Path(url.database or "")
         for suffix in _WAL_FILES:
-            old, new = place.with_name(place.name + suffix), None if suffix else database
-            exchanges.append((new, old, aside / old.name))
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        exchanges.append((folder, Path(pictures), aside / "pictures"))
-    return exchanges
+            place = targets.database.with_name(targets.database.name + suffix)
+            planned += moves(None if suffix else database, place, aside.folder / place.name)
+    else:
+        await postgres_tools.dump(targets.url, aside.folder / targets.database_file.name)
+    if targets.pictures:
+        beside = asides[targets.pictures.parent]
+        folder = beside.new / "pictures"
+        folder.mkdir(parents=True)
+        await extract(opened, {name: folder / key for key, name in manifest.pictures.items()})
+        planned += moves(folder, targets.pictures, beside.folder / "pictures")
+    else:
+        store = PictureStore.open(targets.location)
+        for key, name in manifest.pictures.items():
+            await store.put(key, await settled(opened.read, name))
+    return Exchange(moves=tuple(planned), dump=None if targets.database else database)
 
 
-def _exchange(exchanges: list[Exchange]) -> None:
-    """Make all exchanges, or none. Every step is a rename or a move that can be taken back."""
-    done: list[tuple[Path, Path]] = []
+async def _exchange(exchange: Exchange, journal: Journal, targets: Targets) -> None:
+    """All of it or nothing; a kill in between leaves the journal, by which the next start finishes it."""
+    journal.write(exchange)
     try:
-        for new, place, old in exchanges:
-            for source, target in ((place, old), (new, place)):
-                if source is not None and source.exists():
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.move(source, target)
-                    done.append((target, source))
-    except OSError:
-        for target, source in reversed(done):
-            shutil.move(target, source)
+        exchange.make()
+        if exchange.dump:
+            await postgres_tools.load(targets.url, exchange.dump)
+    except BaseException:
+        exchange.take_back()
+        journal.end()
         raise
+    journal.end()
+
+
+async def finish_restore(settings: Settings) -> None:
+    """Take the rest of the steps of a restore that was killed; nothing where there was none.
+
+    Raises:
+        ConfigError: the database is in use, or a step cannot be taken; the journal is kept then.
+    """
+    journal = Journal(settings.data_dir)
+    if journal.read() is None:
+        return
+    targets = Targets(settings)
+    async with _alone(targets):
+        if (exchange := journal.read()) is None:
+            return
+        exchange.make()
+        if exchange.dump:
+            await postgres_tools.load(targets.url, exchange.dump)
+        journal.end()
 
 
 def is_in_use(file: Path) -> bool:

@@ -116,7 +116,7 @@ def _kept(rows: dict[str, list[dict[str, Any]]]) -> list[tuple[str, str, int]]:
 
 
 def _is_shown(job: dict[str, Any]) -> bool:
-    return JobState(job["state"]).is_showable
+    return job["state"] in {state.value for state in JobState if state.is_showable}
 
 
 def _shown(rows: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -1,8 +1,12 @@
-"""What is deleted, when and how: rows first, then files, so that no row ever names a file that is gone."""
+"""What is deleted, when and how: rows first, then files, so that no row ever names a file that is gone.
+
+Uploads lie under the hash of their content. The same picture may come again while its old rows go: before a file goes,
+the rows are asked once more, and what was put meanwhile stays.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -44,18 +48,32 @@ class Retention:
 
     async def _take_back_uploads(self, member_id: int) -> None:
         """Delete what a member uploaded, wherever it is used; jobs that others made of it say so when asked again."""
+        with self._pictures.put_meanwhile() as put:
+            keys = await self._drop_uploads(member_id)
+            await self._delete_files(keys, put)
+
+    async def _drop_uploads(self, member_id: int) -> set[str]:
         async with self._database.write() as connection:
             theirs = (await connection.execute(sa.select(uploads).where(uploads.c.member_id == member_id))).all()
             used = {row.job_id for row in theirs}
             for row in await connection.execute(sa.select(jobs.c.id, jobs.c.spec).where(jobs.c.id.in_(used))):
-                spec = JobSpec.model_validate_json(row.spec, extra="ignore")
+                try:
+                    spec = JobSpec.model_validate_json(row.spec, extra="ignore")
+                except ValueError as error:
+                    self._database.unreadable.set_aside("jobs", row.id, error)
+                    continue
                 left = spec.without_uploads({upload.key for upload in theirs if upload.job_id == row.id})
                 await connection.execute(sa.update(jobs).where(jobs.c.id == row.id).values(spec=left.model_dump_json()))
             await connection.execute(sa.delete(uploads).where(uploads.c.member_id == member_id))
-            keys = {upload.key for upload in theirs}
-            # The same picture may have been uploaded by somebody else too: that one is theirs.
-            others = set(await connection.scalars(sa.select(uploads.c.key).where(uploads.c.key.in_(keys))))
-        await self._pictures.delete_all(sorted(keys - others))
+        return {upload.key for upload in theirs}
+
+    async def _delete_files(self, keys: Iterable[str], put: Set[str]) -> int:
+        """Delete what no row names; a picture that somebody else uploaded too is theirs."""
+        return await self._pictures.delete_unneeded(keys, self._named, put)
+
+    async def _named(self, keys: Sequence[str]) -> set[str]:
+        async with self._database.study() as connection:
+            return await _named(connection, keys)
 
     async def outlived(self, before: datetime, guild_id: int) -> int:
         """How many pictures of a server's jobs `purge` would delete."""
@@ -70,15 +88,19 @@ class Retention:
 
     async def drop_pictures(self, job_id: str) -> None:
         """Delete a finished job's pictures, those it began from too; leave its row, for statistics and lineage."""
+        with self._pictures.put_meanwhile() as put:
+            await self._delete_files(await self._drop_cells(job_id), put)
+
+    async def _drop_cells(self, job_id: str) -> list[str]:
         async with self._database.write() as connection:
             if not await connection.scalar(sa.select(jobs.c.id).where(jobs.c.id == job_id, _is_over)):
-                return
+                return []
             keys = await _keys_of(connection, [job_id]) + await _unshared_uploads(connection, [job_id])
             await connection.execute(sa.delete(cells).where(cells.c.job_id == job_id))
             await connection.execute(sa.delete(uploads).where(uploads.c.job_id == job_id))
             await connection.execute(sa.delete(favourites).where(favourites.c.job_id == job_id))
             await connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(frames_key=None))
-        await self._pictures.delete_all(keys)
+        return keys
 
     async def forget_tokens(self, now: datetime) -> None:
         """Interaction tokens are secrets; useless ones are not kept."""
@@ -89,12 +111,11 @@ class Retention:
     async def sweep(self, now: datetime) -> int:
         """Delete files that no row names, left by a crash or by a wish that was refused; returns how many."""
         swept = 0
-        async for page in self._pictures.pages():
-            old = [stored.key for stored in page if stored.modified_at < now - _STRAY_AFTER]
-            async with self._database.study() as connection:
-                strays = set(old) - await _named(connection, old)
-            await self._pictures.delete_all(strays)
-            swept += len(strays)
+        with self._pictures.put_meanwhile() as put:
+            async for page in self._pictures.pages():
+                old = [stored.key for stored in page if stored.modified_at < now - _STRAY_AFTER]
+                strays = set(old) - await self._named(old)
+                swept += await self._delete_files(strays, put)
         return swept
 
     async def _delete_where(self, *conditions: sa.ColumnElement[bool]) -> int:
@@ -110,11 +131,12 @@ class Retention:
                 return deleted
 
     async def _delete(self, ids: Sequence[str]) -> None:
-        async with self._database.write() as connection:
-            keys = await _keys_of(connection, ids) + await _unshared_uploads(connection, ids)
-            # Cells, posts, uploads, favourites and owed deliveries go with the job.
-            await connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
-        await self._pictures.delete_all(keys)
+        with self._pictures.put_meanwhile() as put:
+            async with self._database.write() as connection:
+                keys = await _keys_of(connection, ids) + await _unshared_uploads(connection, ids)
+                # Cells, posts, uploads, favourites and owed deliveries go with the job.
+                await connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
+            await self._delete_files(keys, put)
 
 
 async def _keys_of(connection: AsyncConnection, ids: Sequence[str]) -> list[str]:

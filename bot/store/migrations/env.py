@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
+import sqlalchemy as sa
 from alembic import context
+from alembic.util import CommandError
 
 from bot.store.schema import Utc
 from bot.store.schema_sums import metadata
@@ -15,6 +18,27 @@ def plain(kind: str, item: Any, _autogenerate: Any) -> str | Literal[False]:
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, Utc) else False
 
 
+_CHILDREN = 'SELECT 1 FROM sqlite_master AS child, pragma_foreign_key_list(child.name) AS key WHERE key."table" = ?'
+_DROP = re.compile(r"\s*DROP TABLE (?:IF EXISTS )?\W?(\w+)", re.IGNORECASE)
+
+
+def refuse_cascades(connection: sa.Connection) -> None:
+    """On SQLite, stop before a table is dropped while that would empty the tables below it.
+
+    A batch migration copies a table and drops the old one; with foreign keys on, every row that refers to it goes too.
+    """
+
+    def before(asked: sa.Connection, _cursor: object, statement: str, *_more: object) -> None:
+        if (drop := _DROP.match(statement)) is None or not asked.exec_driver_sql("PRAGMA foreign_keys").scalar():
+            return
+        if asked.exec_driver_sql(_CHILDREN, (drop[1],)).first() is not None:
+            raise CommandError(f"foreign keys are on, dropping {drop[1]} would empty its child tables: migrate without")
+
+    if connection.dialect.name == "sqlite":
+        sa.event.listen(connection, "before_cursor_execute", before)
+
+
+refuse_cascades(context.config.attributes["connection"])
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,

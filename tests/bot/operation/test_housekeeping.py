@@ -38,6 +38,31 @@ async def test_one_copy_a_day_and_only_the_newest_are_kept(tmp_path: Path) -> No
     await database.close()
 
 
+async def test_copies_of_days_to_come_are_the_first_to_go(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, operation=OperationSettings(backups_kept=3))
+    database, clock, backups = await Database.open(settings.database), Clock(), tmp_path / "backups"
+    retention = Retention(database, PictureStore.open(tmp_path / "pictures"))
+    house = Housekeeping(settings, database, GuildRulesStore(database), retention, clock)
+    clock.now += timedelta(days=400)
+    for _ in range(3):
+        await house.round()
+        clock.now += timedelta(days=1)
+    future = backups / "before-0004-to-0007.sqlite3"
+    future.write_text("words")
+    os.utime(future, (clock.now.timestamp(), clock.now.timestamp()))
+    clock.now = datetime(2026, 3, 1, tzinfo=UTC)
+    for _ in range(2):
+        await house.round()
+        assert (backups / "daily-2026-03-01.sqlite3").exists()
+    assert len(list(backups.glob("daily-*"))) == 3
+    for _ in range(4):
+        clock.now += timedelta(days=1)
+        await house.round()
+    assert sorted(path.name for path in backups.glob("daily-*"))[-1] == "daily-2026-03-05.sqlite3"
+    assert not future.exists()
+    await database.close()
+
+
 @pytest.mark.parametrize("is_daily", [True, False])
 async def test_copies_of_before_upgrades_and_restores_are_let_go(tmp_path: Path, is_daily: bool) -> None:
     operation = OperationSettings(backups_kept=3, backup_daily=is_daily)

@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.util import CommandError
 
 from bot.domain.model import JobSpec, Options, Verb
 from bot.errors import ConfigError, MigrationFailed, StoreError
@@ -20,7 +21,7 @@ from bot.store import migrate
 from bot.store.database import Database, locate, shown
 from bot.store.jobs.jobs import JobStore
 from bot.store.schema import jobs, members, metadata, posts
-from tests.bot.store.asks import NOW, NoLedger, accept, ask
+from tests.bot.store.asks import NOW, NoLedger, accept, ask, kept
 from tests.bot.store.conftest import fresh_postgres
 
 
@@ -106,6 +107,58 @@ async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatc
         await Database.open(file)
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("SELECT count(*) FROM posts").fetchone() == (0,)
+
+
+_BATCH = """with op.batch_alter_table('jobs', recreate='always') as batch:
+        batch.alter_column('member_name', nullable=True)"""
+
+
+async def test_a_batch_migration_keeps_the_tables_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, versions = tmp_path / "darkroom.sqlite3", tmp_path / "versions"
+    database = await Database.open(file)
+    store = JobStore(database, NoLedger())
+    job = await store.claim(await accept(store, ask(spec_fields={"images": ("uploads/a.png",)})))
+    await store.delivered(await store.keep(job, kept(job), NOW), 77, NOW)
+    other = await store.claim(await accept(store))
+    await store.keep(other, kept(other), NOW)
+    before = await _counts(database)
+    await database.close()
+    versions.mkdir()
+    (versions / "a.py").write_text(_REVISION.format(revision=migrate.head(), down=None, body="pass"))
+    (versions / "b.py").write_text(_REVISION.format(revision="9999", down=migrate.head(), body=_BATCH))
+    monkeypatch.setattr(migrate, "_config", lambda: _config(versions))
+    migrated = await Database.open(file)
+    assert await _counts(migrated) == before and before["cells"] == 8 and before["outbox"] == 1
+    async with migrated.write() as connection:
+        assert await connection.scalar(sa.text("PRAGMA foreign_keys")) == 1
+        await connection.execute(sa.delete(jobs))
+    assert (await _counts(migrated))["cells"] == 0, "cells still go with their job"
+    await migrated.close()
+
+
+async def _counts(database: Database) -> dict[str, int | None]:
+    async with database.read() as connection:
+        return {
+            table.name: await connection.scalar(sa.select(sa.func.count()).select_from(table))
+            for table in metadata.sorted_tables
+        }
+
+
+async def test_a_migration_that_would_empty_tables_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = tmp_path / "versions"
+    database = await Database.open(tmp_path / "darkroom.sqlite3")
+    store = JobStore(database, NoLedger())
+    job = await store.claim(await accept(store))
+    await store.keep(job, kept(job), NOW)
+    versions.mkdir()
+    (versions / "a.py").write_text(_REVISION.format(revision=migrate.head(), down=None, body="pass"))
+    (versions / "b.py").write_text(_REVISION.format(revision="9999", down=migrate.head(), body=_BATCH))
+    monkeypatch.setattr(migrate, "_config", lambda: _config(versions))
+    with pytest.raises(CommandError, match="dropping jobs would empty"):
+        async with database.write() as connection:  # a transaction of its own, with foreign keys on
+            await connection.run_sync(migrate._apply)
+    assert (await _counts(database))["cells"] == 4
+    await database.close()
 
 
 async def test_a_commit_is_on_the_disk(tmp_path: Path) -> None:

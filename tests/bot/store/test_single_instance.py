@@ -12,10 +12,13 @@ import pytest
 import sqlalchemy as sa
 
 from bot.__main__ import CONFIGURATION_WRONG
-from bot.errors import ConfigError
+from bot.app import build
+from bot.errors import ConfigError, StoreError
+from bot.settings import Settings
 from bot.store.database import Database
+from bot.store.schema import members
 from bot.store.single_instance import sole_use
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[3]
 OTHER_BOT = """
@@ -79,6 +82,81 @@ async def test_a_bot_replaced_while_cut_off_hears_of_it(
             with pytest.raises(ConfigError, match="used by another bot"):
                 lost.result()
         await other.close()
+
+
+CUT_HOLDER = sa.text(
+    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1936682085 AND database = "
+    "(SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+WAITS = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+
+
+async def until_waits_for_writes(database: Database) -> None:
+    """Until somebody has the lock and waits for the last holder's writes."""
+    async with asyncio.timeout(PATIENCE_S), database.read() as connection:
+        while not await connection.scalar(WAITS):
+            await connection.commit()
+            await asyncio.sleep(0.01)
+
+
+async def write(database: Database) -> None:
+    async with database.write() as connection:
+        await connection.execute(sa.insert(members).values(member_id=1, settings="{}"))
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_two_bots_never_both_write(url: str, database: Database) -> None:
+    other = await Database.open(url)
+    async with sole_use(database, patience_s=0.0):
+        async with database.write() as begun:  # asked before the cut: it is over before the other one may write
+            await begun.execute(sa.insert(members).values(member_id=7, settings="{}"))
+            async with other.write() as connection:
+                await connection.execute(CUT_HOLDER)
+            taking = asyncio.create_task(sole_use(other, patience_s=5.0).__aenter__())
+            await until_waits_for_writes(other)
+            assert not taking.done()
+        async with other.read() as connection:
+            await asyncio.wait_for(taking, 10)
+            assert await connection.scalar(sa.select(sa.func.count()).select_from(members)) == 1
+        with pytest.raises(StoreError, match="in doubt"):
+            await write(database)
+        await write(other)
+    await other.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_a_cut_without_another_bot_costs_a_moment(
+    url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.store.single_instance.RETAKE_S", 0.01)
+    other = await Database.open(url)
+    async with sole_use(database, patience_s=0.0) as lost:
+        async with other.write() as connection:
+            await connection.execute(CUT_HOLDER)
+        with pytest.raises(StoreError, match="in doubt"):
+            await write(database)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    await write(database)
+                except StoreError:
+                    await asyncio.sleep(0.01)
+                else:
+                    break
+        assert not lost.done()
+    await other.close()
+
+
+async def test_run_leaves_the_schema_of_a_bot_that_runs(tmp_path: Path) -> None:
+    database = await Database.connect(tmp_path / "darkroom.sqlite3")
+    async with sole_use(database):
+        with pytest.raises(ConfigError, match="used by another bot"):
+            async with build(Settings(data_dir=tmp_path)):
+                pytest.fail("both would run")
+        assert await database.revision() is None
+    await database.close()
 
 
 async def test_darkroom_run_says_so_and_ends(tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ async def test_an_open_cluster_is_refused_before_it_is_spoken_to(
 
 async def test_without_a_cluster_the_check_is_content(tmp_path: Path) -> None:
     found = {finding.name: finding for finding in await run_all(Settings(data_dir=tmp_path))}
-    assert found["cluster"] == Finding("cluster", "none: workers run on this machine")
+    assert found["cluster"] == Finding("cluster", "none: all workers run on this machine")
 
 
 def test_the_token_goes_to_the_driver_and_no_further(configured: EngineSettings) -> None:

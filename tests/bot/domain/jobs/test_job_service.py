@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import replace
 from typing import Any
 
@@ -417,3 +418,56 @@ async def test_an_engine_that_shuts_down_parks_the_job(house: House) -> None:
     await until(lambda: stream.closed)
     await house.reaches(job, JobState.QUEUED)
     assert (await house.charged(job))[0] == "held"
+
+
+async def test_an_accept_cut_off_at_its_commit_is_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    accept, committed = house.jobs.accept, asyncio.Event()
+
+    async def cut_off(*arguments: Any, **more: Any) -> Job:
+        job = await accept(*arguments, **more)
+        committed.set()
+        await asyncio.sleep(0)
+        return job
+
+    monkeypatch.setattr(house.jobs, "accept", cut_off)
+    asking = asyncio.ensure_future(house.submit())
+    await committed.wait()
+    asking.cancel()
+    await asyncio.wait({asking})
+    assert asking.cancelled()
+    [job] = await house.jobs.unfinished()
+    (await house.engine.stream()).finish()
+    assert (await house.wait(job)).state is JobState.DELIVERED
+
+
+async def test_a_refusal_nobody_waits_for_is_no_error(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun = asyncio.Event()
+
+    async def refuse(*_: Any, **__: Any) -> Job:
+        begun.set()
+        await asyncio.sleep(0)
+        raise PromptRejected("words")
+
+    monkeypatch.setattr(house.jobs, "accept", refuse)
+    asking = asyncio.ensure_future(house.submit())
+    await begun.wait()
+    asking.cancel()
+    await asyncio.wait({asking})
+    await asyncio.sleep(0)
+    gc.collect()
+    assert caplog.records == []
+
+
+async def test_an_upload_deleted_before_the_accept_is_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    accept, key = house.jobs.accept, "uploads/a.png"
+
+    async def too_late(*arguments: Any, **more: Any) -> Job:
+        await house.pictures.delete(key)  # the last other job that named it has just gone
+        return await accept(*arguments, **more)
+
+    monkeypatch.setattr(house.jobs, "accept", too_late)
+    await house.pictures.put(key, PNG)
+    await house.submit(spec_fields={"images": (key,)})
+    assert await house.pictures.get(key) == PNG

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -19,7 +21,7 @@ from bot.store.members.members import MemberStore
 from bot.store.members.personal_data import PersonalData
 from bot.store.members.retention import Retention
 from bot.store.pictures import PictureStore
-from bot.store.schema import metadata
+from bot.store.schema import metadata, uploads
 from engine.errors import OutOfMemory
 from tests.bot.store.asks import NOW, NoLedger, accept, ask, kept
 
@@ -176,3 +178,71 @@ async def test_rows_leave_nothing_behind(shelf: Shelf) -> None:
     for each in (job, failed):
         assert await shelf.retention.delete_job(each.id)
     assert await shelf.rows() == {"outcomes": 2}, "how many there were is still known"
+
+
+UPLOAD = "uploads/a.png"
+
+
+def starts_from_upload() -> JobSpec:
+    return JobSpec(verb=Verb.IMAGINE, options=Options(prompt="x"), seed=1, images=(UPLOAD,))
+
+
+async def purge(shelf: Shelf, _job: Job) -> None:
+    await shelf.retention.purge(NOW - DAY, guild_id=5)
+
+
+async def delete(shelf: Shelf, job: Job) -> None:
+    await shelf.retention.delete_job(job.id)
+
+
+async def drop(shelf: Shelf, job: Job) -> None:
+    await shelf.retention.drop_pictures(job.id)
+
+
+async def erase(shelf: Shelf, _job: Job) -> None:
+    await shelf.retention.erase_member(1)
+
+
+async def sweep(shelf: Shelf, job: Job) -> None:
+    await shelf.jobs.close(await shelf.jobs.claim(await accept(shelf.jobs)), JobState.FAILED, OutOfMemory("x"), NOW)
+    async with shelf.database.write() as connection:
+        await connection.execute(sa.delete(uploads).where(uploads.c.job_id == job.id))
+    now = NOW.now(tz=NOW.tzinfo)
+    os.utime(shelf.folder / UPLOAD, times=(0, (now - 2 * DAY).timestamp()))
+    await shelf.retention.sweep(now)
+
+
+@pytest.mark.parametrize("way", [purge, delete, drop, erase, sweep])
+@pytest.mark.parametrize("is_asked", [True, False], ids=["asked with", "put only"])
+async def test_a_picture_that_comes_again_keeps_its_file(
+    shelf: Shelf, way: Callable[[Shelf, Job], Awaitable[None]], is_asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shelf.pictures.put(UPLOAD, b"x")
+    job = await shelf.delivered(age=31 * DAY, spec=starts_from_upload())
+    again: list[Job] = []
+    delete_unneeded = shelf.pictures.delete_unneeded
+
+    async def after_others(*arguments: Any) -> int:
+        """Its rows are gone, its file not yet: just now somebody brings the same picture."""
+        await shelf.pictures.put(UPLOAD, b"x")
+        if is_asked and not again:
+            again.append(await accept(shelf.jobs, ask(member=2, spec=starts_from_upload())))
+        return await delete_unneeded(*arguments)
+
+    monkeypatch.setattr(shelf.pictures, "delete_unneeded", after_others)
+    await way(shelf, job)
+    assert await shelf.pictures.get(UPLOAD) == b"x"
+
+
+async def test_a_file_that_a_row_names_by_now_stays(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    await shelf.pictures.put(UPLOAD, b"x")
+    job = await shelf.delivered(spec=starts_from_upload())
+    delete_unneeded = shelf.pictures.delete_unneeded
+
+    async def after_an_ask(*arguments: Any) -> int:
+        await accept(shelf.jobs, ask(member=2, spec=starts_from_upload()))
+        return await delete_unneeded(*arguments)
+
+    monkeypatch.setattr(shelf.pictures, "delete_unneeded", after_an_ask)
+    assert await shelf.retention.delete_job(job.id)
+    assert await shelf.pictures.get(UPLOAD) == b"x"
