@@ -23,11 +23,11 @@ from bot.store.pictures import PictureStore
 from bot.ui.content.quota_texts import usage
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.scripted import COLOURS, png
-from tests.bot.test_client import House
+from tests.bot.stored_server import StoredServer
 from tests.bot.world import eventually
 
 
-class Switch:
+class EngineGateSwitch:
     """The engine's gate, remembered."""
 
     is_paused = False
@@ -39,13 +39,13 @@ class Switch:
         self.is_paused = False
 
 
-class Court(House):
+class Court(StoredServer):
     """ada and bo are members, mo is a moderator by permission, ria by a role of theirs once it is configured."""
 
     async def open(self) -> DarkroomClient:
         client = await super().open()
         self.quotas = Quotas(self.database, self.rules_store)
-        self.log, self.switch = AuditLog(self.database), Switch()
+        self.log, self.switch = AuditLog(self.database), EngineGateSwitch()
         pictures = PictureStore.open(self.folder / "pictures")
         office = ModerationServices(
             rules_store=self.rules_store, quotas=self.quotas, log=self.log, records=Records(self.database, pictures),
