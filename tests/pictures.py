@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.integration.test_browser import CHROMIUM, ROOT, SWITCHES, Page, playground, playwright
+from tests.integration.browser import CHROMIUM, ROOT, SWITCHES, Page, playground, playwright
 
 OUT = ROOT / "docs" / "pictures" / "imagine.webp"
 PROMPT = "a red apple on a blue background --steps 50"

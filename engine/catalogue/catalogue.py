@@ -79,11 +79,11 @@ class Catalogue:
             "guidance_scale": spec.guidance_scale if request.guidance_scale is None else request.guidance_scale,
             "noise_scheduler": request.noise_scheduler or spec.noise_scheduler,
         }
+        if has_guider(spec) and not is_undrawn(request):
+            prove_guidance(spec, filled["guidance_scale"], request.negative_prompt)
         if request.negative_prompt and (why := _unheeded(spec, request, filled["guidance_scale"])):
             notes = notes if is_undrawn(request) else (*notes, why)
             filled["negative_prompt"] = ""
-        elif has_guider(spec):
-            prove_guidance(spec, filled["guidance_scale"], request.negative_prompt)
         return request.model_copy(update=filled), notes
 
     def check_lora(self, name: str) -> None:

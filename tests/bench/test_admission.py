@@ -23,7 +23,7 @@ from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.rows import asked_columns
 from bot.store.schema import jobs
 from tests.bot.store.asks import NOW, ask, kept
-from tests.bot.store.conftest import fresh_postgres
+from tests.bot.store.postgres import FreshPostgres
 
 pytestmark = pytest.mark.bench
 STORED, MEMBERS, MEASURED = 100_000, 40, 400
@@ -36,7 +36,7 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         yield opened
         await opened.close()
         return
-    async with fresh_postgres() as url:
+    async with FreshPostgres() as url:
         opened = await Database.open(url)
         yield opened
         await opened.close()

@@ -16,11 +16,11 @@ from bot.domain.quotas.button_prices import PriceList
 from bot.store.jobs.timings import TimingStore
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.scripted import COLOURS, NamedModels, png
-from tests.bot.test_client import House
+from tests.bot.stored_server import StoredServer
 from tests.bot.world import eventually
 
 
-class Court(House):
+class Court(StoredServer):
     """ada and bo are members, mo is a moderator by permission, ria by a role of theirs once it is configured."""
 
     async def open(self) -> DarkroomClient:

@@ -19,7 +19,7 @@ from engine.embedding.text_encoder import Floats, TextEncoder
 from engine.errors import EngineNotReady
 from engine.pocket import WEIGHTS
 from engine.settings import EngineSettings
-from tests.bot.test_client import House, finish
+from tests.bot.stored_server import StoredServer, finish
 from tests.bot.world import eventually, labels
 
 pytestmark = pytest.mark.skipif(
@@ -35,7 +35,7 @@ def encoder() -> TextEncoder:
     return TextEncoder.load(WEIGHTS)
 
 
-class Helpful(House):
+class Helpful(StoredServer):
     """A house where members are told; `trouble` is what the text encoder answers instead of vectors."""
 
     trouble: Exception | None = None

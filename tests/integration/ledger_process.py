@@ -9,14 +9,14 @@ from pathlib import Path
 from bot.domain.model import Member
 from bot.errors import UserError
 from engine.errors import EngineError
-from tests.bot.domain.studios import House
+from tests.bot.domain.studios import StoredStudio
 from tests.bot.store.asks import ask
 from tests.killable import Say
 
 
 async def load(say: Say, folder: Path, seed: int) -> None:
     chance = random.Random(seed)
-    house = await House(folder, auto=True).open()
+    house = await StoredStudio(folder, auto=True).open()
     say("ready")
     number = seed * 1_000_000
     while True:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from bot.domain.model import JobState
 from bot.store.schema import cells, jobs
 from bot.store.schema_rules import quota_counters, reservations
-from tests.bot.domain.studios import House
+from tests.bot.domain.studios import StoredStudio
 from tests.integration import ledger_process
 from tests.killable import Killable
 
@@ -31,7 +31,7 @@ async def test_killed_under_load_the_ledger_equals_the_work(tmp_path: Path) -> N
     chance = random.Random(7)
     for seed in range(1, KILLS + 1):
         await run_and_kill(tmp_path, seed, chance.uniform(0.05, 0.7))
-    house = await House(tmp_path, auto=True).open()
+    house = await StoredStudio(tmp_path, auto=True).open()
     for job in await house.jobs.unfinished():
         await house.job_service.wait(job.id)
     async with house.database.read() as connection:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_browser import CHROMIUM, SWITCHES, Page, playground, playwright
+from tests.integration.browser import CHROMIUM, SWITCHES, Page, playground, playwright
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.books import audited
-from tests.integration.test_browser import CHROMIUM, SWITCHES, Page, playground, playwright
+from tests.integration.browser import CHROMIUM, SWITCHES, Page, playground, playwright
 from tests.patience import PATIENCE_S
 
 from tests.integration.clicker import Clicker  # isort: skip  (needs what the line above may skip)

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.bot.domain.studios import House
+from tests.bot.domain.studios import StoredStudio
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    opened = await House(tmp_path).open()
+async def house(tmp_path: Path) -> AsyncIterator[StoredStudio]:
+    opened = await StoredStudio(tmp_path).open()
     yield opened
     await opened.close()

@@ -28,7 +28,7 @@ from bot.store.pictures import PictureStore
 from engine.engine import Resolved
 from engine.errors import OutOfMemory
 from engine.events import Started
-from tests.bot.domain.scripted import OpenRules, ScriptedEngine, ScriptedStream, Wall
+from tests.bot.domain.scripted import OpenRules, ReplyWall, ScriptedEngine, ScriptedStream
 from tests.bot.domain.studios import OWNER, Remembered
 from tests.bot.store.asks import ask
 from tests.killable import Say
@@ -55,7 +55,7 @@ class SlowEngine(ScriptedEngine):
             stream.finish(gpu_ms=500.0 + stream.request.seed)
 
 
-class WallOnDisk(Wall):
+class ReplyWallOnDisk(ReplyWall):
     """What Discord saw outlives us; every fifth delivery fails at first."""
 
     def __init__(self, file: Path) -> None:
@@ -84,7 +84,7 @@ async def main(say: Say, folder: Path) -> None:
         engine=SlowEngine(),
         jobs=JobStore(database, Quotas(database, GuildRulesStore(database)), limits=AdmissionLimits(100)),
         outbox=OutboxStore(database), pictures=PictureStore.open(folder / "pictures"),
-        replies=WallOnDisk(folder / "wall.jsonl"), rules=OpenRules(), estimates=Remembered(), wording=Wording(),
+        replies=ReplyWallOnDisk(folder / "wall.jsonl"), rules=OpenRules(), estimates=Remembered(), wording=Wording(),
         clock=lambda: datetime.now(UTC),
     )  # fmt: skip
     job_service = JobService(ports, retry=RetryPolicy(first_s=0.01, longest_s=0.1))

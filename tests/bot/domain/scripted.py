@@ -97,7 +97,7 @@ class ScriptedEngine:
         return self.streams[index]
 
 
-class Wall:
+class ReplyWall:
     """Replies that are written on a wall: one message for each job, as on Discord."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ from bot.store.jobs.outbox import OutboxStore
 from bot.store.pictures import PictureStore
 from bot.store.schema_rules import quota_counters, reservations
 from engine.requests import ImageRequest
-from tests.bot.domain.scripted import HandClock, OpenRules, ScriptedEngine, Wall
+from tests.bot.domain.scripted import HandClock, OpenRules, ReplyWall, ScriptedEngine
 from tests.bot.store.asks import ask
 from tests.patience import PATIENCE_S
 
@@ -44,7 +44,7 @@ class Remembered:
         self.learnt.append(gpu_ms)
 
 
-class House:
+class StoredStudio:
     """Discord's wall and the disk outlive a crash; everything else does not."""
 
     def __init__(
@@ -52,10 +52,10 @@ class House:
     ) -> None:
         self.real = real
         self.folder, self.auto, self.url = folder, auto, url or f"sqlite:///{folder / 'darkroom.sqlite3'}"
-        self.wall, self.clock, self.rules = Wall(), HandClock(), OpenRules()
+        self.wall, self.clock, self.rules = ReplyWall(), HandClock(), OpenRules()
         self.pictures = PictureStore.open(folder / "pictures")
 
-    async def open(self) -> House:
+    async def open(self) -> StoredStudio:
         self.database = await Database.open(self.url)
         self.engine, self.estimates = ScriptedEngine(auto=self.auto), Remembered()
         self.jobs = JobStore(self.database, Quotas(self.database, GuildRulesStore(self.database)))

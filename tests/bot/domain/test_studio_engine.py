@@ -13,9 +13,12 @@ from PIL import Image
 
 from bot.domain.model import Job, JobState, Verb
 from bot.domain.prompting.derivation import derive
-from engine import Engine, EngineSettings, InvalidRequest, Progress
-from tests.bot.domain.studios import OWNER, House
+from engine import Engine, EngineSettings, InvalidRequest, ModelSettings, Progress
+from tests.bot.domain.studios import OWNER, StoredStudio
 from tests.patience import until
+
+STEPS = 16
+"""Enough for previews on the way, and for a kill in the middle."""
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 # A worker of its own has to import torch first; slow machines run many tests beside this one.
@@ -27,38 +30,40 @@ async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engi
     from tests.engine import families
 
     folder = families.folder("stable-diffusion", tmp_path_factory.getbasetemp() / "families")
-    async with Engine(EngineSettings(devices=("cpu",), default_model=str(folder), safety=False)) as running:
+    tiny = ModelSettings(source=str(folder), num_inference_steps=STEPS)
+    settings = EngineSettings(devices=("cpu",), threads=1, models={"tiny": tiny}, default_model="tiny", safety=False)
+    async with Engine(settings) as running:
         yield running
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def house(engine: Engine, tmp_path: Path) -> AsyncIterator[House]:
-    opened = await House(tmp_path, real=engine).open()
+async def house(engine: Engine, tmp_path: Path) -> AsyncIterator[StoredStudio]:
+    opened = await StoredStudio(tmp_path, real=engine).open()
     yield opened
     await opened.close()
 
 
-async def done(house: House, job: Job) -> Job:
+async def done(house: StoredStudio, job: Job) -> Job:
     async with asyncio.timeout(280):
         return await house.job_service.wait(job.id)
 
 
-async def imagine(house: House, **options: object) -> Job:
+async def imagine(house: StoredStudio, **options: object) -> Job:
     return await done(house, await house.submit(prompt="a red apple", spec_fields={"count": 2}, **options))
 
 
-async def derived(house: House, parent: Job, verb: Verb, **fields: object) -> Job:
+async def derived(house: StoredStudio, parent: Job, verb: Verb, **fields: object) -> Job:
     spec = derive(parent, verb, 1, seed=5, **{"count": 1, **fields})
     job = await done(house, await house.submit(spec=spec))
     assert job.state is JobState.DELIVERED, job.error
     return job
 
 
-async def size(house: House, job: Job) -> tuple[int, int]:
+async def size(house: StoredStudio, job: Job) -> tuple[int, int]:
     return Image.open(io.BytesIO(await house.job_service.picture(job.id, 0))).size
 
 
-async def test_everything_that_is_made_from_a_cell(house: House) -> None:
+async def test_everything_that_is_made_from_a_cell(house: StoredStudio) -> None:
     parent = await imagine(house)
     assert parent.state is JobState.DELIVERED
     assert any(isinstance(event, Progress) and event.preview for _, event in house.wall.shown)
@@ -82,7 +87,7 @@ async def test_everything_that_is_made_from_a_cell(house: House) -> None:
     assert after.tobytes() != before.tobytes()
 
 
-async def test_rules_see_the_size_of_what_comes_out(house: House) -> None:
+async def test_rules_see_the_size_of_what_comes_out(house: StoredStudio) -> None:
     parent = await imagine(house)
     wide = await derived(house, parent, Verb.PAN, pan=(0.0, 0.5, 0.0, 0.0), count=2)
     assert await size(house, wide) == (96, 64)
@@ -103,7 +108,7 @@ async def test_rules_see_the_size_of_what_comes_out(house: House) -> None:
         assert (seen.width, seen.height) == await size(house, job), verb
 
 
-async def test_killed_in_the_middle_the_same_picture_comes_out(house: House) -> None:
+async def test_killed_in_the_middle_the_same_picture_comes_out(house: StoredStudio) -> None:
     undisturbed = await imagine(house)
     expected = [await house.job_service.picture(undisturbed.id, cell) for cell in range(2)]
     house.wall.shown.clear()
@@ -119,7 +124,7 @@ async def test_killed_in_the_middle_the_same_picture_comes_out(house: House) -> 
     assert (await house.charged(job))[:2] == ("settled", 2)
 
 
-async def test_cancelled_on_the_way_costs_what_was_used(house: House) -> None:
+async def test_cancelled_on_the_way_costs_what_was_used(house: StoredStudio) -> None:
     house.wall.shown.clear()
     job = await house.submit(prompt="a red apple", spec_fields={"count": 2})
     await until(lambda: any(isinstance(event, Progress) and event.step for _, event in house.wall.shown))
@@ -131,7 +136,7 @@ async def test_cancelled_on_the_way_costs_what_was_used(house: House) -> None:
     await done(house, job)
 
 
-async def test_what_no_model_can_do_is_refused_uncharged(house: House) -> None:
+async def test_what_no_model_can_do_is_refused_uncharged(house: StoredStudio) -> None:
     with pytest.raises(InvalidRequest, match="model"):
         from tests.bot.store.asks import ask
 

@@ -13,12 +13,12 @@ from bot.domain.model import Job, JobState
 from bot.errors import DeliveryLater, TooManyJobs
 from engine.errors import OutOfMemory
 from engine.events import Started
-from tests.bot.domain.studios import OWNER, House
+from tests.bot.domain.studios import OWNER, StoredStudio
 
 ACTS = ("submit", "submit", "start", "step", "finish", "finish", "fail", "cancel", "gone", "trouble", "wait", "crash")
 
 
-async def act(house: House, jobs: list[Job], name: str, pick: int) -> None:
+async def act(house: StoredStudio, jobs: list[Job], name: str, pick: int) -> None:
     stream = house.engine.streams[pick % len(house.engine.streams)] if house.engine.streams else None
     match name:
         case "submit":
@@ -49,7 +49,7 @@ async def act(house: House, jobs: list[Job], name: str, pick: int) -> None:
 
 
 async def live(folder: Path, acts: list[tuple[str, int]]) -> None:
-    house, jobs = await House(folder).open(), list[Job]()
+    house, jobs = await StoredStudio(folder).open(), list[Job]()
     for name, pick in acts:
         await act(house, jobs, name, pick)
     house.auto = True

@@ -13,9 +13,9 @@ from bot.domain.model import JobState
 from bot.errors import ReplyGone
 from engine.errors import OutOfMemory
 from engine.events import Progress, Started
-from tests.bot.domain.studios import OWNER, House
+from tests.bot.domain.studios import OWNER, StoredStudio
 from tests.bot.store.asks import ask
-from tests.bot.store.conftest import fresh_postgres
+from tests.bot.store.postgres import FreshPostgres
 from tests.patience import PATIENCE_S, until
 
 
@@ -47,7 +47,7 @@ class Border:
         setattr(owner, name, dies)
 
 
-BORDERS: dict[str, Callable[[Border, House], None]] = {
+BORDERS: dict[str, Callable[[Border, StoredStudio], None]] = {
     "accepted": lambda border, house: border.before(house.jobs, "claim"),
     "claimed": lambda border, house: border.after(house.jobs, "claim"),
     "started": lambda border, house: border.after(house.jobs, "started"),
@@ -64,7 +64,7 @@ RENDERED_ALREADY = ("rows written", "about to be shown", "shown, not noted", "no
 
 
 @pytest.mark.parametrize("name", BORDERS)
-async def test_killed_at(name: str, house: House) -> None:
+async def test_killed_at(name: str, house: StoredStudio) -> None:
     real = {"pictures": house.pictures.put, "deliver": house.wall.deliver, "notify": house.wall.notify}
     border = Border()
     BORDERS[name](border, house)
@@ -87,7 +87,7 @@ async def test_killed_at(name: str, house: House) -> None:
     assert len(house.wall.notified) == (0 if name == "noted, not pinged" else 1)
 
 
-async def test_asked_again_after_the_crash_it_is_still_one_job(house: House) -> None:
+async def test_asked_again_after_the_crash_it_is_still_one_job(house: StoredStudio) -> None:
     """Discord delivers an interaction again to the new process."""
     asked = ask()
     job = await house.job_service.submit(asked)
@@ -97,7 +97,7 @@ async def test_asked_again_after_the_crash_it_is_still_one_job(house: House) -> 
     assert len(await house.jobs.unfinished()) == 1
 
 
-async def test_a_failure_that_was_not_told_is_told(house: House) -> None:
+async def test_a_failure_that_was_not_told_is_told(house: StoredStudio) -> None:
     border = Border()
     closed = house.wall.closed
     border.before(house.wall, "closed")
@@ -113,7 +113,7 @@ async def test_a_failure_that_was_not_told_is_told(house: House) -> None:
     assert house.engine.streams == []
 
 
-async def test_a_reply_deleted_while_away_is_refunded(house: House) -> None:
+async def test_a_reply_deleted_while_away_is_refunded(house: StoredStudio) -> None:
     border = Border()
     border.after(house.jobs, "keep")
     house.engine.auto = True
@@ -128,7 +128,7 @@ async def test_a_reply_deleted_while_away_is_refunded(house: House) -> None:
     assert await house.used() == {"pictures": 0, "GPU-seconds": 0}
 
 
-async def test_what_an_orphan_still_brings_is_refused(house: House) -> None:
+async def test_what_an_orphan_still_brings_is_refused(house: StoredStudio) -> None:
     """The old process was frozen, not dead: it thaws after the new one has taken the job over."""
     job = await house.submit()
     orphan, stream = house.job_service, await house.engine.stream()
@@ -146,7 +146,7 @@ async def test_what_an_orphan_still_brings_is_refused(house: House) -> None:
     await old_database.close()
 
 
-async def test_a_job_that_kills_the_bot_each_time_is_given_up(house: House) -> None:
+async def test_a_job_that_kills_the_bot_each_time_is_given_up(house: StoredStudio) -> None:
     job = await house.submit()
     for _ in range(3):
         (await house.engine.stream()).post(Started("cpu"))
@@ -157,7 +157,7 @@ async def test_a_job_that_kills_the_bot_each_time_is_given_up(house: House) -> N
     assert (await house.charged(job))[0] == "refunded"
 
 
-async def test_a_clean_stop_parks_and_goes_on(house: House) -> None:
+async def test_a_clean_stop_parks_and_goes_on(house: StoredStudio) -> None:
     running, waiting = await house.submit(), await house.submit()
     (await house.engine.stream()).post(Started("cpu"))
     await house.reaches(running, JobState.RUNNING)
@@ -169,7 +169,7 @@ async def test_a_clean_stop_parks_and_goes_on(house: House) -> None:
         assert (await house.wait(job)).state is JobState.DELIVERED
 
 
-async def test_a_stop_lets_running_jobs_finish(house: House) -> None:
+async def test_a_stop_lets_running_jobs_finish(house: StoredStudio) -> None:
     job = await house.submit()
     stream = await house.engine.stream()
     stream.post(Started("cpu"))
@@ -181,7 +181,7 @@ async def test_a_stop_lets_running_jobs_finish(house: House) -> None:
     assert (await house.jobs.get(job.id)).state in (JobState.RENDERED, JobState.DELIVERED)
 
 
-async def test_fair_share_goes_on_where_it_was(house: House) -> None:
+async def test_fair_share_goes_on_where_it_was(house: StoredStudio) -> None:
     job = await house.submit()
     (await house.engine.stream()).finish(gpu_ms=1234.0)
     await house.wait(job)
@@ -192,7 +192,7 @@ async def test_fair_share_goes_on_where_it_was(house: House) -> None:
     assert house.engine.served == {}
 
 
-async def test_fair_share_remembers_what_cancelled_jobs_took(house: House) -> None:
+async def test_fair_share_remembers_what_cancelled_jobs_took(house: StoredStudio) -> None:
     job = await house.submit()
     stream = await house.engine.stream()
     stream.post(Started("cpu"))
@@ -206,7 +206,7 @@ async def test_fair_share_remembers_what_cancelled_jobs_took(house: House) -> No
     assert house.engine.served == {}
 
 
-async def test_fair_share_goes_on_by_the_weights_jobs_had(house: House) -> None:
+async def test_fair_share_goes_on_by_the_weights_jobs_had(house: StoredStudio) -> None:
     for number, (weight, gpu_ms) in enumerate(((1.0, 300.0), (3.0, 900.0))):
         house.rules.share = weight
         job = await house.submit()
@@ -216,7 +216,7 @@ async def test_fair_share_goes_on_by_the_weights_jobs_had(house: House) -> None:
     assert (house.engine.served, house.engine.weights) == ({"1": 1200.0}, {"1": 2.0})
 
 
-async def test_a_cancel_survives(house: House) -> None:
+async def test_a_cancel_survives(house: StoredStudio) -> None:
     job = await house.submit()
     await house.engine.stream()
     await house.job_service.cancel(job.id, OWNER)
@@ -228,8 +228,8 @@ async def test_a_cancel_survives(house: House) -> None:
 
 @pytest.mark.postgres
 async def test_the_same_on_postgresql(tmp_path: Path) -> None:
-    async with fresh_postgres() as url:
-        house = await House(tmp_path, url=url).open()
+    async with FreshPostgres() as url:
+        house = await StoredStudio(tmp_path, url=url).open()
         border = Border()
         border.after(house.jobs, "keep")
         house.engine.auto = True

@@ -22,7 +22,7 @@ from bot.store.database import Database, locate, shown
 from bot.store.jobs.jobs import JobStore
 from bot.store.schema import jobs, members, metadata, posts
 from tests.bot.store.asks import NOW, NoLedger, accept, ask, kept
-from tests.bot.store.conftest import fresh_postgres
+from tests.bot.store.postgres import FreshPostgres
 
 
 async def test_the_migrations_lead_to_the_tables_in_the_code(database: Database) -> None:
@@ -222,7 +222,7 @@ async def test_a_silent_server_is_named_without_the_password() -> None:
 
 @pytest.mark.postgres
 async def test_a_database_that_is_not_there_is_named() -> None:
-    async with fresh_postgres() as url:
+    async with FreshPostgres() as url:
         with pytest.raises(ConfigError, match="does not exist"):
             await Database.open(_elsewhere(url), patience_s=0.0)
 

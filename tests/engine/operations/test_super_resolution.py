@@ -103,7 +103,7 @@ def enlarged_by(file: Path, picture: np.ndarray) -> np.ndarray:
     return (large.clamp(0, 1).permute(1, 2, 0).numpy() * 255).round()
 
 
-def test_pictures_of_models_from_outside_are_enlarged_by_real_esrgan(
+def test_pictures_of_outside_models_are_enlarged_by_real_esrgan(
     family_folder: Callable[[str], Path], drawing: np.ndarray
 ) -> None:
     worker, request = LocalWorker(family_folder("stable-diffusion")), ask(Upscale, image=png(drawing), num_images=1)
@@ -115,7 +115,7 @@ def test_pictures_of_models_from_outside_are_enlarged_by_real_esrgan(
     assert np.abs(picture - enlarged_by(pockets.FILE, drawing)).max() > 20
 
 
-def test_pictures_of_the_built_in_model_are_enlarged_by_its_own_network(drawing: np.ndarray) -> None:
+def test_pictures_of_pocket_are_enlarged_by_its_own_network(drawing: np.ndarray) -> None:
     worker, request = PocketWorker(), ask(Upscale, image=png(drawing), num_images=1)
     done = worker.finish(request)
     assert done.recipe is not None and done.recipe.upscaler == "pocket"
@@ -158,7 +158,7 @@ def test_in_half_precision_the_picture_is_the_same_to_the_eye(
         assert np.abs(worker.draw(request)[0].astype(int) - full).max() <= 2
 
 
-def test_weights_that_are_damaged_cost_upscaling_and_nothing_else(
+def test_damaged_weights_cost_upscaling_and_nothing_else(
     family_folder: Callable[[str], Path], drawing: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / realesrgan.FILE.name

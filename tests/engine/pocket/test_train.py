@@ -1,9 +1,12 @@
+import itertools
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from engine.pocket import WEIGHTS
+from engine.pocket import train as trainers
 from engine.pocket.data import build
 from engine.pocket.denoiser import PocketDenoiser
 from engine.pocket.errors import BrokenWeights
@@ -18,27 +21,40 @@ pytest.importorskip("resvg_py", reason="resvg-py draws the art; it is a training
 TINY = {"batch": 4, "small_batch": 4, "conv_channels": 16, "width": 32, "depth": 1}
 
 
+STEP_S = 0.25
+"""How long a step takes by the clock that `timed` gives."""
+
+
+@pytest.fixture
+def timed(monkeypatch):
+    """A run's minutes hold the same number of steps on every machine."""
+    ticks = itertools.count(step=STEP_S)
+    monkeypatch.setattr(trainers, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+
+
 def _run(recipe: Recipe, cache) -> Trainer:
     trainer = Trainer(recipe, cache, cache / "run", WEIGHTS, torch.device("cpu"))
     trainer.run(lambda _: None)
     return trainer
 
 
+@pytest.mark.usefixtures("timed")
 def test_training_goes_on_where_it_was_interrupted(cache, art):
     build(cache, lambda _: None, art)
 
-    first = _run(Recipe(minutes=0.01, **TINY), cache)
-    second = _run(Recipe(minutes=0.02, **TINY), cache)
+    first = _run(Recipe(minutes=2.5 * STEP_S / 60, **TINY), cache)
+    second = _run(Recipe(minutes=5.5 * STEP_S / 60, **TINY), cache)
 
-    assert second.step > first.step > 0
+    assert (first.step, second.step) == (3, 6)
     assert second.pictures == second.step * 4
     rows = [json.loads(line) for line in (cache / "run" / LOSSES).read_text().splitlines()]
     assert [row[0] for row in rows] == list(range(1, second.step + 1))
 
 
+@pytest.mark.usefixtures("timed")
 def test_the_averaged_weights_are_a_model_of_the_same_shape(cache, art):
     build(cache, lambda _: None, art)
-    trainer = _run(Recipe(minutes=0.01, **TINY), cache)
+    trainer = _run(Recipe(minutes=2.5 * STEP_S / 60, **TINY), cache)
 
     model = averaged(cache / "run")
 
@@ -87,9 +103,10 @@ def test_what_a_run_cannot_begin_with_is_named(cache, art):
         Trainer(Recipe(begin_with=cache), cache, cache / "run", WEIGHTS, torch.device("cpu"))
 
 
+@pytest.mark.usefixtures("timed")
 def test_a_checkpoint_is_never_half_written(cache, art):
     build(cache, lambda _: None, art)
-    _run(Recipe(minutes=0.01, **TINY), cache)
+    _run(Recipe(minutes=2.5 * STEP_S / 60, **TINY), cache)
 
     assert {path.name for path in (cache / "run").iterdir()} == {CHECKPOINT, LOSSES}
     torch.load(cache / "run" / CHECKPOINT, weights_only=True)

@@ -27,12 +27,12 @@ from engine.errors import AbortReason, EngineNotReady, MemberQueueFull, OutOfMem
 from engine.events import GeneratedImage, Preview, Progress, Queued, Safety, Started
 from engine.requests import ImageToImage
 from tests.bot.domain.scripted import PNG, finished
-from tests.bot.domain.studios import MODERATOR, OWNER, STRANGER, House
+from tests.bot.domain.studios import MODERATOR, OWNER, STRANGER, StoredStudio
 from tests.bot.store.asks import ask
 from tests.patience import until
 
 
-async def test_from_wish_to_grid(house: House) -> None:
+async def test_from_wish_to_grid(house: StoredStudio) -> None:
     job = await house.submit(prompt="a red fox")
     stream = await house.engine.stream()
     assert (stream.request.prompt, stream.request.seed, stream.request.num_images) == ("a red fox", 7, 4)
@@ -52,7 +52,9 @@ async def test_from_wish_to_grid(house: House) -> None:
     assert house.wall.notified == []
 
 
-async def test_an_estimate_that_cannot_be_learnt_holds_nobody_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_estimate_that_cannot_be_learnt_holds_nobody_up(
+    house: StoredStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
     outbox = OutboxStore(house.database)
 
     async def is_under_way() -> bool:
@@ -72,7 +74,7 @@ async def test_an_estimate_that_cannot_be_learnt_holds_nobody_up(house: House, m
     assert (await waiting).state is JobState.DELIVERED
 
 
-async def test_pictures_lie_on_the_disk_before_they_are_shown(house: House) -> None:
+async def test_pictures_lie_on_the_disk_before_they_are_shown(house: StoredStudio) -> None:
     job = await house.submit()
     (await house.engine.stream()).finish()
     seen: list[object] = []
@@ -86,7 +88,7 @@ async def test_pictures_lie_on_the_disk_before_they_are_shown(house: House) -> N
     assert seen == [(4, 4, JobState.RENDERED)]
 
 
-async def test_a_refused_wish_leaves_nothing_behind(house: House) -> None:
+async def test_a_refused_wish_leaves_nothing_behind(house: StoredStudio) -> None:
     house.rules.refusal = PromptRejected("words")
     with pytest.raises(PromptRejected):
         await house.submit()
@@ -95,13 +97,13 @@ async def test_a_refused_wish_leaves_nothing_behind(house: House) -> None:
     assert house.engine.streams == []
 
 
-async def test_rules_see_what_will_really_run(house: House) -> None:
+async def test_rules_see_what_will_really_run(house: StoredStudio) -> None:
     await house.submit(prompt="x", spec=JobSpec(verb=Verb.IMAGINE, options=Options(prompt="x", aspect=(3, 2)), seed=1))
     [seen] = house.rules.checked
     assert (seen.spec.options.model, seen.spec.options.steps, seen.spec.width) == ("pocket", 10, 64)
 
 
-async def test_the_same_interaction_twice_is_one_job(house: House) -> None:
+async def test_the_same_interaction_twice_is_one_job(house: StoredStudio) -> None:
     asked = ask()
     job = await house.job_service.submit(asked)
     with pytest.raises(AlreadyAsked) as again:
@@ -110,7 +112,7 @@ async def test_the_same_interaction_twice_is_one_job(house: House) -> None:
     assert (await house.used())["pictures"] == 4
 
 
-async def test_a_failure_is_told_and_refunded(house: House) -> None:
+async def test_a_failure_is_told_and_refunded(house: StoredStudio) -> None:
     job = await house.submit()
     stream = await house.engine.stream()
     stream.step(5, 400.0)
@@ -123,7 +125,7 @@ async def test_a_failure_is_told_and_refunded(house: House) -> None:
     assert await house.used() == {"pictures": 0, "GPU-seconds": 0}
 
 
-async def test_a_bug_ends_one_job_loudly_and_refunded(house: House, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_bug_ends_one_job_loudly_and_refunded(house: StoredStudio, caplog: pytest.LogCaptureFixture) -> None:
     job = await house.submit()
     other = await house.submit()
     (await house.engine.stream()).post(ZeroDivisionError())
@@ -135,7 +137,7 @@ async def test_a_bug_ends_one_job_loudly_and_refunded(house: House, caplog: pyte
     assert (await house.wait(other)).state is JobState.DELIVERED
 
 
-async def test_a_database_that_fails_for_a_while_costs_a_delay(house: House) -> None:
+async def test_a_database_that_fails_for_a_while_costs_a_delay(house: StoredStudio) -> None:
     keep, failures = house.jobs.keep, [StoreError("disk full"), StoreError("disk full")]
 
     async def fails_at_first(*arguments: Any) -> Job:
@@ -150,7 +152,7 @@ async def test_a_database_that_fails_for_a_while_costs_a_delay(house: House) -> 
     assert len(house.engine.streams) == 1, "what was made is not made again"
 
 
-async def test_a_disk_that_stays_full_for_hours_costs_a_delay(house: House) -> None:
+async def test_a_disk_that_stays_full_for_hours_costs_a_delay(house: StoredStudio) -> None:
     blocked, job = house.folder / "pictures" / "jobs", await house.submit()
     blocked.write_text("not a folder")
     (await house.engine.stream()).finish()
@@ -162,7 +164,7 @@ async def test_a_disk_that_stays_full_for_hours_costs_a_delay(house: House) -> N
     assert await house.charged(job) == ("settled", 4, 800)
 
 
-async def test_a_store_that_fails_does_not_hold_up_the_stop(house: House) -> None:
+async def test_a_store_that_fails_does_not_hold_up_the_stop(house: StoredStudio) -> None:
     claims = 0
 
     async def fails(_: Job) -> Job:
@@ -178,7 +180,7 @@ async def test_a_store_that_fails_does_not_hold_up_the_stop(house: House) -> Non
     assert (await house.jobs.get(job.id)).state is JobState.QUEUED
 
 
-async def test_cancelled_before_the_first_step_is_free(house: House) -> None:
+async def test_cancelled_before_the_first_step_is_free(house: StoredStudio) -> None:
     job = await house.submit()
     stream = await house.engine.stream()
     stream.post(Started("cpu"))
@@ -191,7 +193,7 @@ async def test_cancelled_before_the_first_step_is_free(house: House) -> None:
     assert await house.job_service.cancel(job.id, OWNER) == done
 
 
-async def test_cancelled_later_costs_what_was_measured(house: House) -> None:
+async def test_cancelled_later_costs_what_was_measured(house: StoredStudio) -> None:
     job = await house.submit()
     stream = await house.engine.stream()
     stream.post(Started("cpu"))
@@ -204,7 +206,7 @@ async def test_cancelled_later_costs_what_was_measured(house: House) -> None:
     assert await house.used() == {"pictures": 0, "GPU-seconds": 321}
 
 
-async def test_cancelled_after_a_preview_the_part_drawn_counts(house: House) -> None:
+async def test_cancelled_after_a_preview_the_part_drawn_counts(house: StoredStudio) -> None:
     """Whoever looked at previews and stopped each before its end drew without limit."""
     total = 0
     for number, (step, drawn) in enumerate(((3, 3), (1, 1), (4, 4))):
@@ -220,7 +222,7 @@ async def test_cancelled_after_a_preview_the_part_drawn_counts(house: House) -> 
         assert (await house.used())["pictures"] == total
 
 
-async def test_only_the_owner_and_moderators_cancel(house: House) -> None:
+async def test_only_the_owner_and_moderators_cancel(house: StoredStudio) -> None:
     job = await house.submit()
     with pytest.raises(OwnersOnly):
         await house.job_service.cancel(job.id, STRANGER)
@@ -229,7 +231,7 @@ async def test_only_the_owner_and_moderators_cancel(house: House) -> None:
     assert (await house.jobs.get(job.id)).state is not JobState.CANCELLED
 
 
-async def test_finished_just_before_the_cancel(house: House) -> None:
+async def test_finished_just_before_the_cancel(house: StoredStudio) -> None:
     """The pictures win: they are kept, shown and paid."""
     job = await house.submit()
     (await house.engine.stream()).finish()
@@ -238,7 +240,7 @@ async def test_finished_just_before_the_cancel(house: House) -> None:
     assert await house.charged(job) == ("settled", 4, 800)
 
 
-async def test_finished_just_after_the_cancel(house: House) -> None:
+async def test_finished_just_after_the_cancel(house: StoredStudio) -> None:
     """The cancel wins: nothing is shown, and the files of the refused run are removed."""
     job = await house.submit()
     stream = await house.engine.stream()
@@ -256,7 +258,7 @@ async def test_finished_just_after_the_cancel(house: House) -> None:
     assert await house.charged(job) == ("refunded", 0, 0)
 
 
-async def test_a_deleted_reply_ends_the_job_quietly(house: House) -> None:
+async def test_a_deleted_reply_ends_the_job_quietly(house: StoredStudio) -> None:
     job = await house.submit()
     await house.engine.stream()
     await house.job_service.gone(job.id)
@@ -266,7 +268,7 @@ async def test_a_deleted_reply_ends_the_job_quietly(house: House) -> None:
     assert (await house.charged(job))[0] == "refunded"
 
 
-async def test_a_full_engine_is_asked_again(house: House) -> None:
+async def test_a_full_engine_is_asked_again(house: StoredStudio) -> None:
     house.engine.refusals = [MemberQueueFull(3, 3, retry_after_s=20.0), EngineNotReady("starting")]
     job = await house.submit()
     await until(lambda: 20.0 in house.clock.slept)
@@ -281,7 +283,7 @@ async def test_a_full_engine_is_asked_again(house: House) -> None:
     assert (await house.wait(job)).state is JobState.DELIVERED
 
 
-async def test_cancelled_while_the_engine_takes_nothing(house: House) -> None:
+async def test_cancelled_while_the_engine_takes_nothing(house: StoredStudio) -> None:
     house.engine.refusals = [EngineNotReady("draining")] * 3
     job = await house.submit()
     await until(lambda: len(house.engine.refusals) < 3)
@@ -290,7 +292,7 @@ async def test_cancelled_while_the_engine_takes_nothing(house: House) -> None:
     assert house.engine.streams == []
 
 
-async def test_flagged_pictures_wait_for_a_moderator(house: House) -> None:
+async def test_flagged_pictures_wait_for_a_moderator(house: StoredStudio) -> None:
     house.rules.word = Verdict.REVIEW
     job = await house.submit()
     (await house.engine.stream()).finish(safety=Safety(None, "model missing"))
@@ -307,7 +309,7 @@ async def test_flagged_pictures_wait_for_a_moderator(house: House) -> None:
 
 
 @pytest.mark.parametrize("decisions", [("approve", "approve"), ("reject", "reject"), ("approve", "reject")])
-async def test_two_moderators_at_the_same_moment_decide_once(house: House, decisions: tuple[str, str]) -> None:
+async def test_two_moderators_at_the_same_moment_decide_once(house: StoredStudio, decisions: tuple[str, str]) -> None:
     house.rules.word = Verdict.REVIEW
     job = await house.submit()
     (await house.engine.stream()).finish()
@@ -320,7 +322,7 @@ async def test_two_moderators_at_the_same_moment_decide_once(house: House, decis
     assert await house.used() == {"pictures": pictures[done.state], "GPU-seconds": 800}
 
 
-async def test_a_rejected_picture_costs_its_time_and_is_told(house: House) -> None:
+async def test_a_rejected_picture_costs_its_time_and_is_told(house: StoredStudio) -> None:
     house.rules.word = Verdict.REVIEW
     job = await house.submit()
     (await house.engine.stream()).finish()
@@ -332,7 +334,7 @@ async def test_a_rejected_picture_costs_its_time_and_is_told(house: House) -> No
     assert await house.used() == {"pictures": 0, "GPU-seconds": 800}
 
 
-async def test_a_blocked_picture_is_not_kept_and_costs_its_time(house: House) -> None:
+async def test_a_blocked_picture_is_not_kept_and_costs_its_time(house: StoredStudio) -> None:
     house.rules.word = Verdict.BLOCK
     job = await house.submit()
     (await house.engine.stream()).finish()
@@ -341,7 +343,7 @@ async def test_a_blocked_picture_is_not_kept_and_costs_its_time(house: House) ->
     assert await house.charged(job) == ("settled", 0, 800)
 
 
-async def test_a_spoiler_is_delivered_as_one(house: House) -> None:
+async def test_a_spoiler_is_delivered_as_one(house: StoredStudio) -> None:
     house.rules.word = Verdict.SPOILER
     job = await house.submit()
     (await house.engine.stream()).finish()
@@ -349,7 +351,7 @@ async def test_a_spoiler_is_delivered_as_one(house: House) -> None:
     assert (done.state, done.spoiler) == (JobState.DELIVERED, True)
 
 
-async def test_a_variation_starts_from_the_kept_cell(house: House) -> None:
+async def test_a_variation_starts_from_the_kept_cell(house: StoredStudio) -> None:
     parent = await house.submit()
     (await house.engine.stream()).finish()
     parent = await house.wait(parent)
@@ -361,7 +363,7 @@ async def test_a_variation_starts_from_the_kept_cell(house: House) -> None:
     assert [found.id for found in await house.jobs.children(parent.id)] == [child.id]
 
 
-async def test_a_source_that_is_no_longer_kept_is_refused_free(house: House) -> None:
+async def test_a_source_that_is_no_longer_kept_is_refused_free(house: StoredStudio) -> None:
     parent = await house.submit()
     (await house.engine.stream()).finish()
     parent = await house.wait(parent)
@@ -376,7 +378,7 @@ async def test_a_source_that_is_no_longer_kept_is_refused_free(house: House) -> 
     assert (await house.used())["pictures"] == 4
 
 
-async def test_captions_are_delivered_without_pictures(house: House) -> None:
+async def test_captions_are_delivered_without_pictures(house: StoredStudio) -> None:
     await house.pictures.put("uploads/a.png", PNG)
     spec = JobSpec(verb=Verb.DESCRIBE, options=Options(prompt=""), seed=1, images=("uploads/a.png",))
     job = await house.submit(spec=spec)
@@ -387,7 +389,7 @@ async def test_captions_are_delivered_without_pictures(house: House) -> None:
     assert (await house.charged(job))[:2] == ("settled", 0), "words are no pictures"
 
 
-async def test_latents_are_kept_beside_the_picture(house: House) -> None:
+async def test_latents_are_kept_beside_the_picture(house: StoredStudio) -> None:
     job = await house.submit(spec_fields={"count": 1})
     image = GeneratedImage(PNG, 64, 64, 7, latents=b"latents")
     stream = await house.engine.stream()
@@ -398,20 +400,20 @@ async def test_latents_are_kept_beside_the_picture(house: House) -> None:
     assert await house.pictures.get(cell.latents_key) == b"latents"
 
 
-async def test_nothing_is_taken_while_stopping(house: House) -> None:
+async def test_nothing_is_taken_while_stopping(house: StoredStudio) -> None:
     await house.job_service.stop(0.0)
     with pytest.raises(Restarting):
         await house.submit()
 
 
-async def test_a_ping_comes_once_and_only_when_asked_for(house: House) -> None:
+async def test_a_ping_comes_once_and_only_when_asked_for(house: StoredStudio) -> None:
     job = await house.submit(notify=True)
     (await house.engine.stream()).finish()
     await house.wait(job)
     assert house.wall.notified == [job.id]
 
 
-async def test_an_engine_that_shuts_down_parks_the_job(house: House) -> None:
+async def test_an_engine_that_shuts_down_parks_the_job(house: StoredStudio) -> None:
     job = await house.submit()
     stream = await house.engine.stream()
     stream.post(Started("cpu"), RequestAborted(AbortReason.SHUTDOWN))
@@ -420,7 +422,7 @@ async def test_an_engine_that_shuts_down_parks_the_job(house: House) -> None:
     assert (await house.charged(job))[0] == "held"
 
 
-async def test_an_accept_cut_off_at_its_commit_is_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_accept_cut_off_at_its_commit_is_run(house: StoredStudio, monkeypatch: pytest.MonkeyPatch) -> None:
     accept, committed = house.jobs.accept, asyncio.Event()
 
     async def cut_off(*arguments: Any, **more: Any) -> Job:
@@ -441,7 +443,7 @@ async def test_an_accept_cut_off_at_its_commit_is_run(house: House, monkeypatch:
 
 
 async def test_a_refusal_nobody_waits_for_is_no_error(
-    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    house: StoredStudio, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     begun = asyncio.Event()
 
@@ -460,7 +462,9 @@ async def test_a_refusal_nobody_waits_for_is_no_error(
     assert caplog.records == []
 
 
-async def test_an_upload_deleted_before_the_accept_is_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_upload_deleted_before_the_accept_is_kept(
+    house: StoredStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
     accept, key = house.jobs.accept, "uploads/a.png"
 
     async def too_late(*arguments: Any, **more: Any) -> Job:

@@ -11,11 +11,11 @@ import pytest
 from bot.domain.jobs.retry_policy import RetryPolicy
 from bot.domain.model import JobState, OutboxEntry
 from bot.errors import DeliveryError, DeliveryLater, StoreError
-from tests.bot.domain.studios import House
+from tests.bot.domain.studios import StoredStudio
 from tests.patience import until
 
 
-async def tried(house: House, times: int) -> None:
+async def tried(house: StoredStudio, times: int) -> None:
     """Wait until a failed delivery was put off that often."""
     async with asyncio.timeout(60):
         while True:
@@ -25,7 +25,7 @@ async def tried(house: House, times: int) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_tried_again_with_growing_pauses(house: House) -> None:
+async def test_tried_again_with_growing_pauses(house: StoredStudio) -> None:
     house.wall.troubles = [DeliveryLater(0.0, "503"), ConnectionResetError("reset")]
     job = await house.submit()
     (await house.engine.stream()).finish()
@@ -40,7 +40,7 @@ async def test_tried_again_with_growing_pauses(house: House) -> None:
     assert house.wall.delivered == [job.id]
 
 
-async def test_retry_after_is_kept(house: House) -> None:
+async def test_retry_after_is_kept(house: StoredStudio) -> None:
     house.wall.troubles = [DeliveryLater(60.0, "429")]
     job = await house.submit()
     (await house.engine.stream()).finish()
@@ -51,7 +51,9 @@ async def test_retry_after_is_kept(house: House) -> None:
     assert (await house.wait(job)).state is JobState.DELIVERED
 
 
-async def test_given_up_at_last_refunded_and_the_pictures_stay(house: House, caplog: pytest.LogCaptureFixture) -> None:
+async def test_given_up_at_last_refunded_and_the_pictures_stay(
+    house: StoredStudio, caplog: pytest.LogCaptureFixture
+) -> None:
     house.wall.troubles = [DeliveryLater(0.0, "503")] * 4
     job = await house.submit()
     (await house.engine.stream()).finish()
@@ -67,7 +69,7 @@ async def test_given_up_at_last_refunded_and_the_pictures_stay(house: House, cap
     assert "delivery given up" in caplog.text
 
 
-async def test_a_result_discord_refuses_is_told_and_refunded(house: House) -> None:
+async def test_a_result_discord_refuses_is_told_and_refunded(house: StoredStudio) -> None:
     house.wall.troubles = [DeliveryError("400/50035")]
     job = await house.submit()
     (await house.engine.stream()).finish()
@@ -77,7 +79,7 @@ async def test_a_result_discord_refuses_is_told_and_refunded(house: House) -> No
     assert house.wall.messages[job.id] == "failed: InferenceFailed"
 
 
-async def test_one_stuck_reply_does_not_keep_others_waiting(house: House) -> None:
+async def test_one_stuck_reply_does_not_keep_others_waiting(house: StoredStudio) -> None:
     deliver, stuck = house.wall.deliver, asyncio.Event()
 
     async def first_is_stuck(job: object, cells: object) -> int | None:
@@ -95,7 +97,7 @@ async def test_one_stuck_reply_does_not_keep_others_waiting(house: House) -> Non
     assert (await house.wait(second)).state is JobState.DELIVERED
 
 
-async def test_a_database_that_fails_for_a_while_ends_no_delivery(house: House) -> None:
+async def test_a_database_that_fails_for_a_while_ends_no_delivery(house: StoredStudio) -> None:
     due, failures = house.outbox.due, [StoreError("disk full"), StoreError("disk full")]
 
     async def fails_at_first(now: datetime, **which: Any) -> list[OutboxEntry]:
@@ -126,7 +128,7 @@ def test_discord_may_be_away_for_a_night() -> None:
     assert sum(policy.pause_s(tries) for tries in range(policy.max_later)) > 12 * 3600
 
 
-async def test_what_nobody_expected_is_given_up_sooner(house: House, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_nobody_expected_is_given_up_sooner(house: StoredStudio, caplog: pytest.LogCaptureFixture) -> None:
     house.wall.troubles = [ConnectionResetError("reset")] * 3
     job = await house.submit()
     (await house.engine.stream()).finish()
@@ -134,7 +136,7 @@ async def test_what_nobody_expected_is_given_up_sooner(house: House, caplog: pyt
     assert "delivery given up" in caplog.text
 
 
-async def test_a_read_only_database_makes_no_storm_of_edits(house: House) -> None:
+async def test_a_read_only_database_makes_no_storm_of_edits(house: StoredStudio) -> None:
     job = await house.submit()
     delivered, later = house.jobs.delivered, house.outbox.later
 
@@ -151,7 +153,7 @@ async def test_a_read_only_database_makes_no_storm_of_edits(house: House) -> Non
     assert (await house.wait_while_time_passes(job)).state is JobState.DELIVERED
 
 
-async def test_stuck_replies_neither_stop_others_nor_spin_the_loop(house: House) -> None:
+async def test_stuck_replies_neither_stop_others_nor_spin_the_loop(house: StoredStudio) -> None:
     deliver, due, open_ = house.wall.deliver, house.outbox.due, asyncio.Event()
     looks = 0
 
@@ -178,7 +180,7 @@ async def test_stuck_replies_neither_stop_others_nor_spin_the_loop(house: House)
         assert (await house.wait(job)).state is JobState.DELIVERED
 
 
-async def test_a_clock_that_was_set_back_keeps_nobody_waiting(house: House) -> None:
+async def test_a_clock_that_was_set_back_keeps_nobody_waiting(house: StoredStudio) -> None:
     house.wall.troubles = [DeliveryLater(0.0, "503")]
     job = await house.submit()
     (await house.engine.stream()).finish()

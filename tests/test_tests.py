@@ -1,0 +1,74 @@
+"""Tests one likes to read: short names, helpers from helper modules, no sleep that stands for an event."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+LONGEST_NAME = 60
+SLEEPERS = {
+    "engine/serving/test_device_pool.py",  # a worker that does not answer, for longer than its timeout
+    "bot/domain/test_studio_kill.py", "engine/test_chaos.py", "integration/test_ledger.py",  # strike at random moments
+    "integration/test_monkey.py", "integration/test_wire.py", "integration/test_wire_faults.py",
+    "integration/test_wire_kills.py",  # a bot in a process of its own, and its outages
+    "bench/test_wire_speed.py",
+}  # fmt: skip
+"""Test modules that really sleep for longer than a turn of the loop."""
+TURN_S = 0.25
+FOR_EVER_S = 60.0
+"""What sleeps that long is cancelled or killed before."""
+MODULES = {path.relative_to(TESTS).as_posix(): ast.parse(path.read_text("utf-8")) for path in TESTS.rglob("*.py")}
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Every module of ours that may be imported here, by its whole name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def sleeps(tree: ast.AST) -> Iterator[int]:
+    """Lines that sleep for longer than a turn of the loop, or for nobody knows how long."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("asyncio.sleep", "time.sleep"):
+            asked = node.args[0]
+            for length in (asked.body, asked.orelse) if isinstance(asked, ast.IfExp) else (asked,):
+                if not isinstance(length, ast.Constant) or TURN_S < float(length.value) < FOR_EVER_S:
+                    yield node.lineno
+
+
+def test_names_are_read_in_one_glance() -> None:
+    long = {
+        function.name
+        for tree in MODULES.values()
+        for function in functions(tree)
+        if function.name.startswith("test_") and len(function.name) > LONGEST_NAME
+    }
+    assert long == set()
+
+
+def test_helpers_come_from_helper_modules() -> None:
+    of_tests = re.compile(r"tests\..*\b(test_\w+|conftest)\b")
+    found = {(name, module) for name, tree in MODULES.items() for module in imported(tree) if of_tests.match(module)}
+    assert found == set()
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if name.rpartition("/")[2].startswith("test_")))
+def test_no_test_waits_for_the_clock(name: str) -> None:
+    assert name in SLEEPERS or list(sleeps(MODULES[name])) == []
+
+
+def test_what_is_looked_for_is_found() -> None:
+    assert list(imported(ast.parse("from tests.bot import test_client"))) == ["tests.bot", "tests.bot.test_client"]
+    assert list(sleeps(ast.parse("import time\ntime.sleep(3)\ntime.sleep(0.01)\ntime.sleep(x)"))) == [2, 4]
