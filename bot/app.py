@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from bot.client import DarkroomClient
 from bot.direct_rules import direct_rules
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_service import JobService
+from bot.domain.moderation.access import banned_now
 from bot.domain.moderation.rule_checker import RuleChecker
 from bot.domain.moderation.semantic_filter import SemanticFilter
 from bot.domain.moderation.services import ModerationServices
@@ -21,6 +22,8 @@ from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.domain.quotas.button_prices import PriceList
 from bot.domain.quotas.cost_estimates import LearntEstimates
+from bot.domain.rounds.follow_up import VaryWinner
+from bot.domain.rounds.round_service import RoundService
 from bot.folders import writable
 from bot.operation.housekeeping import Housekeeping
 from bot.operation.metrics import Gauges
@@ -39,12 +42,14 @@ from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
+from bot.store.rounds.rounds import RoundStore
 from bot.store.single_instance import sole_use
 from bot.tasks import Tasks
 from bot.ui.content.quota_texts import usage
 from bot.ui.interactions.services import Parts
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
+from bot.ui.job_reply.round_announcer import RoundAnnouncer
 from bot.ui.pictures.compositing import Drawing
 from bot.ui.pictures.uploads import Download, Fetch, Intake
 from engine import POCKET_WEIGHTS, Engine
@@ -139,12 +144,15 @@ def _compose(
     replies = DiscordReplies(kept.jobs, kept.pictures, drawing, outside.tasks, clock=clock)
     job_service = JobService(_ports(settings, kept, engine, replies, outside, meaning))
     pending_answers = PendingAnswerStore(settings.data_dir / "promises.jsonl", kept.database)
+    announcer = RoundAnnouncer(kept.jobs, kept.pictures, drawing, outside.tasks)
+    members = MemberStore(database, clock)
+    rounds = _rounds(kept, job_service, members, announcer, outside)
     parts = Parts(
         settings=settings,
         job_service=job_service,
         jobs=kept.jobs,
         pictures=kept.pictures,
-        members=MemberStore(database, clock),
+        members=members,
         rules=kept.rules_store,
         intake=Intake(outside.fetch, drawing, kept.pictures),
         drawing=drawing,
@@ -153,6 +161,8 @@ def _compose(
         usage=usage(kept.quotas, clock),
         prices=PriceList(TimingStore(database, clock)),
         office=_office(kept, engine, job_service, pending_answers),
+        rounds=rounds,
+        announcer=announcer,
         pending_answers=pending_answers,
     )
     client = DarkroomClient(parts, replies, shard_count=outside.shard_count)
@@ -182,6 +192,26 @@ def _ports(
         hints=_hints(kept, engine, outside),
         tasks=outside.tasks,
     )
+
+
+def _rounds(
+    kept: Stores, job_service: JobService, members: MemberStore, announcer: RoundAnnouncer, outside: Outside
+) -> RoundService:
+    store = RoundStore(kept.database)
+
+    async def banned(guild_id: int, now: datetime) -> Collection[int]:
+        return banned_now((await kept.rules_store.get(guild_id)).bans, now)
+
+    rounds = RoundService(
+        store,
+        present=store.present,
+        banned=banned,
+        follow_up=VaryWinner(kept.jobs, job_service.submit, members.preferences),
+        announcer=announcer,
+        clock=outside.clock,
+    )
+    outside.tasks.start(rounds.run(), "rounds")
+    return rounds
 
 
 def _hints(kept: Stores, engine: Engine, outside: Outside) -> Hints | None:

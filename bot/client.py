@@ -86,6 +86,8 @@ class DarkroomClient(Darkroom):
             self.tree.add_command(menu)
         self.add_dynamic_items(*DYNAMIC_ITEMS)
         reviewers = ReviewRoom(self)
+        if self.parts.announcer is not None:
+            self.parts.announcer.attach(self)
         self.replies.attach(self, offered=self.offered, on_gone=self.parts.job_service.gone, reviewers=reviewers)
         if not await self._is_synced():
             self._syncing = self.loop.create_task(self._sync_later(), name="sync")

@@ -18,6 +18,8 @@ BotError
 │   ├── NotPermitted(required)
 │   ├── Paused(why)
 │   ├── PictureBlocked(cells)               the picture check, or a moderator, keeps it back; not charged
+│   ├── RoundNotFound(round_id)
+│   ├── RoundOver(guild_id, channel_id, message_id)  it takes no ballots any more; where its outcome stands
 │   └── AlreadyAsked(job_id)                the same interaction came twice
 ├── ConfigError(key, why)                   at start only
 ├── DeliveryError
@@ -183,6 +185,22 @@ class AlreadyAsked(UserError):
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
         super().__init__(f"already job {job_id!r}")
+
+
+class RoundNotFound(UserError):
+    """There is no such round, or its grid was deleted."""
+
+    def __init__(self, round_id: str) -> None:
+        self.round_id = round_id
+        super().__init__(f"no round {round_id!r}")
+
+
+class RoundOver(UserError):
+    """The round takes no ballots any more."""
+
+    def __init__(self, guild_id: int, channel_id: int, message_id: int | None) -> None:
+        self.guild_id, self.channel_id, self.message_id = guild_id, channel_id, message_id
+        super().__init__("the round is over")
 
 
 class ConfigError(BotError):

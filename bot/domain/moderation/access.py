@@ -81,6 +81,11 @@ def check_ban(bans: Sequence[Ban], member_id: int, now: datetime) -> None:
             raise Banned(ban.until, ban.reason)
 
 
+def banned_now(bans: Sequence[Ban], now: datetime) -> frozenset[int]:
+    """Everybody whose ban lasts."""
+    return frozenset(ban.member_id for ban in bans if ban.until is None or now < ban.until)
+
+
 def check_gate(gate: Gate, why: str) -> None:
     """Raises `Paused` while nothing new is taken."""
     if gate is not Gate.OPEN:

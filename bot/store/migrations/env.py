@@ -7,6 +7,7 @@ from typing import Any, Literal
 from alembic import context
 
 from bot.store.schema import Utc
+from bot.store.schema_rounds import rounds as rounds
 from bot.store.schema_sums import metadata
 
 

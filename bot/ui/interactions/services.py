@@ -17,6 +17,7 @@ from bot.domain.moderation.services import ModerationServices
 from bot.domain.ports import Jobs, Pictures
 from bot.domain.quotas.button_prices import Price
 from bot.domain.quotas.quota import Use
+from bot.domain.rounds.round_service import RoundService
 from bot.settings import Settings
 from bot.ui.content.custom_ids import Act, ButtonId, FormId
 from bot.ui.content.modals import Filled
@@ -24,6 +25,7 @@ from bot.ui.interactions.pending_answers import AnswerTracker
 from bot.ui.interactions.remembered_attachments import SeenPictures
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
+from bot.ui.job_reply.round_announcer import RoundAnnouncer
 from bot.ui.pictures.compositing import Drawing
 from bot.ui.pictures.uploads import Intake
 
@@ -150,6 +152,10 @@ class Parts:
     """What can be made of a kept picture, and what it will cost."""
     office: ModerationServices | None = None
     """What moderators' commands reach."""
+    rounds: RoundService | None = None
+    """Votes of groups."""
+    announcer: RoundAnnouncer | None = None
+    """Shows them; needs the client once it is there."""
     pending_answers: PendingAnswers | None = None
     """Who was told "thinking…", for the next start; None: nobody is remembered."""
 

@@ -1,0 +1,73 @@
+"""What a round shows: the ballot paper while votes are taken, and the outcome afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from discord import ButtonStyle
+from discord.ui import Button, View
+from discord.utils import format_dt
+
+from bot.domain.jobs import error_codec
+from bot.domain.model import Job
+from bot.domain.rounds.ballots import count, letters
+from bot.domain.rounds.round import Ballot, Round, RoundAct
+from bot.ui.content.custom_ids import RoundId
+from bot.ui.content.error_texts import words
+from bot.ui.content.texts import MESSAGE_LIMIT, message_url, shorten
+
+_MOST_NAMES = 20
+
+
+def ballot_paper(shown: Round, job: Job, voters: int, said: str = "") -> str:
+    """How to vote, until when, what it costs whom, and how many have voted; never who voted for what."""
+    more = f" {said}" if said else ""
+    return (
+        f"🗳️ **Which one goes on?** Press every letter you like{_of(job)}. Votes stay secret until the end.\n"
+        f"Closes {format_dt(shown.due_at, 'R')} · {voters} voted so far.{more}\n"
+        f"-# <@{shown.host.id}> began this vote. The winner is varied at its end, on their quota ({job.spec.count} pictures)."
+    )
+
+
+def ballot_view(shown: Round) -> View:
+    """A button for each cell, and one that ends the vote."""
+    view = View(timeout=None)
+    for slot in range(shown.slots):
+        view.add_item(_button(RoundId(RoundAct.VOTE, shown.id, slot), letters((slot,)), ButtonStyle.primary))
+    view.add_item(_button(RoundId(RoundAct.CLOSE, shown.id), "Count now", ButtonStyle.secondary))
+    view.stop()
+    return view
+
+
+def _button(custom_id: RoundId, label: str, style: ButtonStyle) -> Button[View]:
+    return Button(label=label, style=style, custom_id=str(custom_id))
+
+
+def confirmation(ballot: Ballot) -> str:
+    """What a member reads after a press."""
+    if not ballot.picks:
+        return "Your ballot is empty now. Press a letter to vote."
+    return f"Your vote: **{letters(ballot.picks)}**. Press a letter again to take it back, others to add them."
+
+
+def outcome(ended: Round, job: Job, ballots: Sequence[Ballot], next_url: str) -> str:
+    """Who won by how much, who took part, and what was made of it."""
+    tally = count(ballots, ended.slots)
+    if ended.winner is None:
+        return f"🗳️ The vote is over: {ended.outcome}.{_of(job, 'It was about')}"
+    marks = " · ".join(f"{letters((slot,))} {number}" for slot, number in enumerate(tally.marks))
+    lines = [f"🗳️ **{letters((ended.winner,))}** goes on ({ended.outcome}): {marks}{_of(job, ' ·')}"]
+    if names := [f"<@{ballot.member_id}>" for ballot in ballots if ballot.picks]:
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        lines.append(f"Decided by {', '.join(names[:_MOST_NAMES])}{more}")
+    if ended.refusal:
+        lines.append(f"It is not varied: {words(error_codec.unpack(ended.refusal))}")
+    elif next_url:
+        lines.append(f"[Its variations]({next_url})")
+    return shorten("\n".join(lines), MESSAGE_LIMIT)
+
+
+def _of(job: Job, before: str = " of") -> str:
+    if job.reply.message_id is None:
+        return ""
+    return f"{before} [this grid]({message_url(job.guild_id, job.channel_id, job.reply.message_id)})"
