@@ -22,6 +22,8 @@ from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.domain.quotas.button_prices import PriceList
 from bot.domain.quotas.cost_estimates import LearntEstimates
+from bot.domain.rounds.deadlines import Deadlines
+from bot.domain.rounds.electorate import Electorate
 from bot.domain.rounds.follow_up import VaryWinner
 from bot.domain.rounds.round_service import RoundService
 from bot.folders import writable
@@ -202,15 +204,16 @@ def _rounds(
     async def banned(guild_id: int, now: datetime) -> Collection[int]:
         return banned_now((await kept.rules_store.get(guild_id)).bans, now)
 
-    rounds = RoundService(
-        store,
-        present=store.present,
-        banned=banned,
-        follow_up=VaryWinner(kept.jobs, job_service.submit, members.preferences),
-        announcer=announcer,
-        clock=outside.clock,
-    )
-    outside.tasks.start(rounds.run(), "rounds")
+    electorate = Electorate(store, store.present, banned, outside.clock)
+    rounds = RoundService(store, electorate, announcer)
+    follow_up = VaryWinner(kept.jobs, job_service.submit, members.preferences)
+    deadlines = Deadlines(rounds, store, follow_up=follow_up, announcer=announcer, clock=outside.clock)
+
+    async def run() -> None:
+        await announcer.attached.wait()  # what is due may be shown from then on
+        await deadlines.run()
+
+    outside.tasks.start(run(), "rounds")
     return rounds
 
 

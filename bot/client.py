@@ -112,13 +112,18 @@ class DarkroomClient(Darkroom):
         """There are no text commands: nobody's messages are read."""
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        """A deleted reply ends its job."""
-        await self.replies.message_deleted(payload.message_id)
+        """A deleted reply ends its job, a deleted ballot paper its vote."""
+        await self._deleted(payload.message_id)
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """The same for many at once."""
         for message_id in payload.message_ids:
-            await self.replies.message_deleted(message_id)
+            await self._deleted(message_id)
+
+    async def _deleted(self, message_id: int) -> None:
+        await self.replies.message_deleted(message_id)
+        if self.parts.rounds is not None:
+            await self.parts.rounds.gone(message_id)
 
     async def _is_synced(self) -> bool:
         """An old command set is better than no bot: says so when Discord does not take the new one."""

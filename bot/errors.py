@@ -20,6 +20,7 @@ BotError
 │   ├── PictureBlocked(cells)               the picture check, or a moderator, keeps it back; not charged
 │   ├── RoundNotFound(round_id)
 │   ├── RoundOver(guild_id, channel_id, message_id)  it takes no ballots any more; where its outcome stands
+│   ├── RoundUnderWay(guild_id, channel_id, message_id)  this grid is voted on already, and where
 │   └── AlreadyAsked(job_id)                the same interaction came twice
 ├── ConfigError(key, why)                   at start only
 ├── DeliveryError
@@ -201,6 +202,14 @@ class RoundOver(UserError):
     def __init__(self, guild_id: int, channel_id: int, message_id: int | None) -> None:
         self.guild_id, self.channel_id, self.message_id = guild_id, channel_id, message_id
         super().__init__("the round is over")
+
+
+class RoundUnderWay(UserError):
+    """The grid is voted on already."""
+
+    def __init__(self, guild_id: int, channel_id: int, message_id: int | None) -> None:
+        self.guild_id, self.channel_id, self.message_id = guild_id, channel_id, message_id
+        super().__init__("the round is under way")
 
 
 class ConfigError(BotError):

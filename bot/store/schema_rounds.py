@@ -23,7 +23,7 @@ rounds = sa.Table(
     sa.Column("job_id", sa.String(16), sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("slots", sa.Integer, nullable=False),
     sa.Column("seed", sa.BigInteger, nullable=False),
-    sa.Column("message_id", sa.BigInteger),
+    sa.Column("message_id", sa.BigInteger, index=True),
     sa.Column("due_at", Utc, nullable=False),
     sa.Column("duration_s", sa.Float, nullable=False),
     sa.Column("is_extended", sa.Boolean, nullable=False),

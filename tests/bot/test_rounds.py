@@ -64,6 +64,7 @@ async def test_a_group_decides_and_the_winner_is_varied(bot: Whole) -> None:
     assert one.response.ephemeral and "**B**" in one.response.content
     both = await bot.bo.click(ballot, label="B")
     assert "**B**" in both.response.content
+    await bot.ada.click(ballot, label="Count now")
 
     decided = await ended(bot, ballot)
     assert decided.winner == 1 and decided.next_job_id

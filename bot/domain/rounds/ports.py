@@ -21,8 +21,15 @@ class RoundStore(Protocol):
         """Raises `RoundNotFound`."""
         ...
 
-    async def change(self, before: Round, **values: object) -> Round:
-        """Compare-and-swap: the round with these values and the next version. Raises `Fenced` when it has changed."""
+    async def change(self, before: Round, *, void: Collection[int] = (), **values: object) -> Round:
+        """Compare-and-swap: the round with these values and the next version. Raises `Fenced` when it has changed.
+
+        The ballots of the members in `void` are deleted in the same transaction.
+        """
+        ...
+
+    async def at_message(self, message_id: int) -> Round | None:
+        """The round of a ballot paper."""
         ...
 
     async def toggle(self, round_id: str, member_id: int, slot: int, now: datetime) -> Ballot | None:
@@ -35,10 +42,6 @@ class RoundStore(Protocol):
 
     async def due(self, now: datetime) -> list[Round]:
         """Rounds that are not over and whose time has come, the oldest first."""
-        ...
-
-    async def next_at(self) -> datetime | None:
-        """When the next round is due."""
         ...
 
     async def before(self, job_id: str, limit: int) -> list[Round]:
@@ -54,19 +57,34 @@ class Presence(Protocol):
         ...
 
 
+class BannedIn(Protocol):
+    """Whose ballots do not count."""
+
+    async def __call__(self, guild_id: int, now: datetime, /) -> Collection[int]:
+        """Members who are banned in this server now."""
+        ...
+
+
+class Reader(Protocol):
+    """A round as it is now."""
+
+    async def __call__(self, round_id: str, /) -> tuple[Round, int]:
+        """The round, and how many members have voted. Raises `RoundNotFound`."""
+        ...
+
+
 class Announcer(Protocol):
     """Where rounds are shown."""
 
-    def changed(self, shown: Round, voters: int) -> None:
-        """Update the public counter as soon as limits allow; the latest wins; never blocks, never raises."""
+    def changed(self, round_id: str, read: Reader) -> None:
+        """Update the ballot paper as soon as limits allow, from what is read then; never blocks, never raises."""
         ...
 
-    async def extended(self, shown: Round, why: str) -> None:
-        """Say on the ballot paper that there is more time. Raises `DeliveryError`."""
-        ...
+    async def ended(self, shown: Round, ballots: Sequence[Ballot], chain: Sequence[Round]) -> int | None:
+        """Turn the ballot paper into the outcome; idempotent. The id of the message that shows it.
 
-    async def ended(self, shown: Round, ballots: Sequence[Ballot], chain: Sequence[Round]) -> None:
-        """Turn the ballot paper into the outcome; idempotent. Raises `DeliveryError`."""
+        Raises `DeliveryError`.
+        """
         ...
 
 

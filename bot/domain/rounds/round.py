@@ -30,6 +30,7 @@ class RoundAct(enum.StrEnum):
 
     VOTE = "v"
     CLOSE = "c"
+    CANCEL = "x"
 
 
 class Round(Value):
@@ -56,7 +57,7 @@ class Round(Value):
     is_extended: bool = False
     winner: int | None = None
     outcome: str = ""
-    """Why the round ended as it did, in words for everybody."""
+    """In words for everybody: while open, why there is more time; then why the round ended as it did."""
     tries: int = 0
     next_job_id: str | None = None
     """The job that was made from the winner; "" when nothing follows."""

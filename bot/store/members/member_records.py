@@ -18,6 +18,7 @@ from bot.store.members.personal_data import PersonalData
 from bot.store.members.retention import Retention
 from bot.store.pictures import PictureStore
 from bot.store.schema import extracts, jobs, posts
+from bot.store.schema_rounds import rounds
 from bot.store.schema_rules import reservations
 
 _RESERVE = 64 * 1024
@@ -59,7 +60,7 @@ class Records:
             return [(row.channel_id, row.message_id) for row in await connection.execute(sa.union(*shown))]
 
     async def posts_of(self, member_id: int) -> list[tuple[int, int]]:
-        """Channel and message of everything that shows a job of a member's, replies too."""
+        """Channel and message of everything that shows a job of a member's, replies and votes they began too."""
         theirs = sa.select(jobs.c.id).where(jobs.c.member_id == member_id)
         shown = (
             sa.select(table.c.channel_id, table.c.message_id).where(table.c.job_id.in_(theirs))
@@ -68,8 +69,12 @@ class Records:
         replies = sa.select(jobs.c.channel_id, jobs.c.message_id).where(
             jobs.c.member_id == member_id, jobs.c.message_id.is_not(None)
         )
+        papers = sa.select(rounds.c.channel_id, rounds.c.message_id).where(
+            rounds.c.host_id == member_id, rounds.c.message_id.is_not(None)
+        )
+        every = sa.union(*shown, replies, papers)
         async with self._database.read() as connection:
-            return [(row.channel_id, row.message_id) for row in await connection.execute(sa.union(*shown, replies))]
+            return [(row.channel_id, row.message_id) for row in await connection.execute(every)]
 
     async def outlived(self, before: datetime, guild_id: int) -> int:
         """How many pictures of a server's jobs are older than that."""

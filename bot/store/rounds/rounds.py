@@ -36,12 +36,25 @@ class RoundStore:
         async with self._database.read() as connection:
             return _round(await _one(connection, sa.select(rounds).where(rounds.c.id == round_id), round_id))
 
-    async def change(self, before: Round, **values: object) -> Round:
-        """Compare-and-swap. Raises `Fenced` when the round has another version by now, or is gone."""
+    async def at_message(self, message_id: int) -> Round | None:
+        """The round of a ballot paper."""
+        query = sa.select(rounds).where(rounds.c.message_id == message_id).limit(1)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else _round(row)
+
+    async def change(self, before: Round, *, void: Collection[int] = (), **values: object) -> Round:
+        """Compare-and-swap. Raises `Fenced` when the round has another version by now, or is gone.
+
+        The ballots of the members in `void` are deleted with it.
+        """
         same = rounds.c.id == before.id, rounds.c.version == before.version
         statement = sa.update(rounds).where(*same).values(version=rounds.c.version + 1, **values)
+        theirs = ballots.c.round_id == before.id, ballots.c.member_id.in_(void)
         async with self._database.write() as connection:
             changed = (await connection.execute(statement.returning(*rounds.c))).mappings().one_or_none()
+            if changed is not None and void:
+                await connection.execute(sa.delete(ballots).where(*theirs))
         if changed is None:
             raise Fenced(before.id, before.version)
         return _round(changed)
@@ -76,11 +89,6 @@ class RoundStore:
         query = sa.select(rounds).where(UNDER_WAY, rounds.c.due_at <= now).order_by(rounds.c.due_at)
         async with self._database.read() as connection:
             return [_round(row) for row in (await connection.execute(query)).mappings()]
-
-    async def next_at(self) -> datetime | None:
-        """When the next round is due."""
-        async with self._database.read() as connection:
-            return await connection.scalar(sa.select(sa.func.min(rounds.c.due_at)).where(UNDER_WAY))
 
     async def before(self, job_id: str, limit: int) -> list[Round]:
         """The chain of rounds that led to a job, oldest first: each winner became the next one's job."""

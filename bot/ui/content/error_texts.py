@@ -50,10 +50,10 @@ def _file_limit(error: bot.FileLimitTooSmall) -> str:
     return f"Files may have only {error.limit_bytes / 2**20:.1f} MB here, too little for pictures."
 
 
-def _round_over(error: bot.RoundOver) -> str:
+def _round(said: str, error: bot.RoundOver | bot.RoundUnderWay) -> str:
     if error.message_id is None:
-        return "This vote is over."
-    return f"This vote is over: {message_url(error.guild_id, error.channel_id, error.message_id)}"
+        return f"{said}."
+    return f"{said}: {message_url(error.guild_id, error.channel_id, error.message_id)}"
 
 
 def _not_yours(error: bot.NotYours) -> str:
@@ -112,8 +112,9 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.PictureBlocked: lambda error: (
             "The picture check of this server does not let this result through. No picture was charged, only its time."
         ),
-        bot.RoundNotFound: lambda error: "This vote is over, and its pictures were deleted.",
-        bot.RoundOver: _round_over,
+        bot.RoundNotFound: lambda error: "This vote is over, and what it was about is gone.",
+        bot.RoundOver: lambda error: _round("This vote is over", error),
+        bot.RoundUnderWay: lambda error: _round("The group votes on this already", error),
         bot.AlreadyAsked: lambda error: "That is already under way.",
         bot.ConfigError: lambda error: "I am not set up right; please tell the person who runs me.",
         bot.DeliveryError: lambda error: "I could not show the result here.",

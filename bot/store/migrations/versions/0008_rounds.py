@@ -41,7 +41,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_rounds_job_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rounds")),
     )
-    for column in ("host_id", "job_id", "next_job_id"):
+    for column in ("host_id", "job_id", "message_id", "next_job_id"):
         op.create_index(op.f(f"ix_rounds_{column}"), "rounds", [column])
     op.create_index("uq_rounds_open", "rounds", ["job_id"], unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)
     op.create_index("ix_rounds_due", "rounds", ["due_at"], sqlite_where=_UNDER_WAY, postgresql_where=_UNDER_WAY)

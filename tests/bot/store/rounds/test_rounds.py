@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -81,17 +82,32 @@ async def test_a_slot_that_is_not_there_is_no_vote(store: RoundStore, jobs: JobS
     assert await store.toggle(opened.id, 1, slot, NOW) is None
 
 
+async def test_a_round_is_found_by_its_ballot_paper(store: RoundStore, jobs: JobStore) -> None:
+    opened = await begun(store, jobs, message_id=77)
+    assert await store.at_message(77) == opened and await store.at_message(78) is None
+
+
+async def test_a_refused_change_voids_no_ballot(store: RoundStore, jobs: JobStore) -> None:
+    opened = await begun(store, jobs)
+    await store.toggle(opened.id, 1, 0, NOW)
+    with pytest.raises(Fenced):
+        await store.change(opened, void={1}, state=RoundState.DECIDED)
+    assert [ballot.member_id for ballot in await store.ballots(opened.id)] == [1]
+    await store.change(await store.get(opened.id), void={1}, state=RoundState.DECIDED)
+    assert await store.ballots(opened.id) == []
+
+
 async def test_rounds_are_due_until_they_are_over(store: RoundStore, jobs: JobStore) -> None:
     opened = await begun(store, jobs)
-    assert await store.due(NOW) == [] and await store.next_at() == opened.due_at
+    assert await store.due(NOW) == []
     assert [each.id for each in await store.due(opened.due_at)] == [opened.id]
     await store.change(opened, state=RoundState.ENDED)
-    assert await store.due(opened.due_at) == [] and await store.next_at() is None
+    assert await store.due(opened.due_at) == []
 
 
 async def test_the_chain_leads_back_to_the_first_vote(store: RoundStore, jobs: JobStore) -> None:
     ids = [(await accept(jobs)).id for _ in range(4)]
-    for number, (job_id, next_id) in enumerate(zip(ids, ids[1:], strict=False)):
+    for number, (job_id, next_id) in enumerate(itertools.pairwise(ids)):
         opened = await begun(store, jobs, f"{number:016}", job_id=job_id)
         await store.change(opened, state=RoundState.ENDED, next_job_id=next_id)
     assert [each.job_id for each in await store.before(ids[-1], limit=8)] == ids[:-1]
