@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import discord
@@ -10,17 +12,26 @@ from simcord import InteractionResult, MemberActor
 
 from bot.client import DarkroomClient
 from bot.domain.model import Job
+from bot.domain.moderation.access import banned_now
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.services import ModerationServices
 from bot.domain.quotas.button_prices import PriceList
+from bot.domain.rounds.deadlines import Deadlines
+from bot.domain.rounds.electorate import Electorate
+from bot.domain.rounds.follow_up import VaryWinner
+from bot.domain.rounds.round_service import RoundService
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.timings import TimingStore
 from bot.store.members.member_records import Records
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
+from bot.store.rounds.rounds import RoundStore
+from bot.tasks import Tasks
 from bot.ui.content.quota_texts import usage
+from bot.ui.job_reply.round_announcer import RoundAnnouncer
+from bot.ui.pictures.compositing import Drawing
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.scripted import COLOURS, png
 from tests.bot.test_client import House
@@ -51,8 +62,18 @@ class Court(House):
             rules_store=self.rules_store, quotas=self.quotas, log=self.log, records=Records(self.database, pictures),
             numbers=Statistics(self.database), review=self.job_service, engine=self.switch, has_meaning=True,
         )  # fmt: skip
+        self.round_store = RoundStore(self.database)
+        announcer = RoundAnnouncer(self.jobs, pictures, Drawing(self.executor), Tasks(self.context), interval_s=0.0)
+        electorate = Electorate(self.round_store, self.round_store.present, self._banned, self.now)
+        self.rounds = RoundService(self.round_store, electorate, announcer)
+        self.deadlines = Deadlines(
+            self.rounds, self.round_store, announcer=announcer, clock=self.now,
+            follow_up=VaryWinner(self.jobs, self.job_service.submit, client.parts.members.preferences),
+        )  # fmt: skip
         client.parts = replace(
             client.parts,
+            rounds=self.rounds,
+            announcer=announcer,
             rules=self.rules_store,
             office=office,
             usage=usage(self.quotas, self.now),
@@ -83,6 +104,15 @@ class Court(House):
     def mark_age_restricted(self, channel: Any) -> None:
         """As a server's settings can; the simulated ones know nothing of it."""
         self.client.get_channel(channel.id).nsfw = True
+
+    async def _banned(self, guild_id: int, now: datetime) -> frozenset[int]:
+        return banned_now((await self.rules_store.get(guild_id)).bans, now)
+
+    async def counted(self, *, after_s: float = 0.0) -> None:
+        """Let time pass for votes; what is due is done."""
+        if after_s:
+            await self.env.advance_time(after_s)
+        await asyncio.create_task(self.deadlines.turn(self.now()), context=self.context)
 
     async def rules(self) -> GuildRules:
         return await self.rules_store.get(self.guild.id)

@@ -18,7 +18,7 @@ from bot.store.rounds.rounds import RoundStore
 from bot.ui.content.error_texts import words
 from engine import EngineSettings
 from tests.bot.whole import Whole, whole
-from tests.patience import POLL_S, until
+from tests.patience import PATIENCE_S, POLL_S, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("rounds")]
 
@@ -46,8 +46,9 @@ async def paper(bot: Whole, message: Any) -> Any:
 
 async def ended(bot: Whole, paper: Any) -> Round:
     store, round_id = RoundStore(bot.app.database), re.findall("dr-round:v:([0-9a-f]+):", str(ids(paper)))[0]
-    while (found := await store.get(round_id)).state is not RoundState.ENDED:
-        await asyncio.sleep(POLL_S)
+    async with asyncio.timeout(PATIENCE_S):
+        while (found := await store.get(round_id)).state is not RoundState.ENDED:  # noqa: ASYNC110
+            await asyncio.sleep(POLL_S)
     return found
 
 
