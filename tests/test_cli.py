@@ -103,7 +103,7 @@ def test_what_is_wrong_is_one_line_that_says_what_to_do(
     assert said.returncode == code
 
 
-def test_pictures_that_are_there_are_kept_and_none_is_lost_when_nobody_reads_the_names(tmp_path: Path) -> None:
+def test_present_pictures_are_kept_and_none_is_lost_unread(tmp_path: Path) -> None:
     small = ("--seed", "7", "--steps", "1", "--count", "2", "--out", "out")
     said = darkroom("imagine", "a red apple", *small, cwd=tmp_path)
     assert said.stdout.split() == ["out/7.png", "out/8.png"], said.stderr
@@ -124,7 +124,7 @@ def test_a_folder_that_takes_no_picture_is_named(tmp_path: Path) -> None:
         folder.keep(7, b"picture")
 
 
-def test_ctrl_c_in_the_middle_leaves_neither_a_process_nor_a_preview(tmp_path: Path) -> None:
+def test_ctrl_c_midway_leaves_neither_a_process_nor_a_preview(tmp_path: Path) -> None:
     drawing = start("imagine", "a red apple", "--seed", "7", "--steps", "500", "--out", "out", cwd=tmp_path)
     deadline_s = time.monotonic() + 120
     while not (tmp_path / "out/7-preview.webp").exists():
@@ -219,7 +219,7 @@ def test_models_show_verify_and_rm_say_what_is_not_there(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("lock", ["{", "[]", '{"stabilityai/stable-diffusion-xl-base-1.0": {}}'])
 @pytest.mark.parametrize("verb", ["show", "rm"])
-def test_a_damaged_list_of_what_was_pulled_is_named_with_what_to_do(lock: str, verb: str, tmp_path: Path) -> None:
+def test_a_damaged_list_of_pulls_is_named_with_what_to_do(lock: str, verb: str, tmp_path: Path) -> None:
     (tmp_path / "data/models").mkdir(parents=True)
     (tmp_path / "data/models/models.lock").write_text(lock)
     said = darkroom("models", verb, "sdxl", cwd=tmp_path)
@@ -229,7 +229,7 @@ def test_a_damaged_list_of_what_was_pulled_is_named_with_what_to_do(lock: str, v
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-def test_models_list_names_every_model_in_whole_on_a_narrow_terminal(tmp_path: Path) -> None:
+def test_models_list_shows_whole_names_on_a_narrow_terminal(tmp_path: Path) -> None:
     terminal, end = os.openpty()
     darkroom("models", "list", cwd=tmp_path, stdout=end, COLUMNS="40")
     os.close(end)

@@ -203,6 +203,7 @@ async def test_favourites_are_marked_by_reaction_and_listed(house: House) -> Non
     finish(await house.engine.stream())
     await eventually(lambda: "U1" in labels(house.messages[-1]))
     await house.ada.react(house.messages[-1], "⭐")
+    await house.ada.click(house.messages[-1], label="All")
     sheet = await house.ada.slash(house.channel, "info favourites")
     assert sheet.response is not None and sheet.response.attachments
 

@@ -57,7 +57,7 @@ async def database(tmp_path: Path):
     await opened.close()
 
 
-async def test_a_limit_counts_in_direct_messages_and_on_servers_without_the_bot_together(database: Database) -> None:
+async def test_one_limit_counts_wherever_the_bot_is_no_member(database: Database) -> None:
     desk = Desk(database, DirectMessageSettings(limits=("8 pictures a day",)))
     await desk.accept(DIRECT)
     await desk.accept(CARRIED)

@@ -68,7 +68,7 @@ async def house(tmp_path: Path) -> AsyncIterator[Helpful]:
     assert not opened.env.errors
 
 
-async def test_a_prompt_about_nothing_it_knows_is_answered_once_with_what_helps(house: Helpful) -> None:
+async def test_a_prompt_about_nothing_known_gets_one_hint(house: Helpful) -> None:
     assert HINT not in await house.imagine("a red apple, 3d")
     told = await house.imagine(OF_NOTHING_KNOWN)
     assert HINT in told.splitlines()[-1] and "darkroom models" in told
@@ -83,7 +83,7 @@ async def test_models_that_know_more_have_no_hint(house: Helpful) -> None:
     assert HINT not in await house.imagine(f"{OF_NOTHING_KNOWN} --model sdxl")
 
 
-async def test_a_text_encoder_that_fails_costs_the_hint_and_nothing_else(house: Helpful) -> None:
+async def test_a_failing_text_encoder_costs_only_the_hint(house: Helpful) -> None:
     house.trouble = EngineNotReady("stopped")
     assert HINT not in await house.imagine(OF_NOTHING_KNOWN)
     house.trouble = None
@@ -130,7 +130,7 @@ UNKNOWN = (
 )  # fmt: skip
 
 
-def test_it_is_said_of_most_prompts_it_is_true_of_and_hardly_of_others() -> None:
+def test_most_unknown_and_hardly_any_known_prompts_get_a_hint() -> None:
     vocabulary = encoder().embed(Catalogue(EngineSettings()).spec("pocket").vocabulary)
 
     def is_strange(text: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from bot.settings import Settings
 from bot.ui.content.recipe_card import SAME
 from engine.settings import EngineSettings
-from tests.bot.whole import whole
+from tests.bot.whole import last_said, whole
 
 
 @pytest.mark.timeout(600)
@@ -19,10 +19,11 @@ async def test_what_was_drawn_alone_is_drawn_so_again_in_any_company(tmp_path: P
         asked = await bot.ada.slash(bot.channel, "imagine", prompt="a red apple --seed 7 --steps 4")
         first, message = await bot.finished(asked)
         card = await bot.ada.click(message, custom_id=f"dr:i:{first.id}:0")
-        assert card.response is not None and card.response.embeds[0].footer.text == SAME
+        answer = last_said(card)
+        assert answer is not None and answer.embeds[0].footer.text == SAME
 
         beside = await bot.bo.slash(bot.channel, "imagine", prompt="a fox --steps 60")
-        again, _ = await bot.finished(await bot.ada.click(card.response, label="Make it again"))
+        again, _ = await bot.finished(await bot.ada.click(answer, label="Make it again"))
         await bot.finished(beside)
 
         for cell in range(4):

@@ -17,7 +17,7 @@ from bot.domain.model import Job
 from bot.settings import Settings
 from bot.ui.content.recipe_card import SAME
 from engine.settings import EngineSettings
-from tests.bot.whole import Whole, whole
+from tests.bot.whole import Whole, last_said, whole
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -55,7 +55,7 @@ async def post_of(bot: Whole, grid: tuple[Job, Any], cell: int = 1) -> Any:
     job, message = grid
     shown = await bot.ada.click(message, custom_id=f"dr:u:{job.id}:{cell}")
     await bot.env.advance_time(2)
-    return shown.response
+    return last_said(shown)
 
 
 async def derive(bot: Whole, grid: tuple[Job, Any], what: str) -> Any:
@@ -74,18 +74,21 @@ async def derive(bot: Whole, grid: tuple[Job, Any], what: str) -> Any:
 
 
 @pytest.mark.parametrize("what", ["imagine", "vs", "vt", "region", "z20", "pr", "us", "uc", "blend"])
-async def test_made_again_from_its_recipe_every_picture_is_the_same_to_the_bit(
+async def test_made_again_from_its_recipe_a_picture_is_bit_identical(
     bot: Whole, grid: tuple[Job, Any], what: str
 ) -> None:
     first, message = await bot.finished(await derive(bot, grid, what))
     card = await bot.bo.click(message, custom_id=f"dr:i:{first.id}:0")
-    assert card.response is not None and card.response.ephemeral
-    assert card.response.embeds[0].footer.text == SAME
-    said = {field.name: field.value for field in card.response.embeds[0].fields}
-    assert said["Seed"] == str(first.spec.seed) and said["Device"] == "cpu" and "CPU time" in said
-    assert what == "us" or said["Sampler"], "whatever was drawn says with which sampler"
+    answer = last_said(card)
+    assert answer is not None and answer.ephemeral
+    assert answer.embeds[0].footer.text == SAME
+    said = {field.name: field.value for field in answer.embeds[0].fields}
+    assert said["Device"] == "cpu" and "CPU time" in said
+    drawn = {"Seed", "Sampler"} & said.keys()
+    assert drawn == (set() if what == "us" else {"Seed", "Sampler"}), "an enlargement draws nothing"
+    assert what == "us" or said["Seed"] == str(first.spec.seed)
 
-    again, _ = await bot.finished(await bot.bo.click(card.response, label="Make it again"))
+    again, _ = await bot.finished(await bot.bo.click(answer, label="Make it again"))
 
     assert again.id != first.id and again.parent_id is not None
     cells = await bot.app.client.parts.jobs.cells(first.id)
@@ -164,7 +167,7 @@ BAD = {
 
 @pytest.mark.parametrize("what", BAD)
 @pytest.mark.parametrize("where", ["image", "style_image", "describe", "blend", "menu", "mask"])
-async def test_bad_pictures_are_refused_privately_with_the_limit_and_cost_nothing(
+async def test_bad_pictures_are_refused_privately_and_uncharged(
     bot: Whole, grid: tuple[Job, Any], where: str, what: str
 ) -> None:
     content, word = BAD[what]
@@ -184,7 +187,7 @@ async def test_bad_pictures_are_refused_privately_with_the_limit_and_cost_nothin
             asked = await bot.ada.submit_modal(form, {"prompt": "a moon", "mask": [bad]})
         case option:
             asked = await bot.ada.slash(bot.channel, "imagine", prompt="a fox", **{option: bad})
-    answer = asked.followups[-1] if asked.followups else asked.response
+    answer = last_said(asked)
     assert answer is not None and answer.ephemeral and word in answer.content, answer
     assert await jobs(bot) == before
 
@@ -192,13 +195,13 @@ async def test_bad_pictures_are_refused_privately_with_the_limit_and_cost_nothin
 @pytest.mark.parametrize(
     ("size", "menu", "word"), [((900, 20), "describe", "16 times"), ((4097, 800), "upscale", "4096 pixels")]
 )
-async def test_pictures_of_a_size_nothing_can_be_made_of_are_refused_before_they_cost_anything(
+async def test_pictures_of_unusable_sizes_are_refused_uncharged(
     bot: Whole, size: tuple[int, int], menu: str, word: str
 ) -> None:
     before = await jobs(bot)
     message = await bot.bo.send(bot.channel, "look", attachments=[("x.png", png(size))])
     asked = await bot.ada.context_menu(bot.channel, f"Darkroom: {menu}", message)
-    answer = asked.followups[-1] if asked.followups else asked.response
+    answer = last_said(asked)
     assert answer is not None and answer.ephemeral and word in answer.content
     assert await jobs(bot) == before
 
@@ -211,15 +214,15 @@ async def test_wrong_masks_are_refused(bot: Whole, grid: tuple[Job, Any], mask: 
     form = await bot.ada.click(await post_of(bot, grid), custom_id=f"dr:vr:{grid[0].id}:1")
     painted = ("mask.png", png(mask, "black" if word == "nothing white" else "white"))
     asked = await bot.ada.submit_modal(form, {"prompt": "a moon", "mask": [painted]})
-    answer = asked.followups[-1] if asked.followups else asked.response
+    answer = last_said(asked)
     assert answer is not None and answer.ephemeral and word in answer.content
     assert await jobs(bot) == before
 
 
-async def test_a_model_without_a_style_adapter_says_so_and_charges_nothing(bot: Whole) -> None:
+async def test_a_model_without_a_style_adapter_says_so_uncharged(bot: Whole) -> None:
     before = await jobs(bot)
     asked = await bot.ada.slash(bot.channel, "imagine", prompt="a fox", style_image=("a.png", png((64, 64))))
-    answer = asked.followups[-1] if asked.followups else asked.response
+    answer = last_said(asked)
     assert answer is not None and answer.ephemeral and "pocket cannot follow a style picture" in answer.content
     assert await jobs(bot) == before
 
@@ -227,7 +230,8 @@ async def test_a_model_without_a_style_adapter_says_so_and_charges_nothing(bot: 
 @pytest.mark.parametrize("prompt", ["https://example.com/a.png a fox", "a fox --sref https://example.com/a.png"])
 async def test_links_are_not_fetched(bot: Whole, prompt: str) -> None:
     asked = await bot.ada.slash(bot.channel, "imagine", prompt=prompt)
-    assert asked.response is not None and asked.response.ephemeral and "upload the" in asked.response.content
+    answer = last_said(asked)
+    assert answer is not None and answer.ephemeral and "upload the" in answer.content
 
 
 async def jobs(bot: Whole) -> int:
@@ -240,7 +244,8 @@ async def test_a_kept_picture_is_shown_while_the_engine_is_busy(bot: Whole, grid
     asked = await bot.bo.slash(bot.channel, "imagine", prompt="a fox --steps 300")
     assert asked.response is not None
     shown = await bot.ada.click(message, custom_id=f"dr:u:{job.id}:2")
-    assert shown.response is not None and shown.response.attachments
+    answer = last_said(shown)
+    assert answer is not None and answer.attachments
     busy, _ = await bot.app.client.parts.jobs.at_message(asked.response.id)
     assert not busy.state.is_final, "nobody waited for it"
     await bot.bo.click(bot.message(asked.response.id), custom_id=f"dr:x:{busy.id}:0")

@@ -58,12 +58,17 @@ class Whole:
         return await self.app.job_service.picture(job.id, cell)
 
 
+def last_said(result: InteractionResult) -> Any:
+    """The answer to an action: of its own, or what followed where a slow machine made the bot say "thinking" first."""
+    return result.followups[-1] if result.followups else result.response
+
+
 @asynccontextmanager
 async def whole(settings: Settings) -> AsyncIterator[Whole]:
     """The bot from start to stop."""
     context = contextvars.Context()
     async with build(settings, context=context, fetch=discord.Attachment.read, shard_count=1) as app:
-        env = simcord.Env(app.client, settle_timeout=10.0, check_errors=False)
+        env = simcord.Env(app.client, settle_timeout=PATIENCE_S, check_errors=False)
         env.backend.clock = WallClock()
         await env.start()
         context.run(_dpy_internals.set_webhook_adapter, env._webhook_adapter)

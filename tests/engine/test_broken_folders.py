@@ -141,7 +141,7 @@ def test_a_modular_folders_variant_is_found(family_folder: Callable[[str], Path]
         (ImportError("it requires Torchvision"), "install what it names"),
     ],
 )
-def test_whatever_a_library_raises_while_it_reads_a_folder_names_the_model(
+def test_whatever_a_library_raises_on_reading_names_the_model(
     error: Exception, said: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_args: object, **_options: object) -> None:
@@ -152,7 +152,7 @@ def test_whatever_a_library_raises_while_it_reads_a_folder_names_the_model(
         load(catalogue(folder).spec(), "cpu")
 
 
-def test_a_modular_pipelines_capabilities_are_those_of_its_blocks(family_folder: Callable[[str], Path]) -> None:
+def test_a_modular_pipeline_can_do_what_its_blocks_can(family_folder: Callable[[str], Path]) -> None:
     assert catalogue(family_folder("anima")).spec().capabilities == {"negative_prompt", "guidance"}
 
 

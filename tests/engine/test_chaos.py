@@ -84,7 +84,7 @@ class Trouble:
 
 
 @pytest.mark.timeout(600)
-async def test_killed_and_frozen_at_random_moments_every_request_finishes_once_with_the_same_pixels(
+async def test_kills_and_freezes_leave_every_request_done_once_equal(
     engine: Engine,
 ) -> None:
     expected = {seed: await draw(engine, seed, "nobody") for seed in SEEDS}

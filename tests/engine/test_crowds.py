@@ -40,7 +40,7 @@ async def ask(engine: Engine, number: int, patience: int | None) -> Event | None
     raise AssertionError("a stream ended without a last word")
 
 
-async def test_two_hundred_ask_at_once_and_half_of_them_leave_at_any_moment() -> None:
+async def test_two_hundred_ask_at_once_and_half_of_them_leave() -> None:
     draw = random.Random(3)
     patience = [draw.choice((None, 1, 2, 3)) if number % 2 else None for number in range(CROWD)]
     async with scripted.engine(max_waiting=CROWD) as engine:
@@ -54,7 +54,7 @@ async def test_two_hundred_ask_at_once_and_half_of_them_leave_at_any_moment() ->
         assert not engine.snapshot().waiting and not engine.snapshot().running
 
 
-async def test_a_worker_killed_in_a_storm_of_cancels_loses_nobody_who_stayed() -> None:
+async def test_a_worker_killed_among_cancels_loses_nobody_who_stayed() -> None:
     async with scripted.engine(max_waiting=CROWD, max_attempts=100) as engine:
         await finished(engine, request())
         staying = [asyncio.create_task(ask(engine, number, None)) for number in range(40)]

@@ -71,7 +71,7 @@ async def test_the_same_id_twice_is_refused(engine: Engine) -> None:
     stream.cancel()
 
 
-async def test_whoever_comes_back_with_the_same_id_does_not_hear_of_the_lane_they_left(engine: Engine) -> None:
+async def test_a_reused_id_does_not_hear_of_the_lane_left_before(engine: Engine) -> None:
     for _ in range(3):
         stream = engine.submit(request(LONG, id="again"))
         await until(lambda: "again" in engine.snapshot().running)
@@ -190,7 +190,7 @@ async def test_drain_finishes_what_there_is_and_refuses_more(engine: Engine) -> 
     await finished(engine, request())
 
 
-async def test_stop_lets_running_requests_finish_and_aborts_waiting_ones() -> None:
+async def test_stop_finishes_running_requests_and_aborts_waiting_ones() -> None:
     engine = scripted.engine(max_lanes=1)
     await engine.start()
     running = asyncio.create_task(events_of(engine, request({"steps": 10})))
@@ -217,7 +217,7 @@ async def test_stop_cancels_what_is_not_done_by_the_deadline() -> None:
     assert aborted.value.reason is AbortReason.SHUTDOWN
 
 
-async def test_a_stop_that_is_interrupted_ends_every_request_all_the_same() -> None:
+async def test_an_interrupted_stop_still_ends_every_request() -> None:
     engine = scripted.engine()
     await engine.start()
     endless = asyncio.create_task(events_of(engine, request(LONG)))
@@ -253,7 +253,7 @@ async def test_an_engine_is_started_once_and_may_be_started_again(engine: Engine
     await finished(engine, request())
 
 
-async def test_what_counts_as_equally_served_follows_requests_that_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_equally_served_is_judged_by_finished_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     took, leave = list[float | None](), FairShare.leave
     monkeypatch.setattr(
         FairShare, "leave", lambda self, member, ms=None: (took.append(ms), leave(self, member, ms))[-1]

@@ -181,7 +181,7 @@ def test_different_sizes_never_disturb_one_another(name: str, model: Callable[[s
     assert_same(together(Room(), family, asks, ticks_between=0), [stock(family, ask) for ask in asks])
 
 
-def test_as_many_cells_as_tokens_do_not_confuse_positions_with_rows(model: Callable[[str], Model]) -> None:
+def test_cells_as_many_as_tokens_confuse_no_positions_with_rows(model: Callable[[str], Model]) -> None:
     """At 32 pixels Flux has four tokens: with four cells its position ids look like one row a cell."""
     family = model("flux")
     asks = [Ask(T2I, PROMPTS[0], seed=i, steps=3, cells=4, side=32, guided=False) for i in range(3)]
@@ -249,7 +249,7 @@ def test_a_family_nobody_named_that_couples_its_rows_runs_alone(model: Callable[
     assert max(room.shared) == 1
 
 
-def test_a_denoiser_whose_parts_are_called_encode_and_decode_is_no_autoencoder(model: Callable[[str], Model]) -> None:
+def test_a_denoiser_with_encode_and_decode_is_no_autoencoder(model: Callable[[str], Model]) -> None:
     halves = torch.nn.Module()
     halves.encode, halves.decode = torch.nn.Identity(), torch.nn.Identity()
     assert stage_of(halves) is Stage.DENOISE

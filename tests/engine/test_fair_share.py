@@ -97,7 +97,7 @@ def test_a_newcomer_does_not_start_at_zero() -> None:
     assert share.virtual_ms("new") == 5000.0
 
 
-def test_after_a_restart_differences_beyond_the_credit_are_forgiven() -> None:
+def test_a_restart_forgives_differences_beyond_the_credit() -> None:
     share = FairShare(credit_ms=1000.0)
     share.restore({"heavy": 1e6, "light": 10.0})
     share.join("heavy")
@@ -106,7 +106,7 @@ def test_after_a_restart_differences_beyond_the_credit_are_forgiven() -> None:
     assert share.served() == {"heavy": 1e6, "light": 10.0}
 
 
-def test_an_absent_member_who_asked_less_goes_first_and_is_told_why() -> None:
+def test_an_absent_member_who_asked_less_goes_first_knowing_why() -> None:
     share = FairShare()
     heavy, light = claim("heavy", arrived_s=0.0), claim("light", arrived_s=9.0)
     share.join("heavy")
@@ -155,7 +155,7 @@ def test_a_members_own_shorter_request_goes_first() -> None:
     assert [one.id for one in order] == ["short", "long"]
 
 
-def test_of_equal_requests_the_earlier_goes_first_step_after_step() -> None:
+def test_of_equal_requests_the_earlier_goes_first_at_each_step() -> None:
     share = FairShare()
     for member in "ab":
         share.join(member)
@@ -164,7 +164,7 @@ def test_of_equal_requests_the_earlier_goes_first_step_after_step() -> None:
     assert share.order([newcomer, began], 1.0)[0] is began
 
 
-def test_what_a_request_takes_itself_does_not_put_it_behind_later_equal_ones() -> None:
+def test_a_requests_own_steps_put_it_behind_no_later_equal() -> None:
     share = FairShare(request_ms=100.0)
     for member in "ab":
         share.join(member)
@@ -176,7 +176,7 @@ def test_what_a_request_takes_itself_does_not_put_it_behind_later_equal_ones() -
     assert share.order([newcomer, began], 1.0)[0] is newcomer, "nobody has the device for as long as they like"
 
 
-def test_what_later_ones_of_a_member_took_does_not_put_their_first_behind() -> None:
+def test_a_members_later_requests_do_not_delay_their_first() -> None:
     share = FairShare(request_ms=100.0)
     share.join("a")
     share.join("b")
@@ -199,7 +199,7 @@ def test_what_counts_as_equal_follows_what_requests_take() -> None:
     assert share.order([later, earlier], 1.0)[0] is later
 
 
-def test_who_asks_and_cancels_all_the_time_does_not_make_others_take_turns_step_by_step() -> None:
+def test_asking_and_cancelling_makes_no_others_take_turns() -> None:
     share = FairShare()
     for member in "ab":
         share.join(member)

@@ -108,9 +108,7 @@ def test_a_hosts_choice_is_what_its_name_says_and_nobody_elses(family_folder: Ca
 
 
 @pytest.mark.parametrize("name", ["DPM++ 3M SDE", "FlowMatchEulerDiscreteScheduler", "UNet2DConditionModel"])
-def test_what_a_model_cannot_run_with_is_refused_with_what_it_can(
-    family_folder: Callable[[str], Path], name: str
-) -> None:
+def test_an_unusable_noise_scheduler_is_refused_naming_usable(family_folder: Callable[[str], Path], name: str) -> None:
     chosen = settings(family_folder("stable-diffusion"), name)
     with pytest.raises(ModelLoadFailed, match=r"'mine'.*noise_scheduler.*DDIMScheduler"):
         Catalogue(chosen).spec()

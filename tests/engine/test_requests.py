@@ -46,5 +46,5 @@ def test_words_of_every_kind_are_taken() -> None:
     assert ImageRequest(prompt=words, negative_prompt=words, loras=(LoRA(name="x"),)).prompt == words
 
 
-def test_the_cells_after_the_largest_seed_are_drawn_from_the_smallest() -> None:
+def test_cells_after_the_largest_seed_start_at_the_smallest() -> None:
     assert ImageRequest(prompt="x", seed=MAX_SEED - 1, num_images=4).cell_seeds == (MAX_SEED - 1, MAX_SEED, 0, 1)

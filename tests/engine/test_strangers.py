@@ -112,7 +112,7 @@ class Eavesdropper(diffusers.StableDiffusionPipeline):
         return heard["said"], unwanted
 
 
-def test_what_a_pipeline_hears_inside_an_encoder_is_its_own_prompt(tmp_path: Path) -> None:
+def test_a_pipeline_inside_an_encoder_hears_its_own_prompt(tmp_path: Path) -> None:
     studio = Studio(strangers.save(strangers.velocity, tmp_path / "model"))
     prompts = ("a red apple", "a blue bird", "a red apple")
     crowd = [ask(prompt=prompt, num_images=1, guidance_scale=1.0, **SIZE) for prompt in prompts]
@@ -122,9 +122,7 @@ def test_what_a_pipeline_hears_inside_an_encoder_is_its_own_prompt(tmp_path: Pat
         assert numpy.abs(as_array(messages[-1].finished.images[0].png) - picture.astype(int)).max() <= 1
 
 
-def test_an_autoencoder_that_takes_no_pictures_costs_the_previews_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_autoencoder_refusing_pictures_costs_only_previews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = strangers.save(strangers.velocity, tmp_path / "model")
 
     def refuse(*_args: object, **_options: object) -> None:
@@ -143,7 +141,7 @@ def test_an_autoencoder_that_takes_no_pictures_costs_the_previews_only(
         ("TCDScheduler", 500, "this model cannot draw in 500 steps; take at most 50"),
     ],
 )
-def test_a_number_of_steps_that_a_noise_scheduler_cannot_make_is_refused_in_words(
+def test_steps_a_noise_scheduler_cannot_make_are_refused(
     noise_scheduler: str, steps: int, why: str, tmp_path: Path
 ) -> None:
     studio = Studio(strangers.save(strangers.velocity, tmp_path / "model"))
@@ -187,15 +185,13 @@ def test_a_refiner_refines_and_does_not_draw_from_words(tmp_path: Path) -> None:
         (torch.zeros(2, 4, 8, 8), diffusers.SCMScheduler()),  # adds no noise to anything
     ],
 )
-def test_a_picture_that_does_not_fit_into_a_familys_latents_is_refused_in_words(
-    latents: torch.Tensor, noise_scheduler: Any
-) -> None:
+def test_a_picture_unfit_for_a_familys_latents_is_refused(latents: torch.Tensor, noise_scheduler: Any) -> None:
     origin = PictureOrigin(open_picture(PICTURE), 0.5, None, parts.kl_autoencoder().eval())
     with pytest.raises(InvalidRequest, match="cannot start from a picture"):
         origin.noised(latents, latents, noise_scheduler, 0)
 
 
-def test_a_pipeline_without_words_is_refused_by_name_before_anything_is_queued(tmp_path: Path) -> None:
+def test_a_pipeline_without_words_is_refused_by_name_unqueued(tmp_path: Path) -> None:
     folder = strangers.save(strangers.without_words, tmp_path / "faces")
     catalogue = Catalogue(EngineSettings(models={"faces": ModelSettings(source=str(folder))}))
     with pytest.raises(ModelLoadFailed, match=r"faces.*takes no prompt"):
@@ -228,7 +224,7 @@ def test_a_pipeline_without_words_is_refused_by_name_before_anything_is_queued(t
         ("A class of tomorrow", ""),
     ],
 )
-def test_a_pipelines_name_and_parameters_say_whether_it_can_serve(pipeline: str, why: str) -> None:
+def test_a_pipelines_signature_says_whether_it_can_serve(pipeline: str, why: str) -> None:
     from engine.pipelines.signatures import Signatures
 
     said = unfit(pipeline, Signatures().of(pipeline))

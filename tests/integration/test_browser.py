@@ -175,7 +175,7 @@ def test_an_idea_a_star_apps_and_a_link(page: Page) -> None:
     assert page.errors == []
 
 
-def test_enter_while_an_answer_is_on_its_way_sends_a_moment_later(page: Page) -> None:
+def test_enter_during_an_answer_sends_a_moment_later(page: Page) -> None:
     tab = page.page
     page.until(lambda: "Welcome to the darkroom" in tab.inner_text("body"))
     late: list[Any] = []
@@ -213,7 +213,7 @@ def test_on_a_phone_everything_fits(page: Page) -> None:
     assert page.errors == []
 
 
-def test_it_is_as_wide_as_the_window_while_an_answer_is_on_its_way(page: Page) -> None:
+def test_it_is_as_wide_as_the_window_during_an_answer(page: Page) -> None:
     tab = page.page
     page.until(lambda: "Welcome to the darkroom" in tab.inner_text("body"))
     tab.route("**/api/action", lambda route: None)
@@ -259,7 +259,7 @@ def test_a_button_drawn_anew_while_it_is_pressed_is_pressed(page: Page) -> None:
     assert page.errors == []
 
 
-def test_what_apps_offers_goes_away_with_escape_and_with_a_press_elsewhere(page: Page) -> None:
+def test_the_apps_menu_closes_by_escape_and_a_press_elsewhere(page: Page) -> None:
     tab = page.page
     page.imagine("a red apple --steps 2")
     page.until(lambda: page.look()[1] == 1)

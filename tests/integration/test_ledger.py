@@ -30,7 +30,7 @@ async def run_and_kill(folder: Path, seed: int, after_s: float) -> None:
 
 
 @pytest.mark.timeout(400)
-async def test_killed_twenty_times_under_load_the_ledger_equals_the_work(tmp_path: Path) -> None:
+async def test_killed_under_load_the_ledger_equals_the_work(tmp_path: Path) -> None:
     chance = random.Random(7)
     for seed in range(1, KILLS + 1):
         await run_and_kill(tmp_path, seed, chance.uniform(0.05, 0.7))

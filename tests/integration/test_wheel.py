@@ -29,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(out.glob("*.whl"))
 
 
-def test_the_wheel_carries_what_the_product_needs_and_stays_small(wheel: Path) -> None:
+def test_the_wheel_carries_what_is_needed_and_stays_small(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         shipped = sum(info.file_size for info in archive.infolist())

@@ -136,7 +136,7 @@ async def test_a_slow_network_loses_nothing(tmp_path: Path, model: Path) -> None
         assert len(discord.world.shown()) == 5, "one reply each"
 
 
-async def test_in_a_direct_message_and_where_only_the_member_carries_the_bot(tmp_path: Path, model: Path) -> None:
+async def test_in_a_direct_message_and_as_a_members_own_app(tmp_path: Path, model: Path) -> None:
     async with bot(tmp_path, model) as process:
         discord = process.discord
         for where in ("direct message", "carried"):

@@ -54,6 +54,8 @@ async def admit(connection: AsyncConnection, ask: Ask, room: Room, now: datetime
 
 async def _uploaders(connection: AsyncConnection, job: Job) -> dict[str, int]:
     """Whose the uploads are that came from the parent; what is new is the asker's own."""
+    if job.parent_id is None:
+        return {}
     inherited = sa.select(uploads.c.key, uploads.c.member_id).where(uploads.c.job_id == job.parent_id)
     return {row.key: row.member_id for row in await connection.execute(inherited)}
 

@@ -13,7 +13,7 @@ def pictures(court: Court) -> list[Path]:
     return [path for path in (court.folder / "pictures").rglob("*") if path.is_file()]
 
 
-async def test_the_cross_takes_the_pictures_and_every_message_that_shows_them(court: Court) -> None:
+async def test_the_cross_deletes_pictures_and_all_their_messages(court: Court) -> None:
     job = await court.imagine(court.ada)
     grid = court.messages[-1]
     await court.bo.click(grid, label="U2")

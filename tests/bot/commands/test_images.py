@@ -99,7 +99,7 @@ async def test_lineage_draws_the_family(world: World) -> None:
     assert file.description == "imagine by ada, a fox; > vary strong by bo, from picture 2, a fox"
 
 
-async def test_lineage_shows_nothing_of_channels_that_the_asker_does_not_see(world: World) -> None:
+async def test_lineage_hides_channels_the_asker_does_not_see(world: World) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await world.job_service.done()
     hidden, shown = discord.PermissionOverwrite(view_channel=False), discord.PermissionOverwrite(view_channel=True)
@@ -278,7 +278,7 @@ async def test_a_menu_whose_message_is_gone_says_so(world: World) -> None:
     assert not world.job_service.asks
 
 
-async def test_a_style_picture_goes_with_everything_drawn_from_the_result(world: World) -> None:
+async def test_a_style_picture_goes_with_all_drawn_from_the_result(world: World) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a fox", style_image=("a.png", png("red")))
     await world.job_service.done()
     post = (await world.ada.click(world.messages[-1], label="U1")).response

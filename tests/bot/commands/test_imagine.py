@@ -95,7 +95,7 @@ async def test_a_wrong_word_is_shown_privately_with_the_right_form(world: World,
     assert not world.job_service.asks
 
 
-async def test_what_nobody_expected_is_logged_and_answered_in_general_words(
+async def test_an_unexpected_error_is_logged_and_answered_in_general(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(ask):

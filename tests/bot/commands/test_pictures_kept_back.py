@@ -45,7 +45,7 @@ def pictures(court: Court) -> list[Path]:
     return [path for path in (court.folder / "pictures").rglob("*") if path.is_file()]
 
 
-async def test_what_waits_for_review_is_shown_varied_and_exported_by_nobody(court: Court) -> None:
+async def test_nobody_shows_varies_or_exports_what_waits_for_review(court: Court) -> None:
     job, _ = await waiting(court)
     press = discord.ui.Button(custom_id=str(ButtonId(Act.SHOW, job.id, 0)), label="U1")
     for actor in (court.ada, court.bo):
@@ -117,6 +117,7 @@ async def test_favourites_leave_out_what_may_not_be_shown_here(court: Court) -> 
     await court.ada.slash(attic, "imagine", prompt="a nude by an old master")
     await court.draw(score=0.95)
     await court.bo.react(attic.history()[0], "⭐")
+    await court.bo.click(attic.history()[-1], label="All")
     assert "None yet" in await court.say(court.bo, "info favourites")
     there = await court.bo.slash(attic, "info favourites")
     assert there.response is not None and there.response.message.attachments

@@ -94,7 +94,7 @@ async def test_the_owner_says_who_may_vary_theirs(court: Court) -> None:
     assert "which role" in await court.say(court.ada, "privacy consent", share="role")
 
 
-async def test_how_long_results_are_kept_is_shown_to_all_and_set_by_moderators(court: Court) -> None:
+async def test_all_see_the_retention_and_moderators_set_it(court: Court) -> None:
     assert "until somebody deletes" in await court.say(court.ada, "privacy retention")
     assert "needs Manage Server" in await court.say(court.ada, "privacy retention", days=30)
     assert "after 30 days" in await court.say(court.mo, "privacy retention", days=30)

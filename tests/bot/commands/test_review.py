@@ -106,7 +106,7 @@ async def test_a_ban_after_the_decision_says_so(court: Court) -> None:
     assert "failed already" in again and f"<@{job.member_id}> is banned" in again
 
 
-async def test_the_review_channel_says_who_decided_and_no_longer_shows_what_was_rejected(court: Court) -> None:
+async def test_the_review_says_who_decided_and_hides_the_rejected(court: Court) -> None:
     job, room = await flagged(court)
     await court.mo.click(room.history()[0], label="Approve")
     (approved,) = room.history()
@@ -121,7 +121,7 @@ async def test_the_review_channel_says_who_decided_and_no_longer_shows_what_was_
 
 
 @pytest.mark.parametrize("by", ["moderator", "member"])
-async def test_what_waits_goes_from_the_review_channel_when_it_is_deleted(court: Court, by: str) -> None:
+async def test_a_deleted_result_leaves_the_review_channel(court: Court, by: str) -> None:
     job, room = await flagged(court)
     if by == "moderator":
         assert "1 deleted" in await court.say(court.mo, "mod delete", job=job.id)
@@ -130,7 +130,7 @@ async def test_what_waits_goes_from_the_review_channel_when_it_is_deleted(court:
     assert room.history() == []
 
 
-async def test_who_is_a_moment_too_late_learns_it_and_is_not_in_the_log(court: Court) -> None:
+async def test_a_late_moderator_is_told_and_is_not_in_the_log(court: Court) -> None:
     job, room = await flagged(court)
 
     class Overtaken:

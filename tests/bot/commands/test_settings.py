@@ -21,7 +21,7 @@ async def test_settings_are_kept_shown_and_used(world: World) -> None:
     assert options.prompt == "a fox in oil"
 
 
-async def test_settings_stand_behind_every_prompt_and_below_what_a_style_or_a_picture_says(world: World) -> None:
+async def test_settings_rank_below_a_style_and_a_picture(world: World) -> None:
     styles = {"oil": StyleSettings(model="sd-turbo"), "ink": StyleSettings()}
     world.settings = world.settings.model_copy(update={"styles": styles})
     await world.restart()

@@ -66,7 +66,7 @@ def test_the_lists_of_safe_sentences_pass() -> None:
     here = Path(__file__).parent
     texts = [
         *tomllib.loads((here / "meaning_heldout.toml").read_text(encoding="utf-8"))["safe"],
-        *tomllib.loads((here.parents[2] / "bot/domain/anchors.toml").read_text(encoding="utf-8"))["safe"],
+        *tomllib.loads((here.parents[2] / "bot/domain/moderation/anchors.toml").read_text(encoding="utf-8"))["safe"],
         *(Path(pocket.__file__).parent / "everyday.txt").read_text(encoding="utf-8").splitlines(),
     ]
     found = {text: rule.pattern for text in texts if text and (rule := LEXICON.find(text))}

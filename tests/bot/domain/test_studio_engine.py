@@ -133,7 +133,7 @@ async def test_cancelled_on_the_way_costs_what_was_used(house: House) -> None:
     await done(house, job)
 
 
-async def test_what_no_model_can_do_is_refused_before_anything_is_charged(house: House) -> None:
+async def test_what_no_model_can_do_is_refused_uncharged(house: House) -> None:
     with pytest.raises(InvalidRequest, match="model"):
         from tests.bot.store.asks import ask
 

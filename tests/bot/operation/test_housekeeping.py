@@ -80,7 +80,7 @@ async def test_files_nobody_names_are_swept_after_a_day(tmp_path: Path) -> None:
     await database.close()
 
 
-async def test_what_fails_in_a_way_nobody_expected_is_logged_and_the_round_goes_on(
+async def test_an_unexpected_error_is_logged_and_the_round_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object) -> None:

@@ -20,7 +20,7 @@ def said(preview: Any, page: Any) -> list[str]:
     return [one["content"] for one in preview._page_payload(page)["messages"].values()]
 
 
-async def test_an_answer_that_takes_long_holds_up_nothing_and_is_shown_when_it_comes() -> None:
+async def test_a_slow_answer_blocks_nothing_and_is_shown_when_it_comes() -> None:
     bot = Slow()
     async with opened(bot) as (preview, page):
         first = await preview._action(page.id, command(page, preview, 1))
@@ -41,7 +41,7 @@ async def test_times_count_from_now_and_not_from_the_start_of_the_page() -> None
         assert (shown_at - opened_at).total_seconds() >= 600
 
 
-async def test_pictures_reach_the_page_as_they_are_without_a_process_each(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pictures_reach_the_page_without_a_process_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asyncio, "create_subprocess_exec", None)
     picture = io.BytesIO()
     Image.new("RGB", (40, 30), "red").save(picture, "webp")

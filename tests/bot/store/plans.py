@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.store.database import Database
 
 GROWING = frozenset({
-    "jobs", "cells", "posts", "uploads", "members", "favourites", "hints", "reservations", "quota_counters",
+    "jobs", "cells", "posts", "extracts", "uploads", "members", "favourites", "hints", "reservations", "quota_counters",
     "audit_log", "member_days", "model_days", "rounds", "ballots",
 })  # fmt: skip
 FEW = ("ix_jobs_unfinished", "ix_jobs_cancelled", "ix_jobs_outside", "ix_jobs_token", "ix_rounds_due")

@@ -160,7 +160,7 @@ async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         await Database.open(file)
 
 
-async def test_a_server_that_does_not_answer_is_named_without_the_password() -> None:
+async def test_a_silent_server_is_named_without_the_password() -> None:
     with pytest.raises(ConfigError, match="cannot be opened") as failed:
         await Database.open("postgresql://somebody:secret@127.0.0.1:1/darkroom", patience_s=0.0)
     assert "somebody" in str(failed.value)

@@ -95,6 +95,7 @@ async def work(stores: Stores) -> None:
     await stores.jobs.reply_at(job.id, 77)
     job = await stores.jobs.delivered(await stores.jobs.keep(job, kept(job), NOW), 77, NOW)
     await stores.jobs.posted(job.id, 0, 10, 78)
+    await stores.jobs.extracted([job.id], 10, 79)
     child = await stores.jobs.claim(await accepted(stores, spec=derive(job, Verb.VARY_STRONG, 0, seed=1)))
     held = await stores.jobs.keep(child, kept(child, state=JobState.REVIEW), NOW)
     await stores.jobs.approve(held, NOW)
@@ -129,6 +130,8 @@ async def questions(stores: Stores) -> None:
     for ask_of in (stores.jobs.get, stores.jobs.children, stores.jobs.cells, stores.jobs.family):
         await ask_of(job.id)
     await stores.jobs.at_message(77)
+    await stores.jobs.shown_in(job.id)
+    await stores.jobs.extract_at(79)
     await stores.jobs.unfinished()
     for where in ({}, {"member_id": 1}, {"guild_id": 5}, {"member_id": 1, "guild_id": 5}):
         await stores.jobs.active(**where)
@@ -137,6 +140,7 @@ async def questions(stores: Stores) -> None:
     await stores.outbox.owes(job.id)
     await stores.quotas.uses(5, ADA, PLACE, NOW)
     await stores.quotas.was_age_restricted(job.id)
+    await stores.log.knows(ENTRY.model_copy(update={"interaction_id": 44}))
     await stores.log.newest(5)
     await stores.log.newest(5, member_id=1)
     await stores.members.preferences(1)
@@ -154,6 +158,8 @@ async def questions(stores: Stores) -> None:
     await stores.rounds.due(NOW)
     await stores.rounds.before(job.id, limit=8)
     await stores.rounds.present(5, 10, NOW - timedelta(minutes=30))
+    for records in (stores.records, stores.retention):
+        await records.outlived(NOW - timedelta(days=30), 5)
 
 
 async def tidying(stores: Stores) -> None:

@@ -41,9 +41,7 @@ async def other_bot(url: str) -> asyncio.subprocess.Process:
     return process
 
 
-async def test_a_second_bot_is_refused_while_the_first_lives_and_let_in_when_it_was_killed(
-    url: str, database: Database
-) -> None:
+async def test_a_second_bot_is_let_in_only_when_the_first_is_gone(url: str, database: Database) -> None:
     first = await other_bot(url)
     try:
         with pytest.raises(ConfigError, match="used by another bot"):
@@ -66,7 +64,7 @@ async def test_who_ends_leaves_the_database_to_the_next(url: str) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-async def test_a_bot_whose_connection_was_cut_while_another_came_hears_of_it(
+async def test_a_bot_replaced_while_cut_off_hears_of_it(
     url: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.store.single_instance.LOOK_S", 0.05)

@@ -98,7 +98,7 @@ async def test_an_acknowledgement_nobody_heard_of_costs_no_job(world: World, sta
     assert "U1" in labels(message) and world.jobs.jobs["job0000001"].reply.message_id == message.id
 
 
-async def test_an_accepted_wish_is_not_called_a_failure_because_its_place_could_not_be_noted(world: World) -> None:
+async def test_an_accepted_job_without_a_noted_place_is_no_failure(world: World) -> None:
     async def full(job_id: str, message_id: int) -> None:
         raise StoreError("the disk is full")
 
@@ -144,7 +144,7 @@ async def test_a_spent_token_hands_over_at_once(world: World, status: int, code:
     assert "U1" in labels(message)
 
 
-async def test_an_unknown_webhook_right_after_the_answer_is_asked_again(world: World) -> None:
+async def test_an_unknown_webhook_after_the_answer_is_asked_again(world: World) -> None:
     world.env.inject_error("PATCH", TOKEN_EDIT, status=404, code=10015, times=1)
 
     await begin(world)
@@ -215,9 +215,7 @@ async def test_a_thread_that_was_archived_meanwhile_costs_no_picture(world: Worl
 
 
 @VIRTUAL
-async def test_a_preview_on_its_way_for_half_a_minute_does_not_cover_the_result(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_late_preview_does_not_cover_the_result(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     arrived, show = Gate(world), ReplyMessage.show
 
     async def late(message: ReplyMessage, page: Page) -> int:
@@ -342,7 +340,7 @@ def out_of_server(world: World) -> None:
 
 
 @VIRTUAL
-async def test_where_the_bot_is_absent_the_member_is_told_early_and_gets_a_direct_message(world: World) -> None:
+async def test_where_the_bot_is_absent_a_direct_message_is_announced(world: World) -> None:
     out_of_server(world)
     world.job_service.script = (Progress(step=1, steps=4, preview=Preview(webp("grey"), 32, 32)),)
     world.job_service.gate = gate = Gate(world)
@@ -360,7 +358,7 @@ async def test_where_the_bot_is_absent_the_member_is_told_early_and_gets_a_direc
 
 
 @VIRTUAL
-async def test_with_closed_direct_messages_the_button_brings_the_result(world: World) -> None:
+async def test_a_button_brings_what_no_direct_message_could(world: World) -> None:
     out_of_server(world)
     world.job_service.script = (Progress(step=1, steps=4, preview=Preview(webp("grey"), 32, 32)),)
     world.job_service.gate = gate = Gate(world)
@@ -395,7 +393,7 @@ def test_the_notice_comes_before_the_token_is_left() -> None:
     assert timedelta(0) < HANDOVER < NOTICE_BEFORE < timedelta(minutes=5)
 
 
-async def test_a_reply_whose_id_was_lost_in_a_crash_is_found_by_its_token(world: World) -> None:
+async def test_a_reply_that_lost_its_id_in_a_crash_is_found_by_token(world: World) -> None:
     await begin(world)
     message_id = world.messages[-1].id
     job = world.jobs.jobs["job0000001"]

@@ -160,7 +160,7 @@ def test_what_fails_only_when_merged_is_never_merged_again(kind: str) -> None:
     assert batch_runner.choose(call(module, 1), [call(module, 1)], lambda layout, waiting: 8).rows == [1]
 
 
-def test_the_second_try_runs_in_float32_and_leaves_the_weights_alone() -> None:
+def test_the_second_try_is_float32_and_leaves_the_weights_alone() -> None:
     class Overflowing(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -180,7 +180,7 @@ def test_the_second_try_runs_in_float32_and_leaves_the_weights_alone() -> None:
     assert module.weight.item() == 60000.0
 
 
-def test_the_knee_is_the_fewest_rows_that_are_as_cheap_as_the_best() -> None:
+def test_the_knee_is_the_fewest_rows_as_cheap_as_the_best() -> None:
     assert knee({1: 1.0, 2: 0.6, 4: 0.52, 8: 0.5, 16: 0.6}) == 4
     assert knee({1: 1.0, 2: 1.01}) == 1
     assert knee({1: 1.0, 2: 1.2}) == 1
@@ -253,7 +253,7 @@ def test_time_is_taken_when_the_device_has_done_its_work(
     assert bool(waited) is waits
 
 
-def test_a_sweep_measures_the_work_and_not_how_fast_it_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_measures_the_work_and_not_the_handing_over(monkeypatch: pytest.MonkeyPatch) -> None:
     now, module = [0.0], Small(fits=100)
     monkeypatch.setattr(torch.accelerator, "synchronize", lambda _: now.__setitem__(0, now[0] + module.passes[-1] / 10))
     layout = BatchRunner().lay_out(call(module, 1))

@@ -44,7 +44,7 @@ def test_the_same_words_are_encoded_once(encoder: BertModel) -> None:
 
 
 @torch.inference_mode()
-def test_what_a_pipeline_writes_into_its_answer_changes_nobody_elses(encoder: BertModel) -> None:
+def test_a_pipeline_writing_into_its_answer_changes_no_others(encoder: BertModel) -> None:
     memory = EncoderCache()
     output = _answered(memory, _call(encoder, 1, 2))
     before = output.last_hidden_state.clone()

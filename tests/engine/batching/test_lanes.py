@@ -124,7 +124,7 @@ def test_an_error_is_raised_where_the_module_was_called(lane_and_log: tuple[Lane
     assert (lane.result, log) == ("done", ["caught", "left"])
 
 
-def test_calls_may_be_answered_without_the_hub_and_are_told_to_listeners() -> None:
+def test_a_dispatcher_may_be_bypassed_and_listeners_are_told() -> None:
     told = list[Any]()
     linear = torch.nn.Linear(2, 2)
     lane = Lane("x", lambda lane: [parking_view(linear, lane)(torch.full((1, 2), float(n))) for n in range(2)])

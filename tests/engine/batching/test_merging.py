@@ -310,9 +310,7 @@ def dress(module: Dressed, rows: Sequence[tuple[tuple[str, float], ...]]) -> Gen
 
 
 @pytest.mark.parametrize("mixes", [True, False])
-def test_rows_with_different_loras_share_a_pass_where_that_is_proved(
-    mixes: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_with_different_loras_share_a_pass_once_proved(mixes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.batching.forward.wearing", dress)  # PEFT's own dressing has tests of its own
     module, batch_runner = Dressed(mixes), BatchRunner()
 

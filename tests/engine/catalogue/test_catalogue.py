@@ -57,7 +57,7 @@ def test_presets_are_complete_and_pinned():
 
 
 @pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if T2I not in family.tasks])
-def test_a_model_that_only_inpaints_refuses_the_rest_before_it_is_queued(family_folder, name):
+def test_a_model_that_only_inpaints_refuses_the_rest_unqueued(family_folder, name):
     catalogue = Catalogue(EngineSettings(default_model=str(family_folder(name))))
     image, mask = picture(), picture(colour="white")
     for able in (
@@ -172,7 +172,7 @@ def test_unknown_models_and_loras_are_named_with_what_is_known(tiny):
         tiny.resolve(ImageRequest(prompt="x", loras=(LoRA(name="pixel"),)))
 
 
-def test_a_model_that_was_not_pulled_is_not_offered_and_refused_with_what_to_do(tmp_path):
+def test_a_model_not_pulled_is_not_offered_and_says_what_to_do(tmp_path):
     settings = EngineSettings(models_dir=tmp_path)
     assert [spec.name for spec in Engine(settings).models()] == ["pocket"]
     with pytest.raises(ModelMissing, match="not on this machine; get it with: darkroom models pull sdxl"):

@@ -136,7 +136,7 @@ def test_no_pickle_and_no_code_is_fetched_and_nothing_twice(hub, settings):
     assert len(hub.fetched) == before
 
 
-def test_the_wanted_variant_is_fetched_instead_of_the_full_weights(hub, settings):
+def test_the_wanted_variant_is_fetched_and_not_full_weights(hub, settings):
     half = "unet/diffusion_pytorch_model.fp16.safetensors"
     hub.files[half] = hub.files["unet/diffusion_pytorch_model.safetensors"]
     spec = spec_of(settings)

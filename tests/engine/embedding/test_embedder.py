@@ -42,7 +42,7 @@ def test_unit_vectors_whatever_stands_beside_them(encoder: TextEncoder):
     assert encoder.embed([]).shape == (0, 384)
 
 
-async def test_the_engine_answers_without_any_worker_and_only_while_it_runs():
+async def test_the_engine_embeds_without_workers_while_it_runs():
     with scripted.importable_by_workers():
         engine = scripted.engine(entry="scripted_worker:crash")
         with pytest.raises(EngineNotReady):

@@ -45,7 +45,7 @@ def test_the_class_for_each_task_is_found(name):
         assert (found and found.__name__) == expected, task
 
 
-def test_kandinsky_without_mask_channels_never_inpaints_with_its_own_class():
+def test_kandinsky_without_mask_channels_inpaints_generically():
     newer = draw(FAMILIES["kandinsky-2.2"]).components
     older = diffusers.KandinskyCombinedPipeline(
         text_encoder=parts.clip_text(), tokenizer=parts.clip_tokenizer(), **newer
@@ -106,13 +106,13 @@ def test_a_lane_may_have_another_noise_scheduler(loaded, name):
     assert type(model.pipeline("text_to_image").scheduler) is type(model.base.scheduler)
 
 
-def test_flow_models_keep_their_flow_with_another_noise_scheduler(loaded):
+def test_flow_models_stay_flow_with_another_noise_scheduler(loaded):
     pipeline = loaded("z-image").pipeline("text_to_image", noise_scheduler="UniPCMultistepScheduler")
     config = pipeline.scheduler.config
     assert config.use_flow_sigmas and config.prediction_type == "flow_prediction"
 
 
-def test_a_stand_in_takes_the_place_of_a_shared_module_in_every_stage(loaded):
+def test_a_stand_in_replaces_a_shared_module_in_every_stage(loaded):
     model = loaded("kandinsky-2.2")
     stand_in = torch.nn.Identity()
     pipeline = model.pipeline("text_to_image", wrap=lambda name, module: stand_in if name == "unet" else module)
@@ -147,7 +147,7 @@ def test_two_stages_from_two_folders_become_one_pipeline(family_folder, tmp_path
     assert {"prior_prior", "unet", "movq"} <= model.parkable.keys()
 
 
-def test_missing_weights_are_named_with_the_command_that_gets_them(tmp_path):
+def test_missing_weights_are_named_with_the_pull_command(tmp_path):
     settings = EngineSettings(models_dir=tmp_path)
     with pytest.raises(ModelLoadFailed, match="darkroom models pull sdxl-lightning"):
         load(Catalogue(settings).spec("sdxl-lightning"), "cpu", settings=settings)
@@ -161,7 +161,7 @@ def test_damaged_weights_fail_by_the_models_name(family_folder, tmp_path):
         load(Catalogue(settings).spec(), "cpu", settings=settings)
 
 
-def test_the_shelf_drops_the_least_recently_used_model_that_nobody_uses(family_folder):
+def test_the_cache_drops_the_least_recently_used_idle_model(family_folder):
     names = ("stable-diffusion", "stable-diffusion-xl", "latent-consistency")
     settings = EngineSettings(models={name: ModelSettings(source=str(family_folder(name))) for name in names})
     cache = ModelCache(settings, "cpu", budget_bytes=10**9)

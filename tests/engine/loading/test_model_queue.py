@@ -97,7 +97,7 @@ class Desk:
         return [request_id for request_id, _ in self.lent]
 
 
-def test_a_model_cancelled_while_it_loads_makes_room_for_those_behind():
+def test_a_model_cancelled_while_loading_makes_room():
     with Desk() as desk:
         desk.ask("flux", "flux")
         desk.ask("sd", "sd")
@@ -108,7 +108,7 @@ def test_a_model_cancelled_while_it_loads_makes_room_for_those_behind():
         assert not desk.model_queue.cancel("sd", 1), "it is a lane by now"
 
 
-def test_requests_without_room_are_served_when_the_last_user_leaves():
+def test_requests_without_room_are_served_when_users_leave():
     with Desk() as desk:
         desk.ask("one", "sd")
         desk.let_load()
@@ -122,7 +122,7 @@ def test_requests_without_room_are_served_when_the_last_user_leaves():
         assert desk.served == ["two"]
 
 
-def test_a_stream_of_requests_for_the_warm_model_cannot_keep_another_waiting_for_ever():
+def test_a_stream_for_the_warm_model_starves_no_other():
     with Desk() as desk:
         desk.ask("one", "sd")
         desk.let_load()
@@ -140,7 +140,7 @@ def test_a_stream_of_requests_for_the_warm_model_cannot_keep_another_waiting_for
         assert desk.served == ["late"]
 
 
-def test_cancelling_the_one_who_lost_patience_lets_the_others_go_on():
+def test_cancelling_the_impatient_request_lets_others_go_on():
     with Desk() as desk:
         desk.ask("one", "sd")
         desk.let_load()
@@ -151,7 +151,7 @@ def test_cancelling_the_one_who_lost_patience_lets_the_others_go_on():
         assert desk.served == ["one", "late"]
 
 
-def test_requests_for_the_warm_model_do_not_wait_for_a_long_load_of_another():
+def test_warm_requests_do_not_wait_for_the_load_of_another():
     with Desk() as desk:
         desk.ask("one", "sd")
         desk.let_load()
@@ -163,7 +163,7 @@ def test_requests_for_the_warm_model_do_not_wait_for_a_long_load_of_another():
         assert desk.served == ["two"]
 
 
-def test_a_model_that_cannot_be_loaded_fails_all_who_wait_for_it_and_nobody_else():
+def test_an_unloadable_model_fails_only_those_who_wait_for_it():
     with Desk(broken="flux") as desk:
         desk.ask("one", "flux")
         desk.ask("two", "flux")

@@ -101,7 +101,7 @@ def test_a_style_picture_gives_what_stock_diffusers_gives(styled: Studio, folder
 
 
 @pytest.mark.parametrize("guidance", [1.0, 5.0], ids=["alone", "guided"])
-def test_styles_and_plain_requests_run_beside_each_other_as_if_alone(styled: Studio, guidance: float) -> None:
+def test_styled_and_plain_requests_run_together_as_if_alone(styled: Studio, guidance: float) -> None:
     wishes: list[ImageRequest] = [
         ask(style_image=picture, num_images=1, guidance_scale=guidance, seed=seed, **SIZE)
         for seed, picture in ((1, RED), (2, BLUE), (3, None), (4, None))
@@ -114,7 +114,7 @@ def test_styles_and_plain_requests_run_beside_each_other_as_if_alone(styled: Stu
         assert np.abs(shown.astype(int) - expected).max() <= 1
 
 
-def test_the_style_changes_the_picture_and_the_plain_model_stays_itself(styled: Studio, folder: Path) -> None:
+def test_a_style_changes_the_picture_and_not_the_plain_model(styled: Studio, folder: Path) -> None:
     plain = Studio(folder).draw(ask(**SIZE))
     assert all(np.array_equal(*pair) for pair in zip(styled.draw(ask(**SIZE)), plain, strict=True))
     red, blue = (styled.draw(ask(style_image=picture, **SIZE))[0] for picture in (RED, BLUE))
@@ -138,7 +138,7 @@ def test_loras_and_styles_go_together(folder: Path, adapter: Path) -> None:
     assert len({picture.tobytes() for picture in drawn}) == 3
 
 
-def test_families_without_an_adapter_say_so_before_anything_is_drawn(
+def test_families_without_an_adapter_say_so_before_drawing(
     styled: Studio, family_folder: Callable[[str], Path]
 ) -> None:
     models = {**styled.settings.models, "flux": ModelSettings(source=str(family_folder("flux")))}

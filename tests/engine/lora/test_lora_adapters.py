@@ -139,7 +139,7 @@ def test_running_out_of_memory_half_way_leaves_nothing_on(family_folder, offered
     assert (again == before).all() and (worn != before).any()
 
 
-def test_a_lora_of_another_shape_is_refused_and_the_model_goes_on(pipeline, family_folder, offered, tmp_path):
+def test_a_lora_of_another_shape_is_refused_and_costs_no_model(pipeline, family_folder, offered, tmp_path):
     wide = save_lora(family_folder("stable-diffusion"), "wide", 3, 2)
     save_file({key: torch.randn(7, 9) for key in load_file(wide)}, tmp_path / "wide.safetensors")
     offered = {**offered, "wide": LoRASettings(path=tmp_path / "wide.safetensors", model="stable-diffusion")}
@@ -177,7 +177,7 @@ def test_what_a_file_says_it_was_trained_for_is_believed(family_folder, tmp_path
         assert refused.value.field == "loras"
 
 
-def test_calls_with_different_loras_share_a_pass_and_come_out_right(pipeline, offered):
+def test_calls_with_different_loras_share_a_right_pass(pipeline, offered):
     adapters = Adapters(pipeline, offered)
     lanes = [
         Lane(str(number), print, RunOptions(loras=worn))
@@ -206,7 +206,7 @@ def test_fixed_shapes_keep_different_loras_apart(pipeline, offered):
     assert len(batch_runner.choose(calls[0], calls[1:], lambda layout, waiting: 64).calls) == 1
 
 
-def test_requests_with_different_loras_are_drawn_together_as_stock_diffusers_draws_each(family_folder, offered):
+def test_requests_with_different_loras_equal_stock_diffusers(family_folder, offered):
     renamed = {name: lora.model_copy(update={"model": "model"}) for name, lora in offered.items()}
     studio = Studio(family_folder("stable-diffusion"), loras=renamed)
     worn = ([LoRA(name="pixel.art")], [LoRA(name="ink", weight=0.6), LoRA(name="pixel.art", weight=0.5)], [])

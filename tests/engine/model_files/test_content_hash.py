@@ -47,7 +47,7 @@ def test_large_files_are_read_again_only_after_a_change(folder, tmp_path, monkey
     assert FileHashes(tmp_path / "hashes.json").of(weights) != first and len(read) == 2
 
 
-def test_what_a_crash_has_left_of_the_memory_costs_time_and_nothing_else(folder, tmp_path, monkeypatch):
+def test_a_torn_cache_of_hashes_costs_time_and_nothing_else(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(content_hash, "_LARGE", 0)
     weights, memory = folder / "unet" / "weights.safetensors", tmp_path / "hashes.json"
     known = FileHashes(memory).of(weights)
@@ -56,7 +56,7 @@ def test_what_a_crash_has_left_of_the_memory_costs_time_and_nothing_else(folder,
     assert FileHashes(memory)._known, "and it is whole again"
 
 
-def test_a_folder_that_cannot_be_written_to_keeps_no_model_from_loading(folder, tmp_path, monkeypatch):
+def test_a_read_only_folder_keeps_no_model_from_loading(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(content_hash, "_LARGE", 0)
     (tmp_path / "models").write_text("no folder")
     weights = folder / "unet" / "weights.safetensors"

@@ -49,7 +49,7 @@ def ours(settings: EngineSettings, name: str = "dreamy") -> Any:
     return load(Catalogue(settings).spec(name), "cpu", settings=settings)
 
 
-def test_the_header_tells_the_family_and_the_preset_lends_its_defaults(settings):
+def test_the_header_tells_the_family_and_presets_lend_defaults(settings):
     spec = Catalogue(settings).spec("dreamy")
     assert (spec.source.origin, spec.pipeline) == ("file", "StableDiffusionPipeline")
     assert (spec.num_inference_steps, spec.width) == (25, 512)

@@ -89,7 +89,7 @@ def test_the_picture_is_turned_upright_and_tells_nothing_else():
     assert not opened.info and not opened.getexif()
 
 
-def test_transparent_parts_become_white_in_pictures_and_black_in_masks():
+def test_transparency_is_white_in_pictures_and_black_in_masks():
     clear = encoded(Image.new("RGBA", (8, 8), (0, 0, 0, 0)))
     assert open_picture(clear).getpixel((0, 0)) == (255, 255, 255)
     assert open_mask(clear, (16, 16)).getpixel((0, 0)) == 0

@@ -64,7 +64,7 @@ def test_other_tools_texts_are_read():
     assert parse_parameters("only words").prompt == "only words"
 
 
-def test_a_picture_asks_for_itself_again_without_telling_who_asked():
+def test_a_picture_asks_for_itself_again_and_names_no_member():
     request = ImageRequest(prompt="fox", seed=7, num_images=4, num_inference_steps=12, member="secret", weight=3.0)
     data = png(request, seed=9)
     again = read_request(data, member="other")

@@ -67,7 +67,7 @@ async def test_secrets_do_not_reach_the_child(monkeypatch, tmp_path):
     assert "a secret" not in seen.read_text() and "a secret" in os.environ.values()
 
 
-async def test_where_no_limit_can_be_set_pictures_are_taken_all_the_same(monkeypatch, tmp_path):
+async def test_where_no_limit_can_be_set_pictures_are_decoded(monkeypatch, tmp_path):
     """macOS says no to a limit on memory."""
     refuse = "def refuse(*_): raise ValueError('current limit exceeds maximum limit')"
     (tmp_path / "sitecustomize.py").write_text(f"import resource\n{refuse}\nresource.setrlimit = refuse")

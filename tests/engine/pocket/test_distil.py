@@ -17,7 +17,7 @@ def distillation(cache, art) -> Distillation:
     return Distillation(cache, WEIGHTS)
 
 
-def test_the_teacher_agrees_with_itself_and_a_student_who_learned_nothing_does_not(distillation):
+def test_the_teacher_agrees_with_itself_and_no_untaught_student(distillation):
     ignorant = distillation.measured(count=20)
     distillation.student = distillation._teacher
     perfect = distillation.measured(count=20)

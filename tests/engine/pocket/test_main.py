@@ -69,7 +69,7 @@ def test_a_folder_without_a_model_is_named(monkeypatch, capsys, tmp_path, argume
     assert "Traceback" not in words
 
 
-def test_a_run_that_would_begin_with_nothing_is_refused_before_it_starts(monkeypatch, capsys, cache, art):
+def test_a_run_without_a_beginning_is_refused_before_it_starts(monkeypatch, capsys, cache, art):
     from engine.pocket.data import build
 
     pytest.importorskip("resvg_py", reason="resvg-py draws the art; it is a training-time package")

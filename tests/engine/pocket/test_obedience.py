@@ -72,7 +72,7 @@ def test_backgrounds(draw, record_property):
     assert score.right / score.total >= 0.95, score
 
 
-def test_a_judge_that_learned_from_other_art_recognises_the_object(draw, record_property):
+def test_a_judge_taught_by_other_art_recognises_the_object(draw, record_property):
     score = is_recognised(draw, PictureEncoder.load(JUDGE), SentenceEncoder(), sorted(EVERYDAY))
     record_property("top 5 of 200", str(score))
 

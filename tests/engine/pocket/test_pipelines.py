@@ -77,7 +77,7 @@ def test_a_seed_draws_the_same_picture_and_another_draws_another(pipeline):
     assert not torch.allclose(first, other, atol=0.05)
 
 
-def test_a_batch_with_a_list_of_generators_equals_single_pictures(pipeline):
+def test_a_batch_with_listed_generators_equals_single_pictures(pipeline):
     generators = [torch.Generator().manual_seed(seed) for seed in (5, 6)]
     together = pipeline(
         ["a fox, 3d"] * 2, generator=generators, num_inference_steps=4, guidance_scale=3.0, output_type="pt"

@@ -34,7 +34,7 @@ def test_a_held_out_style_is_never_drawn_alone():
     assert not any(held_out(each, 12) for each in drawn)
 
 
-def test_two_different_things_are_in_one_style_and_not_a_held_out_pair():
+def test_two_things_share_a_style_and_are_no_held_out_pair():
     pairs = [
         scene for scene in _scenes(2000, composed=1.0) if " next to " in scene.subject or " above " in scene.subject
     ]

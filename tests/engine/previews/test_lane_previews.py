@@ -16,7 +16,7 @@ from engine.previews.time_budget import TimeBudget
 
 
 @pytest.mark.parametrize("is_rich", [True, False])
-def test_the_first_preview_comes_without_an_allowance_and_its_frame_does_not(is_rich: bool) -> None:
+def test_the_first_preview_needs_no_allowance_and_its_frame_does(is_rich: bool) -> None:
     now_s, told = [0.0], list[Preview | None]()
     time_budget = TimeBudget(clock=lambda: now_s[0])
     time_budget.spend(0.0 if is_rich else 1.0)
@@ -33,7 +33,7 @@ def test_the_first_preview_comes_without_an_allowance_and_its_frame_does_not(is_
     assert bool(previews.frames) == is_rich
 
 
-def test_previews_and_frames_have_the_size_in_which_the_picture_will_be_seen() -> None:
+def test_previews_and_frames_have_the_size_of_the_picture() -> None:
     told = list[Preview | None]()
     with ThreadPoolExecutor(1) as executor:
         previews = LanePreviews(

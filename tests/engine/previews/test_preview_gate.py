@@ -154,7 +154,7 @@ def _is_green(preview: Preview) -> bool:
     return bool(np.abs(pixels - [0, 128, 0]).max() < 8)
 
 
-def test_what_a_listed_vocabulary_draws_from_words_needs_no_look_and_anything_else_does() -> None:
+def test_only_listed_vocabularies_drawn_from_words_need_no_check() -> None:
     pocket = Catalogue(EngineSettings()).spec("pocket")
     of_everything = replace(pocket, vocabulary=())
     words = ImageRequest(prompt="a cat", preview_limit=0.4)
@@ -165,9 +165,7 @@ def test_what_a_listed_vocabulary_draws_from_words_needs_no_look_and_anything_el
     assert limit_of(ImageToImage(prompt="a cat", image=b"picture", preview_limit=0.4), pocket) == 0.4
 
 
-def test_a_lane_whose_previews_are_flagged_has_coarse_ones_and_no_time_lapse(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_flagged_lane_has_coarse_previews_and_no_time_lapse(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preview_gate, "coarse", lambda cells: [Image.new("RGB", cell.size, "green") for cell in cells])
     monkeypatch.setattr(preview_gate, "FIRST_SHARE", 0.0)
     (clear,) = studio.run(ask(num_inference_steps=8, **SIZE))
@@ -182,7 +180,7 @@ def test_a_lane_whose_previews_are_flagged_has_coarse_ones_and_no_time_lapse(
 
 @pytest.mark.parametrize("is_harmless", [True, False])
 @pytest.mark.parametrize("said", [Safety(0.92), Safety(error="no model")])
-def test_a_false_alarm_keeps_no_harmless_picture_back_but_a_check_that_cannot_run_does(
+def test_a_failing_check_holds_pictures_and_a_false_alarm_none(
     monkeypatch: pytest.MonkeyPatch, said: Safety, is_harmless: bool
 ) -> None:
     check = PictureCheck()

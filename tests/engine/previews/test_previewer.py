@@ -259,7 +259,7 @@ def test_flux2_patches_are_denormalised_before_they_are_unfolded():
     assert torch.allclose(layout.to_vae(layout.unpack(tokens, 64, 64)), latents, atol=1e-5)
 
 
-def test_whole_latents_with_the_numbers_of_patches_are_denormalised_too():
+def test_whole_latents_with_patch_statistics_are_denormalised():
     """Bria's FIBO 2 keeps its latents unfolded, and has FLUX.2's autoencoder."""
     scale, shift = torch.rand(16) + 0.5, torch.rand(16)
     layout, latents = LatentLayout(4, 8, scale, shift), torch.rand(1, 4, 8, 8)
@@ -273,7 +273,7 @@ def test_numbers_that_fit_no_channels_are_no_reason_to_fail():
     assert Previewer(layout, RGBMap(torch.eye(3, 4), torch.zeros(3), 1)).preview(torch.rand(1, 4, 8, 8), 64, 64) is None
 
 
-def test_an_autoencoder_that_sees_transparency_is_given_opaque_pictures():
+def test_an_autoencoder_with_alpha_is_given_opaque_pictures():
     vae = AutoencoderKLQwenImage21(
         base_dim=8,
         decoder_base_dim=8,

@@ -11,9 +11,7 @@ from engine.processes.device_names import device_names
 
 
 @pytest.mark.parametrize("name", ["cuda", "cuda:9", "mps", "gpu", "CUDA:0", "cuda:x", "0", ""])
-async def test_a_device_that_cannot_be_here_is_named_before_a_worker_is_started(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_impossible_device_is_named_before_a_worker_starts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.processes.device_names._ACCELERATOR_NODES", ())
     monkeypatch.setattr("sys.platform", "linux")
     engine = Engine(EngineSettings(devices=(name,)))

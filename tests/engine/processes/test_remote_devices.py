@@ -131,7 +131,7 @@ class TestWithRay:
 
     @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
     @pytest.mark.parametrize("who", ["worker", "actor", "driver", "node"])
-    async def test_whoever_fails_every_request_finishes_once_with_the_same_bytes(
+    async def test_every_failure_leaves_each_request_done_once_bit_equal(
         self,
         engine: Engine,
         undisturbed: dict[int, list[bytes]],
@@ -155,7 +155,7 @@ class TestWithRay:
                 cluster.kill("node0")
         await until(lambda: not all(found.is_running() for found in workers))
 
-    async def test_a_worker_whose_driver_is_silent_frees_its_device_after_the_lease(
+    async def test_a_worker_of_a_silent_driver_frees_its_device(
         self, settings: EngineSettings, cluster: RayCluster, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         enter(cluster, monkeypatch)
@@ -165,7 +165,7 @@ class TestWithRay:
             driver.suspend()
             await until(lambda: leftovers(cluster) == [driver])
 
-    async def test_without_its_head_requests_finish_here_and_a_new_head_is_found(
+    async def test_without_its_head_requests_finish_and_a_new_one_is_found(
         self, settings: EngineSettings, undisturbed: dict[int, list[bytes]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with ray_cluster(nodes=1) as cluster:
@@ -214,7 +214,7 @@ async def test_without_ray_the_engine_says_what_to_install(
         await Engine(configured).start()
 
 
-async def test_a_cluster_open_to_anybody_is_refused_before_it_is_spoken_to(
+async def test_an_open_cluster_is_refused_before_it_is_spoken_to(
     configured: EngineSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("engine.processes.remote_devices.has_ray", lambda: True)

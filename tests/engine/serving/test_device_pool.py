@@ -37,7 +37,7 @@ def once(tmp_path: Path, fault: str, **more: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("fault", ["crash", "freeze", "stuck"])
-async def test_a_worker_that_fails_mid_step_is_replaced_and_nobody_notices(tmp_path: Path, fault: str) -> None:
+async def test_a_worker_failing_mid_step_is_replaced_unnoticed(tmp_path: Path, fault: str) -> None:
     async with scripted.engine(step_timeout_s=STALL_S, stall_timeout_s=STALL_S) as engine:
         await finished(engine, request())
         first_pid = engine.snapshot().devices[0].pid
@@ -64,7 +64,7 @@ async def test_a_frozen_worker_is_replaced_within_the_stall_timeout(tmp_path: Pa
         stream.cancel()
 
 
-async def test_a_frozen_worker_with_a_full_pipe_does_not_block_the_loop() -> None:
+async def test_a_frozen_worker_with_a_full_pipe_blocks_no_loop() -> None:
     async with scripted.engine(max_lanes=64, max_running_per_member=64) as engine:
         await finished(engine, request())
         pid = engine.snapshot().devices[0].pid
@@ -121,7 +121,7 @@ async def test_a_device_that_dies_drains_to_the_others() -> None:
         assert [result.images[0].png for result in results] == [b"picture %d" % n for n in range(6)]
 
 
-async def test_requests_go_where_their_model_is_warm_and_spread_when_it_is_everywhere() -> None:
+async def test_requests_go_where_their_model_is_warm_or_spread() -> None:
     async with scripted.engine(devices=("cpu", "cpu:1"), max_lanes=4) as engine:
         await until(lambda: all(device.models for device in engine.snapshot().devices))
         streams = [engine.submit(request(LONG, member=str(n), model="pocket")) for n in range(4)]

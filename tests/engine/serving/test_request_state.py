@@ -53,7 +53,7 @@ async def test_only_a_place_that_changed_is_told_and_none_once_started() -> None
     assert await one.mailbox.take() == Started("cpu")
 
 
-async def test_the_end_takes_the_place_of_unread_steps_and_is_the_last_word() -> None:
+async def test_the_end_replaces_unread_steps_and_comes_last() -> None:
     one = request_state()
     one.tell_progress(1, 4, FIRST, 0.0)
     one.end(Finished((), 5.0, notes=("of the worker",)))

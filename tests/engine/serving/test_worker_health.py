@@ -39,7 +39,7 @@ def test_a_worker_that_idles_though_it_has_requests() -> None:
     assert "idle" in (health(Beat("idle", 1.0), lane_sign_s=50.0).check(81.0, 81.0, has_lanes=True) or "")
 
 
-def test_a_pause_of_the_whole_machine_is_no_silence_of_the_worker() -> None:
+def test_a_pause_of_the_whole_machine_is_no_silent_worker() -> None:
     worker = health(Beat("forward", 1.0))
     assert worker.check(0.0, 0.0, has_lanes=True) is None
     assert worker.check(100.0, 0.0, has_lanes=True) is None

@@ -89,7 +89,7 @@ def test_device_time_is_divided_by_rows(studio: Studio) -> None:
     assert ours[-1].finished.gpu_ms > 1.5 * theirs[-1].finished.gpu_ms
 
 
-def test_a_cancelled_lane_is_gone_at_once_and_others_do_not_notice(studio: Studio) -> None:
+def test_a_cancelled_lane_is_gone_at_once_unnoticed_by_others(studio: Studio) -> None:
     request, doomed = ask(seed=5, **SIZE), ask(seed=6, num_inference_steps=50, **SIZE)
     alone = pictures(studio.run(request)[0])
     with studio.desk() as (tick_loop, said), torch.inference_mode():
@@ -207,7 +207,7 @@ def test_every_request_is_a_request_like_any_other() -> None:
     assert kinds(ImageRequest) == set(OPERATIONS)
 
 
-def test_a_newcomers_prompt_is_encoded_at_once_and_costs_no_turn_of_the_boost(studio: Studio) -> None:
+def test_a_newcomers_encoding_costs_no_turn_of_the_boost(studio: Studio) -> None:
     with studio.desk() as (tick_loop, _), torch.inference_mode():
         tick_loop.turns.share = FairShare(first_preview_share=0.0)
         tick_loop.open(studio.admit(ask(member="early", num_inference_steps=20, **SIZE)), studio.model)

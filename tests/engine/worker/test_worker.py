@@ -55,7 +55,7 @@ async def test_requests_for_models_that_do_not_fit_together_all_finish(engine: E
     assert any(event.preview for each in heard for event in each if isinstance(event, Progress))
 
 
-async def test_leaving_early_frees_the_lane_also_while_the_model_is_loading(engine: Engine) -> None:
+async def test_leaving_while_the_model_loads_frees_the_lane(engine: Engine) -> None:
     for model in ("flux", "sd"):
         async for _ in engine.submit(ask(model=model, num_inference_steps=200, **SIZE)):
             break
@@ -64,7 +64,7 @@ async def test_leaving_early_frees_the_lane_also_while_the_model_is_loading(engi
     assert engine.snapshot().running == ()
 
 
-async def test_a_model_nobody_wants_any_more_makes_room_when_it_is_loaded(engine: Engine) -> None:
+async def test_a_model_nobody_wants_any_more_makes_room_once_loaded(engine: Engine) -> None:
     left, wanted = (engine.submit(ask(model=model, **SIZE)) for model in ("flux", "sd"))
     async with left:
         await anext(left)

@@ -78,7 +78,7 @@ async def test_permutations_of_a_picture_are_refused(world: World) -> None:
     assert result.response is not None and "one by one" in result.response.content
 
 
-async def test_a_reply_nobody_heard_of_does_not_take_the_place_of_the_first(world: World) -> None:
+async def test_an_unheard_reply_does_not_replace_the_first(world: World) -> None:
     offer = await world.ada.slash(world.channel, "imagine", prompt="a fox --repeat 2")
     assert offer.response is not None
     world.job_service.gate.clear()

@@ -28,7 +28,7 @@ async def test_u_posts_the_kept_cell_with_its_own_buttons(world: World) -> None:
     assert len(world.job_service.asks) == 1
 
 
-async def test_old_buttons_work_after_a_restart_and_as_often_as_pressed(world: World) -> None:
+async def test_old_buttons_work_after_a_restart_at_every_press(world: World) -> None:
     message = await grid(world)
     await world.restart()
 
@@ -136,7 +136,7 @@ async def test_a_region_is_ticked_or_painted(world: World) -> None:
     assert world.job_service.asks[-1].spec.mask not in (None, spec.mask)
 
 
-async def test_a_region_of_nothing_and_a_mask_that_is_no_picture_are_refused(world: World) -> None:
+async def test_an_empty_region_and_a_mask_no_picture_are_refused(world: World) -> None:
     post = (await world.bo.click(await grid(world), label="U1")).response
     assert post is not None
     for values, word in (({}, "region"), ({"mask": [("mask.png", b"no picture")]}, "no picture")):
@@ -178,7 +178,7 @@ async def test_cancel_is_for_the_owner(world: World) -> None:
 
     refused = await world.bo.click(world.messages[-1], label="Cancel")
     assert refused.response is not None and refused.response.ephemeral
-    assert "asked for this: only they and moderators" in refused.response.content
+    assert f"Only <@{world.ada.id}>, who asked for it, and moderators" in refused.response.content
     cancelled = await world.ada.click(world.messages[-1], label="Cancel")
 
     assert cancelled.response is not None and cancelled.response.content == "Cancelled."
@@ -259,7 +259,7 @@ async def test_a_form_that_was_open_during_a_restart_still_works(
     assert (spec.verb, spec.options.prompt, spec.source) == (verb, "a moon", CellRef(job_id="job0000001", cell=2))
 
 
-async def test_a_form_is_refused_like_a_button_when_its_picture_is_gone(world: World) -> None:
+async def test_a_form_is_refused_when_its_picture_is_gone(world: World) -> None:
     post = (await world.bo.click(await grid(world), label="U1")).response
     assert post is not None
     shown = await world.bo.click(post, label="Custom zoom")

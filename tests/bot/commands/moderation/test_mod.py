@@ -131,9 +131,7 @@ async def test_results_are_deleted_one_or_all(court: Court) -> None:
     assert "either a job or a member" in await court.say(court.mo, "mod delete")
 
 
-async def test_all_of_a_members_results_here_go_whatever_they_made_elsewhere(
-    court: Court, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_only_a_members_results_on_this_server_go(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
     here = await court.imagine(court.ada)
     elsewhere = court.env.create_guild("Elsewhere")
     room, there = elsewhere.create_text_channel("pictures"), elsewhere.add_member(court.ada.user)

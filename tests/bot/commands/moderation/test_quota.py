@@ -63,7 +63,7 @@ async def test_all_kinds_of_limits_are_listed_and_taken_away(court: Court) -> No
         ("quota timezone", {"name": "Berlin"}, "Europe/Berlin"),
     ],
 )
-async def test_what_cannot_be_is_refused_with_the_reason_and_changes_nothing(
+async def test_impossible_limits_are_refused_and_change_nothing(
     court: Court, command: str, options: dict[str, Any], why: str
 ) -> None:
     before = await court.rules()
@@ -119,7 +119,7 @@ async def test_limits_survive_a_restart(court: Court) -> None:
     assert (await court.rules()).limits == (limit,)
 
 
-async def test_what_it_costs_stands_in_the_reply_before_it_runs_and_on_every_picture(court: Court) -> None:
+async def test_the_cost_stands_in_the_reply_and_on_every_picture(court: Court) -> None:
     await court.say(court.mo, "quota set", window="day", amount=40.0)
     asked = await court.ada.slash(court.channel, "imagine", prompt="a red fox")
     assert asked.response is not None

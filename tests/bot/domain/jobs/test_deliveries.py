@@ -67,7 +67,7 @@ async def test_given_up_at_last_refunded_and_the_pictures_stay(house: House, cap
     assert "delivery given up" in caplog.text
 
 
-async def test_a_result_that_discord_refuses_is_said_and_refunded_at_once(house: House) -> None:
+async def test_a_result_discord_refuses_is_told_and_refunded(house: House) -> None:
     house.wall.troubles = [DeliveryError("400/50035")]
     job = await house.submit()
     (await house.engine.stream()).finish()
@@ -134,7 +134,7 @@ async def test_what_nobody_expected_is_given_up_sooner(house: House, caplog: pyt
     assert "delivery given up" in caplog.text
 
 
-async def test_a_database_that_cannot_be_written_to_makes_no_storm_of_edits(house: House) -> None:
+async def test_a_read_only_database_makes_no_storm_of_edits(house: House) -> None:
     job = await house.submit()
     delivered, later = house.jobs.delivered, house.outbox.later
 
@@ -151,7 +151,7 @@ async def test_a_database_that_cannot_be_written_to_makes_no_storm_of_edits(hous
     assert (await house.wait_while_time_passes(job)).state is JobState.DELIVERED
 
 
-async def test_a_hundred_stuck_replies_neither_stop_the_others_nor_turn_the_loop_hot(house: House) -> None:
+async def test_stuck_replies_neither_stop_others_nor_spin_the_loop(house: House) -> None:
     deliver, due, open_ = house.wall.deliver, house.outbox.due, asyncio.Event()
     looks = 0
 

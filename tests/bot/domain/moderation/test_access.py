@@ -117,7 +117,7 @@ def test_not_allowed_here(rule: ChannelRule, more: dict[str, Any], why: str) -> 
         here(rule, **more)
 
 
-def test_a_channel_rule_replaces_the_one_before_and_must_allow_something() -> None:
+def test_a_channel_rule_replaces_the_last_and_allows_something() -> None:
     rules = access.with_channel((), ChannelRule(channel_id=10, allowed=False))
     assert access.with_channel(rules, ChannelRule(channel_id=10)) == ()
     with pytest.raises(BadOption, match="at least 1 step"):

@@ -172,7 +172,7 @@ async def test_no_length_hides_a_meaning() -> None:
     assert (await meaning.leaning("a fine lake, " * 3 + "a rather bad thing")).margin == 1.0
 
 
-async def test_meaning_counts_from_the_servers_margin_and_never_as_sexual_in_restricted_channels() -> None:
+async def test_meaning_counts_from_the_servers_margin_upwards() -> None:
     strict, off = RulesReader(meaning_margin=0.5), RulesReader(meaning_margin=None)
     with pytest.raises(PromptRejected, match="sexual"):
         await rule_checker(strict, SemanticFilter(axes, LINE)).check(ask("bad thing"))

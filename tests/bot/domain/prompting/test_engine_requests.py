@@ -98,7 +98,7 @@ def test_zoom_and_pan_say_where_the_canvas_grows() -> None:
     assert zoomed.zoom == 2.0
 
 
-def test_a_style_without_a_place_for_them_keeps_the_members_words() -> None:
+def test_a_style_without_a_placeholder_keeps_members_words() -> None:
     styles = {"flat": StyleSettings(prompt="travel poster, flat"), "none": StyleSettings(prompt="")}
     for name, expected in (("flat", "a fox, travel poster, flat"), ("none", "a fox")):
         made = JobSpec(verb=Verb.IMAGINE, options=Options(prompt="a fox", style=name), seed=7)

@@ -35,7 +35,7 @@ def request(**more: object) -> ImageRequest:
     return ImageRequest.model_validate({**fields, **more})
 
 
-async def test_before_anything_is_known_it_is_a_guess_by_size_and_steps() -> None:
+async def test_the_first_estimate_is_a_guess_by_size_and_steps() -> None:
     estimates = LearntEstimates(MemoryTimings())
     expected = 512 * 512 / 1e6 * 20 * 4 * UNKNOWN_MS_PER_MEGAPIXEL_STEP
     assert await estimates.estimate_ms(request()) == pytest.approx(expected)

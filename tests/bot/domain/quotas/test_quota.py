@@ -41,9 +41,7 @@ def moments(draw: st.DrawFn) -> tuple[datetime, ZoneInfo]:
 
 
 @given(where=moments(), window=st.sampled_from(Window))
-def test_every_moment_lies_in_its_window_and_the_next_one_begins_where_it_ends(
-    where: tuple[datetime, ZoneInfo], window: Window
-) -> None:
+def test_windows_hold_their_moments_and_leave_no_gap(where: tuple[datetime, ZoneInfo], window: Window) -> None:
     moment, zoned = where
     here = span(window, moment, zoned)
     assert here.start <= moment < here.end
@@ -55,16 +53,14 @@ def test_every_moment_lies_in_its_window_and_the_next_one_begins_where_it_ends(
 
 
 @given(where=moments(), window=st.sampled_from([Window.HOUR, Window.WEEK, Window.MONTH]))
-def test_hours_weeks_and_months_are_whole_with_the_days_they_are_made_of(
-    where: tuple[datetime, ZoneInfo], window: Window
-) -> None:
+def test_hours_weeks_and_months_are_made_of_whole_days(where: tuple[datetime, ZoneInfo], window: Window) -> None:
     moment, zoned = where
     here, day = span(window, moment, zoned), span(Window.DAY, moment, zoned)
     inner, outer = (here, day) if window is Window.HOUR else (day, here)
     assert outer.start <= inner.start < inner.end <= outer.end
 
 
-def test_where_the_clocks_move_by_half_an_hour_no_hour_is_counted_twice() -> None:
+def test_a_half_hour_clock_change_counts_no_hour_twice() -> None:
     # Lord Howe Island, 5 April 2026: at 2:00 the clocks went back to 1:30, at 15:00 UTC.
     zoned, moment = ZoneInfo("Australia/Lord_Howe"), datetime(2026, 4, 4, 15, 15, tzinfo=UTC)
     here = span(Window.HOUR, moment, zoned)

@@ -140,14 +140,14 @@ async def test_what_was_kept_meanwhile_is_not_cancelled_as_if_it_ran(desk: Desk)
     assert await desk.used() == 0
 
 
-async def test_settling_after_the_window_ended_charges_the_window_it_was_held_in(desk: Desk) -> None:
+async def test_a_late_settlement_charges_the_window_of_its_hold(desk: Desk) -> None:
     job = await desk.jobs.claim(await accept(desk.jobs, now=NOW))
     await desk.jobs.keep(job, kept(job), NOW + timedelta(days=1))
     assert await desk.used() == 4
     assert [use.used for use in await desk.quotas.uses(GUILD, Member(id=1, name="a"), Place(channel_id=10), NOW)] == []
 
 
-async def test_the_most_generous_role_wins_and_a_members_own_limit_beats_it(desk: Desk) -> None:
+async def test_the_widest_role_wins_and_a_members_own_limit_beats_it(desk: Desk) -> None:
     everyone, small, large = limit(1), limit(2, Scope.ROLE, 71), limit(4, Scope.ROLE, 72)
     await desk.limit(everyone, small, large, limit(3, Scope.MEMBER, 2))
     for member, roles, allowed in ((1, (), 1), (2, (71, 72), 3), (3, (71, 72), 4), (4, (71,), 2)):
@@ -172,7 +172,7 @@ async def test_gpu_seconds_are_limited_by_the_estimate(desk: Desk) -> None:
     assert (caught.value.used, caught.value.limit, caught.value.unit) == (1.0, 1.5, "GPU-seconds")
 
 
-async def test_a_job_larger_than_the_limit_is_refused_at_once_unless_granted(desk: Desk) -> None:
+async def test_a_job_above_the_limit_is_refused_unless_granted(desk: Desk) -> None:
     await desk.limit(limit(2))
     with pytest.raises(QuotaExceeded):
         await accept(desk.jobs)
@@ -237,7 +237,7 @@ async def test_a_member_has_so_many_jobs_at_once(desk: Desk) -> None:
     assert (caught.value.waiting, caught.value.limit) == (2, 2)
 
 
-async def test_rules_survive_a_restart_and_changes_do_not_overwrite_each_other(desk: Desk) -> None:
+async def test_rules_survive_a_restart_and_each_others_changes(desk: Desk) -> None:
     def allow(channel: int) -> Any:
         return lambda rules: rules.model_copy(update={"channels": (*rules.channels, ChannelRule(channel_id=channel))})
 

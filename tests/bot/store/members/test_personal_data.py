@@ -85,9 +85,7 @@ async def test_every_table_and_file_is_emptied_but_for_what_must_stay(
     assert {path.parent.name for path in files} == {str(BO)} and len(files) == len(FILES)
 
 
-async def test_open_questions_are_exported_without_their_token_and_forgotten(
-    database: Database, tmp_path: Path
-) -> None:
+async def test_open_questions_are_exported_tokenless_and_forgotten(database: Database, tmp_path: Path) -> None:
     path = tmp_path / "promises.jsonl"
     pending_answers = PendingAnswerStore(path, database)
     for number, member in enumerate((ADA, ADA, BO)):

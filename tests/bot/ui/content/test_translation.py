@@ -29,7 +29,7 @@ async def heard(world: World) -> set[tuple[str, str]]:
     return listener.heard
 
 
-async def test_every_string_is_there_in_every_language_and_none_too_many(world: World) -> None:
+async def test_every_language_has_each_string_and_none_too_many(world: World) -> None:
     strings = await heard(world)
     names = {string for location, string in strings if location.endswith("name")}
     texts = {string for location, string in strings if not location.endswith("name")}
@@ -54,7 +54,7 @@ async def test_translations_keep_to_the_limits(world: World, locale: discord.Loc
     assert all(1 <= len(text) <= 100 for text in lexicon.texts.values())
 
 
-async def test_no_two_options_of_a_command_share_a_name_in_any_language(world: World) -> None:
+async def test_options_of_a_command_differ_in_every_language(world: World) -> None:
     def clashes(node: dict) -> None:
         options = node.get("options") or []
         for locale in map(str, LOCALES):

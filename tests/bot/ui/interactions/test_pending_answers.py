@@ -49,9 +49,7 @@ async def test_an_answer_that_was_given_is_owed_no_more(world: World, pending_an
     assert INTERRUPTED not in [message.content for message in world.channel.history()]
 
 
-async def test_an_answer_that_cannot_be_given_does_not_leave_the_thinking(
-    world: World, pending_answers: PendingAnswerStore
-) -> None:
+async def test_an_impossible_answer_does_not_stay_thinking(world: World, pending_answers: PendingAnswerStore) -> None:
     world.pending_answers = pending_answers
     await world.restart()
     world.job_service.accept_after_s, world.job_service.refusal = 1.5, Paused("for a test")
@@ -62,7 +60,7 @@ async def test_an_answer_that_cannot_be_given_does_not_leave_the_thinking(
     await eventually(lambda: (world.settings.data_dir / "promises.jsonl").read_text() == "")
 
 
-async def test_what_was_never_kept_does_not_hold_the_file_open_for_ever(tmp_path: Path) -> None:
+async def test_what_was_never_kept_does_not_hold_the_file_open(tmp_path: Path) -> None:
     database = await Database.open(tmp_path / "darkroom.sqlite3")
     path, until = tmp_path / "promises.jsonl", discord.utils.utcnow()
     pending_answers = PendingAnswerStore(path, database)

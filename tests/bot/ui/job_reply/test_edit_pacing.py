@@ -18,7 +18,7 @@ def test_what_is_urgent_respects_refusals_only() -> None:
     assert pace.wait_s(1.0, is_urgent=True) == 30.0
 
 
-def test_slow_calls_slow_the_cadence_and_fast_ones_quicken_it_again() -> None:
+def test_slow_calls_slow_the_cadence_and_fast_ones_quicken_it() -> None:
     pace = Pace(1.0)
     pace.sent(0.0, 4.0)
     assert pace.wait_s(4.0) == 2.0
@@ -27,7 +27,7 @@ def test_slow_calls_slow_the_cadence_and_fast_ones_quicken_it_again() -> None:
     assert round(pace.wait_s(10.1), 6) == 0.9
 
 
-def test_a_refusal_waits_as_long_as_told_and_never_grows_without_end() -> None:
+def test_a_refusal_waits_as_told_and_never_grows_unbounded() -> None:
     pace = Pace(1.0)
     pace.refused(0.0, 30.0)
     assert pace.wait_s(0.0) == 30.0

@@ -44,7 +44,7 @@ async def test_headers_tell_when_to_leave_a_bucket_alone() -> None:
 
 
 @pytest.mark.parametrize("body", ["", "<html>429</html>", "null", '{"message": "slow down"}', '{"retry_after": null}'])
-async def test_a_refusal_that_does_not_say_how_long_is_an_error_like_any_other(body: str) -> None:
+async def test_a_refusal_without_a_wait_is_an_ordinary_error(body: str) -> None:
     async def refused(_: web.Request) -> web.Response:
         kind = "text/html" if not body or body[0] == "<" else "application/json"
         return web.Response(status=429, body=body.encode(), headers={"Via": "1.1 here", "Content-Type": kind})

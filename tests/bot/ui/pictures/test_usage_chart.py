@@ -37,7 +37,7 @@ def test_an_empty_time_is_drawn_and_said() -> None:
     assert usage_chart.draw(report).startswith(b"\x89PNG")
 
 
-def test_names_no_font_has_letters_for_are_numbered_in_chart_and_words() -> None:
+def test_names_without_glyphs_are_numbered_in_chart_and_words() -> None:
     names = {1: "田中さくら", 2: "🦊 $5 fox", 3: "x\u202eevil", 4: "W" * 32}
     members = {member: 1000.0 * member for member in sorted(names, reverse=True)}
     report = usage_chart.counted(used(members), [timedelta(seconds=0.3)], names, DAYS[-1:], "UTC")
