@@ -13,7 +13,7 @@ from bot.domain.model import Job, Verb
 from bot.domain.prompting.derivation import derive
 from bot.domain.rounds.ballots import count, dice, letters
 from bot.domain.rounds.round import Ballot, Round, RoundAct
-from bot.errors import Banned, CellNotFound, JobNotFound, NotYours
+from bot.errors import Banned, CellNotFound, JobNotFound, NotYours, QuotaExceeded
 from bot.ui.content.custom_ids import RoundId
 from bot.ui.content.error_texts import words
 from bot.ui.content.texts import MESSAGE_LIMIT, message_url, shorten
@@ -86,6 +86,9 @@ def _refusal(error: Exception, host_id: int) -> str:
     match error:
         case Banned():
             return f"<@{host_id}>, who began the vote, may not ask for pictures now."
+        case QuotaExceeded():
+            left = f"it resets {format_dt(error.resets_at, 'R')}"
+            return f"the quota of <@{host_id}>, who began the vote, is used up; {left}."
         case JobNotFound() | CellNotFound():
             return "the picture is not there any more."
         case NotYours():
