@@ -26,7 +26,8 @@ def ballot_paper(shown: Round, job: Job, voters: int) -> str:
     pictures = derive(job, Verb.VARY_STRONG, 0, seed=shown.seed).count
     more = f" {shown.outcome} There is more time." if shown.is_extended else ""
     return (
-        f"🗳️ **Which one goes on?** Press every letter you like{_of(job)}. Votes stay secret until the end.\n"
+        f"🗳️ **Which one goes on?** Press every letter you like{_of(job)}: A is the first picture. "
+        "Votes are secret until the end.\n"
         f"Closes {format_dt(shown.due_at, 'R')} · {voters} voted so far.{more}\n"
         f"-# <@{shown.host.id}> began this vote. The winner is varied at its end, on their quota "
         f"({pictures} pictures). A tie goes to the first of {letters(dice(shown.slots, shown.seed))}."
@@ -38,14 +39,14 @@ def ballot_view(shown: Round) -> View:
     view = View(timeout=None)
     for slot in range(shown.slots):
         view.add_item(_button(RoundId(RoundAct.VOTE, shown.id, slot), letters((slot,)), ButtonStyle.primary))
-    view.add_item(_button(RoundId(RoundAct.CLOSE, shown.id), "Count now", ButtonStyle.secondary))
-    view.add_item(_button(RoundId(RoundAct.CANCEL, shown.id), "Cancel the vote", ButtonStyle.secondary))
+    for act, label in ((RoundAct.CLOSE, "Count now"), (RoundAct.CANCEL, "Cancel the vote")):
+        view.add_item(_button(RoundId(act, shown.id), label, ButtonStyle.secondary, row=4))
     view.stop()
     return view
 
 
-def _button(custom_id: RoundId, label: str, style: ButtonStyle) -> Button[View]:
-    return Button(label=label, style=style, custom_id=str(custom_id))
+def _button(custom_id: RoundId, label: str, style: ButtonStyle, row: int | None = None) -> Button[View]:
+    return Button(label=label, style=style, custom_id=str(custom_id), row=row)
 
 
 def confirmation(ballot: Ballot, slots: int) -> str:
