@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,12 +14,17 @@ from bot.client import DarkroomClient
 from bot.direct_rules import direct_rules
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_service import JobService
+from bot.domain.moderation.access import banned_now
 from bot.domain.moderation.rule_checker import RuleChecker
 from bot.domain.moderation.semantic_filter import SemanticFilter
 from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.domain.quotas.button_prices import PriceList
 from bot.domain.quotas.cost_estimates import LearntEstimates
+from bot.domain.rounds.deadlines import Deadlines
+from bot.domain.rounds.electorate import Electorate
+from bot.domain.rounds.follow_up import VaryWinner
+from bot.domain.rounds.round_service import RoundService
 from bot.folders import writable
 from bot.operation.housekeeping import Housekeeping
 from bot.operation.metrics import Gauges
@@ -39,11 +44,13 @@ from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
+from bot.store.rounds.rounds import RoundStore
 from bot.store.single_instance import sole_use
 from bot.tasks import Tasks
 from bot.ui.interactions.services import Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
+from bot.ui.job_reply.round_announcer import RoundAnnouncer
 from bot.ui.pictures.compositing import Drawing
 from bot.ui.pictures.uploads import Download, Fetch, Intake
 from engine import POCKET_WEIGHTS, Engine
@@ -130,14 +137,16 @@ def _compose(
         hints=hints,
         tasks=tasks,
     )
+    job_service, members = JobService(ports), MemberStore(database, clock)
+    announcer = RoundAnnouncer(jobs, pictures, drawing, tasks)
     pending_answers = PendingAnswerStore(settings.data_dir / "promises.jsonl", database)
     services = Services(
         settings=settings,
         engine=engine,
-        job_service=JobService(ports),
+        job_service=job_service,
         jobs=jobs,
         pictures=pictures,
-        members=MemberStore(database, clock),
+        members=members,
         rules=rules,
         quotas=quotas,
         log=AuditLog(database),
@@ -148,9 +157,39 @@ def _compose(
         prices=PriceList(timings),
         pending_answers=pending_answers,
         clock=clock,
+        rounds=_rounds(database, rules, jobs, job_service, members, announcer, tasks, clock),
+        announcer=announcer,
         has_semantic_filter=semantic_filter is not None,
     )
     return services, replies
+
+
+def _rounds(
+    database: Database,
+    rules: GuildRulesStore,
+    jobs: JobStore,
+    job_service: JobService,
+    members: MemberStore,
+    announcer: RoundAnnouncer,
+    tasks: Tasks,
+    clock: Callable[[], datetime],
+) -> RoundService:
+    store = RoundStore(database)
+
+    async def banned(guild_id: int, now: datetime) -> Collection[int]:
+        return banned_now((await rules.get(guild_id)).bans, now)
+
+    electorate = Electorate(store, store.present, banned, clock)
+    rounds = RoundService(store, electorate, announcer)
+    follow_up = VaryWinner(jobs, job_service.submit, members.preferences)
+    deadlines = Deadlines(rounds, store, follow_up=follow_up, announcer=announcer, clock=clock)
+
+    async def run() -> None:
+        await announcer.attached.wait()  # what is due may be shown from then on
+        await deadlines.run()
+
+    tasks.start(run(), "rounds")
+    return rounds
 
 
 def _read_meanings(database: Database, engine: Engine, tasks: Tasks) -> tuple[SemanticFilter | None, Hints | None]:

@@ -86,6 +86,8 @@ class DarkroomClient(Darkroom):
             self.tree.add_command(menu)
         self.add_dynamic_items(*DYNAMIC_ITEMS)
         reviewers = ReviewRoom(self)
+        if self.services.announcer is not None:
+            self.services.announcer.attach(self)
         self.replies.attach(self, offered=self.offered, on_gone=self.services.job_service.gone, reviewers=reviewers)
         if not await self._is_synced():
             self._syncing = self.loop.create_task(self._sync_later(), name="sync")
@@ -110,13 +112,18 @@ class DarkroomClient(Darkroom):
         """There are no text commands: nobody's messages are read."""
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        """A deleted reply ends its job."""
-        await self.replies.message_deleted(payload.message_id)
+        """A deleted reply ends its job, a deleted ballot paper its vote."""
+        await self._deleted(payload.message_id)
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Deleted replies end their jobs."""
         for message_id in payload.message_ids:
-            await self.replies.message_deleted(message_id)
+            await self._deleted(message_id)
+
+    async def _deleted(self, message_id: int) -> None:
+        await self.replies.message_deleted(message_id)
+        if self.parts.rounds is not None:
+            await self.parts.rounds.gone(message_id)
 
     async def _is_synced(self) -> bool:
         """Sync the commands; False when Discord refuses: an old command set is better than no bot."""

@@ -18,6 +18,9 @@ BotError
 │   ├── NotPermitted(required)
 │   ├── Paused(why)
 │   ├── PictureBlocked(cells)               blocked by the picture check or a moderator
+│   ├── RoundNotFound(round_id)
+│   ├── RoundOver(guild_id, channel_id, message_id)  takes no ballots any more; where its outcome stands
+│   ├── RoundUnderWay(guild_id, channel_id, message_id)  this grid is voted on already, and where
 │   └── AlreadyAsked(job_id)                the same interaction came twice
 ├── ConfigError(key, why)                   at the start only
 ├── DeliveryError
@@ -183,6 +186,30 @@ class AlreadyAsked(UserError):
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
         super().__init__(f"already job {job_id!r}")
+
+
+class RoundNotFound(UserError):
+    """There is no such round, or its grid was deleted."""
+
+    def __init__(self, round_id: str) -> None:
+        self.round_id = round_id
+        super().__init__(f"no round {round_id!r}")
+
+
+class RoundOver(UserError):
+    """The round takes no ballots any more."""
+
+    def __init__(self, guild_id: int, channel_id: int, message_id: int | None) -> None:
+        self.guild_id, self.channel_id, self.message_id = guild_id, channel_id, message_id
+        super().__init__("the round is over")
+
+
+class RoundUnderWay(UserError):
+    """The grid is voted on already."""
+
+    def __init__(self, guild_id: int, channel_id: int, message_id: int | None) -> None:
+        self.guild_id, self.channel_id, self.message_id = guild_id, channel_id, message_id
+        super().__init__("the round is under way")
 
 
 class ConfigError(BotError):

@@ -55,7 +55,7 @@ class Privacy(commands.Cog):
     @privacy.command(name="delete", description=locale_str("Delete everything that is stored about you"))
     @app_commands.describe(confirm=locale_str("It cannot be undone: type “delete everything”"))
     async def delete(self, interaction: Pressed, confirm: str) -> None:
-        """Stop the member's jobs, then delete their pictures, jobs, settings and favourites."""
+        """Stop the member's jobs, then delete their pictures, jobs, settings, favourites and votes."""
         async with Answer(interaction, ephemeral=True) as answer:
             if confirm.strip().strip("“”\"'").lower() != SURE:
                 raise BadOption("confirm", f"nothing was deleted; type “{SURE}” to go on")
@@ -69,8 +69,8 @@ class Privacy(commands.Cog):
             deleted = await interaction.client.services.records.erase_member(member.id)
             left = LEFT.format(days=services.settings.operation.backups_kept)
             await answer.private(
-                f"🗑️ Deleted: {deleted} jobs with their pictures and messages, your uploads, settings and favourites. "
-                f"{left}"
+                f"🗑️ Deleted: {deleted} jobs with their pictures and messages, your uploads, settings, favourites "
+                f"and votes. {left}"
             )
 
     @privacy.command(name="consent", description=locale_str("Who may vary your pictures"))

@@ -9,9 +9,10 @@ from typing import Any
 from discord.ext import commands
 from discord.ui import DynamicItem
 
-from bot.commands.buttons import context_menus, derive_buttons, permutations, result_buttons, stars
+from bot.commands.buttons import context_menus, derive_buttons, permutations, result_buttons, round_buttons, stars
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.reactions import Reactions
+from bot.commands.buttons.round_buttons import RoundButton
 from bot.commands.help import Help
 from bot.commands.images import Images
 from bot.commands.imagine import Imagine
@@ -46,6 +47,7 @@ DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     ReviewButton,
     OlderButton,
     RetentionButton,
+    RoundButton,
 )
 PRESSES: Mapping[Act, Press] = MappingProxyType(
     {
@@ -63,6 +65,7 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.PERMUTE: permutations.confirmed,
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
+        Act.DECIDE: round_buttons.decide,
     }
 )
 FORMS: Mapping[FormKind, Fill] = MappingProxyType(
@@ -74,5 +77,7 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.MENU: context_menus.varied,
     }
 )
-ONCE = frozenset({*derive_buttons.DERIVED, Act.SHOW, Act.TIMELAPSE, Act.REROLL, Act.AGAIN, Act.CAPTION, Act.PERMUTE})
+ONCE = frozenset(
+    {*derive_buttons.DERIVED, Act.SHOW, Act.TIMELAPSE, Act.REROLL, Act.AGAIN, Act.CAPTION, Act.PERMUTE, Act.DECIDE}
+)
 """Acts whose double click would post or cost twice."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import discord
@@ -10,10 +12,19 @@ from simcord import InteractionResult, MemberActor
 
 from bot.client import DarkroomClient
 from bot.domain.model import Job
+from bot.domain.moderation.access import banned_now
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.button_prices import PriceList
+from bot.domain.rounds.deadlines import Deadlines
+from bot.domain.rounds.electorate import Electorate
+from bot.domain.rounds.follow_up import VaryWinner
+from bot.domain.rounds.round_service import RoundService
 from bot.store.jobs.timings import TimingStore
+from bot.store.rounds.rounds import RoundStore
+from bot.tasks import Tasks
+from bot.ui.job_reply.round_announcer import RoundAnnouncer
+from bot.ui.pictures.compositing import Drawing
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.scripted import COLOURS, NamedModels, png
 from tests.bot.stored_server import StoredServer
@@ -27,8 +38,16 @@ class Court(StoredServer):
         client = await super().open()
         self.switch = NamedModels("pocket", "sdxl")
         self.quotas, self.log = client.services.quotas, client.services.log
+        self.round_store, pictures = RoundStore(self.database), client.services.pictures
+        announcer = RoundAnnouncer(self.jobs, pictures, Drawing(self.executor), Tasks(self.context), interval_s=0.0)
+        electorate = Electorate(self.round_store, self.round_store.present, self._banned, self.now)
+        self.rounds = RoundService(self.round_store, electorate, announcer)
+        self.deadlines = Deadlines(
+            self.rounds, self.round_store, announcer=announcer, clock=self.now,
+            follow_up=VaryWinner(self.jobs, self.job_service.submit, client.services.members.preferences),
+        )  # fmt: skip
         client.services = replace(
-            client.services, engine=self.switch, has_semantic_filter=True,
+            client.services, rounds=self.rounds, announcer=announcer, engine=self.switch, has_semantic_filter=True,
             prices=PriceList(TimingStore(self.database, self.now)),
         )  # fmt: skip
         self.client, self.drawn = client, 0
@@ -55,6 +74,15 @@ class Court(StoredServer):
     def mark_age_restricted(self, channel: Any) -> None:
         """As a server's settings can; the simulated ones know nothing of it."""
         self.client.get_channel(channel.id).nsfw = True
+
+    async def _banned(self, guild_id: int, now: datetime) -> frozenset[int]:
+        return banned_now((await self.rules_store.get(guild_id)).bans, now)
+
+    async def counted(self, *, after_s: float = 0.0) -> None:
+        """Let time pass for votes; what is due is done."""
+        if after_s:
+            await self.env.advance_time(after_s)
+        await asyncio.create_task(self.deadlines.turn(self.now()), context=self.context)
 
     async def rules(self) -> GuildRules:
         return await self.rules_store.get(self.guild.id)

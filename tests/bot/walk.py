@@ -20,7 +20,8 @@ from bot.client import DarkroomClient
 from bot.commands.buttons.reactions import MEANT
 from bot.commands.moderation.mod_review import ReviewAct
 from bot.commands.registry import DYNAMIC_ITEMS, FORMS, PRESSES
-from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
+from bot.domain.rounds.round import RoundAct
+from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind, RoundId
 from tests.bot.court import Court
 
 MODAL_SUBMIT = 5
@@ -41,12 +42,13 @@ NO_JOB_ITEMS = frozenset({"StyleMenu", "StylePageButton", "OlderButton", "Retent
 
 @dataclass
 class Walker:
-    """Somebody in a channel, with an id they came by."""
+    """Somebody in a channel, with the ids of a job and of a vote on it that they came by."""
 
     court: Court
     actor: Any
     channel: Any
     job_id: str
+    round_id: str
 
     async def slash(self, name: str, **options: Any) -> InteractionResult:
         return await self.actor.slash(self.channel, name, **options)
@@ -102,6 +104,10 @@ def _rule_checker(act: ReviewAct) -> Step:
     return lambda walker: walker.press(f"mod:{act.value}:{walker.job_id}")
 
 
+def _vote(act: RoundAct) -> Step:
+    return lambda walker: walker.press(str(RoundId(act, walker.round_id)))
+
+
 def _submit(kind: FormKind, act: Act) -> Step:
     return lambda walker: walker.submit(kind, str(ButtonId(act, walker.job_id, 0)))
 
@@ -123,6 +129,7 @@ PUSHED: Mapping[str, Step] = {
     # It carries the id of a member: whose wishes they are.
     f"press {Act.PERMUTE}": _press(Act.PERMUTE),
     **{f"review {act}": _rule_checker(act) for act in ReviewAct},
+    **{f"vote {act}": _vote(act) for act in RoundAct},
     f"form {FormKind.REMIX}": _submit(FormKind.REMIX, Act.VARY),
     f"form {FormKind.REGION}": _submit(FormKind.REGION, Act.VARY_REGION),
     f"form {FormKind.ZOOM}": _submit(FormKind.ZOOM, Act.ZOOM_CUSTOM),
@@ -145,7 +152,7 @@ def not_walked(client: DarkroomClient) -> set[str]:
         for parameter in command.parameters
         if parameter.autocomplete
     }
-    items = {item.__name__ for item in DYNAMIC_ITEMS} - {"JobButton", "ReviewButton"}
+    items = {item.__name__ for item in DYNAMIC_ITEMS} - {"JobButton", "ReviewButton", "RoundButton"}
     return {
         *(commands.keys() ^ {*COMMANDS, *TAKES_NO_JOB}),
         *(options ^ {*COMPLETED, *NO_JOB_COMPLETED}),

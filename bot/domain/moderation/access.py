@@ -82,6 +82,11 @@ def check_ban(bans: Sequence[Ban], member_id: int, now: datetime) -> None:
             raise Banned(ban.until, ban.reason)
 
 
+def banned_now(bans: Sequence[Ban], now: datetime) -> frozenset[int]:
+    """Return the ids of the members whose ban lasts."""
+    return frozenset(ban.member_id for ban in bans if ban.until is None or now < ban.until)
+
+
 def check_queue_state(queue_state: QueueState, why: str) -> None:
     """Raise `Paused` while new jobs are refused; `why` is the moderators' reason."""
     if queue_state is not QueueState.OPEN:

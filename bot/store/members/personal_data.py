@@ -14,6 +14,7 @@ from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Scope
 from bot.store.database import Database
 from bot.store.schema import jobs, uploads
+from bot.store.schema_rounds import rounds
 from bot.store.schema_rules import audit_log, guild_rules, metadata, quota_counters
 
 PendingOf = Callable[[int], Sequence[PendingAnswer]]
@@ -55,6 +56,8 @@ def _about(table: sa.Table, member_id: int) -> sa.Select[Any] | None:
         return sa.select(table).where(*mine)
     if table is audit_log:
         return sa.select(table).where((table.c.actor_id == member_id) | table.c.subject.contains(f"<@{member_id}>"))
+    if table is rounds:
+        return sa.select(table).where(table.c.host_id == member_id)
     if "member_id" in table.c:
         return sa.select(table).where(table.c.member_id == member_id)
     if "job_id" in table.c:

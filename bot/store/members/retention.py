@@ -16,6 +16,7 @@ from bot.domain.model import JobSpec
 from bot.store.database import Database
 from bot.store.pictures import PictureStore
 from bot.store.schema import OUTSIDE, UNFINISHED, cells, favourites, hints, jobs, members, uploads
+from bot.store.schema_rounds import ballots, rounds
 from bot.store.schema_sums import member_days
 
 _BATCH, _FOUND = 20, 500
@@ -36,12 +37,14 @@ class Retention:
         return await self._delete_where(_is_over, here, jobs.c.created_at < before)
 
     async def erase_member(self, member_id: int) -> int:
-        """Delete everything a member made, uploaded, set and marked; returns how many jobs. Theirs must be over."""
+        """Delete what a member made, uploaded, set, marked and voted; returns how many jobs. Theirs must be over."""
         deleted = await self._delete_where(_is_over, jobs.c.member_id == member_id)
         await self._take_back_uploads(member_id)
         async with self._database.write() as connection:
             await connection.execute(sa.delete(favourites).where(favourites.c.member_id == member_id))
             await connection.execute(sa.delete(hints).where(hints.c.member_id == member_id))
+            await connection.execute(sa.delete(ballots).where(ballots.c.member_id == member_id))
+            await connection.execute(sa.delete(rounds).where(rounds.c.host_id == member_id))
             await connection.execute(sa.delete(member_days).where(member_days.c.member_id == member_id))
             await connection.execute(sa.delete(members).where(members.c.member_id == member_id))
         return deleted

@@ -49,6 +49,7 @@ FACES: Mapping[Act, Face] = MappingProxyType(
         Act.PAN_DOWN: Face(emoji="⬇️"),
         Act.DESCRIBE: Face("Describe", "💬"),
         Act.CAPTION: Face("Imagine {n}", "🖼️"),
+        Act.DECIDE: Face("Let the group decide", "🗳️"),
         Act.PERMUTE: Face("Start all", "▶️", ButtonStyle.success),
         Act.STAR: Face("{n}", "⭐"),
         Act.STAR_ALL: Face("All", "⭐"),
@@ -124,7 +125,7 @@ def grid_view(job: Job, cells: int, offered: Collection[Act]) -> View:
     rows = [
         [ButtonId(Act.SHOW, job.id, cell) for cell in each] + [ButtonId(Act.REROLL, job.id)],
         [ButtonId(Act.VARY, job.id, cell) for cell in each],
-        [ButtonId(Act.RECIPE, job.id), ButtonId(Act.TIMELAPSE, job.id)],
+        [ButtonId(Act.RECIPE, job.id), ButtonId(Act.TIMELAPSE, job.id), ButtonId(Act.DECIDE, job.id)],
     ]
     return _view(rows, offered)
 

@@ -7,8 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+from bot.domain.rounds.round import RoundAct
+
 TEMPLATE = r"dr:(?P<act>[a-z0-9]{1,8}):(?P<job>[0-9A-Za-z_-]{1,64}):(?P<cell>[0-9]{1,2})"
 _COMPILED = re.compile(TEMPLATE)
+ROUND_TEMPLATE = r"dr-round:(?P<act>[vcx]):(?P<round>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,2})"
 ID_LIMIT = 100
 """Discord takes no longer ids."""
 
@@ -41,6 +44,7 @@ class Act(enum.StrEnum):
     PERMUTE = "p"
     STAR = "s"
     STAR_ALL = "sa"
+    DECIDE = "g"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,18 @@ class ButtonId:
         if found is None or found["act"] not in set(Act):
             return None
         return cls(Act(found["act"]), found["job"], int(found["cell"]))
+
+
+@dataclass(frozen=True, slots=True)
+class RoundId:
+    """What a round's button carries: `dr-round:<act>:<round>:<slot>`."""
+
+    act: RoundAct
+    round_id: str
+    slot: int = 0
+
+    def __str__(self) -> str:
+        return f"dr-round:{self.act.value}:{self.round_id}:{self.slot}"
 
 
 class FormKind(enum.StrEnum):

@@ -12,6 +12,7 @@ from discord.utils import format_dt
 import engine
 from bot import errors as bot
 from bot.domain.moderation.access import MANAGER
+from bot.ui.content.texts import message_url
 
 GENERIC = (
     "Something went wrong on my side; nothing was charged. Please try again in a moment; "
@@ -47,6 +48,12 @@ def _permissions(error: bot.MissingPermissions) -> str:
 
 def _file_limit(error: bot.FileLimitTooSmall) -> str:
     return f"Files may have only {error.limit_bytes / 2**20:.1f} MB here, too little for pictures."
+
+
+def _round(said: str, error: bot.RoundOver | bot.RoundUnderWay) -> str:
+    if error.message_id is None:
+        return f"{said}."
+    return f"{said}: {message_url(error.guild_id, error.channel_id, error.message_id)}"
 
 
 def _not_yours(error: bot.NotYours) -> str:
@@ -104,6 +111,9 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.PictureBlocked: lambda error: (
             "The picture check of this server does not let this result through. No picture was charged, only its time."
         ),
+        bot.RoundNotFound: lambda error: "This vote is over, and what it was about is gone.",
+        bot.RoundOver: lambda error: _round("This vote is over", error),
+        bot.RoundUnderWay: lambda error: _round("The group votes on this already", error),
         bot.AlreadyAsked: lambda error: "That is already under way.",
         bot.ConfigError: lambda error: "I am not set up right; please tell the person who runs me.",
         bot.DeliveryError: lambda error: "I could not show the result here.",

@@ -59,4 +59,6 @@ class ResultPages:
 
     def _offered_for(self, job: Job) -> Collection[Act]:
         hidden = set[Act]() if job.frames_key else {Act.TIMELAPSE}
+        if job.guild_id is None or not job.reply.bot_present or job.reply.ephemeral:
+            hidden.add(Act.DECIDE)  # nobody else is there to vote, or the bot could not show the outcome
         return set(self.offered) - hidden

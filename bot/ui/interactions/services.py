@@ -13,6 +13,7 @@ from bot.domain.jobs.job_service import JobService
 from bot.domain.model import Cell, Job, Member, Place, Verb
 from bot.domain.quotas.button_prices import Price
 from bot.domain.quotas.quota import Use
+from bot.domain.rounds.round_service import RoundService
 from bot.settings import Settings
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
@@ -29,6 +30,7 @@ from bot.ui.interactions.pending_answers import AnswerTracker
 from bot.ui.interactions.remembered_attachments import SeenPictures
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
+from bot.ui.job_reply.round_announcer import RoundAnnouncer
 from bot.ui.pictures.compositing import Drawing
 from bot.ui.pictures.uploads import Intake
 from engine import Engine
@@ -59,6 +61,10 @@ class Services:
     clock: Callable[[], datetime] = now
     defer_after_s: float = 0.03
     """An interaction without an answer after this time shows "thinking…"."""
+    rounds: RoundService | None = None
+    """Votes of groups; None: nobody can begin one."""
+    announcer: RoundAnnouncer | None = None
+    """Shows votes; needs the client once it is there."""
     has_semantic_filter: bool = False
     """Whether moderators can switch on the filter that compares meanings: it needs the embedded text encoder."""
 

@@ -48,6 +48,10 @@ class Drawing:
         """Any allowed picture or "mask" as a plain PNG, decoded in a process of its own. Raises `InvalidRequest`."""
         return await self._decoder.decode(content, field)
 
+    async def strip(self, pictures: Sequence[bytes], limit: int) -> tuple[bytes, str]:
+        """Pictures in one row, all as high as wide, in at most `limit` bytes, with the file suffix."""
+        return await self.run(contact_sheet, tuple(pictures), limit, columns=len(pictures)), "webp"
+
     async def mask(self, picture: bytes, regions: Collection[int]) -> bytes:
         """A mask for the picture with the given ninths (0-8 in reading order) white."""
         return await self.run(region_mask, picture, frozenset(regions))
@@ -65,14 +69,14 @@ def compose(pictures: Sequence[bytes], limit: int) -> tuple[bytes, str]:
     return fit_upload(encode_png(grid, read_text(pictures[0])), limit)
 
 
-def contact_sheet(pictures: Sequence[bytes], limit: int, side: int = 256) -> bytes:
+def contact_sheet(pictures: Sequence[bytes], limit: int, side: int = 256, columns: int | None = None) -> bytes:
     """Thumbnails side by side as one WebP of at most `limit` bytes."""
     cells = [Image.new("RGB", (side, side), "#202225") for _ in pictures]
     for cell, picture in zip(cells, pictures, strict=True):
         thumbnail = open_picture(picture)
         thumbnail.thumbnail((side, side))
         cell.paste(thumbnail, ((side - thumbnail.width) // 2, (side - thumbnail.height) // 2))
-    return fit_webp(mosaic(cells), limit)
+    return fit_webp(mosaic(cells, columns), limit)
 
 
 def region_mask(picture: bytes, regions: Collection[int]) -> bytes:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import discord
 import pytest
 
-from bot.domain.model import Job, JobState
+from bot.domain.model import Job, JobState, Member, Place
+from bot.domain.rounds.round import Round
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.court import Court
 from tests.bot.scripted import COLOURS, png, webp
@@ -29,6 +31,7 @@ class Secret:
     channel: Any
     grid: Any
     cal: Any
+    vote: Round
 
 
 @pytest.fixture
@@ -44,7 +47,13 @@ async def secret(court: Court) -> Secret:
     stream.post(Finished(images=images, gpu_ms=800.0, frames=(webp("grey"), webp("red"))))
     (job,) = await court.jobs.active()
     await court.job_service.wait(job.id)
-    return Secret(await court.jobs.get(job.id), channel, channel.history()[0], cal)
+    host, place = Member(id=court.ada.id, name="ada"), Place(guild_id=court.guild.id, channel_id=channel.id)
+    vote = Round(
+        id="5ec2e7", host=host, place=place, job_id=job.id, slots=4, seed=1,
+        due_at=court.now() + timedelta(days=1), duration_s=86400.0, created_at=court.now(),
+    )  # fmt: skip
+    opened = await court.rounds.open(vote)
+    return Secret(await court.jobs.get(job.id), channel, channel.history()[0], cal, opened)
 
 
 def elsewhere(court: Court, **permissions: bool) -> tuple[Any, Any]:
@@ -72,6 +81,7 @@ async def show_commands(court: Court, actor: Any) -> None:
 async def unharmed(court: Court, secret: Secret) -> bool:
     """Whether the job is as it was, and nothing was made of it."""
     as_it_was = await court.jobs.get(secret.job.id) == secret.job and len(await court.jobs.cells(secret.job.id)) == 4
+    as_it_was = as_it_was and await court.rounds.get(secret.vote.id) == secret.vote
     return as_it_was and await court.jobs.children(secret.job.id) == [] and len(secret.channel.history()) == 1
 
 
@@ -83,8 +93,8 @@ async def test_nothing_can_be_done_that_no_step_here_tries(court: Court) -> None
 async def test_who_has_an_id_and_no_right_learns_nothing(court: Court, secret: Secret, person: str) -> None:
     actor, channel = PERSONS[person](court)
     await show_commands(court, actor)
-    walker = Walker(court, actor, channel, secret.job.id)
-    stranger = replace(walker, job_id=UNKNOWN)
+    walker = Walker(court, actor, channel, secret.job.id, secret.vote.id)
+    stranger = replace(walker, job_id=UNKNOWN, round_id=UNKNOWN)
     for name, step in (COMMANDS | PUSHED).items():
         heard, of_nothing = await told(await step(walker)), await told(await step(stranger))
         assert WORDS not in heard and f"<@{court.ada.id}>" not in heard, name
@@ -99,7 +109,7 @@ async def test_who_has_an_id_and_no_right_learns_nothing(court: Court, secret: S
 async def test_who_is_banned_where_they_see_it_posts_nothing(court: Court, secret: Secret) -> None:
     await court.say(court.mo, "mod ban", member=secret.cal, reason="spam")
     await show_commands(court, secret.cal)
-    walker, files = Walker(court, secret.cal, secret.channel, secret.job.id), stored(court)
+    walker, files = Walker(court, secret.cal, secret.channel, secret.job.id, secret.vote.id), stored(court)
     forged = 0
     for name, step in (COMMANDS | PUSHED).items():
         before = {message.id for message in public(secret)}
@@ -110,6 +120,7 @@ async def test_who_is_banned_where_they_see_it_posts_nothing(court: Court, secre
         assert result.modal is not None or (result.response is not None and result.response.ephemeral), name
     assert forged and await court.jobs.children(secret.job.id) == []
     assert await court.jobs.get(secret.job.id) == secret.job and stored(court) == files
+    assert await court.rounds.get(secret.vote.id) == secret.vote
     await secret.cal.react(secret.grid, "❌")
     assert await court.jobs.get(secret.job.id) == secret.job and len(await court.jobs.cells(secret.job.id)) == 4
 
@@ -128,8 +139,8 @@ async def test_of_what_was_deleted_nobody_learns_anything(court: Court, secret: 
     assert public(secret) == [] and stored(court) == []
     actor = court.ada if who == "ada" else secret.cal
     await show_commands(court, actor)
-    walker = Walker(court, actor, secret.channel, secret.job.id)
-    stranger = replace(walker, job_id=UNKNOWN)
+    walker = Walker(court, actor, secret.channel, secret.job.id, secret.vote.id)
+    stranger = replace(walker, job_id=UNKNOWN, round_id=UNKNOWN)
     for name, step in (COMMANDS | PUSHED).items():
         heard, of_nothing = await told(await step(walker)), await told(await step(stranger))
         assert WORDS not in heard, name

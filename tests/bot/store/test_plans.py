@@ -16,6 +16,7 @@ from bot.domain.prompting.derivation import derive
 from bot.domain.quotas.cost_estimates import CostClass
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window, last_days
+from bot.domain.rounds.round import Round
 from bot.store.database import Database, is_sqlite
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
@@ -30,6 +31,7 @@ from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
+from bot.store.rounds.rounds import RoundStore
 from engine.errors import OutOfMemory
 from tests.bot.store.asks import NOW, ask, kept
 from tests.bot.store.plans import Walked, noted, scans, without_seq_scans
@@ -73,6 +75,7 @@ class Stores:
         self.numbers: Any = Walked(Statistics(database))
         self.records: Any = Walked(MemberRecordStore(database, pictures))
         self.retention: Any = Walked(Retention(database, pictures))
+        self.rounds: Any = Walked(RoundStore(database))
 
     @property
     def left_out(self) -> set[str]:
@@ -109,6 +112,15 @@ async def work(stores: Stores) -> None:
     await stores.hints.tell(1, "pocket", job.id)
     await stores.timings.learn(CostClass("pocket", "text_to_image", 36, 25), 100.0)
     await stores.log.add(ENTRY)
+    opened = await stores.rounds.open(vote(job.id))
+    await stores.rounds.toggle(opened.id, 1, 0, NOW)
+    await stores.rounds.change(await stores.rounds.get(opened.id), void={2, 3}, message_id=79)
+
+
+def vote(job_id: str) -> Round:
+    return Round(
+        id="1", host=ADA, place=PLACE, job_id=job_id, slots=4, seed=1, due_at=NOW, duration_s=1.0, created_at=NOW
+    )
 
 
 async def questions(stores: Stores) -> None:
@@ -142,6 +154,11 @@ async def questions(stores: Stores) -> None:
     await stores.numbers.outcomes()
     await stores.records.messages_of(job.id)
     await stores.records.posts_of(1)
+    await stores.rounds.at_message(79)
+    await stores.rounds.ballots("1")
+    await stores.rounds.due(NOW)
+    await stores.rounds.before(job.id, limit=8)
+    await stores.rounds.present(5, 10, NOW - timedelta(minutes=30))
     for records in (stores.records, stores.retention):
         await records.outlived(NOW - timedelta(days=30), 5)
 

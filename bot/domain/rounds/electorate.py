@@ -1,0 +1,49 @@
+"""Who is expected to vote in a round, and whose ballots count."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from bot.domain.ports import Clock
+from bot.domain.rounds.ballots import Tally, count, is_settled, quorum
+from bot.domain.rounds.ports import BannedIn, Presence, RoundStore
+from bot.domain.rounds.round import Ballot, Round
+
+PRESENT_FOR = timedelta(minutes=30)
+"""Who asked for a picture this recently is expected to vote."""
+
+
+class Electorate:
+    """Reads ballots without those of members who are banned by now."""
+
+    def __init__(self, store: RoundStore, present: Presence, banned: BannedIn, clock: Clock) -> None:
+        self._store, self._present, self._banned, self._clock = store, present, banned, clock
+
+    def now(self) -> datetime:
+        """The time."""
+        return self._clock()
+
+    async def banned(self, current: Round) -> Collection[int]:
+        """Whose ballots are void."""
+        return await self._banned(current.guild_id, self._clock())
+
+    async def counted(self, current: Round) -> tuple[Tally, list[Ballot]]:
+        """What the ballots of those who may vote say, and these ballots."""
+        banned = await self.banned(current)
+        ballots = [ballot for ballot in await self._store.ballots(current.id) if ballot.member_id not in banned]
+        return count(ballots, current.slots), ballots
+
+    async def is_enough(self, current: Round, tally: Tally) -> bool:
+        """Whether the quorum is there."""
+        return tally.voters >= quorum(len(await self._expected(current)))
+
+    async def is_settled(self, current: Round) -> bool:
+        """Whether waiting could change nothing."""
+        tally, ballots = await self.counted(current)
+        voted = {ballot.member_id for ballot in ballots if ballot.picks}
+        return is_settled(tally, await self._expected(current), voted)
+
+    async def _expected(self, current: Round) -> set[int]:
+        here = await self._present(current.guild_id, current.channel_id, self._clock() - PRESENT_FOR)
+        return set(here) - set(await self.banned(current))

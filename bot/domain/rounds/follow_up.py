@@ -1,0 +1,58 @@
+"""What follows from a decision: the winning cell is varied on the host's quota."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from bot.domain.model import Ask, Job, Preferences, ReplyTo, Verb
+from bot.domain.moderation.access import require_derivable
+from bot.domain.ports import Jobs
+from bot.domain.prompting.derivation import derive
+from bot.domain.rounds.round import Round
+from bot.errors import AlreadyAsked, CellNotFound, JobNotFound
+
+
+class Preferring(Protocol):
+    """Whose pictures others may vary."""
+
+    async def __call__(self, member_id: int, /) -> Preferences:
+        """What a member set."""
+        ...
+
+
+class VaryWinner:
+    """`bot.domain.rounds.ports.FollowUp`."""
+
+    def __init__(self, jobs: Jobs, submit: Callable[[Ask], Awaitable[Job]], preferences: Preferring) -> None:
+        self._jobs, self._submit, self._preferences = jobs, submit, preferences
+
+    async def __call__(self, decided: Round) -> Job:
+        """Ask for the variations, once: the ballot paper's message id makes the ask unique.
+
+        Raises what the job service raises, `NotYours` when the maker of the picture no longer shares it, and
+        `JobNotFound` or `CellNotFound` when it is not there to be seen any more.
+        """
+        if decided.winner is None or decided.message_id is None:
+            raise JobNotFound(decided.job_id)
+        job = await self._jobs.get(decided.job_id)
+        if not job.state.is_showable:
+            raise JobNotFound(job.id)
+        if decided.winner not in {cell.cell for cell in await self._jobs.cells(job.id)}:
+            raise CellNotFound(job.id, decided.winner)
+        require_derivable(await self._preferences(job.member_id), job, decided.host)
+        try:
+            return await self._submit(_asked(decided, job, decided.message_id))
+        except AlreadyAsked as error:
+            return await self._jobs.get(error.job_id)
+
+
+def _asked(decided: Round, job: Job, asked_by_id: int) -> Ask:
+    place = decided.place
+    return Ask(
+        spec=derive(job, Verb.VARY_STRONG, decided.winner, seed=decided.seed),
+        member=decided.host,
+        place=place,
+        reply=ReplyTo(channel_id=place.channel_id, file_limit_bytes=place.file_limit_bytes),
+        interaction_id=asked_by_id,
+    )

@@ -1,0 +1,96 @@
+"""What rounds need from the world."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from bot.domain.model import Job
+from bot.domain.rounds.round import Ballot, Round
+
+
+class RoundStore(Protocol):
+    """Rounds and ballots. Each method is one transaction."""
+
+    async def open(self, new: Round) -> Round:
+        """Store it; where the same job has an open round already, that one is given back."""
+        ...
+
+    async def get(self, round_id: str) -> Round:
+        """Raises `RoundNotFound`."""
+        ...
+
+    async def change(self, before: Round, *, void: Collection[int] = (), **values: object) -> Round:
+        """Compare-and-swap: the round with these values and the next version. Raises `Fenced` when it has changed.
+
+        The ballots of the members in `void` are deleted in the same transaction.
+        """
+        ...
+
+    async def at_message(self, message_id: int) -> Round | None:
+        """The round of a ballot paper."""
+        ...
+
+    async def toggle(self, round_id: str, member_id: int, slot: int, now: datetime) -> Ballot | None:
+        """Set or take away a member's mark; None when the round takes no ballots any more."""
+        ...
+
+    async def ballots(self, round_id: str) -> list[Ballot]:
+        """All ballots, those without a mark too."""
+        ...
+
+    async def due(self, now: datetime) -> list[Round]:
+        """Rounds that are not over and whose time has come, the oldest first."""
+        ...
+
+    async def before(self, job_id: str, limit: int) -> list[Round]:
+        """The chain of rounds that led to a job: each round's winner became the next one's job. Oldest first."""
+        ...
+
+
+class Presence(Protocol):
+    """Who is expected to vote."""
+
+    async def __call__(self, guild_id: int, channel_id: int, since: datetime) -> Collection[int]:
+        """Members who asked for pictures in this channel since then."""
+        ...
+
+
+class BannedIn(Protocol):
+    """Whose ballots do not count."""
+
+    async def __call__(self, guild_id: int, now: datetime, /) -> Collection[int]:
+        """Members who are banned in this server now."""
+        ...
+
+
+class Reader(Protocol):
+    """A round as it is now."""
+
+    async def __call__(self, round_id: str, /) -> tuple[Round, int]:
+        """The round, and how many members have voted. Raises `RoundNotFound`."""
+        ...
+
+
+class Announcer(Protocol):
+    """Where rounds are shown."""
+
+    def changed(self, round_id: str, read: Reader) -> None:
+        """Update the ballot paper as soon as limits allow, from what is read then; never blocks, never raises."""
+        ...
+
+    async def ended(self, shown: Round, ballots: Sequence[Ballot], chain: Sequence[Round]) -> int | None:
+        """Turn the ballot paper into the outcome; idempotent. The id of the message that shows it.
+
+        Raises `DeliveryError`.
+        """
+        ...
+
+
+class FollowUp(Protocol):
+    """What is made of a winner."""
+
+    async def __call__(self, decided: Round) -> Job:
+        """Vary the winning cell on the host's quota; again is harmless. Raises `UserError` and `EngineError`."""
+        ...

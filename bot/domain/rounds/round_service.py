@@ -1,0 +1,139 @@
+"""The round service: opens rounds, takes ballots, and ends each round exactly once, whoever or whatever ends it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot.domain.model import Member
+from bot.domain.moderation.access import MODERATOR
+from bot.domain.rounds.ballots import count, winner
+from bot.domain.rounds.electorate import Electorate
+from bot.domain.rounds.ports import Announcer, RoundStore
+from bot.domain.rounds.round import Ballot, Round, RoundState
+from bot.errors import Fenced, NotPermitted, RoundOver
+
+GRACE = timedelta(seconds=10)
+"""When waiting could change nothing, so long is left for second thoughts and further marks."""
+UNSEEN = "its ballot paper never appeared"
+
+
+class RoundService:
+    """Presses store ballots, or decide by compare-and-swap; `bot.domain.rounds.deadlines` does what time brings."""
+
+    def __init__(
+        self, store: RoundStore, electorate: Electorate, announcer: Announcer, *, grace: timedelta = GRACE
+    ) -> None:
+        self._store, self._electorate, self._announcer, self._grace = store, electorate, announcer, grace
+
+    async def open(self, new: Round) -> Round:
+        """Begin a round, or find the one that this job has already."""
+        return await self._store.open(new)
+
+    async def get(self, round_id: str) -> Round:
+        """Raises `RoundNotFound`."""
+        return await self._store.get(round_id)
+
+    async def posted(self, round_id: str, message_id: int) -> Round:
+        """The ballot paper is out. Raises `RoundNotFound`."""
+        while True:
+            current = await self._store.get(round_id)
+            if current.message_id is not None:
+                return current
+            try:
+                return await self._store.change(current, message_id=message_id)
+            except Fenced:
+                continue  # somebody voted or closed at the same moment: try on what is there now
+
+    async def vote(self, round_id: str, member_id: int, slot: int) -> Ballot:
+        """Set or take away a mark. Raises `RoundOver` and `RoundNotFound`."""
+        ballot = await self._store.toggle(round_id, member_id, slot, self._electorate.now())
+        if ballot is None:
+            raise _over(await self._store.get(round_id))
+        await self._hurry(round_id)
+        self._announcer.changed(round_id, self.read)
+        return ballot
+
+    async def read(self, round_id: str) -> tuple[Round, int]:
+        """A round, and how many have voted. Raises `RoundNotFound`."""
+        current = await self._store.get(round_id)
+        tally, _ = await self._electorate.counted(current)
+        return current, tally.voters
+
+    async def close(self, round_id: str, by: Member) -> Round:
+        """Count now. Only the host and moderators may; raises `NotPermitted`, `RoundOver` and `RoundNotFound`."""
+        while True:
+            current = await self._open(round_id, by)
+            try:
+                return await self.decide(current, is_asked=True)
+            except Fenced:
+                continue  # a ballot came in between: count again
+
+    async def cancel(self, round_id: str, by: Member) -> Round:
+        """End without an outcome; who may and what is raised are as for `close`."""
+        while True:
+            current = await self._open(round_id, by)
+            who = "whoever began it" if by.id == current.host.id else "a moderator"
+            try:
+                return await self._fix(current, None, f"{who} cancelled it")
+            except Fenced:
+                continue
+
+    async def gone(self, message_id: int) -> None:
+        """A ballot paper was deleted: nobody can vote any more, so nothing follows."""
+        while (found := await self._store.at_message(message_id)) and found.state is RoundState.OPEN:
+            try:
+                await self._store.change(found, state=RoundState.ENDED, outcome="its ballot paper was deleted")
+            except Fenced:
+                continue
+
+    async def decide(self, current: Round, *, is_asked: bool = False) -> Round:
+        """Fix the outcome. Without a quorum there is one extension, and then the host's own ballot decides.
+
+        Raises `Fenced` when the round changed meanwhile.
+        """
+        tally, ballots = await self._electorate.counted(current)
+        if current.message_id is None and not ballots:
+            return await self._store.change(current, state=RoundState.ENDED, outcome=UNSEEN)
+        is_enough = await self._electorate.is_enough(current, tally)
+        if not is_enough and not is_asked and not current.is_extended:
+            return await self.extend(current, current.duration, "Too few have voted.")
+        chosen, why = winner(tally, current.seed), f"{tally.voters} voted"
+        own = count([ballot for ballot in ballots if ballot.member_id == current.host.id], current.slots)
+        if not is_enough and own.voters:
+            chosen, why = winner(own, current.seed), "too few voted: the choice of whoever began it counts"
+        return await self._fix(current, chosen, why if chosen is not None else "nobody voted")
+
+    async def extend(self, current: Round, by: timedelta, why: str) -> Round:
+        """Give more time, once, and say so. Raises `Fenced`."""
+        extended = await self._store.change(current, due_at=self._electorate.now() + by, is_extended=True, outcome=why)
+        self._announcer.changed(extended.id, self.read)
+        return extended
+
+    async def _fix(self, current: Round, chosen: int | None, why: str) -> Round:
+        void, now = await self._electorate.banned(current), self._electorate.now()
+        return await self._store.change(
+            current, void=void, state=RoundState.DECIDED, winner=chosen, outcome=why, due_at=now, tries=0
+        )
+
+    async def _open(self, round_id: str, by: Member) -> Round:
+        current = await self._store.get(round_id)
+        if by.id != current.host.id and not (by.is_moderator and by.guild_id == current.guild_id):
+            raise NotPermitted(MODERATOR)
+        if current.state is not RoundState.OPEN:
+            raise _over(current)
+        return current
+
+    async def _hurry(self, round_id: str) -> None:
+        """Bring the deadline near when waiting could change nothing."""
+        while (current := await self._store.get(round_id)).state is RoundState.OPEN:
+            soon = self._electorate.now() + self._grace
+            if current.due_at <= soon or not await self._electorate.is_settled(current):
+                return
+            try:
+                await self._store.change(current, due_at=soon)
+            except Fenced:
+                continue
+
+
+def _over(found: Round) -> RoundOver:
+    return RoundOver(found.guild_id, found.channel_id, found.message_id)

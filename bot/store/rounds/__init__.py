@@ -1,0 +1,1 @@
+"""Rounds and ballots, in the database."""

@@ -1,0 +1,133 @@
+"""Rounds in the database: every change is a compare-and-swap on the round's version, ballots included."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.model import Member, Place
+from bot.domain.rounds.round import Ballot, Round, RoundState
+from bot.errors import Fenced, RoundNotFound
+from bot.store.database import Database, upsert
+from bot.store.schema import jobs
+from bot.store.schema_rounds import UNDER_WAY, ballots, rounds
+
+
+class RoundStore:
+    """`bot.domain.rounds.ports.RoundStore` in SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(self, new: Round) -> Round:
+        """Store it; where the same job has an open round already, that one is given back."""
+        async with self._database.write() as connection:
+            row = upsert(connection, rounds).values(_columns(new))
+            await connection.execute(row.on_conflict_do_nothing())
+            here = sa.select(rounds).where(rounds.c.job_id == new.job_id, rounds.c.state == RoundState.OPEN)
+            return _round(await _one(connection, here, new.id))
+
+    async def get(self, round_id: str) -> Round:
+        """Raises `RoundNotFound`."""
+        async with self._database.read() as connection:
+            return _round(await _one(connection, sa.select(rounds).where(rounds.c.id == round_id), round_id))
+
+    async def at_message(self, message_id: int) -> Round | None:
+        """The round of a ballot paper."""
+        query = sa.select(rounds).where(rounds.c.message_id == message_id).limit(1)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else _round(row)
+
+    async def change(self, before: Round, *, void: Collection[int] = (), **values: object) -> Round:
+        """Compare-and-swap. Raises `Fenced` when the round has another version by now, or is gone.
+
+        The ballots of the members in `void` are deleted with it.
+        """
+        same = rounds.c.id == before.id, rounds.c.version == before.version
+        statement = sa.update(rounds).where(*same).values(version=rounds.c.version + 1, **values)
+        theirs = ballots.c.round_id == before.id, ballots.c.member_id.in_(void)
+        async with self._database.write() as connection:
+            changed = (await connection.execute(statement.returning(*rounds.c))).mappings().one_or_none()
+            if changed is not None and void:
+                await connection.execute(sa.delete(ballots).where(*theirs))
+        if changed is None:
+            raise Fenced(before.id, before.version)
+        return _round(changed)
+
+    async def toggle(self, round_id: str, member_id: int, slot: int, now: datetime) -> Ballot | None:
+        """Set or take away a member's mark; None when the round takes no ballots any more."""
+        is_open = rounds.c.id == round_id, rounds.c.state == RoundState.OPEN
+        theirs = ballots.c.round_id == round_id, ballots.c.member_id == member_id
+        async with self._database.write() as connection:
+            # The next version: whoever counted the ballots before this one must count again.
+            counted = await connection.execute(
+                sa.update(rounds).where(*is_open).values(version=rounds.c.version + 1).returning(rounds.c.slots)
+            )
+            slots = counted.scalar_one_or_none()
+            if slots is None or not 0 <= slot < slots:
+                return None
+            before = (await connection.execute(sa.select(ballots).where(*theirs))).mappings().one_or_none()
+            ballot = (_ballot(before) if before else Ballot(member_id=member_id)).toggled(slot)
+            marked = {"picks": ",".join(map(str, ballot.picks)), "voted_at": now}
+            row = upsert(connection, ballots).values(round_id=round_id, member_id=member_id, **marked)
+            await connection.execute(row.on_conflict_do_update(index_elements=["round_id", "member_id"], set_=marked))
+        return ballot
+
+    async def ballots(self, round_id: str) -> list[Ballot]:
+        """All ballots, those without a mark too, in the order of members' ids."""
+        query = sa.select(ballots).where(ballots.c.round_id == round_id).order_by(ballots.c.member_id)
+        async with self._database.read() as connection:
+            return [_ballot(row) for row in (await connection.execute(query)).mappings()]
+
+    async def due(self, now: datetime) -> list[Round]:
+        """Rounds that are not over and whose time has come, the oldest first."""
+        query = sa.select(rounds).where(UNDER_WAY, rounds.c.due_at <= now).order_by(rounds.c.due_at)
+        async with self._database.read() as connection:
+            return [_round(row) for row in (await connection.execute(query)).mappings()]
+
+    async def before(self, job_id: str, limit: int) -> list[Round]:
+        """The chain of rounds that led to a job, oldest first: each winner became the next one's job."""
+        found: list[Round] = []
+        async with self._database.read() as connection:
+            while len(found) < limit:
+                query = sa.select(rounds).where(rounds.c.next_job_id == job_id).limit(1)
+                row = (await connection.execute(query)).mappings().one_or_none()
+                if row is None:
+                    break
+                found.insert(0, _round(row))
+                job_id = found[0].job_id
+        return found
+
+    async def present(self, guild_id: int, channel_id: int, since: datetime) -> Collection[int]:
+        """Members who asked for pictures in this channel since then."""
+        here = jobs.c.guild_id == guild_id, jobs.c.channel_id == channel_id, jobs.c.created_at >= since
+        async with self._database.read() as connection:
+            return set(await connection.scalars(sa.select(jobs.c.member_id).where(*here).distinct()))
+
+
+async def _one(connection: AsyncConnection, query: sa.Select[Any], round_id: str) -> Mapping[str, Any]:
+    row = (await connection.execute(query)).mappings().first()
+    if row is None:
+        raise RoundNotFound(round_id)
+    return dict(row)
+
+
+def _columns(new: Round) -> dict[str, Any]:
+    ids = {"guild_id": new.guild_id, "channel_id": new.channel_id, "host_id": new.host.id}
+    return {**new.model_dump(), **ids, "host": new.host.model_dump_json(), "place": new.place.model_dump_json()}
+
+
+def _round(row: Mapping[Any, Any]) -> Round:
+    known = {name: row[name] for name in Round.model_fields if name not in ("host", "place")}
+    host, place = Member.model_validate_json(row["host"]), Place.model_validate_json(row["place"])
+    return Round.model_validate({**known, "host": host, "place": place})
+
+
+def _ballot(row: Mapping[Any, Any]) -> Ballot:
+    picks = tuple(int(pick) for pick in row["picks"].split(",") if pick)
+    return Ballot(member_id=row["member_id"], picks=picks)
