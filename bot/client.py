@@ -122,8 +122,8 @@ class DarkroomClient(Darkroom):
 
     async def _deleted(self, message_id: int) -> None:
         await self.replies.message_deleted(message_id)
-        if self.parts.rounds is not None:
-            await self.parts.rounds.gone(message_id)
+        if self.services.rounds is not None:
+            await self.services.rounds.gone(message_id)
 
     async def _is_synced(self) -> bool:
         """Sync the commands; False when Discord refuses: an old command set is better than no bot."""
