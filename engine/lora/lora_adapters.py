@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _Fitted = dict[str, dict[nn.Module, LowRank]]
 """One LoRA: component -> layer -> what it adds there."""
+_Stamp = tuple[int, int]
+"""Size in bytes and time of change in nanoseconds of a file; (0, 0) when it cannot be read."""
 _INPUTS = ("x_embedder", "conv_in")
 """Layers that take a control picture beside the latents, where a LoRA makes them wider."""
 
@@ -42,6 +45,8 @@ class Adapters:
     offered: Mapping[str, LoRASettings]
     _bytes: dict[str, int] = field(default_factory=dict[str, int])
     """Bytes of each attached LoRA, by name."""
+    _refused: dict[str, tuple[_Stamp, str]] = field(default_factory=dict[str, tuple[_Stamp, str]])
+    """Why a LoRA was refused, by name, as long as its file stays the same: reading it takes about a second."""
 
     @property
     def bytes(self) -> int:
@@ -55,7 +60,7 @@ class Adapters:
         """
         for name, _ in loras:
             if name not in self._bytes:
-                fitted_layers = self._fitted(name)
+                fitted_layers = self._fitted_once(name)
                 for component, layers in fitted_layers.items():
                     attach(self.base.components[component], name, layers)
                 self._bytes[name] = _size(fitted_layers)
@@ -66,6 +71,17 @@ class Adapters:
             if isinstance(part, nn.Module):
                 detach_all(part)
         self._bytes.clear()
+
+    def _fitted_once(self, name: str) -> _Fitted:
+        """As `_fitted`, but a file that was refused is not read again until it changes."""
+        stamp = _stamp_of(self.offered[name].path.expanduser())
+        if (refused := self._refused.get(name)) and refused[0] == stamp:
+            raise InvalidRequest("loras", refused[1])
+        try:
+            return self._fitted(name)
+        except InvalidRequest as error:
+            self._refused[name] = stamp, error.why
+            raise
 
     def _fitted(self, name: str) -> _Fitted:
         """The file's adapters by layer; the model is not changed. Raises `InvalidRequest` if a tensor has no layer."""
@@ -111,6 +127,14 @@ class Adapters:
             if known in layers:
                 return layers[known]
         raise Misfit("there is no such layer")
+
+
+def _stamp_of(path: Path) -> _Stamp:
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _fit(layer: nn.Module, pieces: Pieces, weight: float) -> LowRank:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import numpy as np
 import pytest
 import torch
@@ -241,3 +242,24 @@ def test_a_lora_that_does_not_fit_fails_its_own_request_only(family_folder, offe
     failed, drawn = worker.run(broken, fine)
     assert isinstance(failed[-1].error, InvalidRequest) and failed[-1].error.field == "loras"
     assert (as_array(drawn[-1].finished.images[0].png) == before).all()
+
+
+def test_a_refused_file_is_read_again_only_when_it_changed(pipeline, tmp_path, monkeypatch):
+    """Reading takes about a second of the device's time, and anybody may ask again and again."""
+    path = tmp_path / "odd.safetensors"
+    save_file({"unet.nowhere.lora_A.weight": torch.ones(2, 4), "unet.nowhere.lora_B.weight": torch.ones(4, 2)}, path)
+    adapters = Adapters(pipeline, {"odd": LoRASettings(path=path, model="stable-diffusion")})
+    reads = []
+    monkeypatch.setattr(
+        Adapters, "_read", lambda self, name, read=Adapters._read: reads.append(name) or read(self, name)
+    )
+    said = set()
+    for _ in range(3):
+        with pytest.raises(InvalidRequest) as refused:
+            adapters.attach((("odd", 1.0),))
+        said.add(refused.value.why)
+    assert len(said) == 1 and reads == ["odd"]
+    os.utime(path, (1, 1))
+    with pytest.raises(InvalidRequest):
+        adapters.attach((("odd", 1.0),))
+    assert reads == ["odd", "odd"]
