@@ -224,8 +224,8 @@ def test_models_list_names_a_broken_folder_and_shows_the_others(tmp_path: Path) 
 
 def test_models_show_verify_and_rm_say_what_is_not_there(tmp_path: Path) -> None:
     assert "licence: " in darkroom("models", "show", "sdxl", cwd=tmp_path).stdout
-    assert "nothing was pulled" in darkroom("models", "verify", "sdxl", cwd=tmp_path).stdout
-    assert "yours to delete" in darkroom("models", "rm", "pocket", cwd=tmp_path).stdout
+    assert "no files were pulled" in darkroom("models", "verify", "sdxl", cwd=tmp_path).stdout
+    assert "delete a folder of your own yourself" in darkroom("models", "rm", "pocket", cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize("lock", ["{", "[]", '{"stabilityai/stable-diffusion-xl-base-1.0": {}}'])

@@ -52,9 +52,9 @@ class Helpful(StoredServer):
 
     async def imagine(self, prompt: str) -> str:
         """What stands above the finished grid."""
-        before = len(self.messages)
+        before, number = len(self.messages), len(self.engine.streams)
         await self.ada.slash(self.channel, "imagine", prompt=prompt)
-        finish(await self.engine.stream(len(self.engine.streams)))
+        finish(await self.engine.stream(number))
         await eventually(lambda: len(self.messages) > before and "U1" in labels(self.messages[-1]))
         return self.messages[-1].content
 

@@ -18,7 +18,7 @@ from bot.store.rounds.rounds import RoundStore
 from bot.ui.content.error_texts import words
 from engine import EngineSettings
 from tests.bot.whole import Whole, whole
-from tests.patience import PATIENCE_S, POLL_S, until
+from tests.patience import PATIENCE_S, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("rounds")]
 
@@ -45,10 +45,11 @@ async def paper(bot: Whole, message: Any) -> Any:
 
 
 async def ended(bot: Whole, paper: Any) -> Round:
-    store, round_id = RoundStore(bot.app.database), re.findall("dr-round:v:([0-9a-f]+):", str(ids(paper)))[0]
+    round_id = re.findall("dr-round:v:([0-9a-f]+):", str(ids(paper)))[0]
+    store = RoundStore(bot.app.services.jobs._database)
     async with asyncio.timeout(PATIENCE_S):
         while (found := await store.get(round_id)).state is not RoundState.ENDED:  # noqa: ASYNC110
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(0)
     return found
 
 
@@ -69,7 +70,7 @@ async def test_a_group_decides_and_the_winner_is_varied(bot: Whole) -> None:
 
     decided = await ended(bot, ballot)
     assert decided.winner == 1 and decided.next_job_id
-    made = await bot.app.job_service.wait(decided.next_job_id)
+    made = await bot.app.services.job_service.wait(decided.next_job_id)
     assert (made.state, made.spec.verb, made.parent_id, made.parent_cell) == (
         JobState.DELIVERED, Verb.VARY_STRONG, job.id, 1,
     )  # fmt: skip

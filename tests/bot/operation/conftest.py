@@ -1,5 +1,5 @@
 """The databases of the store's tests, for what operates on them."""
 
-from tests.bot.store.conftest import url
+from tests.bot.store.postgres import url
 
 __all__ = ["url"]

@@ -210,7 +210,7 @@ async def test_without_ray_the_engine_says_what_to_install(
     configured: EngineSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.processes.remote_devices.has_ray", lambda: False)
-    with pytest.raises(ClusterRefused, match=r"pip install 'darkroom\[cluster\]'"):
+    with pytest.raises(ClusterRefused, match=r"pip install -c constraints.txt '\.\[cluster\]'"):
         await Engine(configured).start()
 
 

@@ -145,6 +145,6 @@ async def test_a_menu_reads_no_channel_but_its_own(court: Court) -> None:
     overwrites = {court.guild.default_role: hidden, court.mo: shown, court.env.bot.user: shown}
     secret = court.guild.create_text_channel("secret", overwrites=overwrites)
     photo = await court.mo.send(secret, "mine", attachments=[("a.png", png("red"))])
-    walker = Walker(court, court.bo, court.channel, "")
+    walker = Walker(court, court.bo, court.channel, "", "")
     assert "use the menu again" in said(await walker.submit(FormKind.MENU, f"{secret.id}:{photo.id}"))
     assert await court.jobs.active() == []

@@ -34,11 +34,14 @@ def row_about(table: sa.Table, member: int) -> dict[str, Any]:
         "member_id": member, "subject_id": member, "actor_id": member, "scope": "member",
         "subject": f"<@{member}>", "body": GuildRules(guild_id=1, bans=(Ban(member_id=member),)).model_dump_json(),
         "job_id": f"job{member}", "guild_id": member, "message_id": member, "interaction_id": member,
+        "host_id": member, "host": "{}", "place": "{}", "round_id": f"round{member}", "picks": "0",
         "notes": [], "captions": [], "spans": [], "frames_key": f"{member}/frames.zip", "latents_key": None,
         "key": f"{member}/{'upload' if table.name == 'uploads' else 'cell'}.png",
     }  # fmt: skip
     if table.name == "jobs":
         named |= {"id": f"job{member}", "state": "delivered"}
+    if table.name == "rounds":
+        named |= {"id": f"round{member}", "state": "ended"}
     plain = {int: 1, str: "x", float: 1.0, bool: False}
     return {
         column.name: named[column.name] if column.name in named else plain.get(column.type.python_type, NOW)

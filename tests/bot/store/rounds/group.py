@@ -17,7 +17,7 @@ from bot.domain.rounds.round_service import RoundService
 from bot.store.database import Database
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
-from bot.store.jobs.admission import Room
+from bot.store.jobs.admission import AdmissionLimits
 from bot.store.jobs.jobs import JobStore
 from bot.store.rounds.rounds import RoundStore
 from tests.bot.store.asks import NOW, ask, kept
@@ -93,7 +93,7 @@ class Group:
         self.banned: set[int] = set()
         self.present: set[int] = set()
         self.store, self.board = RoundStore(database), Board()
-        self.jobs = JobStore(database, Quotas(database, GuildRulesStore(database)), room=Room(9999))
+        self.jobs = JobStore(database, Quotas(database, GuildRulesStore(database)), limits=AdmissionLimits(9999))
         self.refusal: Exception | None = None
         self.shares = Preferences()
         self.restart()
