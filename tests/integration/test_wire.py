@@ -37,7 +37,6 @@ async def test_from_the_command_to_the_grid_and_its_buttons(tmp_path: Path, mode
         cell = await discord.press(grid, "U2", user=12)
         # On a busy machine "thinking…" comes first.
         await discord.until(lambda: (shown := discord.reply(cell)) and shown["attachments"], 120)
-        large = discord.reply(cell)
         varied = await discord.press(grid, "V3", user=12)
         await discord.until(lambda: discord.grid(varied))
         await everything_is_well(process, jobs=2)
