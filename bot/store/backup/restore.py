@@ -34,7 +34,7 @@ async def restore(settings: Settings, file: Path) -> str:
     targets = Targets(settings)
     targets.refuse(file, manifest)
     journal = Journal(settings.data_dir)
-    stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
     async with _alone(targets), AsyncExitStack() as made:
         asides: dict[Path, Aside] = {}
         for parent in dict.fromkeys(target.parent for target in targets.beside):
