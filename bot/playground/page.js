@@ -34,7 +34,9 @@ new ResizeObserver(follow).observe(timeline);
 const ADDRESS = "open the address that “make demo” printed last, the whole of it, with everything behind the #.";
 const app = document.getElementById("preview-app");
 const isOpen = () => Boolean(window.simcordPreview.contextId);
-const isLost = () => /interrupted|uncertain|ended|closed|unavailable/.test(status.textContent);
+let overcome = ""; /* what the status still says of a trouble after which the page was read again */
+const isLost = () => status.textContent !== overcome
+  && /interrupted|uncertain|ended|closed|unavailable/.test(status.textContent);
 function trouble() {
   if (!location.hash) return `To enter the playground, ${ADDRESS}`;
   if (!isOpen() && app.getAttribute("aria-busy") === "false") return `No playground answers at this address: ${ADDRESS}`;
@@ -46,7 +48,8 @@ function tell() {
   if (notice.textContent !== text) notice.textContent = text;
   notice.hidden = !text;
 }
-new MutationObserver(tell).observe(status, { childList: true, characterData: true, subtree: true });
+new MutationObserver(() => { overcome = ""; tell(); }).observe(status, { childList: true, characterData: true, subtree: true });
+document.addEventListener("playground-read", () => { overcome = status.textContent; tell(); });
 new MutationObserver(tell).observe(app, { attributeFilter: ["aria-busy"] });
 tell();
 

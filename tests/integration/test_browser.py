@@ -190,7 +190,9 @@ def test_a_lost_playground_says_so(page: Page) -> None:
     notice = page.page.locator("#playground-notice")
     page.until(lambda: "Welcome to the darkroom" in page.page.inner_text("body"))
     assert not notice.is_visible()
+    page.until(lambda: page.page.evaluate("window.simcordPreview.ready"))  # nothing of the page's own is under way
     page.page.context.set_offline(True)
     page.until(lambda: notice.is_visible() and "make demo" in notice.inner_text())
     page.page.context.set_offline(False)
-    page.until(lambda: not notice.is_visible())
+    page.page.reload()
+    page.until(lambda: not notice.is_visible() and "Welcome to the darkroom" in page.page.inner_text("body"))
