@@ -86,6 +86,17 @@ class Page:
             [...document.querySelectorAll('button')].filter(b => b.textContent.trim() === 'V3').length]""")
         )
 
+    def grid(self) -> list[str]:
+        """The fingerprint of the one grid shown, once it is loaded and no longer changes."""
+        last: list[list[str]] = [[]]
+
+        def settled() -> list[str]:
+            pictures, grids = self.look()
+            before, last[0] = last[0], pictures
+            return pictures if grids == 1 and len(pictures) == 1 and pictures == before else []
+
+        return self.until(settled)
+
     def messages(self) -> list[str]:
         """What the messages say, oldest first."""
         return self.page.locator(".channel-message").all_inner_texts()

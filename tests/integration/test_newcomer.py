@@ -46,8 +46,7 @@ def test_all_that_was_said_is_there_after_a_restart(tmp_path: Path, browser: pla
     with playground(tmp_path / "data") as url:
         page = opened(browser, url)
         page.imagine("a sunflower --steps 2")
-        page.until(lambda: page.look()[1] == 1)
-        before = page.look()[0]
+        before = page.grid()
     page.until(lambda: page.page.locator("#playground-notice").is_visible())
     assert page.page.locator("#playground-notice").evaluate(ON_TOP), "a stopped playground is told of, visibly"
     with playground(tmp_path / "data") as url:
