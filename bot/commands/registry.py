@@ -9,10 +9,20 @@ from typing import Any
 from discord.ext import commands
 from discord.ui import DynamicItem
 
-from bot.commands.buttons import context_menus, derive_buttons, permutations, result_buttons, round_buttons, stars
+from bot.commands.buttons import (
+    context_menus,
+    derive_buttons,
+    game_forms,
+    permutations,
+    result_buttons,
+    round_buttons,
+    stars,
+)
+from bot.commands.buttons.game_buttons import GameButton, GuessMenu
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
+from bot.commands.games import Games
 from bot.commands.help import Help
 from bot.commands.images import Images
 from bot.commands.imagine import Imagine
@@ -37,7 +47,9 @@ from bot.ui.interactions.style_page import StyleMenu, StylePageButton, styled
 Press = Callable[[Pressed, ButtonId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
-COGS: tuple[type[commands.Cog], ...] = (Imagine, Images, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats)
+COGS: tuple[type[commands.Cog], ...] = (
+    Imagine, Images, Jobs, Games, MySettings, Help, Privacy, Quota, Mod, Stats,
+)  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
 MENUS = context_menus.menus
 DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
@@ -48,6 +60,8 @@ DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     OlderButton,
     RetentionButton,
     RoundButton,
+    GameButton,
+    GuessMenu,
 )
 PRESSES: Mapping[Act, Press] = MappingProxyType(
     {
@@ -75,6 +89,9 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.ZOOM: derive_buttons.zoom_filled,
         FormKind.STYLE: styled,
         FormKind.MENU: context_menus.varied,
+        FormKind.TELL: game_forms.told,
+        FormKind.FAKE: game_forms.faked,
+        FormKind.LINE: game_forms.wrote,
     }
 )
 ONCE = frozenset(

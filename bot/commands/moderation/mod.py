@@ -15,6 +15,7 @@ from discord.utils import format_dt
 from bot.commands.moderation import mod_log
 from bot.commands.moderation.engine_gate import settle
 from bot.commands.moderation.mod_channel import ChannelRules
+from bot.commands.moderation.mod_game import mod_game
 from bot.commands.moderation.mod_results import delete_results
 from bot.commands.moderation.mod_review import Review, ReviewAct, ReviewButton
 from bot.commands.moderation.mod_words import Words
@@ -50,6 +51,7 @@ class Mod(commands.Cog):
     mod.add_command(Words())
     mod.add_command(ChannelRules())
     mod.add_command(Review())
+    mod.add_command(mod_game)
 
     @mod.command(name="queue", description=locale_str("All jobs under way here, with buttons to stop them"))
     async def queue(self, interaction: Pressed) -> None:

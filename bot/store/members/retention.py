@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.model import JobSpec
 from bot.store.database import Database
 from bot.store.pictures import PictureStore
+from bot.store.rounds.games import forget
 from bot.store.schema import OUTSIDE, UNFINISHED, cells, favourites, hints, jobs, members, uploads
 from bot.store.schema_rounds import ballots, rounds
 from bot.store.schema_sums import member_days
@@ -45,6 +46,7 @@ class Retention:
             await connection.execute(sa.delete(hints).where(hints.c.member_id == member_id))
             await connection.execute(sa.delete(ballots).where(ballots.c.member_id == member_id))
             await connection.execute(sa.delete(rounds).where(rounds.c.host_id == member_id))
+            await forget(connection, member_id)
             await connection.execute(sa.delete(member_days).where(member_days.c.member_id == member_id))
             await connection.execute(sa.delete(members).where(members.c.member_id == member_id))
         return deleted

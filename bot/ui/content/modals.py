@@ -11,6 +11,7 @@ import discord
 from discord import CheckboxGroupOption, TextStyle
 from discord.ui import CheckboxGroup, FileUpload, Label, Modal, TextInput
 
+from bot.domain.games.game import LINE_CHARS
 from bot.ui.content.custom_ids import FormId, FormKind
 
 PROMPT_CHARS = 4000
@@ -77,6 +78,15 @@ class ZoomForm(Form):
         return Filled(self.words, zoom=self.zoom.value)
 
 
+class LineForm(Form):
+    """Asks for one line of a game."""
+
+    def more(self) -> None:
+        """Nothing more; the line is short."""
+        for part in self.prompt:
+            part.style, part.max_length = TextStyle.short, LINE_CHARS
+
+
 class RegionForm(Form):
     """Asks what to draw where: ninths to tick on a phone, or a mask painted white on black."""
 
@@ -121,7 +131,13 @@ def _pieces(text: str) -> list[str]:
     return [*pieces, text[:PROMPT_CHARS]]
 
 
-_FORMS: Mapping[FormKind, type[Form]] = MappingProxyType({FormKind.ZOOM: ZoomForm, FormKind.REGION: RegionForm})
+_FORMS: Mapping[FormKind, type[Form]] = MappingProxyType(
+    {
+        FormKind.ZOOM: ZoomForm,
+        FormKind.REGION: RegionForm,
+        **dict.fromkeys((FormKind.TELL, FormKind.FAKE, FormKind.LINE), LineForm),
+    }
+)
 
 
 def form_of(form_id: FormId) -> Form:

@@ -1,0 +1,118 @@
+"""A channel that plays: the simulated server with games on it, whose pictures a script draws."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from bot.client import DarkroomClient
+from bot.domain.games.any_game import AnyGame
+from bot.domain.games.conductor import Conductor
+from bot.domain.games.game_draws import GameDraws
+from bot.domain.games.game_service import GameService
+from bot.domain.games.likeness import Likeness
+from bot.store.rounds.games import GameStore
+from bot.tasks import Tasks
+from bot.ui.job_reply.game_announcer import GameAnnouncer
+from bot.ui.job_reply.game_pictures import GamePictures
+from bot.ui.pictures.compositing import Drawing
+from engine import encode_png
+from engine.events import Finished, GeneratedImage, Safety
+from tests.bot.court import Court, said
+from tests.bot.scripted import COLOURS
+
+
+async def first_letters(texts: Sequence[str]) -> Any:
+    """Vectors by which texts with the same first four words are near."""
+    kinds = {text: index for index, text in enumerate(dict.fromkeys(" ".join(text.split()[:4]) for text in texts))}
+    return np.eye(len(kinds), dtype=np.float32)[[kinds[" ".join(text.split()[:4])] for text in texts]]
+
+
+class Table(Court):
+    """ada, bo, ria and mo play."""
+
+    async def open(self) -> DarkroomClient:
+        client = await super().open()
+        services = client.services
+        self.store, drawing = GameStore(self.database), Drawing(self.executor)
+        pictures = GamePictures(self.jobs, services.pictures, drawing)
+        self.announcer = GameAnnouncer(self.store, self.jobs, pictures, Tasks(self.context), interval_s=0.0)
+        draws, likeness = GameDraws(self.job_service, self.jobs), Likeness(first_letters)
+        self.conductor = Conductor(
+            self.store, self.announcer, draws, likeness, banned=self._banned, clock=self.now
+        )
+        self.began = None
+        games = GameService(self.store, self.announcer, likeness, self.now, lambda: None)
+        client.services = replace(services, games=games, game_announcer=self.announcer, game_pictures=pictures)
+        return client
+
+    async def lead(self, *, after_s: float = 0.0) -> None:
+        """Let time pass; what is due is done."""
+        if after_s:
+            await self.env.advance_time(after_s)
+        self.began = self.began or self.now()
+        await asyncio.create_task(self.conductor.turn(self.began), context=self.context)
+
+    async def game(self) -> AnyGame:
+        found = await self.store.in_channel(self.channel.id)
+        assert found is not None
+        return found
+
+    @property
+    def board(self) -> Any:
+        """The newest message that everybody sees."""
+        return self.messages[0] if self.messages[0].id > self.messages[-1].id else self.messages[-1]
+
+    async def press(self, actor: Any, label: str) -> str:
+        return said(await actor.click(self.board, label=label))
+
+    async def write(self, actor: Any, label: str, text: str, *, at: Any = None) -> str:
+        form = await actor.click(at or self.board, label=label)
+        assert form.modal is not None, form.response
+        return said(await actor.submit_modal(form, {"prompt": text}))
+
+    async def lobby(self, command: str = "bluff", players: Sequence[Any] = (), **options: Any) -> None:
+        """Open a game of ada's, join, and start."""
+        await self.ada.slash(self.channel, command, **options)
+        await self.lead()
+        for player in players or (self.bo, self.ria):
+            await self.press(player, "Join")
+        await self.press(self.ada, "Start")
+        await self.lead()
+
+    async def drawn_all(self, count: int = 1) -> None:
+        """Draw what the game asked for, each picture with its recipe in the file."""
+        await self.lead()
+        for number in range(self.drawn, self.drawn + count):
+            stream = await self.engine.stream(number)
+            picture = _with_recipe(COLOURS[number % len(COLOURS)], stream.request.prompt)
+            image = GeneratedImage(picture, 64, 64, stream.request.seed, Safety(0.01))
+            stream.post(Finished(images=(image,), gpu_ms=800.0))
+        self.drawn += count
+        for job in await self.jobs.unfinished():
+            await self.job_service.wait(job.id)
+        await self.lead()
+
+    @property
+    def buttons(self) -> list[str]:
+        return [str(item.label) for row in self.board.components for item in row.children if hasattr(item, "label")]
+
+    @property
+    def menu(self) -> dict[str, str]:
+        """What can be guessed: the text by its value."""
+        (menu,) = [item for row in self.board.components for item in row.children if hasattr(item, "options")]
+        return {option.value: re.sub(r"^\d+\. ", "", option.label) for option in menu.options}
+
+    async def guess(self, actor: Any, text: str) -> str:
+        value = next(value for value, label in self.menu.items() if label == text)
+        return said(await actor.select(self.board, [value]))
+
+
+def _with_recipe(colour: str, prompt: str) -> bytes:
+    return encode_png(Image.new("RGB", (64, 64), colour), {"parameters": prompt})
