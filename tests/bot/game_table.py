@@ -44,9 +44,7 @@ class Table(Court):
         pictures = GamePictures(self.jobs, services.pictures, drawing)
         self.announcer = GameAnnouncer(self.store, self.jobs, pictures, Tasks(self.context), interval_s=0.0)
         draws, likeness = GameDraws(self.job_service, self.jobs), Likeness(first_letters)
-        self.conductor = Conductor(
-            self.store, self.announcer, draws, likeness, banned=self._banned, clock=self.now
-        )
+        self.conductor = Conductor(self.store, self.announcer, draws, likeness, banned=self._banned, clock=self.now)
         self.began = None
         games = GameService(self.store, self.announcer, likeness, self.now, lambda: None)
         client.services = replace(services, games=games, game_announcer=self.announcer, game_pictures=pictures)
@@ -66,8 +64,9 @@ class Table(Court):
 
     @property
     def board(self) -> Any:
-        """The newest message that everybody sees."""
-        return self.messages[0] if self.messages[0].id > self.messages[-1].id else self.messages[-1]
+        """The newest message of the game."""
+        told = [message for message in self.messages if re.search("Bluff|Telephone|Chain|chain", message.content)]
+        return max(told, key=lambda message: message.id)
 
     async def press(self, actor: Any, label: str) -> str:
         return said(await actor.click(self.board, label=label))

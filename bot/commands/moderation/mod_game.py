@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from discord import app_commands
-from discord.app_commands import Range, locale_str
-
 from bot.commands.moderation.moderator_actions import entry, moderator
 from bot.errors import BadOption, ConfigError
 from bot.ui.interactions.answer import Answer, Pressed
@@ -14,18 +11,10 @@ from bot.ui.interactions.answer import Answer, Pressed
 _SAID = {"pause": "paused", "resume": "goes on", "void": "has one entry less", "stop": "is stopped"}
 
 
-@app_commands.command(name="game", description=locale_str("Pause, go on with, clean or stop this channel's game"))
-@app_commands.describe(
-    action=locale_str("What to do"),
-    number=locale_str("For void: the number of the line or the chain"),
-    reason=locale_str("Why, for the log"),
-)
-async def mod_game(
-    interaction: Pressed,
-    action: Literal["pause", "resume", "void", "stop"],
-    number: Range[int, 1, 20] | None = None,
-    reason: Range[str, 0, 200] = "",
-) -> None:
+Action = Literal["pause", "resume", "void", "stop"]
+
+
+async def moderate(interaction: Pressed, action: Action, number: int | None, reason: str) -> None:
     """Moderate the game of this channel."""
     async with Answer(interaction, ephemeral=True) as answer:
         await moderator(interaction, f"{action} game")

@@ -104,7 +104,7 @@ def _asked(game: AnyGame, order: Order) -> Ask:
         spec=JobSpec(verb=Verb.IMAGINE, options=Options(prompt=order.text), seed=seed, count=1, sealed=True),
         member=order.member,
         place=place,
-        reply=ReplyTo(channel_id=place.channel_id, file_limit_bytes=place.file_limit_bytes, game_id=game.id),
+        reply=ReplyTo(channel_id=place.channel_id, file_limit_bytes=place.file_limit_bytes, hidden=True),
         interaction_id=game.message_id,
         index=game.stage * 100 + order.index,
     )

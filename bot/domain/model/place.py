@@ -48,5 +48,5 @@ class ReplyTo(Value):
     """Largest size of one file in this reply, in bytes."""
     follows: bool = False
     """Whether this reply is a follow-up: the first message of the interaction belongs to another job."""
-    game_id: str = ""
-    """The game that shows the picture in its own messages: then there is no reply."""
+    hidden: bool = False
+    """Whether nothing of the job is posted by itself: it belongs to a round, which shows its pictures."""
