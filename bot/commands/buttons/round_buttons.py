@@ -56,7 +56,7 @@ class RoundButton(DynamicItem[Button[View]], template=ROUND_TEMPLATE):
 
 
 async def decide(interaction: Pressed, pressed: ButtonId) -> None:
-    """Let the group decide: a ballot paper below the grid."""
+    """\"Let the group decide\": open a vote below the grid."""
     async with Answer(interaction) as answer:
         await _check(interaction)
         place = submission.place_of(interaction)
