@@ -65,7 +65,7 @@ async def end(interaction: Pressed, pressed: RoundId) -> None:
 
 
 async def decide(interaction: Pressed, pressed: ButtonId) -> None:
-    """Let the group decide: a ballot paper below the grid."""
+    """\"Let the group decide\": open a vote below the grid."""
     async with Answer(interaction) as answer:
         await check(interaction)
         place = submission.place_of(interaction)

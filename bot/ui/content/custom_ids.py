@@ -1,4 +1,4 @@
-"""What buttons and forms carry: an act, a job and a cell, never an object. `dr:<verb>:<job>:<cell>`."""
+"""Custom ids of buttons and forms: an act, a job and a cell, as `dr:<act>:<job>:<cell>`."""
 
 from __future__ import annotations
 
