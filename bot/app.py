@@ -26,8 +26,10 @@ from bot.domain.prompting.engine_requests import Wording
 from bot.domain.quotas.button_prices import PriceList
 from bot.domain.quotas.cost_estimates import LearntEstimates
 from bot.domain.rounds.deadlines import Deadlines
+from bot.domain.rounds.deciding import Deciding
 from bot.domain.rounds.electorate import Electorate
 from bot.domain.rounds.follow_up import VaryWinner
+from bot.domain.rounds.round import RoundKind
 from bot.domain.rounds.round_service import RoundService
 from bot.folders import writable
 from bot.operation.housekeeping import Housekeeping
@@ -53,6 +55,7 @@ from bot.store.rounds.rounds import RoundStore
 from bot.store.single_instance import sole_use
 from bot.tasks import Tasks
 from bot.ui.interactions.services import Services
+from bot.ui.job_reply.decision_pages import DecisionPages
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.game_announcer import GameAnnouncer
 from bot.ui.job_reply.game_pictures import GamePictures
@@ -145,8 +148,9 @@ def _compose(
         tasks=tasks,
     )
     job_service, members = JobService(ports), MemberStore(database, clock)
-    announcer, game_pictures = RoundAnnouncer(jobs, pictures, drawing, tasks), GamePictures(jobs, pictures, drawing)
+    game_pictures = GamePictures(jobs, pictures, drawing)
     game_announcer = GameAnnouncer(GameStore(database), jobs, game_pictures, tasks)
+    announcer = RoundAnnouncer({RoundKind.DECIDE: DecisionPages(jobs, pictures, drawing)}, tasks)
     pending_answers = PendingAnswerStore(settings.data_dir / "promises.jsonl", database)
     services = Services(
         settings=settings,
@@ -193,7 +197,8 @@ def _rounds(
     electorate = Electorate(store, store.present, banned, clock)
     rounds = RoundService(store, electorate, announcer)
     follow_up = VaryWinner(jobs, job_service.submit, members.preferences)
-    deadlines = Deadlines(rounds, store, follow_up=follow_up, announcer=announcer, clock=clock)
+    plays = {RoundKind.DECIDE: Deciding(rounds, store, follow_up=follow_up, announcer=announcer)}
+    deadlines = Deadlines(store, plays, clock=clock)
 
     async def run() -> None:
         await announcer.attached.wait()  # what is due may be shown from then on

@@ -5,60 +5,32 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from bot.client import DarkroomClient
 from bot.domain.games.any_game import AnyGame
-from bot.domain.games.conductor import Conductor
-from bot.domain.games.game_draws import GameDraws
-from bot.domain.games.game_service import GameService
-from bot.domain.games.likeness import Likeness
-from bot.store.rounds.games import GameStore
-from bot.tasks import Tasks
-from bot.ui.job_reply.game_announcer import GameAnnouncer
-from bot.ui.job_reply.game_pictures import GamePictures
-from bot.ui.pictures.compositing import Drawing
 from engine import encode_png
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.court import Court, said
 from tests.bot.scripted import COLOURS
 
 
-async def first_letters(texts: Sequence[str]) -> Any:
-    """Vectors by which texts with the same first four words are near."""
-    kinds = {text: index for index, text in enumerate(dict.fromkeys(" ".join(text.split()[:4]) for text in texts))}
-    return np.eye(len(kinds), dtype=np.float32)[[kinds[" ".join(text.split()[:4])] for text in texts]]
-
-
 class Table(Court):
     """ada, bo, ria and mo play."""
 
-    async def open(self) -> DarkroomClient:
-        client = await super().open()
-        services = client.services
-        self.store, drawing = GameStore(self.database), Drawing(self.executor)
-        pictures = GamePictures(self.jobs, services.pictures, drawing)
-        self.announcer = GameAnnouncer(self.store, self.jobs, pictures, Tasks(self.context), interval_s=0.0)
-        draws, likeness = GameDraws(self.job_service, self.jobs), Likeness(first_letters)
-        self.conductor = Conductor(self.store, self.announcer, draws, likeness, banned=self._banned, clock=self.now)
-        self.began = None
-        games = GameService(self.store, self.announcer, likeness, self.now, lambda: None)
-        client.services = replace(services, games=games, game_announcer=self.announcer, game_pictures=pictures)
-        return client
+    async def start(self) -> None:
+        await super().start()
+        self.began = self.now()
 
     async def lead(self, *, after_s: float = 0.0) -> None:
         """Let time pass; what is due is done."""
         if after_s:
             await self.env.advance_time(after_s)
-        self.began = self.began or self.now()
         await asyncio.create_task(self.conductor.turn(self.began), context=self.context)
 
     async def game(self) -> AnyGame:
-        found = await self.store.in_channel(self.channel.id)
+        found = await self.game_store.in_channel(self.channel.id)
         assert found is not None
         return found
 

@@ -1,6 +1,7 @@
-"""What leads games from phase to phase: one task shows, draws and ends what is due, and a kill between steps is harmless.
+"""What leads games from phase to phase: one task shows, draws and ends what is due.
 
-Deadlines are rows. One that passed while nobody looked is put off once, and the game says so.
+A kill between any two of its steps is harmless: each step again changes nothing. Deadlines are rows.
+One that passed while nobody looked is put off once, and the game says so.
 """
 
 from __future__ import annotations
@@ -113,8 +114,9 @@ class Conductor:
             return game
         if game.closes_at < began and not game.is_extended:
             return _extended(game, began, now)
-        groups = await self._likeness.groups(game.now_on.fakes) if _has_fakes(game) else ()
-        return game.advance(now, groups)
+        if isinstance(game, Bluff) and game.phase is Phase.FAKE:
+            return game.advance(now, await self._likeness.groups(game.now_on.fakes))
+        return game.advance(now)
 
     async def _show(self, game: AnyGame) -> AnyGame:
         if game.phase in (Phase.REVEAL, Phase.OVER, Phase.SHOW):
@@ -147,10 +149,6 @@ class Conductor:
             await self._store.change(game, game.model_copy(update={"tries": game.tries + 1}))
         except (Fenced, RoundNotFound):
             log.info("game changed meanwhile", extra={"game": game.id})
-
-
-def _has_fakes(game: AnyGame) -> bool:
-    return isinstance(game, Bluff) and game.phase is Phase.FAKE
 
 
 def _extended(game: AnyGame, began: datetime, now: datetime) -> AnyGame:

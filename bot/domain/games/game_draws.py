@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import zlib
+from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 _PASSES = (Paused, Restarting, QueueFull, TooManyJobs)
 """Refusals that pass by themselves."""
-_WHY = MappingProxyType(
+_WHY: Mapping[type[Exception], str] = MappingProxyType(
     {QuotaExceeded: "the quota is used up", Banned: "they may not ask for pictures now",
      PromptRejected: "this server does not allow the words"}
 )  # fmt: skip

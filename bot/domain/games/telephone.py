@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 
 from bot.domain.games.chains import Chain, Line, asleep, chain_of, holder, pictures_of
 from bot.domain.games.deals import dealt
-from bot.domain.games.game import DRAW_S, LEAST_PLAYERS, MOST_MISSES, Drawn, Game, GameKind, Order, Phase
+from bot.domain.games.game import DRAW_S, LEAST_PLAYERS, MOST_MISSES, Drawn, Game, GameKind, Order, Phase, Player
 from bot.errors import NotInGame
 
 LIVE_S, SLOW_S = 60.0, 24 * 3600.0
@@ -59,11 +59,16 @@ class Telephone(Game):
         )  # fmt: skip
 
     @property
+    def pictures(self) -> tuple[str, ...]:
+        """The jobs of all chains."""
+        return tuple(job_id for chain in self.chains for job_id in pictures_of(chain))
+
+    @property
     def revealed(self) -> tuple[str, ...]:
         """The jobs whose words are a secret no more."""
         if self.phase is Phase.SHOW:
             return pictures_of(self.chains[self.on_show]) if self.chains else ()
-        return tuple(job_id for chain in self.chains for job_id in pictures_of(chain)) if self.is_over else ()
+        return self.pictures if self.is_over else ()
 
     def hand(self, member_id: int) -> tuple[int, Line | None]:
         """The chain a member holds, and its last line; None at the first step. Raises `NotInGame`."""
@@ -202,6 +207,6 @@ class Telephone(Game):
         return self.model_copy(update={"chains": chains})
 
 
-def _missed(player: Any) -> Any:
+def _missed(player: Player) -> Player:
     misses = player.misses + 1
     return player.model_copy(update={"misses": misses, "is_out": player.is_out or misses >= MOST_MISSES})

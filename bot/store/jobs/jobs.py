@@ -10,14 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.jobs import error_codec
-from bot.domain.model import Ask, Charge, Job, JobSpec, JobState, Kept, OutboxKind
+from bot.domain.model import Ask, Charge, Job, JobState, Kept, OutboxKind
 from bot.errors import Fenced, PictureBlocked, ReplyGone
 from bot.store.database import Database, upsert
 from bot.store.jobs.admission import AdmissionLimits, admit
 from bot.store.jobs.daily_sums import count_outcome
 from bot.store.jobs.job_reads import LIVE, JobReads
 from bot.store.jobs.rows import job_from
-from bot.store.schema import UNFINISHED, cells, extracts, jobs, outbox, posts, sealed_words
+from bot.store.jobs.sealing import unseal
+from bot.store.schema import UNFINISHED, cells, extracts, jobs, outbox, posts
 
 
 class Ledger(Protocol):
@@ -89,15 +90,7 @@ class JobStore(JobReads):
     async def unseal(self, job_ids: Collection[str]) -> None:
         """Put the prompts of sealed jobs back into the jobs, in one transaction; again is harmless."""
         async with self._database.write() as connection:
-            query = sa.select(jobs.c.id, jobs.c.spec, sealed_words.c.prompt).join(sealed_words)
-            for row in (await connection.execute(query.where(sealed_words.c.job_id.in_(job_ids)))).all():
-                spec = JobSpec.model_validate_json(row.spec, extra="ignore")
-                options = spec.options.model_copy(update={"prompt": row.prompt})
-                open_spec = spec.model_copy(update={"options": options, "sealed": False})
-                await connection.execute(
-                    sa.update(jobs).where(jobs.c.id == row.id).values(spec=open_spec.model_dump_json())
-                )
-            await connection.execute(sa.delete(sealed_words).where(sealed_words.c.job_id.in_(job_ids)))
+            await unseal(connection, job_ids)
 
     async def claim(self, job: Job) -> Job:
         """Begin a run under the next epoch; from now on older epochs raise `Fenced`."""

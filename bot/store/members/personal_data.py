@@ -10,13 +10,14 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.jobs.pending_answers import PendingAnswer
-from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.model import JobSpec
+from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Scope
 from bot.store.database import Database
 from bot.store.rounds.games import said_by
 from bot.store.schema import cells, jobs, sealed_words, uploads
-from bot.store.schema_rounds import games, players, rounds
+from bot.store.schema_games import games, players
+from bot.store.schema_rounds import rounds
 from bot.store.schema_rules import audit_log, guild_rules, metadata, quota_counters
 
 PendingOf = Callable[[int], Sequence[PendingAnswer]]

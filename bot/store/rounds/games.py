@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.games.any_game import AnyGame, read
 from bot.errors import Fenced, RoundNotFound
 from bot.store.database import Database, upsert
-from bot.store.schema_rounds import games, players
+from bot.store.schema_games import games, players
 
 GameT = TypeVar("GameT", bound=AnyGame)
 
@@ -81,25 +81,33 @@ class GameStore:
         return None if row is None else _game(row)
 
 
-async def forget(connection: AsyncConnection, member_id: int) -> None:
-    """Take what a member wrote out of all games, and end none: who plays goes on."""
-    theirs = sa.select(games).join(players).where(players.c.member_id == member_id)
-    for row in (await connection.execute(theirs)).mappings().all():
+async def forget(connection: AsyncConnection, member_id: int) -> list[str]:
+    """Delete the games a member began, and take what they wrote out of all others, which go on.
+
+    The jobs of the deleted games, whose words are a secret of nobody any more.
+    """
+    hosted = games.c.host_id == member_id
+    theirs = (await connection.execute(sa.select(games).where(hosted))).mappings().all()
+    await connection.execute(sa.delete(games).where(hosted))
+    played = sa.select(games).join(players).where(players.c.member_id == member_id)
+    for row in (await connection.execute(played)).mappings().all():
         left = _game(row).forgotten(member_id)
         left = left.model_copy(update={"version": row["version"] + 1})
         await connection.execute(sa.update(games).where(games.c.id == left.id).values(_columns(left)))
     await connection.execute(sa.delete(players).where(players.c.member_id == member_id))
+    return [job_id for row in theirs for job_id in _game(row).pictures]
 
 
 async def said_by(connection: AsyncConnection, member_id: int) -> list[dict[str, Any]]:
     """What a member wrote and guessed, for their export: nothing of anybody else."""
     theirs = sa.select(games).join(players).where(players.c.member_id == member_id).order_by(games.c.created_at)
     rows = (await connection.execute(theirs)).mappings().all()
-    about: Callable[[Mapping[Any, Any]], dict[str, Any]] = lambda row: {  # noqa: E731
-        "id": row["id"], "kind": row["kind"], "guild_id": row["guild_id"], "channel_id": row["channel_id"],
-        "created_at": row["created_at"].isoformat(),
-    }  # fmt: skip
-    return [{**about(row), **_game(row).said_by(member_id)} for row in rows]
+    return [{**_about(row), **_game(row).said_by(member_id)} for row in rows]
+
+
+def _about(row: Mapping[Any, Any]) -> dict[str, Any]:
+    plain = ("id", "kind", "guild_id", "channel_id")
+    return {**{name: row[name] for name in plain}, "created_at": row["created_at"].isoformat()}
 
 
 async def _note_players(connection: AsyncConnection, game: AnyGame) -> None:
@@ -120,7 +128,8 @@ async def _one(connection: AsyncConnection, query: sa.Select[Any], game_id: str)
 
 def _columns(game: AnyGame) -> dict[str, Any]:
     plain = ("id", "version", "is_over", "guild_id", "channel_id", "message_id", "due_at", "created_at")
-    return {**{name: getattr(game, name) for name in plain}, "kind": game.kind.value, "body": game.model_dump_json()}
+    known = {"kind": game.kind.value, "host_id": game.host.id, "body": game.model_dump_json()}
+    return {**{name: getattr(game, name) for name in plain}, **known}
 
 
 def _game(row: Mapping[Any, Any]) -> AnyGame:

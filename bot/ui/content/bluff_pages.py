@@ -8,7 +8,7 @@ from bot.domain.games.game import LEAST_PLAYERS, MOST_PLAYERS, Phase, names
 from bot.ui.content.game_texts import before, closes, ended, joined, table
 from bot.ui.content.texts import echo
 
-_ECHO = 260
+_ECHO, _SHORT = 150, 60
 
 
 def bluff_page(game: Bluff) -> str:
@@ -18,20 +18,20 @@ def bluff_page(game: Bluff) -> str:
             return _lobby(game)
         case Phase.TELL:
             return (
-                f"{_head(game)}\n<@{game.now_on.teller}>, write a secret that I draw: neither plain nor hopeless, because "
-                f"you score when some of the others find it, but not all.\n{closes(game)}"
+                f"{_head(game)}\n<@{game.now_on.teller}>, write a secret that I draw: neither plain nor hopeless, "
+                f"because you score when some of the others find it, but not all.\n{closes(game)}"
             )
         case Phase.DRAW:
             return f"{_head(game)}\n🎨 The secret is there. I draw it…"
         case Phase.FAKE:
             return (
-                f"{_head(game)}\nWhat could the secret have been? Write a fake that the others believe: each who does is "
-                f"a point for you.\n{closes(game)} · {len(game.now_on.fakes)} of {len(game.guessers)} have written"
+                f"{_head(game)}\nWhat could the secret have been? Write a fake that the others believe: each who does "
+                f"is a point for you.\n{closes(game)} · {len(game.now_on.fakes)} of {len(game.guessers)} have written"
             )
         case Phase.VOTE:
             return (
-                f"{_head(game)}\nWhich of these is the secret? Guesses stay hidden until the end.\n{_list(game.now_on)}\n"
-                f"{closes(game)} · {len(game.now_on.votes)} of {len(game.guessers)} have guessed"
+                f"{_head(game)}\nWhich of these is the secret? Guesses stay hidden until the end.\n{_list(game.now_on)}"
+                f"\n{closes(game)} · {len(game.now_on.votes)} of {len(game.guessers)} have guessed"
             )
         case Phase.REVEAL:
             return f"{_head(game)}\n{_revealed(game.now_on)}\n{table(game)}\n{closes(game, 'Goes on')}"
@@ -43,8 +43,8 @@ def bluff_page(game: Bluff) -> str:
 def _lobby(game: Bluff) -> str:
     turns = "one for each player" if game.turns is None else f"{game.turns} in all"
     return (
-        f"🎭 **Bluff** · <@{game.host.id}> opens a game. One of you writes a secret, I draw it, the others invent what it "
-        f"could have been, and all guess which line is true.\n{joined(game)}\n{closes(game, 'Starts')}\n"
+        f"🎭 **Bluff** · <@{game.host.id}> opens a game. One of you writes a secret, I draw it, the others invent what "
+        f"it could have been, and all guess which line is true.\n{joined(game)}\n{closes(game, 'Starts')}\n"
         f"-# {LEAST_PLAYERS} to {MOST_PLAYERS} players. Cost: one picture for each secret ({turns}), on the quota of "
         "whoever wrote it; one that I deal counts on the teller's, or on the host's where the teller is silent."
     )
@@ -64,7 +64,7 @@ def _said(caption: Caption) -> str:
 
 
 def _revealed(turn: Turn) -> str:
-    lines = []
+    lines: list[str] = []
     for place, caption in enumerate(turn.captions):
         mark = "✅" if caption.is_true else "▫️"
         who = names(caption.authors) if caption.authors else "dealt by me"
@@ -84,5 +84,6 @@ def _best(turn: Turn) -> str:
     best = max(wrong, key=votes.count, default=None)
     fake = ""
     if best is not None and votes.count(best):
-        fake = f" · most believed: {echo(turn.captions[best].text, 120)} ({names(turn.captions[best].authors) if turn.captions[best].authors else 'mine'})"
-    return f"**{turn.number + 1}.** {echo(turn.secret, 120)}{fake}"
+        who = names(turn.captions[best].authors) if turn.captions[best].authors else "mine"
+        fake = f" · most believed: {echo(turn.captions[best].text, _SHORT)} ({who})"
+    return f"**{turn.number + 1}.** {echo(turn.secret, _SHORT)}{fake}"

@@ -29,7 +29,10 @@ def telephone_page(game: Telephone) -> str:
             return shorten(f"{before(game)}{chain_text(game, game.on_show)}\n{closes(game, 'Goes on')}", MESSAGE_LIMIT)
         case Phase.BEST:
             voted = sum(bool(marks) for marks in game.votes.values())
-            return f"☎️ **Which chain went wrong best?** Press every one you like; press again to take it back.\n{closes(game)} · {voted} voted so far"
+            return (
+                "☎️ **Which chain went wrong best?** Press every one you like; press again to take it back.\n"
+                f"{closes(game)} · {voted} voted so far"
+            )
         case _:
             return _over(game)
 
@@ -46,7 +49,8 @@ def hand_text(game: Telephone, last: Line | None, written: str | None) -> str:
     if last is None:
         return f"Write the first line of your chain. I draw it, and the next one says what they see.{mine}"
     if last.job_id is None:
-        return f"There is no picture here ({last.why or 'it is not there any more'}). Go on from its line: {echo(last.text, _ECHO)}{mine}"
+        why = last.why or "it is not there any more"
+        return f"There is no picture here ({why}). Go on from its line: {echo(last.text, _ECHO)}{mine}"
     return f"This came to you. Say in a line what you see.{mine}"
 
 
@@ -54,10 +58,10 @@ def _lobby(game: Telephone) -> str:
     turn = "a day for each turn" if game.is_slow else "a minute for each turn"
     steps = "as many lines as players" if game.steps is None else f"{game.steps} lines"
     return (
-        f"☎️ **Telephone** · <@{game.host.id}> opens a game. Everybody writes a line, I draw it, the next one says what they "
-        f"see, I draw that, and so on: {turn}, {steps} in each chain. At the end all chains are shown.\n{joined(game)}\n"
-        f"{closes(game, 'Starts')}\n-# {LEAST_PLAYERS} to {MOST_PLAYERS} players. Cost: one picture for each line, on the "
-        "quota of whoever wrote it."
+        f"☎️ **Telephone** · <@{game.host.id}> opens a game. Everybody writes a line, I draw it, the next one "
+        f"says what they see, I draw that, and so on: {turn}, {steps} in each chain. At the end all chains are shown.\n"
+        f"{joined(game)}\n{closes(game, 'Starts')}\n-# {LEAST_PLAYERS} to {MOST_PLAYERS} players. Cost: one picture "
+        "for each line, on the quota of whoever wrote it."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
 import discord
@@ -17,7 +18,7 @@ from bot.errors import DeliveryError, DeliveryLater, RoundNotFound
 from bot.tasks import Tasks
 from bot.ui.content.bluff_pages import bluff_page
 from bot.ui.content.game_view import game_view
-from bot.ui.content.message_page import Page, Upload
+from bot.ui.content.message_page import Page
 from bot.ui.content.telephone_pages import telephone_page
 from bot.ui.discord_errors import REFUSALS, delivery_error, is_too_large
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
@@ -73,7 +74,7 @@ class GameAnnouncer:
         channel = self._channel(game)
         try:
             if game.phase is Phase.DRAW and game.message_id is not None:
-                await channel.get_partial_message(game.message_id).edit(**_edit(game))
+                await self._edit(channel, game.message_id, game)
                 return game.message_id
             sent = await self._send(channel, game)
         except REFUSALS as error:
@@ -87,23 +88,19 @@ class GameAnnouncer:
         """Where the message is too large, its pictures are made smaller."""
         limit = game.place.file_limit_bytes
         while True:
-            page = Page(text_of(game), await self._uploads(game, limit), game_view(game))
-            view = {"view": page.view} if page.view is not None else {}
+            page = Page(text_of(game), await self._pictures.of(game, limit), game_view(game))
+            said = partial(channel.send, page.text, files=page.files(), nonce=f"{game.id}-{game.stage}")
+            said = partial(said, allowed_mentions=_called(game))
             try:
-                return await channel.send(
-                    page.text,
-                    files=page.files(),
-                    nonce=f"{game.id}-{game.stage}",
-                    allowed_mentions=_called(game),
-                    **view,
-                )
+                return await (said() if page.view is None else said(view=page.view))
             except discord.HTTPException as error:
                 limit //= 2
                 if not is_too_large(error) or limit < SMALLEST_LIMIT:
                     raise
 
-    async def _uploads(self, game: AnyGame, limit: int) -> tuple[Upload, ...]:
-        return await self._pictures.of(game, limit)
+    async def _edit(self, channel: discord.PartialMessageable, message_id: int, game: AnyGame) -> None:
+        """New words and buttons; the pictures stay."""
+        await channel.get_partial_message(message_id).edit(content=text_of(game), view=game_view(game))
 
     async def _note(self, game: AnyGame, message_id: int) -> None:
         """Write down what the message shows once it is a secret no more: then it goes with its picture."""
@@ -139,7 +136,7 @@ class GameAnnouncer:
         if game.is_over or game.shown < game.stage or game.message_id is None:
             return
         try:
-            await self._channel(game).get_partial_message(game.message_id).edit(**_edit(game))
+            await self._edit(self._channel(game), game.message_id, game)
         except REFUSALS as error:
             raise delivery_error(game.id, error) from error
 
@@ -152,10 +149,6 @@ class GameAnnouncer:
 def text_of(game: AnyGame) -> str:
     """The text of a game's message."""
     return telephone_page(game) if isinstance(game, Telephone) else bluff_page(game)
-
-
-def _edit(game: AnyGame) -> dict[str, object]:
-    return {"content": text_of(game), "view": game_view(game)}
 
 
 def _called(game: AnyGame) -> discord.AllowedMentions:

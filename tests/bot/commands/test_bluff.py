@@ -222,7 +222,7 @@ async def test_the_banned_play_no_more(table: Table) -> None:
     await table.say(table.mo, "mod ban", member=table.bo, reason="rude")
     assert "cannot make pictures" in await table.guess(table.bo, SECRET)
     await table.lead(after_s=41.0)
-    found = await table.store.at_message(table.board.id)
+    found = await table.game_store.at_message(table.board.id)
     assert isinstance(found, Bluff) and found.now_on.votes == {}
 
 
@@ -242,7 +242,7 @@ async def test_a_deleted_message_ends_the_game(table: Table) -> None:
     place = table.client.get_channel(table.channel.id)
     await place.get_partial_message(table.board.id).delete()
     await table.env.settle()
-    assert await table.store.in_channel(table.channel.id) is None
+    assert await table.game_store.in_channel(table.channel.id) is None
     await table.lead()
     assert "its message was deleted" in table.board.content
 

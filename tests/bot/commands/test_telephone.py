@@ -126,7 +126,7 @@ async def test_all_asleep_ends_it_in_words(table: Table) -> None:
     await table.lobby("telephone")
     await table.lead(after_s=61.0)
     assert "everybody fell asleep" in table.board.content
-    assert await table.store.in_channel(table.channel.id) is None
+    assert await table.game_store.in_channel(table.channel.id) is None
 
 
 async def test_a_slow_game_waits_a_day(table: Table) -> None:

@@ -10,13 +10,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.domain.games.bluff import Bluff
+from bot.domain.games.game import Player
 from bot.domain.model import CellRef, Charge, JobState, Member, Place, Preferences, Verb
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.prompting.derivation import derive
 from bot.domain.quotas.cost_estimates import CostClass
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window, last_days
-from bot.domain.rounds.round import Round
+from bot.domain.rounds.entry import Entry, EntryRole
+from bot.domain.rounds.round import Round, RoundState
 from bot.store.database import Database, is_sqlite
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
@@ -31,6 +34,8 @@ from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
+from bot.store.rounds.entries import EntryStore
+from bot.store.rounds.games import GameStore
 from bot.store.rounds.rounds import RoundStore
 from engine.errors import OutOfMemory
 from tests.bot.store.asks import NOW, ask, kept
@@ -76,6 +81,8 @@ class Stores:
         self.records: Any = Walked(MemberRecordStore(database, pictures))
         self.retention: Any = Walked(Retention(database, pictures))
         self.rounds: Any = Walked(RoundStore(database))
+        self.games: Any = Walked(GameStore(database))
+        self.entries: Any = Walked(EntryStore(database))
 
     @property
     def left_out(self) -> set[str]:
@@ -112,9 +119,22 @@ async def work(stores: Stores) -> None:
     await stores.hints.tell(1, "pocket", job.id)
     await stores.timings.learn(CostClass("pocket", "text_to_image", 36, 25), 100.0)
     await stores.log.add(ENTRY)
+    sealed = await accepted(stores, spec_fields={"sealed": True})
+    await stores.jobs.unseal([sealed.id])
+    game = await stores.games.open(played())
+    await stores.games.change(game, game.stopped("it is over", NOW))
     opened = await stores.rounds.open(vote(job.id))
     await stores.rounds.toggle(opened.id, 1, 0, NOW)
-    await stores.rounds.change(await stores.rounds.get(opened.id), void={2, 3}, message_id=79)
+    line = Entry(round_id=opened.id, role=EntryRole.WILD, place=0, member_id=1, text="rain", entered_at=NOW)
+    entered = await stores.entries.enter(line, (RoundState.OPEN,))
+    await stores.entries.change(entered, text="snow")
+    now = await stores.rounds.get(opened.id)
+    following = vote("").model_copy(update={"id": "2"})
+    await stores.rounds.change(now, void={2, 3}, entries=[line], following=following, message_id=79)
+
+
+def played() -> Bluff:
+    return Bluff(id="1", host=ADA, place=PLACE, seed=1, closes_at=NOW, created_at=NOW, players=(Player(member=ADA),))
 
 
 def vote(job_id: str) -> Round:
@@ -127,7 +147,7 @@ async def questions(stores: Stores) -> None:
     """Everything that is asked of them."""
     [job] = await stores.jobs.recent(1, 1, 5)
     await stores.jobs.recent(1, 100)
-    for ask_of in (stores.jobs.get, stores.jobs.children, stores.jobs.cells, stores.jobs.family):
+    for ask_of in (stores.jobs.get, stores.jobs.words_of, stores.jobs.children, stores.jobs.cells, stores.jobs.family):
         await ask_of(job.id)
     await stores.jobs.at_message(77)
     await stores.jobs.shown_in(job.id)
@@ -155,8 +175,14 @@ async def questions(stores: Stores) -> None:
     await stores.records.messages_of(job.id)
     await stores.records.posts_of(1)
     await stores.rounds.at_message(79)
+    await stores.games.get("1")
+    await stores.games.at_message(79)
+    await stores.games.in_channel(10)
+    await stores.games.due(NOW)
     await stores.rounds.ballots("1")
     await stores.rounds.due(NOW)
+    await stores.rounds.game("1")
+    await stores.entries.of("1", "2", role=EntryRole.WILD)
     await stores.rounds.before(job.id, limit=8)
     await stores.rounds.present(5, 10, NOW - timedelta(minutes=30))
     for records in (stores.records, stores.retention):

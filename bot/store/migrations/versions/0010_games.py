@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
@@ -22,14 +22,15 @@ def upgrade() -> None:
         sa.Column("is_over", sa.Boolean(), nullable=False),
         sa.Column("guild_id", sa.BigInteger(), nullable=False),
         sa.Column("channel_id", sa.BigInteger(), nullable=False),
+        sa.Column("host_id", sa.BigInteger(), nullable=False),
         sa.Column("message_id", sa.BigInteger(), nullable=True),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_games")),
     )
-    op.create_index(op.f("ix_games_message_id"), "games", ["message_id"])
-    op.create_index(op.f("ix_games_created_at"), "games", ["created_at"])
+    for column in ("host_id", "message_id", "created_at"):
+        op.create_index(op.f(f"ix_games_{column}"), "games", [column])
     op.create_index(
         "uq_games_channel", "games", ["channel_id"], unique=True, sqlite_where=_PLAYED, postgresql_where=_PLAYED
     )
