@@ -24,8 +24,9 @@ games = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("created_at", Utc, nullable=False, index=True),
 )
-_PLAYED = games.c.is_over.is_(sa.false())
-sa.Index("uq_games_channel", games.c.channel_id, unique=True, sqlite_where=_PLAYED, postgresql_where=_PLAYED)
+PLAYED = games.c.is_over == sa.literal_column("false")
+"""The condition of a partial index, with its value written out."""
+sa.Index("uq_games_channel", games.c.channel_id, unique=True, sqlite_where=PLAYED, postgresql_where=PLAYED)
 sa.Index(
     "ix_games_due",
     games.c.due_at,

@@ -72,7 +72,8 @@ class Court(StoredServer):
         self.conductor = Conductor(self.game_store, board, draws, likeness, banned=self._banned, clock=self.now)
         self.games = GameService(self.game_store, board, likeness, self.now, lambda: None)
         client.services = replace(
-            client.services, games=self.games, game_announcer=board, game_pictures=game_pictures, rounds=self.rounds, announcer=announcer, engine=self.switch, has_semantic_filter=True,
+            client.services, games=self.games, game_announcer=board, game_pictures=game_pictures, rounds=self.rounds,
+            announcer=announcer, engine=self.switch, has_semantic_filter=True,
             prices=PriceList(TimingStore(self.database, self.now)),
         )  # fmt: skip
         self.client, self.drawn = client, 0

@@ -59,7 +59,7 @@ class MemberRecordStore:
             return [(row.channel_id, row.message_id) for row in await connection.execute(sa.union(*shown))]
 
     async def posts_of(self, member_id: int) -> list[tuple[int, int]]:
-        """Return (channel id, message id) of each message that shows a job of the member, a vote or a game of theirs."""
+        """Return (channel id, message id) of each message that shows a job, a vote or a game of theirs."""
         theirs = sa.select(jobs.c.id).where(jobs.c.member_id == member_id)
         shown = (
             sa.select(table.c.channel_id, table.c.message_id).where(table.c.job_id.in_(theirs))

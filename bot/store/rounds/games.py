@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.games.any_game import AnyGame, read
 from bot.errors import Fenced, RoundNotFound
 from bot.store.database import Database, upsert
-from bot.store.schema_games import games, players
+from bot.store.schema_games import PLAYED, games, players
 
 GameT = TypeVar("GameT", bound=AnyGame)
 
@@ -27,7 +27,7 @@ class GameStore:
         """Store it; where the channel has a game under way already, that one is given back."""
         async with self._database.write() as connection:
             row = upsert(connection, games).values(_columns(new)).on_conflict_do_nothing()
-            here = sa.select(games).where(games.c.channel_id == new.channel_id, games.c.is_over.is_(sa.false()))
+            here = sa.select(games).where(games.c.channel_id == new.channel_id, PLAYED)
             await connection.execute(row)
             found = _game(await _one(connection, here, new.id))
             if found.id == new.id:
@@ -45,7 +45,7 @@ class GameStore:
 
     async def in_channel(self, channel_id: int) -> AnyGame | None:
         """The game under way in a channel."""
-        return await self._first(games.c.channel_id == channel_id, games.c.is_over.is_(sa.false()))
+        return await self._first(games.c.channel_id == channel_id, PLAYED)
 
     async def change(self, before: AnyGame, after: GameT) -> GameT:
         """Compare-and-swap: `after` with the next version. Raises `Fenced` when the game has changed since `before`."""

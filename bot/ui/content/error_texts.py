@@ -114,7 +114,7 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.RoundNotFound: lambda error: "This vote is over, and what it was about is gone.",
         bot.RoundOver: lambda error: _round("This vote is over", error),
         bot.RoundUnderWay: lambda error: _round("The group votes on this already", error),
-        bot.NotInGame: lambda error: error.why,
+        bot.NotInGame: lambda error: f"🎲 {error.why}",
         bot.GameOver: lambda error: _round("This game is over", error),
         bot.GameUnderWay: lambda error: _round("This channel plays already", error),
         bot.AlreadyAsked: lambda error: "That is already under way.",

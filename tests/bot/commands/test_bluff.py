@@ -249,12 +249,13 @@ async def test_a_deleted_message_ends_the_game(table: Table) -> None:
 
 async def test_a_used_up_quota_is_said(table: Table) -> None:
     await table.allow("quota", table.mo)
-    print(await table.say(table.mo, "quota set", unit="pictures", window="day", amount=0.5))
+    await table.imagine(table.ada)
+    await table.say(table.mo, "quota set", unit="pictures", window="day", amount=4)
     await table.lobby()
     await table.write(table.ada, "Write the secret", SECRET)
     await table.lead()
     assert "the quota is used up" in table.board.content
-    assert await table.jobs.recent(table.ada.id, 5) == []
+    assert len(await table.jobs.recent(table.ada.id, 5)) == 1
 
 
 async def test_what_one_wrote_can_be_taken_along_and_deleted(table: Table) -> None:

@@ -8,7 +8,7 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
-_PLAYED = sa.text("is_over IS false")
+_PLAYED = sa.text("is_over = false")
 _DUE = sa.text("due_at IS NOT NULL")
 
 
