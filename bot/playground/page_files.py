@@ -13,7 +13,8 @@ def _own(name: str) -> str:
 
 _STYLE, _IDEAS, _LETTERS = _own("page.css"), _own("ideas.html"), _own("letters.html")
 _SCRIPTS = ("page.js", "pictures.js", "ideas.js", "links.js", "gestures.js", "letters.js", "labels.js")
-_SERVED = {f"/playground/{name}": (_own(name), "application/javascript") for name in (*_SCRIPTS, "changes.js")} | {
+_IMPORTED = ("changes.js", "resend.js")
+_SERVED = {f"/playground/{name}": (_own(name), "application/javascript") for name in (*_SCRIPTS, *_IMPORTED)} | {
     "/icon.svg": (_own("icon.svg"), "image/svg+xml"),
 }
 _LOADED = "".join(f'<script type="module" src="/playground/{name}"></script>' for name in _SCRIPTS)
@@ -54,11 +55,17 @@ _CHOICES = (
     (': "No options match"', ': autocomplete.state === "loading" ? "Looking…" : "No options match"'),
 )
 _READ = (
-    ("import { createModal }", 'import { readChanges } from "/playground/changes.js";\nimport { createModal }'),
+    (
+        "import { createModal }",
+        'import { readChanges } from "/playground/changes.js";\n'
+        'import { sendUntilAnswered } from "/playground/resend.js";\n'
+        "import { createModal }",
+    ),
     (
         'request("/api/state", "GET", undefined, state.contextId, signal)',
         "readChanges(request, state.contextId, signal)",
     ),
+    ("send: requestAction,", "send: (body, files) => sendUntilAnswered(() => requestAction(body, files)),"),
 )
 _CHANGES = {"/": _RENAMED, "/app.js": _READ, "/session.js": (_POLL,), "/commands.js": _CHOICES}
 PATHS = tuple(_SERVED)

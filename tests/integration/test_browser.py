@@ -187,12 +187,33 @@ def test_with_a_finger_the_corner_of_an_answer_stands_below_it(page: Page) -> No
 
 
 def test_a_lost_playground_says_so(page: Page) -> None:
-    notice = page.page.locator("#playground-notice")
-    page.until(lambda: "Welcome to the darkroom" in page.page.inner_text("body"))
+    tab, notice = page.page, page.page.locator("#playground-notice")
+    page.until(lambda: "Welcome to the darkroom" in tab.inner_text("body"))
     assert not notice.is_visible()
-    page.until(lambda: page.page.evaluate("window.simcordPreview.ready"))  # nothing of the page's own is under way
-    page.page.context.set_offline(True)
+    tab.context.set_offline(True)
+    tab.locator("#channel-composer-input").fill("said while nobody answered")
+    tab.keyboard.press("Enter")
     page.until(lambda: notice.is_visible() and "make demo" in notice.inner_text())
-    page.page.context.set_offline(False)
-    page.page.reload()
-    page.until(lambda: not notice.is_visible() and "Welcome to the darkroom" in page.page.inner_text("body"))
+    tab.context.set_offline(False)
+    page.until(lambda: any("said while nobody answered" in said for said in page.messages()))
+    page.until(lambda: not notice.is_visible())
+
+
+def test_an_action_whose_answer_was_lost_happens_once(page: Page) -> None:
+    tab, lost = page.page, []
+
+    def lose(route: Any) -> None:
+        if lost or "said once" not in (route.request.post_data or ""):
+            return route.fallback()
+        lost.append(route.fetch().status)
+        return route.abort("connectionreset")
+
+    page.until(lambda: "Welcome to the darkroom" in tab.inner_text("body"))
+    tab.route("**/api/action", lose)
+    for words in ("said once", "said afterwards"):
+        tab.locator("#channel-composer-input").fill(words)
+        tab.keyboard.press("Enter")
+        page.until(lambda words=words: any(words in said for said in page.messages()))
+    assert lost == [200]
+    assert sum("said once" in said for said in page.messages()) == 1
+    assert not tab.locator("#playground-notice").is_visible()
