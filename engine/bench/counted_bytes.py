@@ -34,7 +34,7 @@ class CountedBytes(TorchDispatchMode):
 
     def _add(self, tensor: torch.Tensor) -> None:
         storage = tensor.untyped_storage()
-        key = storage._cdata
+        key = storage._cdata  # pyright: ignore[reportPrivateUsage]
         if key in self._known:
             return
         self._known[key] = storage.nbytes()

@@ -109,7 +109,14 @@ def _qwen_vl() -> Any:
 
 
 def _t5() -> Any:
-    sizes = {"vocab_size": 32128, "d_model": 4096, "d_kv": 64, "d_ff": 10240, "num_layers": 24, "num_heads": 64}
+    sizes: dict[str, Any] = {
+        "vocab_size": 32128,
+        "d_model": 4096,
+        "d_kv": 64,
+        "d_ff": 10240,
+        "num_layers": 24,
+        "num_heads": 64,
+    }
     return transformers.T5Config(**sizes, feed_forward_proj="gated-gelu", is_encoder_decoder=False)
 
 
