@@ -44,6 +44,7 @@ class Deadlines:
 
     async def turn(self, began: datetime) -> None:
         """Do what is due. `began`: when this process did. Raises `StoreError`."""
+        await self._rounds.hurry()
         due = await self._store.due(self._clock())
         errors = await asyncio.gather(*(self._advance(each, began) for each in due), return_exceptions=True)
         for each, error in zip(due, errors, strict=True):

@@ -36,11 +36,14 @@ class Screen:
     def __init__(self) -> None:
         self.shown: dict[tuple[str, int], int] = {}
         self.phases: list[Phase] = []
+        self.error: Exception | None = None
 
     def changed(self, game_id: str) -> None:
         """Counters are not looked at here."""
 
     async def show(self, game: AnyGame) -> int | None:
+        if self.error is not None:
+            raise self.error
         key = (game.id, game.stage)
         if key not in self.shown:
             self.phases.append(game.phase)

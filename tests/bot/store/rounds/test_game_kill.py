@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +13,8 @@ import sqlalchemy as sa
 from bot.domain.games.any_game import AnyGame
 from bot.domain.games.bluff import Bluff
 from bot.domain.games.game import Phase
+from bot.domain.model import Member
+from bot.errors import ReplyGone
 from bot.store.database import Database
 from bot.store.schema import jobs, sealed_words
 from bot.store.schema_rules import reservations
@@ -71,3 +74,35 @@ async def test_each_picture_is_asked_for_once(database: Database, kind: str) -> 
         async with database.read() as connection:
             same = sa.select(jobs.c.id).where(jobs.c.channel_id == game.channel_id)
             assert sorted(await connection.scalars(same)) == sorted(game.pictures)
+
+
+async def test_a_deadline_missed_while_down_is_put_off_once(database: Database) -> None:
+    party = Party(database)
+    game = await party.begun(Bluff, 1)
+    await party.turn()
+    party.now += timedelta(seconds=600)
+    party.restart()
+    await party.turn()
+    late = await party.store.get(game.id)
+    assert (late.phase, late.is_extended, late.why) == (Phase.LOBBY, True, "I was away; there is more time.")
+    await party.turn(600.0)
+    assert (await party.store.get(game.id)).phase is Phase.TELL
+
+
+async def test_a_channel_that_is_gone_ends_the_game(database: Database) -> None:
+    party = Party(database)
+    game = await party.begun(Bluff, 1)
+    party.screen.error = ReplyGone(game.id)
+    await party.turn()
+    over = await party.store.get(game.id)
+    assert over.is_over and over.why == "it could not be shown any more" and await party.store.due(party.now) == []
+
+
+async def test_whoever_presses_join_twice_is_out_again(database: Database) -> None:
+    party = Party(database)
+    game = await party.begun(Bluff, 1)
+    await party.turn()
+    eve = Member(id=77, name="eve")
+    both = [party.games.move(Bluff, game.id, lambda current: current.joined(eve)) for _ in range(2)]
+    await asyncio.gather(*both)
+    assert (await party.store.get(game.id)).players == game.players
