@@ -84,9 +84,13 @@ class GuessMenu(DynamicItem[Select[View]], template=GUESS_TEMPLATE):
 
 
 async def _join(interaction: Pressed, answer: Answer, member: Member, pressed: GameId) -> None:
-    game = await _moved(interaction, pressed, lambda game: game.joined(member))
-    is_in = any(player.id == member.id for player in game.players)
-    await answer.private("You are in. Press again to leave." if is_in else "You are out of it again.")
+    await _moved(interaction, pressed, lambda game: game.joined(member))
+    await answer.private("You are in.")
+
+
+async def _leave(interaction: Pressed, answer: Answer, member: Member, pressed: GameId) -> None:
+    await _moved(interaction, pressed, lambda game: game.left(member))
+    await answer.private("You are out of it.")
 
 
 async def _start(interaction: Pressed, answer: Answer, member: Member, pressed: GameId) -> None:
@@ -167,8 +171,8 @@ async def _best(interaction: Pressed, answer: Answer, member: Member, pressed: G
 
 _DONE: Mapping[GameAct, Callable[[Pressed, Answer, Member, GameId], Awaitable[None]]] = MappingProxyType(
     {
-        GameAct.JOIN: _join, GameAct.START: _start, GameAct.STOP: _stop, GameAct.NEXT: _next, GameAct.TELL: _tell,
-        GameAct.DEAL: _deal, GameAct.FAKE: _fake, GameAct.HAND: _hand, GameAct.LINE: _line, GameAct.BEST: _best,
+        GameAct.JOIN: _join, GameAct.LEAVE: _leave, GameAct.START: _start, GameAct.STOP: _stop, GameAct.NEXT: _next,
+        GameAct.TELL: _tell, GameAct.DEAL: _deal, GameAct.FAKE: _fake, GameAct.HAND: _hand, GameAct.LINE: _line, GameAct.BEST: _best,
     }
 )  # fmt: skip
 

@@ -144,7 +144,8 @@ class Bluff(Game):
             case Phase.TELL if self.now_on.secret:
                 return self.to(Phase.DRAW, now, DRAW_S)
             case Phase.TELL:
-                silent = f"<@{self.now_on.teller}> was silent, so I dealt a secret that nobody knows."
+                who = "The teller" if self.now_on.teller is None else f"<@{self.now_on.teller}>"
+                silent = f"{who} was silent, so I dealt a secret that nobody knows."
                 return self._turned(teller=None, secret=self.deal()).to(Phase.DRAW, now, DRAW_S, why=silent)
             case Phase.FAKE:
                 mixed = captions(self.now_on.secret, self.now_on.teller, self._fakes(), groups, self._dice())

@@ -155,14 +155,18 @@ class Game(Value):
             raise NotInGame("The game has moved on.")
 
     def joined(self, member: Member) -> Self:
-        """Join, or leave again. Raises `NotInGame`."""
+        """With one more player; who is in already stays in. Raises `NotInGame`."""
         self.require(Phase.LOBBY)
-        others = tuple(player for player in self.players if player.id != member.id)
-        if len(others) < len(self.players):
-            return self.model_copy(update={"players": others})
+        if any(player.id == member.id for player in self.players):
+            return self
         if len(self.players) >= MOST_PLAYERS:
             raise NotInGame(f"{MOST_PLAYERS} play already: there is no place left.")
         return self.model_copy(update={"players": (*self.players, Player(member=member))})
+
+    def left(self, member: Member) -> Self:
+        """Without this player. Raises `NotInGame`."""
+        self.require(Phase.LOBBY)
+        return self.model_copy(update={"players": tuple(each for each in self.players if each.id != member.id)})
 
     def started(self, by: Member, now: datetime) -> Self:
         """Wait for nobody else. Raises `NotPermitted` and `NotInGame`."""

@@ -11,7 +11,7 @@ from bot.domain.rounds.round import RoundAct
 
 TEMPLATE = r"dr:(?P<act>[a-z0-9]{1,8}):(?P<job>[0-9A-Za-z_-]{1,64}):(?P<cell>[0-9]{1,2})"
 _COMPILED = re.compile(TEMPLATE)
-GAME_TEMPLATE = r"dr-game:(?P<act>[jsxtdfhlnb]):(?P<game>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,3})"
+GAME_TEMPLATE = r"dr-game:(?P<act>[jqsxtdfhlnb]):(?P<game>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,3})"
 GUESS_TEMPLATE = r"dr-guess:(?P<game>[0-9a-z]{1,16}):(?P<stage>[0-9]{1,3})"
 ROUND_TEMPLATE = r"dr-round:(?P<act>[a-z]{1,2}):(?P<round>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,2})"
 ID_LIMIT = 100
@@ -85,6 +85,7 @@ class GameAct(enum.StrEnum):
     """What pressing a game's button does. The values stand in messages that are years old: never change one."""
 
     JOIN = "j"
+    LEAVE = "q"
     START = "s"
     STOP = "x"
     TELL = "t"

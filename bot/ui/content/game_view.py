@@ -14,6 +14,7 @@ from bot.ui.content.custom_ids import GameAct, GameId
 
 _LABELS = {
     GameAct.JOIN: ("Join", ButtonStyle.success),
+    GameAct.LEAVE: ("Leave", ButtonStyle.secondary),
     GameAct.START: ("Start", ButtonStyle.primary),
     GameAct.STOP: ("Stop the game", ButtonStyle.secondary),
     GameAct.TELL: ("Write the secret", ButtonStyle.primary),
@@ -24,7 +25,7 @@ _LABELS = {
     GameAct.NEXT: ("Next", ButtonStyle.primary),
 }
 _ACTS = {
-    Phase.LOBBY: (GameAct.JOIN, GameAct.START, GameAct.STOP),
+    Phase.LOBBY: (GameAct.JOIN, GameAct.LEAVE, GameAct.START, GameAct.STOP),
     Phase.TELL: (GameAct.TELL, GameAct.DEAL, GameAct.STOP),
     Phase.DRAW: (GameAct.STOP,),
     Phase.FAKE: (GameAct.FAKE, GameAct.STOP),

@@ -171,6 +171,21 @@ async def test_a_silent_teller_is_skipped(table: Table) -> None:
     assert await table.write(table.ada, "Write a fake", "a drum in the sea")
 
 
+async def test_a_restart_draws_the_secret_all_the_same(table: Table) -> None:
+    await table.lobby()
+    await table.write(table.ada, "Write the secret", SECRET)
+    await table.lead()
+    (job,) = await table.jobs.active()
+    assert job.spec.options.prompt == "" and SECRET not in job.model_dump_json()
+    await table.restart()
+    assert (await table.engine.stream(0)).request.prompt == SECRET
+    await table.drawn_all()
+    await table.write(table.bo, "Write a fake", "a drum in the sea")
+    await table.write(table.ria, "Write a fake", "a trumpet on a hill")
+    await table.lead()
+    assert SECRET in table.menu.values()
+
+
 async def test_too_few_players_end_it(table: Table) -> None:
     await table.ada.slash(table.channel, "bluff")
     await table.lead()
