@@ -64,7 +64,7 @@ class Court(StoredServer):
         self.rounds = RoundService(self.round_store, electorate, announcer)
         follow_up = VaryWinner(self.jobs, self.job_service.submit, client.services.members.preferences)
         deciding = Deciding(self.rounds, self.round_store, follow_up=follow_up, announcer=announcer)
-        self.deadlines = Deadlines(self.round_store, {RoundKind.DECIDE: deciding}, clock=self.now)
+        self.deadlines = Deadlines(self.rounds, self.round_store, {RoundKind.DECIDE: deciding}, clock=self.now)
         self.game_store, drawing = GameStore(self.database), Drawing(self.executor)
         game_pictures, likeness = GamePictures(self.jobs, pictures, drawing), Likeness(first_words)
         board = GameAnnouncer(self.game_store, self.jobs, game_pictures, Tasks(self.context), interval_s=0.0)

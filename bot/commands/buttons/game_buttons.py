@@ -172,7 +172,8 @@ async def _best(interaction: Pressed, answer: Answer, member: Member, pressed: G
 _DONE: Mapping[GameAct, Callable[[Pressed, Answer, Member, GameId], Awaitable[None]]] = MappingProxyType(
     {
         GameAct.JOIN: _join, GameAct.LEAVE: _leave, GameAct.START: _start, GameAct.STOP: _stop, GameAct.NEXT: _next,
-        GameAct.TELL: _tell, GameAct.DEAL: _deal, GameAct.FAKE: _fake, GameAct.HAND: _hand, GameAct.LINE: _line, GameAct.BEST: _best,
+        GameAct.TELL: _tell, GameAct.DEAL: _deal, GameAct.FAKE: _fake, GameAct.HAND: _hand,
+        GameAct.LINE: _line, GameAct.BEST: _best,
     }
 )  # fmt: skip
 
