@@ -32,7 +32,7 @@ TAKES_NO_JOB = frozenset(
         "quota timezone", "quota jobs", "mod pause", "mod drain", "mod resume", "mod ban", "mod unban", "mod weight",
         "mod picture", "mod roles", "mod words add", "mod words remove", "mod words list", "mod words meaning",
         "mod channel allow", "mod channel deny", "mod channel limits", "mod channel list", "mod review on",
-        "mod review off",
+        "mod review off", "evolve", "mod round pause", "mod round resume", "mod round ballot", "mod round entry",
     }
 )  # fmt: skip
 """What neither takes the id of a job nor tells of jobs; everything else has a step below."""
@@ -132,6 +132,7 @@ PUSHED: Mapping[str, Step] = {
     **{f"vote {act}": _vote(act) for act in RoundAct},
     f"form {FormKind.REMIX}": _submit(FormKind.REMIX, Act.VARY),
     f"form {FormKind.REGION}": _submit(FormKind.REGION, Act.VARY_REGION),
+    f"form {FormKind.WILD}": lambda walker: walker.submit(FormKind.WILD, walker.round_id),
     f"form {FormKind.ZOOM}": _submit(FormKind.ZOOM, Act.ZOOM_CUSTOM),
 }
 NO_JOB_FORMS = frozenset({FormKind.STYLE, FormKind.MENU})

@@ -87,6 +87,7 @@ class FormKind(enum.StrEnum):
     ZOOM = "z"
     STYLE = "s"
     MENU = "m"
+    WILD = "w"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from discord.ui import CheckboxGroup, FileUpload, Label, Modal, TextInput
 from bot.ui.content.custom_ids import FormId, FormKind
 
 PROMPT_CHARS = 4000
+LINE_CHARS = 100
 MAX_FIELDS = 3
 """For the prompt; a form has five in all."""
 _NINTHS = (
@@ -77,6 +78,16 @@ class ZoomForm(Form):
         return Filled(self.words, zoom=self.zoom.value)
 
 
+class LineForm(Form):
+    """Asks for one short line."""
+
+    def __init__(self, title: str, form_id: FormId, prompt: str, label: str = "Line", fields: int = 1) -> None:
+        """One field, whatever `fields` says."""
+        super().__init__(title, form_id, prompt, label)
+        for part in self.prompt:
+            part.style, part.max_length = TextStyle.short, LINE_CHARS
+
+
 class RegionForm(Form):
     """Asks what to draw where: ninths to tick on a phone, or a mask painted white on black."""
 
@@ -121,7 +132,9 @@ def _pieces(text: str) -> list[str]:
     return [*pieces, text[:PROMPT_CHARS]]
 
 
-_FORMS: Mapping[FormKind, type[Form]] = MappingProxyType({FormKind.ZOOM: ZoomForm, FormKind.REGION: RegionForm})
+_FORMS: Mapping[FormKind, type[Form]] = MappingProxyType(
+    {FormKind.ZOOM: ZoomForm, FormKind.REGION: RegionForm, FormKind.WILD: LineForm}
+)
 
 
 def form_of(form_id: FormId) -> Form:
