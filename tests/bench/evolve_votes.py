@@ -26,7 +26,7 @@ SUBJECTS = ("dragon", "cat", "castle", "robot", "ship", "bird", "fish", "tree", 
 COLOURS = ("red", "blue", "green", "yellow", "purple", "orange", "pink", "white")
 PLACES = ("in the snow", "on a beach", "under a night sky", "on grass", "at sunset", "on a blue background")
 STYLES = ("3d", "flat", "cartoon", "retro", "glossy gradient")
-MEMBERS, ROUNDS, AT_ONCE = 8, 4, 2
+MEMBERS, ROUNDS, AT_ONCE = 8, 4, 5
 NOISE = 0.02
 """Standard deviation of what members see wrong, in cosine."""
 
@@ -42,22 +42,21 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """How a generation is made: strengths by round; the wild card's (1: drawn anew); what fills an open place."""
+    """How a generation is made: strengths by round, how many variations and wild cards, and when it ends."""
 
-    strengths: tuple[float, ...] = (0.6, 0.45, 0.35)
-    wild: float = 0.8
-    lines: bool = True
-    runner_up: bool = False
-    """Whether the second of the vote stays in place of one variation."""
+    strengths: tuple[float, ...] = (0.9, 0.75, 0.6)
     variations: int = 2
+    wild: int = 1
+    wild_strength: float = 1.0
+    """1 draws a wild card anew, less starts from the winner."""
+    patience: int = 2
+    """It ends when a winner was kept so often in a row."""
 
 
 DESIGNS = {
     "evolve": Design(),
-    "evolve, wild card anew": Design(wild=1.0),
-    "evolve, stronger": Design(strengths=(0.9, 0.75, 0.6), wild=1.0),
-    "evolve, runner-up stays": Design(strengths=(0.75, 0.6, 0.45), wild=1.0, runner_up=True),
-    "evolve without lines": Design(wild=1.0, lines=False),
+    "evolve, two wild cards": Design(variations=1, wild=2),
+    "evolve, as first planned": Design(strengths=(0.6, 0.45, 0.35), wild_strength=0.8, patience=1),
 }
 
 
@@ -125,27 +124,27 @@ async def evolved(
     """The last winner, and how many pictures were drawn for it, the first four included."""
     dice, shown, cost = random.Random(seed), list(first), len(first)
     served = [0] * len(members)
+    kept = 0
     before: Picture | None = None
     for number in range(1, ROUNDS + 1):
-        order = ranked(voters, shown, dice)
-        winner = shown[order[0]]
-        if winner is before or number == ROUNDS:
+        winner = shown[ranked(voters, shown, dice)[0]]
+        kept = kept + 1 if winner is before else 0
+        if kept == design.patience or number == ROUNDS:
             return winner, cost
         before = winner
         strength = design.strengths[min(number, len(design.strengths)) - 1]
-        count = 1 if design.runner_up else 2
-        varied = await studio.draw(winner.prompt, seed + 10 * number, count, start=winner.png, strength=strength)
-        turn = min(
-            (member for member in range(len(members)) if members[member] in voters),
-            key=lambda m: (served[m], dice.random()),
-        )
-        served[turn] += 1
-        line = f", {dice.choice(members[turn].words)}" if design.lines else ""
-        wild = await studio.draw(
-            winner.prompt + line, seed + 10 * number + 5, 1, start=winner.png, strength=design.wild
-        )
-        cost += count + 1
-        shown = [winner, *varied, *wild, *([shown[order[1]]] if design.runner_up else [])]
+        base = seed + 10 * number
+        shown = [
+            winner,
+            *await studio.draw(winner.prompt, base, design.variations, start=winner.png, strength=strength),
+        ]
+        for card in range(design.wild):
+            there = [member for member in range(len(members)) if members[member] in voters]
+            turn = min(there, key=lambda member: (served[member], dice.random()))
+            served[turn] += 1
+            words = f"{winner.prompt}, {dice.choice(members[turn].words)}"
+            shown += await studio.draw(words, base + 5 + card, 1, start=winner.png, strength=design.wild_strength)
+        cost += len(shown) - 1
         dice.shuffle(shown)
     raise AssertionError
 
@@ -165,10 +164,15 @@ async def one_run(studio: Studio, number: int) -> dict[str, Any]:
     first = await studio.draw(prompt, seed, 4)
     more = [picture for part in range(3) for picture in await studio.draw(prompt, seed + 100 + 10 * part, 3)]
     batch = [*first, *more]
+    lined: list[Picture] = []
+    for member in dice.sample(members, 3):
+        lined += await studio.draw(f"{prompt}, {dice.choice(member.words)}", seed + 200 + len(lined), 1)
+    batch_with_lines = [*batch[:-3], *lined]
     found: dict[str, tuple[Picture, int]] = {
         "random pick": (dice.choice(first), 4),
         "best of the first four": (first[ranked(members, first, dice)[0]], 4),
         "one big batch": (batch[ranked(members, batch, dice)[0]], len(batch)),
+        "one big batch with lines": (batch_with_lines[ranked(members, batch_with_lines, dice)[0]], len(batch)),
     }
     for name, design in DESIGNS.items():
         found[name] = await evolved(studio, design, first, members, members, seed + 1000)

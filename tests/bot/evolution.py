@@ -15,7 +15,8 @@ class Evolve:
     """ada's evolution of three rounds; `draw` finishes what the engine was asked for."""
 
     def __init__(self, court: Court) -> None:
-        self.court, self.drawn, self.planned = court, 0, None
+        self.court, self.drawn = court, 0
+        self.plan: Any = None
 
     async def begin(self, *, rounds: int = 3, prompt: str = "a red fox") -> str:
         """Type the command and press Start; what is answered."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from bot.domain.ports import Clock
 from bot.domain.rounds.ports import Play, RoundStore
 from bot.domain.rounds.round import Round, RoundKind, RoundState
+from bot.domain.rounds.round_service import RoundService
 from bot.errors import DeliveryLater, Fenced, JobNotFound, RoundNotFound, StoreError
 
 log = logging.getLogger(__name__)
@@ -24,13 +25,14 @@ class Deadlines:
 
     def __init__(
         self,
+        rounds: RoundService,
         store: RoundStore,
         plays: Mapping[RoundKind, Play],
         *,
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._store, self._plays, self._clock, self._sleep = store, plays, clock, sleep
+        self._rounds, self._store, self._plays, self._clock, self._sleep = rounds, store, plays, clock, sleep
 
     async def run(self) -> None:
         """Move rounds on until cancelled. Deadlines that passed while nobody looked are put off once."""
@@ -44,6 +46,7 @@ class Deadlines:
 
     async def turn(self, began: datetime) -> None:
         """Do what is due. `began`: when this process did. Raises `StoreError`."""
+        await self._rounds.hurry()
         due = await self._store.due(self._clock())
         errors = await asyncio.gather(*(self._advance(each, began) for each in due), return_exceptions=True)
         for each, error in zip(due, errors, strict=True):

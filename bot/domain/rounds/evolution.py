@@ -17,10 +17,12 @@ from bot.domain.rounds.round import Ballot, Round
 from bot.errors import BadOption
 from engine import MAX_SEED
 
-STRENGTHS = (0.6, 0.45, 0.35)
+STRENGTHS = (0.9, 0.75, 0.6)
 """`strength` of the variations after the first, the second and every later round."""
-WILD_STRENGTH = 0.8
-"""`strength` of a wild card, which starts from the winner with a member's words added."""
+WILD_STRENGTH = 1.0
+"""`strength` of a wild card: the winner's words with a member's line are drawn anew."""
+CONTENT_AFTER = 2
+"""It ends when the last winner was kept so often in a row."""
 LONGEST_LINE = 100
 MOST_ROUNDS = 6
 
@@ -47,6 +49,8 @@ class Evolution(Value):
     """The most rounds there are."""
     spec: JobSpec
     """The first grid."""
+    kept: int = 0
+    """How often in a row the last winner was kept before this round."""
 
     @property
     def pictures(self) -> int:
@@ -67,6 +71,11 @@ def parts(current: Round) -> tuple[Part, ...]:
     return tuple(random.Random(f"places {current.seed}").sample(_LATER, len(_LATER)))  # noqa: S311 - no secret
 
 
+def is_kept(current: Round, slot: int | None) -> bool:
+    """Whether the last winner stands at this place."""
+    return slot is not None and parts(current)[slot] is Part.KEPT
+
+
 def following(decided: Round, choices: Sequence[Entry], line: Entry | None, now: datetime) -> tuple[Round, list[Entry]]:
     """The next round, and its entries: the winner at its place, and open places for what is drawn.
 
@@ -75,6 +84,8 @@ def following(decided: Round, choices: Sequence[Entry], line: Entry | None, now:
     round_id = hashlib.sha256(f"{decided.id} {decided.number}".encode()).hexdigest()[:16]
     fresh = {"state": "drawing", "version": 0, "message_id": None, "is_extended": False, "winner": None, "tries": 0}
     fresh |= {"outcome": "", "next_job_id": None, "refusal": "", "slots": len(_LATER), "resumes": ""}
+    kept = is_kept(decided, decided.winner) and agreed(decided).kept + 1
+    fresh |= {"settings": agreed(decided).model_copy(update={"kept": int(kept)}).model_dump_json()}
     seed = random.Random(f"round {decided.seed}").randrange(MAX_SEED + 1)  # noqa: S311 - a seed
     numbered = {"id": round_id, "number": decided.number + 1, "seed": seed, "due_at": now, "created_at": now}
     new = Round.model_validate({**decided.model_dump(), **fresh, **numbered})
@@ -108,7 +119,7 @@ def specs(current: Round, parent: Job, cell: int, line: str) -> Mapping[Part, Jo
     changed = with_line(own, line) if line else own
     new = derive(
         parent, Verb.VARY_STRONG, cell, seed=current.seed + 1000, count=1,
-        options=changed.model_copy(update={"strength": WILD_STRENGTH if line else 1.0}),
+        options=changed.model_copy(update={"strength": WILD_STRENGTH}),
     )  # fmt: skip
     return {Part.VARIED: varied, Part.NEW: new}
 
@@ -154,8 +165,8 @@ def ending(decided: Round) -> str:
     """Why no round follows, in words for everybody; "" when one does."""
     if decided.winner is None:
         return decided.outcome
-    if parts(decided)[decided.winner] is Part.KEPT:
-        return "the same picture won twice"
+    if is_kept(decided, decided.winner) and agreed(decided).kept + 1 >= CONTENT_AFTER:
+        return "the last winner was kept twice, the group is content"
     if decided.number >= agreed(decided).rounds:
         return "this was the last round"
     return ""

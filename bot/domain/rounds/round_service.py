@@ -11,7 +11,7 @@ from bot.domain.rounds.ballots import count, winner
 from bot.domain.rounds.electorate import Electorate
 from bot.domain.rounds.ports import Announcer, RoundStore
 from bot.domain.rounds.round import Ballot, Round, RoundState
-from bot.errors import Fenced, NotPermitted, RoundOver, RoundWaits
+from bot.errors import Fenced, NotPermitted, RoundNotFound, RoundOver, RoundWaits, StoreError
 
 GRACE = timedelta(seconds=10)
 """When waiting could change nothing, so long is left for second thoughts and further marks."""
@@ -28,6 +28,8 @@ class RoundService:
         self, store: RoundStore, electorate: Electorate, announcer: Announcer, *, grace: timedelta = GRACE
     ) -> None:
         self._store, self._electorate, self._announcer, self._grace = store, electorate, announcer, grace
+        self._voted_in: set[str] = set()
+        """Rounds with ballots since `hurry` looked last. A crash loses only that: their deadlines stay as they were."""
 
     def now(self) -> datetime:
         """The time."""
@@ -57,14 +59,29 @@ class RoundService:
                 continue  # somebody voted or closed at the same moment: try on what is there now
 
     async def vote(self, round_id: str, member_id: int, slot: int) -> Ballot:
-        """Set or take away a mark. Raises `RoundOver` and `RoundNotFound`."""
+        """Set or take away a mark; `hurry` looks later what follows. Raises `RoundOver` and `RoundNotFound`."""
         ballot = await self._store.toggle(round_id, member_id, slot, self._electorate.now())
         if ballot is None:
             current = await self._store.get(round_id)
             raise RoundWaits(current.outcome) if current.state in _WAITS else over(current)
-        await self._hurry(round_id)
+        self._voted_in.add(round_id)
         self._announcer.changed(round_id, self.read)
         return ballot
+
+    async def hurry(self) -> None:
+        """Bring deadlines near where waiting could change nothing, in all rounds voted in since the last call.
+
+        Raises `StoreError`; the next call then looks again.
+        """
+        while self._voted_in:
+            round_id = self._voted_in.pop()
+            try:
+                await self._hurry(round_id)
+            except RoundNotFound:
+                continue  # deleted with its pictures
+            except StoreError:
+                self._voted_in.add(round_id)
+                raise
 
     async def read(self, round_id: str) -> tuple[Round, int]:
         """A round, and how many have voted. Raises `RoundNotFound`."""
@@ -151,7 +168,6 @@ class RoundService:
         return current
 
     async def _hurry(self, round_id: str) -> None:
-        """Bring the deadline near when waiting could change nothing."""
         while (current := await self._store.get(round_id)).state is RoundState.OPEN:
             soon = self._electorate.now() + self._grace
             if current.due_at <= soon or not await self._electorate.is_settled(current):

@@ -32,7 +32,7 @@ def plan(evolution: Evolution, minutes: float, used: str) -> str:
         "pictures; the winner stays, and two variations of it and one wild card (a member's own line) stand against it "
         "next.\n"
         f"It costs at most **{evolution.pictures} pictures** of your quota: {first} at first, 3 in each later round, "
-        f"1 for the upscale at the end. It ends early when the same picture wins twice.{said}"
+        f"1 for the upscale at the end. It ends early when the winner is kept twice in a row.{said}"
     )
 
 

@@ -75,14 +75,17 @@ async def test_no_picture_of_a_round_is_posted_by_its_job(court: Court, evolve: 
     assert (job.state, job.reply.message_id) == (JobState.DELIVERED, None)
 
 
-async def test_the_same_picture_twice_ends_it_early(court: Court, evolve: Evolve) -> None:
-    await evolve.begin()
+async def test_a_winner_kept_twice_ends_it_early(court: Court, evolve: Evolve) -> None:
+    await evolve.begin(rounds=6)
     await evolve.draw()
     await evolve.decide("C")
     await evolve.draw()
+    once = await evolve.decide(letter(await evolve.now(), Part.KEPT))
+    assert once.next_job_id is None
+    await evolve.draw()
     over = await evolve.decide(letter(await evolve.now(), Part.KEPT))
-    assert "the same picture won twice" in paper_of(court, over) and over.next_job_id
-    assert len(await evolve.rounds()) == 2
+    assert "was kept twice" in paper_of(court, over) and over.next_job_id
+    assert len(await evolve.rounds()) == 3
 
 
 async def test_a_wild_card_draws_with_its_words(court: Court, evolve: Evolve) -> None:

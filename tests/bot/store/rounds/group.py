@@ -121,7 +121,7 @@ class Group:
         self.service = RoundService(store, Electorate(store, entries, present, banned, self.clock), board)
         follow_up = Mortal(VaryWinner(self.jobs, self._submit, shares), self.life)
         deciding = Deciding(self.service, store, follow_up=follow_up, announcer=board)
-        self.deadlines = Deadlines(store, {RoundKind.DECIDE: deciding}, clock=self.clock)
+        self.deadlines = Deadlines(self.service, store, {RoundKind.DECIDE: deciding}, clock=self.clock)
 
     async def _submit(self, asked: Ask) -> Job:
         self.life.step()
