@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.model import Member
 from bot.domain.moderation.access import MODERATOR
@@ -14,6 +14,7 @@ from bot.errors import Fenced, NotPermitted, RoundNotFound, RoundOver, StoreErro
 
 GRACE = timedelta(seconds=10)
 """When waiting could change nothing, so long is left for second thoughts and further marks."""
+LEAST_EXTENSION = timedelta(seconds=30)
 UNSEEN = "its ballot paper never appeared"
 
 
@@ -119,6 +120,14 @@ class RoundService:
         if not is_enough and own.voters:
             chosen, why = winner(own, current.seed), "too few voted: the choice of whoever began it counts"
         return await self._fix(current, chosen, why if chosen is not None else "nobody voted")
+
+    async def put_off_after_absence(self, current: Round, began: datetime) -> bool:
+        """Whether the deadline passed while no process ran, and more time is given for that, once. Raises `Fenced`."""
+        if current.due_at >= began or current.is_extended:
+            return False
+        away = min(max(began - current.due_at, LEAST_EXTENSION), current.duration)
+        await self.extend(current, away, "I was away.")
+        return True
 
     async def extend(self, current: Round, by: timedelta, why: str) -> Round:
         """Give more time, once, and say so. Raises `Fenced`."""
