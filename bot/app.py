@@ -211,7 +211,7 @@ def _rounds(
         RoundKind.DECIDE: Deciding(rounds, store, follow_up=follow_up, announcer=announcer),
         RoundKind.EVOLVE: Evolving(rounds, store, entries, studio, announcer),
     }
-    deadlines = Deadlines(rounds, store, plays, clock=clock)
+    deadlines = Deadlines(store, plays, clock=clock, hurry=rounds.hurry)
 
     async def run() -> None:
         await announcer.attached.wait()  # what is due may be shown from then on

@@ -61,7 +61,7 @@ class Court(StoredServer):
         studio = Studio(self.jobs, self.job_service.submit, self.job_service.cancel)
         evolving = Evolving(self.rounds, self.round_store, self.entries, studio, announcer)
         plays = {RoundKind.DECIDE: deciding, RoundKind.EVOLVE: evolving}
-        self.deadlines = Deadlines(self.rounds, self.round_store, plays, clock=self.now)
+        self.deadlines = Deadlines(self.round_store, plays, clock=self.now, hurry=self.rounds.hurry)
         client.services = replace(
             client.services, rounds=self.rounds, announcer=announcer, engine=self.switch, has_semantic_filter=True,
             evolutions=Evolutions(self.round_store, self.entries, studio, self.job_service.check, self.now),
