@@ -9,10 +9,19 @@ from typing import Any
 from discord.ext import commands
 from discord.ui import DynamicItem
 
-from bot.commands.buttons import context_menus, derive_buttons, permutations, result_buttons, round_buttons, stars
+from bot.commands.buttons import (
+    context_menus,
+    derive_buttons,
+    edit_buttons,
+    permutations,
+    result_buttons,
+    round_buttons,
+    stars,
+)
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
+from bot.commands.edit import Edit
 from bot.commands.help import Help
 from bot.commands.images import Images
 from bot.commands.imagine import Imagine
@@ -37,7 +46,7 @@ from bot.ui.interactions.style_page import StyleMenu, StylePageButton, styled
 Press = Callable[[Pressed, ButtonId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
-COGS: tuple[type[commands.Cog], ...] = (Imagine, Images, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats)
+COGS: tuple[type[commands.Cog], ...] = (Imagine, Edit, Images, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats)
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
 MENUS = context_menus.menus
 DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
@@ -62,6 +71,7 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.CAPTION: derive_buttons.caption,
         Act.VARY_REGION: derive_buttons.region,
         Act.ZOOM_CUSTOM: derive_buttons.zoom,
+        Act.EDIT: edit_buttons.edit,
         Act.PERMUTE: permutations.confirmed,
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
@@ -75,6 +85,8 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.ZOOM: derive_buttons.zoom_filled,
         FormKind.STYLE: styled,
         FormKind.MENU: context_menus.varied,
+        FormKind.EDIT: edit_buttons.edited,
+        FormKind.MENU_EDIT: context_menus.edited,
     }
 )
 ONCE = frozenset(
