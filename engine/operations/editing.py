@@ -10,11 +10,16 @@ from PIL import Image
 from engine.operations.context import OperationContext
 from engine.operations.draw import draw
 from engine.operations.drawing import within_mask
+from engine.operations.edit_mask import found_mask
 from engine.operations.pixels import Pixels, fitted, inward_feather, pixels_of, resized
-from engine.operations.seams import FEATHER, join
 from engine.pictures.images import open_mask, open_picture
 from engine.pipelines.references import References
 from engine.requests import Edit
+
+FEATHER = 1 / 64
+"""The share of a picture's shorter side over which the change fades in, inside of the mask."""
+STRENGTH = 0.9
+"""The `strength` inside of the mask, for models that were not made for editing."""
 
 
 def edit(context: OperationContext) -> list[Pixels]:
@@ -24,7 +29,8 @@ def edit(context: OperationContext) -> list[Pixels]:
     mask = None if request.mask is None else open_mask(request.mask, picture.size)
     references = context.model.spec.references
     if references is None:
-        return by_difference(context, picture, mask)
+        mask = mask or found_mask(context, picture, request)
+        return pasted(picture, mask, within_mask(context, picture, mask, STRENGTH))
     cells = by_instruction(context, picture, references)
     return cells if mask is None else pasted(picture, mask, cells)
 
@@ -40,10 +46,13 @@ def by_instruction(context: OperationContext, picture: Image.Image, references: 
 
 
 def pasted(picture: Image.Image, mask: Image.Image, cells: list[Pixels]) -> list[Pixels]:
-    """The picture with the cells in the white of the mask; where the mask is black it keeps its values to the bit."""
-    kept = 1 - inward_feather(mask, round(FEATHER / 2 * min(picture.size)))
+    """The picture with the cells in the white of the mask; where the mask is black it keeps its values to the bit.
+
+    The tone of the cells is left as it is: a new colour may be what was asked for.
+    """
+    new = inward_feather(mask, round(FEATHER * min(picture.size)))[..., None]
     under = pixels_of(picture)
-    return [join(under, resized(cell, picture.size), kept) for cell in cells]
+    return [under + new * (resized(cell, picture.size) - under) for cell in cells]
 
 
 def _within(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -51,9 +60,3 @@ def _within(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     scale = min(1.0, (size[0] * size[1] / (picture.width * picture.height)) ** 0.5)
     small = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     return picture if scale == 1 else picture.resize(small, Image.Resampling.LANCZOS)
-
-
-def by_difference(context: OperationContext, picture: Image.Image, mask: Image.Image | None) -> list[Pixels]:
-    """Placeholder until the mask is found."""
-    mask = mask or Image.new("L", picture.size, 255)
-    return pasted(picture, mask, within_mask(context, picture, mask, 0.8))

@@ -18,16 +18,8 @@ from diffusers import (
     Flux2KleinKVPipeline,
     FluxKontextPipeline,
     StableDiffusionXLInstructPix2PixPipeline,
-    ZImageOmniPipeline,
-    ZImageTransformer2DModel,
 )
-from transformers import (
-    Siglip2ImageProcessorPil,
-    Siglip2VisionConfig,
-    Siglip2VisionModel,
-    SmolLM3Config,
-    SmolLM3ForCausalLM,
-)
+from transformers import SmolLM3Config, SmolLM3ForCausalLM
 
 from engine.model_spec import ModelSpec
 from engine.operations.context import accepted
@@ -104,18 +96,6 @@ def fibo_edit() -> BriaFiboEditPipeline:
     )
 
 
-def z_image_omni() -> ZImageOmniPipeline:
-    """Z-Image Omni: features of the pictures beside their latents."""
-    known = dits.z_image().components
-    transformer = ZImageTransformer2DModel.from_config({**known["transformer"].config, "siglip_feat_dim": 16})
-    vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    return ZImageOmniPipeline(
-        **{**known, "transformer": transformer},
-        siglip=Siglip2VisionModel(Siglip2VisionConfig(**vision, num_patches=16, patch_size=16)),
-        siglip_processor=Siglip2ImageProcessorPil(max_num_patches=16),
-    )
-
-
 EDITORS: Mapping[str, Callable[[], DiffusionPipeline]] = {
     draw.__name__: draw
     for draw in (
@@ -125,7 +105,6 @@ EDITORS: Mapping[str, Callable[[], DiffusionPipeline]] = {
         xl_pix2pix,
         klein_with_kept_keys,
         fibo_edit,
-        z_image_omni,
     )
 }
 
