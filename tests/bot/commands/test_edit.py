@@ -20,8 +20,8 @@ async def _picture(world: World, prompt: str = "a red fox --model sdxl"):
 
 async def test_a_command_takes_a_picture_two_more_and_a_mask(world: World) -> None:
     await world.ada.slash(
-        world.channel, "edit", picture=("a.png", png("red")), what="a green fox --seed 4", second=("b.webp", webp("blue")),
-        third=("c.png", png("white")), mask=("m.png", png("white")), model="sdxl",
+        world.channel, "edit", picture=("a.png", png("red")), what="a green fox --seed 4",
+        second=("b.webp", webp("blue")), third=("c.png", png("white")), mask=("m.png", png("white")), model="sdxl",
     )  # fmt: skip
     await world.job_service.done()
     spec = world.job_service.asks[0].spec
