@@ -1,7 +1,7 @@
 """Where to change a picture: where the denoiser answers differently to the old words and to the new.
 
 DiffEdit, Couairon et al. 2022 (arXiv 2210.11427), section 3.2: the picture is noised, the denoiser is asked once with
-each of the two prompts, and the difference of its answers, averaged over several noises, shows what the words are about.
+each of the two prompts, and the difference of its answers, averaged over several noises, shows where words matter.
 The answers are compared as x0 estimates: at one noise level these are the noise estimates up to a factor.
 """
 
@@ -75,6 +75,5 @@ def _asked(context: OperationContext, picture: Image.Image) -> torch.Tensor:
 
 def _widened(found: torch.Tensor, size: tuple[int, int]) -> Image.Image:
     small = Image.fromarray((found.cpu().numpy() * 255).astype("uint8"))
-    mask = small.resize(size, Image.Resampling.BILINEAR).point(lambda value: 255 * (value >= 128))
     reach = max(1, round(MARGIN * min(size)))
-    return mask.filter(ImageFilter.MaxFilter(2 * reach + 1))
+    return small.resize(size, Image.Resampling.NEAREST).filter(ImageFilter.MaxFilter(2 * reach + 1))

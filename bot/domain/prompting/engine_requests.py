@@ -202,7 +202,7 @@ def _edit(options: Options, sources: Sources, common: dict[str, Any]) -> ImageRe
         raise BadOption(
             "strength", "it is for one picture, drawn again from noise; leave it out, or the other pictures"
         )
-    redrawn = {"image": first, "strength": strength, **common}
+    redrawn: dict[str, Any] = {"image": first, "strength": strength, **common}
     return ImageToImage(**redrawn) if sources.mask is None else Inpaint(mask=sources.mask, **redrawn)
 
 
