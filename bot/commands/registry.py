@@ -12,6 +12,7 @@ from discord.ui import DynamicItem
 from bot.commands.buttons import (
     context_menus,
     derive_buttons,
+    edit_buttons,
     evolve_buttons,
     permutations,
     result_buttons,
@@ -21,6 +22,7 @@ from bot.commands.buttons import (
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
+from bot.commands.edit import Edit
 from bot.commands.evolve import Evolve
 from bot.commands.help import Help
 from bot.commands.images import Images
@@ -48,7 +50,9 @@ Press = Callable[[Pressed, ButtonId], Awaitable[None]]
 RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
-COGS: tuple[type[commands.Cog], ...] = (Imagine, Images, Evolve, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats)
+COGS: tuple[type[commands.Cog], ...] = (
+    Imagine, Edit, Images, Evolve, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats,
+)  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
 MENUS = context_menus.menus
 DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
@@ -73,6 +77,7 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.CAPTION: derive_buttons.caption,
         Act.VARY_REGION: derive_buttons.region,
         Act.ZOOM_CUSTOM: derive_buttons.zoom,
+        Act.EDIT: edit_buttons.edit,
         Act.PERMUTE: permutations.confirmed,
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
@@ -96,6 +101,8 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.STYLE: styled,
         FormKind.MENU: context_menus.varied,
         FormKind.WILD: evolve_buttons.handed_in,
+        FormKind.EDIT: edit_buttons.edited,
+        FormKind.MENU_EDIT: context_menus.edited,
     }
 )
 ONCE = frozenset(

@@ -17,6 +17,8 @@ PROMPT_CHARS = 4000
 LINE_CHARS = 100
 MAX_FIELDS = 3
 """For the prompt; a form has five in all."""
+MAX_PICTURES = 2
+"""Beside the one that is edited."""
 _NINTHS = (
     "top left", "top middle", "top right",
     "middle left", "centre", "middle right",
@@ -32,6 +34,7 @@ class Filled:
     zoom: str = ""
     ninths: tuple[int, ...] = ()
     mask: discord.Attachment | None = None
+    pictures: tuple[discord.Attachment, ...] = ()
 
 
 class Form(Modal):
@@ -109,6 +112,27 @@ class RegionForm(Form):
         return Filled(self.words, ninths=ninths, mask=next(iter(self.mask.values), None))
 
 
+class EditForm(Form):
+    """Asks what to change, and for pictures that the words speak of."""
+
+    def __init__(
+        self, title: str, form_id: FormId, prompt: str, label: str = "What to change", fields: int = 1
+    ) -> None:
+        super().__init__(title, form_id, prompt, label, fields)
+
+    def more(self) -> None:
+        """The further pictures."""
+        self.pictures: FileUpload[Any] = FileUpload(
+            custom_id="pictures", required=False, min_values=0, max_values=MAX_PICTURES
+        )
+        says = "Pictures that your words speak of, for models that take several"
+        self.add_item(Label(text="More pictures", description=says, component=self.pictures))
+
+    def filled(self) -> Filled:
+        """The words and the pictures."""
+        return Filled(self.words, pictures=tuple(self.pictures.values))
+
+
 def _inputs(prompt: str, fields: int) -> list[TextInput[Any]]:
     """Discord's fields are shorter than a prompt with its flags may be: what does not fit stands in further ones."""
     parts = _pieces(prompt)
@@ -133,7 +157,13 @@ def _pieces(text: str) -> list[str]:
 
 
 _FORMS: Mapping[FormKind, type[Form]] = MappingProxyType(
-    {FormKind.ZOOM: ZoomForm, FormKind.REGION: RegionForm, FormKind.WILD: LineForm}
+    {
+        FormKind.ZOOM: ZoomForm,
+        FormKind.REGION: RegionForm,
+        FormKind.WILD: LineForm,
+        FormKind.EDIT: EditForm,
+        FormKind.MENU_EDIT: EditForm,
+    }
 )
 
 
