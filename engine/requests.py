@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from engine.base.levels import StepCacheLevel
 from engine.base.refusals import in_words
 from engine.errors import InvalidRequest
 
@@ -106,6 +107,8 @@ class ImageRequest(Frozen):
     """Make the picture repeat without a seam at its borders."""
     noise_scheduler: str | None = None
     """A diffusers class name; None means the model's own."""
+    step_cache: StepCacheLevel | None = None
+    """Which denoiser outputs may be foretold instead of computed; None means the engine's setting."""
     style_image: Picture | None = None
     """Draw in the manner of this picture; for models with a style adapter."""
     loras: tuple[LoRA, ...] = Field(default=(), max_length=8)

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from engine.base.levels import StepCacheLevel
+
 
 def _at_home(path: Path) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111 - an unknown "~user" is left as it is, not an error
@@ -81,6 +83,9 @@ class EngineSettings(Section):
     """For model weights on one device; None means 80 % of what the device has."""
     deterministic: bool = False
     """Pad to fixed bucket shapes: a picture's bytes never depend on who shares the device."""
+    step_cache: StepCacheLevel = "off"
+    """Which denoiser outputs may be foretold instead of computed, where a request does not say: "off" none, "careful"
+    where it can hardly be seen, "fast" more often."""
     max_lanes: int = Field(default=16, ge=1)
     """Requests that run at the same time on one device."""
     max_waiting: int = Field(default=200, ge=1)

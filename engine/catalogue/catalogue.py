@@ -78,6 +78,7 @@ class Catalogue:
             "num_inference_steps": request.num_inference_steps or spec.num_inference_steps,
             "guidance_scale": spec.guidance_scale if request.guidance_scale is None else request.guidance_scale,
             "noise_scheduler": request.noise_scheduler or spec.noise_scheduler,
+            "step_cache": request.step_cache or self._settings.step_cache,
         }
         if has_guider(spec) and not is_undrawn(request):
             prove_guidance(spec, filled["guidance_scale"], request.negative_prompt)
