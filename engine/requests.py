@@ -19,9 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from engine.base.levels import StepCacheLevel
 from engine.base.refusals import in_words
 from engine.errors import InvalidRequest
+from engine.settings import StepCacheLevel
 
 MAX_PROMPT_CHARS = 6000
 MAX_SEED = 2**32 - 1

@@ -8,8 +8,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from engine.base.levels import StepCacheLevel
-
 
 def _at_home(path: Path) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111 - an unknown "~user" is left as it is, not an error
@@ -19,6 +17,10 @@ HomePath = Annotated[Path, AfterValidator(_at_home)]
 """A path that may begin with "~"."""
 HomeText = Annotated[str, AfterValidator(os.path.expanduser)]
 """The same, where other things than paths are taken too."""
+
+
+StepCacheLevel = Literal["off", "careful", "fast"]
+"""How readily denoiser outputs are foretold from earlier ones: never, where it can hardly be seen, more often."""
 
 
 class Section(BaseModel):

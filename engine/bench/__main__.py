@@ -46,7 +46,7 @@ def bench(
         elif suite is Suite.STEP_CACHE:
             from engine.bench.step_caches import measure as measure_step_cache
 
-            report = measure_step_cache(say, **({"steps": (6,), "count": 2} if quick else {}))
+            report = measure_step_cache(say, (6,), 2) if quick else measure_step_cache(say)
         else:
             from engine.bench.suite import FULL, QUICK, LoadSuite
 

@@ -21,7 +21,6 @@ import torch.nn.functional as F
 from rich.console import Console
 from rich.table import Table
 
-from engine.base.levels import StepCacheLevel
 from engine.bench.desk import Desk
 from engine.catalogue.catalogue import Catalogue
 from engine.loading.load import load, quiet
@@ -30,7 +29,7 @@ from engine.pocket.obedience import obeys_background, obeys_colour
 from engine.pocket.vision import PictureEncoder
 from engine.processes.protocol import LaneFinished
 from engine.requests import ImageRequest
-from engine.settings import EngineSettings
+from engine.settings import EngineSettings, StepCacheLevel
 
 _LEVELS: tuple[StepCacheLevel, ...] = ("off", "careful", "fast")
 

@@ -10,12 +10,13 @@ Kynkäänniemi et al. 2024, arXiv 2404.07724, and FasterCache, 2410.19355).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 from engine.batching.lanes import ParkedCall, Stage
 from engine.batching.row_layout import Role, RowLayout, is_row_list
@@ -158,10 +159,18 @@ def _opened(output: Any, rows: int) -> _Opened | None:
     leaves, tree = tree_flatten(output, is_leaf=lambda node: is_row_list(node, rows))
     leaf = leaves[0] if len(leaves) == 1 else None
     if isinstance(leaf, torch.Tensor) and leaf.ndim > 1 and leaf.shape[0] == rows and leaf.is_floating_point():
-        return _Opened(leaf, lambda values: tree_unflatten([values], tree))
+        return _Opened(leaf, functools.partial(_wrapped, tree))
     if isinstance(leaf, list) and len({item.shape for item in leaf}) == 1:
-        return _Opened(torch.stack(leaf), lambda values: tree_unflatten([list(values)], tree))
+        return _Opened(torch.stack(leaf), functools.partial(_listed, tree))
     return None
+
+
+def _wrapped(tree: TreeSpec, values: torch.Tensor) -> Any:
+    return tree_unflatten([values], tree)
+
+
+def _listed(tree: TreeSpec, values: torch.Tensor) -> Any:
+    return tree_unflatten([list(values)], tree)
 
 
 def _is_guided(layout: RowLayout) -> bool:
