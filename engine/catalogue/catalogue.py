@@ -80,6 +80,7 @@ class Catalogue:
             "num_inference_steps": request.num_inference_steps or spec.num_inference_steps,
             "guidance_scale": spec.guidance_scale if request.guidance_scale is None else request.guidance_scale,
             "noise_scheduler": request.noise_scheduler or spec.noise_scheduler,
+            "step_cache": request.step_cache or self._settings.step_cache,
         }
         if isinstance(request, Edit):
             filled["keeps_size"] = spec.references is None or request.mask is not None
