@@ -12,6 +12,8 @@ from discord.ui import DynamicItem
 from bot.commands.buttons import (
     context_menus,
     derive_buttons,
+    edit_buttons,
+    evolve_buttons,
     game_forms,
     permutations,
     result_buttons,
@@ -22,6 +24,8 @@ from bot.commands.buttons.game_buttons import GameButton, GuessMenu
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
+from bot.commands.edit import Edit
+from bot.commands.evolve import Evolve
 from bot.commands.games import Games
 from bot.commands.help import Help
 from bot.commands.images import Images
@@ -50,7 +54,7 @@ RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (
-    Imagine, Images, Jobs, Games, MySettings, Help, Privacy, Quota, Mod, Stats,
+    Imagine, Edit, Images, Evolve, Games, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats,
 )  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
 MENUS = context_menus.menus
@@ -78,6 +82,7 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.CAPTION: derive_buttons.caption,
         Act.VARY_REGION: derive_buttons.region,
         Act.ZOOM_CUSTOM: derive_buttons.zoom,
+        Act.EDIT: edit_buttons.edit,
         Act.PERMUTE: permutations.confirmed,
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
@@ -85,7 +90,13 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
     }
 )
 ROUND_PRESSES: Mapping[RoundAct, RoundPress] = MappingProxyType(
-    {RoundAct.VOTE: round_buttons.vote, RoundAct.CLOSE: round_buttons.end, RoundAct.CANCEL: round_buttons.end}
+    {
+        RoundAct.VOTE: round_buttons.vote,
+        RoundAct.CLOSE: round_buttons.end,
+        RoundAct.CANCEL: round_buttons.end,
+        RoundAct.START: evolve_buttons.start,
+        RoundAct.WILD: evolve_buttons.wild,
+    }
 )
 FORMS: Mapping[FormKind, Fill] = MappingProxyType(
     {
@@ -97,6 +108,9 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.TELL: game_forms.told,
         FormKind.FAKE: game_forms.faked,
         FormKind.LINE: game_forms.wrote,
+        FormKind.WILD: evolve_buttons.handed_in,
+        FormKind.EDIT: edit_buttons.edited,
+        FormKind.MENU_EDIT: context_menus.edited,
     }
 )
 ONCE = frozenset(

@@ -20,7 +20,7 @@ from bot.domain.model import Member
 from bot.errors import ConfigError, NotInGame, RoundNotFound
 from bot.ui.content.custom_ids import GAME_TEMPLATE, GUESS_TEMPLATE, FormId, FormKind, GameAct, GameId
 from bot.ui.content.game_view import line_view
-from bot.ui.content.modals import LineForm
+from bot.ui.content.modals import GameForm
 from bot.ui.content.telephone_pages import hand_text
 from bot.ui.content.texts import echo
 from bot.ui.interactions import submission
@@ -184,8 +184,8 @@ async def _moved(interaction: Pressed, pressed: GameId, move: Callable[[Any], An
     return await service.move(type(await service.get(pressed.game_id)), pressed.game_id, move)
 
 
-def _form(title: str, kind: FormKind, pressed: GameId, text: str, label: str) -> LineForm:
-    return LineForm(title, FormId(kind, f"{pressed.game_id}.{pressed.slot}"), text, label)
+def _form(title: str, kind: FormKind, pressed: GameId, text: str, label: str) -> GameForm:
+    return GameForm(title, FormId(kind, f"{pressed.game_id}.{pressed.slot}"), text, label)
 
 
 async def checked(interaction: Pressed) -> Member:

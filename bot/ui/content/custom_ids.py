@@ -47,6 +47,7 @@ class Act(enum.StrEnum):
     STAR = "s"
     STAR_ALL = "sa"
     DECIDE = "g"
+    EDIT = "e"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,9 @@ class FormKind(enum.StrEnum):
     TELL = "t"
     FAKE = "f"
     LINE = "l"
+    WILD = "w"
+    EDIT = "e"
+    MENU_EDIT = "me"
 
 
 @dataclass(frozen=True, slots=True)
