@@ -52,6 +52,7 @@ from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
 from bot.ui.job_reply.round_announcer import RoundAnnouncer
 from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.samples import Samples
 from bot.ui.pictures.uploads import Download, Fetch, Intake
 from engine import POCKET_WEIGHTS, Engine
 
@@ -159,6 +160,7 @@ def _compose(
         clock=clock,
         rounds=_rounds(database, rules, jobs, job_service, members, announcer, tasks, clock),
         announcer=announcer,
+        samples=Samples(settings.data_dir / "samples", engine, drawing, tasks, draws=settings.operation.draw_samples),
         has_semantic_filter=semantic_filter is not None,
     )
     return services, replies

@@ -32,6 +32,8 @@ _Fitted = dict[str, dict[nn.Module, LowRank]]
 """One LoRA: component -> layer -> what it adds there."""
 _Stamp = tuple[int, int]
 """Size in bytes and time of change in nanoseconds of a file; (0, 0) when it cannot be read."""
+_VERSION = "\n"
+"""Stands between a name and what tells its later files apart; no name has it."""
 _INPUTS = ("x_embedder", "conv_in")
 """Layers that take a control picture beside the latents, where a LoRA makes them wider."""
 
@@ -43,8 +45,10 @@ class Adapters:
     base: Any
     """The model's pipeline."""
     offered: Mapping[str, LoRASettings]
+    _keys: dict[str, tuple[_Stamp, str]] = field(default_factory=dict[str, tuple[_Stamp, str]])
+    """Under which key each LoRA was last attached, by name: a file that was replaced gets a new one."""
     _bytes: dict[str, int] = field(default_factory=dict[str, int])
-    """Bytes of each attached LoRA, by name."""
+    """Bytes of each attached LoRA, by key."""
     _refused: dict[str, tuple[_Stamp, str]] = field(default_factory=dict[str, tuple[_Stamp, str]])
     """Why a LoRA was refused, by name, as long as its file stays the same: reading it takes about a second."""
 
@@ -53,17 +57,32 @@ class Adapters:
         """Bytes that the attached LoRAs take on the model's device."""
         return sum(self._bytes.values())
 
+    def keyed(self, loras: ActiveAdapters) -> ActiveAdapters:
+        """The LoRAs under the keys of their files as they are now; what runs keeps the file it began with."""
+        return tuple((self._key(name), weight) for name, weight in loras)
+
     def attach(self, loras: ActiveAdapters) -> None:
-        """Load and attach those that are not attached yet: about a second each.
+        """Load and attach those that are not attached yet, by their keys: about a second each.
 
         Raises `InvalidRequest` for a LoRA that does not fit the model.
         """
-        for name, _ in loras:
-            if name not in self._bytes:
-                fitted_layers = self._fitted_once(name)
+        for key, _ in loras:
+            if key not in self._bytes:
+                fitted_layers = self._fitted_once(key.partition(_VERSION)[0])
                 for component, layers in fitted_layers.items():
-                    attach(self.base.components[component], name, layers)
-                self._bytes[name] = _size(fitted_layers)
+                    attach(self.base.components[component], key, layers)
+                self._bytes[key] = _size(fitted_layers)
+
+    def _key(self, name: str) -> str:
+        offered = self.offered.get(name)
+        stamp = _stamp_of(offered.path.expanduser()) if offered else (0, 0)
+        known = self._keys.get(name)
+        if known is None:
+            known = stamp, name
+        elif known[0] != stamp:
+            known = stamp, f"{name}{_VERSION}{stamp[1]}"
+        self._keys[name] = known
+        return known[1]
 
     def clear(self) -> None:
         """Detach all LoRAs and free their memory."""
@@ -74,7 +93,9 @@ class Adapters:
 
     def _fitted_once(self, name: str) -> _Fitted:
         """As `_fitted`, but a file that was refused is not read again until it changes."""
-        stamp = _stamp_of(self.offered[name].path.expanduser())
+        if (offered := self.offered.get(name)) is None:
+            raise InvalidRequest("loras", f"{name!r} is not there any more")
+        stamp = _stamp_of(offered.path.expanduser())
         if (refused := self._refused.get(name)) and refused[0] == stamp:
             raise InvalidRequest("loras", refused[1])
         try:

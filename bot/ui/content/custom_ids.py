@@ -87,6 +87,8 @@ class FormKind(enum.StrEnum):
     ZOOM = "z"
     STYLE = "s"
     MENU = "m"
+    LORA = "l"
+    MODEL = "o"
 
 
 @dataclass(frozen=True, slots=True)

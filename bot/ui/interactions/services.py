@@ -32,6 +32,7 @@ from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
 from bot.ui.job_reply.round_announcer import RoundAnnouncer
 from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.samples import Samples
 from bot.ui.pictures.uploads import Intake
 from engine import Engine
 
@@ -63,6 +64,8 @@ class Services:
     """An interaction without an answer after this time shows "thinking…"."""
     rounds: RoundService | None = None
     """Votes of groups; None: nobody can begin one."""
+    samples: Samples | None = None
+    """Sample pictures of what the host offers; None: pages show none."""
     announcer: RoundAnnouncer | None = None
     """Shows votes; needs the client once it is there."""
     has_semantic_filter: bool = False
