@@ -77,7 +77,10 @@ class ModelSpec:
     noise_scheduler_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     noise_schedulers: tuple[str, ...] = NOISE_SCHEDULERS + FLOW_NOISE_SCHEDULERS[:3]
     """Which ones a request may name."""
-    dtype: str = "auto"
+    precision: str = "auto"
+    """How its weights lie in memory."""
+    residency: str = "auto"
+    """Whether all its weights stay on the device."""
     enlarge: int = 1
     """Pictures are drawn this many times smaller, and enlarged by `stages`, else by the super-resolution network."""
     taesd: str | None = None

@@ -59,7 +59,7 @@ class Imagine(commands.Cog):
         style_image: discord.Attachment | None = None,
         lora: Range[str, 1, 310] | None = None,
     ) -> None:
-        """Make pictures."""
+        """Accept one job, or ask for confirmation of several."""
         async with Answer(interaction) as answer:
             preferences = await submission.preferences_of(interaction)
             styles = interaction.client.services.settings.styles
