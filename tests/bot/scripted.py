@@ -202,6 +202,9 @@ class NamedModels:
         sizes = {"width": 64, "height": 64, "num_inference_steps": 2, "licence": "Apache-2.0", "vocabulary": ()}
         return [SimpleNamespace(name=name, source=name, need="words", **sizes) for name in self._names]
 
+    def references(self, model: str) -> int:
+        return 3 if model == "klein" else 0
+
     def pause(self) -> None:
         self.is_paused = True
 

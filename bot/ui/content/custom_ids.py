@@ -45,6 +45,7 @@ class Act(enum.StrEnum):
     STAR = "s"
     STAR_ALL = "sa"
     DECIDE = "g"
+    EDIT = "e"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,9 @@ class FormKind(enum.StrEnum):
     MENU = "m"
     LORA = "l"
     MODEL = "o"
+    WILD = "w"
+    EDIT = "e"
+    MENU_EDIT = "me"
 
 
 @dataclass(frozen=True, slots=True)
