@@ -14,16 +14,19 @@ from bot.commands.buttons import (
     derive_buttons,
     edit_buttons,
     evolve_buttons,
+    game_forms,
     permutations,
     result_buttons,
     round_buttons,
     stars,
 )
+from bot.commands.buttons.game_buttons import GameButton, GuessMenu
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
 from bot.commands.edit import Edit
 from bot.commands.evolve import Evolve
+from bot.commands.games import Games
 from bot.commands.help import Help
 from bot.commands.images import Images
 from bot.commands.imagine import Imagine
@@ -52,7 +55,7 @@ RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (
-    Imagine, Edit, Images, Offers, Evolve, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats,
+    Imagine, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats,
 )  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
 MENUS = context_menus.menus
@@ -64,6 +67,8 @@ DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     OlderButton,
     RetentionButton,
     RoundButton,
+    GameButton,
+    GuessMenu,
 )
 PRESSES: Mapping[Act, Press] = MappingProxyType(
     {
@@ -103,6 +108,9 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.LORA: with_lora,
         FormKind.MODEL: with_model,
         FormKind.MENU: context_menus.varied,
+        FormKind.TELL: game_forms.told,
+        FormKind.FAKE: game_forms.faked,
+        FormKind.LINE: game_forms.wrote,
         FormKind.WILD: evolve_buttons.handed_in,
         FormKind.EDIT: edit_buttons.edited,
         FormKind.MENU_EDIT: context_menus.edited,

@@ -21,7 +21,7 @@ from bot.commands.buttons.reactions import MEANT
 from bot.commands.moderation.mod_review import ReviewAct
 from bot.commands.registry import DYNAMIC_ITEMS, FORMS, PRESSES
 from bot.domain.rounds.round import RoundAct
-from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind, RoundId
+from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind, GameAct, GameId, RoundId
 from tests.bot.court import Court
 
 MODAL_SUBMIT = 5
@@ -32,12 +32,12 @@ TAKES_NO_JOB = frozenset(
         "quota list", "quota timezone", "quota jobs", "mod pause", "mod drain", "mod resume", "mod ban", "mod unban",
         "mod weight", "mod picture", "mod roles", "mod words add", "mod words remove", "mod words list",
         "mod words meaning", "mod channel allow", "mod channel deny", "mod channel limits", "mod channel list",
-        "mod review on", "mod review off", "evolve", "mod round pause", "mod round resume", "mod round ballot",
+        "mod review on", "mod review off", "evolve", "mod game", "bluff", "telephone", "mod round pause", "mod round resume", "mod round ballot",
         "mod round entry",
     }
 )  # fmt: skip
 """What neither takes the id of a job nor tells of jobs; everything else has a step below."""
-NO_JOB_ITEMS = frozenset({"OfferMenu", "OfferPageButton", "OlderButton", "RetentionButton"})
+NO_JOB_ITEMS = frozenset({"OfferMenu", "OfferPageButton", "OlderButton", "RetentionButton", "GuessMenu"})
 """Buttons and menus that carry no id of a job; the log's button is tried like the log itself."""
 
 
@@ -109,6 +109,14 @@ def _vote(act: RoundAct) -> Step:
     return lambda walker: walker.press(str(RoundId(act, walker.round_id)))
 
 
+def _play(act: GameAct) -> Step:
+    return lambda walker: walker.press(str(GameId(act, walker.round_id, 1)))
+
+
+def _say(kind: FormKind) -> Step:
+    return lambda walker: walker.submit(kind, f"{walker.round_id}.1")
+
+
 def _submit(kind: FormKind, act: Act) -> Step:
     return lambda walker: walker.submit(kind, str(ButtonId(act, walker.job_id, 0)))
 
@@ -131,6 +139,8 @@ PUSHED: Mapping[str, Step] = {
     f"press {Act.PERMUTE}": _press(Act.PERMUTE),
     **{f"review {act}": _rule_checker(act) for act in ReviewAct},
     **{f"vote {act}": _vote(act) for act in RoundAct},
+    **{f"game {act}": _play(act) for act in GameAct},
+    **{f"form {kind}": _say(kind) for kind in (FormKind.TELL, FormKind.FAKE, FormKind.LINE)},
     f"form {FormKind.REMIX}": _submit(FormKind.REMIX, Act.VARY),
     f"form {FormKind.REGION}": _submit(FormKind.REGION, Act.VARY_REGION),
     f"form {FormKind.WILD}": lambda walker: walker.submit(FormKind.WILD, walker.round_id),
@@ -160,7 +170,7 @@ def not_walked(client: DarkroomClient) -> set[str]:
         for parameter in command.parameters
         if parameter.autocomplete
     }
-    items = {item.__name__ for item in DYNAMIC_ITEMS} - {"JobButton", "ReviewButton", "RoundButton"}
+    items = {item.__name__ for item in DYNAMIC_ITEMS} - {"JobButton", "ReviewButton", "RoundButton", "GameButton"}
     return {
         *(commands.keys() ^ {*COMMANDS, *TAKES_NO_JOB}),
         *(options ^ {*COMPLETED, *NO_JOB_COMPLETED}),
