@@ -32,7 +32,8 @@ TAKES_NO_JOB = frozenset(
         "quota list", "quota timezone", "quota jobs", "mod pause", "mod drain", "mod resume", "mod ban", "mod unban",
         "mod weight", "mod picture", "mod roles", "mod words add", "mod words remove", "mod words list",
         "mod words meaning", "mod channel allow", "mod channel deny", "mod channel limits", "mod channel list",
-        "mod review on", "mod review off", "evolve", "mod game", "bluff", "telephone", "mod round pause", "mod round resume", "mod round ballot",
+        "mod review on", "mod review off", "evolve", "mod game", "bluff",
+        "telephone", "mod round pause", "mod round resume", "mod round ballot",
         "mod round entry",
     }
 )  # fmt: skip

@@ -48,7 +48,8 @@ def row_about(table: sa.Table, member: int) -> dict[str, Any]:
         "member_id": member, "subject_id": member, "actor_id": member, "scope": "member",
         "subject": f"<@{member}>", "body": GuildRules(guild_id=1, bans=(Ban(member_id=member),)).model_dump_json(),
         "job_id": f"job{member}", "guild_id": member, "message_id": member, "interaction_id": member,
-        "host_id": member, "host": "{}", "place": "{}", "round_id": f"round{member}", "picks": "0", "game_id": f"game{member}",
+        "host_id": member, "host": "{}", "place": "{}", "round_id": f"round{member}", "picks": "0",
+        "game_id": f"game{member}",
         "notes": [], "captions": [], "spans": [], "frames_key": f"{member}/frames.zip", "latents_key": None,
         "key": f"{member}/{'upload' if table.name == 'uploads' else 'cell'}.png",
     }  # fmt: skip
