@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import psutil
 import torch
@@ -63,7 +64,8 @@ def _model(catalogue: Catalogue, name: str, settings: EngineSettings) -> list[Ve
 
     def loads() -> str:
         # Half of what a CPU would draw with, for the sake of memory.
-        model = load(spec, _CPU, torch.bfloat16 if spec.precision == "auto" else None, settings)
+        half = replace(spec, precision="bfloat16") if spec.precision == "auto" else spec
+        model = load(half, _CPU, settings=settings)
         if flaw := model.previewer.flaw:
             flaws.append(Verdict(f"previews of {name}", flaw, "correct taesd in the settings"))
         for task in ("text_to_image", "image_to_image", "inpaint"):
