@@ -13,7 +13,7 @@ from engine.catalogue.spec_reader import SpecReader
 from engine.errors import EngineError, InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
 from engine.model_files import diffusers_folder
 from engine.model_files.local_models import find_pulled
-from engine.model_files.lora_kinds import refusal_of
+from engine.model_files.lora_kinds import has_magnitudes, refusal_of
 from engine.model_files.single_file import is_of_family, tensor_names, trained_for
 from engine.model_spec import ModelSpec, Source
 from engine.pictures.images import open_picture
@@ -144,9 +144,12 @@ class Catalogue:
     def _check_lora_file(self, spec: ModelSpec, name: str) -> None:
         path = self._settings.loras[name].path.expanduser()
         try:
-            family, why = trained_for(path), refusal_of(tensor_names(path))
+            family, names = trained_for(path), tensor_names(path)
         except ModelLoadFailed as error:
             raise InvalidRequest("loras", f"{name!r} has a broken file; tell the person who runs me") from error
+        why = refusal_of(names)
+        if spec.precision in ("int8", "nf4") and has_magnitudes(names):
+            why = why or f"is a DoRA, which needs weights wider than {spec.name}'s, those are {spec.precision}"
         if why:
             raise InvalidRequest("loras", f"{name!r} {why}")
         if family is not None and not is_of_family(spec.pipeline, family):

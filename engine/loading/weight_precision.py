@@ -93,10 +93,12 @@ def narrow(base: Any, plan: MemoryPlan) -> None:
         module = base.components.get(each.name)
         if not isinstance(module, nn.Module) or each.is_saved or each.storage in _LIBRARIES:
             continue
-        compute = DTYPES[each.compute]
-        if each.storage == each.compute:
+        compute, storage = DTYPES[each.compute], DTYPES[each.storage]
+        if getattr(module, "dtype", compute) != compute:  # read from a single file, which has one format for all
             module.to(compute)
-        elif isinstance(module, diffusers.ModelMixin):
-            module.to(compute).enable_layerwise_casting(DTYPES[each.storage], compute)
+        if storage == compute:
+            continue
+        if isinstance(module, diffusers.ModelMixin):
+            module.enable_layerwise_casting(storage, compute)
         else:
-            apply_layerwise_casting(module.to(compute), DTYPES[each.storage], compute, _WIDE_IN_ENCODERS, _WIDE_CLASSES)
+            apply_layerwise_casting(module, storage, compute, _WIDE_IN_ENCODERS, _WIDE_CLASSES)
