@@ -28,6 +28,9 @@ from engine.errors import (
     UnknownModel,
 )
 from engine.events import Event, Finished, GeneratedImage, Preview, Progress, Queued, Recipe, Safety, Started
+from engine.memory.device_memory import CARDS_GB, DeviceMemory, card
+from engine.memory.model_plan import plan_of
+from engine.memory.plan import MemoryPlan
 from engine.model_files.pulled_files import discard as discard_files
 from engine.model_files.pulled_files import files_of as pulled_files
 from engine.model_files.pulled_files import forget as forget_model
@@ -55,9 +58,11 @@ from engine.serving.cost_estimates import kind_of_work, pixels_of, steps_of
 from engine.serving.stream import RequestStream
 from engine.settings import ClusterSettings, EngineSettings, HomePath, LoRASettings, ModelSettings, Section
 from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
+from engine.trial.devices import device_here
 from engine.trial.trial import try_out
 
 __all__ = [
+    "CARDS_GB",
     "MAX_PROMPT_CHARS",
     "MAX_SEED",
     "POCKET_WEIGHTS",
@@ -70,6 +75,7 @@ __all__ = [
     "ClusterSettings",
     "Describe",
     "DeviceLost",
+    "DeviceMemory",
     "DeviceMissing",
     "DeviceSnapshot",
     "Engine",
@@ -90,6 +96,7 @@ __all__ = [
     "LoRASettings",
     "LogSetup",
     "MemberQueueFull",
+    "MemoryPlan",
     "ModelLoadFailed",
     "ModelMissing",
     "ModelSettings",
@@ -115,8 +122,10 @@ __all__ = [
     "UnknownLoRA",
     "UnknownModel",
     "Upscale",
+    "card",
     "configure_logs",
     "describe_cluster",
+    "device_here",
     "discard_files",
     "encode_png",
     "files_needed_elsewhere",
@@ -128,6 +137,7 @@ __all__ = [
     "mosaic",
     "open_picture",
     "pixels_of",
+    "plan_of",
     "pulled_files",
     "read_text",
     "result_size",

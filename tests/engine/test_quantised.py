@@ -19,10 +19,11 @@ from engine.batching.lora_hooks import active_adapters
 from engine.batching.module_modes import in_float32
 from engine.batching.weight_tensors import EXECUTES_ON, weight_bytes
 from engine.catalogue.catalogue import Catalogue
-from engine.errors import ModelLoadFailed
+from engine.errors import ModelLoadFailed, ModelTooLarge
 from engine.loading.load import load
 from engine.loading.loaded_model import LoadedModel
 from engine.lora.lora_adapters import Adapters
+from engine.memory.device_memory import DeviceMemory
 from engine.settings import EngineSettings, LoRASettings, ModelSettings
 from tests.engine.batched_pipelines import Ask, BatchedPipelines, Model, stock
 from tests.engine.families import FAMILIES, T2I
@@ -195,3 +196,11 @@ def test_what_this_machine_cannot_quantise_is_refused(loaded: Callable[..., Load
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     with pytest.raises(ModelLoadFailed, match=r"nf4.*CUDA device, not on cpu"):
         loaded("stable-diffusion", precision="nf4")
+
+
+def test_a_model_that_is_too_large_is_named_not_the_picture(
+    loaded: Callable[..., LoadedModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.loading.load.device_memory", lambda *_: DeviceMemory("cuda", 2**29 + 2**16))
+    with pytest.raises(ModelTooLarge, match=r"'mine' could not be loaded: it needs 0\.0 GB .* smaller model"):
+        loaded("stable-diffusion")
