@@ -186,7 +186,7 @@ def _rounds(
     rounds = RoundService(store, electorate, announcer)
     follow_up = VaryWinner(jobs, job_service.submit, members.preferences)
     plays = {RoundKind.DECIDE: Deciding(rounds, store, follow_up=follow_up, announcer=announcer)}
-    deadlines = Deadlines(store, plays, clock=clock)
+    deadlines = Deadlines(store, plays, clock=clock, hurry=rounds.hurry)
 
     async def run() -> None:
         await announcer.attached.wait()  # what is due may be shown from then on

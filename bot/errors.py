@@ -14,7 +14,8 @@ BotError
 │   ├── JobNotFound(job_id)
 │   ├── CellNotFound(job_id, cell)
 │   ├── NotYours(owner_id)
-│   │   └── OwnersOnly(owner_id)            to stop or delete it
+│   │   ├── OwnersOnly(owner_id)            to stop or delete it
+│   │   └── AskersOnly(owner_id)            to start the jobs of a permutation
 │   ├── NotPermitted(required)
 │   ├── Paused(why)
 │   ├── PictureBlocked(cells)               blocked by the picture check or a moderator
@@ -147,6 +148,10 @@ class NotYours(UserError):
 
 class OwnersOnly(NotYours):
     """Only the owner and the moderators of its server may stop or delete a job."""
+
+
+class AskersOnly(NotYours):
+    """Only whoever asked for a permutation may start its jobs."""
 
 
 class NotPermitted(UserError):

@@ -48,7 +48,8 @@ class Court(StoredServer):
         self.rounds = RoundService(self.round_store, electorate, announcer)
         follow_up = VaryWinner(self.jobs, self.job_service.submit, client.services.members.preferences)
         deciding = Deciding(self.rounds, self.round_store, follow_up=follow_up, announcer=announcer)
-        self.deadlines = Deadlines(self.round_store, {RoundKind.DECIDE: deciding}, clock=self.now)
+        plays = {RoundKind.DECIDE: deciding}
+        self.deadlines = Deadlines(self.round_store, plays, clock=self.now, hurry=self.rounds.hurry)
         client.services = replace(
             client.services, rounds=self.rounds, announcer=announcer, engine=self.switch, has_semantic_filter=True,
             prices=PriceList(TimingStore(self.database, self.now)),

@@ -103,6 +103,9 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.CellNotFound: lambda error: f"Picture {error.cell + 1} is not there any more.",
         bot.NotYours: _not_yours,
         bot.OwnersOnly: lambda error: f"Only <@{error.owner_id}>, who asked for it, and moderators can do that.",
+        bot.AskersOnly: lambda error: (
+            f"Only <@{error.owner_id}>, who typed this command, can start its jobs. Type it yourself for your own."
+        ),
         bot.NotPermitted: _not_permitted,
         bot.Paused: lambda error: (
             f"The queue is paused: {error.why}" if error.why else "The queue is paused. Try again later."

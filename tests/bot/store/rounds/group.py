@@ -119,7 +119,8 @@ class Group:
         self.service = RoundService(store, Electorate(store, present, banned, self.clock), board)
         follow_up = Mortal(VaryWinner(self.jobs, self._submit, shares), self.life)
         deciding = Deciding(self.service, store, follow_up=follow_up, announcer=board)
-        self.deadlines = Deadlines(store, {RoundKind.DECIDE: deciding}, clock=self.clock)
+        plays = {RoundKind.DECIDE: deciding}
+        self.deadlines = Deadlines(store, plays, clock=self.clock, hurry=self.service.hurry)
 
     async def _submit(self, asked: Ask) -> Job:
         self.life.step()
