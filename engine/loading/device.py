@@ -1,5 +1,7 @@
 """What memory a device of this machine has."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import psutil

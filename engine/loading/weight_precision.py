@@ -9,6 +9,7 @@ casting); int8 needs torchao, nf4 bitsandbytes and a CUDA device.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,6 +18,7 @@ import diffusers
 import torch
 import transformers
 from diffusers.hooks.layerwise_casting import apply_layerwise_casting
+from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
@@ -73,9 +75,8 @@ def _module(library: str) -> Any:
 
 
 def _int8(library: Any, _: ComponentPlan) -> Any:
-    from torchao.quantization import Int8WeightOnlyConfig  # pyright: ignore[reportMissingImports]
-
-    return library.TorchAoConfig(Int8WeightOnlyConfig())
+    quantization: Any = importlib.import_module("torchao.quantization")
+    return library.TorchAoConfig(quantization.Int8WeightOnlyConfig())
 
 
 def _nf4(library: Any, component: ComponentPlan) -> Any:
@@ -98,7 +99,7 @@ def narrow(base: Any, plan: MemoryPlan) -> None:
             module.to(compute)
         if storage == compute:
             continue
-        if isinstance(module, diffusers.ModelMixin):
+        if isinstance(module, ModelMixin):
             module.enable_layerwise_casting(storage, compute)
         else:
             apply_layerwise_casting(module, storage, compute, _WIDE_IN_ENCODERS, _WIDE_CLASSES)
