@@ -194,7 +194,12 @@ class Catalogue:
             raise InvalidRequest("loras", f"{card.name!r} has a broken file; tell the person who runs me")
         if card.refusal:
             raise InvalidRequest("loras", f"{card.name!r} {card.refusal}")
-        if spec is not None and card.family and not is_of_family(spec.pipeline, card.family):
+        if spec is None:
+            return
+        if card.has_magnitudes and spec.precision in ("int8", "nf4"):
+            why = f"is a DoRA, which needs weights wider than {spec.name}'s, those are {spec.precision}"
+            raise InvalidRequest("loras", f"{card.name!r} {why}")
+        if card.family and not is_of_family(spec.pipeline, card.family):
             raise InvalidRequest("loras", f"{card.name!r} was trained for {card.family}, which {spec.name} is not")
 
     def _is_here(self, source: Source) -> bool:
