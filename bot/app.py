@@ -69,6 +69,7 @@ from bot.ui.job_reply.game_pictures import GamePictures
 from bot.ui.job_reply.reply_message import now
 from bot.ui.job_reply.round_announcer import RoundAnnouncer, RoundPages
 from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.samples import Samples
 from bot.ui.pictures.uploads import Download, Fetch, Intake
 from engine import POCKET_WEIGHTS, Engine
 
@@ -186,6 +187,7 @@ def _compose(
         evolutions=played.evolutions,
         interventions=played.interventions,
         announcer=announcer,
+        samples=Samples(settings.data_dir / "samples", engine, drawing, tasks, draws=settings.operation.draw_samples),
         games=_games(database, engine, rules, jobs, job_service, game_announcer, tasks, clock),
         game_announcer=game_announcer,
         game_pictures=game_pictures,

@@ -38,6 +38,7 @@ from bot.commands.moderation.mod_review import ReviewButton
 from bot.commands.moderation.quota import Quota
 from bot.commands.moderation.retention import RetentionButton
 from bot.commands.moderation.stats import Stats
+from bot.commands.offers import Offers
 from bot.commands.presence import Presence
 from bot.commands.privacy import Privacy
 from bot.commands.settings import MySettings
@@ -46,22 +47,22 @@ from bot.ui.content.buttons import JobButton
 from bot.ui.content.custom_ids import Act, ButtonId, FormKind, RoundId
 from bot.ui.content.modals import Filled
 from bot.ui.interactions.answer import Pressed
+from bot.ui.interactions.offer_page import OfferMenu, OfferPageButton, with_lora, with_model, with_style
 from bot.ui.interactions.services import Darkroom
-from bot.ui.interactions.style_page import StyleMenu, StylePageButton, styled
 
 Press = Callable[[Pressed, ButtonId], Awaitable[None]]
 RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (
-    Imagine, Edit, Images, Evolve, Games, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats,
+    Imagine, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats,
 )  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
 MENUS = context_menus.menus
 DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     JobButton,
-    StyleMenu,
-    StylePageButton,
+    OfferMenu,
+    OfferPageButton,
     ReviewButton,
     OlderButton,
     RetentionButton,
@@ -103,7 +104,9 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.REMIX: derive_buttons.remixed,
         FormKind.REGION: derive_buttons.region_filled,
         FormKind.ZOOM: derive_buttons.zoom_filled,
-        FormKind.STYLE: styled,
+        FormKind.STYLE: with_style,
+        FormKind.LORA: with_lora,
+        FormKind.MODEL: with_model,
         FormKind.MENU: context_menus.varied,
         FormKind.TELL: game_forms.told,
         FormKind.FAKE: game_forms.faked,

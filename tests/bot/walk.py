@@ -27,17 +27,18 @@ from tests.bot.court import Court
 MODAL_SUBMIT = 5
 TAKES_NO_JOB = frozenset(
     {
-        "imagine", "edit", "blend", "describe", "style list", "style show", "settings", "help", "privacy delete",
-        "privacy consent", "privacy retention", "quota set", "quota grant", "quota reset", "quota list",
-        "quota timezone", "quota jobs", "mod pause", "mod drain", "mod resume", "mod ban", "mod unban", "mod weight",
-        "mod picture", "mod roles", "mod words add", "mod words remove", "mod words list", "mod words meaning",
-        "mod channel allow", "mod channel deny", "mod channel limits", "mod channel list", "mod review on",
-        "mod review off", "mod game", "bluff", "telephone",
-        "evolve", "mod round pause", "mod round resume", "mod round ballot", "mod round entry",
+        "imagine", "edit", "loras", "models", "blend", "describe", "style list", "style show", "settings", "help",
+        "privacy delete", "privacy consent", "privacy retention", "quota set", "quota grant", "quota reset",
+        "quota list", "quota timezone", "quota jobs", "mod pause", "mod drain", "mod resume", "mod ban", "mod unban",
+        "mod weight", "mod picture", "mod roles", "mod words add", "mod words remove", "mod words list",
+        "mod words meaning", "mod channel allow", "mod channel deny", "mod channel limits", "mod channel list",
+        "mod review on", "mod review off", "evolve", "mod game", "bluff",
+        "telephone", "mod round pause", "mod round resume", "mod round ballot",
+        "mod round entry",
     }
 )  # fmt: skip
 """What neither takes the id of a job nor tells of jobs; everything else has a step below."""
-NO_JOB_ITEMS = frozenset({"StyleMenu", "StylePageButton", "OlderButton", "RetentionButton", "GuessMenu"})
+NO_JOB_ITEMS = frozenset({"OfferMenu", "OfferPageButton", "OlderButton", "RetentionButton", "GuessMenu"})
 """Buttons and menus that carry no id of a job; the log's button is tried like the log itself."""
 
 
@@ -147,11 +148,16 @@ PUSHED: Mapping[str, Step] = {
     f"form {FormKind.ZOOM}": _submit(FormKind.ZOOM, Act.ZOOM_CUSTOM),
     f"form {FormKind.EDIT}": _submit(FormKind.EDIT, Act.EDIT),
 }
-NO_JOB_FORMS = frozenset({FormKind.STYLE, FormKind.MENU, FormKind.MENU_EDIT})
-"""A style's name, and a message: the menu's forms are read where they were opened only."""
+NO_JOB_FORMS = frozenset({FormKind.STYLE, FormKind.LORA, FormKind.MODEL, FormKind.MENU, FormKind.MENU_EDIT})
+"""A style's, LoRA's or model's name, and a message: the menu's forms are read where they were opened only."""
 COMPLETED = frozenset({"cancel job", "lineage job", "show job"})
 """Options that offer jobs while somebody types."""
-NO_JOB_COMPLETED = frozenset({"imagine model", "imagine style", "edit model", "style show name", "settings model"})
+NO_JOB_COMPLETED = frozenset(
+    {
+        "imagine model", "imagine style", "imagine lora", "edit model", "style show name", "settings model",
+        "loras lora", "models model",
+    }
+)  # fmt: skip
 REACTED = frozenset(MEANT)
 
 

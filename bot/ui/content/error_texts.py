@@ -158,6 +158,10 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
             f"The model `{error.model}` is not on this machine; its host gets it with `darkroom models pull "
             f"{error.model}`. Nothing was charged. Choose another with `--model`."
         ),
+        engine.ModelTooLarge: lambda error: (
+            f"The model `{error.model}` is too large for the graphics card; nothing was charged. Choose another with "
+            "`--model`, or tell the person who runs me."
+        ),
         engine.BadOutput: lambda error: (
             f"The model gave {error.what}; nothing was charged. Try another seed or fewer steps."
         ),

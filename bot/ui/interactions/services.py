@@ -37,6 +37,7 @@ from bot.ui.job_reply.game_pictures import GamePictures
 from bot.ui.job_reply.reply_message import now
 from bot.ui.job_reply.round_announcer import RoundAnnouncer
 from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.samples import Samples
 from bot.ui.pictures.uploads import Intake
 from engine import Engine
 
@@ -70,6 +71,8 @@ class Services:
     evolutions: Evolutions | None = None
     interventions: Interventions | None = None
     """Votes of groups; None: nobody can begin one."""
+    samples: Samples | None = None
+    """Sample pictures of what the host offers; None: pages show none."""
     announcer: RoundAnnouncer | None = None
     """Shows votes; needs the client once it is there."""
     games: GameService | None = None
