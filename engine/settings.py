@@ -19,6 +19,10 @@ HomeText = Annotated[str, AfterValidator(os.path.expanduser)]
 """The same, where other things than paths are taken too."""
 
 
+StepCacheLevel = Literal["off", "careful", "fast"]
+"""How readily denoiser outputs are foretold from earlier ones: never, where it can hardly be seen, more often."""
+
+
 class Section(BaseModel):
     """A frozen group of settings; an unknown key is an error that names it."""
 
@@ -86,6 +90,9 @@ class EngineSettings(Section):
     """For model weights on one device; None means 80 % of what the device has."""
     deterministic: bool = False
     """Pad to fixed bucket shapes: a picture's bytes never depend on who shares the device."""
+    step_cache: StepCacheLevel = "off"
+    """Which denoiser outputs may be foretold instead of computed, where a request does not say: "off" none, "careful"
+    where it can hardly be seen, "fast" more often."""
     max_lanes: int = Field(default=16, ge=1)
     """Requests that run at the same time on one device."""
     max_waiting: int = Field(default=200, ge=1)

@@ -21,6 +21,17 @@ from engine.sampling.possible_steps import refusal_of_steps
 from engine.sampling.x0 import predict_x0
 
 
+class FirstAnswer(BaseException):
+    """Ends a pipeline at its first denoising step, with what the denoiser answered there.
+
+    A `BaseException`, so that no pipeline catches it.
+    """
+
+    def __init__(self, x0: torch.Tensor) -> None:
+        self.x0 = x0
+        super().__init__("the first answer of the denoiser")
+
+
 class Origin(Protocol):
     """A picture to start from, for families whose pipelines start from noise only."""
 
@@ -48,6 +59,8 @@ class StepWatch:
     stop_at: float = 1.0
     """After this share of the steps the x0 estimate is the result."""
     origin: Origin | None = None
+    asks_once: bool = False
+    """Whether the first denoising step raises `FirstAnswer` in place of going on."""
     more_steps: int = 0
     """Steps of later pipeline calls of this request, for the total."""
     latents: torch.Tensor | None = None
@@ -56,6 +69,7 @@ class StepWatch:
     _earlier: int = 0
     """Steps of earlier denoising loops of this request (a prior's)."""
     _stage: Any = None
+    _hooked: list[Any] = field(default_factory=list[Any], repr=False)
     _steps: int = 0
     _is_idle: bool = False
     """Whether steps pass without denoising: before the start from a picture, and after the early stop."""
@@ -71,6 +85,17 @@ class StepWatch:
                     # On the instance, and wrapped: pipelines look at the signature of `noise_scheduler.step`.
                     value.step = self._watched(part, value)
                     value.set_timesteps = _refusing(value)
+                    self._hooked.append(value)
+
+    @property
+    def noise_scheduler(self) -> Any:
+        """The noise scheduler of the present denoising loop; None before its first step, where several are hooked."""
+        return self._stage or (self._hooked[0] if len(self._hooked) == 1 else None)
+
+    @property
+    def is_at_last(self) -> bool:
+        """Is the next step the last one that denoises? False before the first step of a loop."""
+        return self._stage is not None and self._stage_step + 1 >= min(self._steps, self._stop_after)
 
     def restart(self) -> None:
         """Note that a pipeline call begins or has ended: the next step is the first of its loop."""
@@ -95,6 +120,8 @@ class StepWatch:
                     copy.deepcopy(noise_scheduler), model_output, timestep, sample, *args, **kwargs
                 )
                 return self._skip(form, noise_scheduler, sample, begin)
+            if self.asks_once and sample.ndim > 2:
+                self._answer_once(noise_scheduler, model_output, sample, timestep)
             is_last = sample.ndim > 2 and self.stop_at < 1.0 and self._stage_step >= self._stop_after
             x0 = None
             if is_last or self.wants_x0(self.step):
@@ -111,6 +138,11 @@ class StepWatch:
         if self._stage_step == 1:
             self._noise = sample / float(getattr(noise_scheduler, "init_noise_sigma", 1.0))
         return min(self._steps - 1, int(self._steps - self._steps * self.origin.strength))
+
+    def _answer_once(self, noise_scheduler: Any, model_output: torch.Tensor, sample: torch.Tensor, at: Any) -> None:
+        x0 = predict_x0(noise_scheduler, model_output, sample, at)
+        if x0 is not None:
+            raise FirstAnswer(x0)
 
     def _skip(self, form: Any, noise_scheduler: Any, sample: torch.Tensor, begin: int) -> Any:
         self._is_idle = self._stage_step < begin

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection
-from typing import Final
+from typing import Final, Literal
 
 from bot.domain.model.value import Value
 
@@ -20,6 +20,7 @@ class Verb(enum.StrEnum):
     ZOOM = "zoom"
     PAN = "pan"
     BLEND = "blend"
+    EDIT = "edit"
     UPSCALE_SUBTLE = "upscale_subtle"
     UPSCALE_CREATIVE = "upscale_creative"
     DESCRIBE = "describe"
@@ -46,6 +47,8 @@ class Options(Value):
     image_weight: float | None = None
     """Weight of the start picture, 0 to 3: 0 ignores it."""
     tile: bool = False
+    step_cache: Literal["off", "careful", "fast"] | None = None
+    """Which denoiser outputs may be foretold: `--fine`, `--careful`, `--fast`."""
     style: str | None = None
     strength: float | None = None
     """diffusers' `strength`, 0 to 1: 0 keeps the start picture, 1 ignores it."""

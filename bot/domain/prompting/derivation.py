@@ -34,13 +34,13 @@ def derive(
     if cell is None:
         raise ValueError(f"{verb} needs a cell")
     sized = {"width": job.spec.width, "height": job.spec.height}
-    if verb is Verb.PAN:  # panning changes the aspect ratio, also for jobs derived from the result
+    if verb in (Verb.PAN, Verb.EDIT):  # the aspect ratio is that of what comes of it, also for jobs derived from that
         options, sized = options.model_copy(update={"aspect": None}), {}
     defaults: dict[str, Any] = {
         **sized,
         "count": 1 if verb in SINGLE else 4,
         "factor": _FACTORS.get(verb, 4.0),
-        "style_image": None if verb in UNDRAWN else job.spec.style_image,
+        "style_image": None if verb in UNDRAWN or verb is Verb.EDIT else job.spec.style_image,
     }
     source = CellRef(job_id=job.id, cell=cell)
     return JobSpec(verb=verb, options=options, seed=seed, source=source, **{**defaults, **fields})

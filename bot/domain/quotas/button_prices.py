@@ -21,8 +21,8 @@ _ANY = b"\0"
 _OWN: Mapping[str, None] = MappingProxyType(dict.fromkeys(("style", "aspect", "strength", "image_weight")))
 """Options of the job that its derived jobs do not inherit; the steps come from the recipe."""
 _PRICED = (
-    Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.REGION, Verb.ZOOM, Verb.PAN, Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE,
-    Verb.DESCRIBE,
+    Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.REGION, Verb.EDIT, Verb.ZOOM, Verb.PAN, Verb.UPSCALE_SUBTLE,
+    Verb.UPSCALE_CREATIVE, Verb.DESCRIBE,
 )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ class Act(enum.StrEnum):
     STAR = "s"
     STAR_ALL = "sa"
     DECIDE = "g"
+    EDIT = "e"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,9 @@ class FormKind(enum.StrEnum):
     ZOOM = "z"
     STYLE = "s"
     MENU = "m"
+    WILD = "w"
+    EDIT = "e"
+    MENU_EDIT = "me"
 
 
 @dataclass(frozen=True, slots=True)

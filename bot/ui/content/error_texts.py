@@ -116,6 +116,7 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         ),
         bot.RoundNotFound: lambda error: "This vote is over, and what it was about is gone.",
         bot.RoundOver: lambda error: _round("This vote is over", error),
+        bot.RoundWaits: lambda error: f"No votes are taken just now: {error}.",
         bot.RoundUnderWay: lambda error: _round("The group votes on this already", error),
         bot.AlreadyAsked: lambda error: "That is already under way.",
         bot.ConfigError: lambda error: "I am not set up right; please tell the person who runs me.",
