@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from bot.domain.ports import Clock
 from bot.domain.rounds.ports import Play, RoundStore
 from bot.domain.rounds.round import Round, RoundKind, RoundState
+from bot.domain.rounds.round_service import RoundService
 from bot.errors import DeliveryLater, Fenced, JobNotFound, RoundNotFound, StoreError
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ class Deadlines:
 
     def __init__(
         self,
+        rounds: RoundService,
         store: RoundStore,
         plays: Mapping[RoundKind, Play],
         *,
