@@ -64,6 +64,8 @@ class OperationContext:
     captions: tuple[str, ...] = ()
     references: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The pictures of an edit, by the pipeline's parameter; the same for all cells."""
+    beside: str | None = None
+    """Words of a second row for each cell, before the cells in the batch: what `Walk`s compare with."""
     upscaler: str = ""
     """The super-resolution network, where it alone makes the picture."""
     notes: list[str] = field(default_factory=list[str])
@@ -162,6 +164,8 @@ class OperationContext:
             # Pixel models (DeepFloyd IF) want a prompt for each picture.
             lists = {name: [wanted[name]] * len(seeds) for name in ("prompt", "negative_prompt") if name in wanted}
             wanted |= {**lists, "num_images_per_prompt": 1}
+        if self.beside is not None:
+            wanted |= self._pairs(self.beside, wanted, generators)
         if "ip_adapter_image" in wanted and "ip_adapter_image" not in known:
             raise InvalidRequest("style_image", f"{self.model.spec.name} cannot follow a style picture in this")
         if "guidance_schedule" in known:
@@ -174,9 +178,22 @@ class OperationContext:
         made = pipeline(**wanted, output="images") if self.model.is_modular else pipeline(**wanted)
         self.watch.restart()
         cells = arrays_of(_images(made))
+        cells = cells[-len(seeds) :]
         if what := flaw(cells):
             raise BadOutput(what)
         return cells
+
+    def _pairs(self, beside: str, wanted: Mapping[str, Any], generators: Sequence[torch.Generator]) -> dict[str, Any]:
+        """The arguments with a row of other words for each cell, which starts from the same noise."""
+        cells = len(generators)
+        twins = [torch.Generator("cpu").manual_seed(generator.initial_seed()) for generator in generators]
+        negative = wanted.get("negative_prompt")
+        return {
+            "prompt": [beside] * cells + [wanted["prompt"]] * cells,
+            "generator": [*twins, *generators],
+            "num_images_per_prompt": 1,
+            **({} if negative is None else {"negative_prompt": [negative] * (2 * cells)}),
+        }
 
     def _for_cells(self, name: str, value: Any, cells: int) -> Any:
         """One picture for each generator: some families (SD3) index the pictures by cell."""
