@@ -74,6 +74,7 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.VARY_REGION: derive_buttons.region,
         Act.ZOOM_CUSTOM: derive_buttons.zoom,
         Act.EDIT: edit_buttons.edit,
+        Act.EDIT_REGION: edit_buttons.region,
         Act.PERMUTE: permutations.confirmed,
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
@@ -91,6 +92,7 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.STYLE: styled,
         FormKind.MENU: context_menus.varied,
         FormKind.EDIT: edit_buttons.edited,
+        FormKind.EDIT_REGION: edit_buttons.region_filled,
         FormKind.MENU_EDIT: context_menus.edited,
     }
 )

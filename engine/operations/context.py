@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from engine.batching.lanes import Lane, Pipeline
 from engine.batching.module_proxies import parking_view
@@ -46,6 +47,8 @@ class Outcome:
     """The noise scheduler's name in other tools ("DPM++ 2M Karras")."""
     upscaler: str = ""
     """The super-resolution network, where it alone made the picture."""
+    mask: Image.Image | None = None
+    """Where the picture was changed, where an edit found that itself."""
 
 
 @dataclass
@@ -70,6 +73,8 @@ class OperationContext:
     """The super-resolution network, where it alone makes the picture."""
     notes: list[str] = field(default_factory=list[str])
     """Sentences for the member."""
+    mask: Image.Image | None = None
+    """Where an edit changes the picture, where it found that itself."""
 
     @property
     def size(self) -> tuple[int, int]:

@@ -62,7 +62,8 @@ def pasted(picture: Image.Image, mask: Image.Image, cells: list[Pixels]) -> list
 def by_difference(context: OperationContext, picture: Image.Image, mask: Image.Image | None) -> list[Pixels]:
     """Any other model's editing: the prompt says what the picture shall show, and where is found or given."""
     old = described(context, picture)
-    mask = mask or found_mask(context, picture, old)
+    if mask is None:
+        mask = context.mask = found_mask(context, picture, old)
     start, where = (each.resize(context.size, Image.Resampling.BILINEAR) for each in (picture, mask))
     walk = DifferenceWalk(PictureOrigin(start, STRENGTH, where, context.vae), STRENGTH, context.request.cell_seeds)
     context.watch.walk = walk

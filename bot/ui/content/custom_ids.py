@@ -46,6 +46,7 @@ class Act(enum.StrEnum):
     STAR_ALL = "sa"
     DECIDE = "g"
     EDIT = "e"
+    EDIT_REGION = "er"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class FormKind(enum.StrEnum):
     MENU = "m"
     EDIT = "e"
     MENU_EDIT = "me"
+    EDIT_REGION = "er"
 
 
 @dataclass(frozen=True, slots=True)

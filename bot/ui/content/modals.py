@@ -151,6 +151,7 @@ _FORMS: Mapping[FormKind, type[Form]] = MappingProxyType(
         FormKind.REGION: RegionForm,
         FormKind.EDIT: EditForm,
         FormKind.MENU_EDIT: EditForm,
+        FormKind.EDIT_REGION: RegionForm,
     }
 )
 
