@@ -84,6 +84,8 @@ class Recipe:
     """The noise scheduler's name in other tools ("DPM++ 2M Karras")."""
     upscaler: str = ""
     """The super-resolution network, where it alone made the picture."""
+    step_cache: str = "off"
+    """Which denoiser outputs may have been foretold."""
     parameters: str = ""
     """One line per the convention other tools read from PNG files."""
 

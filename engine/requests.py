@@ -21,6 +21,7 @@ from pydantic import (
 
 from engine.base.refusals import in_words
 from engine.errors import InvalidRequest
+from engine.settings import StepCacheLevel
 
 MAX_PROMPT_CHARS = 6000
 MAX_SEED = 2**32 - 1
@@ -106,6 +107,8 @@ class ImageRequest(Frozen):
     """Make the picture repeat without a seam at its borders."""
     noise_scheduler: str | None = None
     """A diffusers class name; None means the model's own."""
+    step_cache: StepCacheLevel | None = None
+    """Which denoiser outputs may be foretold instead of computed; None means the engine's setting."""
     style_image: Picture | None = None
     """Draw in the manner of this picture; for models with a style adapter."""
     loras: tuple[LoRA, ...] = Field(default=(), max_length=8)

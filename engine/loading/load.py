@@ -28,6 +28,7 @@ from engine.batching.module_proxies import stage_of
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, OutOfMemory
 from engine.loading.loaded_model import VAE_NAMES, LoadedModel
 from engine.loading.style_adapter import with_style_adapter
+from engine.lora_shelf.files import LoRAFiles
 from engine.model_files import diffusers_folder
 from engine.model_files.checkpoint import read_checkpoint
 from engine.model_files.checkpoint_parts import read_parts, unpacked
@@ -133,8 +134,8 @@ def _load(
         variant = with_style_adapter(spec, base, VAE_NAMES)
         files = (path, *others, *adapter_files(spec.style_adapter))
         known = FileHashes(settings.models_dir / "hashes.json").of_model(files)
-        styled = LoadedModel(spec, variant, device, dtype, known, previewer, stages, settings.loras)
-    return LoadedModel(spec, base, device, dtype, identity, previewer, stages, settings.loras, styled)
+        styled = LoadedModel(spec, variant, device, dtype, known, previewer, stages, LoRAFiles(settings))
+    return LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
 
 
 def _locate(spec: ModelSpec, source: Source, settings: EngineSettings) -> Path:

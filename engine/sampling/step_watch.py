@@ -90,6 +90,7 @@ class StepWatch:
     _earlier: int = 0
     """Steps of earlier denoising loops of this request (a prior's)."""
     _stage: Any = None
+    _hooked: list[Any] = field(default_factory=list[Any], repr=False)
     _steps: int = 0
     _is_idle: bool = False
     """Whether steps pass without denoising: before the start from a picture, and after the early stop."""
@@ -105,6 +106,17 @@ class StepWatch:
                     # On the instance, and wrapped: pipelines look at the signature of `noise_scheduler.step`.
                     value.step = self._watched(part, value)
                     value.set_timesteps = _refusing(value)
+                    self._hooked.append(value)
+
+    @property
+    def noise_scheduler(self) -> Any:
+        """The noise scheduler of the present denoising loop; None before its first step, where several are hooked."""
+        return self._stage or (self._hooked[0] if len(self._hooked) == 1 else None)
+
+    @property
+    def is_at_last(self) -> bool:
+        """Is the next step the last one that denoises? False before the first step of a loop."""
+        return self._stage is not None and self._stage_step + 1 >= min(self._steps, self._stop_after)
 
     def restart(self) -> None:
         """Note that a pipeline call begins or has ended: the next step is the first of its loop."""

@@ -43,6 +43,7 @@ def recipe_of(request: ImageRequest, model: LoadedModel, outcome: Outcome, *, al
         versions=dict(_versions()),
         alone=alone,
         sampler=outcome.sampler,
+        step_cache=request.step_cache or "off",
     )
     if is_undrawn(request):
         recipe = replace(
@@ -53,6 +54,7 @@ def recipe_of(request: ImageRequest, model: LoadedModel, outcome: Outcome, *, al
             guidance_scale=None,
             seed=None,
             upscaler=outcome.upscaler,
+            step_cache="off",
         )
     return replace(recipe, parameters=write_parameters(request, recipe, request.seed))
 

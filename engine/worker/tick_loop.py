@@ -51,7 +51,7 @@ class TickLoop:
     def __post_init__(self) -> None:
         self.turns = Turns(FairShare(self.settings.first_preview_share))
         self.budget = BatchSize(self.device)
-        self._lane_factory = LaneFactory(self.settings, self.device, self.send, self.clock)
+        self._lane_factory = LaneFactory(self.settings, self.device, self.send, self.clock, self.batch_runner)
         self._encoder_cache = EncoderCache()
         self._finishers = ThreadPoolExecutor(2, thread_name_prefix="finish")
 

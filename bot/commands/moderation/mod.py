@@ -12,11 +12,12 @@ from discord.ext import commands
 from discord.ui import View
 from discord.utils import format_dt
 
-from bot.commands.moderation import mod_log
+from bot.commands.moderation import mod_game, mod_log
 from bot.commands.moderation.engine_gate import settle
 from bot.commands.moderation.mod_channel import ChannelRules
 from bot.commands.moderation.mod_results import delete_results
 from bot.commands.moderation.mod_review import Review, ReviewAct, ReviewButton
+from bot.commands.moderation.mod_round import ModRound
 from bot.commands.moderation.mod_words import Words
 from bot.commands.moderation.moderator_actions import (
     PERMISSIONS,
@@ -50,6 +51,7 @@ class Mod(commands.Cog):
     mod.add_command(Words())
     mod.add_command(ChannelRules())
     mod.add_command(Review())
+    mod.add_command(ModRound())
 
     @mod.command(name="queue", description=locale_str("All jobs under way here, with buttons to stop them"))
     async def queue(self, interaction: Pressed) -> None:
@@ -74,6 +76,22 @@ class Mod(commands.Cog):
                 made = entry(interaction, "cancel", f"job {found.id} of <@{found.member_id}>", reason)
                 await interaction.client.services.log.add(made)
             await answer.private(f"`{ended.id}`: {ended.state.value}")
+
+    @mod.command(name="game", description=locale_str("Pause, go on with, clean or stop this channel's game"))
+    @app_commands.describe(
+        action=locale_str("What to do"),
+        number=locale_str("For void: the number of the line or the chain"),
+        reason=locale_str("Why, for the log"),
+    )
+    async def game(
+        self,
+        interaction: Pressed,
+        action: mod_game.Action,
+        number: Range[int, 1, 20] | None = None,
+        reason: Range[str, 0, 200] = "",
+    ) -> None:
+        """Hold, go on with, clean or end what this channel plays."""
+        await mod_game.moderate(interaction, action, number, reason)
 
     @mod.command(name="pause", description=locale_str("Take no new jobs; what waits is held where possible"))
     @app_commands.describe(reason=locale_str("Why; members read it"))

@@ -141,6 +141,7 @@ def _words(options: Options) -> dict[str, Any]:
         "negative_prompt": options.negative,
         "loras": tuple(LoRA(name=name, weight=weight) for name, weight in options.loras),
         "tile": options.tile,
+        "step_cache": options.step_cache,
     }
 
 

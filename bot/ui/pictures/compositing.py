@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from typing import ParamSpec, TypeVar
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from engine import SandboxedDecoder, encode_png, fit_upload, fit_webp, mosaic, open_picture, read_text
 
@@ -44,6 +44,10 @@ class Drawing:
             return picture, "png"
         return await self.run(fit_upload, picture, limit)
 
+    async def plain(self, picture: bytes, limit: int) -> tuple[bytes, str]:
+        """The picture in at most `limit` bytes without anything that says how it was made, with the file suffix."""
+        return await self.run(bare, picture, limit)
+
     async def normalised(self, content: bytes, field: str = "image") -> bytes:
         """Any allowed picture or "mask" as a plain PNG, decoded in a process of its own. Raises `InvalidRequest`."""
         return await self._decoder.decode(content, field)
@@ -51,6 +55,10 @@ class Drawing:
     async def strip(self, pictures: Sequence[bytes], limit: int) -> tuple[bytes, str]:
         """Pictures in one row, all as high as wide, in at most `limit` bytes, with the file suffix."""
         return await self.run(contact_sheet, tuple(pictures), limit, columns=len(pictures)), "webp"
+
+    async def ballot(self, pictures: Sequence[bytes | None], limit: int) -> tuple[bytes, str]:
+        """Pictures with their letters in at most `limit` bytes, with the file suffix; a dark field for None."""
+        return await self.run(lettered, tuple(pictures), limit)
 
     async def mask(self, picture: bytes, regions: Collection[int]) -> bytes:
         """A mask for the picture with the given ninths (0-8 in reading order) white."""
@@ -67,6 +75,25 @@ def compose(pictures: Sequence[bytes], limit: int) -> tuple[bytes, str]:
         return fit_upload(pictures[0], limit)
     grid = mosaic([open_picture(picture) for picture in pictures])
     return fit_upload(encode_png(grid, read_text(pictures[0])), limit)
+
+
+def bare(picture: bytes, limit: int) -> tuple[bytes, str]:
+    """The picture alone, encoded to fit: no prompt, no seed, no recipe."""
+    return fit_upload(encode_png(open_picture(picture)), limit)
+
+
+def lettered(pictures: Sequence[bytes | None], limit: int) -> tuple[bytes, str]:
+    """Pictures side by side, A, B, C … in their corners, without their recipes: a ballot tells nothing else."""
+    there = {place: open_picture(picture) for place, picture in enumerate(pictures) if picture is not None}
+    width, height = next((one.size for one in there.values()), (256, 256))
+    cells = [there[place].convert("RGB") if place in there else Image.new("RGB", (width, height), "#202225")
+             for place in range(len(pictures))]  # fmt: skip
+    side = max(16, min(width, height) // 8)
+    for letter, cell in zip("ABCDEFGHIJ", cells, strict=False):
+        draw = ImageDraw.Draw(cell)
+        draw.rounded_rectangle((0, 0, side, side), side // 5, fill="#202225")
+        draw.text((side // 2, side // 2), letter, "white", ImageFont.load_default(side * 0.7), anchor="mm")
+    return fit_upload(encode_png(mosaic([cell.resize((width, height)) for cell in cells])), limit)
 
 
 def contact_sheet(pictures: Sequence[bytes], limit: int, side: int = 256, columns: int | None = None) -> bytes:
