@@ -52,8 +52,8 @@ async def main(judge: Path, each: int, strengths: Sequence[float], folder: Path 
             after = await _drawn(engine, asked)
             old, new = _tensor(before), _tensor(after)
             there, kept = jury.is_there(wanted, new), jury.is_kept(wanted, old, new)
-            for kind, first, second, both in edits.table(wanted, there, kept):
-                print(f"| {name} | {kind} | {first} | {second} | {both} |", flush=True)  # noqa: T201
+            for row in edits.table(wanted, there, kept):
+                print(f"| {name} | {row.kind} | {row.there} | {row.kept} | {row.both} |", flush=True)  # noqa: T201
             if folder is not None:
                 _sheet(before, after).save(folder / f"{name.replace(' ', '-')}.png")
 

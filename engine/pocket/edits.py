@@ -95,7 +95,7 @@ class EditJudge:
         seen, _ = self._judge(after[..., 16:48, 32:])
         ranked = (seen @ self._anchors.T).topk(5).indices.tolist()
         shades = rgb(torch.tensor(list(COLOURS.values())))
-        grounds = torch.cdist((_ground(after) + 1) / 2, shades).argmin(1).tolist()
+        grounds: list[int] = torch.cdist((_ground(after) + 1) / 2, shades).argmin(1).tolist()
         answers: list[bool] = []
         for row, case in enumerate(wanted):
             match case.kind:
@@ -121,19 +121,24 @@ def small(pictures: Tensor) -> Tensor:
     return F.interpolate(pictures, size=(64, 64), mode="area")
 
 
-def table(
-    wanted: Sequence[EditCase], there: Sequence[bool], kept: Sequence[bool]
-) -> list[tuple[str, Score, Score, Score]]:
-    """(kind, change there, rest kept, both) for every kind, and for all of them."""
-    kinds: list[str] = [*dict.fromkeys(case.kind for case in wanted), "all"]
-    rows: list[tuple[str, Score, Score, Score]] = []
-    for kind in kinds:
+@dataclass(frozen=True)
+class Row:
+    """How many edits of a kind did what was asked, kept what should stay, and both."""
+
+    kind: str
+    there: Score
+    kept: Score
+    both: Score
+
+
+def table(wanted: Sequence[EditCase], there: Sequence[bool], kept: Sequence[bool]) -> list[Row]:
+    """A row for every kind, and one for all of them."""
+    rows: list[Row] = []
+    for kind in [*dict.fromkeys(case.kind for case in wanted), "all"]:
         chosen = [i for i, case in enumerate(wanted) if kind in (case.kind, "all")]
-        sums = (
-            sum(map(test, chosen)) for test in (there.__getitem__, kept.__getitem__, lambda i: there[i] and kept[i])
-        )
-        first, second, both = (Score(right, len(chosen)) for right in sums)
-        rows.append((kind, first, second, both))
+        both = [there[i] and kept[i] for i in chosen]
+        sums = sum(there[i] for i in chosen), sum(kept[i] for i in chosen), sum(both)
+        rows.append(Row(kind, *(Score(right, len(chosen)) for right in sums)))
     return rows
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from engine.errors import InvalidRequest
 from engine.pictures.images import encode_png
-from engine.requests import Edit, ImageToImage
+from engine.requests import Edit, ImageRequest, ImageToImage
 from tests.engine import families
 from tests.engine.local_worker import SIZE, LocalWorker, PocketWorker, as_array, ask, png
 
@@ -44,7 +44,11 @@ def test_outside_of_the_mask_every_byte_stays(name: str, worker: Callable[[str],
 
 @pytest.mark.parametrize("name", ["stable-diffusion", "flux"])
 def test_an_edit_in_a_crowd_is_that_alone(name: str, worker: Callable[[str], LocalWorker]) -> None:
-    asked = [_edit(), _edit(prompt="a boat", seed=40, num_images=1, num_inference_steps=6), ask(num_images=1, **SIZE)]
+    asked = [
+        _edit(),
+        _edit(prompt="a boat", seed=40, num_images=1, num_inference_steps=6),
+        ask(ImageRequest, num_images=1, **SIZE),
+    ]
     alone = [worker(name).draw(request.model_copy(update={"id": f"alone {i}"})) for i, request in enumerate(asked)]
     for cells, messages in zip(alone, worker(name).run(*asked), strict=True):
         for cell, image in zip(cells, messages[-1].finished.images, strict=True):
