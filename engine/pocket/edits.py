@@ -95,14 +95,14 @@ class EditJudge:
         seen, _ = self._judge(after[..., 16:48, 32:])
         ranked = (seen @ self._anchors.T).topk(5).indices.tolist()
         shades = rgb(torch.tensor(list(COLOURS.values())))
-        grounds: list[int] = torch.cdist((_ground(after) + 1) / 2, shades).argmin(1).tolist()
+        nearest: Tensor = torch.cdist((_ground(after) + 1) / 2, shades).argmin(1)
         answers: list[bool] = []
         for row, case in enumerate(wanted):
             match case.kind:
                 case "colour":
                     answers.append(_hue(float(found.hue[row])) == case.word)
                 case "background":
-                    answers.append(tuple(COLOURS)[grounds[row]] == case.word)
+                    answers.append(tuple(COLOURS)[int(nearest[row])] == case.word)
                 case "style":
                     answers.append(self._own.styles[int(styles[row].argmax())] == case.word)
                 case "one of two":
