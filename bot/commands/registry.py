@@ -29,6 +29,7 @@ from bot.commands.privacy import Privacy
 from bot.commands.settings import MySettings
 from bot.ui.content.buttons import JobButton
 from bot.ui.content.custom_ids import Act, ButtonId, FormKind
+from bot.ui.content.draft_sheet import SheetMenu
 from bot.ui.content.modals import Filled
 from bot.ui.interactions.answer import Pressed
 from bot.ui.interactions.services import Darkroom
@@ -42,6 +43,7 @@ LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence
 MENUS = context_menus.menus
 DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     JobButton,
+    SheetMenu,
     StyleMenu,
     StylePageButton,
     ReviewButton,
@@ -59,6 +61,7 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.TIMELAPSE: result_buttons.timelapse,
         Act.REROLL: derive_buttons.reroll,
         Act.AGAIN: derive_buttons.again,
+        Act.DRAFT: derive_buttons.drafts,
         Act.CAPTION: derive_buttons.caption,
         Act.VARY_REGION: derive_buttons.region,
         Act.ZOOM_CUSTOM: derive_buttons.zoom,
@@ -78,6 +81,16 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
     }
 )
 ONCE = frozenset(
-    {*derive_buttons.DERIVED, Act.SHOW, Act.TIMELAPSE, Act.REROLL, Act.AGAIN, Act.CAPTION, Act.PERMUTE, Act.DECIDE}
+    {
+        *derive_buttons.DERIVED,
+        Act.SHOW,
+        Act.TIMELAPSE,
+        Act.REROLL,
+        Act.AGAIN,
+        Act.CAPTION,
+        Act.PERMUTE,
+        Act.DECIDE,
+        Act.DRAFT,
+    }
 )
 """Acts whose double click would post or cost twice."""

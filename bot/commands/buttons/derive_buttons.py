@@ -36,6 +36,8 @@ DERIVED: Mapping[Act, tuple[Verb, Mapping[str, Any]]] = MappingProxyType(
         Act.PAN_UP: (Verb.PAN, {"pan": (0.0, 0.0, PAN_SHARE, 0.0)}),
         Act.PAN_DOWN: (Verb.PAN, {"pan": (0.0, 0.0, 0.0, PAN_SHARE)}),
         Act.DESCRIBE: (Verb.DESCRIBE, {}),
+        Act.DEVELOP: (Verb.DEVELOP, {}),
+        Act.MORE: (Verb.DRAFT, {}),
     }
 )
 _REMIXED = frozenset({Act.VARY, Act.VARY_SUBTLE, Act.VARY_STRONG, Act.REROLL})
@@ -62,9 +64,17 @@ async def ask(interaction: Pressed, answer: Answer, pressed: ButtonId) -> None:
     if _lacks_words(pressed, job):
         await answer.modal(Form("What does it show?", FormId(FormKind.REMIX, str(pressed)), ""))
     elif preferences.remix and pressed.act in _REMIXED:
-        await answer.modal(Form("Remix", FormId(FormKind.REMIX, str(pressed)), render(_open(job))))
+        await answer.modal(Form("Remix", FormId(FormKind.REMIX, str(pressed)), render(_open(job, pressed.act))))
     else:
-        await submission.submit(interaction, answer, _spec_for(pressed, job, _open(job)))
+        await submission.submit(interaction, answer, _spec_for(pressed, job, _open(job, pressed.act)))
+
+
+async def drafts(interaction: Pressed, pressed: ButtonId) -> None:
+    """24 drafts of the same words, to choose from."""
+    async with Answer(interaction) as answer:
+        job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
+        options = _open(job).model_copy(update={"draft": True})
+        await submission.submit(interaction, answer, _derived(job, Verb.REROLL, None, options))
 
 
 async def again(interaction: Pressed, pressed: ButtonId) -> None:
@@ -165,9 +175,11 @@ def _as_drawn(job: Job, options: Options) -> Options:
     return options.model_copy(update=kept)
 
 
-def _open(job: Job) -> Options:
-    """The job's options without what belonged to its own run."""
-    return job.spec.options.model_copy(update={"seed": None, "repeat": 1, "strength": None, "image_weight": None})
+def _open(job: Job, act: Act | None = None) -> Options:
+    """The job's options without what belonged to its own run; only what is drawn again stays a sheet of drafts."""
+    own = {"seed": None, "repeat": 1, "strength": None, "image_weight": None}
+    is_sheet = job.spec.options.draft and act is Act.REROLL
+    return job.spec.options.model_copy(update={**own, "draft": is_sheet})
 
 
 async def _mask(interaction: Pressed, pressed: ButtonId, filled: Filled) -> str:

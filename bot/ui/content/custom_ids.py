@@ -12,6 +12,7 @@ from bot.domain.rounds.round import RoundAct
 TEMPLATE = r"dr:(?P<act>[a-z0-9]{1,8}):(?P<job>[0-9A-Za-z_-]{1,64}):(?P<cell>[0-9]{1,2})"
 _COMPILED = re.compile(TEMPLATE)
 ROUND_TEMPLATE = r"dr-round:(?P<act>[vcx]):(?P<round>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,2})"
+SHEET_TEMPLATE = r"dr-sheet:(?P<act>dv|dm):(?P<job>[0-9A-Za-z_-]{1,64})"
 ID_LIMIT = 100
 """Discord takes no longer ids."""
 
@@ -45,11 +46,14 @@ class Act(enum.StrEnum):
     STAR = "s"
     STAR_ALL = "sa"
     DECIDE = "g"
+    DRAFT = "dr"
+    DEVELOP = "dv"
+    MORE = "dm"
 
 
 @dataclass(frozen=True, slots=True)
 class ButtonId:
-    """The act, the job it is about, and the cell (0-3; 0 where the act is about the whole grid)."""
+    """The act, the job it is about, and the cell (from 0; 0 where the act is about the whole grid)."""
 
     act: Act
     job_id: str
