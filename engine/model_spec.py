@@ -78,6 +78,8 @@ class ModelSpec:
     noise_schedulers: tuple[str, ...] = NOISE_SCHEDULERS + FLOW_NOISE_SCHEDULERS[:3]
     """Which ones a request may name."""
     dtype: str = "auto"
+    draft_scale: float = 0.5
+    """How much smaller the sides of a draft are: the least at which the model still draws what it is told."""
     enlarge: int = 1
     """Pictures are drawn this many times smaller, and enlarged by `stages`, else by the super-resolution network."""
     taesd: str | None = None

@@ -9,15 +9,13 @@ from engine.catalogue.sizes import snap
 from engine.model_spec import ModelSpec
 from engine.requests import ImageRequest
 
-SHARE_OF_SIDE = 0.5
-"""Below half of the side that a model was trained at, pictures fall apart."""
-SHARE_OF_STEPS = 0.4
+SHARE_OF_STEPS = 0.35
 FEWEST_STEPS = 4
 
 
 def drafted(spec: ModelSpec, request: ImageRequest, size: tuple[int, int]) -> dict[str, Any]:
     """The fields of a draft whose finished picture would have that size."""
-    scale = SHARE_OF_SIDE * math.sqrt(spec.width * spec.height / (size[0] * size[1]))
+    scale = spec.draft_scale * math.sqrt(spec.width * spec.height / (size[0] * size[1]))
     width, height = snap((max(1, round(size[0] * scale)), max(1, round(size[1] * scale))), spec)
     steps = max(min(FEWEST_STEPS, spec.num_inference_steps), round(SHARE_OF_STEPS * spec.num_inference_steps))
     return {
