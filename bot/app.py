@@ -22,8 +22,10 @@ from bot.domain.prompting.engine_requests import Wording
 from bot.domain.quotas.button_prices import PriceList
 from bot.domain.quotas.cost_estimates import LearntEstimates
 from bot.domain.rounds.deadlines import Deadlines
+from bot.domain.rounds.deciding import Deciding
 from bot.domain.rounds.electorate import Electorate
 from bot.domain.rounds.follow_up import VaryWinner
+from bot.domain.rounds.round import RoundKind
 from bot.domain.rounds.round_service import RoundService
 from bot.folders import writable
 from bot.operation.housekeeping import Housekeeping
@@ -48,6 +50,7 @@ from bot.store.rounds.rounds import RoundStore
 from bot.store.single_instance import sole_use
 from bot.tasks import Tasks
 from bot.ui.interactions.services import Services
+from bot.ui.job_reply.decision_pages import DecisionPages
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
 from bot.ui.job_reply.round_announcer import RoundAnnouncer
@@ -138,7 +141,7 @@ def _compose(
         tasks=tasks,
     )
     job_service, members = JobService(ports), MemberStore(database, clock)
-    announcer = RoundAnnouncer(jobs, pictures, drawing, tasks)
+    announcer = RoundAnnouncer({RoundKind.DECIDE: DecisionPages(jobs, pictures, drawing)}, tasks)
     pending_answers = PendingAnswerStore(settings.data_dir / "promises.jsonl", database)
     services = Services(
         settings=settings,
@@ -182,7 +185,8 @@ def _rounds(
     electorate = Electorate(store, store.present, banned, clock)
     rounds = RoundService(store, electorate, announcer)
     follow_up = VaryWinner(jobs, job_service.submit, members.preferences)
-    deadlines = Deadlines(rounds, store, follow_up=follow_up, announcer=announcer, clock=clock)
+    plays = {RoundKind.DECIDE: Deciding(rounds, store, follow_up=follow_up, announcer=announcer)}
+    deadlines = Deadlines(store, plays, clock=clock)
 
     async def run() -> None:
         await announcer.attached.wait()  # what is due may be shown from then on

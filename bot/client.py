@@ -15,8 +15,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.commands.moderation.mod_review import ReviewRoom
-from bot.commands.registry import COGS, DYNAMIC_ITEMS, FORMS, LISTENERS, MENUS, ONCE, PRESSES
-from bot.ui.content.custom_ids import ButtonId, FormId
+from bot.commands.registry import COGS, DYNAMIC_ITEMS, FORMS, LISTENERS, MENUS, ONCE, PRESSES, ROUND_PRESSES
+from bot.ui.content.custom_ids import ButtonId, FormId, RoundId
 from bot.ui.content.error_texts import GENERIC
 from bot.ui.content.modals import Filled
 from bot.ui.content.translation import Translator
@@ -99,6 +99,10 @@ class DarkroomClient(Darkroom):
             await interaction.response.defer()
             return
         await PRESSES[button_id.act](interaction, button_id)
+
+    async def press_round(self, interaction: discord.Interaction[Darkroom], round_id: RoundId) -> None:
+        """Do what a round's button says."""
+        await ROUND_PRESSES[round_id.act](interaction, round_id)
 
     async def fill(self, interaction: discord.Interaction[Darkroom], form_id: FormId, filled: Filled) -> None:
         """Do what a form was filled in for."""

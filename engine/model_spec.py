@@ -77,7 +77,10 @@ class ModelSpec:
     noise_scheduler_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     noise_schedulers: tuple[str, ...] = NOISE_SCHEDULERS + FLOW_NOISE_SCHEDULERS[:3]
     """Which ones a request may name."""
-    dtype: str = "auto"
+    precision: str = "auto"
+    """How its weights lie in memory."""
+    residency: str = "auto"
+    """Whether all its weights stay on the device."""
     draft_scale: float = 0.5
     """How much smaller the sides of a draft are: the least at which the model still draws what it is told."""
     enlarge: int = 1

@@ -6,7 +6,7 @@ import os.path
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
 
 def _at_home(path: Path) -> Path:
@@ -26,7 +26,7 @@ StepCacheLevel = Literal["off", "careful", "fast"]
 class Section(BaseModel):
     """A frozen group of settings; an unknown key is an error that names it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
 
 
 class ModelSettings(Section):
@@ -39,7 +39,12 @@ class ModelSettings(Section):
     width: int | None = Field(default=None, ge=16, le=4096)
     height: int | None = Field(default=None, ge=16, le=4096)
     noise_scheduler: str | None = None
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16", "float8", "int8", "nf4"] = Field(
+        default="auto", validation_alias=AliasChoices("precision", "dtype")
+    )
+    """How the weights lie in memory; "auto" is the finest that fits. int8 and nf4 need an extra."""
+    residency: Literal["auto", "resident", "encoders_offloaded", "streamed"] = "auto"
+    """Where the weights lie: all on the device, or text encoders in main memory, or the denoiser too."""
     taesd: HomeText | None = None
     """A folder with a tiny autoencoder for previews."""
     style_adapter: HomeText | None = None

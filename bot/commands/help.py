@@ -34,12 +34,12 @@ MODERATORS = """
 
 
 class Help(commands.Cog):
-    """What there is and how it is used."""
+    """What Darkroom does and how to use it."""
 
     @app_commands.command(name="help", description=locale_str("What I can do and how"))
     @everywhere
     async def help(self, interaction: Pressed) -> None:
-        """Say it."""
+        """Answer with the help page."""
         async with Answer(interaction, ephemeral=True) as answer:
             member = await submission.member_of(interaction)
             await answer.private(TEXT + MODERATORS if member.is_moderator else TEXT)

@@ -34,7 +34,7 @@ MAX_FAMILY = 40
 
 
 class Images(commands.Cog):
-    """Pictures in, pictures or words out."""
+    """Commands that take pictures and return pictures or text."""
 
     style = everywhere(app_commands.Group(name="style", description=locale_str("The styles of this host")))
 
@@ -60,7 +60,7 @@ class Images(commands.Cog):
         prompt: Range[str, 1, 4000] | None = None,
         strength: Range[float, 0.0, 1.0] | None = None,
     ) -> None:
-        """Mix pictures."""
+        """Start a job that mixes pictures."""
         async with Answer(interaction) as answer:
             options = await submission.read(
                 interaction, prompt or "", has_picture=True, needs_words=False, strength=strength
@@ -75,7 +75,7 @@ class Images(commands.Cog):
     @app_commands.describe(image=locale_str("The picture to describe"))
     @everywhere
     async def describe(self, interaction: Pressed, image: discord.Attachment) -> None:
-        """Say what is in a picture."""
+        """Propose prompts that describe a picture."""
         async with Answer(interaction) as answer:
             key = await submission.take(interaction, image)
             await submission.submit(
@@ -84,7 +84,7 @@ class Images(commands.Cog):
 
     @style.command(name="list", description=locale_str("All styles of this host"))
     async def styles(self, interaction: Pressed) -> None:
-        """Names and what they do."""
+        """List the styles with their descriptions."""
         async with Answer(interaction, ephemeral=True) as answer:
             page = functools.partial(style_page, interaction.client)
             await answer.page(page, interaction.filesize_limit, is_private=True)
@@ -92,7 +92,7 @@ class Images(commands.Cog):
     @style.command(name="show", description=locale_str("What one style does"))
     @app_commands.describe(name=locale_str("The style's name"))
     async def one_style(self, interaction: Pressed, name: str) -> None:
-        """Everything a style adds."""
+        """Show everything that a style adds to a prompt."""
         async with Answer(interaction, ephemeral=True) as answer:
             styles = interaction.client.services.settings.styles
             found = with_short_name(styles, name)
@@ -115,7 +115,7 @@ class Images(commands.Cog):
     @app_commands.describe(job=locale_str("The job's id"))
     @everywhere
     async def lineage(self, interaction: Pressed, job: str) -> None:
-        """Who made which step, with thumbnails, as one picture."""
+        """Answer with the family tree of a picture: thumbnails, and who made which step."""
         services = interaction.client.services
         async with Answer(interaction) as answer:
             found = await permitted(interaction, job.strip(), Deed.DERIVE)

@@ -56,7 +56,7 @@ class Imagine(commands.Cog):
         strength: Range[float, 0.0, 1.0] | None = None,
         style_image: discord.Attachment | None = None,
     ) -> None:
-        """Make pictures."""
+        """Accept one job, or ask for confirmation of several."""
         async with Answer(interaction) as answer:
             preferences = await submission.preferences_of(interaction)
             styles = interaction.client.services.settings.styles

@@ -35,7 +35,7 @@ _OWN_ECHO = 40
 
 
 class Jobs(commands.Cog):
-    """What happens to jobs, and how to stop or see them again."""
+    """The queue, cancelling, and one's own results."""
 
     info = everywhere(
         app_commands.Group(name="info", description=locale_str("Your pictures, your favourites, what you used"))
@@ -44,7 +44,7 @@ class Jobs(commands.Cog):
     @app_commands.command(name="queue", description=locale_str("What is waiting and running here"))
     @everywhere
     async def queue(self, interaction: Pressed) -> None:
-        """The queue of this server, or one's own elsewhere."""
+        """Show the queue of this server, or one's own jobs elsewhere."""
         async with Answer(interaction, ephemeral=True) as answer:
             member_id = None if interaction.guild_id is not None else interaction.user.id
             jobs = await interaction.client.services.jobs.active(member_id, interaction.guild_id)
@@ -67,7 +67,7 @@ class Jobs(commands.Cog):
     @app_commands.describe(job=locale_str("Which one; without it the newest"))
     @everywhere
     async def cancel(self, interaction: Pressed, job: str | None = None) -> None:
-        """Stop the named job, or the newest of one's own."""
+        """Stop the given job, or the newest of one's own."""
         async with Answer(interaction, ephemeral=True) as answer:
             job_id = job.strip() if job else await self._newest(interaction)
             if job_id is None:
@@ -91,7 +91,7 @@ class Jobs(commands.Cog):
     @app_commands.describe(job=locale_str("The job's id"))
     @everywhere
     async def show(self, interaction: Pressed, job: str) -> None:
-        """Post a job again; works when its message is gone."""
+        """Post a stored result again, also after its message was deleted."""
         client = interaction.client
         async with Answer(interaction) as answer:
             found = await shown(interaction, job.strip())
@@ -106,7 +106,7 @@ class Jobs(commands.Cog):
 
     @info.command(name="me", description=locale_str("Your newest pictures and what you used"))
     async def me(self, interaction: Pressed) -> None:
-        """One's own newest jobs and what is left."""
+        """Show one's own newest jobs and what is left of the quota."""
         services = interaction.client.services
         async with Answer(interaction, ephemeral=True) as answer:
             member = await submission.member_of(interaction)
@@ -123,7 +123,7 @@ class Jobs(commands.Cog):
 
     @info.command(name="favourites", description=locale_str("The pictures you marked with a star"))
     async def favourites(self, interaction: Pressed) -> None:
-        """A contact sheet of what one marked with ⭐."""
+        """Show a contact sheet of the pictures marked with ⭐."""
         services = interaction.client.services
         async with Answer(interaction, ephemeral=True) as answer:
             marked = [
@@ -189,7 +189,7 @@ def _line(job: Job, event: Event | None = None, *, own: bool) -> str:
 
 
 def _own_line(job: Job, number: int | None) -> str:
-    """What one did, with the number of its thumbnail and a link to its message."""
+    """Return one line about a job, with the number of its thumbnail and a link to its message."""
     act = texts.act(job)
     if job.reply.message_id is not None and not job.reply.ephemeral:
         act = f"[{act}]({texts.message_url(job.guild_id, job.channel_id, job.reply.message_id)})"
@@ -199,7 +199,7 @@ def _own_line(job: Job, number: int | None) -> str:
 
 
 def _stage(job: Job, event: Event | None, *, own: bool) -> str:
-    """How far a job is; one's own place in the queue comes with the reason."""
+    """Return how far a job is; for one's own, with its place in the queue and the reason."""
     match event:
         case Queued() if own:
             return texts.waiting(event)

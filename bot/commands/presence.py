@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Presence(commands.Cog):
-    """Shows the load, and tells Discord only when it changed."""
+    """Shows the load in the bot's status; sends it to Discord only when it changed."""
 
     def __init__(self, bot: Darkroom) -> None:
         self._bot = bot
@@ -33,7 +33,7 @@ class Presence(commands.Cog):
 
     @tasks.loop(seconds=EVERY_S)
     async def refresh(self) -> None:
-        """Say how many are drawn and how many wait."""
+        """Update the status line with the number of running and waiting jobs."""
         if not self._bot.is_ready():
             return
         try:

@@ -95,7 +95,7 @@ class Privacy(commands.Cog):
     @privacy.command(name="retention", description=locale_str("How long results are kept on this server"))
     @app_commands.describe(days=locale_str("With Manage Server: delete results after so many days; 0 keeps them"))
     async def retention(self, interaction: Pressed, days: Range[int, 0, 3650] | None = None) -> None:
-        """Show it to anybody; set it with Manage Server."""
+        """Show how long results are kept; members with Manage Server can set it."""
         async with Answer(interaction, ephemeral=True) as answer:
             if days is None:
                 rules = await interaction.client.services.rules.get(guild_id(interaction))
@@ -113,7 +113,7 @@ async def _end(job_service: JobService, job: Job, member: Member) -> None:
 
 
 async def _told(job_service: JobService, jobs: Sequence[Job]) -> None:
-    """Give the replies a moment to say it: what is deleted is told nothing more."""
+    """Wait a moment until the replies show the end: a deleted job's reply is no longer edited."""
     with contextlib.suppress(TimeoutError, JobNotFound):
         async with asyncio.timeout(TOLD_WITHIN_S):
             for job in jobs:

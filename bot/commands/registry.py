@@ -27,8 +27,9 @@ from bot.commands.moderation.stats import Stats
 from bot.commands.presence import Presence
 from bot.commands.privacy import Privacy
 from bot.commands.settings import MySettings
+from bot.domain.rounds.round import RoundAct
 from bot.ui.content.buttons import JobButton
-from bot.ui.content.custom_ids import Act, ButtonId, FormKind
+from bot.ui.content.custom_ids import Act, ButtonId, FormKind, RoundId
 from bot.ui.content.draft_sheet import SheetMenu
 from bot.ui.content.modals import Filled
 from bot.ui.interactions.answer import Pressed
@@ -36,6 +37,7 @@ from bot.ui.interactions.services import Darkroom
 from bot.ui.interactions.style_page import StyleMenu, StylePageButton, styled
 
 Press = Callable[[Pressed, ButtonId], Awaitable[None]]
+RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (Imagine, Images, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats)
@@ -70,6 +72,9 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.STAR_ALL: stars.mark,
         Act.DECIDE: round_buttons.decide,
     }
+)
+ROUND_PRESSES: Mapping[RoundAct, RoundPress] = MappingProxyType(
+    {RoundAct.VOTE: round_buttons.vote, RoundAct.CLOSE: round_buttons.end, RoundAct.CANCEL: round_buttons.end}
 )
 FORMS: Mapping[FormKind, Fill] = MappingProxyType(
     {

@@ -23,7 +23,7 @@ NOTHING = "none"
 
 
 class MySettings(commands.Cog):
-    """Model, aspect, suffix, remix mode, notification and consent of one member."""
+    """A member's own defaults: model, aspect ratio, suffix, remix mode, notification, consent."""
 
     @app_commands.command(name="settings", description=locale_str("Your defaults; without options it shows them"))
     @app_commands.describe(
@@ -47,7 +47,7 @@ class MySettings(commands.Cog):
         share: Literal["all", "role", "me"] | None = None,
         share_role: discord.Role | None = None,
     ) -> None:
-        """Set what is given, and show everything."""
+        """Store the given settings, and show all of them."""
         members = interaction.client.services.members
         async with Answer(interaction, ephemeral=True) as answer:
             preferences = await members.preferences(interaction.user.id)

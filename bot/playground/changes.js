@@ -2,7 +2,7 @@
 let here = null;
 
 export async function readChanges(request, context, signal) {
-  const before = here?.context.id === context ? here : { publishedRevision: 0, messages: {}, assets: {}, letters: {} };
+  const before = here?.context.id === context ? here : { publishedRevision: 0, messages: {}, assets: {}, directMessages: {} };
   const next = await request(`/api/state?since=${before.publishedRevision}`, "GET", undefined, context, signal);
   for (const [part, keys] of Object.entries(next.kept ?? {})) {
     next[part] = Object.fromEntries(keys.map((key) => [key, next[part][key] ?? before[part][key]]));

@@ -25,17 +25,17 @@ class DirectMessages:
         """Return the newest direct messages to a member by id, oldest first: text tokens, and files in base64."""
         channel = self._backend.dm_channels.get(viewer_id)
         messages = sorted(self._backend.messages.get(channel, {}).values(), key=lambda message: message.id)
-        return {str(message.id): self._letter(message) for message in messages[-NEWEST:]}
+        return {str(message.id): self._rendered(message) for message in messages[-NEWEST:]}
 
-    def _letter(self, message: Any) -> dict[str, Any]:
-        state, letter = self._read.get(message.id, ("", {}))
+    def _rendered(self, message: Any) -> dict[str, Any]:
+        state, rendered = self._read.get(message.id, ("", {}))
         if state != repr(message):
             files = [self._file(one) for one in message.attachments]
             names = {"users": {str(user.id): user.name for user in self._backend.users.values()}}
             tokens = markdown_tokens(message.content, context=names)
-            letter = {"content": message.content, "tokens": tokens, "files": files}
-            self._read[message.id] = (repr(message), letter)
-        return letter
+            rendered = {"content": message.content, "tokens": tokens, "files": files}
+            self._read[message.id] = (repr(message), rendered)
+        return rendered
 
     def _file(self, attachment: Any) -> dict[str, Any]:
         content = self._backend.cdn.get(attachment["url"]) or b""

@@ -34,12 +34,12 @@ new ResizeObserver(follow).observe(timeline);
 const ADDRESS = "open the address that “make demo” printed last, the whole of it, with everything behind the #.";
 const app = document.getElementById("preview-app");
 const isOpen = () => Boolean(window.simcordPreview.contextId);
-let overcome = ""; /* what the status still says of a trouble after which the page was read again */
-const isLost = () => status.textContent !== overcome
-  && /interrupted|uncertain|ended|closed|unavailable/.test(status.textContent);
+const isLost = () => /interrupted|ended|closed|unavailable/.test(status.textContent);
+const isUncertain = () => /uncertain/.test(status.textContent);
 function trouble() {
   if (!location.hash) return `To enter the playground, ${ADDRESS}`;
   if (!isOpen() && app.getAttribute("aria-busy") === "false") return `No playground answers at this address: ${ADDRESS}`;
+  if (isUncertain()) return "What became of the last action is not known. Reload this page to go on.";
   if (!isLost()) return "";
   return `The playground does not answer. If it was stopped, start it again with “make demo”, and ${ADDRESS}`;
 }
@@ -48,8 +48,7 @@ function tell() {
   if (notice.textContent !== text) notice.textContent = text;
   notice.hidden = !text;
 }
-new MutationObserver(() => { overcome = ""; tell(); }).observe(status, { childList: true, characterData: true, subtree: true });
-document.addEventListener("playground-read", () => { overcome = status.textContent; tell(); });
+new MutationObserver(tell).observe(status, { childList: true, characterData: true, subtree: true });
 new MutationObserver(tell).observe(app, { attributeFilter: ["aria-busy"] });
 tell();
 

@@ -11,20 +11,21 @@ def _own(name: str) -> str:
     return files("bot.playground").joinpath(name).read_text(encoding="utf-8")
 
 
-_STYLE, _IDEAS, _LETTERS = _own("page.css"), _own("ideas.html"), _own("letters.html")
-_SCRIPTS = ("page.js", "pictures.js", "ideas.js", "links.js", "gestures.js", "letters.js", "labels.js")
-_SERVED = {f"/playground/{name}": (_own(name), "application/javascript") for name in (*_SCRIPTS, "changes.js")} | {
+_STYLE, _IDEAS, _DIRECT_MESSAGES = _own("page.css"), _own("ideas.html"), _own("direct_messages.html")
+_SCRIPTS = ("page.js", "pictures.js", "ideas.js", "links.js", "gestures.js", "direct_messages.js", "labels.js")
+_IMPORTED = ("changes.js", "resend.js")
+_SERVED = {f"/playground/{name}": (_own(name), "application/javascript") for name in (*_SCRIPTS, *_IMPORTED)} | {
     "/icon.svg": (_own("icon.svg"), "image/svg+xml"),
 }
 _LOADED = "".join(f'<script type="module" src="/playground/{name}"></script>' for name in _SCRIPTS)
-_LETTERS_BUTTON = (
-    '<button id="letters-open" class="toolbar-button" type="button" aria-expanded="false" aria-controls="letters" '
-    "hidden>✉️ <span>Direct messages</span></button>"
+_DIRECT_MESSAGES_BUTTON = (
+    '<button id="direct-messages-open" class="toolbar-button" type="button" aria-expanded="false" '
+    'aria-controls="direct-messages" hidden>✉️ <span>Direct messages</span></button>'
 )
 _RENAMED = (
     ("</head>", f'<link rel="icon" href="/icon.svg"></head>{gestures.buttons()}'),
-    ("</body>", f"{_LETTERS}{_LOADED}</body>"),
-    ('<label class="viewer-control">', f'{_LETTERS_BUTTON}<label class="viewer-control">'),
+    ("</body>", f"{_DIRECT_MESSAGES}{_LOADED}</body>"),
+    ('<label class="viewer-control">', f'{_DIRECT_MESSAGES_BUTTON}<label class="viewer-control">'),
     ('aria-label="SimCord preview"', 'aria-label="Darkroom playground"'),
     (
         "</header>\n      <div",
@@ -54,11 +55,17 @@ _CHOICES = (
     (': "No options match"', ': autocomplete.state === "loading" ? "Looking…" : "No options match"'),
 )
 _READ = (
-    ("import { createModal }", 'import { readChanges } from "/playground/changes.js";\nimport { createModal }'),
+    (
+        "import { createModal }",
+        'import { readChanges } from "/playground/changes.js";\n'
+        'import { sendUntilAnswered } from "/playground/resend.js";\n'
+        "import { createModal }",
+    ),
     (
         'request("/api/state", "GET", undefined, state.contextId, signal)',
         "readChanges(request, state.contextId, signal)",
     ),
+    ("send: requestAction,", "send: (body, files) => sendUntilAnswered(() => requestAction(body, files)),"),
 )
 _CHANGES = {"/": _RENAMED, "/app.js": _READ, "/session.js": (_POLL,), "/commands.js": _CHOICES}
 PATHS = tuple(_SERVED)

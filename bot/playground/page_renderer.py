@@ -54,7 +54,7 @@ class PageRenderer:
         self._access.clear()
         self._preview._advance_presentation_time()  # "3 minutes ago" counts from now, not from the page's start
         self._publish(page, reason=reason)
-        page.snapshot["letters"] = self._direct_messages.to(page.viewer.id)
+        page.snapshot["directMessages"] = self._direct_messages.to(page.viewer.id)
         page_state.stamp(page)
 
     def whole(self, page: Any) -> dict[str, Any]:

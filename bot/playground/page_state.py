@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-PARTS = ("messages", "assets", "letters")
+PARTS = ("messages", "assets", "directMessages")
 """Parts of which only changes are sent; the other parts are small in every channel."""
 
 

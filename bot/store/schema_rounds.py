@@ -20,7 +20,13 @@ rounds = sa.Table(
     # Who began it and where, as JSON: what follows is asked in their name.
     sa.Column("host", sa.Text, nullable=False),
     sa.Column("place", sa.Text, nullable=False),
-    sa.Column("job_id", sa.String(16), sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    # NULL while there is no grid, or where several jobs made what is voted on.
+    sa.Column("job_id", sa.String(16), sa.ForeignKey("jobs.id", ondelete="CASCADE"), index=True),
+    # The first round's id, in all rounds of a game that has several; "" for a round by itself.
+    sa.Column("game_id", sa.String(16), nullable=False, index=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    # What was agreed at the start of a game, as JSON of its kind.
+    sa.Column("settings", sa.Text, nullable=False),
     sa.Column("slots", sa.Integer, nullable=False),
     sa.Column("seed", sa.BigInteger, nullable=False),
     sa.Column("message_id", sa.BigInteger, index=True),
@@ -35,8 +41,8 @@ rounds = sa.Table(
     sa.Column("refusal", sa.Text, nullable=False),
     sa.Column("created_at", Utc, nullable=False),
 )
-UNDER_WAY = rounds.c.state.in_([sa.literal_column("'open'"), sa.literal_column("'decided'")])
-"""The condition of the partial indexes, with its values written out."""
+UNDER_WAY = rounds.c.state != sa.literal_column("'ended'")
+"""The condition of a partial index, with its value written out."""
 _OPEN = rounds.c.state == sa.literal_column("'open'")
 
 # One vote at a time on each grid, and the few rounds under way are found at once among many that are over.
@@ -53,3 +59,21 @@ ballots = sa.Table(
     sa.Column("voted_at", Utc, nullable=False),
 )
 """One ballot for each member and round; secret until the round is decided."""
+
+entries = sa.Table(
+    "entries",
+    metadata,
+    sa.Column("round_id", sa.String(16), sa.ForeignKey("rounds.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("role", sa.String(16), primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    # Who brought it; NULL for what is the bot's own, and after its author deleted everything.
+    sa.Column("member_id", sa.BigInteger, index=True),
+    sa.Column("text", sa.Text, nullable=False),
+    # No foreign key: a picture may be deleted by its owner, its place in the round stays.
+    sa.Column("picture_job_id", sa.String(16), index=True),
+    sa.Column("picture_cell", sa.Integer),
+    sa.Column("is_secret", sa.Boolean, nullable=False),
+    sa.Column("entered_at", Utc, nullable=False),
+)
+"""What members and the bot bring into a round: pictures to vote on, lines of text."""

@@ -80,9 +80,15 @@ def load(
 
 
 def choose_dtype(spec: ModelSpec, device: torch.device) -> torch.dtype:
-    """The dtype of the model's settings; for "auto" bfloat16 where the GPU computes it natively, else float32."""
-    if spec.dtype != "auto":
-        return _DTYPES[spec.dtype]
+    """The dtype of the model's settings; for "auto" bfloat16 where the GPU computes it natively, else float32.
+
+    Raises `ModelLoadFailed` for what is not built yet.
+    """
+    if spec.precision in _DTYPES:
+        return _DTYPES[spec.precision]
+    for key, value in (("precision", spec.precision), ("residency", spec.residency)):
+        if value not in ("auto", "resident"):
+            raise ModelLoadFailed(spec.name, f"{key} = {value!r} is planned for, not loaded", f"remove {key}")
     is_native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.bfloat16 if is_native else torch.float32
 

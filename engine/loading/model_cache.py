@@ -67,7 +67,7 @@ class ModelCache:
 
     def _estimate(self, spec: ModelSpec) -> int:
         # What presets say is meant for bfloat16; a CPU computes in float32.
-        is_wide = self._device.type == "cpu" and spec.source.origin == "hub" and spec.dtype in ("auto", "float32")
+        is_wide = self._device.type == "cpu" and spec.source.origin == "hub" and spec.precision in ("auto", "float32")
         return int(spec.memory_gb * 1e9 * (2 if is_wide else 1))
 
     def _make_room(self, needed: int) -> None:

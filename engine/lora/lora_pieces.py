@@ -28,6 +28,11 @@ class Pieces:
     sources: frozenset[str] = frozenset()
     """The tensors of the file they were made of."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether both factors are there."""
+        return {"down", "up"} <= self.tensors.keys()
+
 
 @dataclass(frozen=True)
 class LoRAFile:

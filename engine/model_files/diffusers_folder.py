@@ -42,6 +42,8 @@ class ModelFolder:
     is_flow: bool
     """Trained with flow matching: its own noise scheduler says so, by its class or its options."""
     side: int
+    vae_scale_factor: int
+    """Side in pixels of one position of the latents."""
     size_multiple: int
     bytes: int
     licence: str
@@ -88,6 +90,7 @@ def read(
         noise_scheduler=noise_scheduler,
         is_flow=noise_scheduler.startswith("Flow") or _says_flow(folder, components),
         side=_side(folder, index, components, factor),
+        vae_scale_factor=factor,
         size_multiple=_size_multiple(folder, components, factor),
         bytes=sum(_size(folder / name / file) for name, chosen in weights.items() for file in chosen.files),
         licence=_licence(folder),

@@ -63,7 +63,7 @@ def _model(catalogue: Catalogue, name: str, settings: EngineSettings) -> list[Ve
 
     def loads() -> str:
         # Half of what a CPU would draw with, for the sake of memory.
-        model = load(spec, _CPU, torch.bfloat16 if spec.dtype == "auto" else None, settings)
+        model = load(spec, _CPU, torch.bfloat16 if spec.precision == "auto" else None, settings)
         if flaw := model.previewer.flaw:
             flaws.append(Verdict(f"previews of {name}", flaw, "correct taesd in the settings"))
         for task in ("text_to_image", "image_to_image", "inpaint"):

@@ -102,7 +102,7 @@ class LaneFactory:
 
         def draw(lane: Lane) -> Outcome:
             if loras:
-                drawn_by.adapters.attach(loras)
+                opened.context.notes += drawn_by.adapters.attach(loras)
             return operate(opened.context)
 
         options = RunOptions(loras, upcast, request.tile)

@@ -17,12 +17,15 @@ from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.button_prices import PriceList
 from bot.domain.rounds.deadlines import Deadlines
+from bot.domain.rounds.deciding import Deciding
 from bot.domain.rounds.electorate import Electorate
 from bot.domain.rounds.follow_up import VaryWinner
+from bot.domain.rounds.round import RoundKind
 from bot.domain.rounds.round_service import RoundService
 from bot.store.jobs.timings import TimingStore
 from bot.store.rounds.rounds import RoundStore
 from bot.tasks import Tasks
+from bot.ui.job_reply.decision_pages import DecisionPages
 from bot.ui.job_reply.round_announcer import RoundAnnouncer
 from bot.ui.pictures.compositing import Drawing
 from engine.events import Finished, GeneratedImage, Safety
@@ -39,13 +42,13 @@ class Court(StoredServer):
         self.switch = NamedModels("pocket", "sdxl")
         self.quotas, self.log = client.services.quotas, client.services.log
         self.round_store, pictures = RoundStore(self.database), client.services.pictures
-        announcer = RoundAnnouncer(self.jobs, pictures, Drawing(self.executor), Tasks(self.context), interval_s=0.0)
+        shown = {RoundKind.DECIDE: DecisionPages(self.jobs, pictures, Drawing(self.executor))}
+        announcer = RoundAnnouncer(shown, Tasks(self.context), interval_s=0.0)
         electorate = Electorate(self.round_store, self.round_store.present, self._banned, self.now)
         self.rounds = RoundService(self.round_store, electorate, announcer)
-        self.deadlines = Deadlines(
-            self.rounds, self.round_store, announcer=announcer, clock=self.now,
-            follow_up=VaryWinner(self.jobs, self.job_service.submit, client.services.members.preferences),
-        )  # fmt: skip
+        follow_up = VaryWinner(self.jobs, self.job_service.submit, client.services.members.preferences)
+        deciding = Deciding(self.rounds, self.round_store, follow_up=follow_up, announcer=announcer)
+        self.deadlines = Deadlines(self.round_store, {RoundKind.DECIDE: deciding}, clock=self.now)
         client.services = replace(
             client.services, rounds=self.rounds, announcer=announcer, engine=self.switch, has_semantic_filter=True,
             prices=PriceList(TimingStore(self.database, self.now)),

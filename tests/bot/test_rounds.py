@@ -17,7 +17,7 @@ from bot.settings import Settings
 from bot.store.rounds.rounds import RoundStore
 from bot.ui.content.error_texts import words
 from engine import EngineSettings
-from tests.bot.whole import Whole, whole
+from tests.bot.whole import Whole, last_said, whole
 from tests.patience import PATIENCE_S, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("rounds")]
@@ -115,5 +115,5 @@ async def test_a_late_vote_is_told_where_the_outcome_is(bot: Whole) -> None:
 async def test_a_grid_is_voted_on_once_at_a_time(bot: Whole) -> None:
     _, message = await drawn(bot)
     ballot = await paper(bot, message)
-    again = await bot.bo.click(message, label="Let the group decide")
-    assert again.response.ephemeral and str(ballot.id) in again.response.content
+    again = last_said(await bot.bo.click(message, label="Let the group decide"))
+    assert again.ephemeral and str(ballot.id) in again.content

@@ -156,6 +156,8 @@ class RowLayout:
     refused: str = ""
     """A pattern of what the refusal says; "" for a file that can be used."""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+    """What is said of one that fits in part; "" for one that fits as a whole."""
 
     def save(self, folder: Path, pipeline: Any) -> tuple[Path, Draft]:
         """The file, and the change that it must make when active."""
@@ -401,6 +403,22 @@ def _flux_other_text(_: str, down: torch.Tensor, up: torch.Tensor) -> Tensors:
     return _flux_kohya(_, down, up) | {f"{place}.lora_down.weight": down, f"{place}.lora_up.weight": up}
 
 
+def _other_text(draft: Draft) -> Tensors:
+    place = "lora_te3_encoder_block_0_layer_0_SelfAttention_q"
+    return {f"{place}.lora_down.weight": draft.noise(2, 16), f"{place}.lora_up.weight": draft.noise(16, 2)}
+
+
+def _another_block(draft: Draft) -> Tensors:
+    place = "unet.mid_block.attentions.7.transformer_blocks.0.attn1.to_q"
+    return {f"{place}.lora_A.weight": draft.noise(2, 16), f"{place}.lora_B.weight": draft.noise(16, 2)}
+
+
+SAID_IN_PART = r"^LoRA [\w-]+ fits in part: (\d+) of its (\d+) layers have a place in this model$"
+USABLE_IN_PART = (
+    RowLayout("another-block", _with(_another_block), note=SAID_IN_PART),
+    RowLayout("other-text", _with(_other_text), note=SAID_IN_PART),
+    RowLayout("flux-other-text-beside", _with(_other_text), "flux", note=SAID_IN_PART),
+)
 IN_PART, NOT_AT_ALL = r"only in part: \d+ of its \d+ layers", r"none of its \d+ layers"
 REFUSED = (
     RowLayout("misfit-text", _with(_wide_text), refused=IN_PART),

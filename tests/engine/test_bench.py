@@ -95,7 +95,7 @@ def test_evenness_is_one_among_equals_and_low_where_one_waits() -> None:
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> EngineSettings:
     folder = save_stand_in(tmp_path_factory.mktemp("models") / "small", channels=32)
-    small = ModelSettings(source=str(folder), num_inference_steps=3, width=64, height=64, dtype="float32")
+    small = ModelSettings(source=str(folder), num_inference_steps=3, width=64, height=64, precision="float32")
     return EngineSettings(
         devices=("cpu",), models={"small": small}, default_model="small", safety=False, threads=1, max_waiting=1000
     )

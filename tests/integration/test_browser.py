@@ -60,7 +60,7 @@ def test_an_idea_a_star_apps_and_a_link(page: Page) -> None:
     tab.locator(".ideas button", has_text="a sunflower").click()
     assert tab.get_by_role("textbox", name="prompt, required").input_value() == "a sunflower --seed 7"
     tab.keyboard.press("Enter")
-    page.until(lambda: page.look()[1] == 1)
+    page.grid()
     page.press("U1")
     page.until(lambda: len(page.look()[0]) == 2)
     tab.get_by_role("button", name="Keep as a favourite").last.click(force=True)
@@ -106,7 +106,7 @@ def test_on_a_phone_everything_fits(page: Page) -> None:
     assert field["x"] >= 0
     assert field["x"] + field["width"] <= sending["x"] < 390
     tab.locator("#send-message").click()
-    page.until(lambda: page.look()[1] == 1)
+    page.grid()
     page.shot("8-phone-grid")
     assert tab.evaluate("document.documentElement.scrollWidth") == 390
     tab.set_viewport_size({"width": 640, "height": 450})
@@ -120,6 +120,7 @@ def test_it_is_as_wide_as_the_window_during_an_answer(page: Page) -> None:
     page.until(lambda: "Welcome to the darkroom" in tab.inner_text("body"))
     tab.route("**/api/action", lambda route: None)
     tab.set_viewport_size({"width": 375, "height": 700})
+    page.until(lambda: tab.evaluate("Boolean(window.simcordPreview.pendingAction)"))
     assert tab.evaluate("document.querySelector('.preview-stage').scrollWidth") == 375
 
 
@@ -164,7 +165,7 @@ def test_a_button_drawn_anew_while_it_is_pressed_is_pressed(page: Page) -> None:
 def test_the_apps_menu_closes_by_escape_and_a_press_elsewhere(page: Page) -> None:
     tab = page.page
     page.imagine("a red apple --steps 2")
-    page.until(lambda: page.look()[1] == 1)
+    page.grid()
     apps, offered = tab.locator(".apps summary").last, tab.locator(".apps[open]")
     for away in (lambda: tab.keyboard.press("Escape"), lambda: tab.locator(".message-author").last.click()):
         tab.locator(".channel-message").last.hover()
@@ -179,7 +180,7 @@ def test_with_a_finger_the_corner_of_an_answer_stands_below_it(page: Page) -> No
     touch = tab.context.new_cdp_session(tab)
     touch.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
     page.imagine("a red apple --steps 2")
-    page.until(lambda: page.look()[1] == 1)
+    page.grid()
     corner, last = (tab.locator(".channel-message").last.locator(what).last.bounding_box()
                     for what in (".message-context-actions", ".message-components button"))  # fmt: skip
     assert corner["y"] >= last["y"] + last["height"]
@@ -187,12 +188,33 @@ def test_with_a_finger_the_corner_of_an_answer_stands_below_it(page: Page) -> No
 
 
 def test_a_lost_playground_says_so(page: Page) -> None:
-    notice = page.page.locator("#playground-notice")
-    page.until(lambda: "Welcome to the darkroom" in page.page.inner_text("body"))
+    tab, notice = page.page, page.page.locator("#playground-notice")
+    page.until(lambda: "Welcome to the darkroom" in tab.inner_text("body"))
     assert not notice.is_visible()
-    page.until(lambda: page.page.evaluate("window.simcordPreview.ready"))  # nothing of the page's own is under way
-    page.page.context.set_offline(True)
+    tab.context.set_offline(True)
+    tab.locator("#channel-composer-input").fill("said while nobody answered")
+    tab.keyboard.press("Enter")
     page.until(lambda: notice.is_visible() and "make demo" in notice.inner_text())
-    page.page.context.set_offline(False)
-    page.page.reload()
-    page.until(lambda: not notice.is_visible() and "Welcome to the darkroom" in page.page.inner_text("body"))
+    tab.context.set_offline(False)
+    page.until(lambda: any("said while nobody answered" in said for said in page.messages()))
+    page.until(lambda: not notice.is_visible())
+
+
+def test_an_action_whose_answer_was_lost_happens_once(page: Page) -> None:
+    tab, lost = page.page, []
+
+    def lose(route: Any) -> None:
+        if lost or "said once" not in (route.request.post_data or ""):
+            return route.fallback()
+        lost.append(route.fetch().status)
+        return route.abort("connectionreset")
+
+    page.until(lambda: "Welcome to the darkroom" in tab.inner_text("body"))
+    tab.route("**/api/action", lose)
+    for words in ("said once", "said afterwards"):
+        tab.locator("#channel-composer-input").fill(words)
+        tab.keyboard.press("Enter")
+        page.until(lambda words=words: any(words in said for said in page.messages()))
+    assert lost == [200]
+    assert sum("said once" in said for said in page.messages()) == 1
+    assert not tab.locator("#playground-notice").is_visible()

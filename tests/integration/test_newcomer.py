@@ -19,6 +19,9 @@ pytestmark = [
 ON_TOP = """element => { const { x, y, width, height } = element.getBoundingClientRect();
     return element.contains(document.elementFromPoint(x + width / 2, y + height / 2)); }"""
 
+AT_THE_NEWEST = """(() => { const at = document.getElementById('channel-timeline');
+    return at.scrollHeight - at.scrollTop - at.clientHeight < 60 })()"""
+
 
 @pytest.fixture
 def browser() -> Iterator[playwright.Browser]:
@@ -57,16 +60,16 @@ def test_all_that_was_said_is_there_after_a_restart(tmp_path: Path, browser: pla
         assert page.errors == []
 
 
-def test_a_letter_ideas_and_the_newest_message(tmp_path: Path, browser: playwright.Browser) -> None:
+def test_a_direct_message_ideas_and_the_newest_message(tmp_path: Path, browser: playwright.Browser) -> None:
     with playground(tmp_path / "data") as url:
         page = opened(browser, url)
         tab = page.page
         page.imagine("a red apple --ar 1:3 --steps 2")
-        page.until(lambda: page.look()[1] == 1)
+        page.grid()
         tab.get_by_role("button", name="Send me the pictures").last.click(force=True)
-        page.until(lambda: tab.locator("#letters[open] img").count() == 4)
+        page.until(lambda: tab.locator("#direct-messages[open] img").count() == 4)
         tab.get_by_role("button", name="Close direct messages").click()
-        assert not tab.locator("#letters").is_visible()
+        assert not tab.locator("#direct-messages").is_visible()
         picture, download = (
             tab.locator(what).last.bounding_box() for what in (".attachment-image", ".attachment-media-actions")
         )
@@ -86,10 +89,7 @@ def test_a_letter_ideas_and_the_newest_message(tmp_path: Path, browser: playwrig
         assert tab.locator("#channel-composer-input").input_value() == "", "nothing that would be said in the channel"
         tab.reload()
         page.until(lambda: tab.locator(".channel-message").count() > 1)
-        assert tab.locator(".channel-message").last.evaluate(ON_TOP) or tab.evaluate(
-            "(() => { const at = document.getElementById('channel-timeline');"
-            " return at.scrollHeight - at.scrollTop - at.clientHeight < 60 })()"
-        ), "a page opens at the newest message"
+        page.until(lambda: tab.evaluate(AT_THE_NEWEST))
         assert page.errors == []
 
 
@@ -109,9 +109,9 @@ def test_labels_and_contrast_are_without_fault(tmp_path: Path, browser: playwrig
         page = opened(browser, url)
         tab = page.page
         page.imagine("a red apple --steps 2")
-        page.until(lambda: page.look()[1] == 1)
+        page.grid()
         tab.get_by_role("button", name="Send me the pictures").last.click(force=True)
-        page.until(lambda: tab.locator("#letters[open]").count() == 1)
+        page.until(lambda: tab.locator("#direct-messages[open]").count() == 1)
         assert faults(page) == []
         tab.get_by_role("button", name="Close direct messages").click()
         tab.locator(".ideas button", has_text="a red apple").click()

@@ -29,7 +29,7 @@ _PHONES = (".heic", ".heif", ".avif")
 
 
 def menus() -> tuple[app_commands.ContextMenu, ...]:
-    """Fresh commands for one command tree."""
+    """Build the context menus for one command tree."""
     return (
         _menu("Darkroom: vary", vary),
         _menu("Darkroom: upscale", upscale),
@@ -38,7 +38,7 @@ def menus() -> tuple[app_commands.ContextMenu, ...]:
 
 
 async def vary(interaction: Pressed, message: discord.Message) -> None:
-    """Four variations; for a picture of somebody else's, words are asked for first."""
+    """Draw four variations of the picture; for a picture that the bot did not make, ask for a prompt first."""
     async with Answer(interaction, may_ask=True) as answer:
         if ours := await _ours(interaction, message, Act.VARY_STRONG):
             await derive_buttons.ask(interaction, answer, ours)
@@ -49,7 +49,7 @@ async def vary(interaction: Pressed, message: discord.Message) -> None:
 
 
 async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
-    """The words for somebody else's picture; after a restart the message is read again, where the bot may."""
+    """Read the form of a picture that the bot did not make; after a restart, fetch the message again."""
     async with Answer(interaction) as answer:
         asked = [await submission.read(interaction, text, has_picture=True) for text in expand(filled.prompt)]
         key = await submission.take(interaction, await _recalled(interaction, about))
@@ -57,12 +57,12 @@ async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
 
 
 async def upscale(interaction: Pressed, message: discord.Message) -> None:
-    """Four times the size."""
+    """Upscale the picture four times."""
     await _at_once(interaction, message, Act.UPSCALE_SUBTLE)
 
 
 async def describe(interaction: Pressed, message: discord.Message) -> None:
-    """Prompts for what is in the picture."""
+    """Propose prompts that describe the picture."""
     await _at_once(interaction, message, Act.DESCRIBE)
 
 
@@ -78,7 +78,7 @@ async def _at_once(interaction: Pressed, message: discord.Message, act: Act) -> 
 
 
 async def _recalled(interaction: Pressed, about: str) -> discord.Attachment:
-    """The picture a form is about, read again where the bot may. Raises `BadPicture` and `JobNotFound`."""
+    """Return the picture that a form is about, fetched again if needed. Raises `BadPicture` and `JobNotFound`."""
     channel_id, _, message_id = about.partition(":")
     again = BadPicture("I was restarted meanwhile and cannot see it; use the menu again")
     if channel_id != str(interaction.channel_id) or not message_id.isdecimal():

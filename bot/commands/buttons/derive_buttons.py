@@ -58,7 +58,7 @@ async def reroll(interaction: Pressed, pressed: ButtonId) -> None:
 
 
 async def ask(interaction: Pressed, answer: Answer, pressed: ButtonId) -> None:
-    """Start what the button says; with remix mode, and where words are missing, ask for them first."""
+    """Start a button's job; in remix mode, and for a picture without a prompt, open a form first."""
     job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
     preferences = await submission.preferences_of(interaction)
     if _lacks_words(pressed, job):
@@ -78,14 +78,14 @@ async def drafts(interaction: Pressed, pressed: ButtonId) -> None:
 
 
 async def again(interaction: Pressed, pressed: ButtonId) -> None:
-    """Make it again: the same seed and everything, so the same bytes on the same model and device."""
+    """\"Make it again\": run the recipe unchanged; on the same model and device the bytes are the same."""
     async with Answer(interaction) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
         await submission.submit(interaction, answer, exactly(job))
 
 
 async def caption(interaction: Pressed, pressed: ButtonId) -> None:
-    """Imagine this: a caption becomes a prompt."""
+    """\"Imagine this\": use a caption as the prompt of a new job."""
     async with Answer(interaction) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
         if pressed.cell >= len(job.captions):
@@ -95,7 +95,7 @@ async def caption(interaction: Pressed, pressed: ButtonId) -> None:
 
 
 async def region(interaction: Pressed, pressed: ButtonId) -> None:
-    """Vary region: words for a part of the picture; everything else stays exactly as it is."""
+    """\"Vary region\": open the form for a part of the picture; pixels outside of it stay as they are."""
     async with Answer(interaction, may_ask=True) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
         form_id = FormId(FormKind.REGION, str(pressed))
@@ -103,7 +103,7 @@ async def region(interaction: Pressed, pressed: ButtonId) -> None:
 
 
 async def region_filled(interaction: Pressed, about: str, filled: Filled) -> None:
-    """Draw the region anew."""
+    """Read the form of "Vary region" and start the job."""
     async with Answer(interaction) as answer:
         pressed, job = await _about(interaction, about)
         mask = await _mask(interaction, pressed, filled)
@@ -114,14 +114,14 @@ async def region_filled(interaction: Pressed, about: str, filled: Filled) -> Non
 
 
 async def zoom(interaction: Pressed, pressed: ButtonId) -> None:
-    """Custom zoom: how far, and what to draw around."""
+    """\"Custom zoom\": open the form for the factor and the prompt."""
     async with Answer(interaction, may_ask=True) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
         await answer.modal(ZoomForm("Custom zoom", FormId(FormKind.ZOOM, str(pressed)), render(_open(job))))
 
 
 async def zoom_filled(interaction: Pressed, about: str, filled: Filled) -> None:
-    """Zoom out by that factor."""
+    """Read the form of "Custom zoom" and start the job."""
     async with Answer(interaction) as answer:
         pressed, job = await _about(interaction, about)
         asked, times = _asked(filled), _factor(filled.zoom)
@@ -131,7 +131,7 @@ async def zoom_filled(interaction: Pressed, about: str, filled: Filled) -> None:
 
 
 async def remixed(interaction: Pressed, about: str, filled: Filled) -> None:
-    """V and 🔄 with other words."""
+    """Read the form of remix mode and start V or 🔄 with its prompt."""
     async with Answer(interaction) as answer:
         pressed, job = await _about(interaction, about)
         await submit_each(interaction, answer, _asked(filled), lambda one: _spec_for(pressed, job, one))
@@ -142,7 +142,7 @@ def _lacks_words(pressed: ButtonId, job: Job) -> bool:
 
 
 def _spec_for(pressed: ButtonId, job: Job, options: Options) -> JobSpec:
-    """What a button asks for, with these words."""
+    """Return the spec of the job that a button asks for, with this prompt."""
     if pressed.act is Act.REROLL:
         return _derived(job, Verb.REROLL, None, options)
     verb, fields = DERIVED[pressed.act]
@@ -157,12 +157,12 @@ def _derived(job: Job, verb: Verb, cell: int | None, options: Options, **fields:
 
 
 def _asked(filled: Filled) -> list[Options]:
-    """What was written into a form: the options of each of its permutations."""
+    """Return what was written into a form: the options of each of its permutations."""
     return [parse(text) for text in expand(filled.prompt)]
 
 
 async def _about(interaction: Pressed, about: str) -> tuple[ButtonId, Job]:
-    """The button whose form was filled in, and its job."""
+    """Return the button whose form was filled in, and its job."""
     pressed = ButtonId.parse(about)
     if pressed is None:
         raise JobNotFound(about)
@@ -170,13 +170,13 @@ async def _about(interaction: Pressed, about: str) -> tuple[ButtonId, Job]:
 
 
 def _as_drawn(job: Job, options: Options) -> Options:
-    """Other words for a part of the picture: what draws it stays what drew the rest, unless the words say otherwise."""
+    """Return the options for a part of the picture: those of the job, except for what the new prompt says."""
     kept = {name: getattr(options, name) or getattr(job.spec.options, name) for name in ("model", "style", "loras")}
     return options.model_copy(update=kept)
 
 
 def _open(job: Job, act: Act | None = None) -> Options:
-    """The job's options without what belonged to its own run; only what is drawn again stays a sheet of drafts."""
+    """Return the job's options without those of its own run; only what is drawn again stays a sheet of drafts."""
     own = {"seed": None, "repeat": 1, "strength": None, "image_weight": None}
     is_sheet = job.spec.options.draft and act is Act.REROLL
     return job.spec.options.model_copy(update={**own, "draft": is_sheet})

@@ -16,14 +16,14 @@ OUTDATED = "This form is of an earlier version of me. Please press the button ag
 
 
 class Forms(commands.Cog):
-    """Reads every submitted form."""
+    """Dispatches every submitted form."""
 
     def __init__(self, bot: Darkroom) -> None:
         self._bot = bot
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """Build the form anew and let it read what was written."""
+        """Build the form again from its id and let it read the answers."""
         if interaction.type is not discord.InteractionType.modal_submit:
             return
         data: Any = interaction.data

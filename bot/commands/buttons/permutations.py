@@ -21,7 +21,7 @@ _FENCE = re.compile(r"```\n(?P<prompt>.+)\n```", re.DOTALL)
 
 
 async def offer(interaction: Pressed, answer: Answer, options: Sequence[Options], compact: str) -> None:
-    """Ask before many jobs start. Raises `BadOption` for prompts too long to be carried along."""
+    """Ask for confirmation of several jobs. Raises `BadOption` for prompts too long to be stored in the message."""
     asked = repeated(options)
     check_number(interaction, len(asked))
     text = _carried(asked, compact, "\n".join(render(one) for one in options))
@@ -33,7 +33,7 @@ async def offer(interaction: Pressed, answer: Answer, options: Sequence[Options]
 
 
 async def confirmed(interaction: Pressed, pressed: ButtonId) -> None:
-    """Start all: read the prompt back from the confirmation and ask for each; pressed again, for what is left."""
+    """Start all jobs: read the prompt back from the confirmation; pressed again, start those that are left."""
     async with Answer(interaction) as answer:
         if not pressed.job_id.isdecimal():
             raise JobNotFound(pressed.job_id)
@@ -58,12 +58,12 @@ async def confirmed(interaction: Pressed, pressed: ButtonId) -> None:
 
 
 def jobs_of(text: str) -> list[Options]:
-    """Every job the text stands for: each line's permutations, each as often as `--repeat` says."""
+    """Return the options of every job that the text stands for: each permutation, `--repeat` times."""
     return repeated([parse(prompt) for line in text.splitlines() for prompt in expand(line)])
 
 
 def _carried(asked: list[Options], *texts: str) -> str:
-    """The first text that fits and is read back as exactly these asked."""
+    """Return the first of the texts that fits and is read back as exactly these jobs."""
     for text in texts:
         if text and len(text) <= LONGEST_ECHO and "```" not in text and jobs_of(text) == asked:
             return text

@@ -43,7 +43,7 @@ class Reactions(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
-        """Do what the emoji says, when it is on a result."""
+        """Act on a reaction to one of the bot's results."""
         emoji = payload.emoji.name.rstrip("\ufe0f")
         if emoji not in MEANT or self._is_foreign(payload):
             return
@@ -66,7 +66,7 @@ class Reactions(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
-        """Taking the star away takes the mark away."""
+        """Remove the mark when the star is removed."""
         if payload.emoji.name.rstrip("\ufe0f") != STAR:
             return
         try:
@@ -77,7 +77,7 @@ class Reactions(commands.Cog):
             await self._bot.services.members.unfavour(payload.user_id, ref)
 
     async def _may(self, payload: discord.RawReactionActionEvent, job: Job, deed: Deed) -> None:
-        """Ask the rule: who reacts to a message sees it. Raises `JobNotFound` and `NotYours`."""
+        """Check access to the job; whoever reacts to a message can see it. Raises `JobNotFound` and `NotYours`."""
         await may(self._bot.services, deed, Viewer(member=await self._member(payload), sees=True), job)
 
     async def _end_extract(self, payload: discord.RawReactionActionEvent) -> None:
@@ -95,12 +95,12 @@ class Reactions(commands.Cog):
         return me is None or by_bot or payload.user_id == me.id or payload.message_author_id not in (None, me.id)
 
     async def _marked(self, job: Job, cell: int | None) -> list[CellRef]:
-        """The pictures a message shows: one, or all of a grid; none of a job in review or kept back."""
+        """Return the pictures that a message shows: one, or all of a grid; none of a job in review or blocked."""
         kept = await self._bot.services.jobs.cells(job.id) if job.state.is_showable else []
         return [CellRef(job_id=job.id, cell=one.cell) for one in kept if cell in (None, one.cell)]
 
     async def _mark(self, payload: discord.RawReactionActionEvent, job: Job, cell: int | None) -> None:
-        """Mark the picture a message shows; of a grid, ask which."""
+        """Mark the picture of a message as a favourite; for a grid, ask which one."""
         marked = await self._marked(job, cell)
         if len(marked) == 1:
             await self._bot.services.members.favour(payload.user_id, marked[0])
@@ -121,7 +121,7 @@ class Reactions(commands.Cog):
             self._sent.undo(sending)
 
     async def _is_sent(self, payload: discord.RawReactionActionEvent, job: Job, cell: int | None) -> bool:
-        """Send the direct message; returns whether Discord took it."""
+        """Send the direct message; return whether Discord accepted it."""
         services = self._bot.services
         try:
             job = await visible(services, job, Place(channel_id=0))
@@ -146,7 +146,7 @@ class Reactions(commands.Cog):
         return False
 
     async def _uploads(self, job: Job, cell: int | None) -> list[Upload]:
-        """The pictures a message shows, one by one. Raises `CellNotFound`."""
+        """Yield the pictures of a message one by one. Raises `CellNotFound`."""
         services, uploads = self._bot.services, list[Upload]()
         for one in await self._marked(job, cell):
             picture = await services.job_service.picture(job.id, one.cell)

@@ -16,7 +16,7 @@ from bot.ui.interactions.answer import Answer, Pressed
 
 
 class PostKind(enum.Enum):
-    """What a posted message shows of its jobs."""
+    """What a posted message shows of its jobs: a result, a time-lapse or a family tree."""
 
     RESULT = enum.auto()
     """Their result, or a cell of it."""
@@ -50,7 +50,7 @@ class Post:
         *,
         of: Collection[str] = (),
     ) -> None:
-        """Show the page; what everybody sees is noted with its jobs (`of`, by default the one)."""
+        """Send the page; a public message is stored with the jobs (`of`, by default the one) that it shows."""
         why, limit = await self.private_because(), self._place.file_limit_bytes
         if why:
             await self._answer.page(_noted(fitted, why), limit, is_private=True)
@@ -66,7 +66,7 @@ class Post:
 
 
 def _noted(fitted: Callable[[int], Awaitable[Page]], why: str) -> Callable[[int], Awaitable[Page]]:
-    """The same page with the reason why nobody else sees it."""
+    """Return the page with the reason why it is private."""
 
     async def noted(limit: int) -> Page:
         page = await fitted(limit)

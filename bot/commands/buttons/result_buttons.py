@@ -21,7 +21,7 @@ from bot.ui.interactions.permitted_jobs import permitted, shown, visible
 
 
 async def show(interaction: Pressed, pressed: ButtonId) -> None:
-    """U: the kept cell at once, as a new message with all that can be done with it."""
+    """U: post one stored picture as a new message, with the buttons for one picture."""
     client, services = interaction.client, interaction.client.services
     async with Answer(interaction) as answer:
         job = await shown(interaction, pressed.job_id)
@@ -41,13 +41,13 @@ async def show(interaction: Pressed, pressed: ButtonId) -> None:
 
 
 async def cancel(interaction: Pressed, pressed: ButtonId) -> None:
-    """Cancel: by the owner or a moderator; the reply itself says the rest."""
+    """Cancel the job, by its owner or a moderator; the job's reply shows the end."""
     async with Answer(interaction, ephemeral=True) as answer:
         await end(interaction, answer, pressed.job_id)
 
 
 async def end(interaction: Pressed, answer: Answer, job_id: str) -> None:
-    """Stop a job, and say whether there was something to stop. Raises `OwnersOnly` and `JobNotFound`."""
+    """Stop a job, and answer whether it was still under way. Raises `OwnersOnly` and `JobNotFound`."""
     await permitted(interaction, job_id, Deed.END)
     member = await submission.member_of(interaction)
     job = await interaction.client.services.job_service.cancel(job_id, member)
@@ -59,7 +59,7 @@ async def end(interaction: Pressed, answer: Answer, job_id: str) -> None:
 
 
 async def fetch(interaction: Pressed, pressed: ButtonId) -> None:
-    """Show the result: a fresh interaction where the reply can no longer be edited."""
+    """\"Show the result\": answer with the result when the first reply can no longer be edited."""
     client = interaction.client
     async with Answer(interaction, ephemeral=True) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.SEE)
@@ -73,7 +73,7 @@ async def fetch(interaction: Pressed, pressed: ButtonId) -> None:
 
 
 async def recipe(interaction: Pressed, pressed: ButtonId) -> None:
-    """ℹ️: a private card with everything it takes to make the picture again."""
+    """ℹ️: answer privately with the recipe: everything needed to make the picture again."""
     client = interaction.client
     async with Answer(interaction, ephemeral=True) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.SEE)
@@ -85,7 +85,7 @@ async def recipe(interaction: Pressed, pressed: ButtonId) -> None:
 
 
 async def _meant(interaction: Pressed, pressed: ButtonId, cells: Sequence[Cell]) -> Cell | None:
-    """The picture whose button it is, or None under a grid: there the id says the first one, too."""
+    """Return the picture whose button was pressed, or None under a grid, whose ids also name the first picture."""
     index: int | None = pressed.cell or None
     if interaction.message is not None and index is None:
         with contextlib.suppress(JobNotFound):

@@ -44,21 +44,30 @@ class RoundButton(DynamicItem[Button[View]], template=ROUND_TEMPLATE):
         return cls(RoundId(RoundAct(match["act"]), match["round"], int(match["slot"])))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Vote, end the vote, or call it off."""
-        async with Answer(interaction, ephemeral=True) as answer:
-            await _check(interaction)
-            current = await _seen(interaction, self.round_id.round_id)
-            if self.round_id.act is RoundAct.VOTE:
-                ballot = await rounds(interaction).vote(current.id, interaction.user.id, self.round_id.slot)
-                await answer.private(confirmation(ballot, current.slots))
-            else:
-                await answer.private(await _end(interaction, current, self.round_id.act))
+        """Let the client do what the button says."""
+        await interaction.client.press_round(interaction, self.round_id)
+
+
+async def vote(interaction: Pressed, pressed: RoundId) -> None:
+    """Set or take away a mark."""
+    async with Answer(interaction, ephemeral=True) as answer:
+        await check(interaction)
+        current = await seen(interaction, pressed.round_id)
+        ballot = await rounds(interaction).vote(current.id, interaction.user.id, pressed.slot)
+        await answer.private(confirmation(ballot, current.slots))
+
+
+async def end(interaction: Pressed, pressed: RoundId) -> None:
+    """End the vote, or call it off."""
+    async with Answer(interaction, ephemeral=True) as answer:
+        await check(interaction)
+        await answer.private(await _end(interaction, await seen(interaction, pressed.round_id), pressed.act))
 
 
 async def decide(interaction: Pressed, pressed: ButtonId) -> None:
-    """Let the group decide: a ballot paper below the grid."""
+    """\"Let the group decide\": open a vote below the grid."""
     async with Answer(interaction) as answer:
-        await _check(interaction)
+        await check(interaction)
         place = submission.place_of(interaction)
         submission.preflight(place)
         if place.guild_id is None or not place.bot_present:
@@ -85,11 +94,15 @@ def _begun(job: Job, slots: int, member: Member, place: Place, now: datetime) ->
     )  # fmt: skip
 
 
-async def _seen(interaction: Pressed, round_id: str) -> Round:
-    """The round of the ballot paper that was pressed. Raises `RoundNotFound` to whoever does not see its grid."""
+async def seen(interaction: Pressed, round_id: str) -> Round:
+    """The round of the message that was pressed. Raises `RoundNotFound` to whoever does not see it or its grid."""
     found = await rounds(interaction).get(round_id)
     if interaction.guild_id != found.guild_id:
         raise RoundNotFound(round_id)
+    if not found.job_id:
+        if interaction.channel_id != found.channel_id:
+            raise RoundNotFound(round_id)
+        return found
     try:
         await permitted(interaction, found.job_id, Deed.SEE)
     except JobNotFound:
@@ -110,7 +123,7 @@ async def _end(interaction: Pressed, current: Round, act: RoundAct) -> str:
     return "The votes are counted." if act is RoundAct.CLOSE else "The vote is cancelled."
 
 
-async def _check(interaction: Pressed) -> None:
+async def check(interaction: Pressed) -> None:
     """Raises `Banned` and `Paused`: neither may vote, nor begin what would cost pictures."""
     services = interaction.client.services
     rules = await services.rules.get(submission.place_of(interaction).rules_id)

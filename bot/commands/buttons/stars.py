@@ -17,7 +17,7 @@ from bot.ui.interactions.permitted_jobs import permitted, visible
 
 
 async def mark(interaction: Pressed, pressed: ButtonId) -> None:
-    """Mark one picture, or all of them; the question goes when the one who was asked has answered."""
+    """Mark one picture or all of them; delete the question once the member who was asked has answered."""
     services = interaction.client.services
     async with Answer(interaction, ephemeral=True) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.SEE)

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Gatekeeper(commands.Cog):
-    """Compares the engine's gate with the server's when either may have changed."""
+    """Pauses and resumes the engine with the only server that it serves."""
 
     def __init__(self, bot: Darkroom) -> None:
         self._bot = bot
@@ -38,7 +38,7 @@ class Gatekeeper(commands.Cog):
 
 
 async def settle(bot: Darkroom) -> bool:
-    """Hold the engine exactly while its only server is paused; says whether it is held."""
+    """Pause the engine exactly while its only server is paused; return whether it is paused."""
     if not bot.guilds:
         return False
     rules = await bot.services.rules.get(bot.guilds[0].id)

@@ -53,7 +53,7 @@ class Mod(commands.Cog):
 
     @mod.command(name="queue", description=locale_str("All jobs under way here, with buttons to stop them"))
     async def queue(self, interaction: Pressed) -> None:
-        """Who waits and runs, and what they asked for."""
+        """List waiting and running jobs with their prompts."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "queue")
             jobs = await interaction.client.services.jobs.active(None, guild_id(interaction))
@@ -64,7 +64,7 @@ class Mod(commands.Cog):
     @mod.command(name="cancel", description=locale_str("Stop a job of anybody"))
     @app_commands.describe(job=locale_str("The job's id"), reason=locale_str("Why, for the log"))
     async def cancel(self, interaction: Pressed, job: str, reason: str = "") -> None:
-        """End one job; its quota is given back as far as nothing was drawn."""
+        """End one job; the quota is refunded for what was not drawn."""
         async with Answer(interaction, ephemeral=True) as answer:
             member = await moderator(interaction, "cancel")
             services = interaction.client.services
@@ -78,7 +78,7 @@ class Mod(commands.Cog):
     @mod.command(name="pause", description=locale_str("Take no new jobs; what waits is held where possible"))
     @app_commands.describe(reason=locale_str("Why; members read it"))
     async def pause(self, interaction: Pressed, reason: Range[str, 0, 200] = "") -> None:
-        """Close the gate, and hold the engine when it serves this server alone."""
+        """Refuse new jobs, and pause the engine when it serves only this server."""
         async with Answer(interaction, ephemeral=True) as answer:
             await self._set_gate(interaction, QueueState.PAUSED, reason)
             held = await settle(interaction.client)
@@ -92,7 +92,7 @@ class Mod(commands.Cog):
     @mod.command(name="drain", description=locale_str("Take no new jobs and finish those that wait and run"))
     @app_commands.describe(reason=locale_str("Why; members read it"))
     async def drain(self, interaction: Pressed, reason: Range[str, 0, 200] = "") -> None:
-        """Close the gate only."""
+        """Refuse new jobs; those under way finish."""
         async with Answer(interaction, ephemeral=True) as answer:
             await self._set_gate(interaction, QueueState.DRAINING, reason)
             await settle(interaction.client)
@@ -101,7 +101,7 @@ class Mod(commands.Cog):
 
     @mod.command(name="resume", description=locale_str("Take jobs again"))
     async def resume(self, interaction: Pressed) -> None:
-        """Open the gate."""
+        """Accept new jobs again."""
         async with Answer(interaction, ephemeral=True) as answer:
             await self._set_gate(interaction, QueueState.OPEN, "")
             await settle(interaction.client)
@@ -195,7 +195,7 @@ class Mod(commands.Cog):
     @mod.command(name="weight", description=locale_str("A role's share of the queue; 1 is everybody's"))
     @app_commands.describe(role=locale_str("Which role"), weight=locale_str("2 means twice the share; 1 takes it away"))
     async def weight(self, interaction: Pressed, role: discord.Role, weight: float) -> None:
-        """How much of the machine the members of a role get when others wait too."""
+        """Set the share of the device that the members of a role get while others wait."""
         async with Answer(interaction, ephemeral=True) as answer:
             if not 0.01 <= weight <= MAX_WEIGHT:
                 raise BadOption(f"{weight:g}", f"a number from 0.01 to {MAX_WEIGHT:g} goes here")
@@ -221,7 +221,7 @@ class Mod(commands.Cog):
         where: Literal["ordinary channels", "age-restricted channels"] = "ordinary channels",
         threshold: Range[float, 0.05, 1.0] | None = None,
     ) -> None:
-        """The picture check's consequences."""
+        """Set what happens with pictures that the picture check flags."""
         async with Answer(interaction, ephemeral=True) as answer:
             field = "pictures" if where == "ordinary channels" else "pictures_age_restricted"
             update = {field: PicturePolicy(policy)} | ({} if threshold is None else {"picture_threshold": threshold})

@@ -36,7 +36,7 @@ class ChannelRules(app_commands.Group):
     @app_commands.command(name="deny", description=locale_str("Allow no pictures in a channel"))
     @app_commands.describe(channel=locale_str("Which channel"))
     async def deny(self, interaction: Pressed, channel: Channel) -> None:
-        """No pictures there and in its threads."""
+        """Deny pictures in the channel and in its threads."""
         async with Answer(interaction, ephemeral=True) as answer:
             rule = await _changed(interaction, "channel deny", channel, allowed=False, listed=False)
             await answer.private(f"✅ {_described(rule)}")

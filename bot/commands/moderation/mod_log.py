@@ -34,7 +34,7 @@ class OlderButton(DynamicItem[Button[View]], template=r"modlog:(?P<skip>[0-9]{1,
         return cls(int(match["skip"]), int(match["member"]))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Say the next page."""
+        """Answer with the next page of the log."""
         async with Answer(interaction, ephemeral=True) as answer:
             await tell(interaction, answer, self.skip, self.member_id)
 

@@ -68,7 +68,7 @@ class ReviewButton(DynamicItem[Button[View]], template=r"mod:(?P<act>[a-z]{1,8})
         return cls(ReviewAct(match["act"]), match["job"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Do it, say it, log it."""
+        """Carry out the decision, answer, and log it."""
         async with Answer(interaction, ephemeral=True) as answer:
             by = await moderator(interaction, f"review {self.act}")
             job = await permitted(interaction, self.job_id, Deed.JUDGE)
@@ -119,7 +119,7 @@ class ReviewRoom:
         self._client = client
 
     async def ask(self, job: Job, cells: Sequence[Cell]) -> None:
-        """Post it where the server wants it; without such a channel it waits in `/mod review list`."""
+        """Post the job in the review channel; without one it waits in `/mod review list`."""
         rules = await self._client.services.rules.get(job.guild_id or DIRECT_MESSAGES)
         if rules.review_channel_id is None:
             return
@@ -166,7 +166,7 @@ class Review(app_commands.Group):
 
     @app_commands.command(name="list", description=locale_str("Pictures that wait for a decision"))
     async def list(self, interaction: Pressed) -> None:
-        """What waits, with buttons to look at each."""
+        """List the jobs in review with buttons to open each."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "review list")
             unfinished = await interaction.client.services.jobs.unfinished()

@@ -39,7 +39,7 @@ async def moderator(interaction: Pressed, action: str) -> Member:
 
 
 def entry(interaction: Pressed, action: str, subject: str = "", reason: str = "", *, done: bool = True) -> AuditEntry:
-    """What the log says about this."""
+    """Return the entry of the audit log about this action."""
     return AuditEntry(
         at=interaction.client.services.clock(),
         guild_id=guild_id(interaction),
@@ -86,7 +86,7 @@ async def change(
 
 
 async def tell_all(answer: Answer, lines: Sequence[str], nothing: str = "") -> None:
-    """Say the lines privately, as a file when they are too many for a message."""
+    """Answer privately with the lines; as a file when they do not fit into one message."""
     text = "\n".join(lines) or nothing
     if len(text) <= MESSAGE_LIMIT:
         await answer.private(text)

@@ -111,7 +111,7 @@ class Quota(commands.Cog):
         unit: UnitName = "pictures",
         reason: str = "",
     ) -> None:
-        """Something extra for one member, once."""
+        """Grant one member an extra amount once."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "quota grant")
             if amount <= 0:
@@ -138,7 +138,7 @@ class Quota(commands.Cog):
         channel: discord.TextChannel | discord.VoiceChannel | discord.ForumChannel | None = None,
         reason: str = "",
     ) -> None:
-        """What was used in all running windows no longer counts."""
+        """Reset what was used in all running windows."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "quota reset")
             scope, subject_id = _scope(interaction, member, channel)

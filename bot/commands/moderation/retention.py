@@ -43,7 +43,7 @@ class RetentionButton(DynamicItem[Button[View]], template=r"keep:(?P<days>[0-9]{
 
 
 async def ask(interaction: Pressed, answer: Answer, days: int) -> None:
-    """Set it at once when nothing goes, else say how much would and ask. Raises `BadOption` and `NotPermitted`."""
+    """Set it when nothing would be deleted; else say how much, and ask. Raises `BadOption` and `NotPermitted`."""
     await _manager(interaction)
     would_go = 0
     if days:

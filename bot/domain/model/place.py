@@ -48,3 +48,5 @@ class ReplyTo(Value):
     """Largest size of one file in this reply, in bytes."""
     follows: bool = False
     """Whether this reply is a follow-up: the first message of the interaction belongs to another job."""
+    hidden: bool = False
+    """Whether nothing of the job is posted by itself: it belongs to a round, which shows its pictures."""

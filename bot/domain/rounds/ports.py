@@ -7,24 +7,34 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.domain.model import Job
-from bot.domain.rounds.round import Ballot, Round
+from bot.domain.rounds.entry import Entry, EntryRole
+from bot.domain.rounds.round import Ballot, Round, RoundState
 
 
 class RoundStore(Protocol):
     """Rounds and ballots. Each method is one transaction."""
 
     async def open(self, new: Round) -> Round:
-        """Store it; where the same job has an open round already, that one is given back."""
+        """Store it; one with the same id, or an open one on the same job, is given back instead."""
         ...
 
     async def get(self, round_id: str) -> Round:
         """Raises `RoundNotFound`."""
         ...
 
-    async def change(self, before: Round, *, void: Collection[int] = (), **values: object) -> Round:
+    async def change(
+        self,
+        before: Round,
+        *,
+        void: Collection[int] = (),
+        entries: Sequence[Entry] = (),
+        following: Round | None = None,
+        **values: object,
+    ) -> Round:
         """Compare-and-swap: the round with these values and the next version. Raises `Fenced` when it has changed.
 
-        The ballots of the members in `void` are deleted in the same transaction.
+        In the same transaction the ballots of the members in `void` are deleted, the round `following` is opened, and
+        `entries` are written, of any round, over what stands at their places.
         """
         ...
 
@@ -44,8 +54,43 @@ class RoundStore(Protocol):
         """Rounds that are not over and whose time has come, the oldest first."""
         ...
 
+    async def game(self, game_id: str) -> list[Round]:
+        """All rounds of a game in their order."""
+        ...
+
     async def before(self, job_id: str, limit: int) -> list[Round]:
         """The chain of rounds that led to a job: each round's winner became the next one's job. Oldest first."""
+        ...
+
+
+class EntryStore(Protocol):
+    """Entries of rounds. Each method is one transaction."""
+
+    async def of(self, *round_ids: str, role: EntryRole | None = None) -> list[Entry]:
+        """The entries of rounds, by role and place; those of one role where it is given."""
+        ...
+
+    async def enter(self, new: Entry, during: Collection[RoundState]) -> Entry | None:
+        """Bring something into a round; None when it is in none of these states any more.
+
+        The place is counted: the author's open entry of this role is replaced, else the next place is taken.
+        """
+        ...
+
+    async def change(self, before: Entry, **values: object) -> Entry | None:
+        """Change an entry that still has the state of `before`; None when it has another by now."""
+        ...
+
+
+class Play(Protocol):
+    """One kind of round, as time moves it on."""
+
+    async def advance(self, current: Round, began: datetime) -> None:
+        """Do what is due; a kill between any two steps is harmless, each step again changes nothing.
+
+        `began`: when this process did. Raises `DeliveryLater` to be called again later, `Fenced` when the round
+        changed meanwhile, and `RoundNotFound` or `JobNotFound` when it is gone.
+        """
         ...
 
 

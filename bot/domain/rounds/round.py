@@ -13,11 +13,15 @@ class RoundKind(enum.StrEnum):
 
     DECIDE = "decide"
     """An approval vote on the cells of one grid; the winner is varied."""
+    EVOLVE = "evolve"
+    """One of several votes: the winner, its variations and a member's wild card stand against each other next."""
 
 
 class RoundState(enum.StrEnum):
-    """open → decided → ended. A round changes its state by compare-and-swap on `Round.version`."""
+    """(drawing →) open → decided → ended. A round changes its state by compare-and-swap on `Round.version`."""
 
+    DRAWING = "drawing"
+    """What is voted on is being made; `Round.due_at` is when to look again."""
     OPEN = "open"
     """Ballots are taken until `Round.due_at`."""
     DECIDED = "decided"
@@ -44,8 +48,14 @@ class Round(Value):
     """Who began the round, as they were then; their quota pays for what follows from it."""
     place: Place
     """The channel of the ballot paper."""
-    job_id: str
-    """The job whose cells are voted on."""
+    job_id: str = ""
+    """The job whose cells are voted on; "" while there is none, or where the round's entries name the pictures."""
+    game_id: str = ""
+    """The id of the game's first round, in that round too; "" for a round by itself."""
+    number: int = 1
+    """Counts the rounds of a game."""
+    settings: str = ""
+    """What was agreed at the start of a game: JSON of a value that the kind of round defines."""
     slots: int
     seed: int
     """Drawn before the first ballot; orders slots with equally many votes, see `bot.domain.rounds.ballots.dice`."""

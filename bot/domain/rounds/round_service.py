@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.model import Member
 from bot.domain.moderation.access import MODERATOR
@@ -10,10 +10,11 @@ from bot.domain.rounds.ballots import count, winner
 from bot.domain.rounds.electorate import Electorate
 from bot.domain.rounds.ports import Announcer, RoundStore
 from bot.domain.rounds.round import Ballot, Round, RoundState
-from bot.errors import Fenced, NotPermitted, RoundOver
+from bot.errors import Fenced, NotPermitted, RoundNotFound, RoundOver, StoreError
 
 GRACE = timedelta(seconds=10)
 """When waiting could change nothing, so long is left for second thoughts and further marks."""
+LEAST_EXTENSION = timedelta(seconds=30)
 UNSEEN = "its ballot paper never appeared"
 
 
@@ -24,6 +25,8 @@ class RoundService:
         self, store: RoundStore, electorate: Electorate, announcer: Announcer, *, grace: timedelta = GRACE
     ) -> None:
         self._store, self._electorate, self._announcer, self._grace = store, electorate, announcer, grace
+        self._voted_in: set[str] = set()
+        """Rounds with ballots since `hurry` looked last. A crash loses only that: their deadlines stay as they were."""
 
     async def open(self, new: Round) -> Round:
         """Begin a round, or find the one that this job has already."""
@@ -45,13 +48,28 @@ class RoundService:
                 continue  # somebody voted or closed at the same moment: try on what is there now
 
     async def vote(self, round_id: str, member_id: int, slot: int) -> Ballot:
-        """Set or take away a mark. Raises `RoundOver` and `RoundNotFound`."""
+        """Set or take away a mark; `hurry` looks later what follows. Raises `RoundOver` and `RoundNotFound`."""
         ballot = await self._store.toggle(round_id, member_id, slot, self._electorate.now())
         if ballot is None:
             raise _over(await self._store.get(round_id))
-        await self._hurry(round_id)
+        self._voted_in.add(round_id)
         self._announcer.changed(round_id, self.read)
         return ballot
+
+    async def hurry(self) -> None:
+        """Bring deadlines near where waiting could change nothing, in all rounds voted in since the last call.
+
+        Raises `StoreError`; the next call then looks again.
+        """
+        while self._voted_in:
+            round_id = self._voted_in.pop()
+            try:
+                await self._hurry(round_id)
+            except RoundNotFound:
+                continue  # deleted with its pictures
+            except StoreError:
+                self._voted_in.add(round_id)
+                raise
 
     async def read(self, round_id: str) -> tuple[Round, int]:
         """A round, and how many have voted. Raises `RoundNotFound`."""
@@ -103,6 +121,14 @@ class RoundService:
             chosen, why = winner(own, current.seed), "too few voted: the choice of whoever began it counts"
         return await self._fix(current, chosen, why if chosen is not None else "nobody voted")
 
+    async def put_off_after_absence(self, current: Round, began: datetime) -> bool:
+        """Whether the deadline passed while no process ran, and more time is given for that, once. Raises `Fenced`."""
+        if current.due_at >= began or current.is_extended:
+            return False
+        away = min(max(began - current.due_at, LEAST_EXTENSION), current.duration)
+        await self.extend(current, away, "I was away.")
+        return True
+
     async def extend(self, current: Round, by: timedelta, why: str) -> Round:
         """Give more time, once, and say so. Raises `Fenced`."""
         extended = await self._store.change(current, due_at=self._electorate.now() + by, is_extended=True, outcome=why)
@@ -124,7 +150,6 @@ class RoundService:
         return current
 
     async def _hurry(self, round_id: str) -> None:
-        """Bring the deadline near when waiting could change nothing."""
         while (current := await self._store.get(round_id)).state is RoundState.OPEN:
             soon = self._electorate.now() + self._grace
             if current.due_at <= soon or not await self._electorate.is_settled(current):

@@ -16,7 +16,7 @@ from bot.domain.model import JobSpec
 from bot.store.database import Database
 from bot.store.pictures import PictureStore
 from bot.store.schema import OUTSIDE, UNFINISHED, cells, favourites, hints, jobs, members, uploads
-from bot.store.schema_rounds import ballots, rounds
+from bot.store.schema_rounds import ballots, entries, rounds
 from bot.store.schema_sums import member_days
 
 _BATCH, _FOUND = 20, 500
@@ -45,6 +45,11 @@ class Retention:
             await connection.execute(sa.delete(hints).where(hints.c.member_id == member_id))
             await connection.execute(sa.delete(ballots).where(ballots.c.member_id == member_id))
             await connection.execute(sa.delete(rounds).where(rounds.c.host_id == member_id))
+            mine, nameless = entries.c.member_id == member_id, {"member_id": None, "text": ""}
+            await connection.execute(
+                sa.update(entries).where(mine, entries.c.picture_job_id.is_(None)).values(state="void")
+            )
+            await connection.execute(sa.update(entries).where(mine).values(nameless))
             await connection.execute(sa.delete(member_days).where(member_days.c.member_id == member_id))
             await connection.execute(sa.delete(members).where(members.c.member_id == member_id))
         return deleted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.model import Member, Place
+from bot.domain.rounds.entry import Entry
 from bot.domain.rounds.round import Ballot, Round, RoundState
 from bot.errors import Fenced, RoundNotFound
 from bot.store.database import Database, upsert
+from bot.store.rounds.entries import put
 from bot.store.schema import jobs
 from bot.store.schema_rounds import UNDER_WAY, ballots, rounds
 
@@ -24,11 +26,11 @@ class RoundStore:
         self._database = database
 
     async def open(self, new: Round) -> Round:
-        """Store it; where the same job has an open round already, that one is given back."""
+        """Store it; one with the same id, or an open one on the same job, is given back instead."""
+        on_the_job = sa.and_(rounds.c.job_id == new.job_id, rounds.c.state == RoundState.OPEN)
         async with self._database.write() as connection:
-            row = upsert(connection, rounds).values(_columns(new))
-            await connection.execute(row.on_conflict_do_nothing())
-            here = sa.select(rounds).where(rounds.c.job_id == new.job_id, rounds.c.state == RoundState.OPEN)
+            await _insert(connection, new)
+            here = sa.select(rounds).where(on_the_job if new.job_id else rounds.c.id == new.id)
             return _round(await _one(connection, here, new.id))
 
     async def get(self, round_id: str) -> Round:
@@ -43,18 +45,31 @@ class RoundStore:
             row = (await connection.execute(query)).mappings().one_or_none()
         return None if row is None else _round(row)
 
-    async def change(self, before: Round, *, void: Collection[int] = (), **values: object) -> Round:
+    async def change(
+        self,
+        before: Round,
+        *,
+        void: Collection[int] = (),
+        entries: Sequence[Entry] = (),
+        following: Round | None = None,
+        **values: object,
+    ) -> Round:
         """Compare-and-swap. Raises `Fenced` when the round has another version by now, or is gone.
 
-        The ballots of the members in `void` are deleted with it.
+        In the same transaction the ballots of the members in `void` are deleted, the round `following` is opened, and
+        `entries` are written, of any round, over what stands at their places.
         """
         same = rounds.c.id == before.id, rounds.c.version == before.version
         statement = sa.update(rounds).where(*same).values(version=rounds.c.version + 1, **values)
         theirs = ballots.c.round_id == before.id, ballots.c.member_id.in_(void)
         async with self._database.write() as connection:
             changed = (await connection.execute(statement.returning(*rounds.c))).mappings().one_or_none()
-            if changed is not None and void:
-                await connection.execute(sa.delete(ballots).where(*theirs))
+            if changed is not None:
+                if void:
+                    await connection.execute(sa.delete(ballots).where(*theirs))
+                if following is not None:
+                    await _insert(connection, following)
+                await put(connection, entries)
         if changed is None:
             raise Fenced(before.id, before.version)
         return _round(changed)
@@ -90,6 +105,12 @@ class RoundStore:
         async with self._database.read() as connection:
             return [_round(row) for row in (await connection.execute(query)).mappings()]
 
+    async def game(self, game_id: str) -> list[Round]:
+        """All rounds of a game in their order."""
+        query = sa.select(rounds).where(rounds.c.game_id == game_id).order_by(rounds.c.number)
+        async with self._database.read() as connection:
+            return [_round(row) for row in (await connection.execute(query)).mappings()]
+
     async def before(self, job_id: str, limit: int) -> list[Round]:
         """The chain of rounds that led to a job, oldest first: each winner became the next one's job."""
         found: list[Round] = []
@@ -117,15 +138,19 @@ async def _one(connection: AsyncConnection, query: sa.Select[Any], round_id: str
     return dict(row)
 
 
+async def _insert(connection: AsyncConnection, new: Round) -> None:
+    await connection.execute(upsert(connection, rounds).values(_columns(new)).on_conflict_do_nothing())
+
+
 def _columns(new: Round) -> dict[str, Any]:
-    ids = {"guild_id": new.guild_id, "channel_id": new.channel_id, "host_id": new.host.id}
+    ids = {"guild_id": new.guild_id, "channel_id": new.channel_id, "host_id": new.host.id, "job_id": new.job_id or None}
     return {**new.model_dump(), **ids, "host": new.host.model_dump_json(), "place": new.place.model_dump_json()}
 
 
 def _round(row: Mapping[Any, Any]) -> Round:
     known = {name: row[name] for name in Round.model_fields if name not in ("host", "place")}
     host, place = Member.model_validate_json(row["host"]), Place.model_validate_json(row["place"])
-    return Round.model_validate({**known, "host": host, "place": place})
+    return Round.model_validate({**known, "job_id": row["job_id"] or "", "host": host, "place": place})
 
 
 def _ballot(row: Mapping[Any, Any]) -> Ballot:

@@ -90,7 +90,7 @@ class JobButton(DynamicItem[Button[View]], template=TEMPLATE):
         return cls(button_id)
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Let the client do it."""
+        """Hand the press to the function that the client has for this act."""
         await interaction.client.press(interaction, self.button_id)
 
 

@@ -1,4 +1,4 @@
-"""What things cost, in words that people read before they pay: pictures of a quota, and computing time."""
+"""Costs in words, shown before a job runs: pictures of a quota, and device time."""
 
 from __future__ import annotations
 

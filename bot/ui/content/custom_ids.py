@@ -1,4 +1,4 @@
-"""What buttons and forms carry: an act, a job and a cell, never an object. `dr:<verb>:<job>:<cell>`."""
+"""Custom ids of buttons and forms: an act, a job and a cell, as `dr:<act>:<job>:<cell>`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.domain.rounds.round import RoundAct
 
 TEMPLATE = r"dr:(?P<act>[a-z0-9]{1,8}):(?P<job>[0-9A-Za-z_-]{1,64}):(?P<cell>[0-9]{1,2})"
 _COMPILED = re.compile(TEMPLATE)
-ROUND_TEMPLATE = r"dr-round:(?P<act>[vcx]):(?P<round>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,2})"
+ROUND_TEMPLATE = r"dr-round:(?P<act>[a-z]{1,2}):(?P<round>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,2})"
 SHEET_TEMPLATE = r"dr-sheet:(?P<act>dv|dm):(?P<job>[0-9A-Za-z_-]{1,64})"
 ID_LIMIT = 100
 """Discord takes no longer ids."""

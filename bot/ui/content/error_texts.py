@@ -1,4 +1,4 @@
-"""The one table that turns errors into words: what happened, and what to do next. Short, private, never technical."""
+"""The table that turns errors into words for members: what happened, and what to do next."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GENERIC = (
 
 
 def words(error: BaseException) -> str:
-    """What people read about this error; the most specific row wins, unknown errors stay general."""
+    """Return the text about an error; the most specific row wins, and unknown errors get a general text."""
     for kind in type(error).__mro__:
         if kind in TABLE:
             return TABLE[kind](error)

@@ -25,7 +25,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The whole of a message; what is not in it is taken out of the message."""
+    """The whole content of a message; an edit removes what the page does not have."""
 
     text: str
     uploads: tuple[Upload, ...] = ()

@@ -1,4 +1,4 @@
-"""Questions that need a form: a new prompt, a region, a canvas. What to do with the answer stands in the form's id."""
+"""Forms (modals) for a prompt, a region or a canvas. The form's id says what its answer is for."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Form(Modal):
         return " ".join(filter(None, (part.value for part in self.prompt)))
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Let the client do what the form is for."""
+        """Hand the answers to the function that the client has for this kind of form."""
         await interaction.client.fill(interaction, self.form_id, self.filled())
 
 

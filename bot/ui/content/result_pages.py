@@ -1,4 +1,4 @@
-"""A finished job as a message: grid or picture or captions, with what can be done next and where it came from."""
+"""A finished job as a message: grid, picture or captions, with its buttons and its origin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a round shows: the ballot paper while votes are taken, and the outcome afterwards."""
+"""The messages of a round: the ballot paper while it is open, and the outcome afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What replies say: who asked, what, how far it is, and alt text for people who do not see pictures."""
+"""The texts of replies: prompt, member, progress, and alt text of pictures."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def waiting(event: Queued) -> str:
 
 
 def progress(event: Progress) -> str:
-    """A bar and the step count; readable without seeing the bar."""
+    """Return a progress bar with the step count as text."""
     share = min(1.0, event.step / event.steps) if event.steps else 0.0
     filled = round(_BAR * share)
     bar = "▰" * filled + "▱" * (_BAR - filled)

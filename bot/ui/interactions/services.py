@@ -24,7 +24,7 @@ from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
-from bot.ui.content.custom_ids import Act, ButtonId, FormId
+from bot.ui.content.custom_ids import Act, ButtonId, FormId, RoundId
 from bot.ui.content.modals import Filled
 from bot.ui.interactions.pending_answers import AnswerTracker
 from bot.ui.interactions.remembered_attachments import SeenPictures
@@ -90,6 +90,10 @@ class Darkroom(commands.AutoShardedBot):
 
     async def press(self, interaction: discord.Interaction[Darkroom], button_id: ButtonId) -> None:
         """Do what a button says."""
+        raise NotImplementedError
+
+    async def press_round(self, interaction: discord.Interaction[Darkroom], round_id: RoundId) -> None:
+        """Do what a round's button says."""
         raise NotImplementedError
 
     async def fill(self, interaction: discord.Interaction[Darkroom], form_id: FormId, filled: Filled) -> None:

@@ -114,7 +114,7 @@ class DiscordReplies:
     def show(self, job: Job, event: Event) -> None:
         """Show an event as soon as rate limits allow; a newer one replaces it."""
         self._newest[job.id] = event
-        if self._client is not None:
+        if self._client is not None and not job.reply.hidden:
             self._reply(job).show(job, event)
 
     def newest(self, job_id: str) -> Event | None:
@@ -123,6 +123,9 @@ class DiscordReplies:
 
     async def deliver(self, job: Job, cells: Sequence[Cell]) -> int | None:
         """Turn the reply into the result. Returns the message id; raises as the port says."""
+        if job.reply.hidden:
+            self._forget(job.id)
+            return None
         message = await self._quiet(job)
         page = await self.results.page(job, cells, job.reply.file_limit_bytes)
         message_id = await self._place(job, message, page, cells)
@@ -131,13 +134,17 @@ class DiscordReplies:
 
     async def review(self, job: Job, cells: Sequence[Cell]) -> None:
         """Say in the reply that a moderator looks first, and ask the moderators."""
-        message = await self._quiet(job)
+        message = None if job.reply.hidden else await self._quiet(job)
         if self._reviewers is not None:
             await self._reviewers.ask(job, cells)
-        await self._say(job, message, "🔎 A moderator looks at this first.")
+        if message is not None:
+            await self._say(job, message, "🔎 A moderator looks at this first.")
 
     async def closed(self, job: Job, error: Exception) -> None:
         """Say in the reply why the job failed or was cancelled."""
+        if job.reply.hidden:
+            self._forget(job.id)
+            return
         message = await self._quiet(job)
         view = recipe_view(job.id) if isinstance(error, InferenceFailed) else None
         await self._say(job, message, f"✖️ {words(error)}", view)

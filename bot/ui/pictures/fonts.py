@@ -1,4 +1,4 @@
-"""Fonts for words in any script: the one that is shipped, and those of the machine that add others."""
+"""Fonts for text in any script: the shipped one, and those installed on the machine."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ def best(words: str) -> Font:
 
 
 def drawable(words: str, *fonts: Font) -> str:
-    """The words with a dot for every letter that none of the fonts has."""
+    """Return the text with a dot for every letter that no font has."""
     return "".join(letter if any(font.has(letter) for font in fonts) else "·" for letter in words)

@@ -70,7 +70,7 @@ def _write(pen: ImageDraw.ImageDraw, words: str, size: int, place: tuple[int, in
 
 
 def _drawn(words: str, size: int) -> tuple[str, AnyFont]:
-    """As much of the words as can be drawn, and with which font."""
+    """Return the part of the text that can be drawn, and its font."""
     if all(letter <= _LAST_LATIN for letter in words):
         return words, ImageFont.load_default(size)
     found = fonts.best(words)

@@ -22,7 +22,7 @@ Fetch = Callable[[discord.Attachment], Awaitable[bytes]]
 
 
 class Download:
-    """Fetches from the allowed origins only: no redirects, a cap on bytes and on time."""
+    """Downloads attachments from the allowed origins only: no redirects, limited bytes and time."""
 
     def __init__(self, origins: Collection[str], *, max_bytes: int = MAX_BYTES, timeout_s: float = TIMEOUT_S) -> None:
         self._origins, self._max_bytes = frozenset(origins), max_bytes
@@ -80,7 +80,7 @@ class Intake:
         return await self.store(png)
 
     async def store(self, png: bytes) -> str:
-        """Keep a picture we made ourselves."""
+        """Store a picture that the bot made."""
         key = f"uploads/{hashlib.sha256(png).hexdigest()}.png"
         await self._pictures.put(key, png)
         return key

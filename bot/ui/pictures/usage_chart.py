@@ -33,16 +33,16 @@ class Report:
 
     @property
     def pictures(self) -> int:
-        """All pictures."""
+        """Return the number of pictures."""
         return sum(self.pictures_by_day.values())
 
     @property
     def gpu_s(self) -> float:
-        """All GPU time."""
+        """Return the GPU time in seconds."""
         return sum(self.gpu_s_by_day.values())
 
     def wait_s(self, share: float) -> float:
-        """So long at most waited this share of the jobs."""
+        """Return the waiting time in seconds at this quantile of the jobs."""
         waits = sorted(self.waits_s)
         return waits[min(len(waits) - 1, int(share * len(waits)))] if waits else 0.0
 
@@ -64,7 +64,7 @@ def counted(
 
 
 def _told_apart(names: Mapping[int, str]) -> Mapping[int, str]:
-    """Two members may be called the same."""
+    """Return labels that differ, also for members with equal names."""
     common = Counter(names.values())
     return {member: name if common[name] == 1 else f"{name} …{member % 10_000:04d}" for member, name in names.items()}
 
@@ -88,7 +88,7 @@ def alt_text(report: Report) -> str:
 
 
 def _ranked(values: Mapping[str, float]) -> list[tuple[str, float]]:
-    """The largest, numbered: the words tell whose bar it is where no font can."""
+    """Return the largest bars, numbered, so that the alt text can name them."""
     return [(f"{rank}. {name}", value) for rank, (name, value) in enumerate(list(values.items())[:MOST_BARS], 1)]
 
 

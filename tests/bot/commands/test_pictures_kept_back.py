@@ -92,7 +92,7 @@ async def test_elsewhere_the_rules_of_elsewhere_hold(court: Court) -> None:
     assert f"only shown in <#{attic.id}>" in await court.say(court.ada, "show", job=job.id)
     again = await court.ada.slash(attic, "show", job=job.id)
     assert again.response is not None and again.response.message.attachments
-    # The letter goes where the host's rules hold, the family tree where it is asked for.
+    # The direct message goes where the host's rules hold, the family tree where it is asked for.
     await court.bo.react(attic.history()[0], "✉️")
     assert not court.bo.user.dm_channel.history() and f"only shown in <#{attic.id}>" in attic.history()[-1].content
     tree = await court.ada.slash(court.channel, "lineage", job=job.id)

@@ -53,11 +53,11 @@ async def test_members_channel_and_messages_come_back(tmp_path: Path) -> None:
         await kept.add_reaction("⭐")
         await (await channel.send("taken back")).delete()
         ada = built.members[0]
-        await (await bot.fetch_user(ada.id)).send("a letter")
+        await (await bot.fetch_user(ada.id)).send("a direct message")
         await ada.slash(built.channel, "slow")
         before = {number: text for number, text in said(env, built).items() if "at last" not in text}
         ids = numbers(env, built)
-        letters = env.backend.dm_channels[ada.id]
+        direct = env.backend.dm_channels[ada.id]
     again = Slow()
     async with started(tmp_path, again) as (env, built, is_known):
         assert is_known
@@ -66,8 +66,8 @@ async def test_members_channel_and_messages_come_back(tmp_path: Path) -> None:
         (message,) = env.backend.messages[built.channel.id].values()
         assert env.backend.cdn.get(message.attachments[0]["url"]) == b"new"
         assert numbers(env, built) == ids
-        assert env.backend.dm_channels[built.members[0].id] == letters
-        assert [letter.content for letter in env.backend.messages[letters].values()] == ["a letter"]
+        assert env.backend.dm_channels[built.members[0].id] == direct
+        assert [one.content for one in env.backend.messages[direct].values()] == ["a direct message"]
         await again.get_partial_messageable(built.channel.id).get_partial_message(message.id).edit(content="goes on")
         assert message.content == "goes on"
     with sqlite3.connect(tmp_path / NAME) as base:

@@ -16,7 +16,8 @@ from bot.domain.prompting.derivation import derive
 from bot.domain.quotas.cost_estimates import CostClass
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window, last_days
-from bot.domain.rounds.round import Round
+from bot.domain.rounds.entry import Entry, EntryRole
+from bot.domain.rounds.round import Round, RoundState
 from bot.store.database import Database, is_sqlite
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
@@ -31,6 +32,7 @@ from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
+from bot.store.rounds.entries import EntryStore
 from bot.store.rounds.rounds import RoundStore
 from engine.errors import OutOfMemory
 from tests.bot.store.asks import NOW, ask, kept
@@ -76,6 +78,7 @@ class Stores:
         self.records: Any = Walked(MemberRecordStore(database, pictures))
         self.retention: Any = Walked(Retention(database, pictures))
         self.rounds: Any = Walked(RoundStore(database))
+        self.entries: Any = Walked(EntryStore(database))
 
     @property
     def left_out(self) -> set[str]:
@@ -114,7 +117,12 @@ async def work(stores: Stores) -> None:
     await stores.log.add(ENTRY)
     opened = await stores.rounds.open(vote(job.id))
     await stores.rounds.toggle(opened.id, 1, 0, NOW)
-    await stores.rounds.change(await stores.rounds.get(opened.id), void={2, 3}, message_id=79)
+    line = Entry(round_id=opened.id, role=EntryRole.WILD, place=0, member_id=1, text="rain", entered_at=NOW)
+    entered = await stores.entries.enter(line, (RoundState.OPEN,))
+    await stores.entries.change(entered, text="snow")
+    now = await stores.rounds.get(opened.id)
+    following = vote("").model_copy(update={"id": "2"})
+    await stores.rounds.change(now, void={2, 3}, entries=[line], following=following, message_id=79)
 
 
 def vote(job_id: str) -> Round:
@@ -157,6 +165,8 @@ async def questions(stores: Stores) -> None:
     await stores.rounds.at_message(79)
     await stores.rounds.ballots("1")
     await stores.rounds.due(NOW)
+    await stores.rounds.game("1")
+    await stores.entries.of("1", "2", role=EntryRole.WILD)
     await stores.rounds.before(job.id, limit=8)
     await stores.rounds.present(5, 10, NOW - timedelta(minutes=30))
     for records in (stores.records, stores.retention):

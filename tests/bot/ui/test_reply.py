@@ -353,8 +353,8 @@ async def test_where_the_bot_is_absent_a_direct_message_is_announced(world: Worl
     gate.open()
     await world.env.settle()
 
-    [letter] = world.ada.user.dm_channel.history()
-    assert "U1" in labels(letter)
+    [sent] = world.ada.user.dm_channel.history()
+    assert "U1" in labels(sent)
 
 
 @VIRTUAL

@@ -91,7 +91,7 @@ def test_memory_and_identity_are_told(loaded, family_folder, tmp_path):
 
 def test_the_host_chooses_the_number_format(family_folder):
     settings = EngineSettings(
-        models={"half": ModelSettings(source=str(family_folder("stable-diffusion")), dtype="bfloat16")}
+        models={"half": ModelSettings(source=str(family_folder("stable-diffusion")), precision="bfloat16")}
     )
     model = load(Catalogue(settings).spec("half"), "cpu", settings=settings)
     assert model.dtype == model.parkable["unet"].dtype == torch.bfloat16

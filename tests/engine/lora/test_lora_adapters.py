@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -133,7 +134,7 @@ def test_running_out_of_memory_half_way_leaves_nothing_on(family_folder, offered
         return fitted(*given)
 
     with monkeypatch.context() as patched:
-        patched.setattr("engine.lora.lora_adapters.fitted", scarce)
+        patched.setattr("engine.lora.lora_fitting.fitted", scarce)
         assert isinstance(worker.refuse(ask(loras=(LoRA(name="ink"),), **asked)), OutOfMemory)
     (after,) = worker.draw(ask(**asked))
     assert (after == before).all()
@@ -243,6 +244,22 @@ def test_a_lora_that_does_not_fit_fails_its_own_request_only(family_folder, offe
     failed, drawn = worker.run(broken, fine)
     assert isinstance(failed[-1].error, InvalidRequest) and failed[-1].error.field == "loras"
     assert (as_array(drawn[-1].finished.images[0].png) == before).all()
+
+
+def test_every_picture_says_that_its_lora_fits_in_part(family_folder, offered, tmp_path):
+    made = load_file(offered["pixel.art"].path)
+    made["lora_te3_block_0.lora_down.weight"], made["lora_te3_block_0.lora_up.weight"] = (
+        torch.ones(2, 4),
+        torch.ones(4, 2),
+    )
+    save_file(made, tmp_path / "more.safetensors")
+    more = LoRASettings(path=tmp_path / "more.safetensors", model="model")
+    worker = LocalWorker(family_folder("stable-diffusion"), loras={"more": more})
+    asked = ask(loras=(LoRA(name="more"),), num_inference_steps=2, num_images=1, **SIZE)
+    for _ in range(2):
+        [messages] = worker.run(asked)
+        [note] = messages[-1].finished.notes
+        assert re.fullmatch(r"LoRA more fits in part: (\d+) of its (\d+) layers have a place in this model", note)
 
 
 def test_a_refused_file_is_read_again_only_when_it_changed(pipeline, tmp_path, monkeypatch):

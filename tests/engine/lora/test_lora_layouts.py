@@ -20,7 +20,7 @@ from engine.requests import LoRA
 from engine.settings import LoRASettings
 from tests.engine.families import FAMILIES
 from tests.engine.local_worker import SIZE, LocalWorker, ask
-from tests.engine.lora_layouts import REFUSED, USABLE, Draft, RowLayout, peft
+from tests.engine.lora_layouts import REFUSED, USABLE, USABLE_IN_PART, Draft, RowLayout, peft
 
 QUIET = {
     "stable-diffusion": {"guidance_scale": 1.0},
@@ -131,14 +131,15 @@ def _good(pipeline: Any) -> Draft:
     return Draft(pipeline, seed=5).add(component, re.compile(r"to_q$"))
 
 
-@pytest.mark.parametrize("layout", USABLE, ids=lambda layout: layout.name)
+@pytest.mark.parametrize("layout", (*USABLE, *USABLE_IN_PART), ids=lambda layout: layout.name)
 def test_a_usable_layout_changes_its_own_row_as_merged(layout, benches, adapters_of, tmp_path):
     bench = benches(layout.family)
     path, draft = layout.save(tmp_path, bench.pipeline)
     assert draft.factors
     active: ActiveAdapters = ((layout.name, 0.8),)
     bench.assert_untouched()
-    adapters_of(layout, path).attach(active)
+    notes = adapters_of(layout, path).attach(active)
+    assert [bool(re.search(layout.note, note)) for note in notes] == ([True] if layout.note else [])
     changed = 0.0
     for component, call in bench.calls.items():
         expected = call.rows((), module=draft.merged(component, 0.4))

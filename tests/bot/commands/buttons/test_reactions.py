@@ -10,10 +10,10 @@ async def grid(world: World):
     return world.messages[-1]
 
 
-async def test_the_letter_brings_pictures_seed_and_id(world: World) -> None:
+async def test_a_direct_message_brings_pictures_seed_and_id(world: World) -> None:
     await world.bo.react(await grid(world), "✉️")
-    [letter] = world.bo.user.dm_channel.history()
-    assert len(letter.attachments) == 4 and "Seed 7" in letter.content and "job0000001" in letter.content
+    [sent] = world.bo.user.dm_channel.history()
+    assert len(sent.attachments) == 4 and "Seed 7" in sent.content and "job0000001" in sent.content
 
 
 async def test_closed_direct_messages_are_said_in_the_channel(world: World) -> None:
@@ -74,7 +74,7 @@ async def test_other_reactions_and_other_messages_mean_nothing(world: World) -> 
     assert len(world.messages) == 2
 
 
-async def test_the_letter_comes_once_in_ten_minutes(world: World) -> None:
+async def test_a_direct_message_comes_once_in_ten_minutes(world: World) -> None:
     message = await grid(world)
     world.env.inject_error("POST", "/channels/*/messages", status=403, code=50007)
     await world.bo.react(message, "✉️")  # closed: it may be tried again at once

@@ -9,8 +9,9 @@ import discord
 import pytest
 
 from bot.domain.model import Job, Member, Place
-from bot.domain.rounds.round import Round, RoundState
+from bot.domain.rounds.round import Round, RoundKind, RoundState
 from bot.tasks import Tasks
+from bot.ui.job_reply.decision_pages import DecisionPages
 from bot.ui.job_reply.round_announcer import RoundAnnouncer
 from bot.ui.pictures.compositing import Drawing
 from tests.bot.court import Court
@@ -26,8 +27,8 @@ class Counter:
         self.errors: list[Exception] = []
         self.pauses: list[float] = []
         services = court.client.services
-        drawing = Drawing(court.executor)
-        self.announcer = RoundAnnouncer(services.jobs, services.pictures, drawing, self.tasks, sleep=self._sleep)
+        pages = DecisionPages(services.jobs, services.pictures, Drawing(court.executor))
+        self.announcer = RoundAnnouncer({RoundKind.DECIDE: pages}, self.tasks, sleep=self._sleep)
         self.announcer.attach(court.client)
         monkeypatch.setattr(discord.PartialMessage, "edit", self._edit)
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from bot.domain.model import Ask, Job, Member, Place, Preferences
 from bot.domain.rounds.deadlines import Deadlines
+from bot.domain.rounds.deciding import Deciding
 from bot.domain.rounds.electorate import Electorate
 from bot.domain.rounds.follow_up import VaryWinner
 from bot.domain.rounds.ports import Reader
-from bot.domain.rounds.round import Ballot, Round
+from bot.domain.rounds.round import Ballot, Round, RoundKind
 from bot.domain.rounds.round_service import RoundService
 from bot.store.database import Database
 from bot.store.guilds.guild_rules import GuildRulesStore
@@ -116,10 +117,9 @@ class Group:
             return self.shares
 
         self.service = RoundService(store, Electorate(store, present, banned, self.clock), board)
-        follow_up = VaryWinner(self.jobs, self._submit, shares)
-        self.deadlines = Deadlines(
-            self.service, store, follow_up=Mortal(follow_up, self.life), announcer=board, clock=self.clock
-        )
+        follow_up = Mortal(VaryWinner(self.jobs, self._submit, shares), self.life)
+        deciding = Deciding(self.service, store, follow_up=follow_up, announcer=board)
+        self.deadlines = Deadlines(store, {RoundKind.DECIDE: deciding}, clock=self.clock)
 
     async def _submit(self, asked: Ask) -> Job:
         self.life.step()

@@ -45,8 +45,11 @@ async def test_a_deadline_passed_in_absence_is_put_off_once(group: Group) -> Non
 async def test_when_all_have_voted_little_time_is_left(group: Group) -> None:
     opened, group.present = await group.begun(), {1, 2}
     await group.service.vote(opened.id, 1, 0)
+    await group.turn()
     assert (await group.store.get(opened.id)).due_at == opened.due_at
     await group.service.vote(opened.id, 2, 0)
+    assert (await group.store.get(opened.id)).due_at == opened.due_at, "what follows waits behind the confirmation"
+    await group.turn()
     near = (await group.store.get(opened.id)).due_at
     assert (near - group.now).total_seconds() == 10.0
     await group.service.vote(opened.id, 2, 1)  # there is time for another mark

@@ -1,14 +1,14 @@
 /* The direct messages the bot sent to the member of this page: ✉️ opens them, and a new one opens them by itself. */
 import { appendMarkdownOrText } from "/text.js";
 
-const panel = document.getElementById("letters");
+const panel = document.getElementById("direct-messages");
 const list = panel.querySelector("ol");
-const opener = document.getElementById("letters-open");
+const opener = document.getElementById("direct-messages-open");
 let member = null;
 let known = "";
 
 function url({ content, type }) {
-  const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+  const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0));
   return URL.createObjectURL(new Blob([bytes], { type }));
 }
 
@@ -25,10 +25,10 @@ function link(file) {
 }
 
 function drawn({ content, tokens, files }) {
-  const letter = document.createElement("li");
-  appendMarkdownOrText(letter, content, tokens);
-  letter.append(...files.map((file) => (file.type.startsWith("image/") ? picture(file) : link(file))));
-  return letter;
+  const item = document.createElement("li");
+  appendMarkdownOrText(item, content, tokens);
+  item.append(...files.map((file) => (file.type.startsWith("image/") ? picture(file) : link(file))));
+  return item;
 }
 
 function open() {
@@ -42,13 +42,13 @@ function close() {
   opener.setAttribute("aria-expanded", "false");
 }
 
-function take({ detail: { viewerId, letters } }) {
-  const keys = Object.keys(letters).join();
+function take({ detail: { viewerId, directMessages } }) {
+  const keys = Object.keys(directMessages).join();
   if (viewerId === member && keys === known) return;
   const isNew = viewerId === member && keys !== "";
   [member, known] = [viewerId, keys];
   for (const { src, href } of list.querySelectorAll("img, a[download]")) URL.revokeObjectURL(src ?? href);
-  list.replaceChildren(...Object.values(letters).map(drawn));
+  list.replaceChildren(...Object.values(directMessages).map(drawn));
   opener.hidden = keys === "";
   if (isNew) open();
   else close();

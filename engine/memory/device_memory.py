@@ -1,0 +1,45 @@
+"""What a device has room for and computes with. Torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+GIB = 2**30
+_CONTEXT_BYTES = GIB // 2
+"""The driver's own, before anything is computed."""
+_USABLE_SHARE = 0.92
+"""Of what is left: allocators lose some between tensors, and a desktop takes some too."""
+CARDS_GB = (8, 12, 16, 24, 48)
+"""Sizes that graphics cards are sold in."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    """One device."""
+
+    kind: Literal["cuda", "mps", "cpu"]
+    total_bytes: int
+    has_bfloat16: bool = True
+    """Whether bfloat16 is computed natively; RTX 20, GTX 16 and T4 only emulate it."""
+    budget_bytes: int | None = None
+    """What the host allows; None means what is usable."""
+
+    @property
+    def usable_bytes(self) -> int:
+        """Bytes for weights and passes."""
+        context = 0 if self.kind == "cpu" else _CONTEXT_BYTES
+        usable = int(_USABLE_SHARE * (self.total_bytes - context))
+        return min(usable, self.budget_bytes or usable)
+
+    @property
+    def compute(self) -> Literal["float32", "bfloat16", "float16"]:
+        """The format that it computes in fastest without losing range."""
+        if self.kind != "cuda":
+            return "float32"
+        return "bfloat16" if self.has_bfloat16 else "float16"
+
+
+def card(gigabytes: int, has_bfloat16: bool = True) -> DeviceMemory:
+    """A graphics card of that many gigabytes, as it is sold."""
+    return DeviceMemory("cuda", gigabytes * GIB, has_bfloat16)

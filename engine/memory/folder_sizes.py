@@ -1,0 +1,77 @@
+"""Reads how large the components of a diffusers folder are, from headers and configurations alone. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from engine.memory.activations import activations_of
+from engine.memory.elements import Storage
+from engine.memory.model_sizes import ComponentSizes, ModelSizes, Role
+from engine.memory.tensor_kinds import sorted_elements
+from engine.model_files.diffusers_folder import ModelFolder, read_json
+from engine.model_files.single_file import Header, header_of
+from engine.model_files.weight_files import Weights
+
+_AUTOENCODERS = frozenset({"vae", "movq", "vqvae", "vqgan"})
+_SAVED: Mapping[str, Storage] = {"torchao": "int8", "quanto": "int8", "bitsandbytes": "nf4", "gguf": "nf4"}
+"""diffusers' name of a quantization method -> the precision that takes about as much."""
+
+
+def folder_sizes(folder: Path, found: ModelFolder) -> ModelSizes:
+    """The sizes of a folder's components that have weights; raises `ModelLoadFailed` for a damaged one."""
+    configs: Mapping[str, Mapping[str, Any]] = {name: _config(folder, name) for name in found.weights}
+    edge, channels = found.vae_scale_factor, _latent_channels(configs)
+    components = [
+        _component(folder, name, *found.components[name], weights, configs[name], edge, channels)
+        for name, weights in found.weights.items()
+    ]
+    return ModelSizes(tuple(components))
+
+
+def role_of(name: str, library: str) -> Role:
+    """What a component is for, by its name and the library of its class."""
+    if name in _AUTOENCODERS:
+        return "autoencoder"
+    return "encoder" if library == "transformers" else "denoiser"
+
+
+def _component(
+    folder: Path,
+    name: str,
+    library: str,
+    class_name: str,
+    weights: Weights,
+    config: Mapping[str, Any],
+    edge: int,
+    channels: int,
+) -> ComponentSizes:
+    role = role_of(name, library)
+    headers = [header_of(folder / name / file) for file in weights.files]
+    shapes = {key: tensor.shape for header in headers for key, tensor in header.tensors.items()}
+    outside, blocks = sorted_elements(shapes, role)
+    activations = activations_of(role, config, edge, channels)
+    return ComponentSizes(name, role, class_name, outside, blocks, activations, _stored(config, headers))
+
+
+def _stored(config: Mapping[str, Any], headers: list[Header]) -> Storage | None:
+    said = config.get("quantization_config")
+    if isinstance(said, dict):
+        method = str(cast("dict[str, Any]", said).get("quant_method", ""))
+        for mark, storage in _SAVED.items():
+            if method.startswith(mark):
+                return storage
+        return "int8"
+    formats = {tensor.dtype for header in headers for tensor in header.tensors.values()}
+    return "float8" if any(each.startswith("F8_") for each in formats) else None
+
+
+def _config(folder: Path, name: str) -> dict[str, Any]:
+    return read_json(folder, f"{name}/config.json") if (folder / name / "config.json").is_file() else {}
+
+
+def _latent_channels(configs: Mapping[str, Mapping[str, Any]]) -> int:
+    config = next((config for name, config in configs.items() if name in _AUTOENCODERS), cast("Mapping[str, Any]", {}))
+    found = config.get("latent_channels") or config.get("z_dim")
+    return found if isinstance(found, int) else 4

@@ -1,0 +1,74 @@
+"""The memory plan of one model on one device: frozen values. Torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.memory.elements import Storage
+from engine.memory.model_sizes import Role
+
+Compute = Literal["float32", "bfloat16", "float16"]
+Residency = Literal["resident", "encoders_offloaded", "streamed"]
+"""All weights stay on the device; encoders pass through it block by block; so does the denoiser."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentPlan:
+    """One component: in which precision, and where."""
+
+    name: str
+    role: Role
+    storage: Storage
+    compute: Compute
+    """What is computed with; also the format of whatever `storage` leaves wide."""
+    is_resident: bool
+    """False for weights that lie in main memory and pass through the device block by block."""
+    bytes: int
+    """Of all its weights, wherever they lie."""
+    device_bytes: int
+    """Of its weights on the device while one of its passes runs."""
+    activation_bytes: int
+    """What a pass takes besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """What is chosen for a model, and what it takes."""
+
+    components: tuple[ComponentPlan, ...]
+    residency: Residency
+    usable_bytes: int
+    """What the device has for it."""
+    why: str = ""
+    """Why it does not fit, as a sentence that names a way out; "" where it fits."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the peak is within what the device has."""
+        return not self.why
+
+    @property
+    def resident_bytes(self) -> int:
+        """Weights that stay on the device for as long as the model is loaded."""
+        return sum(each.device_bytes for each in self.components if each.is_resident)
+
+    @property
+    def host_bytes(self) -> int:
+        """Weights that lie in main memory."""
+        return sum(each.bytes for each in self.components if not each.is_resident)
+
+    @property
+    def activation_bytes(self) -> int:
+        """The most that one pass takes besides weights."""
+        return max((each.activation_bytes for each in self.components), default=0)
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most that is on the device at any time."""
+        passing = [each.activation_bytes + (0 if each.is_resident else each.device_bytes) for each in self.components]
+        return self.resident_bytes + max(passing, default=0)
+
+    def of(self, name: str) -> ComponentPlan | None:
+        """The component of that name."""
+        return next((each for each in self.components if each.name == name), None)

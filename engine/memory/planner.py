@@ -1,0 +1,100 @@
+"""Chooses precision and place of a model's components for a device: the best that fits. Pure and torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import cast
+
+from engine.memory.device_memory import DeviceMemory
+from engine.memory.elements import QUANTISED, Storage
+from engine.memory.float16 import overflows
+from engine.memory.model_sizes import ComponentSizes, ModelSizes
+from engine.memory.plan import ComponentPlan, Compute, MemoryPlan, Residency
+
+BUILT: tuple[Residency, ...] = ("resident", "encoders_offloaded")
+"""What the loader can do, in the order in which "auto" tries them."""
+_ON_CPU: tuple[Storage, ...] = ("float32", "bfloat16", "float8")
+"""What "auto" tries where main memory is the device: there is nowhere to bring weights from, so all are resident."""
+_BLOCKS_AT_ONCE = 2
+"""The one that computes, and the one that is on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What a plan must have room for: pictures of that size in pixels, in passes of `rows` rows."""
+
+    width: int
+    height: int
+    rows: int = 1
+
+
+def plan(
+    sizes: ModelSizes, device: DeviceMemory, drawing: Drawing, precision: str = "auto", residency: str = "auto"
+) -> MemoryPlan:
+    """The best plan that fits; where none does, the one that takes least, with the reason.
+
+    The order of "auto": what loses nothing before what does, and all weights on the device before what copies them.
+    """
+    candidates = [
+        _plan(sizes, device, drawing, storage, place) for storage, place in _choices(device, precision, residency)
+    ]
+    fitting = next((each for each in candidates if each.peak_bytes <= each.usable_bytes), None)
+    if fitting is not None:
+        return fitting
+    least = min(candidates, key=lambda each: each.peak_bytes)
+    return replace(least, why=_why(least, precision, residency))
+
+
+def _choices(device: DeviceMemory, precision: str, residency: str) -> Iterator[tuple[Storage, Residency]]:
+    near, far = (BUILT[:2], BUILT[2:]) if device.kind != "cpu" else (BUILT[:1], ())
+    storages: tuple[Storage, ...] = (device.compute, "float8") if device.kind != "cpu" else _ON_CPU
+    for places in (near, far):
+        for storage in storages if precision == "auto" else (cast("Storage", precision),):
+            for place in places if residency == "auto" else (cast("Residency", residency),):
+                yield storage, place
+
+
+def _plan(
+    sizes: ModelSizes, device: DeviceMemory, drawing: Drawing, storage: Storage, residency: Residency
+) -> MemoryPlan:
+    components = tuple(_component(each, device, drawing, storage, residency) for each in sizes.components)
+    return MemoryPlan(components, residency, device.usable_bytes)
+
+
+def _component(
+    sizes: ComponentSizes, device: DeviceMemory, drawing: Drawing, asked: Storage, residency: Residency
+) -> ComponentPlan:
+    storage, compute = precision_of(sizes, device, asked)
+    is_resident = not (
+        (sizes.role == "encoder" and residency != "resident") or (sizes.role == "denoiser" and residency == "streamed")
+    )
+    every = sizes.bytes(storage, compute)
+    on_device = every if is_resident else sizes.passing_bytes(storage, compute, _BLOCKS_AT_ONCE)
+    activations = sizes.activations.bytes(drawing.width, drawing.height, drawing.rows, compute)
+    return ComponentPlan(sizes.name, sizes.role, storage, compute, is_resident, every, on_device, activations)
+
+
+def precision_of(sizes: ComponentSizes, device: DeviceMemory, asked: Storage) -> tuple[Storage, Compute]:
+    """(how its weights lie in memory, what is computed with), where the model is to have the precision `asked`.
+
+    Autoencoders are small and fine: they are never quantised. What overflows in float16 is computed in float32, and
+    its weights, unless they are small, still lie in a format of two bytes.
+    """
+    compute: Compute = device.compute if asked in QUANTISED else cast("Compute", asked)
+    storage: Storage = sizes.stored or asked
+    if compute == "float16" and overflows(sizes):
+        compute = "float32"
+        storage = "bfloat16" if storage == "float16" else storage
+    if sizes.role == "autoencoder":
+        storage = compute
+    return storage, compute
+
+
+def _why(least: MemoryPlan, precision: str, residency: str) -> str:
+    needed, usable = least.peak_bytes / 1e9, least.usable_bytes / 1e9
+    asked = [
+        f'{key} = "{value}"' for key, value in (("precision", precision), ("residency", residency)) if value != "auto"
+    ]
+    way = f"remove {' and '.join(asked)}" if asked else "choose a smaller model or a smaller picture"
+    return f"it needs {needed:.1f} GB at the least, and the device has {usable:.1f} GB for it; {way}"

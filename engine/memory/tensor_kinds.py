@@ -1,0 +1,41 @@
+"""Sorts a component's tensors, by names and shapes, into what each precision makes of them. Torch-free."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from math import prod
+
+from engine.memory.elements import Elements, total
+from engine.memory.model_sizes import Role
+
+_BLOCK = re.compile(r"(?:^|\.)(?:\w*blocks?|\w*layers?|\w*refiner)\.(\d+)(?=\.)")
+"""One of a list of equal parts: "transformer_blocks.7", "text_model.encoder.layers.3"."""
+_TABLE = re.compile(r"embed_tokens|token_embedding|position_embedding|word_embeddings|(?:^|\.)shared\.|relative_att")
+_WIDE = re.compile(r"norm|pos_embed|patch_embed|^proj_in\.|^proj_out\.|t_embedder|cap_embedder|time_embed")
+"""What float8 storage leaves as it is: diffusers' list, and those of its classes that weigh anything."""
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def sorted_elements(shapes: Shapes, role: Role) -> tuple[Elements, tuple[Elements, ...]]:
+    """What is in no block, and each block; a tensor in a block within a block belongs to the outer one."""
+    outside: list[Elements] = []
+    blocks: dict[str, list[Elements]] = {}
+    for name, shape in shapes.items():
+        found = _BLOCK.search(name)
+        place = blocks.setdefault(name[: found.end()], []) if found else outside
+        place.append(_kind(name, shape, role))
+    return total(outside), tuple(total(each) for each in blocks.values())
+
+
+def _kind(name: str, shape: Iterable[int], role: Role) -> Elements:
+    shape = tuple(shape)
+    count = prod(shape)
+    if len(shape) < 2 or not name.endswith(("weight", "_proj")):  # experts may be parameters without a layer
+        return Elements(rest=count)
+    is_wide = _WIDE.search(name) is not None
+    if len(shape) > 2 or _TABLE.search(name):
+        # Words and first convolutions of encoders are looked up, not multiplied: nothing is gained by rounding them.
+        return Elements(rest=count) if is_wide or role == "encoder" else Elements(tables=count)
+    return Elements(modulation=count) if is_wide else Elements(linear=count)

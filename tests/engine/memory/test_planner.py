@@ -1,0 +1,154 @@
+"""The memory plan: what is chosen for which card, and why something does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.catalogue.catalogue import Catalogue
+from engine.memory.device_memory import CARDS_GB, GIB, DeviceMemory, card
+from engine.memory.elements import Elements
+from engine.memory.known_sizes import known_sizes
+from engine.memory.model_sizes import ModelSizes
+from engine.memory.plan import MemoryPlan
+from engine.memory.planner import Drawing, plan
+from engine.memory.spec_sizes import sizes_of
+from engine.model_files.weight_files import choose_weights
+from engine.settings import EngineSettings, ModelSettings
+
+LARGE = Drawing(1024, 1024)
+PRESETS = ("z-image-turbo", "flux2-klein-4b", "sdxl", "sd-1.5", "qwen-image")
+
+
+def preset(name: str) -> ModelSizes:
+    sizes = sizes_of(Catalogue(EngineSettings()).spec(name), Path("nowhere"))
+    assert sizes is not None
+    return sizes
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_weigh_what_their_files_weigh(name: str) -> None:
+    """Their `memory_gb` was read off the files' sizes and rounded up; two bytes a number."""
+    numbers = sum(each.elements.all for each in preset(name).components)
+    assert 2 * numbers / 1e9 == pytest.approx(Catalogue(EngineSettings()).spec(name).memory_gb, abs=0.31)
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen"),
+    [
+        ("sd-1.5", ["bfloat16 resident"] * 5),
+        ("sdxl", ["bfloat16 encoders_offloaded", *["bfloat16 resident"] * 4]),
+        (
+            "flux2-klein-4b",
+            ["float8 encoders_offloaded", *["bfloat16 encoders_offloaded"] * 2, *["bfloat16 resident"] * 2],
+        ),
+        (
+            "z-image-turbo",
+            [None, "float8 encoders_offloaded", "bfloat16 encoders_offloaded", *["bfloat16 resident"] * 2],
+        ),
+        ("qwen-image", [None, None, None, None, "bfloat16 encoders_offloaded"]),
+    ],
+)
+def test_each_card_gets_the_best_plan_that_fits(name: str, chosen: list[str | None]) -> None:
+    """None where nothing fits as long as no denoiser is streamed."""
+    for gigabytes, wanted in zip(CARDS_GB, chosen, strict=True):
+        made = plan(preset(name), card(gigabytes), LARGE)
+        assert (in_words(made) if made.fits else None) == wanted, gigabytes
+        assert made.fits == (made.peak_bytes <= made.usable_bytes)
+
+
+def in_words(made: MemoryPlan) -> str:
+    denoiser = next(each for each in made.components if each.role == "denoiser")
+    return f"{denoiser.storage} {made.residency}"
+
+
+def test_more_memory_never_means_a_worse_plan() -> None:
+    order = ["none", "float8 encoders_offloaded", "float8 resident", "bfloat16 encoders_offloaded", "bfloat16 resident"]
+    for name in PRESETS:
+        plans = [plan(preset(name), card(gigabytes), LARGE) for gigabytes in range(2, 64)]
+        ranks = [order.index(in_words(made)) if made.fits else 0 for made in plans]
+        assert ranks == sorted(ranks), name
+
+
+def test_what_is_asked_for_is_kept_whether_it_fits_or_not() -> None:
+    made = plan(preset("z-image-turbo"), card(8), LARGE, "float8", "resident")
+    assert in_words(made) == "float8 resident" and not made.fits
+    assert 'remove precision = "float8" and residency = "resident"' in made.why
+
+
+def test_a_card_without_bfloat16_keeps_float32_for_what_overflows() -> None:
+    """SDXL's text encoders and UNet are fine in float16, its autoencoder is not; Z-Image's parts are trained wider."""
+    xl = {each.name: each for each in plan(preset("sdxl"), card(16, has_bfloat16=False), LARGE).components}
+    assert {name: (each.storage, each.compute) for name, each in xl.items()} == {
+        "unet": ("float16", "float16"),
+        "text_encoder": ("float16", "float16"),
+        "text_encoder_2": ("float16", "float16"),
+        "vae": ("float32", "float32"),
+    }
+    z_image = plan(preset("z-image-turbo"), card(24, has_bfloat16=False), LARGE)
+    assert {(each.role, each.storage, each.compute) for each in z_image.components} == {
+        ("denoiser", "bfloat16", "float32"),
+        ("encoder", "bfloat16", "float32"),
+        ("autoencoder", "float32", "float32"),
+    }
+
+
+def test_a_cpu_draws_in_float32_unless_memory_is_short() -> None:
+    sizes = preset("z-image-turbo")
+    for gigabytes, storage in ((64, "float32"), (32, "bfloat16"), (16, "float8")):
+        made = plan(sizes, DeviceMemory("cpu", gigabytes * GIB), LARGE)
+        assert in_words(made) == f"{storage} resident" and made.fits
+
+
+def test_the_hosts_budget_counts_instead_of_the_whole_card() -> None:
+    tight = DeviceMemory("cuda", 24 * GIB, budget_bytes=7 * 10**9)
+    assert in_words(plan(preset("sdxl"), tight, LARGE)) == "bfloat16 encoders_offloaded"
+
+
+def test_larger_pictures_and_more_rows_need_more() -> None:
+    def peak(drawing: Drawing) -> int:
+        return plan(preset("sdxl"), card(48), drawing).peak_bytes
+
+    assert peak(Drawing(512, 512)) < peak(LARGE) < peak(Drawing(1536, 1024)) < peak(Drawing(1536, 1024, rows=4))
+
+
+@pytest.mark.parametrize(
+    ("storage", "size"), [("float32", 400), ("bfloat16", 200), ("float8", 60 + 80), ("int8", 70 + 60), ("nf4", 99)]
+)
+def test_bytes_of_each_precision(storage: str, size: int) -> None:
+    """Float8 leaves matrices beside norms wide, the others convolutions; nf4 has a scale for each 64 numbers."""
+    elements = Elements(linear=50, modulation=20, tables=10, rest=20)
+    assert elements.all == 100
+    assert elements.bytes(storage, "bfloat16") == size  # pyright: ignore[reportArgumentType]
+
+
+FAMILIES = (
+    "stable-diffusion",
+    "stable-diffusion-xl",
+    "stable-diffusion-3",
+    "flux",
+    "flux2-klein",
+    "z-image",
+    "qwen-image",
+)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_folder_weighs_what_its_files_hold(name: str, family_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = family_folder(name)
+    settings = EngineSettings(models={"mine": ModelSettings(source=str(folder))}, models_dir=tmp_path)
+    sizes = sizes_of(Catalogue(settings).spec("mine"), tmp_path)
+    assert sizes is not None
+    assert {each.role for each in sizes.components} == {"denoiser", "encoder", "autoencoder"}
+    for each in sizes.components:
+        weights = choose_weights([path.name for path in (folder / each.name).iterdir()])
+        assert weights is not None
+        written = sum((folder / each.name / file).stat().st_size for file in weights.files)
+        assert 0.5 < each.bytes("float32", "float32") / written < 1  # headers are most of what is tiny
+        assert each.blocks or each.role == "autoencoder"
+
+
+def test_a_repository_nobody_counted_has_no_plan() -> None:
+    assert known_sizes("somebody/something") is None
