@@ -55,7 +55,7 @@ DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
 )
 PRESSES: Mapping[Act, Press] = MappingProxyType(
     {
-        **dict.fromkeys(derive_buttons.DERIVED, derive_buttons.from_cell),
+        **dict.fromkeys((*derive_buttons.DERIVED, *derive_buttons.FROM_SHEET), derive_buttons.from_cell),
         Act.SHOW: result_buttons.show,
         Act.CANCEL: result_buttons.cancel,
         Act.FETCH: result_buttons.fetch,

@@ -36,10 +36,14 @@ DERIVED: Mapping[Act, tuple[Verb, Mapping[str, Any]]] = MappingProxyType(
         Act.PAN_UP: (Verb.PAN, {"pan": (0.0, 0.0, PAN_SHARE, 0.0)}),
         Act.PAN_DOWN: (Verb.PAN, {"pan": (0.0, 0.0, 0.0, PAN_SHARE)}),
         Act.DESCRIBE: (Verb.DESCRIBE, {}),
-        Act.DEVELOP: (Verb.DEVELOP, {}),
-        Act.MORE: (Verb.DRAFT, {}),
     }
 )
+"""What is asked for under one picture."""
+FROM_SHEET: Mapping[Act, tuple[Verb, Mapping[str, Any]]] = MappingProxyType(
+    {Act.DEVELOP: (Verb.DEVELOP, {}), Act.MORE: (Verb.DRAFT, {})}
+)
+"""What is asked for in the menus under a sheet of drafts."""
+_FROM_CELL = MappingProxyType({**DERIVED, **FROM_SHEET})
 _REMIXED = frozenset({Act.VARY, Act.VARY_SUBTLE, Act.VARY_STRONG, Act.REROLL})
 _NEEDS_WORDS = frozenset({Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.ZOOM, Verb.PAN})
 """What nothing can be drawn of without: a blend and an upload that was enlarged may have none."""
@@ -47,7 +51,7 @@ _NEEDS_WORDS = frozenset({Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.ZOOM, Verb.PA
 
 async def from_cell(interaction: Pressed, pressed: ButtonId) -> None:
     """Any job made from one cell."""
-    async with Answer(interaction, may_ask=DERIVED[pressed.act][0] in _NEEDS_WORDS) as answer:
+    async with Answer(interaction, may_ask=_FROM_CELL[pressed.act][0] in _NEEDS_WORDS) as answer:
         await ask(interaction, answer, pressed)
 
 
@@ -145,7 +149,7 @@ def _spec_for(pressed: ButtonId, job: Job, options: Options) -> JobSpec:
     """Return the spec of the job that a button asks for, with this prompt."""
     if pressed.act is Act.REROLL:
         return _derived(job, Verb.REROLL, None, options)
-    verb, fields = DERIVED[pressed.act]
+    verb, fields = _FROM_CELL[pressed.act]
     return _derived(job, verb, pressed.cell, options, **fields)
 
 
