@@ -23,8 +23,13 @@ from bot.domain.quotas.button_prices import PriceList
 from bot.domain.quotas.cost_estimates import LearntEstimates
 from bot.domain.rounds.deadlines import Deadlines
 from bot.domain.rounds.deciding import Deciding
+from bot.domain.rounds.drawing import Studio
 from bot.domain.rounds.electorate import Electorate
+from bot.domain.rounds.evolutions import Evolutions
+from bot.domain.rounds.evolving import Evolving
 from bot.domain.rounds.follow_up import VaryWinner
+from bot.domain.rounds.interventions import Interventions
+from bot.domain.rounds.ports import Play
 from bot.domain.rounds.round import RoundKind
 from bot.domain.rounds.round_service import RoundService
 from bot.folders import writable
@@ -46,14 +51,16 @@ from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
+from bot.store.rounds.entries import EntryStore
 from bot.store.rounds.rounds import RoundStore
 from bot.store.single_instance import sole_use
 from bot.tasks import Tasks
 from bot.ui.interactions.services import Services
 from bot.ui.job_reply.decision_pages import DecisionPages
 from bot.ui.job_reply.discord_replies import DiscordReplies
+from bot.ui.job_reply.evolution_pages import EvolutionPages
 from bot.ui.job_reply.reply_message import now
-from bot.ui.job_reply.round_announcer import RoundAnnouncer
+from bot.ui.job_reply.round_announcer import RoundAnnouncer, RoundPages
 from bot.ui.pictures.compositing import Drawing
 from bot.ui.pictures.uploads import Download, Fetch, Intake
 from engine import POCKET_WEIGHTS, Engine
@@ -141,7 +148,13 @@ def _compose(
         tasks=tasks,
     )
     job_service, members = JobService(ports), MemberStore(database, clock)
-    announcer = RoundAnnouncer({RoundKind.DECIDE: DecisionPages(jobs, pictures, drawing)}, tasks)
+    stores = RoundStore(database), EntryStore(database)
+    pages: dict[RoundKind, RoundPages] = {
+        RoundKind.DECIDE: DecisionPages(jobs, pictures, drawing),
+        RoundKind.EVOLVE: EvolutionPages(jobs, pictures, drawing, *stores),
+    }
+    announcer = RoundAnnouncer(pages, tasks)
+    played = _rounds(stores, rules, jobs, job_service, members, announcer, tasks, clock)
     pending_answers = PendingAnswerStore(settings.data_dir / "promises.jsonl", database)
     services = Services(
         settings=settings,
@@ -160,15 +173,24 @@ def _compose(
         prices=PriceList(timings),
         pending_answers=pending_answers,
         clock=clock,
-        rounds=_rounds(database, rules, jobs, job_service, members, announcer, tasks, clock),
+        rounds=played.rounds,
+        evolutions=played.evolutions,
+        interventions=played.interventions,
         announcer=announcer,
         has_semantic_filter=semantic_filter is not None,
     )
     return services, replies
 
 
+@dataclass(frozen=True)
+class _Rounds:
+    rounds: RoundService
+    evolutions: Evolutions
+    interventions: Interventions
+
+
 def _rounds(
-    database: Database,
+    stores: tuple[RoundStore, EntryStore],
     rules: GuildRulesStore,
     jobs: JobStore,
     job_service: JobService,
@@ -176,24 +198,31 @@ def _rounds(
     announcer: RoundAnnouncer,
     tasks: Tasks,
     clock: Callable[[], datetime],
-) -> RoundService:
-    store = RoundStore(database)
+) -> _Rounds:
+    store, entries = stores
 
     async def banned(guild_id: int, now: datetime) -> Collection[int]:
         return banned_now((await rules.get(guild_id)).bans, now)
 
-    electorate = Electorate(store, store.present, banned, clock)
-    rounds = RoundService(store, electorate, announcer)
+    rounds = RoundService(store, Electorate(store, entries, store.present, banned, clock), announcer)
     follow_up = VaryWinner(jobs, job_service.submit, members.preferences)
-    plays = {RoundKind.DECIDE: Deciding(rounds, store, follow_up=follow_up, announcer=announcer)}
-    deadlines = Deadlines(store, plays, clock=clock)
+    studio = Studio(jobs, job_service.submit, job_service.cancel)
+    plays: dict[RoundKind, Play] = {
+        RoundKind.DECIDE: Deciding(rounds, store, follow_up=follow_up, announcer=announcer),
+        RoundKind.EVOLVE: Evolving(rounds, store, entries, studio, announcer),
+    }
+    deadlines = Deadlines(store, plays, clock=clock, hurry=rounds.hurry)
 
     async def run() -> None:
         await announcer.attached.wait()  # what is due may be shown from then on
         await deadlines.run()
 
     tasks.start(run(), "rounds")
-    return rounds
+    return _Rounds(
+        rounds,
+        Evolutions(store, entries, studio, job_service.check, clock),
+        Interventions(rounds, store, entries, announcer, clock),
+    )
 
 
 def _read_meanings(database: Database, engine: Engine, tasks: Tasks) -> tuple[SemanticFilter | None, Hints | None]:

@@ -14,12 +14,14 @@ BotError
 │   ├── JobNotFound(job_id)
 │   ├── CellNotFound(job_id, cell)
 │   ├── NotYours(owner_id)
-│   │   └── OwnersOnly(owner_id)            to stop or delete it
+│   │   ├── OwnersOnly(owner_id)            to stop or delete it
+│   │   └── AskersOnly(owner_id)            to start the jobs of a permutation
 │   ├── NotPermitted(required)
 │   ├── Paused(why)
 │   ├── PictureBlocked(cells)               blocked by the picture check or a moderator
 │   ├── RoundNotFound(round_id)
 │   ├── RoundOver(guild_id, channel_id, message_id)  takes no ballots any more; where its outcome stands
+│   ├── RoundWaits(why)                     takes no ballots at the moment
 │   ├── RoundUnderWay(guild_id, channel_id, message_id)  this grid is voted on already, and where
 │   └── AlreadyAsked(job_id)                the same interaction came twice
 ├── ConfigError(key, why)                   at the start only
@@ -149,6 +151,10 @@ class OwnersOnly(NotYours):
     """Only the owner and the moderators of its server may stop or delete a job."""
 
 
+class AskersOnly(NotYours):
+    """Only whoever asked for a permutation may start its jobs."""
+
+
 class NotPermitted(UserError):
     """This command is for moderators."""
 
@@ -202,6 +208,14 @@ class RoundOver(UserError):
     def __init__(self, guild_id: int, channel_id: int, message_id: int | None) -> None:
         self.guild_id, self.channel_id, self.message_id = guild_id, channel_id, message_id
         super().__init__("the round is over")
+
+
+class RoundWaits(UserError):
+    """The round takes no ballots at the moment."""
+
+    def __init__(self, why: str = "") -> None:
+        self.why = why
+        super().__init__(why or "the pictures are being drawn")
 
 
 class RoundUnderWay(UserError):

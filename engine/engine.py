@@ -183,6 +183,14 @@ class Engine:
         except UnknownModel as error:
             raise UnknownModel(error.name, tuple(spec.name for spec in self.models())) from None
 
+    def references(self, model: str) -> int:
+        """How many pictures the model edits by words; 0 for one that was not made for that, or is not known."""
+        try:
+            references = self._models.spec(model).references
+        except EngineError:
+            return 0
+        return references.most if references else 0
+
     def served(self) -> dict[str, float]:
         """Measured device time in ms by member; hand it to `set_served` after a restart."""
         return self._share.served()

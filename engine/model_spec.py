@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.pipelines.names import Need
+from engine.pipelines.references import References
 
 FLOW_NOISE_SCHEDULERS = (
     "FlowMatchEulerDiscreteScheduler",
@@ -92,6 +93,8 @@ class ModelSpec:
     style_weight: float = 0.6
     need: Need = "words"
     """The least that a request must bring for it to draw."""
+    references: References | None = None
+    """How its pipeline takes pictures that it edits by words; None for a model that was not made for that."""
     configuration: Source | None = None
     """The repository that lends a single file its configuration and vocabulary."""
     prior: Source | None = None

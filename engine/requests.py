@@ -199,6 +199,25 @@ class Blend(ImageRequest):
         return weights
 
 
+class Edit(ImageRequest):
+    """Change a picture as the prompt says; all the rest stays.
+
+    Models made for it read the prompt as an instruction. Other models read it as what the picture shall show, and
+    find where to change from the difference between `description` and the prompt.
+    """
+
+    kind: ClassVar[str] = "edit"
+    image: Picture
+    references: tuple[Picture, ...] = Field(default=(), max_length=9)
+    """Further pictures that the prompt may speak of, for models that take several."""
+    mask: Picture | None = None
+    """White where the picture may change; None means everywhere, or where the model finds it."""
+    description: Words = ""
+    """What the picture shows now, "" where nobody said."""
+    keeps_size: bool = False
+    """Whether the result is as large as the picture: filled in with the model's answer to that."""
+
+
 class Upscale(ImageRequest):
     """Make a picture larger: `subtle` by super-resolution, `creative` by tiled image-to-image refinement."""
 

@@ -19,7 +19,7 @@ TEXT = """\
 **Under the grid:** **U** one picture large, **V** four variations of it, 🔄 draw again, ℹ️ the recipe, ⏱️ time-lapse
 **Under one picture:** upscale, vary, vary a region, zoom out, pan, describe
 **React to a result:** ✉️ send it to me, ⭐ mark it, ❌ stop or delete it (yours)
-**More:** `/blend` `/describe` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` `/settings` `/privacy`
+**More:** `/edit` `/blend` `/describe` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` `/settings` `/privacy`
 **On any picture:** right-click → Apps → Darkroom"""
 
 MODERATORS = """

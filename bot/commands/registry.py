@@ -9,10 +9,21 @@ from typing import Any
 from discord.ext import commands
 from discord.ui import DynamicItem
 
-from bot.commands.buttons import context_menus, derive_buttons, permutations, result_buttons, round_buttons, stars
+from bot.commands.buttons import (
+    context_menus,
+    derive_buttons,
+    edit_buttons,
+    evolve_buttons,
+    permutations,
+    result_buttons,
+    round_buttons,
+    stars,
+)
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
+from bot.commands.edit import Edit
+from bot.commands.evolve import Evolve
 from bot.commands.help import Help
 from bot.commands.images import Images
 from bot.commands.imagine import Imagine
@@ -40,7 +51,9 @@ Press = Callable[[Pressed, ButtonId], Awaitable[None]]
 RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
-COGS: tuple[type[commands.Cog], ...] = (Imagine, Images, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats)
+COGS: tuple[type[commands.Cog], ...] = (
+    Imagine, Edit, Images, Evolve, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats,
+)  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
 MENUS = context_menus.menus
 DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
@@ -67,6 +80,7 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.CAPTION: derive_buttons.caption,
         Act.VARY_REGION: derive_buttons.region,
         Act.ZOOM_CUSTOM: derive_buttons.zoom,
+        Act.EDIT: edit_buttons.edit,
         Act.PERMUTE: permutations.confirmed,
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
@@ -74,7 +88,13 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
     }
 )
 ROUND_PRESSES: Mapping[RoundAct, RoundPress] = MappingProxyType(
-    {RoundAct.VOTE: round_buttons.vote, RoundAct.CLOSE: round_buttons.end, RoundAct.CANCEL: round_buttons.end}
+    {
+        RoundAct.VOTE: round_buttons.vote,
+        RoundAct.CLOSE: round_buttons.end,
+        RoundAct.CANCEL: round_buttons.end,
+        RoundAct.START: evolve_buttons.start,
+        RoundAct.WILD: evolve_buttons.wild,
+    }
 )
 FORMS: Mapping[FormKind, Fill] = MappingProxyType(
     {
@@ -83,11 +103,15 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.ZOOM: derive_buttons.zoom_filled,
         FormKind.STYLE: styled,
         FormKind.MENU: context_menus.varied,
+        FormKind.WILD: evolve_buttons.handed_in,
+        FormKind.EDIT: edit_buttons.edited,
+        FormKind.MENU_EDIT: context_menus.edited,
     }
 )
 ONCE = frozenset(
     {
         *derive_buttons.DERIVED,
+        *derive_buttons.FROM_SHEET,
         Act.SHOW,
         Act.TIMELAPSE,
         Act.REROLL,

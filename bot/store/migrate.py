@@ -39,7 +39,7 @@ def knows(revision: str) -> bool:
 
 async def upgrade(engine: AsyncEngine, backups: Path | None) -> None:
     """Apply what is missing, in one transaction. Raises `MigrationFailed`; the database is then as it was before."""
-    async with engine.connect() as connection, _without_cascades(connection), connection.begin():
+    async with engine.connect() as connection, without_cascades(connection), connection.begin():
         await _lock(connection)
         current = await connection.run_sync(revision)
         if current == head():
@@ -57,7 +57,7 @@ async def upgrade(engine: AsyncEngine, backups: Path | None) -> None:
 
 
 @asynccontextmanager
-async def _without_cascades(connection: AsyncConnection) -> AsyncGenerator[None]:
+async def without_cascades(connection: AsyncConnection) -> AsyncGenerator[None]:
     """SQLite changes a table by copying and dropping it, which with foreign keys on empties every table below it.
 
     The pragma does nothing inside a transaction: https://sqlite.org/lang_altertable.html#otheralter

@@ -27,6 +27,8 @@ rounds = sa.Table(
     sa.Column("number", sa.Integer, nullable=False),
     # What was agreed at the start of a game, as JSON of its kind.
     sa.Column("settings", sa.Text, nullable=False),
+    # While a moderator has paused it: the state to go on with.
+    sa.Column("resumes", sa.String(16), nullable=False),
     sa.Column("slots", sa.Integer, nullable=False),
     sa.Column("seed", sa.BigInteger, nullable=False),
     sa.Column("message_id", sa.BigInteger, index=True),
@@ -47,6 +49,8 @@ _OPEN = rounds.c.state == sa.literal_column("'open'")
 
 # One vote at a time on each grid, and the few rounds under way are found at once among many that are over.
 sa.Index("uq_rounds_open", rounds.c.job_id, unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)
+_JOBLESS = rounds.c.job_id.is_(None)
+sa.Index("ix_rounds_jobless", rounds.c.guild_id, rounds.c.created_at, sqlite_where=_JOBLESS, postgresql_where=_JOBLESS)
 sa.Index("ix_rounds_due", rounds.c.due_at, sqlite_where=UNDER_WAY, postgresql_where=UNDER_WAY)
 
 ballots = sa.Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from engine.catalogue.drafts import drafted
 from engine.catalogue.guidance import has_guider, prove_guidance
@@ -18,10 +18,8 @@ from engine.model_files.lora_kinds import refusal_of
 from engine.model_files.single_file import is_of_family, tensor_names, trained_for
 from engine.model_spec import ModelSpec, Source
 from engine.pictures.images import open_picture
-from engine.requests import ImageRequest, Inpaint, Outpaint, is_undrawn
+from engine.requests import Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, is_undrawn
 from engine.settings import EngineSettings, ModelSettings
-
-AnyRequest = TypeVar("AnyRequest", bound=ImageRequest)
 
 
 class Catalogue:
@@ -59,15 +57,19 @@ class Catalogue:
         """May requests name this model? With a cluster yes: the files on its machines are not known here."""
         return bool(self._settings.cluster.address) or self.is_present(spec)
 
-    def resolve(self, request: AnyRequest) -> tuple[AnyRequest, tuple[str, ...]]:
+    def resolve(self, request: ImageRequest) -> tuple[ImageRequest, tuple[str, ...]]:
         """The request with every None filled and its size snapped, and notes for the member.
+
+        An `ImageToImage` to which nobody gave a strength becomes an `Edit` for a model that was made for editing.
 
         Decodes the request's pictures (tens of milliseconds each: call it in a thread). Raises `InvalidRequest`,
         `UnknownModel` or `UnknownLoRA` naming the field; `ModelMissing`, `ModelLoadFailed`.
         """
         spec = self._asked(request.model)
         self._check_files(spec)
+        request = as_edit(spec, request)
         self._check_need(spec, request)
+        self._check_references(spec, request)
         self._check_noise_scheduler(spec, request)
         self._check_loras(spec, request)
         self._check_style_image(spec, request)
@@ -84,6 +86,8 @@ class Catalogue:
             "noise_scheduler": request.noise_scheduler or spec.noise_scheduler,
             "step_cache": request.step_cache or self._settings.step_cache,
         }
+        if isinstance(request, Edit):
+            filled["keeps_size"] = spec.references is None or request.mask is not None
         if has_guider(spec) and not is_undrawn(request):
             prove_guidance(spec, filled["guidance_scale"], request.negative_prompt)
         if request.negative_prompt and (why := _unheeded(spec, request, filled["guidance_scale"])):
@@ -123,6 +127,18 @@ class Catalogue:
             raise InvalidRequest("model", f"{spec.name} draws only inside a mask; choose another model")
         if spec.need == "picture" and type(request) is ImageRequest:
             raise InvalidRequest("model", f"{spec.name} draws only from a picture; give one, or choose another model")
+
+    def _check_references(self, spec: ModelSpec, request: ImageRequest) -> None:
+        if not isinstance(request, Edit):
+            return
+        given, most = 1 + len(request.references), _most(spec)
+        if given > most:
+            those = [name for name in self._offered() if _most(self.spec(name)) >= given]
+            able = f", or choose {' or '.join(those)}" if those else ""
+            pictures = "one picture" if most == 1 else f"at most {most} pictures"
+            raise InvalidRequest(
+                "references", f"{spec.name} takes {pictures}, and these are {given}; leave some out{able}"
+            )
 
     def _check_noise_scheduler(self, spec: ModelSpec, request: ImageRequest) -> None:
         if request.noise_scheduler is not None and request.noise_scheduler not in spec.noise_schedulers:
@@ -179,6 +195,17 @@ class Catalogue:
         if default in self._settings.models or default in self._reader.presets:
             return default
         return Path(default.removeprefix("hf:").partition("@")[0]).stem
+
+
+def as_edit(spec: ModelSpec, request: ImageRequest) -> ImageRequest:
+    """A picture to start from without a strength is what a model made for editing edits; all else is unchanged."""
+    if type(request) is not ImageToImage or spec.references is None or "strength" in request.model_fields_set:
+        return request
+    return Edit.model_validate(request.model_dump(exclude={"strength"}))
+
+
+def _most(spec: ModelSpec) -> int:
+    return spec.references.most if spec.references else 1
 
 
 def _unheeded(spec: ModelSpec, request: ImageRequest, guidance_scale: float) -> str:

@@ -62,6 +62,8 @@ class OperationContext:
     samplers: list[str] = field(default_factory=list[str])
     """Their names in other tools."""
     captions: tuple[str, ...] = ()
+    references: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The pictures of an edit, by the pipeline's parameter; the same for all cells."""
     upscaler: str = ""
     """The super-resolution network, where it alone makes the picture."""
     notes: list[str] = field(default_factory=list[str])
@@ -128,6 +130,8 @@ class OperationContext:
     def _takes_all_cells(self, pipeline: Pipeline, known: Collection[str], inputs: Mapping[str, Any]) -> bool:
         if "num_images_per_prompt" not in known or len(with_inner(pipeline)) > 1 or _mixes_cells(type(pipeline)):
             return False
+        if self.references:
+            return self.model.spec.references is not None and self.model.spec.references.shares_call
         # A picture for each cell would be several references (Qwen-Image-Edit-Plus); Modular SDXL mixes up their masks.
         return "image" not in inputs or ("strength" in known and not self.model.is_modular)
 
@@ -198,6 +202,7 @@ class OperationContext:
             parameter: guidance,
             "output_type": "np",
             **self._own_size(),
+            **self.references,
             "guidance_schedule": [guidance] * steps,  # Ideogram's default is for 48 steps only
             "ip_adapter_image": None if request.style_image is None else open_picture(request.style_image),
         }
@@ -210,6 +215,8 @@ class OperationContext:
         is_tabled = max(self.model.spec.width, self.model.spec.height) >= SMALLEST_TABLED_SIDE
         return {
             "max_area": width * height,  # FLUX.1 Kontext
+            # Kontext again, and FIBO-Edit: they were trained at sizes of a table, far above this.
+            "_auto_resize": None if max(width, height) >= SMALLEST_TABLED_SIDE else False,
             "use_resolution_binning": None if is_tabled else False,
         }
 

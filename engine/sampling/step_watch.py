@@ -21,6 +21,17 @@ from engine.sampling.possible_steps import refusal_of_steps
 from engine.sampling.x0 import predict_x0
 
 
+class FirstAnswer(BaseException):
+    """Ends a pipeline at its first denoising step, with what the denoiser answered there.
+
+    A `BaseException`, so that no pipeline catches it.
+    """
+
+    def __init__(self, x0: torch.Tensor) -> None:
+        self.x0 = x0
+        super().__init__("the first answer of the denoiser")
+
+
 class Origin(Protocol):
     """A picture to start from, for families whose pipelines start from noise only."""
 
@@ -48,6 +59,8 @@ class StepWatch:
     stop_at: float = 1.0
     """After this share of the steps the x0 estimate is the result."""
     origin: Origin | None = None
+    asks_once: bool = False
+    """Whether the first denoising step raises `FirstAnswer` in place of going on."""
     more_steps: int = 0
     """Steps of later pipeline calls of this request, for the total."""
     latents: torch.Tensor | None = None
@@ -107,6 +120,8 @@ class StepWatch:
                     copy.deepcopy(noise_scheduler), model_output, timestep, sample, *args, **kwargs
                 )
                 return self._skip(form, noise_scheduler, sample, begin)
+            if self.asks_once and sample.ndim > 2:
+                self._answer_once(noise_scheduler, model_output, sample, timestep)
             is_last = sample.ndim > 2 and self.stop_at < 1.0 and self._stage_step >= self._stop_after
             x0 = None
             if is_last or self.wants_x0(self.step):
@@ -123,6 +138,11 @@ class StepWatch:
         if self._stage_step == 1:
             self._noise = sample / float(getattr(noise_scheduler, "init_noise_sigma", 1.0))
         return min(self._steps - 1, int(self._steps - self._steps * self.origin.strength))
+
+    def _answer_once(self, noise_scheduler: Any, model_output: torch.Tensor, sample: torch.Tensor, at: Any) -> None:
+        x0 = predict_x0(noise_scheduler, model_output, sample, at)
+        if x0 is not None:
+            raise FirstAnswer(x0)
 
     def _skip(self, form: Any, noise_scheduler: Any, sample: torch.Tensor, begin: int) -> Any:
         self._is_idle = self._stage_step < begin

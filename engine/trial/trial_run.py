@@ -66,7 +66,7 @@ def _model(catalogue: Catalogue, name: str, settings: EngineSettings) -> list[Ve
         model = load(spec, _CPU, torch.bfloat16 if spec.precision == "auto" else None, settings)
         if flaw := model.previewer.flaw:
             flaws.append(Verdict(f"previews of {name}", flaw, "correct taesd in the settings"))
-        for task in ("text_to_image", "image_to_image", "inpaint"):
+        for task in ("text_to_image", "image_to_image", "inpaint", "edit"):
             if model.supports(task):
                 model.pipeline(task, spec.noise_scheduler)
         return f"{name} ({spec.licence})"

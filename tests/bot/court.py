@@ -18,14 +18,20 @@ from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.button_prices import PriceList
 from bot.domain.rounds.deadlines import Deadlines
 from bot.domain.rounds.deciding import Deciding
+from bot.domain.rounds.drawing import Studio
 from bot.domain.rounds.electorate import Electorate
+from bot.domain.rounds.evolutions import Evolutions
+from bot.domain.rounds.evolving import Evolving
 from bot.domain.rounds.follow_up import VaryWinner
+from bot.domain.rounds.interventions import Interventions
 from bot.domain.rounds.round import RoundKind
 from bot.domain.rounds.round_service import RoundService
 from bot.store.jobs.timings import TimingStore
+from bot.store.rounds.entries import EntryStore
 from bot.store.rounds.rounds import RoundStore
 from bot.tasks import Tasks
 from bot.ui.job_reply.decision_pages import DecisionPages
+from bot.ui.job_reply.evolution_pages import EvolutionPages
 from bot.ui.job_reply.round_announcer import RoundAnnouncer
 from bot.ui.pictures.compositing import Drawing
 from engine.events import Finished, GeneratedImage, Safety
@@ -42,15 +48,24 @@ class Court(StoredServer):
         self.switch = NamedModels("pocket", "sdxl")
         self.quotas, self.log = client.services.quotas, client.services.log
         self.round_store, pictures = RoundStore(self.database), client.services.pictures
-        shown = {RoundKind.DECIDE: DecisionPages(self.jobs, pictures, Drawing(self.executor))}
+        self.entries, drawing = EntryStore(self.database), Drawing(self.executor)
+        shown = {
+            RoundKind.DECIDE: DecisionPages(self.jobs, pictures, drawing),
+            RoundKind.EVOLVE: EvolutionPages(self.jobs, pictures, drawing, self.round_store, self.entries),
+        }
         announcer = RoundAnnouncer(shown, Tasks(self.context), interval_s=0.0)
-        electorate = Electorate(self.round_store, self.round_store.present, self._banned, self.now)
+        electorate = Electorate(self.round_store, self.entries, self.round_store.present, self._banned, self.now)
         self.rounds = RoundService(self.round_store, electorate, announcer)
         follow_up = VaryWinner(self.jobs, self.job_service.submit, client.services.members.preferences)
         deciding = Deciding(self.rounds, self.round_store, follow_up=follow_up, announcer=announcer)
-        self.deadlines = Deadlines(self.round_store, {RoundKind.DECIDE: deciding}, clock=self.now)
+        studio = Studio(self.jobs, self.job_service.submit, self.job_service.cancel)
+        evolving = Evolving(self.rounds, self.round_store, self.entries, studio, announcer)
+        plays = {RoundKind.DECIDE: deciding, RoundKind.EVOLVE: evolving}
+        self.deadlines = Deadlines(self.round_store, plays, clock=self.now, hurry=self.rounds.hurry)
         client.services = replace(
             client.services, rounds=self.rounds, announcer=announcer, engine=self.switch, has_semantic_filter=True,
+            evolutions=Evolutions(self.round_store, self.entries, studio, self.job_service.check, self.now),
+            interventions=Interventions(self.rounds, self.round_store, self.entries, announcer, self.now),
             prices=PriceList(TimingStore(self.database, self.now)),
         )  # fmt: skip
         self.client, self.drawn = client, 0

@@ -27,12 +27,12 @@ from tests.bot.court import Court
 MODAL_SUBMIT = 5
 TAKES_NO_JOB = frozenset(
     {
-        "imagine", "blend", "describe", "style list", "style show", "settings", "help", "privacy delete",
+        "imagine", "edit", "blend", "describe", "style list", "style show", "settings", "help", "privacy delete",
         "privacy consent", "privacy retention", "quota set", "quota grant", "quota reset", "quota list",
         "quota timezone", "quota jobs", "mod pause", "mod drain", "mod resume", "mod ban", "mod unban", "mod weight",
         "mod picture", "mod roles", "mod words add", "mod words remove", "mod words list", "mod words meaning",
         "mod channel allow", "mod channel deny", "mod channel limits", "mod channel list", "mod review on",
-        "mod review off",
+        "mod review off", "evolve", "mod round pause", "mod round resume", "mod round ballot", "mod round entry",
     }
 )  # fmt: skip
 """What neither takes the id of a job nor tells of jobs; everything else has a step below."""
@@ -132,7 +132,7 @@ COMMANDS: Mapping[str, Step] = {
     "mod delete": _about("mod delete"),
     **{name: _slash(name) for name in ("queue", "info me", "info favourites", "privacy export", "stats", "quota show")},
     **{name: _slash(name) for name in ("mod queue", "mod log", "mod review list")},
-    **{name: _apps(name) for name in ("Darkroom: vary", "Darkroom: upscale", "Darkroom: describe")},
+    **{name: _apps(name) for name in ("Darkroom: vary", "Darkroom: edit", "Darkroom: upscale", "Darkroom: describe")},
 }
 PUSHED: Mapping[str, Step] = {
     **{f"press {act}": _press(act) for act in Act if act is not Act.PERMUTE},
@@ -144,13 +144,15 @@ PUSHED: Mapping[str, Step] = {
     **{f"vote {act}": _vote(act) for act in RoundAct},
     f"form {FormKind.REMIX}": _submit(FormKind.REMIX, Act.VARY),
     f"form {FormKind.REGION}": _submit(FormKind.REGION, Act.VARY_REGION),
+    f"form {FormKind.WILD}": lambda walker: walker.submit(FormKind.WILD, walker.round_id),
     f"form {FormKind.ZOOM}": _submit(FormKind.ZOOM, Act.ZOOM_CUSTOM),
+    f"form {FormKind.EDIT}": _submit(FormKind.EDIT, Act.EDIT),
 }
-NO_JOB_FORMS = frozenset({FormKind.STYLE, FormKind.MENU})
-"""A style's name, and a message: the menu's form is read where it was opened only."""
+NO_JOB_FORMS = frozenset({FormKind.STYLE, FormKind.MENU, FormKind.MENU_EDIT})
+"""A style's name, and a message: the menu's forms are read where they were opened only."""
 COMPLETED = frozenset({"cancel job", "lineage job", "show job"})
 """Options that offer jobs while somebody types."""
-NO_JOB_COMPLETED = frozenset({"imagine model", "imagine style", "style show name", "settings model"})
+NO_JOB_COMPLETED = frozenset({"imagine model", "imagine style", "edit model", "style show name", "settings model"})
 REACTED = frozenset(MEANT)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bot.domain.model import Options, Verb
 from bot.domain.prompting.prompt import expand, parse, render
 from bot.domain.prompting.repeats import repeated
-from bot.errors import AlreadyAsked, BadOption, JobNotFound, OwnersOnly
+from bot.errors import AlreadyAsked, AskersOnly, BadOption, JobNotFound
 from bot.ui.content.buttons import permute_view
 from bot.ui.content.custom_ids import ButtonId
 from bot.ui.interactions import submission
@@ -38,7 +38,7 @@ async def confirmed(interaction: Pressed, pressed: ButtonId) -> None:
         if not pressed.job_id.isdecimal():
             raise JobNotFound(pressed.job_id)
         if pressed.job_id != str(interaction.user.id):
-            raise OwnersOnly(int(pressed.job_id))
+            raise AskersOnly(int(pressed.job_id))
         message = interaction.message
         found = _FENCE.search(message.content) if message else None
         if message is None or found is None:

@@ -17,6 +17,7 @@ from bot.commands.moderation.engine_gate import settle
 from bot.commands.moderation.mod_channel import ChannelRules
 from bot.commands.moderation.mod_results import delete_results
 from bot.commands.moderation.mod_review import Review, ReviewAct, ReviewButton
+from bot.commands.moderation.mod_round import ModRound
 from bot.commands.moderation.mod_words import Words
 from bot.commands.moderation.moderator_actions import (
     PERMISSIONS,
@@ -50,6 +51,7 @@ class Mod(commands.Cog):
     mod.add_command(Words())
     mod.add_command(ChannelRules())
     mod.add_command(Review())
+    mod.add_command(ModRound())
 
     @mod.command(name="queue", description=locale_str("All jobs under way here, with buttons to stop them"))
     async def queue(self, interaction: Pressed) -> None:

@@ -10,7 +10,15 @@ from discord import app_commands
 from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
-from bot.commands.moderation.moderator_actions import PERMISSIONS, change, entry, guild_id, moderator, tell_all
+from bot.commands.moderation.moderator_actions import (
+    PERMISSIONS,
+    change,
+    entry,
+    guild_id,
+    manages_server,
+    moderator,
+    tell_all,
+)
 from bot.domain.model import Member
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import MAX_LIVE_JOBS, Limit, Scope, Unit, check_amount, with_limit, without_limit
@@ -86,9 +94,13 @@ class Quota(commands.Cog):
                 await answer.private(_as_it_is(rules.limits, new))
                 return
 
+            manages = await _manages(interaction, target)
+
             def changed(rules: GuildRules, by: Member) -> GuildRules:
-                changes = without_limit if remove else with_limit
-                return rules.model_copy(update={"limits": changes(rules.limits, new, by)})
+                if remove:
+                    return rules.model_copy(update={"limits": without_limit(rules.limits, new, by)})
+                limits = with_limit(rules.limits, new, by, manages_server=manages)
+                return rules.model_copy(update={"limits": limits})
 
             line = f"{subject(scope, subject_id)}: no limit of their own" if remove else limit_line(new)
             await change(interaction, "quota set", changed, subject=line)
@@ -211,6 +223,13 @@ def _as_it_is(limits: Sequence[Limit], asked: Limit) -> str:
 
 def _member(member: discord.Member) -> Member:
     return Member(id=member.id, name=member.display_name, role_ids=tuple(role.id for role in member.roles))
+
+
+async def _manages(interaction: Pressed, target: Target | None) -> bool:
+    """Whether a limit is about somebody with Manage Server, or a role that gives it."""
+    if isinstance(target, discord.Role):
+        return not target.is_default() and (target.permissions.manage_guild or target.permissions.administrator)
+    return target is not None and await manages_server(interaction, target)
 
 
 def _scope(interaction: Pressed, target: Target | None, channel: discord.abc.GuildChannel | None) -> tuple[Scope, int]:

@@ -100,16 +100,24 @@ class JobService(JobResults):
         """Accept a job and start it. Raises `UserError` and `InvalidRequest`; then nothing is charged."""
         if not self._is_open:
             raise Restarting
-        weight = await self._ports.rules.weight(ask)
-        uploads = await self._ports.uploads(ask.spec)
-        resolved = await self._ports.resolve(ask.spec, Asker(member=str(ask.member.id), weight=weight), uploads)
-        await self._ports.rules.check(_as_it_will_run(ask, resolved))
+        weight, uploads, resolved = await self._checked(ask)
         estimate_ms = await self._ports.estimates.estimate_ms(resolved.request)
         # Not cut off with whoever asks: what is committed is begun.
         accepting = asyncio.ensure_future(self._accept(ask, resolved, weight, estimate_ms, uploads))
         self._accepting.add(accepting)
         accepting.add_done_callback(self._accepted)
         return await asyncio.shield(accepting)
+
+    async def check(self, ask: Ask) -> None:
+        """Raise what `submit` would, but for what is full or used up; nothing is accepted."""
+        await self._checked(ask)
+
+    async def _checked(self, ask: Ask) -> tuple[float, Mapping[str, bytes], Resolved]:
+        weight = await self._ports.rules.weight(ask)
+        uploads = await self._ports.uploads(ask.spec)
+        resolved = await self._ports.resolve(ask.spec, Asker(member=str(ask.member.id), weight=weight), uploads)
+        await self._ports.rules.check(_as_it_will_run(ask, resolved))
+        return weight, uploads, resolved
 
     def _accepted(self, accepting: asyncio.Future[Job]) -> None:
         self._accepting.discard(accepting)

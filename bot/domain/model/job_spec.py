@@ -20,6 +20,7 @@ class Verb(enum.StrEnum):
     ZOOM = "zoom"
     PAN = "pan"
     BLEND = "blend"
+    EDIT = "edit"
     UPSCALE_SUBTLE = "upscale_subtle"
     UPSCALE_CREATIVE = "upscale_creative"
     DESCRIBE = "describe"

@@ -11,6 +11,7 @@ import regex
 from confusable_homoglyphs.confusables import confusables_data  # pyright: ignore[reportMissingTypeStubs]
 
 from bot.domain.moderation.disguises import disguises
+from bot.domain.moderation.syllabics import syllabics
 
 _MARKS = re.compile(r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
 _INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\u2800]")
@@ -48,7 +49,7 @@ def foldings(text: str) -> tuple[str, ...]:
 @functools.cache
 def look_alikes() -> dict[int, str]:
     """Return the table from look-alike characters (code points) to lower-case Latin letters and digits."""
-    table: dict[int, str] = {}
+    table = syllabics()
     for char, alternatives in confusables_data.items():
         if char.isascii() or len(char) != 1:
             continue

@@ -49,13 +49,13 @@ def derive(
         seed = (job.spec.seed + cell) % (MAX_SEED + 1)
     if job.spec.verb is Verb.DRAFT:  # what is made from a small picture has a size of its own
         sized = {}
-    if verb is Verb.PAN:  # panning changes the aspect ratio, also for jobs derived from the result
+    if verb in (Verb.PAN, Verb.EDIT):  # the aspect ratio is that of what comes of it, also for jobs derived from that
         options, sized = options.model_copy(update={"aspect": None}), {}
     defaults: dict[str, Any] = {
         **sized,
         "count": _count(verb),
         "factor": _FACTORS.get(verb, 4.0),
-        "style_image": None if verb in UNDRAWN else job.spec.style_image,
+        "style_image": None if verb in UNDRAWN or verb is Verb.EDIT else job.spec.style_image,
     }
     source = CellRef(job_id=job.id, cell=cell)
     return JobSpec(verb=verb, options=options, seed=seed, source=source, **{**defaults, **fields})

@@ -23,8 +23,8 @@ _OWN: Mapping[str, bool | None] = MappingProxyType(
 )
 """Options of the job that its derived jobs do not inherit; the steps come from the recipe."""
 _PRICED = (
-    Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.REGION, Verb.ZOOM, Verb.PAN, Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE,
-    Verb.DESCRIBE,
+    Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.REGION, Verb.EDIT, Verb.ZOOM, Verb.PAN, Verb.UPSCALE_SUBTLE,
+    Verb.UPSCALE_CREATIVE, Verb.DESCRIBE,
 )  # fmt: skip
 
 

@@ -87,13 +87,20 @@ def channel_limit(limits: Iterable[Limit], unit: Unit, window: Window, channel_i
     return next((limit for limit in limits if limit.place == place), None)
 
 
-def with_limit(limits: Sequence[Limit], new: Limit, by: Member) -> tuple[Limit, ...]:
+def with_limit(limits: Sequence[Limit], new: Limit, by: Member, *, manages_server: bool = False) -> tuple[Limit, ...]:
     """Return the limits with `new`, which replaces the limit with the same key.
 
-    Raises `BadOption` for an invalid amount, and when the moderator `by` could then use nothing.
+    `manages_server`: whether the limit is about a member with Manage Server, or a role that gives it. Raises
+    `BadOption` for an invalid amount, when the moderator `by` could then use nothing, and where somebody without
+    Manage Server would limit those who have it.
     """
     if new.amount is not None:
         check_amount(new.unit, new.amount)
+        if manages_server and not by.manages_server and new.subject_id != by.id:
+            raise BadOption(
+                f"<@{'&' if new.scope is Scope.ROLE else ''}{new.subject_id}>",
+                "who has Manage Server can be limited only by a member with Manage Server",
+            )
     return _for(by, limits, (*_besides(limits, new), new))
 
 

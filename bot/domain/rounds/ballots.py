@@ -31,6 +31,14 @@ class Tally:
         return first - second
 
 
+def without_slots(ballots: Iterable[Ballot], void: Collection[int]) -> list[Ballot]:
+    """The ballots without their marks at slots that were taken out."""
+    return [
+        ballot.model_copy(update={"picks": tuple(pick for pick in ballot.picks if pick not in void)})
+        for ballot in ballots
+    ]
+
+
 def count(ballots: Iterable[Ballot], slots: int, *, without: Collection[int] = ()) -> Tally:
     """The tally of all ballots but those of the members in `without`; an empty ballot is no vote."""
     valid = [ballot for ballot in ballots if ballot.picks and ballot.member_id not in without]

@@ -28,9 +28,12 @@ class Deadlines:
         plays: Mapping[RoundKind, Play],
         *,
         clock: Clock,
+        hurry: Callable[[], Awaitable[None]] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """`hurry`: what brings deadlines near before each look at them; raises `StoreError`."""
         self._store, self._plays, self._clock, self._sleep = store, plays, clock, sleep
+        self._hurry = hurry
 
     async def run(self) -> None:
         """Move rounds on until cancelled. Deadlines that passed while nobody looked are put off once."""
@@ -44,7 +47,8 @@ class Deadlines:
 
     async def turn(self, began: datetime) -> None:
         """Do what is due. `began`: when this process did. Raises `StoreError`."""
-        await self._rounds.hurry()
+        if self._hurry is not None:
+            await self._hurry()
         due = await self._store.due(self._clock())
         errors = await asyncio.gather(*(self._advance(each, began) for each in due), return_exceptions=True)
         for each, error in zip(due, errors, strict=True):

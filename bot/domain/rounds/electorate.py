@@ -6,8 +6,9 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from bot.domain.ports import Clock
-from bot.domain.rounds.ballots import Tally, count, is_settled, quorum
-from bot.domain.rounds.ports import BannedIn, Presence, RoundStore
+from bot.domain.rounds.ballots import Tally, count, is_settled, quorum, without_slots
+from bot.domain.rounds.entry import EntryRole, EntryState
+from bot.domain.rounds.ports import BannedIn, EntryStore, Presence, RoundStore
 from bot.domain.rounds.round import Ballot, Round
 
 PRESENT_FOR = timedelta(minutes=30)
@@ -15,10 +16,13 @@ PRESENT_FOR = timedelta(minutes=30)
 
 
 class Electorate:
-    """Reads ballots without those of members who are banned by now."""
+    """Reads ballots without those of members who are banned by now, and without marks at what was taken out."""
 
-    def __init__(self, store: RoundStore, present: Presence, banned: BannedIn, clock: Clock) -> None:
-        self._store, self._present, self._banned, self._clock = store, present, banned, clock
+    def __init__(
+        self, store: RoundStore, entries: EntryStore, present: Presence, banned: BannedIn, clock: Clock
+    ) -> None:
+        self._store, self._entries, self._present, self._banned = store, entries, present, banned
+        self._clock = clock
 
     def now(self) -> datetime:
         """The time."""
@@ -30,9 +34,12 @@ class Electorate:
 
     async def counted(self, current: Round) -> tuple[Tally, list[Ballot]]:
         """What the ballots of those who may vote say, and these ballots."""
-        banned = await self.banned(current)
-        ballots = [ballot for ballot in await self._store.ballots(current.id) if ballot.member_id not in banned]
-        return count(ballots, current.slots), ballots
+        banned, ballots = await self.banned(current), await self._store.ballots(current.id)
+        theirs = [ballot for ballot in ballots if ballot.member_id not in banned]
+        if not current.job_id:
+            choices = await self._entries.of(current.id, role=EntryRole.CHOICE)
+            theirs = without_slots(theirs, {each.place for each in choices if each.state is EntryState.VOID})
+        return count(theirs, current.slots), theirs
 
     async def is_enough(self, current: Round, tally: Tally) -> bool:
         """Whether the quorum is there."""
@@ -45,5 +52,9 @@ class Electorate:
         return is_settled(tally, await self._expected(current), voted)
 
     async def _expected(self, current: Round) -> set[int]:
-        here = await self._present(current.guild_id, current.channel_id, self._clock() - PRESENT_FOR)
-        return set(here) - set(await self.banned(current))
+        """Who asked for pictures here lately, and who voted in the game's round before."""
+        here = set(await self._present(current.guild_id, current.channel_id, self._clock() - PRESENT_FOR))
+        for earlier in await self._store.game(current.game_id) if current.number > 1 else []:
+            if earlier.number == current.number - 1:
+                here |= {ballot.member_id for ballot in await self._store.ballots(earlier.id) if ballot.picks}
+        return here - set(await self.banned(current))

@@ -125,6 +125,14 @@ class Announcer(Protocol):
         """Update the ballot paper as soon as limits allow, from what is read then; never blocks, never raises."""
         ...
 
+    async def post(self, shown: Round) -> int:
+        """Write the round's message; its id. Again within some minutes it is the same one. Raises `DeliveryError`."""
+        ...
+
+    async def renew(self, shown: Round) -> None:
+        """Show the round as it is now, with its files. Raises `DeliveryError`."""
+        ...
+
     async def ended(self, shown: Round, ballots: Sequence[Ballot], chain: Sequence[Round]) -> int | None:
         """Turn the ballot paper into the outcome; idempotent. The id of the message that shows it.
 

@@ -18,8 +18,10 @@ class RoundKind(enum.StrEnum):
 
 
 class RoundState(enum.StrEnum):
-    """(drawing →) open → decided → ended. A round changes its state by compare-and-swap on `Round.version`."""
+    """(planned → drawing →) open → decided → ended. A round changes its state by compare-and-swap on its version."""
 
+    PLANNED = "planned"
+    """What it costs is shown, and waits to be agreed to until `Round.due_at`."""
     DRAWING = "drawing"
     """What is voted on is being made; `Round.due_at` is when to look again."""
     OPEN = "open"
@@ -27,6 +29,8 @@ class RoundState(enum.StrEnum):
     DECIDED = "decided"
     """The outcome is fixed; what follows from it is owed, and tried again from `Round.due_at` on."""
     ENDED = "ended"
+    PAUSED = "paused"
+    """By a moderator, who lets it go on with the state `Round.resumes`; at `Round.due_at` it ends."""
 
 
 class RoundAct(enum.StrEnum):
@@ -35,6 +39,10 @@ class RoundAct(enum.StrEnum):
     VOTE = "v"
     CLOSE = "c"
     CANCEL = "x"
+    START = "s"
+    """Agree to what it costs."""
+    WILD = "w"
+    """Hand in a wild card: a line that changes the next round's winner."""
 
 
 class Round(Value):
@@ -56,6 +64,8 @@ class Round(Value):
     """Counts the rounds of a game."""
     settings: str = ""
     """What was agreed at the start of a game: JSON of a value that the kind of round defines."""
+    resumes: str = ""
+    """While it is paused: the `RoundState` to go on with."""
     slots: int
     seed: int
     """Drawn before the first ballot; orders slots with equally many votes, see `bot.domain.rounds.ballots.dice`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from bot.domain.model import Member
@@ -10,11 +11,13 @@ from bot.domain.rounds.ballots import count, winner
 from bot.domain.rounds.electorate import Electorate
 from bot.domain.rounds.ports import Announcer, RoundStore
 from bot.domain.rounds.round import Ballot, Round, RoundState
-from bot.errors import Fenced, NotPermitted, RoundNotFound, RoundOver, StoreError
+from bot.errors import Fenced, NotPermitted, RoundNotFound, RoundOver, RoundWaits, StoreError
 
 GRACE = timedelta(seconds=10)
 """When waiting could change nothing, so long is left for second thoughts and further marks."""
 LEAST_EXTENSION = timedelta(seconds=30)
+OVER = (RoundState.DECIDED, RoundState.ENDED)
+_WAITS = (RoundState.DRAWING, RoundState.PAUSED)
 UNSEEN = "its ballot paper never appeared"
 
 
@@ -27,6 +30,14 @@ class RoundService:
         self._store, self._electorate, self._announcer, self._grace = store, electorate, announcer, grace
         self._voted_in: set[str] = set()
         """Rounds with ballots since `hurry` looked last. A crash loses only that: their deadlines stay as they were."""
+
+    def now(self) -> datetime:
+        """The time."""
+        return self._electorate.now()
+
+    async def banned(self, current: Round) -> Collection[int]:
+        """Who may not take part."""
+        return await self._electorate.banned(current)
 
     async def open(self, new: Round) -> Round:
         """Begin a round, or find the one that this job has already."""
@@ -51,7 +62,8 @@ class RoundService:
         """Set or take away a mark; `hurry` looks later what follows. Raises `RoundOver` and `RoundNotFound`."""
         ballot = await self._store.toggle(round_id, member_id, slot, self._electorate.now())
         if ballot is None:
-            raise _over(await self._store.get(round_id))
+            current = await self._store.get(round_id)
+            raise RoundWaits(current.outcome) if current.state in _WAITS else over(current)
         self._voted_in.add(round_id)
         self._announcer.changed(round_id, self.read)
         return ballot
@@ -80,7 +92,9 @@ class RoundService:
     async def close(self, round_id: str, by: Member) -> Round:
         """Count now. Only the host and moderators may; raises `NotPermitted`, `RoundOver` and `RoundNotFound`."""
         while True:
-            current = await self._open(round_id, by)
+            current = await self.led(round_id, by)
+            if current.state is not RoundState.OPEN:
+                raise RoundWaits(current.outcome)
             try:
                 return await self.decide(current, is_asked=True)
             except Fenced:
@@ -89,7 +103,7 @@ class RoundService:
     async def cancel(self, round_id: str, by: Member) -> Round:
         """End without an outcome; who may and what is raised are as for `close`."""
         while True:
-            current = await self._open(round_id, by)
+            current = await self.led(round_id, by)
             who = "whoever began it" if by.id == current.host.id else "a moderator"
             try:
                 return await self._fix(current, None, f"{who} cancelled it")
@@ -98,9 +112,12 @@ class RoundService:
 
     async def gone(self, message_id: int) -> None:
         """A ballot paper was deleted: nobody can vote any more, so nothing follows."""
-        while (found := await self._store.at_message(message_id)) and found.state is RoundState.OPEN:
+        while (found := await self._store.at_message(message_id)) and found.state not in OVER:
             try:
-                await self._store.change(found, state=RoundState.ENDED, outcome="its ballot paper was deleted")
+                # A game still has to end what it draws; a round on one grid owes nothing.
+                state = RoundState.DECIDED if found.game_id else RoundState.ENDED
+                due_at, why = self._electorate.now(), "its ballot paper was deleted"
+                await self._store.change(found, state=state, winner=None, outcome=why, due_at=due_at)
             except Fenced:
                 continue
 
@@ -141,12 +158,13 @@ class RoundService:
             current, void=void, state=RoundState.DECIDED, winner=chosen, outcome=why, due_at=now, tries=0
         )
 
-    async def _open(self, round_id: str, by: Member) -> Round:
+    async def led(self, round_id: str, by: Member) -> Round:
+        """A round that is not over, for its host and moderators. Raises as `close`."""
         current = await self._store.get(round_id)
         if by.id != current.host.id and not (by.is_moderator and by.guild_id == current.guild_id):
             raise NotPermitted(MODERATOR)
-        if current.state is not RoundState.OPEN:
-            raise _over(current)
+        if current.state in OVER:
+            raise over(current)
         return current
 
     async def _hurry(self, round_id: str) -> None:
@@ -160,5 +178,6 @@ class RoundService:
                 continue
 
 
-def _over(found: Round) -> RoundOver:
+def over(found: Round) -> RoundOver:
+    """The error that tells where the outcome stands."""
     return RoundOver(found.guild_id, found.channel_id, found.message_id)

@@ -34,7 +34,15 @@ class Retention:
         """Delete the jobs asked for before that time in a server (None: outside of all); returns how many."""
         # Where the bot is no member, as the reply's JSON says, the rules are those outside servers too.
         here = OUTSIDE if guild_id is None else jobs.c.guild_id == guild_id
+        if guild_id is not None:
+            await self._purge_rounds(before, guild_id)
         return await self._delete_where(_is_over, here, jobs.c.created_at < before)
+
+    async def _purge_rounds(self, before: datetime, guild_id: int) -> None:
+        """Delete rounds that no job takes along when it goes."""
+        old = rounds.c.job_id.is_(None), rounds.c.guild_id == guild_id, rounds.c.created_at < before
+        async with self._database.write() as connection:
+            await connection.execute(sa.delete(rounds).where(*old, rounds.c.state == "ended"))
 
     async def erase_member(self, member_id: int) -> int:
         """Delete what a member made, uploaded, set, marked and voted; returns how many jobs. Theirs must be over."""

@@ -40,6 +40,7 @@ FACES: Mapping[Act, Face] = MappingProxyType(
         Act.VARY_SUBTLE: Face("Vary (subtle)", "🪄"),
         Act.VARY_STRONG: Face("Vary (strong)", "🎨"),
         Act.VARY_REGION: Face("Vary region", "🖌️"),
+        Act.EDIT: Face("Edit", "✏️"),
         Act.ZOOM_OUT_1_5: Face("Zoom out 1.5x", "🔍"),
         Act.ZOOM_OUT_2: Face("Zoom out 2x", "🔍"),
         Act.ZOOM_CUSTOM: Face("Custom zoom", "🔍"),
@@ -63,11 +64,11 @@ _ROW = 5
 """Buttons in a row, at most."""
 _CELL_ROWS = (
     (Act.UPSCALE_SUBTLE, Act.UPSCALE_CREATIVE, Act.DESCRIBE, Act.RECIPE),
-    (Act.VARY_SUBTLE, Act.VARY_STRONG, Act.VARY_REGION),
+    (Act.VARY_SUBTLE, Act.VARY_STRONG, Act.VARY_REGION, Act.EDIT),
     (Act.ZOOM_OUT_1_5, Act.ZOOM_OUT_2, Act.ZOOM_CUSTOM),
     (Act.PAN_LEFT, Act.PAN_RIGHT, Act.PAN_UP, Act.PAN_DOWN),
 )
-_UPSCALED_ROWS = ((Act.VARY_SUBTLE, Act.VARY_STRONG, Act.DESCRIBE, Act.RECIPE),)
+_UPSCALED_ROWS = ((Act.VARY_SUBTLE, Act.VARY_STRONG, Act.EDIT, Act.DESCRIBE, Act.RECIPE),)
 
 
 class JobButton(DynamicItem[Button[View]], template=TEMPLATE):

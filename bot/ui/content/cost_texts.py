@@ -9,7 +9,7 @@ from bot.domain.quotas.button_prices import Price
 from bot.domain.quotas.quota import Scope, Unit, Use, pictures
 from bot.ui.content.quota_texts import NOW
 
-_VARIED = (Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.REGION, Verb.ZOOM, Verb.PAN)
+_VARIED = (Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.REGION, Verb.EDIT, Verb.ZOOM, Verb.PAN)
 
 
 def cost(job: Job, used: str = "") -> str:
@@ -37,7 +37,7 @@ def list_of(prices: Mapping[Verb, Price]) -> str:
     varied = max((prices[verb] for verb in _VARIED), key=lambda price: price.ms)
     subtle, creative = prices[Verb.UPSCALE_SUBTLE], prices[Verb.UPSCALE_CREATIVE]
     return (
-        f"\n-# Vary, zoom, pan: {_price(varied)} · upscale: {count(1)}, {duration(subtle.ms)} (subtle) "
+        f"\n-# Vary, edit, zoom, pan: {_price(varied)} · upscale: {count(1)}, {duration(subtle.ms)} (subtle) "
         f"or {duration(creative.ms)} (creative) · describe: {count(0)}"
     )
 

@@ -49,6 +49,7 @@ class Act(enum.StrEnum):
     DRAFT = "dr"
     DEVELOP = "dv"
     MORE = "dm"
+    EDIT = "e"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,9 @@ class FormKind(enum.StrEnum):
     ZOOM = "z"
     STYLE = "s"
     MENU = "m"
+    WILD = "w"
+    EDIT = "e"
+    MENU_EDIT = "me"
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,9 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.CellNotFound: lambda error: f"Picture {error.cell + 1} is not there any more.",
         bot.NotYours: _not_yours,
         bot.OwnersOnly: lambda error: f"Only <@{error.owner_id}>, who asked for it, and moderators can do that.",
+        bot.AskersOnly: lambda error: (
+            f"Only <@{error.owner_id}>, who typed this command, can start its jobs. Type it yourself for your own."
+        ),
         bot.NotPermitted: _not_permitted,
         bot.Paused: lambda error: (
             f"The queue is paused: {error.why}" if error.why else "The queue is paused. Try again later."
@@ -113,6 +116,7 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         ),
         bot.RoundNotFound: lambda error: "This vote is over, and what it was about is gone.",
         bot.RoundOver: lambda error: _round("This vote is over", error),
+        bot.RoundWaits: lambda error: f"No votes are taken just now: {error}.",
         bot.RoundUnderWay: lambda error: _round("The group votes on this already", error),
         bot.AlreadyAsked: lambda error: "That is already under way.",
         bot.ConfigError: lambda error: "I am not set up right; please tell the person who runs me.",

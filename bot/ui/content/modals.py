@@ -14,8 +14,11 @@ from discord.ui import CheckboxGroup, FileUpload, Label, Modal, TextInput
 from bot.ui.content.custom_ids import FormId, FormKind
 
 PROMPT_CHARS = 4000
+LINE_CHARS = 100
 MAX_FIELDS = 3
 """For the prompt; a form has five in all."""
+MAX_PICTURES = 2
+"""Beside the one that is edited."""
 _NINTHS = (
     "top left", "top middle", "top right",
     "middle left", "centre", "middle right",
@@ -31,6 +34,7 @@ class Filled:
     zoom: str = ""
     ninths: tuple[int, ...] = ()
     mask: discord.Attachment | None = None
+    pictures: tuple[discord.Attachment, ...] = ()
 
 
 class Form(Modal):
@@ -77,6 +81,16 @@ class ZoomForm(Form):
         return Filled(self.words, zoom=self.zoom.value)
 
 
+class LineForm(Form):
+    """Asks for one short line."""
+
+    def __init__(self, title: str, form_id: FormId, prompt: str, label: str = "Line", fields: int = 1) -> None:
+        """One field, whatever `fields` says."""
+        super().__init__(title, form_id, prompt, label)
+        for part in self.prompt:
+            part.style, part.max_length = TextStyle.short, LINE_CHARS
+
+
 class RegionForm(Form):
     """Asks what to draw where: ninths to tick on a phone, or a mask painted white on black."""
 
@@ -96,6 +110,27 @@ class RegionForm(Form):
         """The words and the region."""
         ninths = tuple(int(value) for value in self.ninths.values)
         return Filled(self.words, ninths=ninths, mask=next(iter(self.mask.values), None))
+
+
+class EditForm(Form):
+    """Asks what to change, and for pictures that the words speak of."""
+
+    def __init__(
+        self, title: str, form_id: FormId, prompt: str, label: str = "What to change", fields: int = 1
+    ) -> None:
+        super().__init__(title, form_id, prompt, label, fields)
+
+    def more(self) -> None:
+        """The further pictures."""
+        self.pictures: FileUpload[Any] = FileUpload(
+            custom_id="pictures", required=False, min_values=0, max_values=MAX_PICTURES
+        )
+        says = "Pictures that your words speak of, for models that take several"
+        self.add_item(Label(text="More pictures", description=says, component=self.pictures))
+
+    def filled(self) -> Filled:
+        """The words and the pictures."""
+        return Filled(self.words, pictures=tuple(self.pictures.values))
 
 
 def _inputs(prompt: str, fields: int) -> list[TextInput[Any]]:
@@ -121,7 +156,15 @@ def _pieces(text: str) -> list[str]:
     return [*pieces, text[:PROMPT_CHARS]]
 
 
-_FORMS: Mapping[FormKind, type[Form]] = MappingProxyType({FormKind.ZOOM: ZoomForm, FormKind.REGION: RegionForm})
+_FORMS: Mapping[FormKind, type[Form]] = MappingProxyType(
+    {
+        FormKind.ZOOM: ZoomForm,
+        FormKind.REGION: RegionForm,
+        FormKind.WILD: LineForm,
+        FormKind.EDIT: EditForm,
+        FormKind.MENU_EDIT: EditForm,
+    }
+)
 
 
 def form_of(form_id: FormId) -> Form:

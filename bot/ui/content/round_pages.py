@@ -18,7 +18,7 @@ from bot.ui.content.custom_ids import RoundId
 from bot.ui.content.error_texts import words
 from bot.ui.content.texts import MESSAGE_LIMIT, message_url, shorten
 
-_MOST_NAMES = 20
+MOST_NAMES = 20
 
 
 def ballot_paper(shown: Round, job: Job, voters: int) -> str:
@@ -38,14 +38,15 @@ def ballot_view(shown: Round) -> View:
     """A button for each cell, one that ends the vote, and one that calls it off."""
     view = View(timeout=None)
     for slot in range(shown.slots):
-        view.add_item(_button(RoundId(RoundAct.VOTE, shown.id, slot), letters((slot,)), ButtonStyle.primary))
+        view.add_item(button(RoundId(RoundAct.VOTE, shown.id, slot), letters((slot,)), ButtonStyle.primary))
     for act, label in ((RoundAct.CLOSE, "Count now"), (RoundAct.CANCEL, "Cancel the vote")):
-        view.add_item(_button(RoundId(act, shown.id), label, ButtonStyle.secondary, row=4))
+        view.add_item(button(RoundId(act, shown.id), label, ButtonStyle.secondary, row=4))
     view.stop()
     return view
 
 
-def _button(custom_id: RoundId, label: str, style: ButtonStyle, row: int | None = None) -> Button[View]:
+def button(custom_id: RoundId, label: str, style: ButtonStyle, row: int | None = None) -> Button[View]:
+    """A button of a round."""
     return Button(label=label, style=style, custom_id=str(custom_id), row=row)
 
 
@@ -68,21 +69,21 @@ def outcome(ended: Round, job: Job, ballots: Sequence[Ballot], next_url: str) ->
     marks = " · ".join(f"{letters((slot,))} {number}" for slot, number in enumerate(tally.marks))
     lines = [f"🗳️ **{letters((ended.winner,))}** goes on ({ended.outcome}): {marks}{_of(job, ' ·')}"]
     if names := [f"<@{ballot.member_id}>" for ballot in ballots if ballot.picks]:
-        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        lines.append(f"Decided by {', '.join(names[:_MOST_NAMES])}{more}")
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        lines.append(f"Decided by {', '.join(names[:MOST_NAMES])}{more}")
     lines.append(_what_follows(ended, next_url))
     return shorten("\n".join(lines), MESSAGE_LIMIT)
 
 
 def _what_follows(ended: Round, next_url: str) -> str:
     if ended.refusal:
-        return f"It is not varied: {_refusal(error_codec.unpack(ended.refusal), ended.host.id)}"
+        return f"It is not varied: {refusal(error_codec.unpack(ended.refusal), ended.host.id)}"
     if next_url:
         return f"[Its variations]({next_url})"
     return "Its variations follow."
 
 
-def _refusal(error: Exception, host_id: int) -> str:
+def refusal(error: Exception, host_id: int) -> str:
     """Why, for everybody: the reason of a ban is for the banned alone."""
     match error:
         case Banned():

@@ -43,6 +43,7 @@ _ACTS: Mapping[Verb, str] = MappingProxyType(
         Verb.ZOOM: "zoomed out",
         Verb.PAN: "panned",
         Verb.BLEND: "blend",
+        Verb.EDIT: "edited",
         Verb.UPSCALE_SUBTLE: "upscaled (subtle)",
         Verb.UPSCALE_CREATIVE: "upscaled (creative)",
         Verb.DESCRIBE: "described",

@@ -13,6 +13,8 @@ from bot.domain.jobs.job_service import JobService
 from bot.domain.model import Cell, Job, Member, Place, Verb
 from bot.domain.quotas.button_prices import Price
 from bot.domain.quotas.quota import Use
+from bot.domain.rounds.evolutions import Evolutions
+from bot.domain.rounds.interventions import Interventions
 from bot.domain.rounds.round_service import RoundService
 from bot.settings import Settings
 from bot.store.guilds.audit_log import AuditLog
@@ -62,6 +64,8 @@ class Services:
     defer_after_s: float = 0.03
     """An interaction without an answer after this time shows "thinking…"."""
     rounds: RoundService | None = None
+    evolutions: Evolutions | None = None
+    interventions: Interventions | None = None
     """Votes of groups; None: nobody can begin one."""
     announcer: RoundAnnouncer | None = None
     """Shows votes; needs the client once it is there."""

@@ -76,18 +76,27 @@ class RoundAnnouncer:
 
         Again within some minutes it is the same message: Discord knows it by its nonce.
         """
-        pages = self._pages[shown.kind]
-        page = replace(await pages.current(shown, 0), uploads=await pages.files(shown))
+        page = await self._whole(shown)
         try:
             return await _send(self._channel(shown), page, f"round-{shown.id}")
         except REFUSALS as error:
             raise delivery_error(shown.id, error) from error
+
+    async def renew(self, shown: Round) -> None:
+        """Show the round as it is now, with its files. Raises `DeliveryError`."""
+        page = await self._whole(shown)
+        async with self._edit_of(shown.id):
+            await self._edit(shown, page)
 
     async def ended(self, shown: Round, ballots: Sequence[Ballot], chain: Sequence[Round]) -> int | None:
         """Turn the round's message into the outcome. Raises `DeliveryError` and `JobNotFound`."""
         page = await self._pages[shown.kind].over(shown, ballots, chain)
         async with self._edit_of(shown.id):
             return await self._edit(shown, page, anew=True)
+
+    async def _whole(self, shown: Round) -> Page:
+        pages = self._pages[shown.kind]
+        return replace(await pages.current(shown, 0), uploads=await pages.files(shown))
 
     async def _update(self, round_id: str, read: Reader) -> None:
         pause_s = self._interval_s

@@ -52,6 +52,10 @@ class Drawing:
         """Pictures in one row, all as high as wide, in at most `limit` bytes, with the file suffix."""
         return await self.run(contact_sheet, tuple(pictures), limit, columns=len(pictures)), "webp"
 
+    async def ballot(self, pictures: Sequence[bytes | None], limit: int) -> tuple[bytes, str]:
+        """Pictures with their letters in at most `limit` bytes, with the file suffix; a dark field for None."""
+        return await self.run(lettered, tuple(pictures), limit)
+
     async def mask(self, picture: bytes, regions: Collection[int]) -> bytes:
         """A mask for the picture with the given ninths (0-8 in reading order) white."""
         return await self.run(region_mask, picture, frozenset(regions))
@@ -79,6 +83,20 @@ def numbered(picture: Image.Image, number: int) -> Image.Image:
     draw.rectangle((0, 0, right + corner[0], bottom + corner[1]), fill="#202225")
     draw.text(corner, str(number), font=font, fill="white")
     return marked
+
+
+def lettered(pictures: Sequence[bytes | None], limit: int) -> tuple[bytes, str]:
+    """Pictures side by side, A, B, C … in their corners, without their recipes: a ballot tells nothing else."""
+    there = {place: open_picture(picture) for place, picture in enumerate(pictures) if picture is not None}
+    width, height = next((one.size for one in there.values()), (256, 256))
+    cells = [there[place].convert("RGB") if place in there else Image.new("RGB", (width, height), "#202225")
+             for place in range(len(pictures))]  # fmt: skip
+    side = max(16, min(width, height) // 8)
+    for letter, cell in zip("ABCDEFGHIJ", cells, strict=False):
+        draw = ImageDraw.Draw(cell)
+        draw.rounded_rectangle((0, 0, side, side), side // 5, fill="#202225")
+        draw.text((side // 2, side // 2), letter, "white", ImageFont.load_default(side * 0.7), anchor="mm")
+    return fit_upload(encode_png(mosaic([cell.resize((width, height)) for cell in cells])), limit)
 
 
 def contact_sheet(pictures: Sequence[bytes], limit: int, side: int = 256, columns: int | None = None) -> bytes:

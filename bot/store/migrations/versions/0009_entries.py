@@ -11,6 +11,13 @@ depends_on = None
 _OPEN = sa.text("state = 'open'")
 _BEFORE = sa.text("state IN ('open', 'decided')")
 _UNDER_WAY = sa.text("state != 'ended'")
+_JOBLESS = sa.text("job_id IS NULL")
+_ADDED: dict[str, sa.String | sa.Integer] = {
+    "game_id": sa.String(length=16),
+    "number": sa.Integer(),
+    "settings": sa.Text(),
+    "resumes": sa.String(length=16),
+}
 
 
 def upgrade() -> None:
@@ -18,14 +25,17 @@ def upgrade() -> None:
     _drop_partial_indexes()
     with op.batch_alter_table("rounds", schema=None) as batch_op:
         batch_op.alter_column("job_id", existing_type=sa.String(length=16), nullable=True)
-        batch_op.add_column(sa.Column("game_id", sa.String(length=16), nullable=False, server_default=""))
-        batch_op.add_column(sa.Column("number", sa.Integer(), nullable=False, server_default="1"))
-        batch_op.add_column(sa.Column("settings", sa.Text(), nullable=False, server_default=""))
+        for column, type_ in _ADDED.items():
+            default = "1" if column == "number" else ""
+            batch_op.add_column(sa.Column(column, type_, nullable=False, server_default=default))
     with op.batch_alter_table("rounds", schema=None) as batch_op:
-        for column, type_ in (("game_id", sa.String(length=16)), ("number", sa.Integer()), ("settings", sa.Text())):
+        for column, type_ in _ADDED.items():
             batch_op.alter_column(column, existing_type=type_, server_default=None)
         batch_op.create_index(batch_op.f("ix_rounds_game_id"), ["game_id"], unique=False)
     _create_partial_indexes(_UNDER_WAY)
+    op.create_index(
+        "ix_rounds_jobless", "rounds", ["guild_id", "created_at"], sqlite_where=_JOBLESS, postgresql_where=_JOBLESS
+    )
     op.create_table(
         "entries",
         sa.Column("round_id", sa.String(length=16), nullable=False),
@@ -49,10 +59,11 @@ def downgrade() -> None:
     """Take back; rounds without a grid are no rounds there."""
     op.drop_table("entries")
     op.execute(sa.text("DELETE FROM rounds WHERE job_id IS NULL"))
+    op.drop_index("ix_rounds_jobless", "rounds")
     _drop_partial_indexes()
     with op.batch_alter_table("rounds", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_rounds_game_id"))
-        for column in ("settings", "number", "game_id"):
+        for column in reversed(_ADDED):
             batch_op.drop_column(column)
         batch_op.alter_column("job_id", existing_type=sa.String(length=16), nullable=False)
     _create_partial_indexes(_BEFORE)

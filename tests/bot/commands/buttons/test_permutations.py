@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from bot.errors import TooManyJobs
+from bot.ui.content.buttons import permute_view
 from tests.bot.scripted import png
 from tests.bot.world import World
 
@@ -88,3 +89,12 @@ async def test_an_unheard_reply_does_not_replace_the_first(world: World) -> None
     await world.job_service.done()
     assert len({job.reply.message_id for job in world.jobs.jobs.values()}) == 2
     assert sum(bool(message.attachments) for message in world.messages) == 2
+
+
+async def test_only_the_asker_starts_a_permutation(world: World) -> None:
+    place = world.bot.get_channel(world.channel.id)
+    offer = await place.send("This makes **2 jobs**\n```\na fox --repeat 2\n```", view=permute_view(world.ada.id))
+    refused = await world.bo.click(offer, label="Start all")
+    [told] = [*refused.followups, *([refused.response] if refused.response else [])]
+    assert told.ephemeral and f"<@{world.ada.id}>, who typed this command, can start its jobs" in told.content
+    assert not world.job_service.asks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import discord
 import pytest
 from simcord.backend.errors import SetupError
 
@@ -134,3 +135,19 @@ async def test_the_cost_stands_in_the_reply_and_on_every_picture(court: Court) -
     pressed = await court.ada.click(post, custom_id=f"dr:us:{job.id}:0")
     assert pressed.response is not None
     assert "costs 1 picture, " in pressed.response.content and "5 of your 40" in pressed.response.content
+
+
+async def test_a_moderator_by_role_limits_nobody_with_manage_server(court: Court) -> None:
+    await court.say(court.mo, "mod roles", first=court.helpers)
+    await court.allow("quota", court.ria)
+    heads = court.guild.create_role("heads", permissions=discord.Permissions(manage_guild=True))
+    for target in (court.mo, heads):
+        refused = await court.say(court.ria, "quota set", window="day", amount=0.0, target=target)
+        assert "by a member with Manage Server" in refused
+    assert (await court.rules()).limits == ()
+    assert f"<@{court.ada.id}>: 0 pictures" in await court.say(
+        court.ria, "quota set", window="day", amount=0.0, target=court.ada
+    )
+    assert f"<@{court.mo.id}>: 9 pictures" in await court.say(
+        court.mo, "quota set", window="day", amount=9.0, target=court.mo
+    )

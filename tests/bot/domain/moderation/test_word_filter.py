@@ -71,6 +71,9 @@ LEXICON = WordFilter(
         ("asshat", "a$$hat"),
         ("СЕКС", "секс"),
         ("Нentai", "hentai"),  # Cyrillic Н
+        ("ᗩᔕᔕ", "ass"),  # Canadian syllabics, as generators of "fancy text" write
+        ("ᕈᓍᖆᘉ", "porn"),
+        ("ᑕᗝᑕK", "cock"),
     ],
 )
 def test_hidden_words_are_found(said: str, rule: str) -> None:
@@ -97,6 +100,7 @@ def test_hidden_words_are_found(said: str, rule: str) -> None:
             "a 4k photo; glass",
             "blow dry, job interview",
             "e.g. a s",
+            "ᐃᓄᒃᑎᑐᑦ ᓯᓚᒥ",  # Inuktitut
             "sextant",
             "",
             "🦊" * 50,

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.domain.model import Charge, Job, JobState, Verb
 from bot.domain.moderation.audit_entry import AuditEntry
@@ -26,6 +27,7 @@ from bot.store.jobs.admission import AdmissionLimits
 from bot.store.jobs.jobs import JobStore
 from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
+from bot.store.migrate import without_cascades
 from bot.store.pictures import PictureStore
 from bot.store.schema_sums import member_days, model_days, outcomes
 from engine.errors import AbortReason, OutOfMemory, RequestAborted
@@ -116,9 +118,11 @@ async def test_sums_are_made_from_the_jobs_that_are_there(store: JobStore, datab
         job = await store.claim(await accept(store))
         await store.close(job, JobState.CANCELLED, RequestAborted(AbortReason.MODERATOR), NOW, charge=charge)
     before = await sums(database)
-    async with database.write() as connection:
+    engine = create_async_engine(database.url)
+    async with engine.connect() as connection, without_cascades(connection), connection.begin():
         for migrate in (_back, _forth):
             await connection.run_sync(migrate)
+    await engine.dispose()
     assert await sums(database) == before
     assert [len(rows) for rows in before] == [3, 3, 2]
 

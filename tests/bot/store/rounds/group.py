@@ -20,6 +20,7 @@ from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import AdmissionLimits
 from bot.store.jobs.jobs import JobStore
+from bot.store.rounds.entries import EntryStore
 from bot.store.rounds.rounds import RoundStore
 from tests.bot.store.asks import NOW, ask, kept
 
@@ -93,7 +94,7 @@ class Group:
         self.now = NOW
         self.banned: set[int] = set()
         self.present: set[int] = set()
-        self.store, self.board = RoundStore(database), Board()
+        self.store, self.entries, self.board = RoundStore(database), EntryStore(database), Board()
         self.jobs = JobStore(database, Quotas(database, GuildRulesStore(database)), limits=AdmissionLimits(9999))
         self.refusal: Exception | None = None
         self.shares = Preferences()
@@ -116,10 +117,12 @@ class Group:
         async def shares(member_id: int) -> Preferences:
             return self.shares
 
-        self.service = RoundService(store, Electorate(store, present, banned, self.clock), board)
+        entries = Mortal(self.entries, self.life)
+        self.service = RoundService(store, Electorate(store, entries, present, banned, self.clock), board)
         follow_up = Mortal(VaryWinner(self.jobs, self._submit, shares), self.life)
         deciding = Deciding(self.service, store, follow_up=follow_up, announcer=board)
-        self.deadlines = Deadlines(store, {RoundKind.DECIDE: deciding}, clock=self.clock)
+        plays = {RoundKind.DECIDE: deciding}
+        self.deadlines = Deadlines(store, plays, clock=self.clock, hurry=self.service.hurry)
 
     async def _submit(self, asked: Ask) -> Job:
         self.life.step()

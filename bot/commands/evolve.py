@@ -1,0 +1,51 @@
+"""`/evolve`: the group votes round after round; each winner stands against variations of itself and a wild card."""
+
+from __future__ import annotations
+
+from discord import app_commands
+from discord.app_commands import Range, locale_str
+from discord.ext import commands
+
+from bot.domain.model import Verb
+from bot.domain.rounds.evolution import MOST_ROUNDS, agreed
+from bot.errors import BadOption
+from bot.ui.content import cost_texts
+from bot.ui.content.evolution_texts import plan, plan_view
+from bot.ui.interactions import submission
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.contexts import servers_only
+from bot.ui.interactions.playing import evolutions
+
+
+class Evolve(commands.Cog):
+    """One picture that a group makes together."""
+
+    @app_commands.command(name="evolve", description=locale_str("Let the group vote a picture better, round by round"))
+    @app_commands.describe(
+        prompt=locale_str("What to draw; flags such as --ar 3:2 --seed 7 --no text go here too"),
+        rounds=locale_str("How many votes at most"),
+        minutes=locale_str("How long each vote is open"),
+    )
+    @servers_only
+    async def evolve(
+        self,
+        interaction: Pressed,
+        prompt: Range[str, 1, 3000],
+        rounds: Range[int, 1, MOST_ROUNDS] = 4,
+        minutes: Range[int, 1, 1440] = 3,
+    ) -> None:
+        """Say what it costs, and wait until that is agreed to."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            place = submission.place_of(interaction)
+            if place.guild_id is None or not place.bot_present:
+                raise BadOption("/evolve", "a vote needs a server where I am a member")
+            await submission.check_entry(interaction)
+            options = await submission.read(interaction, prompt)
+            if options.repeat > 1:
+                raise BadOption("--repeat", "not together with /evolve: one grid is voted on")
+            spec, host = submission.spec(Verb.IMAGINE, options), await submission.member_of(interaction)
+            planned = await evolutions(interaction).plan(
+                spec, host, place, rounds=rounds, minutes=minutes, asked_by_id=interaction.id
+            )
+            used = cost_texts.share(await interaction.client.services.usage(host, place))
+            await answer.private(plan(agreed(planned), minutes, used), view=plan_view(planned))

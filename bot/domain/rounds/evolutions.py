@@ -1,0 +1,112 @@
+"""`/evolve` as members press it: planned, agreed to, and changed by wild cards."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from bot.domain.model import Ask, JobSpec, Member, Place, ReplyTo
+from bot.domain.ports import Clock
+from bot.domain.rounds import evolution
+from bot.domain.rounds.drawing import Studio
+from bot.domain.rounds.entry import Entry, EntryRole
+from bot.domain.rounds.evolution import Evolution
+from bot.domain.rounds.ports import EntryStore, RoundStore
+from bot.domain.rounds.round import Round, RoundKind, RoundState
+from bot.domain.rounds.round_service import over
+from bot.errors import BadOption, OwnersOnly, UserError
+from engine import EngineError
+
+AGREED_WITHIN = timedelta(minutes=15)
+_STARTS_WITHIN = timedelta(seconds=30)
+_TAKES_LINES = (RoundState.DRAWING, RoundState.OPEN)
+
+
+class Evolutions:
+    """What the command, its buttons and its form do."""
+
+    def __init__(
+        self,
+        store: RoundStore,
+        entries: EntryStore,
+        studio: Studio,
+        check: Callable[[Ask], Awaitable[None]],
+        clock: Clock,
+    ) -> None:
+        self._store, self._entries, self._studio, self._check, self._clock = store, entries, studio, check, clock
+
+    async def plan(
+        self, spec: JobSpec, host: Member, place: Place, *, rounds: int, minutes: float, asked_by_id: int
+    ) -> Round:
+        """Store what waits to be agreed to. Raises what the first grid's job would."""
+        await self._check(_ask(spec, host, place))
+        now, round_id = self._clock(), f"{asked_by_id:016x}"
+        new = Round(
+            id=round_id, game_id=round_id, kind=RoundKind.EVOLVE, state=RoundState.PLANNED, host=host, place=place,
+            settings=Evolution(rounds=rounds, spec=spec).model_dump_json(), slots=spec.count, seed=spec.seed,
+            due_at=now + AGREED_WITHIN, duration_s=60 * minutes, created_at=now,
+        )  # fmt: skip
+        return await self._store.open(new)
+
+    async def start(self, round_id: str, by: Member) -> Round:
+        """Agree to the cost: the first grid is asked for.
+
+        Raises `OwnersOnly`, `RoundOver`, `RoundNotFound`, and what refuses the grid: then it may be started again.
+        """
+        planned = await self._store.get(round_id)
+        if by.id != planned.host.id:
+            raise OwnersOnly(planned.host.id)
+        if planned.state is not RoundState.PLANNED:
+            raise over(planned)
+        now = self._clock()
+        choices = [
+            Entry(round_id=round_id, role=EntryRole.CHOICE, place=place, entered_at=now)
+            for place in range(planned.slots)
+        ]
+        # Not due before the grid is asked for here, where a refusal can be told to whoever pressed.
+        started = await self._store.change(
+            planned, entries=choices, state=RoundState.DRAWING, due_at=now + _STARTS_WITHIN, created_at=now
+        )
+        try:
+            drawn = await self._studio.ask(started, choices)
+        except (UserError, EngineError):
+            await self._store.change(started, state=RoundState.PLANNED, due_at=now + AGREED_WITHIN)
+            raise
+        return await self._store.change(started, entries=drawn, due_at=now)
+
+    async def require_open(self, round_id: str) -> Round:
+        """A round that takes wild cards. Raises `RoundOver`, `RoundNotFound`, and `BadOption` in the last round."""
+        current = await self._store.get(round_id)
+        if current.kind is not RoundKind.EVOLVE or current.state not in _TAKES_LINES:
+            raise over(current)
+        if current.number >= evolution.agreed(current).rounds:
+            raise BadOption("wild card", "this is the last round, nothing is drawn after it")
+        return current
+
+    async def hand_in(self, round_id: str, by: Member, text: str) -> Entry:
+        """Take a member's wild card, in place of one that waits already.
+
+        Raises `BadOption`, what the rules raise for its words, and as `require_open`.
+        """
+        current, line = await self.require_open(round_id), evolution.one_line(text)
+        spec = evolution.agreed(current).spec
+        changed = spec.model_copy(update={"options": evolution.with_line(spec.options, line)})
+        await self._check(_ask(changed, by, current.place))
+        await self._check(_ask(_alone(changed, line), by, current.place))
+        new = Entry(
+            round_id=round_id, role=EntryRole.WILD, place=0, member_id=by.id, text=line, is_secret=True,
+            entered_at=self._clock(),
+        )  # fmt: skip
+        entered = await self._entries.enter(new, _TAKES_LINES)
+        if entered is None:
+            raise over(await self._store.get(round_id))
+        return entered
+
+
+def _alone(spec: JobSpec, line: str) -> JobSpec:
+    """The line without the host's words, which could outweigh its meaning."""
+    return spec.model_copy(update={"options": spec.options.model_copy(update={"prompt": line, "parts": ()})})
+
+
+def _ask(spec: JobSpec, member: Member, place: Place) -> Ask:
+    return Ask(spec=spec, member=member, place=place, reply=ReplyTo(channel_id=place.channel_id), interaction_id=0)

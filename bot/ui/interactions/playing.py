@@ -1,0 +1,24 @@
+"""The services of rounds, as commands reach them; each raises `ConfigError` where the bot was built without it."""
+
+from __future__ import annotations
+
+from bot.domain.rounds.evolutions import Evolutions
+from bot.domain.rounds.interventions import Interventions
+from bot.errors import ConfigError
+from bot.ui.interactions.interaction_responder import Pressed
+
+_MISSING = "this bot was built without rounds"
+
+
+def evolutions(interaction: Pressed) -> Evolutions:
+    """What `/evolve`, its buttons and its form do."""
+    if (service := interaction.client.services.evolutions) is None:
+        raise ConfigError("evolutions", _MISSING)
+    return service
+
+
+def interventions(interaction: Pressed) -> Interventions:
+    """What moderators do to rounds."""
+    if (service := interaction.client.services.interventions) is None:
+        raise ConfigError("interventions", _MISSING)
+    return service
