@@ -45,6 +45,7 @@ from bot.commands.settings import MySettings
 from bot.domain.rounds.round import RoundAct
 from bot.ui.content.buttons import JobButton
 from bot.ui.content.custom_ids import Act, ButtonId, FormKind, RoundId
+from bot.ui.content.draft_sheet import SheetMenu
 from bot.ui.content.modals import Filled
 from bot.ui.interactions.answer import Pressed
 from bot.ui.interactions.offer_page import OfferMenu, OfferPageButton, with_lora, with_model, with_style
@@ -61,6 +62,7 @@ LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence
 MENUS = context_menus.menus
 DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     JobButton,
+    SheetMenu,
     OfferMenu,
     OfferPageButton,
     ReviewButton,
@@ -72,7 +74,7 @@ DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
 )
 PRESSES: Mapping[Act, Press] = MappingProxyType(
     {
-        **dict.fromkeys(derive_buttons.DERIVED, derive_buttons.from_cell),
+        **dict.fromkeys((*derive_buttons.DERIVED, *derive_buttons.FROM_SHEET), derive_buttons.from_cell),
         Act.SHOW: result_buttons.show,
         Act.CANCEL: result_buttons.cancel,
         Act.FETCH: result_buttons.fetch,
@@ -80,6 +82,7 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.TIMELAPSE: result_buttons.timelapse,
         Act.REROLL: derive_buttons.reroll,
         Act.AGAIN: derive_buttons.again,
+        Act.DRAFT: derive_buttons.drafts,
         Act.CAPTION: derive_buttons.caption,
         Act.VARY_REGION: derive_buttons.region,
         Act.ZOOM_CUSTOM: derive_buttons.zoom,
@@ -119,6 +122,17 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
     }
 )
 ONCE = frozenset(
-    {*derive_buttons.DERIVED, Act.SHOW, Act.TIMELAPSE, Act.REROLL, Act.AGAIN, Act.CAPTION, Act.PERMUTE, Act.DECIDE}
+    {
+        *derive_buttons.DERIVED,
+        *derive_buttons.FROM_SHEET,
+        Act.SHOW,
+        Act.TIMELAPSE,
+        Act.REROLL,
+        Act.AGAIN,
+        Act.CAPTION,
+        Act.PERMUTE,
+        Act.DECIDE,
+        Act.DRAFT,
+    }
 )
 """Acts whose double click would post or cost twice."""

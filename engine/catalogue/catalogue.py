@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.catalogue.drafts import drafted
 from engine.catalogue.guidance import has_guider, prove_guidance
 from engine.catalogue.sizes import choose_size
 from engine.catalogue.spec_reader import SpecReader
@@ -76,6 +77,9 @@ class Catalogue:
         cards = self._check_loras(spec, request)
         self._check_style_image(spec, request)
         (width, height), notes = choose_size(spec, request)
+        if request.draft:
+            request, notes = request.model_copy(update=drafted(spec, request, (width, height))), ()
+            width, height = request.width, request.height
         called = call(request, cards)
         filled: dict[str, Any] = {
             "model": spec.name,

@@ -12,7 +12,7 @@ from typing import Any
 
 import discord
 from discord import app_commands
-from discord.ui import Button, View
+from discord.ui import Button, Select, View
 from simcord import InteractionResult
 from simcord.actors import _dispatch_actor_interaction
 
@@ -64,6 +64,16 @@ class Walker:
         assert isinstance(place, discord.TextChannel)
         message = await asyncio.create_task(place.send("here", view=view), context=self.court.context)
         return await self.actor.click(message, label="forged")
+
+    async def choose(self, custom_id: str) -> InteractionResult:
+        """Choose the first option of a menu that the bot never showed here."""
+        view = View(timeout=None)
+        view.add_item(Select(custom_id=custom_id, options=[discord.SelectOption(label="forged", value="0")]))
+        view.stop()
+        place = self.court.client.get_channel(self.channel.id)
+        assert isinstance(place, discord.TextChannel)
+        message = await asyncio.create_task(place.send("here", view=view), context=self.court.context)
+        return await self.actor.select(message, ["0"], custom_id=custom_id)
 
     async def submit(self, kind: FormKind, about: str) -> InteractionResult:
         """Fill in a form that the bot never opened."""
@@ -139,6 +149,8 @@ PUSHED: Mapping[str, Step] = {
     # It carries the id of a member: whose wishes they are.
     f"press {Act.PERMUTE}": _press(Act.PERMUTE),
     **{f"review {act}": _rule_checker(act) for act in ReviewAct},
+    "sheet develop": lambda walker: walker.choose(f"dr-sheet:{Act.DEVELOP.value}:{walker.job_id}"),
+    "sheet more": lambda walker: walker.choose(f"dr-sheet:{Act.MORE.value}:{walker.job_id}"),
     **{f"vote {act}": _vote(act) for act in RoundAct},
     **{f"game {act}": _play(act) for act in GameAct},
     **{f"form {kind}": _say(kind) for kind in (FormKind.TELL, FormKind.FAKE, FormKind.LINE)},
@@ -172,7 +184,8 @@ def not_walked(client: DarkroomClient) -> set[str]:
         for parameter in command.parameters
         if parameter.autocomplete
     }
-    items = {item.__name__ for item in DYNAMIC_ITEMS} - {"JobButton", "ReviewButton", "RoundButton", "GameButton"}
+    above = {"JobButton", "ReviewButton", "RoundButton", "GameButton", "SheetMenu"}
+    items = {item.__name__ for item in DYNAMIC_ITEMS} - above
     return {
         *(commands.keys() ^ {*COMMANDS, *TAKES_NO_JOB}),
         *(options ^ {*COMPLETED, *NO_JOB_COMPLETED}),

@@ -24,6 +24,8 @@ class Verb(enum.StrEnum):
     UPSCALE_SUBTLE = "upscale_subtle"
     UPSCALE_CREATIVE = "upscale_creative"
     DESCRIBE = "describe"
+    DRAFT = "draft"
+    DEVELOP = "develop"
 
 
 class Options(Value):
@@ -47,6 +49,8 @@ class Options(Value):
     image_weight: float | None = None
     """Weight of the start picture, 0 to 3: 0 ignores it."""
     tile: bool = False
+    draft: bool = False
+    """A sheet of small, quick pictures to choose from."""
     step_cache: Literal["off", "careful", "fast"] | None = None
     """Which denoiser outputs may be foretold: `--fine`, `--careful`, `--fast`."""
     style: str | None = None

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.jobs import error_codec
 from bot.domain.model import Ask, Charge, Job, JobState, Kept, OutboxKind
+from bot.domain.quotas.quota import pictures
 from bot.errors import Fenced, PictureBlocked, ReplyGone
 from bot.store.database import Database, upsert
 from bot.store.jobs.admission import AdmissionLimits, admit
@@ -115,7 +116,8 @@ class JobStore(JobReads):
             )  # fmt: skip
             if kept.cells:
                 await connection.execute(sa.insert(cells), [cell.model_dump() for cell in kept.cells])
-            await self._ledger.settle(connection, stored, len(kept.cells), kept.gpu_ms, now)
+            charged = pictures(stored.spec.verb, len(kept.cells))
+            await self._ledger.settle(connection, stored, charged, kept.gpu_ms, now)
             kind = OutboxKind.REVIEW if kept.state is JobState.REVIEW else OutboxKind.RESULT
             await _owe(connection, stored, kind, now)
         return stored

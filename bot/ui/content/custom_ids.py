@@ -14,6 +14,7 @@ _COMPILED = re.compile(TEMPLATE)
 GAME_TEMPLATE = r"dr-game:(?P<act>[jqsxtdfhlnb]):(?P<game>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,3})"
 GUESS_TEMPLATE = r"dr-guess:(?P<game>[0-9a-z]{1,16}):(?P<stage>[0-9]{1,3})"
 ROUND_TEMPLATE = r"dr-round:(?P<act>[a-z]{1,2}):(?P<round>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,2})"
+SHEET_TEMPLATE = r"dr-sheet:(?P<act>dv|dm):(?P<job>[0-9A-Za-z_-]{1,64})"
 ID_LIMIT = 100
 """Discord takes no longer ids."""
 
@@ -47,13 +48,16 @@ class Act(enum.StrEnum):
     STAR = "s"
     STAR_ALL = "sa"
     DECIDE = "g"
+    DRAFT = "dr"
+    DEVELOP = "dv"
+    MORE = "dm"
     EDIT = "e"
     EDIT_REGION = "er"
 
 
 @dataclass(frozen=True, slots=True)
 class ButtonId:
-    """The act, the job it is about, and the cell (0-3; 0 where the act is about the whole grid)."""
+    """The act, the job it is about, and the cell (from 0; 0 where the act is about the whole grid)."""
 
     act: Act
     job_id: str

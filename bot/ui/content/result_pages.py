@@ -12,6 +12,7 @@ from bot.errors import CellNotFound, JobNotFound
 from bot.ui.content import texts
 from bot.ui.content.buttons import captions_view, cell_view, grid_view
 from bot.ui.content.custom_ids import Act
+from bot.ui.content.draft_sheet import sheet_view
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.pictures.compositing import Drawing
 
@@ -33,11 +34,13 @@ class ResultPages:
         if job.captions:
             return Page(text, view=captions_view(job))
         pictures = [await self._kept(cell) for cell in cells]
-        content, suffix = await self._drawing.grid(pictures, limit)
+        content, suffix = await self._drawing.grid(pictures, limit, is_numbered=job.spec.verb is Verb.DRAFT)
         uploads = [Upload(texts.file_name(job, suffix), content, texts.alt_text(job), spoiler=job.spoiler)]
         if (mask := await self._found_mask(job)) is not None:
             uploads.append(Upload(texts.mask_name(job), mask, texts.MASK_ALT, spoiler=job.spoiler))
-        if len(cells) == 1:
+        if job.spec.verb is Verb.DRAFT:
+            view = sheet_view(job, [cell.cell for cell in cells], self._offered_for(job))
+        elif len(cells) == 1:
             view = cell_view(job.id, cells[0].cell, self.offered, url, upscaled=job.spec.verb in UPSCALED)
         else:
             view = grid_view(job, len(cells), self._offered_for(job))
@@ -76,4 +79,6 @@ class ResultPages:
             hidden.add(Act.EDIT_REGION)
         if job.guild_id is None or not job.reply.bot_present or job.reply.ephemeral:
             hidden.add(Act.DECIDE)  # nobody else is there to vote, or the bot could not show the outcome
+        if job.spec.verb not in (Verb.IMAGINE, Verb.REROLL):
+            hidden.add(Act.DRAFT)
         return set(self.offered) - hidden
