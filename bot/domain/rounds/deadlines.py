@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from bot.domain.ports import Clock
 from bot.domain.rounds.ports import Play, RoundStore
 from bot.domain.rounds.round import Round, RoundKind, RoundState
-from bot.domain.rounds.round_service import RoundService
 from bot.errors import DeliveryLater, Fenced, JobNotFound, RoundNotFound, StoreError
 
 log = logging.getLogger(__name__)
@@ -25,7 +24,6 @@ class Deadlines:
 
     def __init__(
         self,
-        rounds: RoundService,
         store: RoundStore,
         plays: Mapping[RoundKind, Play],
         *,
