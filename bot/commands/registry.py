@@ -84,6 +84,7 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.VARY_REGION: derive_buttons.region,
         Act.ZOOM_CUSTOM: derive_buttons.zoom,
         Act.EDIT: edit_buttons.edit,
+        Act.EDIT_REGION: edit_buttons.region,
         Act.PERMUTE: permutations.confirmed,
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
@@ -113,6 +114,7 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.LINE: game_forms.wrote,
         FormKind.WILD: evolve_buttons.handed_in,
         FormKind.EDIT: edit_buttons.edited,
+        FormKind.EDIT_REGION: edit_buttons.region_filled,
         FormKind.MENU_EDIT: context_menus.edited,
     }
 )

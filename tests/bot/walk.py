@@ -72,7 +72,7 @@ class Walker:
             {"type": 18, "id": number, "component": {"type": 4, "id": 10 + number, "custom_id": name, "value": value}}
             for number, (name, value) in enumerate(fields.items(), 1)
         ]
-        if kind is FormKind.REGION:
+        if kind in (FormKind.REGION, FormKind.EDIT_REGION):
             ticked = {"type": 22, "id": 20, "custom_id": "ninths", "values": ["0"]}
             components.append({"type": 18, "id": 3, "component": ticked})
         data = {"custom_id": str(FormId(kind, about)), "components": components}
@@ -147,6 +147,7 @@ PUSHED: Mapping[str, Step] = {
     f"form {FormKind.WILD}": lambda walker: walker.submit(FormKind.WILD, walker.round_id),
     f"form {FormKind.ZOOM}": _submit(FormKind.ZOOM, Act.ZOOM_CUSTOM),
     f"form {FormKind.EDIT}": _submit(FormKind.EDIT, Act.EDIT),
+    f"form {FormKind.EDIT_REGION}": _submit(FormKind.EDIT_REGION, Act.EDIT_REGION),
 }
 NO_JOB_FORMS = frozenset({FormKind.STYLE, FormKind.LORA, FormKind.MODEL, FormKind.MENU, FormKind.MENU_EDIT})
 """A style's, LoRA's or model's name, and a message: the menu's forms are read where they were opened only."""

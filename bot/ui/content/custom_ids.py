@@ -48,6 +48,7 @@ class Act(enum.StrEnum):
     STAR_ALL = "sa"
     DECIDE = "g"
     EDIT = "e"
+    EDIT_REGION = "er"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class FormKind(enum.StrEnum):
     WILD = "w"
     EDIT = "e"
     MENU_EDIT = "me"
+    EDIT_REGION = "er"
 
 
 @dataclass(frozen=True, slots=True)

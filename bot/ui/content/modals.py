@@ -173,6 +173,7 @@ _FORMS: Mapping[FormKind, type[Form]] = MappingProxyType(
         FormKind.WILD: LineForm,
         FormKind.EDIT: EditForm,
         FormKind.MENU_EDIT: EditForm,
+        FormKind.EDIT_REGION: RegionForm,
     }
 )
 

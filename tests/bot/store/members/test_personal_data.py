@@ -58,7 +58,7 @@ def row_about(table: sa.Table, member: int) -> dict[str, Any]:
     if table.name == "rounds":
         named |= {"id": f"round{member}", "state": "ended"}
     if table.name == "games":
-        named |= {"id": f"game{member}", "body": played(member).model_dump_json()}
+        named |= {"id": f"game{member}", "channel_id": member, "body": played(member).model_dump_json()}
     plain = {int: 1, str: "x", float: 1.0, bool: False}
     return {
         column.name: named[column.name] if column.name in named else plain.get(column.type.python_type, NOW)
