@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from bot.domain.rounds.ballots import count, winner
 from bot.domain.rounds.entry import EntryRole, EntryState
 from bot.domain.rounds.round import Round, RoundState
-from bot.errors import QuotaExceeded
+from bot.errors import QuotaExceeded, ReplyGone
 from bot.store.database import Database
 from bot.store.schema import jobs
 from bot.store.schema_rules import reservations
@@ -118,3 +118,20 @@ async def test_a_used_up_quota_waits_a_day_at_most(database: Database, hours: in
         assert (await group.newest(planned.id)).refusal == ""
     else:
         assert waiting.state is RoundState.ENDED and "QuotaExceeded" in waiting.refusal
+
+
+@pytest.mark.parametrize("when", ["before the first message", "before the vote"])
+async def test_where_nothing_can_be_shown_nothing_is_owed(database: Database, when: str) -> None:
+    group = EvolvingGroup(database)
+    planned = await group.planned(1)
+    await group.evolutions.start(planned.id, HOST)
+    if when == "before the vote":
+        await group.turn()
+    group.board.error = ReplyGone(planned.id, "404/10003")
+    await group.turn()
+    if when == "before the vote":
+        await group.draw()
+        await group.turn()
+    over = await group.newest(planned.id)
+    assert over.state is RoundState.ENDED and over.winner is None and len(await group.store.game(planned.id)) == 1
+    assert await group.jobs.unfinished() == []
