@@ -84,6 +84,8 @@ class Recipe:
     """The noise scheduler's name in other tools ("DPM++ 2M Karras")."""
     upscaler: str = ""
     """The super-resolution network, where it alone made the picture."""
+    step_cache: str = "off"
+    """Which denoiser outputs may have been foretold."""
     parameters: str = ""
     """One line per the convention other tools read from PNG files."""
 
@@ -100,6 +102,8 @@ class Finished:
     captions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences for the member ("size snapped to 1024x768")."""
+    mask: bytes | None = None
+    """A small PNG, white where the pictures were changed, where an edit found that itself."""
 
 
 Event = Queued | Started | Progress | Finished

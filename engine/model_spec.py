@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.pipelines.names import Need
+from engine.pipelines.references import References
 
 FLOW_NOISE_SCHEDULERS = (
     "FlowMatchEulerDiscreteScheduler",
@@ -81,6 +82,8 @@ class ModelSpec:
     """How its weights lie in memory."""
     residency: str = "auto"
     """Whether all its weights stay on the device."""
+    draft_scale: float = 0.5
+    """How much smaller the sides of a draft are: the least at which the model still draws what it is told."""
     enlarge: int = 1
     """Pictures are drawn this many times smaller, and enlarged by `stages`, else by the super-resolution network."""
     taesd: str | None = None
@@ -90,6 +93,8 @@ class ModelSpec:
     style_weight: float = 0.6
     need: Need = "words"
     """The least that a request must bring for it to draw."""
+    references: References | None = None
+    """How its pipeline takes pictures that it edits by words; None for a model that was not made for that."""
     configuration: Source | None = None
     """The repository that lends a single file its configuration and vocabulary."""
     prior: Source | None = None

@@ -21,11 +21,12 @@ from pydantic import (
 
 from engine.base.refusals import in_words
 from engine.errors import InvalidRequest
+from engine.settings import StepCacheLevel
 
 MAX_PROMPT_CHARS = 6000
 MAX_SEED = 2**32 - 1
 MAX_SIDE = 4096
-MAX_IMAGES = 16
+MAX_IMAGES = 24
 WORDLESS_BLEND = "a blend of pictures"
 """The prompt of a blend that has none."""
 
@@ -102,10 +103,15 @@ class ImageRequest(Frozen):
     num_images: int = Field(default=4, ge=1, le=MAX_IMAGES)
     stop_at: float = Field(default=1.0, gt=0.0, le=1.0)
     """Stop after this share of the steps and show the x0 estimate (`--stop 80`)."""
+    draft: bool = False
+    """A sketch: at the smallest size the model is good at, in few steps, some of them foretold. Other fields still win
+    over its steps and its step cache; of the size only the shape counts."""
     tile: bool = False
     """Make the picture repeat without a seam at its borders."""
     noise_scheduler: str | None = None
     """A diffusers class name; None means the model's own."""
+    step_cache: StepCacheLevel | None = None
+    """Which denoiser outputs may be foretold instead of computed; None means the engine's setting."""
     style_image: Picture | None = None
     """Draw in the manner of this picture; for models with a style adapter."""
     loras: tuple[LoRA, ...] = Field(default=(), max_length=8)
@@ -191,6 +197,25 @@ class Blend(ImageRequest):
             raise ValueError(f"{len(images)} images need as many weights, not {len(weights)}")
         _adding_up(weights)
         return weights
+
+
+class Edit(ImageRequest):
+    """Change a picture as the prompt says; all the rest stays.
+
+    Models made for it read the prompt as an instruction. Other models read it as what the picture shall show, and
+    find where to change from the difference between `description` and the prompt.
+    """
+
+    kind: ClassVar[str] = "edit"
+    image: Picture
+    references: tuple[Picture, ...] = Field(default=(), max_length=9)
+    """Further pictures that the prompt may speak of, for models that take several."""
+    mask: Picture | None = None
+    """White where the picture may change; None means everywhere, or where the model finds it."""
+    description: Words = ""
+    """What the picture shows now, "" where nobody said."""
+    keeps_size: bool = False
+    """Whether the result is as large as the picture: filled in with the model's answer to that."""
 
 
 class Upscale(ImageRequest):

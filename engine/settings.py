@@ -19,6 +19,10 @@ HomeText = Annotated[str, AfterValidator(os.path.expanduser)]
 """The same, where other things than paths are taken too."""
 
 
+StepCacheLevel = Literal["off", "careful", "fast"]
+"""How readily denoiser outputs are foretold from earlier ones: never, where it can hardly be seen, more often."""
+
+
 class Section(BaseModel):
     """A frozen group of settings; an unknown key is an error that names it."""
 
@@ -53,8 +57,15 @@ class LoRASettings(Section):
     """One LoRA file the host offers."""
 
     path: HomePath
-    model: str
+    model: str = ""
+    """The one model it is for; "" means every model of the family it was trained for."""
     weight: float = 1.0
+    description: str = ""
+    trigger_words: tuple[str, ...] = ()
+    """Words that call it; added to a prompt that has none of them."""
+    licence: str = ""
+    sample: HomePath | None = None
+    """A picture that shows what it does."""
 
 
 class ClusterSettings(Section):
@@ -81,11 +92,16 @@ class EngineSettings(Section):
     """Besides the presets, which need no entry."""
     loras: dict[str, LoRASettings] = Field(default_factory=dict[str, LoRASettings])
     models_dir: HomePath = Path("data/models")
+    loras_dir: HomePath = Path("data/loras")
+    """Every LoRA file in this folder is offered."""
     offline: bool = False
     memory_budget_gb: float | None = Field(default=None, gt=0)
     """For model weights on one device; None means 80 % of what the device has."""
     deterministic: bool = False
     """Pad to fixed bucket shapes: a picture's bytes never depend on who shares the device."""
+    step_cache: StepCacheLevel = "off"
+    """Which denoiser outputs may be foretold instead of computed, where a request does not say: "off" none, "careful"
+    where it can hardly be seen, "fast" more often."""
     max_lanes: int = Field(default=16, ge=1)
     """Requests that run at the same time on one device."""
     max_waiting: int = Field(default=200, ge=1)

@@ -14,12 +14,12 @@ TEXT = """\
 **Make pictures:** `/imagine` a red fox in the snow
 **Flags in the prompt:** `--ar 3:2` shape, `--seed 7` same again, `--no text, logo` not these, `--steps 30`, \
 `--cfg 5`, `--model NAME`, `--style NAME`, `--stop 80` unfinished, `--tile`, `--iw 0.7` weight of your picture, \
-`--repeat 3`
+`--repeat 3`, `--draft` 24 small ones to choose from, `--fast` sooner, `--fine` every step computed
 **Weights:** `cat::2 dog::-0.5` · **Many at once:** `a {red, blue} {car, bus}`
 **Under the grid:** **U** one picture large, **V** four variations of it, 🔄 draw again, ℹ️ the recipe, ⏱️ time-lapse
 **Under one picture:** upscale, vary, vary a region, zoom out, pan, describe
 **React to a result:** ✉️ send it to me, ⭐ mark it, ❌ stop or delete it (yours)
-**More:** `/blend` `/describe` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` `/settings` `/privacy`
+**More:** `/edit` `/blend` `/describe` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` `/settings` `/privacy`
 **On any picture:** right-click → Apps → Darkroom"""
 
 MODERATORS = """

@@ -185,7 +185,7 @@ class BatchRunner:
         groups: list[list[_Piece]] = []
         room = 0
         for owner, layout in enumerate(layouts):
-            may_cut = self._may_cut(layout, pad_to)
+            may_cut = self.may_cut(layout, pad_to=pad_to)
             for part in _parts(layout, limit) if may_cut else [layout]:
                 if not may_cut or part.rows > room:
                     groups.append([])
@@ -194,15 +194,15 @@ class BatchRunner:
                 room -= part.rows
         return groups
 
-    def _may_cut(self, layout: RowLayout, pad_to: int) -> bool:
-        """Is it proved that the call's own rows do not depend on one another? Runs the proof where it is missing."""
+    def may_cut(self, layout: RowLayout, run: Callable[[ParkedCall], Any] = forward, pad_to: int = 0) -> bool:
+        """Is it proved that the call's own rows do not depend on one another? `run` makes a missing proof."""
         if self.merge_proof.is_settled(layout):
             return True
         first = layout.part(0, 1)
         for row in range(layout.rows):
             other = layout.part(row, row + 1)
             if self.merge_proof.verdict(first, other) is Verdict.PROVE:
-                self.merge_proof.prove(first, other, forward, pad_to)
+                self.merge_proof.prove(first, other, run, pad_to)
             if self.merge_proof.verdict(first, other) is not Verdict.MERGE:
                 return False
         return True

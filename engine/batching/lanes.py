@@ -95,6 +95,8 @@ class Lane:
         default_factory=list[Callable[["ParkedCall", Any], None]]
     )
     """Called with every parked call and its output."""
+    around: Callable[[ParkedCall, Callable[[ParkedCall], Any]], Any] | None = None
+    """Stands between a call and its forward pass, which the second argument runs (`StepCache.answer`)."""
     last_outputs: dict[torch.nn.Module, Any] = field(default_factory=dict[torch.nn.Module, Any])
     """The latest output of each denoiser."""
     random_state: RandomState = field(default_factory=RandomState, repr=False)
@@ -142,8 +144,13 @@ class Lane:
 
     @contextlib.contextmanager
     def in_force(self) -> Generator[None]:
-        """Put the lane's own random state and attention processors in place of the process's for a while."""
-        with self.random_state.in_force(), self.processors.in_force() if self.processors else contextlib.nullcontext():
+        """Put the lane's own random state and attention processors in place of the process's for a while.
+
+        Whether gradients are recorded is the caller's own again afterwards: a pipeline that parks is still inside its
+        `no_grad`, which would otherwise hold for the whole thread.
+        """
+        processors = self.processors.in_force() if self.processors else contextlib.nullcontext()
+        with torch.set_grad_enabled(torch.is_grad_enabled()), self.random_state.in_force(), processors:
             yield
 
     def park(self, call: ParkedCall) -> Any:
@@ -153,12 +160,16 @@ class Lane:
         for answer in self.answers:
             if (answered := answer(call)) is not NotImplemented:
                 return answered
-        output = self._tick_loop.switch(call)
+        output = self.around(call, self._wait) if self.around else self._wait(call)
         for listener in self.listeners:
             listener(call, output)
         if call.stage is Stage.DENOISE:
             self.last_outputs[call.module] = output
         return output
+
+    def _wait(self, call: ParkedCall) -> Any:
+        """Switch to the tick loop until the call's forward pass is done."""
+        return self._tick_loop.switch(call)
 
     def _unpark(self) -> None:
         """Drop the call and its layout at once: they refer to each other, and their tensors are large."""

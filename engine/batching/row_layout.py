@@ -74,7 +74,13 @@ class RowLayout:
     def part(self, start: int, stop: int) -> RowLayout:
         """Rows `start` to `stop` as a call of their own; rows past the end repeat the last one."""
         rows = [min(row, self.rows - 1) for row in range(start, stop)]
-        cut = slice(start, stop) if stop <= self.rows else rows
+        return self._cut(slice(start, stop) if stop <= self.rows else rows, rows)
+
+    def picked(self, rows: list[int]) -> RowLayout:
+        """These rows as a call of their own."""
+        return self._cut(rows, rows)
+
+    def _cut(self, cut: slice | list[int], rows: list[int]) -> RowLayout:
         leaves = tuple(_cut(leaf, role, cut, rows) for leaf, role in zip(self.leaves, self.roles, strict=True))
         return RowLayout(self.rebuilt(leaves), len(rows), leaves, self.roles, self.tree, self.signature, self.contents)
 

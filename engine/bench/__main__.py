@@ -20,6 +20,7 @@ class Suite(StrEnum):
 
     LOAD = "load"
     GPU = "gpu"
+    STEP_CACHE = "step-cache"
 
 
 @app.command()
@@ -28,7 +29,9 @@ def bench(
         bool, typer.Option("--quick", help="Under a minute on two cores; with `gpu`, in miniature on any device.")
     ] = False,
     json: Annotated[Path | None, typer.Option(help="Also write the figures here.")] = None,
-    suite: Annotated[Suite, typer.Option(help="`gpu`: full-size SDXL and Z-Image, random weights.")] = Suite.LOAD,
+    suite: Annotated[
+        Suite, typer.Option(help="`gpu`: SDXL and Z-Image, random weights; `step-cache`: pocket's pictures.")
+    ] = Suite.LOAD,
     model: Annotated[str, typer.Option(help="A model's name or folder; else pocket, or a small random one.")] = "",
     device: Annotated[str, typer.Option(help="The device, such as cuda:0.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of a worker; all by default.")] = None,
@@ -40,6 +43,10 @@ def bench(
             from engine.bench.gpu import measure
 
             report = measure(say, miniature=quick)
+        elif suite is Suite.STEP_CACHE:
+            from engine.bench.step_caches import measure as measure_step_cache
+
+            report = measure_step_cache(say, (6,), 2) if quick else measure_step_cache(say)
         else:
             from engine.bench.suite import FULL, QUICK, LoadSuite
 

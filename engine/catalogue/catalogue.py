@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from engine.catalogue.drafts import drafted
 from engine.catalogue.guidance import has_guider, prove_guidance
 from engine.catalogue.sizes import choose_size
 from engine.catalogue.spec_reader import SpecReader
 from engine.errors import EngineError, InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
+from engine.lora_shelf.card import LoRACard
+from engine.lora_shelf.shelf import LoRAShelf
+from engine.lora_shelf.trigger_words import call
 from engine.model_files import diffusers_folder
 from engine.model_files.local_models import find_pulled
-from engine.model_files.lora_kinds import refusal_of
-from engine.model_files.single_file import is_of_family, tensor_names, trained_for
+from engine.model_files.single_file import is_of_family, is_surely_of_family
 from engine.model_spec import ModelSpec, Source
 from engine.pictures.images import open_picture
-from engine.requests import ImageRequest, Inpaint, Outpaint, is_undrawn
+from engine.requests import Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, is_undrawn
 from engine.settings import EngineSettings, ModelSettings
-
-AnyRequest = TypeVar("AnyRequest", bound=ImageRequest)
 
 
 class Catalogue:
@@ -28,6 +29,7 @@ class Catalogue:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
+        self._shelf = LoRAShelf(settings)
         self._reader = SpecReader(settings.models_dir)
         self._specs: dict[str, ModelSpec] = {}
 
@@ -58,19 +60,27 @@ class Catalogue:
         """May requests name this model? With a cluster yes: the files on its machines are not known here."""
         return bool(self._settings.cluster.address) or self.is_present(spec)
 
-    def resolve(self, request: AnyRequest) -> tuple[AnyRequest, tuple[str, ...]]:
+    def resolve(self, request: ImageRequest) -> tuple[ImageRequest, tuple[str, ...]]:
         """The request with every None filled and its size snapped, and notes for the member.
+
+        An `ImageToImage` to which nobody gave a strength becomes an `Edit` for a model that was made for editing.
 
         Decodes the request's pictures (tens of milliseconds each: call it in a thread). Raises `InvalidRequest`,
         `UnknownModel` or `UnknownLoRA` naming the field; `ModelMissing`, `ModelLoadFailed`.
         """
         spec = self._asked(request.model)
         self._check_files(spec)
+        request = as_edit(spec, request)
         self._check_need(spec, request)
+        self._check_references(spec, request)
         self._check_noise_scheduler(spec, request)
-        self._check_loras(spec, request)
+        cards = self._check_loras(spec, request)
         self._check_style_image(spec, request)
         (width, height), notes = choose_size(spec, request)
+        if request.draft:
+            request, notes = request.model_copy(update=drafted(spec, request, (width, height))), ()
+            width, height = request.width, request.height
+        called = call(request, cards)
         filled: dict[str, Any] = {
             "model": spec.name,
             "width": width,
@@ -78,17 +88,38 @@ class Catalogue:
             "num_inference_steps": request.num_inference_steps or spec.num_inference_steps,
             "guidance_scale": spec.guidance_scale if request.guidance_scale is None else request.guidance_scale,
             "noise_scheduler": request.noise_scheduler or spec.noise_scheduler,
+            "step_cache": request.step_cache or self._settings.step_cache,
         }
+        if isinstance(request, Edit):
+            filled["keeps_size"] = spec.references is None or request.mask is not None
         if has_guider(spec) and not is_undrawn(request):
             prove_guidance(spec, filled["guidance_scale"], request.negative_prompt)
         if request.negative_prompt and (why := _unheeded(spec, request, filled["guidance_scale"])):
             notes = notes if is_undrawn(request) else (*notes, why)
             filled["negative_prompt"] = ""
-        return request.model_copy(update=filled), notes
+        return request.model_copy(update=filled | called.update), (*called.notes, *notes)
+
+    def loras(self) -> tuple[LoRACard, ...]:
+        """Every LoRA file, those that cannot be used too. Reads files: call it in a thread.
+
+        A new file is seen at once, a file that was written over after 2 s; `resolve` sees both at once.
+        """
+        return self._shelf.recent()
+
+    def fitting(self, card: LoRACard, specs: Iterable[ModelSpec]) -> tuple[str, ...]:
+        """The names of those models that a LoRA is for; () where nothing says for which."""
+        if card.settings.model:
+            return tuple(spec.name for spec in specs if spec == self.spec(card.settings.model))
+        # What is enlarged is drawn by a network of sizes of its own, whatever its class.
+        alike = (spec for spec in specs if spec.enlarge == 1)
+        return tuple(spec.name for spec in alike if card.family and is_surely_of_family(spec.pipeline, card.family))
 
     def check_lora(self, name: str) -> None:
-        """Check that a configured LoRA can be used. Raises `InvalidRequest`, or what `spec` raises for its model."""
-        self._check_lora_file(self.spec(self._settings.loras[name].model), name)
+        """Check that a LoRA can be used. Raises `InvalidRequest`, or what `spec` raises for its model."""
+        card = self._shelf.card(name)
+        if card is None:
+            raise UnknownLoRA(name, self._lora_names())
+        self._check_card(card, self.spec(card.settings.model) if card.settings.model else None)
 
     def _asked(self, name: str) -> ModelSpec:
         """The model of that name. Raises `UnknownModel` with the names of the models on offer."""
@@ -119,18 +150,39 @@ class Catalogue:
         if spec.need == "picture" and type(request) is ImageRequest:
             raise InvalidRequest("model", f"{spec.name} draws only from a picture; give one, or choose another model")
 
+    def _check_references(self, spec: ModelSpec, request: ImageRequest) -> None:
+        if not isinstance(request, Edit):
+            return
+        given, most = 1 + len(request.references), _most(spec)
+        if given > most:
+            those = [name for name in self._offered() if _most(self.spec(name)) >= given]
+            able = f", or choose {' or '.join(those)}" if those else ""
+            pictures = "one picture" if most == 1 else f"at most {most} pictures"
+            raise InvalidRequest(
+                "references", f"{spec.name} takes {pictures}, and these are {given}; leave some out{able}"
+            )
+
     def _check_noise_scheduler(self, spec: ModelSpec, request: ImageRequest) -> None:
         if request.noise_scheduler is not None and request.noise_scheduler not in spec.noise_schedulers:
             raise InvalidRequest("noise_scheduler", f"{spec.name} runs with {', '.join(spec.noise_schedulers)}")
 
-    def _check_loras(self, spec: ModelSpec, request: ImageRequest) -> None:
-        offered = self._settings.loras
+    def _check_loras(self, spec: ModelSpec, request: ImageRequest) -> tuple[LoRACard, ...]:
+        if not request.loras:
+            return ()
+        cards: list[LoRACard] = []
         for lora in request.loras:
-            if lora.name not in offered:
-                raise UnknownLoRA(lora.name, tuple(offered))
-            if self.spec(offered[lora.name].model) != spec:
-                raise InvalidRequest("loras", f"{lora.name!r} was made for {offered[lora.name].model}, not {spec.name}")
-            self._check_lora_file(spec, lora.name)
+            card = self._shelf.card(lora.name)
+            if card is None:
+                raise UnknownLoRA(lora.name, self._lora_names())
+            if card.settings.model and self.spec(card.settings.model) != spec:
+                wanted = card.settings.model
+                raise InvalidRequest("loras", f"{lora.name!r} was made for {wanted}, not {spec.name}; choose {wanted}")
+            self._check_card(card, spec)
+            cards.append(card)
+        return tuple(cards)
+
+    def _lora_names(self) -> tuple[str, ...]:
+        return tuple(card.name for card in self._shelf.cards() if not card.refusal)
 
     def _check_style_image(self, spec: ModelSpec, request: ImageRequest) -> None:
         if request.style_image is None:
@@ -141,16 +193,18 @@ class Catalogue:
             raise InvalidRequest("style_image", f"{spec.name} cannot follow a style picture{those}")
         open_picture(request.style_image, "style_image")
 
-    def _check_lora_file(self, spec: ModelSpec, name: str) -> None:
-        path = self._settings.loras[name].path.expanduser()
-        try:
-            family, why = trained_for(path), refusal_of(tensor_names(path))
-        except ModelLoadFailed as error:
-            raise InvalidRequest("loras", f"{name!r} has a broken file; tell the person who runs me") from error
-        if why:
-            raise InvalidRequest("loras", f"{name!r} {why}")
-        if family is not None and not is_of_family(spec.pipeline, family):
-            raise InvalidRequest("loras", f"{name!r} was trained for {family}, which {spec.name} is not")
+    def _check_card(self, card: LoRACard, spec: ModelSpec | None) -> None:
+        if card.is_broken:
+            raise InvalidRequest("loras", f"{card.name!r} has a broken file; tell the person who runs me")
+        if card.refusal:
+            raise InvalidRequest("loras", f"{card.name!r} {card.refusal}")
+        if spec is None:
+            return
+        if card.has_magnitudes and spec.precision in ("int8", "nf4"):
+            why = f"is a DoRA, which needs weights wider than {spec.name}'s, those are {spec.precision}"
+            raise InvalidRequest("loras", f"{card.name!r} {why}")
+        if card.family and not is_of_family(spec.pipeline, card.family):
+            raise InvalidRequest("loras", f"{card.name!r} was trained for {card.family}, which {spec.name} is not")
 
     def _is_here(self, source: Source) -> bool:
         if source.origin == "hub":
@@ -174,6 +228,17 @@ class Catalogue:
         if default in self._settings.models or default in self._reader.presets:
             return default
         return Path(default.removeprefix("hf:").partition("@")[0]).stem
+
+
+def as_edit(spec: ModelSpec, request: ImageRequest) -> ImageRequest:
+    """A picture to start from without a strength is what a model made for editing edits; all else is unchanged."""
+    if type(request) is not ImageToImage or spec.references is None or "strength" in request.model_fields_set:
+        return request
+    return Edit.model_validate(request.model_dump(exclude={"strength"}))
+
+
+def _most(spec: ModelSpec) -> int:
+    return spec.references.most if spec.references else 1
 
 
 def _unheeded(spec: ModelSpec, request: ImageRequest, guidance_scale: float) -> str:

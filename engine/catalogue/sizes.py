@@ -10,7 +10,7 @@ from engine.catalogue.outpaint_geometry import Canvas, Size, scaled
 from engine.errors import InvalidRequest
 from engine.model_spec import ModelSpec
 from engine.pictures.images import open_mask, open_picture, picture_size
-from engine.requests import MAX_SIDE, Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
+from engine.requests import MAX_SIDE, Blend, Describe, Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
 
 CREATIVE_FACTOR = 2.0
 """The largest factor of a creative upscale."""
@@ -49,6 +49,8 @@ def result_size(request: ImageRequest) -> Size:
             return Canvas.of(picture_size(request.image), request).size
         case Inpaint():
             return picture_size(request.image)
+        case Edit(keeps_size=True):
+            return picture_size(request.image)
         case Upscale(width=int(width), height=int(height)):
             return scaled((width, height), enlargement((width, height), request))
         case _:
@@ -75,11 +77,21 @@ def _picture_sizes(request: ImageRequest) -> tuple[Size, ...]:
         size = open_picture(request.image).size
         _prove_mask(open_mask(request.mask), size)
         return (size,)
+    if isinstance(request, Edit):
+        return _edited_sizes(request)
     if isinstance(request, ImageToImage | Outpaint | Upscale | Describe):
         return (open_picture(request.image).size,)
     if isinstance(request, Blend):
         return tuple(open_picture(picture, f"images.{i}").size for i, picture in enumerate(request.images))
     return ()
+
+
+def _edited_sizes(request: Edit) -> tuple[Size, ...]:
+    size = open_picture(request.image).size
+    if request.mask is not None:
+        _prove_mask(open_mask(request.mask), size)
+    others = (open_picture(other, f"references.{i}").size for i, other in enumerate(request.references))
+    return (size, *others)
 
 
 def _prove_shape(size: Size) -> None:

@@ -19,6 +19,7 @@ from engine.model_files.single_file import tensor_names
 from engine.model_files.tool_files import prove_adapter
 from engine.model_spec import FLOW_NOISE_SCHEDULERS, NOISE_SCHEDULERS, ModelSpec, Source
 from engine.pipelines.names import Need, need_of, unfit
+from engine.pipelines.references import references_of
 from engine.pipelines.sampler_names import sampler_named
 from engine.pipelines.signatures import Signature, Signatures, is_offered
 from engine.settings import ModelSettings
@@ -190,6 +191,7 @@ class SpecReader:
             pipeline=pipeline,
             capabilities=_capabilities(signature),
             guidance_parameter=parameter,
+            references=references_of(pipeline, signature),
         )
 
 

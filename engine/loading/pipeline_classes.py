@@ -16,12 +16,16 @@ from torch import nn
 
 from engine.model_files.diffusers_folder import MASK_CHANNELS
 from engine.pipelines.names import TASK_MARK, Task, task_of
+from engine.pipelines.references import references_of
+from engine.pipelines.signatures import Signatures
 
 _TAKES: dict[Task, frozenset[str]] = {
     "text_to_image": frozenset(),
     "image_to_image": frozenset({"image", "strength"}),
     "inpaint": frozenset({"image", "mask_image"}),
+    "edit": frozenset({"image"}),
 }
+_SIGNATURES = Signatures()
 _MASK_CHANNELS_ONLY = "Kandinsky"
 """Their inpainting class always hands the denoiser mask and picture as further channels."""
 _BROKEN = frozenset({"ChromaInpaintPipeline"})
@@ -34,6 +38,8 @@ def class_for(base: Any, task: Task) -> type | None:
     Image-to-image needs a `strength`: a class that takes pictures as references only (FLUX.2) does not count.
     """
     own = type(base)
+    if task == "edit":
+        return own if references_of(own.__name__, _SIGNATURES.of(own.__name__)) else None
     if isinstance(base, ModularPipeline):
         return own if _has_blocks(base, task) else None
     if task_of(own.__name__) == task:

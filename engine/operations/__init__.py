@@ -11,11 +11,12 @@ from engine.errors import InvalidRequest
 from engine.operations.context import OperationContext, Outcome
 from engine.operations.describing import describe
 from engine.operations.drawing import blend, image_to_image, inpaint, text_to_image
+from engine.operations.editing import edit
 from engine.operations.outpainting import outpaint
 from engine.operations.pixels import Pixels
 from engine.operations.prompt_tokens import listen
 from engine.operations.upscaling import upscale
-from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
+from engine.requests import Blend, Describe, Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
 
 OPERATIONS: dict[type[ImageRequest], Callable[[OperationContext], list[Pixels]]] = {
     ImageRequest: text_to_image,
@@ -25,6 +26,7 @@ OPERATIONS: dict[type[ImageRequest], Callable[[OperationContext], list[Pixels]]]
     Blend: blend,
     Upscale: upscale,
     Describe: describe,
+    Edit: edit,
 }
 
 
@@ -42,6 +44,7 @@ def operate(context: OperationContext) -> Outcome:
         noise_scheduler=next(iter(context.noise_schedulers), ""),
         sampler=next(iter(context.samplers), ""),
         upscaler=context.upscaler,
+        mask=context.mask,
     )
 
 

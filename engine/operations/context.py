@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from engine.batching.lanes import Lane, Pipeline
 from engine.batching.module_proxies import parking_view
@@ -46,6 +47,8 @@ class Outcome:
     """The noise scheduler's name in other tools ("DPM++ 2M Karras")."""
     upscaler: str = ""
     """The super-resolution network, where it alone made the picture."""
+    mask: Image.Image | None = None
+    """Where the picture was changed, where an edit found that itself."""
 
 
 @dataclass
@@ -62,10 +65,16 @@ class OperationContext:
     samplers: list[str] = field(default_factory=list[str])
     """Their names in other tools."""
     captions: tuple[str, ...] = ()
+    references: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The pictures of an edit, by the pipeline's parameter; the same for all cells."""
+    beside: str | None = None
+    """Words of a second row for each cell, before the cells in the batch: what `Walk`s compare with."""
     upscaler: str = ""
     """The super-resolution network, where it alone makes the picture."""
     notes: list[str] = field(default_factory=list[str])
     """Sentences for the member."""
+    mask: Image.Image | None = None
+    """Where an edit changes the picture, where it found that itself."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -128,6 +137,8 @@ class OperationContext:
     def _takes_all_cells(self, pipeline: Pipeline, known: Collection[str], inputs: Mapping[str, Any]) -> bool:
         if "num_images_per_prompt" not in known or len(with_inner(pipeline)) > 1 or _mixes_cells(type(pipeline)):
             return False
+        if self.references:
+            return self.model.spec.references is not None and self.model.spec.references.shares_call
         # A picture for each cell would be several references (Qwen-Image-Edit-Plus); Modular SDXL mixes up their masks.
         return "image" not in inputs or ("strength" in known and not self.model.is_modular)
 
@@ -158,6 +169,8 @@ class OperationContext:
             # Pixel models (DeepFloyd IF) want a prompt for each picture.
             lists = {name: [wanted[name]] * len(seeds) for name in ("prompt", "negative_prompt") if name in wanted}
             wanted |= {**lists, "num_images_per_prompt": 1}
+        if self.beside is not None:
+            wanted |= self._pairs(self.beside, wanted, generators)
         if "ip_adapter_image" in wanted and "ip_adapter_image" not in known:
             raise InvalidRequest("style_image", f"{self.model.spec.name} cannot follow a style picture in this")
         if "guidance_schedule" in known:
@@ -170,9 +183,22 @@ class OperationContext:
         made = pipeline(**wanted, output="images") if self.model.is_modular else pipeline(**wanted)
         self.watch.restart()
         cells = arrays_of(_images(made))
+        cells = cells[-len(seeds) :]
         if what := flaw(cells):
             raise BadOutput(what)
         return cells
+
+    def _pairs(self, beside: str, wanted: Mapping[str, Any], generators: Sequence[torch.Generator]) -> dict[str, Any]:
+        """The arguments with a row of other words for each cell, which starts from the same noise."""
+        cells = len(generators)
+        twins = [torch.Generator("cpu").manual_seed(generator.initial_seed()) for generator in generators]
+        negative = wanted.get("negative_prompt")
+        return {
+            "prompt": [beside] * cells + [wanted["prompt"]] * cells,
+            "generator": [*twins, *generators],
+            "num_images_per_prompt": 1,
+            **({} if negative is None else {"negative_prompt": [negative] * (2 * cells)}),
+        }
 
     def _for_cells(self, name: str, value: Any, cells: int) -> Any:
         """One picture for each generator: some families (SD3) index the pictures by cell."""
@@ -198,6 +224,7 @@ class OperationContext:
             parameter: guidance,
             "output_type": "np",
             **self._own_size(),
+            **self.references,
             "guidance_schedule": [guidance] * steps,  # Ideogram's default is for 48 steps only
             "ip_adapter_image": None if request.style_image is None else open_picture(request.style_image),
         }
@@ -210,6 +237,8 @@ class OperationContext:
         is_tabled = max(self.model.spec.width, self.model.spec.height) >= SMALLEST_TABLED_SIDE
         return {
             "max_area": width * height,  # FLUX.1 Kontext
+            # Kontext again, and FIBO-Edit: they were trained at sizes of a table, far above this.
+            "_auto_resize": None if max(width, height) >= SMALLEST_TABLED_SIDE else False,
             "use_resolution_binning": None if is_tabled else False,
         }
 

@@ -18,17 +18,22 @@ from engine.requests import Describe
 def describe(context: OperationContext) -> list[Pixels]:
     """No pictures, but captions: by the host's image-to-text model, else by the embedded picture encoder."""
     request = cast(Describe, context.request)
-    picture = open_picture(request.image)
-    if (captioner := context.tools.captioner) is not None:
-        context.captions = captioner.captions(picture, request.num_images, context.lane)
-        context.notes.append(f"described by {captioner.name}")
-    if not context.captions:
-        _by_labels(context, picture, request.num_images)
+    context.captions, note = captions_of(context, open_picture(request.image), request.num_images)
+    context.notes.append(note)
     context.watch.on_step(1, 1, None)
     return []
 
 
-def _by_labels(context: OperationContext, picture: Image.Image, count: int) -> None:
+def captions_of(context: OperationContext, picture: Image.Image, count: int) -> tuple[tuple[str, ...], str]:
+    """The likeliest captions of a picture, and a note for the member that says whose they are."""
+    if (captioner := context.tools.captioner) is not None and (
+        captions := captioner.captions(picture, count, context.lane)
+    ):
+        return captions, f"described by {captioner.name}"
+    return _by_labels(context, picture, count)
+
+
+def _by_labels(context: OperationContext, picture: Image.Image, count: int) -> tuple[tuple[str, ...], str]:
     """The best label in the best style, then further labels."""
     describer = context.tools.describer
     pixels = tensor_of(picture).to(context.model.device)
@@ -36,6 +41,6 @@ def _by_labels(context: OperationContext, picture: Image.Image, count: int) -> N
     best = (seen.float().cpu() @ describer.anchors.T)[0].argsort(descending=True)
     style = describer.styles[int(options[0].argmax())]
     labels = [describer.labels[int(index)] for index in best[:count]]
-    context.captions = tuple(f"{label}, {style}" for label in labels)
     known = f"{len(describer.labels)} everyday things and {len(describer.styles)} drawing styles"
-    context.notes.append(f"the nearest of the {known} that the embedded describer knows")
+    captions = tuple(f"{label}, {style}" for label in labels)
+    return captions, f"the nearest of the {known} that the embedded describer knows"

@@ -8,7 +8,7 @@ from typing import Literal
 
 from engine.pipelines.signatures import Signature
 
-Task = Literal["text_to_image", "image_to_image", "inpaint"]
+Task = Literal["text_to_image", "image_to_image", "inpaint", "edit"]
 Need = Literal["words", "picture", "mask"]
 
 TASK_MARK = re.compile("Img2Img|Inpainting|Inpaint|Text2Img")

@@ -31,7 +31,7 @@ def predict_x0(
         return torch.cos(angle) * sample - torch.sin(angle) * model_output
     if hasattr(noise_scheduler, "precondition_outputs"):
         return noise_scheduler.precondition_outputs(sample, model_output, _sigma(noise_scheduler, timestep))
-    level = _noise_level(noise_scheduler, timestep)
+    level = noise_level(noise_scheduler, timestep)
     return None if level is None else _clip(noise_scheduler, _solve(level, prediction, sample, model_output))
 
 
@@ -54,8 +54,8 @@ def _solve(
     return (sample - sigma * output) / alpha
 
 
-def _noise_level(noise_scheduler: Any, timestep: Any) -> tuple[torch.Tensor, torch.Tensor, bool] | None:
-    """(alpha, sigma, whether the model predicts a flow) of the sample that `step` is given."""
+def noise_level(noise_scheduler: Any, timestep: Any) -> tuple[torch.Tensor, torch.Tensor, bool] | None:
+    """(alpha, sigma, whether the model predicts a flow) of the sample that the next `step` is given."""
     if hasattr(noise_scheduler, "_sigma_to_alpha_sigma_t"):
         sigma = _sigma(noise_scheduler, timestep)
         if noise_scheduler.config.prediction_type == "flow_prediction":

@@ -36,7 +36,8 @@ class CostEstimates:
 def _keys(request: ImageRequest) -> tuple[_Key, ...]:
     """Keys from the most to the least similar requests; requests with and without denoising share none."""
     kind, model = kind_of_work(request), request.model
-    alike = (kind, model, request.width or 0, request.height or 0), (kind, model)
+    level = request.step_cache or "off"
+    alike = (kind, model, level, request.width or 0, request.height or 0), (kind, model, level), (kind, model)
     return (*alike, (model,)) if is_denoised(request) else alike
 
 

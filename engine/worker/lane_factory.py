@@ -23,6 +23,8 @@ from engine.previews.preview_gate import SAVED_S, SHARE_BESIDE, SHARE_ON_CPU, Pr
 from engine.previews.time_budget import TimeBudget
 from engine.processes.protocol import Admit, FromWorker, LaneProgress
 from engine.requests import ImageRequest
+from engine.sampling.moment import moment_of
+from engine.sampling.step_cache import TOLERANCES, Rows, StepCache
 from engine.sampling.step_watch import StepWatch
 from engine.serving.cost_estimates import work_of
 from engine.settings import EngineSettings
@@ -45,6 +47,8 @@ class OpenLane:
     gpu_ms: float = 0.0
     step: int = 0
     """The latest step that was sent."""
+    step_cache: StepCache | None = None
+    """None for a request whose every output is computed."""
     has_shared: bool = False
     """Whether any forward pass was shared with another lane."""
 
@@ -75,9 +79,10 @@ class LaneFactory:
         device: torch.device,
         send: Callable[[FromWorker], None],
         clock: Callable[[], float] = time.monotonic,
+        rows: Rows | None = None,
     ) -> None:
         self._tools = Tools(device, settings.upscaler, settings.captioner)
-        self._send, self._clock = send, clock
+        self._send, self._clock, self._rows = send, clock, rows
         self._time_budget = TimeBudget()
         self._encoders = ThreadPoolExecutor(1, thread_name_prefix="preview")
         self.check = PictureCheck() if settings.safety else None
@@ -89,7 +94,7 @@ class LaneFactory:
     def make(self, admit: Admit, model: LoadedModel, upcast: bool = False) -> OpenLane:
         """Make a lane and do not start it. `upcast` runs its modules in float32."""
         request, drawn_by = admit.request, model.for_request(admit.request)
-        loras = tuple((lora.name, lora.weight) for lora in request.loras)
+        loras = drawn_by.adapters.keyed(tuple((lora.name, lora.weight) for lora in request.loras))
 
         def tell(step: int, steps: int, preview: Preview | None) -> None:
             opened.step = step
@@ -105,10 +110,17 @@ class LaneFactory:
         previews = self._previews_of(request, model, tell)
         watch = StepWatch(lane, previews.wants_x0, previews.show, request.stop_at)
         lane.answers.append(watch.answer)
+        cache = self._step_cache(request, watch)
+        if cache:
+            lane.around = cache.answer
         context = OperationContext(request, drawn_by, lane, watch, self._tools)
         arrived_s = self._clock() - admit.waited_s if admit.arrived_s is None else admit.arrived_s
-        opened = OpenLane(admit, model, lane, context, previews, arrived_s)
+        opened = OpenLane(admit, model, lane, context, previews, arrived_s, step_cache=cache)
         return opened
+
+    def _step_cache(self, request: ImageRequest, watch: StepWatch) -> StepCache | None:
+        tolerance = TOLERANCES.get(request.step_cache or "off")
+        return StepCache(tolerance, lambda: moment_of(watch), self._rows) if tolerance and self._rows else None
 
     def _previews_of(
         self, request: ImageRequest, model: LoadedModel, tell: Callable[[int, int, Preview | None], None]

@@ -51,7 +51,7 @@ class TickLoop:
     def __post_init__(self) -> None:
         self.turns = Turns(FairShare(self.settings.first_preview_share))
         self.budget = BatchSize(self.device)
-        self._lane_factory = LaneFactory(self.settings, self.device, self.send, self.clock)
+        self._lane_factory = LaneFactory(self.settings, self.device, self.send, self.clock, self.batch_runner)
         self._encoder_cache = EncoderCache()
         self._finishers = ThreadPoolExecutor(2, thread_name_prefix="finish")
 
@@ -147,7 +147,7 @@ class TickLoop:
 
     def _try_again(self, opened: OpenLane, error: BadOutput) -> None:
         """Run the request once more in float32; a second broken picture is the lane's error."""
-        if opened.lane.options.upcast:
+        if opened.lane.options.upcast or not opened.model.can_widen:
             return self._fail(opened, error)
         logger.warning("%s, trying again in float32", error.what, extra={"request_id": opened.request.id})
         again = self._lane_factory.make(opened.admit, opened.model, upcast=True)

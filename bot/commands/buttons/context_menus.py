@@ -1,4 +1,4 @@
-"""What "Apps" offers on any message with a picture: vary, upscale, describe."""
+"""What "Apps" offers on any message with a picture: vary, edit, upscale, describe."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import discord
 from discord import app_commands
 from discord.app_commands import locale_str
 
-from bot.commands.buttons import derive_buttons
+from bot.commands.buttons import derive_buttons, edit_buttons
 from bot.domain.model import Job, Options, Verb
 from bot.domain.prompting.derivation import SINGLE
 from bot.domain.prompting.prompt import expand
 from bot.errors import BadPicture, JobNotFound
 from bot.ui.content import texts
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
-from bot.ui.content.modals import Filled, Form
+from bot.ui.content.modals import EditForm, Filled, Form
 from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
@@ -32,6 +32,7 @@ def menus() -> tuple[app_commands.ContextMenu, ...]:
     """Build the context menus for one command tree."""
     return (
         _menu("Darkroom: vary", vary),
+        _menu("Darkroom: edit", edit),
         _menu("Darkroom: upscale", upscale),
         _menu("Darkroom: describe", describe),
     )
@@ -43,9 +44,8 @@ async def vary(interaction: Pressed, message: discord.Message) -> None:
         if ours := await _ours(interaction, message, Act.VARY_STRONG):
             await derive_buttons.ask(interaction, answer, ours)
             return
-        interaction.client.seen.remember(message.id, _attachment(message))
-        about = f"{interaction.channel_id}:{message.id}"
-        await answer.modal(Form("What does it show?", FormId(FormKind.MENU, about), ""))
+        form_id = FormId(FormKind.MENU, _remembered(interaction, message))
+        await answer.modal(Form("What does it show?", form_id, ""))
 
 
 async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
@@ -54,6 +54,25 @@ async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
         asked = [await submission.read(interaction, text, has_picture=True) for text in expand(filled.prompt)]
         key = await submission.take(interaction, await _recalled(interaction, about))
         await submit_each(interaction, answer, asked, lambda one: submission.spec(Verb.VARY_STRONG, one, images=(key,)))
+
+
+async def edit(interaction: Pressed, message: discord.Message) -> None:
+    """Change a picture by words: the form asks for them."""
+    async with Answer(interaction, may_ask=True) as answer:
+        if ours := await _ours(interaction, message, Act.EDIT):
+            await edit_buttons.ask(interaction, answer, ours)
+            return
+        form_id = FormId(FormKind.MENU_EDIT, _remembered(interaction, message))
+        await answer.modal(EditForm(edit_buttons.TITLE, form_id, ""))
+
+
+async def edited(interaction: Pressed, about: str, filled: Filled) -> None:
+    """Change somebody else's picture as the form says."""
+    async with Answer(interaction) as answer:
+        asked = [await submission.read(interaction, text, has_picture=True) for text in expand(filled.prompt)]
+        first = await submission.take(interaction, await _recalled(interaction, about))
+        images = (first, *await edit_buttons.pictures_in(interaction, filled))
+        await submit_each(interaction, answer, asked, lambda one: submission.spec(Verb.EDIT, one, images=images))
 
 
 async def upscale(interaction: Pressed, message: discord.Message) -> None:
@@ -132,6 +151,12 @@ async def _shown_by(interaction: Pressed, message: discord.Message) -> tuple[Job
     if is_ours:
         raise JobNotFound(str(original))
     return None
+
+
+def _remembered(interaction: Pressed, message: discord.Message) -> str:
+    """Keep the picture of a message at hand; returns what a form says of it."""
+    interaction.client.seen.remember(message.id, _attachment(message))
+    return f"{interaction.channel_id}:{message.id}"
 
 
 def _forwarded_from(message: discord.Message) -> int:

@@ -38,6 +38,12 @@ DERIVED: Mapping[Act, tuple[Verb, Mapping[str, Any]]] = MappingProxyType(
         Act.DESCRIBE: (Verb.DESCRIBE, {}),
     }
 )
+"""What is asked for under one picture."""
+FROM_SHEET: Mapping[Act, tuple[Verb, Mapping[str, Any]]] = MappingProxyType(
+    {Act.DEVELOP: (Verb.DEVELOP, {}), Act.MORE: (Verb.DRAFT, {})}
+)
+"""What is asked for in the menus under a sheet of drafts."""
+_FROM_CELL = MappingProxyType({**DERIVED, **FROM_SHEET})
 _REMIXED = frozenset({Act.VARY, Act.VARY_SUBTLE, Act.VARY_STRONG, Act.REROLL})
 _NEEDS_WORDS = frozenset({Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.ZOOM, Verb.PAN})
 """What nothing can be drawn of without: a blend and an upload that was enlarged may have none."""
@@ -45,7 +51,7 @@ _NEEDS_WORDS = frozenset({Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.ZOOM, Verb.PA
 
 async def from_cell(interaction: Pressed, pressed: ButtonId) -> None:
     """Any job made from one cell."""
-    async with Answer(interaction, may_ask=DERIVED[pressed.act][0] in _NEEDS_WORDS) as answer:
+    async with Answer(interaction, may_ask=_FROM_CELL[pressed.act][0] in _NEEDS_WORDS) as answer:
         await ask(interaction, answer, pressed)
 
 
@@ -62,9 +68,17 @@ async def ask(interaction: Pressed, answer: Answer, pressed: ButtonId) -> None:
     if _lacks_words(pressed, job):
         await answer.modal(Form("What does it show?", FormId(FormKind.REMIX, str(pressed)), ""))
     elif preferences.remix and pressed.act in _REMIXED:
-        await answer.modal(Form("Remix", FormId(FormKind.REMIX, str(pressed)), render(_open(job))))
+        await answer.modal(Form("Remix", FormId(FormKind.REMIX, str(pressed)), render(_open(job, pressed.act))))
     else:
-        await submission.submit(interaction, answer, _spec_for(pressed, job, _open(job)))
+        await submission.submit(interaction, answer, _spec_for(pressed, job, _open(job, pressed.act)))
+
+
+async def drafts(interaction: Pressed, pressed: ButtonId) -> None:
+    """24 drafts of the same words, to choose from."""
+    async with Answer(interaction) as answer:
+        job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
+        options = _open(job).model_copy(update={"draft": True})
+        await submission.submit(interaction, answer, derived(job, Verb.REROLL, None, options))
 
 
 async def again(interaction: Pressed, pressed: ButtonId) -> None:
@@ -95,11 +109,11 @@ async def region(interaction: Pressed, pressed: ButtonId) -> None:
 async def region_filled(interaction: Pressed, about: str, filled: Filled) -> None:
     """Read the form of "Vary region" and start the job."""
     async with Answer(interaction) as answer:
-        pressed, job = await _about(interaction, about)
-        mask = await _mask(interaction, pressed, filled)
-        asked = [_as_drawn(job, options) for options in _asked(filled)]
+        pressed, job = await about_job(interaction, about)
+        mask = await mask_in(interaction, pressed, filled)
+        asked = [as_drawn(job, options) for options in asked_in(filled)]
         await submit_each(
-            interaction, answer, asked, lambda one: _derived(job, Verb.REGION, pressed.cell, one, mask=mask)
+            interaction, answer, asked, lambda one: derived(job, Verb.REGION, pressed.cell, one, mask=mask)
         )
 
 
@@ -113,18 +127,18 @@ async def zoom(interaction: Pressed, pressed: ButtonId) -> None:
 async def zoom_filled(interaction: Pressed, about: str, filled: Filled) -> None:
     """Read the form of "Custom zoom" and start the job."""
     async with Answer(interaction) as answer:
-        pressed, job = await _about(interaction, about)
-        asked, times = _asked(filled), _factor(filled.zoom)
+        pressed, job = await about_job(interaction, about)
+        asked, times = asked_in(filled), _factor(filled.zoom)
         await submit_each(
-            interaction, answer, asked, lambda one: _derived(job, Verb.ZOOM, pressed.cell, one, zoom=times)
+            interaction, answer, asked, lambda one: derived(job, Verb.ZOOM, pressed.cell, one, zoom=times)
         )
 
 
 async def remixed(interaction: Pressed, about: str, filled: Filled) -> None:
     """Read the form of remix mode and start V or 🔄 with its prompt."""
     async with Answer(interaction) as answer:
-        pressed, job = await _about(interaction, about)
-        await submit_each(interaction, answer, _asked(filled), lambda one: _spec_for(pressed, job, one))
+        pressed, job = await about_job(interaction, about)
+        await submit_each(interaction, answer, asked_in(filled), lambda one: _spec_for(pressed, job, one))
 
 
 def _lacks_words(pressed: ButtonId, job: Job) -> bool:
@@ -134,24 +148,24 @@ def _lacks_words(pressed: ButtonId, job: Job) -> bool:
 def _spec_for(pressed: ButtonId, job: Job, options: Options) -> JobSpec:
     """Return the spec of the job that a button asks for, with this prompt."""
     if pressed.act is Act.REROLL:
-        return _derived(job, Verb.REROLL, None, options)
-    verb, fields = DERIVED[pressed.act]
-    return _derived(job, verb, pressed.cell, options, **fields)
+        return derived(job, Verb.REROLL, None, options)
+    verb, fields = _FROM_CELL[pressed.act]
+    return derived(job, verb, pressed.cell, options, **fields)
 
 
-def _derived(job: Job, verb: Verb, cell: int | None, options: Options, **fields: Any) -> JobSpec:
+def derived(job: Job, verb: Verb, cell: int | None, options: Options, **fields: Any) -> JobSpec:
     """The spec of a job made from another, with the seed its words ask for."""
     seed = submission.fresh_seed() if options.seed is None else options.seed
     spec = derive(job, verb, cell, seed=seed, options=options, **fields)
     return spec.model_copy(update={"options": spec.options.model_copy(update={"seed": options.seed})})
 
 
-def _asked(filled: Filled) -> list[Options]:
+def asked_in(filled: Filled) -> list[Options]:
     """Return what was written into a form: the options of each of its permutations."""
     return [parse(text) for text in expand(filled.prompt)]
 
 
-async def _about(interaction: Pressed, about: str) -> tuple[ButtonId, Job]:
+async def about_job(interaction: Pressed, about: str) -> tuple[ButtonId, Job]:
     """Return the button whose form was filled in, and its job."""
     pressed = ButtonId.parse(about)
     if pressed is None:
@@ -159,18 +173,21 @@ async def _about(interaction: Pressed, about: str) -> tuple[ButtonId, Job]:
     return pressed, await permitted(interaction, pressed.job_id, Deed.DERIVE)
 
 
-def _as_drawn(job: Job, options: Options) -> Options:
+def as_drawn(job: Job, options: Options) -> Options:
     """Return the options for a part of the picture: those of the job, except for what the new prompt says."""
     kept = {name: getattr(options, name) or getattr(job.spec.options, name) for name in ("model", "style", "loras")}
     return options.model_copy(update=kept)
 
 
-def _open(job: Job) -> Options:
-    """Return the job's options without those of its own run (seed, repeats)."""
-    return job.spec.options.model_copy(update={"seed": None, "repeat": 1, "strength": None, "image_weight": None})
+def _open(job: Job, act: Act | None = None) -> Options:
+    """Return the job's options without those of its own run; only what is drawn again stays a sheet of drafts."""
+    own = {"seed": None, "repeat": 1, "strength": None, "image_weight": None}
+    is_sheet = job.spec.options.draft and act is Act.REROLL
+    return job.spec.options.model_copy(update={**own, "draft": is_sheet})
 
 
-async def _mask(interaction: Pressed, pressed: ButtonId, filled: Filled) -> str:
+async def mask_in(interaction: Pressed, pressed: ButtonId, filled: Filled) -> str:
+    """The key of the mask that a form says, ticked or uploaded. Raises `BadOption` and `BadPicture`."""
     services = interaction.client.services
     if filled.mask is not None:
         return await submission.take(interaction, filled.mask, "mask")

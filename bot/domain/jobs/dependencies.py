@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from bot.domain.model import WITHDRAWN, JobSpec
+from bot.domain.model import WITHDRAWN, JobSpec, Verb
 from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.ports import Clock, EnginePort, Estimates, Jobs, Outbox, Pictures, Replies, Rules
 from bot.domain.prompting.engine_requests import Asker, Sources, Wording
@@ -50,19 +50,22 @@ class Ports:
 
     async def _sources(self, spec: JobSpec, uploads: Mapping[str, bytes]) -> Sources:
         try:
-            source = None if spec.source is None else await self._cell(spec.source.job_id, spec.source.cell)
+            source, said = (None, "") if spec.source is None else await self._cell(spec.source.job_id, spec.source.cell)
         except KeyError as missing:
             raise _no_longer_kept() from missing
         images = tuple(uploads[key] for key in spec.images)
         mask = None if spec.mask is None else uploads[spec.mask]
         style = None if spec.style_image is None else uploads[spec.style_image]
-        return Sources(source=source, images=images, mask=mask, style=style)
+        return Sources(source=source, images=images, mask=mask, style=style, description=said)
 
-    async def _cell(self, job_id: str, index: int) -> bytes:
-        if not (await self.jobs.get(job_id)).state.is_showable:
+    async def _cell(self, job_id: str, index: int) -> tuple[bytes, str]:
+        """A stored picture, and what it shows as far as its words say that."""
+        job = await self.jobs.get(job_id)
+        if not job.state.is_showable:
             raise BadPicture("the picture this starts from is not shown to anybody")
         keys = {cell.cell: cell.key for cell in await self.jobs.cells(job_id)}
-        return await self.pictures.get(keys[index])
+        is_instruction = job.spec.verb is Verb.EDIT and self.engine.references(job.model) > 0
+        return await self.pictures.get(keys[index]), "" if is_instruction else job.spec.options.prompt
 
 
 def _no_longer_kept() -> BadPicture:

@@ -42,6 +42,10 @@ class EnginePort(Protocol):
         """Width and height in pixels for an aspect ratio; "" is the default model. Raises `UnknownModel`."""
         ...
 
+    def references(self, model: str) -> int:
+        """How many pictures a model edits by words; 0 for one that was not made for that, or is not known."""
+        ...
+
     def set_served(self, served_ms: Mapping[str, float], weights: Mapping[str, float]) -> None:
         """Start fair share from earlier use: by member key the device time in ms, and the weights."""
         ...

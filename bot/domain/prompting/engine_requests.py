@@ -13,6 +13,7 @@ from engine import (
     WORDLESS_BLEND,
     Blend,
     Describe,
+    Edit,
     ImageRequest,
     ImageToImage,
     Inpaint,
@@ -68,14 +69,21 @@ class Sources:
     images: tuple[bytes, ...] = ()
     mask: bytes | None = None
     style: bytes | None = None
+    description: str = ""
+    """What the source shows, where the words it was drawn from say that."""
+
+    @property
+    def pictures(self) -> tuple[bytes, ...]:
+        """The start picture and the others. Raises `BadPicture` when there is none."""
+        pictures = self.images if self.source is None else (self.source, *self.images)
+        if not pictures:
+            raise BadPicture("the start picture is missing")
+        return pictures
 
     @property
     def first(self) -> bytes:
         """The start picture. Raises `BadPicture` when there is none."""
-        picture = self.source or next(iter(self.images), None)
-        if picture is None:
-            raise BadPicture("the start picture is missing")
-        return picture
+        return self.pictures[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,7 @@ def _words(options: Options) -> dict[str, Any]:
         "negative_prompt": options.negative,
         "loras": tuple(LoRA(name=name, weight=weight) for name, weight in options.loras),
         "tile": options.tile,
+        "step_cache": options.step_cache,
     }
 
 
@@ -144,6 +153,7 @@ def _numbers(spec: JobSpec, options: Options) -> dict[str, Any]:
         "seed": spec.seed,
         "num_images": spec.count,
         "alone": spec.alone,
+        "draft": spec.verb is Verb.DRAFT,
     }
 
 
@@ -168,6 +178,8 @@ def _build(spec: JobSpec, options: Options, sources: Sources, common: dict[str, 
         case Verb.BLEND:
             words = _without_size(common, WORDLESS_BLEND)
             return Blend(images=sources.images, strength=_asked_strength(options), **words)
+        case Verb.EDIT:
+            return _edit(options, sources, common)
         case Verb.REGION:
             if sources.mask is None:
                 raise BadPicture("the mask is missing")
@@ -177,8 +189,23 @@ def _build(spec: JobSpec, options: Options, sources: Sources, common: dict[str, 
             left, right, top, bottom = spec.pan
             pan = {"left": left, "right": right, "top": top, "bottom": bottom}
             return Outpaint(image=sources.first, zoom=spec.zoom, **pan, **_without_size(common))
-        case Verb.IMAGINE | Verb.REROLL | Verb.VARY_SUBTLE | Verb.VARY_STRONG:
+        case Verb.IMAGINE | Verb.REROLL | Verb.VARY_SUBTLE | Verb.VARY_STRONG | Verb.DRAFT | Verb.DEVELOP:
             return _drawn(spec, options, sources, common)
+
+
+def _edit(options: Options, sources: Sources, common: dict[str, Any]) -> ImageRequest:
+    common = {**_without_size(common), "style_image": None}
+    first, *others = sources.pictures
+    strength = _asked_strength(options)
+    if strength is None:
+        said = {"references": tuple(others), "mask": sources.mask, "description": sources.description}
+        return Edit(image=first, **said, **common)
+    if others:
+        raise BadOption(
+            "strength", "it is for one picture, drawn again from noise; leave it out, or the other pictures"
+        )
+    redrawn: dict[str, Any] = {"image": first, "strength": strength, **common}
+    return ImageToImage(**redrawn) if sources.mask is None else Inpaint(mask=sources.mask, **redrawn)
 
 
 def _upscale(spec: JobSpec, options: Options, sources: Sources, common: dict[str, Any]) -> Upscale:
@@ -193,13 +220,16 @@ def _drawn(spec: JobSpec, options: Options, sources: Sources, common: dict[str, 
         return ImageRequest(**common)
     if len(sources.images) > 1:
         return Blend(images=sources.images, strength=_asked_strength(options), **common)
-    return ImageToImage(image=sources.first, strength=_strength(spec, options), **common)
+    # Without a strength of anybody's, a model that was made for editing edits.
+    strength = _strength(spec, options)
+    asked = {} if strength is None else {"strength": strength}
+    return ImageToImage(image=sources.first, **asked, **common)
 
 
-def _strength(spec: JobSpec, options: Options) -> float:
-    """Return the `strength`: as asked, else the verb's default."""
+def _strength(spec: JobSpec, options: Options) -> float | None:
+    """Return the `strength`: as asked, else the verb's default, else None."""
     asked = _asked_strength(options)
-    return STRENGTHS.get(spec.verb, 0.7) if asked is None else asked
+    return STRENGTHS.get(spec.verb) if asked is None else asked
 
 
 def _asked_strength(options: Options) -> float | None:

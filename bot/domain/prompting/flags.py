@@ -115,6 +115,9 @@ def lora(text: str) -> tuple[tuple[str, float], ...]:
     return ((name(found), number(weight, *LORA_WEIGHTS) if weight else 1.0),)
 
 
+SPEEDS = (("fine", "off"), ("careful", "careful"), ("fast", "fast"))
+"""Flags by what they say of the step cache."""
+
 FLAGS: tuple[Flag, ...] = (
     Flag("aspect", ("ar", "aspect"), "--ar 3:2", aspect),
     Flag("seed", ("seed",), "--seed 7", whole(0, MAX_SEED)),
@@ -126,6 +129,11 @@ FLAGS: tuple[Flag, ...] = (
     Flag("repeat", ("repeat",), "--repeat 3", whole(1, MAX_REPEAT)),
     Flag("image_weight", ("iw",), "--iw 0.7", decimal(0, 3)),
     Flag("tile", ("tile",), "--tile", lambda _: True, takes="nothing"),
+    Flag("draft", ("draft",), "--draft", lambda _: True, takes="nothing"),
+    *(
+        Flag("step_cache", (name,), f"--{name}", lambda _, level=level: level, takes="nothing")
+        for name, level in SPEEDS
+    ),
     Flag("style", ("style",), "--style 3d", name, takes="name"),
     Flag("strength", ("strength",), "--strength 0.7", decimal(0, 1)),
     Flag("loras", ("lora",), "--lora ink:0.8", lora, takes="name", repeatable=True),
@@ -166,8 +174,10 @@ def _rendered(flag: Flag, options: Options) -> list[str]:
             return [f"{word} {width}:{height}"]
         case "loras", pairs:
             return [f"{word} {quoted(f'{lora}:{printed(weight)}')}" for lora, weight in pairs]
-        case "tile", _:
+        case "tile" | "draft", _:
             return [word]
+        case "step_cache", level:
+            return [word] if (flag.names[0], level) in SPEEDS else []
         case "negative", text:
             return [f"{word} {masked(text)}"]
         case _, float(figure):

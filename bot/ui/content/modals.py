@@ -11,12 +11,15 @@ import discord
 from discord import CheckboxGroupOption, TextStyle
 from discord.ui import CheckboxGroup, FileUpload, Label, Modal, TextInput
 
+from bot.domain.games.game import LINE_CHARS as GAME_LINE_CHARS
 from bot.ui.content.custom_ids import FormId, FormKind
 
 PROMPT_CHARS = 4000
 LINE_CHARS = 100
 MAX_FIELDS = 3
 """For the prompt; a form has five in all."""
+MAX_PICTURES = 2
+"""Beside the one that is edited."""
 _NINTHS = (
     "top left", "top middle", "top right",
     "middle left", "centre", "middle right",
@@ -32,6 +35,7 @@ class Filled:
     zoom: str = ""
     ninths: tuple[int, ...] = ()
     mask: discord.Attachment | None = None
+    pictures: tuple[discord.Attachment, ...] = ()
 
 
 class Form(Modal):
@@ -81,11 +85,19 @@ class ZoomForm(Form):
 class LineForm(Form):
     """Asks for one short line."""
 
+    chars = LINE_CHARS
+
     def __init__(self, title: str, form_id: FormId, prompt: str, label: str = "Line", fields: int = 1) -> None:
         """One field, whatever `fields` says."""
         super().__init__(title, form_id, prompt, label)
         for part in self.prompt:
-            part.style, part.max_length = TextStyle.short, LINE_CHARS
+            part.style, part.max_length = TextStyle.short, self.chars
+
+
+class GameForm(LineForm):
+    """Asks for a line of a game: a secret, a fake, or what is seen."""
+
+    chars = GAME_LINE_CHARS
 
 
 class RegionForm(Form):
@@ -107,6 +119,27 @@ class RegionForm(Form):
         """The words and the region."""
         ninths = tuple(int(value) for value in self.ninths.values)
         return Filled(self.words, ninths=ninths, mask=next(iter(self.mask.values), None))
+
+
+class EditForm(Form):
+    """Asks what to change, and for pictures that the words speak of."""
+
+    def __init__(
+        self, title: str, form_id: FormId, prompt: str, label: str = "What to change", fields: int = 1
+    ) -> None:
+        super().__init__(title, form_id, prompt, label, fields)
+
+    def more(self) -> None:
+        """The further pictures."""
+        self.pictures: FileUpload[Any] = FileUpload(
+            custom_id="pictures", required=False, min_values=0, max_values=MAX_PICTURES
+        )
+        says = "Pictures that your words speak of, for models that take several"
+        self.add_item(Label(text="More pictures", description=says, component=self.pictures))
+
+    def filled(self) -> Filled:
+        """The words and the pictures."""
+        return Filled(self.words, pictures=tuple(self.pictures.values))
 
 
 def _inputs(prompt: str, fields: int) -> list[TextInput[Any]]:
@@ -133,7 +166,15 @@ def _pieces(text: str) -> list[str]:
 
 
 _FORMS: Mapping[FormKind, type[Form]] = MappingProxyType(
-    {FormKind.ZOOM: ZoomForm, FormKind.REGION: RegionForm, FormKind.WILD: LineForm}
+    {
+        FormKind.ZOOM: ZoomForm,
+        FormKind.REGION: RegionForm,
+        **dict.fromkeys((FormKind.TELL, FormKind.FAKE, FormKind.LINE), GameForm),
+        FormKind.WILD: LineForm,
+        FormKind.EDIT: EditForm,
+        FormKind.MENU_EDIT: EditForm,
+        FormKind.EDIT_REGION: RegionForm,
+    }
 )
 
 

@@ -61,6 +61,7 @@ def exactly(job: Job) -> JobSpec:
         "model": recipe.get("model") or job.model or None,
         "steps": recipe.get("num_inference_steps"),
         "guidance": recipe.get("guidance_scale"),
+        "step_cache": recipe.get("step_cache") if recipe.get("num_inference_steps") else None,
     }
     options = job.spec.options
     filled = {name: value for name, value in taken.items() if getattr(options, name) is None and value is not None}
@@ -91,6 +92,7 @@ def _rows(job: Job, recipe: dict[str, Any], seeds: Sequence[str]) -> list[tuple[
         ("Model hash", recipe.get("model_hash")),
         ("Steps", recipe.get("num_inference_steps")),
         ("Guidance", recipe.get("guidance_scale")),
+        ("Step cache", None if recipe.get("step_cache") == "off" else recipe.get("step_cache")),
         ("Sampler", recipe.get("sampler") or recipe.get("noise_scheduler")),
         ("Size", f"{recipe['width']}x{recipe['height']}" if "width" in recipe else None),
         ("Device", recipe.get("device")),

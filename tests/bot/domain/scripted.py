@@ -85,6 +85,9 @@ class ScriptedEngine:
         update = {"model": request.model or "pocket", "width": 64, "height": 64, "num_inference_steps": 10}
         return Resolved(request.model_copy(update=update))
 
+    def references(self, model: str) -> int:
+        return 0
+
     def size(self, model: str, aspect: tuple[int, int]) -> tuple[int, int]:
         return 16 * aspect[0], 16 * aspect[1]
 

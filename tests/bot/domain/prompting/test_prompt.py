@@ -16,7 +16,7 @@ from engine.requests import MAX_PROMPT_CHARS
 def test_every_flag() -> None:
     text = (
         "a red fox --ar 3:2 --seed 7 --no text, logo --steps 30 --cfg 5 --model sdxl --stop 80 --repeat 3 --iw 0.7 "
-        "--tile --style 3d --strength 0.5 --lora ink:0.8"
+        "--tile --fast --style 3d --strength 0.5 --lora ink:0.8"
     )
     assert parse(text) == Options(
         prompt="a red fox",
@@ -30,6 +30,7 @@ def test_every_flag() -> None:
         repeat=3,
         image_weight=0.7,
         tile=True,
+        step_cache="fast",
         style="3d",
         strength=0.5,
         loras=(("ink", 0.8),),
@@ -42,6 +43,9 @@ def test_every_flag() -> None:
         ("fox —seed 7", "seed", 7),
         ("fox –ar 3:2", "aspect", (3, 2)),
         ("fox ——tile", "tile", True),
+        ("fox --draft", "draft", True),
+        ("fox --fine", "step_cache", "off"),
+        ("fox --careful", "step_cache", "careful"),
         ("fox --seed=7", "seed", 7),
         ("fox --SEED 7", "seed", 7),
         ("fox --ar 1920x1080", "aspect", (16, 9)),
@@ -172,11 +176,12 @@ names = (
     weight=st.floats(-4, 4),
     lora=names,
     tile=st.booleans(),
+    speed=st.sampled_from(["", " --fine", " --careful", " --fast"]),
 )
 def test_every_options_value_survives_printing(
-    lora: str, weight: float, tile: bool, **overrides: str | float | None
+    lora: str, weight: float, tile: bool, speed: str, **overrides: str | float | None
 ) -> None:
-    options = parse(f"fox --lora {quoted(f'{lora}:{weight:f}')}" + " --tile" * tile, **overrides)
+    options = parse(f"fox --lora {quoted(f'{lora}:{weight:f}')}" + " --tile" * tile + speed, **overrides)
     assert (options.seed, options.style, options.loras[0][0]) == (overrides["seed"], overrides["style"], lora)
     assert math.isclose(options.loras[0][1], weight, abs_tol=1e-4)
     assert parse(render(options)) == options

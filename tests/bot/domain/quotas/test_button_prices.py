@@ -55,10 +55,10 @@ async def test_it_is_what_the_job_is_expected_to_take(options: dict[str, object]
         job, cell = drawn(job, spec, Sources(source=png_of(cell.width, cell.height)))
     prices = await PriceList(Known())(job, cell)
     picture = png_of(cell.width, cell.height, "white")
-    asked = [(verb, fields) for verb, fields in DERIVED.values()] + [(Verb.REGION, {"mask": "m"})]
+    asked = [(verb, fields) for verb, fields in DERIVED.values()] + [(Verb.REGION, {"mask": "m"}), (Verb.EDIT, {})]
     for verb, fields in asked:
         wish = derive(job, verb, 0, seed=1, **fields)
         request = Wording().request(wish, Sources(source=picture, mask=picture), size, Asker(), "pocket")
         resolved, _ = CATALOGUE.resolve(request)
         assert prices[verb].ms == pytest.approx(expected_ms(resolved, KNOWN), rel=0.02), verb
-    assert {DERIVED[act][0] for act in Act if act in DERIVED} | {Verb.REGION} == set(prices)
+    assert {DERIVED[act][0] for act in Act if act in DERIVED} | {Verb.REGION, Verb.EDIT} == set(prices)
