@@ -1,7 +1,7 @@
 """Makes the README's picture of an /evolve, from first grid to final, by a real run: `python -m tests.evolve_picture`.
 
-The whole bot with `pocket` on a simulated Discord; ada hosts, the playground's friends vote by their tastes, and a wild
-card comes from bo. Each frame is a file that the bot posted.
+The whole bot with `pocket` on a simulated Discord. ada and bo vote for the second picture, for bo's wild card, and for
+a variation of it. Each frame is a file that the bot posted.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from bot.domain.rounds.evolution import Part, parts
 from bot.settings import Settings
+from bot.store.rounds.rounds import RoundStore
 from engine import EngineSettings
 from tests.bot.whole import Whole, whole
 
 OUT = Path(__file__).parents[1] / "docs" / "pictures" / "evolve.webp"
-PROMPT = "a dragon --seed 7"
-LINE = "in the snow"
+PROMPT = "an apple --seed 7"
+LINE = "on a blue background"
 SIDE, BAR = 512, 44
 FRAME_MS, LAST_FRAME_MS = 2200, 4000
-VOTES = ("B", "C", "A", "D")
 _BACK, _FORE = "#202225", "#f2f3f5"
 
 
@@ -51,7 +52,7 @@ async def played(bot: Whole) -> list[Image.Image]:
         if number == 1:
             form = await bot.bo.click(paper, label="Wild card")
             await bot.bo.submit_modal(form, {"prompt": LINE})
-        label = VOTES[number - 1]
+        label = await wanted(bot, paper.id, number)
         for member in (bot.ada, bot.bo):
             await member.click(paper, label=label)
         await bot.ada.click(paper, label="Count now")
@@ -61,6 +62,14 @@ async def played(bot: Whole) -> list[Image.Image]:
     last = bot.messages[-1]
     frames.append(framed(picture(await last.attachments[0].read()), "The winner, upscaled"))
     return frames
+
+
+async def wanted(bot: Whole, message_id: int, number: int) -> str:
+    """The letter to vote for: the second picture, then the wild card, then a variation."""
+    shown = await RoundStore(bot.app.services.jobs._database).at_message(message_id)
+    assert shown is not None
+    place = 1 if number == 1 else parts(shown).index(Part.NEW if number == 2 else Part.VARIED)
+    return "ABCD"[place]
 
 
 async def until(bot: Whole, *words: str) -> Any:
