@@ -14,11 +14,13 @@ from bot.commands.buttons import (
     derive_buttons,
     edit_buttons,
     evolve_buttons,
+    foreign_recipes,
     permutations,
     result_buttons,
     round_buttons,
     stars,
 )
+from bot.commands.buttons.foreign_recipes import DrawThis
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
@@ -60,6 +62,7 @@ DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     JobButton,
     OfferMenu,
     OfferPageButton,
+    DrawThis,
     ReviewButton,
     OlderButton,
     RetentionButton,
@@ -102,6 +105,7 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.STYLE: with_style,
         FormKind.LORA: with_lora,
         FormKind.MODEL: with_model,
+        FormKind.RECIPE: foreign_recipes.drawn,
         FormKind.MENU: context_menus.varied,
         FormKind.WILD: evolve_buttons.handed_in,
         FormKind.EDIT: edit_buttons.edited,

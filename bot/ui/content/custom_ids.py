@@ -90,6 +90,7 @@ class FormKind(enum.StrEnum):
     MENU = "m"
     LORA = "l"
     MODEL = "o"
+    RECIPE = "c"
     WILD = "w"
     EDIT = "e"
     MENU_EDIT = "me"
