@@ -19,6 +19,7 @@ from engine.errors import (
     MemberQueueFull,
     ModelLoadFailed,
     ModelMissing,
+    ModelTooLarge,
     OutOfMemory,
     QueueFull,
     Rejected,
@@ -32,6 +33,9 @@ from engine.lora_shelf.civitai import Wanted as CivitaiVersion
 from engine.lora_shelf.civitai import pull as pull_lora
 from engine.lora_shelf.shelf import files_of as files_of_lora
 from engine.lora_shelf.shelf import flaw as lora_flaw
+from engine.memory.device_memory import CARDS_GB, DeviceMemory, card
+from engine.memory.model_plan import plan_of
+from engine.memory.plan import MemoryPlan
 from engine.model_files.atomic_file import replace as replace_file
 from engine.model_files.pulled_files import discard as discard_files
 from engine.model_files.pulled_files import files_of as pulled_files
@@ -63,9 +67,11 @@ from engine.serving.cost_estimates import kind_of_work, pixels_of, steps_of
 from engine.serving.stream import RequestStream
 from engine.settings import ClusterSettings, EngineSettings, HomePath, LoRASettings, ModelSettings, Section
 from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
+from engine.trial.devices import device_here
 from engine.trial.trial import try_out
 
 __all__ = [
+    "CARDS_GB",
     "MAX_PROMPT_CHARS",
     "MAX_SEED",
     "POCKET_WEIGHTS",
@@ -79,6 +85,7 @@ __all__ = [
     "ClusterSettings",
     "Describe",
     "DeviceLost",
+    "DeviceMemory",
     "DeviceMissing",
     "DeviceSnapshot",
     "Edit",
@@ -102,10 +109,12 @@ __all__ = [
     "LoRASettings",
     "LogSetup",
     "MemberQueueFull",
+    "MemoryPlan",
     "ModelLoadFailed",
     "ModelMissing",
     "ModelSettings",
     "ModelSpec",
+    "ModelTooLarge",
     "OutOfMemory",
     "Outpaint",
     "Preview",
@@ -126,8 +135,10 @@ __all__ = [
     "UnknownLoRA",
     "UnknownModel",
     "Upscale",
+    "card",
     "configure_logs",
     "describe_cluster",
+    "device_here",
     "discard_files",
     "encode_png",
     "files_needed_elsewhere",
@@ -141,6 +152,7 @@ __all__ = [
     "mosaic",
     "open_picture",
     "pixels_of",
+    "plan_of",
     "pull_lora",
     "pulled_files",
     "read_recipe",

@@ -15,17 +15,20 @@ from bot.commands.buttons import (
     edit_buttons,
     evolve_buttons,
     foreign_recipes,
+    game_forms,
     permutations,
     result_buttons,
     round_buttons,
     stars,
 )
 from bot.commands.buttons.foreign_recipes import DrawThis
+from bot.commands.buttons.game_buttons import GameButton, GuessMenu
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
 from bot.commands.edit import Edit
 from bot.commands.evolve import Evolve
+from bot.commands.games import Games
 from bot.commands.help import Help
 from bot.commands.images import Images
 from bot.commands.imagine import Imagine
@@ -44,6 +47,7 @@ from bot.commands.settings import MySettings
 from bot.domain.rounds.round import RoundAct
 from bot.ui.content.buttons import JobButton
 from bot.ui.content.custom_ids import Act, ButtonId, FormKind, RoundId
+from bot.ui.content.draft_sheet import SheetMenu
 from bot.ui.content.modals import Filled
 from bot.ui.interactions.answer import Pressed
 from bot.ui.interactions.offer_page import OfferMenu, OfferPageButton, with_lora, with_model, with_style
@@ -54,12 +58,13 @@ RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (
-    Imagine, Edit, Images, Offers, Evolve, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats,
+    Imagine, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats,
 )  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
 MENUS = context_menus.menus
 DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     JobButton,
+    SheetMenu,
     OfferMenu,
     OfferPageButton,
     DrawThis,
@@ -67,10 +72,12 @@ DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     OlderButton,
     RetentionButton,
     RoundButton,
+    GameButton,
+    GuessMenu,
 )
 PRESSES: Mapping[Act, Press] = MappingProxyType(
     {
-        **dict.fromkeys(derive_buttons.DERIVED, derive_buttons.from_cell),
+        **dict.fromkeys((*derive_buttons.DERIVED, *derive_buttons.FROM_SHEET), derive_buttons.from_cell),
         Act.SHOW: result_buttons.show,
         Act.CANCEL: result_buttons.cancel,
         Act.FETCH: result_buttons.fetch,
@@ -78,10 +85,12 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.TIMELAPSE: result_buttons.timelapse,
         Act.REROLL: derive_buttons.reroll,
         Act.AGAIN: derive_buttons.again,
+        Act.DRAFT: derive_buttons.drafts,
         Act.CAPTION: derive_buttons.caption,
         Act.VARY_REGION: derive_buttons.region,
         Act.ZOOM_CUSTOM: derive_buttons.zoom,
         Act.EDIT: edit_buttons.edit,
+        Act.EDIT_REGION: edit_buttons.region,
         Act.PERMUTE: permutations.confirmed,
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
@@ -107,12 +116,27 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.MODEL: with_model,
         FormKind.RECIPE: foreign_recipes.drawn,
         FormKind.MENU: context_menus.varied,
+        FormKind.TELL: game_forms.told,
+        FormKind.FAKE: game_forms.faked,
+        FormKind.LINE: game_forms.wrote,
         FormKind.WILD: evolve_buttons.handed_in,
         FormKind.EDIT: edit_buttons.edited,
+        FormKind.EDIT_REGION: edit_buttons.region_filled,
         FormKind.MENU_EDIT: context_menus.edited,
     }
 )
 ONCE = frozenset(
-    {*derive_buttons.DERIVED, Act.SHOW, Act.TIMELAPSE, Act.REROLL, Act.AGAIN, Act.CAPTION, Act.PERMUTE, Act.DECIDE}
+    {
+        *derive_buttons.DERIVED,
+        *derive_buttons.FROM_SHEET,
+        Act.SHOW,
+        Act.TIMELAPSE,
+        Act.REROLL,
+        Act.AGAIN,
+        Act.CAPTION,
+        Act.PERMUTE,
+        Act.DECIDE,
+        Act.DRAFT,
+    }
 )
 """Acts whose double click would post or cost twice."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.catalogue.drafts import drafted
 from engine.catalogue.guidance import has_guider, prove_guidance
 from engine.catalogue.sizes import choose_size
 from engine.catalogue.spec_reader import SpecReader
@@ -76,6 +77,9 @@ class Catalogue:
         cards = self._check_loras(spec, request)
         self._check_style_image(spec, request)
         (width, height), notes = choose_size(spec, request)
+        if request.draft:
+            request, notes = request.model_copy(update=drafted(spec, request, (width, height))), ()
+            width, height = request.width, request.height
         called = call(request, cards)
         filled: dict[str, Any] = {
             "model": spec.name,
@@ -194,7 +198,12 @@ class Catalogue:
             raise InvalidRequest("loras", f"{card.name!r} has a broken file; tell the person who runs me")
         if card.refusal:
             raise InvalidRequest("loras", f"{card.name!r} {card.refusal}")
-        if spec is not None and card.family and not is_of_family(spec.pipeline, card.family):
+        if spec is None:
+            return
+        if card.has_magnitudes and spec.precision in ("int8", "nf4"):
+            why = f"is a DoRA, which needs weights wider than {spec.name}'s, those are {spec.precision}"
+            raise InvalidRequest("loras", f"{card.name!r} {why}")
+        if card.family and not is_of_family(spec.pipeline, card.family):
             raise InvalidRequest("loras", f"{card.name!r} was trained for {card.family}, which {spec.name} is not")
 
     def _is_here(self, source: Source) -> bool:

@@ -50,6 +50,8 @@ class LoRACard:
     """Whether it lies in `engine.loras_dir` and has no entry in the settings."""
     refusal: str = ""
     """Why it cannot be used, as the end of a sentence about it."""
+    has_magnitudes: bool = False
+    """Whether it is a DoRA, which stretches the rows of the weights themselves."""
     is_broken: bool = False
     """Whether `refusal` says that the file cannot be read."""
     notes: tuple[str, ...] = ()

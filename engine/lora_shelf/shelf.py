@@ -13,7 +13,7 @@ from engine.lora_shelf.files import Listed, LoRAFiles, refusal_of_name
 from engine.lora_shelf.header_words import told_by_header
 from engine.lora_shelf.plain_text import plain
 from engine.lora_shelf.sidecar import SAMPLES, SIDECARS, BadSidecar, read_sidecar
-from engine.model_files.lora_kinds import refusal_of
+from engine.model_files.lora_kinds import has_magnitudes, refusal_of
 from engine.model_files.single_file import family_named, family_of, names_and_metadata
 from engine.settings import EngineSettings, LoRASettings
 
@@ -105,11 +105,11 @@ def _beside(name: str, path: Path) -> Listed:
 def _card(listed: Listed, chosen: LoRASettings, *, is_in_folder: bool) -> LoRACard:
     sidecars, notes = _sidecars(listed)
     try:
-        refusal, family, header = _header(listed)
+        refusal, family, header, is_dora = _header(listed)
         is_broken = False
     except ModelLoadFailed as error:
         refusal, family, header = error.why.removeprefix(f"{listed.path.name} "), "", Told()
-        is_broken = True
+        is_broken, is_dora = True, False
     told = _chosen(chosen).over(sidecars).over(header)
     sample = next((listed.path.with_name(listed.path.stem + end) for end in SAMPLES if _has(listed, end)), None)
     return LoRACard(
@@ -121,6 +121,7 @@ def _card(listed: Listed, chosen: LoRASettings, *, is_in_folder: bool) -> LoRACa
         bytes=_size(listed.path),
         is_in_folder=is_in_folder,
         refusal=refusal,
+        has_magnitudes=is_dora,
         is_broken=is_broken,
         notes=notes,
     )
@@ -147,12 +148,12 @@ def _sidecars(listed: Listed) -> tuple[Told, tuple[str, ...]]:
     return told, tuple(notes)
 
 
-def _header(listed: Listed) -> tuple[str, str, Told]:
-    """Why the file cannot be used, the family it is for, and what its header says. Raises `ModelLoadFailed`."""
+def _header(listed: Listed) -> tuple[str, str, Told, bool]:
+    """The reason it cannot be used, its family, what its header says, is it a DoRA? Raises `ModelLoadFailed`."""
     if listed.refusal:
-        return listed.refusal, "", Told()
+        return listed.refusal, "", Told(), False
     names, metadata = names_and_metadata(listed.path)
-    return refusal_of(names), family_of(metadata) or "", told_by_header(metadata)
+    return refusal_of(names), family_of(metadata) or "", told_by_header(metadata), has_magnitudes(names)
 
 
 def _has(listed: Listed, end: str) -> bool:

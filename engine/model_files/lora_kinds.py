@@ -36,3 +36,10 @@ def refusal_of(names: Iterable[str]) -> str:
         if any(re.search(pattern, name) for name in names):
             return why
     return "" if any(_LORA.search(name) for name in names) else "holds no LoRA"
+
+
+def has_magnitudes(names: Iterable[str]) -> bool:
+    """Is it a DoRA, which stretches the rows of the weights themselves?"""
+    return any(
+        name.endswith((".dora_scale", ".lora_magnitude_vector", ".lora_magnitude_vector.weight")) for name in names
+    )

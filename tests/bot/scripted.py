@@ -319,7 +319,7 @@ class ScriptedStudio:
         job = self.jobs.jobs[job_id]
         cells: list[Cell] = []
         for number in range(job.spec.count):
-            content, key = png(COLOURS[number]), f"{job_id}/{number}.png"
+            content, key = png(COLOURS[number % len(COLOURS)]), f"{job_id}/{number}.png"
             await self.pictures.put(key, content)
             cells.append(
                 Cell(
