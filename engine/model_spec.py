@@ -82,6 +82,8 @@ class ModelSpec:
     """How its weights lie in memory."""
     residency: str = "auto"
     """Whether all its weights stay on the device."""
+    draft_scale: float = 0.5
+    """How much smaller the sides of a draft are: the least at which the model still draws what it is told."""
     enlarge: int = 1
     """Pictures are drawn this many times smaller, and enlarged by `stages`, else by the super-resolution network."""
     taesd: str | None = None

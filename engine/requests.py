@@ -26,7 +26,7 @@ from engine.settings import StepCacheLevel
 MAX_PROMPT_CHARS = 6000
 MAX_SEED = 2**32 - 1
 MAX_SIDE = 4096
-MAX_IMAGES = 16
+MAX_IMAGES = 24
 WORDLESS_BLEND = "a blend of pictures"
 """The prompt of a blend that has none."""
 
@@ -103,6 +103,9 @@ class ImageRequest(Frozen):
     num_images: int = Field(default=4, ge=1, le=MAX_IMAGES)
     stop_at: float = Field(default=1.0, gt=0.0, le=1.0)
     """Stop after this share of the steps and show the x0 estimate (`--stop 80`)."""
+    draft: bool = False
+    """A sketch: at the smallest size the model is good at, in few steps, some of them foretold. Other fields still win
+    over its steps and its step cache; of the size only the shape counts."""
     tile: bool = False
     """Make the picture repeat without a seam at its borders."""
     noise_scheduler: str | None = None

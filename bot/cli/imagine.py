@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bot.cli.picture_folder import PictureFolder
 from bot.domain.model import JobSpec, Options, Preferences, Verb
+from bot.domain.prompting.derivation import DRAFTS, sheet_or
 from bot.domain.prompting.engine_requests import Asker, Sources, Wording
 from bot.domain.prompting.member_options import read
 from bot.domain.prompting.prompt import expand
@@ -121,10 +122,13 @@ def _engine_settings(settings: Settings, model: str) -> tuple[EngineSettings, st
 
 def _request(options: Options, settings: Settings, engine: Engine, pictures: _Pictures, **asked: Any) -> ImageRequest:
     """Return the engine request. Raises `BadOption` or `InvalidRequest`."""
+    if options.draft:
+        asked = {**asked, "count": DRAFTS}
     verb, images = (Verb.REGION, ()) if pictures.mask else (Verb.IMAGINE, ("image",) if pictures.image else ())
     if pictures.mask and options.strength is None:
         options = options.model_copy(update={"strength": STRENGTH})
     seed = secrets.randbelow(MAX_SEED + 1) if options.seed is None else options.seed
+    verb = sheet_or(verb, options)
     # model_construct: the engine checks the values and names the wrong one.
     spec = JobSpec.model_construct(verb=verb, options=options, seed=seed, images=images, **asked)
     given = (pictures.image,) if pictures.image else ()

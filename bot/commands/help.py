@@ -14,7 +14,7 @@ TEXT = """\
 **Make pictures:** `/imagine` a red fox in the snow
 **Flags in the prompt:** `--ar 3:2` shape, `--seed 7` same again, `--no text, logo` not these, `--steps 30`, \
 `--cfg 5`, `--model NAME`, `--style NAME`, `--stop 80` unfinished, `--tile`, `--iw 0.7` weight of your picture, \
-`--repeat 3`, `--fast` sooner, `--fine` every step computed
+`--repeat 3`, `--draft` 24 small ones to choose from, `--fast` sooner, `--fine` every step computed
 **Weights:** `cat::2 dog::-0.5` · **Many at once:** `a {red, blue} {car, bus}`
 **Under the grid:** **U** one picture large, **V** four variations of it, 🔄 draw again, ℹ️ the recipe, ⏱️ time-lapse
 **Under one picture:** upscale, vary, vary a region, zoom out, pan, describe

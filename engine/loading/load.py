@@ -32,6 +32,7 @@ from engine.loading.loaded_model import VAE_NAMES, LoadedModel
 from engine.loading.passing_weights import pass_through
 from engine.loading.style_adapter import with_style_adapter
 from engine.loading.weight_precision import DTYPES, dtypes_of, narrow, prove_precision, quantization_of
+from engine.lora_shelf.files import LoRAFiles
 from engine.memory.elements import QUANTISED
 from engine.memory.model_plan import plan_of
 from engine.memory.plan import MemoryPlan
@@ -160,8 +161,8 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
         variant = with_style_adapter(spec, base, VAE_NAMES)
         files = (path, *others, *adapter_files(spec.style_adapter))
         known = FileHashes(settings.models_dir / "hashes.json").of_model(files)
-        styled = LoadedModel(spec, variant, device, dtype, known, previewer, stages, settings.loras)
-    return LoadedModel(spec, base, device, dtype, identity, previewer, stages, settings.loras, styled)
+        styled = LoadedModel(spec, variant, device, dtype, known, previewer, stages, LoRAFiles(settings))
+    return LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
 
 
 def _locate(spec: ModelSpec, source: Source, settings: EngineSettings) -> Path:

@@ -24,12 +24,14 @@ _KINDS = (
     (r"lora_embedding_[AB]|\.modules_to_save\.", "changes the words' own embeddings; only LoRAs of layers can be used"),
 )
 """A pattern of tensor names -> what to say of such a file."""
+_NUMBER = re.compile(r"(?<=[._])\d+(?=[._])")
 _LORA = re.compile(r"lora", re.IGNORECASE)
 
 
 def refusal_of(names: Iterable[str]) -> str:
     """Why a file with these tensors cannot be used, as the end of a sentence about it; "" where nothing forbids it."""
-    names = tuple(names)
+    # Hundreds of layers differ only in their numbers: one of each is looked at.
+    names = frozenset(_NUMBER.sub("0", "\n".join(names)).splitlines())
     for pattern, why in _KINDS:
         if any(re.search(pattern, name) for name in names):
             return why

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
+from engine.errors import InvalidRequest
 from engine.pictures.intake import decode, open_header
 
 _LYING = (5, 6, 7, 8)
@@ -22,7 +23,10 @@ def open_picture(data: bytes, field: str = "image", most_pixels: int | None = No
     Colours become sRGB and transparent parts white. A picture of more than `most_pixels` is made smaller.
     Raises `InvalidRequest(field, why)` for everything else, broken files and decompression bombs among them.
     """
-    return _flatten(decode(data, field, most_pixels), "white").convert("RGB")
+    decoded = decode(data, field, most_pixels)
+    if decoded.mode == "RGBA" and decoded.getchannel("A").getextrema()[1] == 0:
+        raise InvalidRequest(field, "there is nothing to see in it: all of it is transparent")
+    return _flatten(decoded, "white").convert("RGB")
 
 
 def picture_size(data: bytes) -> tuple[int, int]:
@@ -116,13 +120,20 @@ def mosaic(cells: Sequence[Image.Image], columns: int | None = None) -> Image.Im
     """All cells side by side in reading order, as square as possible; one cell stays itself."""
     if not cells:
         raise ValueError("a mosaic needs at least one cell")
-    columns = columns or math.ceil(math.sqrt(len(cells)))
+    columns = columns or _columns(len(cells))
     rows = math.ceil(len(cells) / columns)
     width, height = cells[0].size
     canvas = Image.new("RGB", (width * min(columns, len(cells)), height * rows))
     for index, cell in enumerate(cells):
         canvas.paste(cell, (index % columns * width, index // columns * height))
     return canvas
+
+
+def _columns(count: int) -> int:
+    """As square as possible; a sheet of many cells may be half as wide again where that leaves no gap at its end."""
+    fewest = math.ceil(math.sqrt(count))
+    wider = range(fewest, fewest * 3 // 2 + 1) if count > 9 else ()
+    return next((columns for columns in wider if count % columns == 0), fewest)
 
 
 def _save(image: Image.Image, format_: str, **options: object) -> bytes:

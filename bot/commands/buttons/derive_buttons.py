@@ -38,6 +38,12 @@ DERIVED: Mapping[Act, tuple[Verb, Mapping[str, Any]]] = MappingProxyType(
         Act.DESCRIBE: (Verb.DESCRIBE, {}),
     }
 )
+"""What is asked for under one picture."""
+FROM_SHEET: Mapping[Act, tuple[Verb, Mapping[str, Any]]] = MappingProxyType(
+    {Act.DEVELOP: (Verb.DEVELOP, {}), Act.MORE: (Verb.DRAFT, {})}
+)
+"""What is asked for in the menus under a sheet of drafts."""
+_FROM_CELL = MappingProxyType({**DERIVED, **FROM_SHEET})
 _REMIXED = frozenset({Act.VARY, Act.VARY_SUBTLE, Act.VARY_STRONG, Act.REROLL})
 _NEEDS_WORDS = frozenset({Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.ZOOM, Verb.PAN})
 """What nothing can be drawn of without: a blend and an upload that was enlarged may have none."""
@@ -45,7 +51,7 @@ _NEEDS_WORDS = frozenset({Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.ZOOM, Verb.PA
 
 async def from_cell(interaction: Pressed, pressed: ButtonId) -> None:
     """Any job made from one cell."""
-    async with Answer(interaction, may_ask=DERIVED[pressed.act][0] in _NEEDS_WORDS) as answer:
+    async with Answer(interaction, may_ask=_FROM_CELL[pressed.act][0] in _NEEDS_WORDS) as answer:
         await ask(interaction, answer, pressed)
 
 
@@ -62,9 +68,17 @@ async def ask(interaction: Pressed, answer: Answer, pressed: ButtonId) -> None:
     if _lacks_words(pressed, job):
         await answer.modal(Form("What does it show?", FormId(FormKind.REMIX, str(pressed)), ""))
     elif preferences.remix and pressed.act in _REMIXED:
-        await answer.modal(Form("Remix", FormId(FormKind.REMIX, str(pressed)), render(_open(job))))
+        await answer.modal(Form("Remix", FormId(FormKind.REMIX, str(pressed)), render(_open(job, pressed.act))))
     else:
-        await submission.submit(interaction, answer, _spec_for(pressed, job, _open(job)))
+        await submission.submit(interaction, answer, _spec_for(pressed, job, _open(job, pressed.act)))
+
+
+async def drafts(interaction: Pressed, pressed: ButtonId) -> None:
+    """24 drafts of the same words, to choose from."""
+    async with Answer(interaction) as answer:
+        job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
+        options = _open(job).model_copy(update={"draft": True})
+        await submission.submit(interaction, answer, derived(job, Verb.REROLL, None, options))
 
 
 async def again(interaction: Pressed, pressed: ButtonId) -> None:
@@ -96,7 +110,7 @@ async def region_filled(interaction: Pressed, about: str, filled: Filled) -> Non
     """Read the form of "Vary region" and start the job."""
     async with Answer(interaction) as answer:
         pressed, job = await about_job(interaction, about)
-        mask = await _mask(interaction, pressed, filled)
+        mask = await mask_in(interaction, pressed, filled)
         asked = [as_drawn(job, options) for options in asked_in(filled)]
         await submit_each(
             interaction, answer, asked, lambda one: derived(job, Verb.REGION, pressed.cell, one, mask=mask)
@@ -135,7 +149,7 @@ def _spec_for(pressed: ButtonId, job: Job, options: Options) -> JobSpec:
     """Return the spec of the job that a button asks for, with this prompt."""
     if pressed.act is Act.REROLL:
         return derived(job, Verb.REROLL, None, options)
-    verb, fields = DERIVED[pressed.act]
+    verb, fields = _FROM_CELL[pressed.act]
     return derived(job, verb, pressed.cell, options, **fields)
 
 
@@ -165,12 +179,15 @@ def as_drawn(job: Job, options: Options) -> Options:
     return options.model_copy(update=kept)
 
 
-def _open(job: Job) -> Options:
-    """Return the job's options without those of its own run (seed, repeats)."""
-    return job.spec.options.model_copy(update={"seed": None, "repeat": 1, "strength": None, "image_weight": None})
+def _open(job: Job, act: Act | None = None) -> Options:
+    """Return the job's options without those of its own run; only what is drawn again stays a sheet of drafts."""
+    own = {"seed": None, "repeat": 1, "strength": None, "image_weight": None}
+    is_sheet = job.spec.options.draft and act is Act.REROLL
+    return job.spec.options.model_copy(update={**own, "draft": is_sheet})
 
 
-async def _mask(interaction: Pressed, pressed: ButtonId, filled: Filled) -> str:
+async def mask_in(interaction: Pressed, pressed: ButtonId, filled: Filled) -> str:
+    """The key of the mask that a form says, ticked or uploaded. Raises `BadOption` and `BadPicture`."""
     services = interaction.client.services
     if filled.mask is not None:
         return await submission.take(interaction, filled.mask, "mask")

@@ -7,15 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.model import CellRef, Job, JobSpec, Options, Verb
+from bot.errors import BadOption
 from engine import MAX_SEED
 
-STRENGTHS: Mapping[Verb, float] = {Verb.VARY_SUBTLE: 0.35, Verb.VARY_STRONG: 0.7}
+STRENGTHS: Mapping[Verb, float] = {
+    Verb.VARY_SUBTLE: 0.35, Verb.VARY_STRONG: 0.7, Verb.DRAFT: 0.7, Verb.DEVELOP: 0.4,
+}  # fmt: skip
 """Default `strength` of a variation: 0 keeps the source picture, 1 ignores it."""
 
 UNDRAWN = frozenset({Verb.UPSCALE_SUBTLE, Verb.DESCRIBE})
 """Verbs that run no diffusion model."""
-SINGLE = frozenset({Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE})
-"""Verbs that make one picture; all others make four."""
+SINGLE = frozenset({Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE, Verb.DEVELOP})
+"""Verbs that make one picture; a sheet of drafts has `DRAFTS`, all others make four."""
+DRAFTS = 24
+"""Pictures of a sheet: as many as a menu can list."""
+_DRAFTED = frozenset({Verb.IMAGINE, Verb.REROLL, Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.DRAFT})
+"""What `--draft` makes a sheet of."""
 _FACTORS: Mapping[Verb, float] = {Verb.UPSCALE_SUBTLE: 4.0, Verb.UPSCALE_CREATIVE: 2.0}
 
 
@@ -26,19 +33,27 @@ def derive(
 
     `options` replaces the parent's options (remix). `fields` are further fields of `JobSpec` (mask, zoom, pan, factor).
     """
-    options = (options or job.spec.options).model_copy(update={"seed": None, "repeat": 1})
+    inherited = job.spec.options if verb is Verb.REROLL else job.spec.options.model_copy(update={"draft": False})
+    options = (options or inherited).model_copy(update={"seed": None, "repeat": 1})
     seed %= MAX_SEED + 1
     if verb is Verb.REROLL:
-        again = {"verb": _rerolled(job.spec.verb), "options": options, "seed": seed, "parent_id": job.id}
+        verb = _rerolled(job.spec.verb, options)
+        again = {"verb": verb, "options": options, "seed": seed, "parent_id": job.id, "count": _count(verb)}
         return job.spec.model_copy(update={**again, "alone": False, **fields})
     if cell is None:
         raise ValueError(f"{verb} needs a cell")
+    verb = sheet_or(verb, options)
+    options = options.model_copy(update={"draft": verb is Verb.DRAFT})
     sized = {"width": job.spec.width, "height": job.spec.height}
+    if verb is Verb.DEVELOP:
+        seed = (job.spec.seed + cell) % (MAX_SEED + 1)
+    if job.spec.verb is Verb.DRAFT:  # what is made from a small picture has a size of its own
+        sized = {}
     if verb in (Verb.PAN, Verb.EDIT):  # the aspect ratio is that of what comes of it, also for jobs derived from that
         options, sized = options.model_copy(update={"aspect": None}), {}
     defaults: dict[str, Any] = {
         **sized,
-        "count": 1 if verb in SINGLE else 4,
+        "count": _count(verb),
         "factor": _FACTORS.get(verb, 4.0),
         "style_image": None if verb in UNDRAWN or verb is Verb.EDIT else job.spec.style_image,
     }
@@ -46,9 +61,22 @@ def derive(
     return JobSpec(verb=verb, options=options, seed=seed, source=source, **{**defaults, **fields})
 
 
-def _rerolled(verb: Verb) -> Verb:
+def sheet_or(verb: Verb, options: Options) -> Verb:
+    """Return the verb, or that of a sheet where the options ask for drafts. Raises `BadOption` where there are none."""
+    if options.draft and verb not in _DRAFTED:
+        raise BadOption("--draft", f"there are no drafts of this ({verb.value.replace('_', ' ')}); leave it out")
+    return Verb.DRAFT if options.draft and verb in _DRAFTED else verb
+
+
+def _count(verb: Verb) -> int:
+    return DRAFTS if verb is Verb.DRAFT else 1 if verb in SINGLE else 4
+
+
+def _rerolled(verb: Verb, options: Options) -> Verb:
     # A job made from a picture is made from it again; only a job made from words alone becomes a reroll.
-    return Verb.REROLL if verb is Verb.IMAGINE else verb
+    if verb is Verb.DRAFT and not options.draft:
+        verb = Verb.IMAGINE
+    return sheet_or(Verb.REROLL if verb is Verb.IMAGINE else verb, options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,7 @@ def _numbers(spec: JobSpec, options: Options) -> dict[str, Any]:
         "seed": spec.seed,
         "num_images": spec.count,
         "alone": spec.alone,
+        "draft": spec.verb is Verb.DRAFT,
     }
 
 
@@ -188,7 +189,7 @@ def _build(spec: JobSpec, options: Options, sources: Sources, common: dict[str, 
             left, right, top, bottom = spec.pan
             pan = {"left": left, "right": right, "top": top, "bottom": bottom}
             return Outpaint(image=sources.first, zoom=spec.zoom, **pan, **_without_size(common))
-        case Verb.IMAGINE | Verb.REROLL | Verb.VARY_SUBTLE | Verb.VARY_STRONG:
+        case Verb.IMAGINE | Verb.REROLL | Verb.VARY_SUBTLE | Verb.VARY_STRONG | Verb.DRAFT | Verb.DEVELOP:
             return _drawn(spec, options, sources, common)
 
 

@@ -129,6 +129,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag("repeat", ("repeat",), "--repeat 3", whole(1, MAX_REPEAT)),
     Flag("image_weight", ("iw",), "--iw 0.7", decimal(0, 3)),
     Flag("tile", ("tile",), "--tile", lambda _: True, takes="nothing"),
+    Flag("draft", ("draft",), "--draft", lambda _: True, takes="nothing"),
     *(
         Flag("step_cache", (name,), f"--{name}", lambda _, level=level: level, takes="nothing")
         for name, level in SPEEDS
@@ -173,7 +174,7 @@ def _rendered(flag: Flag, options: Options) -> list[str]:
             return [f"{word} {width}:{height}"]
         case "loras", pairs:
             return [f"{word} {quoted(f'{lora}:{printed(weight)}')}" for lora, weight in pairs]
-        case "tile", _:
+        case "tile" | "draft", _:
             return [word]
         case "step_cache", level:
             return [word] if (flag.names[0], level) in SPEEDS else []

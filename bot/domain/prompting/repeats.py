@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.domain.model import Options
+from bot.domain.prompting.derivation import DRAFTS
 from bot.domain.prompting.permutations import MAX_PERMUTATIONS
 from bot.errors import BadOption
 from engine import MAX_SEED
@@ -19,7 +20,7 @@ def repeated(options: Iterable[Options], *, pictures: int = PICTURES) -> list[Op
     Raises `BadOption` for more jobs than one command may start.
     """
     made = [
-        one.model_copy(update={"repeat": 1, "seed": _later(one.seed, nth * pictures)})
+        one.model_copy(update={"repeat": 1, "seed": _later(one.seed, nth * (DRAFTS if one.draft else pictures))})
         for one in options
         for nth in range(one.repeat)
     ]

@@ -18,7 +18,9 @@ from engine import ImageRequest, Upscale
 _STEPS = 25
 _ANY = b"\0"
 """Placeholder for picture bytes, which do not change the cost."""
-_OWN: Mapping[str, None] = MappingProxyType(dict.fromkeys(("style", "aspect", "strength", "image_weight")))
+_OWN: Mapping[str, bool | None] = MappingProxyType(
+    {**dict.fromkeys(("style", "aspect", "strength", "image_weight")), "draft": False}
+)
 """Options of the job that its derived jobs do not inherit; the steps come from the recipe."""
 _PRICED = (
     Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.REGION, Verb.EDIT, Verb.ZOOM, Verb.PAN, Verb.UPSCALE_SUBTLE,

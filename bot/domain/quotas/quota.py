@@ -12,6 +12,8 @@ from bot.domain.quotas.windows import Window
 from bot.errors import BadOption
 
 MAX_AMOUNT: Final = 1_000_000_000
+DRAFTS_OF_A_PICTURE: Final = 6
+"""So many drafts count as one picture: a sheet of 24 takes about the time of a grid of four."""
 MAX_LIVE_JOBS: Final = 10
 """Largest number of waiting and running jobs of one member; a server may set less."""
 
@@ -136,5 +138,7 @@ def part_of(whole: int, step: int, steps: int) -> int:
 
 
 def pictures(verb: Verb, count: int) -> int:
-    """Return the number of pictures that a job is charged; /describe is charged none."""
+    """Return as how many pictures `count` of a job are charged; /describe is charged none."""
+    if verb is Verb.DRAFT:
+        return -(-count // DRAFTS_OF_A_PICTURE)
     return 0 if verb is Verb.DESCRIBE else count

@@ -11,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.jobs import error_codec
 from bot.domain.model import Ask, Charge, Job, JobState, Kept, OutboxKind
+from bot.domain.quotas.quota import pictures
 from bot.errors import Fenced, PictureBlocked, ReplyGone
 from bot.store.database import Database, upsert
 from bot.store.jobs.admission import AdmissionLimits, admit
 from bot.store.jobs.daily_sums import count_outcome
 from bot.store.jobs.job_reads import LIVE, JobReads
 from bot.store.jobs.rows import job_from
+from bot.store.jobs.sealing import unseal
 from bot.store.schema import UNFINISHED, cells, extracts, jobs, outbox, posts
 
 
@@ -86,6 +88,11 @@ class JobStore(JobReads):
         async with self._database.write() as connection:
             await _post(connection, job_id, cell, channel_id, message_id)
 
+    async def unseal(self, job_ids: Collection[str]) -> None:
+        """Put the prompts of sealed jobs back into the jobs, in one transaction; again is harmless."""
+        async with self._database.write() as connection:
+            await unseal(connection, job_ids)
+
     async def claim(self, job: Job) -> Job:
         """Begin a run under the next epoch; from now on older epochs raise `Fenced`."""
         return await self._move(job, LIVE, state=JobState.QUEUED, epoch=jobs.c.epoch + 1)
@@ -109,7 +116,8 @@ class JobStore(JobReads):
             )  # fmt: skip
             if kept.cells:
                 await connection.execute(sa.insert(cells), [cell.model_dump() for cell in kept.cells])
-            await self._ledger.settle(connection, stored, len(kept.cells), kept.gpu_ms, now)
+            charged = pictures(stored.spec.verb, len(kept.cells))
+            await self._ledger.settle(connection, stored, charged, kept.gpu_ms, now)
             kind = OutboxKind.REVIEW if kept.state is JobState.REVIEW else OutboxKind.RESULT
             await _owe(connection, stored, kind, now)
         return stored

@@ -41,6 +41,7 @@ FACES: Mapping[Act, Face] = MappingProxyType(
         Act.VARY_STRONG: Face("Vary (strong)", "🎨"),
         Act.VARY_REGION: Face("Vary region", "🖌️"),
         Act.EDIT: Face("Edit", "✏️"),
+        Act.EDIT_REGION: Face("Edit region", "🖌️"),
         Act.ZOOM_OUT_1_5: Face("Zoom out 1.5x", "🔍"),
         Act.ZOOM_OUT_2: Face("Zoom out 2x", "🔍"),
         Act.ZOOM_CUSTOM: Face("Custom zoom", "🔍"),
@@ -52,11 +53,16 @@ FACES: Mapping[Act, Face] = MappingProxyType(
         Act.CAPTION: Face("Imagine {n}", "🖼️"),
         Act.DECIDE: Face("Let the group decide", "🗳️"),
         Act.PERMUTE: Face("Start all", "▶️", ButtonStyle.success),
+        Act.DRAFT: Face("24 drafts", "🗂️"),
+        Act.DEVELOP: Face("Develop {n}", "🎞️"),
+        Act.MORE: Face("More like {n}", "🗂️"),
         Act.STAR: Face("{n}", "⭐"),
         Act.STAR_ALL: Face("All", "⭐"),
     }
 )
 
+_ROW = 5
+"""Buttons in a row, at most."""
 _CELL_ROWS = (
     (Act.UPSCALE_SUBTLE, Act.UPSCALE_CREATIVE, Act.DESCRIBE, Act.RECIPE),
     (Act.VARY_SUBTLE, Act.VARY_STRONG, Act.VARY_REGION, Act.EDIT),
@@ -112,7 +118,8 @@ def captions_view(job: Job) -> View:
 
 def star_view(job_id: str, cells: Iterable[int]) -> View:
     """Which picture of a grid to mark."""
-    return _view([[*(ButtonId(Act.STAR, job_id, cell) for cell in cells), ButtonId(Act.STAR_ALL, job_id)]])
+    each = [*(ButtonId(Act.STAR, job_id, cell) for cell in cells), ButtonId(Act.STAR_ALL, job_id)]
+    return _view(each[start : start + _ROW] for start in range(0, len(each), _ROW))
 
 
 def recipe_view(job_id: str) -> View:
@@ -126,7 +133,7 @@ def grid_view(job: Job, cells: int, offered: Collection[Act]) -> View:
     rows = [
         [ButtonId(Act.SHOW, job.id, cell) for cell in each] + [ButtonId(Act.REROLL, job.id)],
         [ButtonId(Act.VARY, job.id, cell) for cell in each],
-        [ButtonId(Act.RECIPE, job.id), ButtonId(Act.TIMELAPSE, job.id), ButtonId(Act.DECIDE, job.id)],
+        [ButtonId(act, job.id) for act in (Act.RECIPE, Act.TIMELAPSE, Act.EDIT_REGION, Act.DECIDE, Act.DRAFT)],
     ]
     return _view(rows, offered)
 

@@ -37,8 +37,8 @@ def list_of(prices: Mapping[Verb, Price]) -> str:
     varied = max((prices[verb] for verb in _VARIED), key=lambda price: price.ms)
     subtle, creative = prices[Verb.UPSCALE_SUBTLE], prices[Verb.UPSCALE_CREATIVE]
     return (
-        f"\n-# Vary, edit, zoom, pan: {_price(varied)} · upscale: {_count(1)}, {duration(subtle.ms)} (subtle) "
-        f"or {duration(creative.ms)} (creative) · describe: {_count(0)}"
+        f"\n-# Vary, edit, zoom, pan: {_price(varied)} · upscale: {count(1)}, {duration(subtle.ms)} (subtle) "
+        f"or {duration(creative.ms)} (creative) · describe: {count(0)}"
     )
 
 
@@ -53,8 +53,9 @@ def duration(ms: float) -> str:
 
 
 def _price(price: Price) -> str:
-    return f"{_count(price.pictures)}, {duration(price.ms)}"
+    return f"{count(price.pictures)}, {duration(price.ms)}"
 
 
-def _count(number: int) -> str:
+def count(number: int) -> str:
+    """How many pictures of a quota."""
     return {0: "no picture", 1: "1 picture"}.get(number, f"{number} pictures")

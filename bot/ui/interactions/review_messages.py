@@ -8,7 +8,7 @@ from typing import Any
 
 import discord
 
-from bot.domain.model import Cell, Job
+from bot.domain.model import Cell, Job, Verb
 from bot.domain.prompting.prompt import render, shorten
 from bot.ui.content import texts
 from bot.ui.content.message_page import Upload
@@ -33,7 +33,7 @@ async def drawn(client: Darkroom, job: Job, cells: Sequence[Cell]) -> list[disco
         return []
     services = client.services
     pictures = [await services.pictures.get(cell.key) for cell in cells]
-    content, suffix = await services.drawing.grid(pictures, _FILE_LIMIT)
+    content, suffix = await services.drawing.grid(pictures, _FILE_LIMIT, is_numbered=job.spec.verb is Verb.DRAFT)
     scores = ", ".join(cell.check_error or f"{cell.unsafe_score or 0:.2f}" for cell in cells)
     alt = f"Flagged pictures (scores {scores}) of the prompt: {shorten(job.spec.options.prompt, 500)}"[
         : texts.ALT_LIMIT

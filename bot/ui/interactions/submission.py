@@ -12,6 +12,7 @@ from bot.domain.model import Ask, Job, JobSpec, Member, Options, Place, Preferen
 from bot.domain.moderation.access import moderates
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
 from bot.domain.prompting import member_options
+from bot.domain.prompting.derivation import DRAFTS, sheet_or
 from bot.errors import FileLimitTooSmall, MissingPermissions, StoreError
 from bot.ui.content import cost_texts, texts
 from bot.ui.content.buttons import cancel_view
@@ -128,7 +129,9 @@ def fresh_seed() -> int:
 def spec(verb: Verb, options: Options, **fields: object) -> JobSpec:
     """A job's spec; its seed is fixed here, so that running it again gives the same pictures."""
     seed = options.seed if options.seed is not None else fresh_seed()
-    return JobSpec.model_validate({"verb": verb, "options": options, "seed": seed, **fields})
+    verb = sheet_or(verb, options)
+    counted = {"count": DRAFTS} if verb is Verb.DRAFT else {}
+    return JobSpec.model_validate({"verb": verb, "options": options, "seed": seed, **counted, **fields})
 
 
 async def submit(

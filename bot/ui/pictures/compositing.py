@@ -34,15 +34,19 @@ class Drawing:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, lambda: draw(*arguments, **options))
 
-    async def grid(self, pictures: Sequence[bytes], limit: int) -> tuple[bytes, str]:
+    async def grid(self, pictures: Sequence[bytes], limit: int, *, is_numbered: bool = False) -> tuple[bytes, str]:
         """The cells side by side in at most `limit` bytes, with the file suffix."""
-        return await self.run(compose, tuple(pictures), limit)
+        return await self.run(compose, tuple(pictures), limit, is_numbered=is_numbered)
 
     async def fitted(self, picture: bytes, limit: int) -> tuple[bytes, str]:
         """One PNG in at most `limit` bytes, with the file suffix; the PNG itself when it fits."""
         if len(picture) <= limit:
             return picture, "png"
         return await self.run(fit_upload, picture, limit)
+
+    async def plain(self, picture: bytes, limit: int) -> tuple[bytes, str]:
+        """The picture in at most `limit` bytes without anything that says how it was made, with the file suffix."""
+        return await self.run(bare, picture, limit)
 
     async def normalised(self, content: bytes, field: str = "image") -> bytes:
         """Any allowed picture or "mask" as a plain PNG, decoded in a process of its own. Raises `InvalidRequest`."""
@@ -65,12 +69,29 @@ class Drawing:
         return await self.run(animate, tuple(frames), tuple(pictures), limit)
 
 
-def compose(pictures: Sequence[bytes], limit: int) -> tuple[bytes, str]:
+def compose(pictures: Sequence[bytes], limit: int, *, is_numbered: bool = False) -> tuple[bytes, str]:
     """The grid of these PNGs, encoded to fit, with the recipe of the first: the others' seeds count on from its own."""
-    if len(pictures) == 1:
+    if len(pictures) == 1 and not is_numbered:
         return fit_upload(pictures[0], limit)
-    grid = mosaic([open_picture(picture) for picture in pictures])
+    cells = [open_picture(picture) for picture in pictures]
+    grid = mosaic([numbered(cell, index) for index, cell in enumerate(cells, 1)] if is_numbered else cells)
     return fit_upload(encode_png(grid, read_text(pictures[0])), limit)
+
+
+def bare(picture: bytes, limit: int) -> tuple[bytes, str]:
+    """The picture alone, encoded to fit: no prompt, no seed, no recipe."""
+    return fit_upload(encode_png(open_picture(picture)), limit)
+
+
+def numbered(picture: Image.Image, number: int) -> Image.Image:
+    """The picture with a number in its upper left corner, white on a dark plate."""
+    size = max(10, min(picture.size) // 9)
+    marked = picture.convert("RGB")
+    draw, font, corner = ImageDraw.Draw(marked), ImageFont.load_default(size), (size // 2, size // 3)
+    _, _, right, bottom = draw.textbbox(corner, str(number), font=font)
+    draw.rectangle((0, 0, right + corner[0], bottom + corner[1]), fill="#202225")
+    draw.text(corner, str(number), font=font, fill="white")
+    return marked
 
 
 def lettered(pictures: Sequence[bytes | None], limit: int) -> tuple[bytes, str]:

@@ -43,6 +43,7 @@ def test_every_flag() -> None:
         ("fox —seed 7", "seed", 7),
         ("fox –ar 3:2", "aspect", (3, 2)),
         ("fox ——tile", "tile", True),
+        ("fox --draft", "draft", True),
         ("fox --fine", "step_cache", "off"),
         ("fox --careful", "step_cache", "careful"),
         ("fox --seed=7", "seed", 7),
