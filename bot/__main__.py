@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import backup, check, forward, imagine, models, serve
+from bot.cli import backup, check, forward, imagine, loras, models, serve
 from bot.errors import BotError, ConfigError
 from bot.folders import OTHERS
 from engine import ClusterRefused, DeviceMissing, EngineError, InvalidRequest
@@ -45,6 +45,7 @@ app.command()(serve.demo)
 app.command()(imagine.imagine)
 app.command()(check.check)
 app.add_typer(models.app, name="models")
+app.add_typer(loras.app, name="loras")
 app.command(context_settings=forward.PASS_THROUGH)(forward.train)
 app.command(context_settings=forward.PASS_THROUGH)(forward.bench)
 app.command()(backup.backup)

@@ -12,6 +12,10 @@ from datetime import datetime
 
 from bot.client import DarkroomClient
 from bot.direct_rules import direct_rules
+from bot.domain.games.conductor import Conductor
+from bot.domain.games.game_draws import GameDraws
+from bot.domain.games.game_service import GameService
+from bot.domain.games.likeness import Likeness
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_service import JobService
 from bot.domain.moderation.access import banned_now
@@ -52,6 +56,7 @@ from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
 from bot.store.rounds.entries import EntryStore
+from bot.store.rounds.games import GameStore
 from bot.store.rounds.rounds import RoundStore
 from bot.store.single_instance import sole_use
 from bot.tasks import Tasks
@@ -59,9 +64,12 @@ from bot.ui.interactions.services import Services
 from bot.ui.job_reply.decision_pages import DecisionPages
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.evolution_pages import EvolutionPages
+from bot.ui.job_reply.game_announcer import GameAnnouncer
+from bot.ui.job_reply.game_pictures import GamePictures
 from bot.ui.job_reply.reply_message import now
 from bot.ui.job_reply.round_announcer import RoundAnnouncer, RoundPages
 from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.samples import Samples
 from bot.ui.pictures.uploads import Download, Fetch, Intake
 from engine import POCKET_WEIGHTS, Engine
 
@@ -148,6 +156,8 @@ def _compose(
         tasks=tasks,
     )
     job_service, members = JobService(ports), MemberStore(database, clock)
+    game_pictures = GamePictures(jobs, pictures, drawing)
+    game_announcer = GameAnnouncer(GameStore(database), jobs, game_pictures, tasks)
     stores = RoundStore(database), EntryStore(database)
     pages: dict[RoundKind, RoundPages] = {
         RoundKind.DECIDE: DecisionPages(jobs, pictures, drawing),
@@ -177,6 +187,10 @@ def _compose(
         evolutions=played.evolutions,
         interventions=played.interventions,
         announcer=announcer,
+        samples=Samples(settings.data_dir / "samples", engine, drawing, tasks, draws=settings.operation.draw_samples),
+        games=_games(database, engine, rules, jobs, job_service, game_announcer, tasks, clock),
+        game_announcer=game_announcer,
+        game_pictures=game_pictures,
         has_semantic_filter=semantic_filter is not None,
     )
     return services, replies
@@ -223,6 +237,33 @@ def _rounds(
         Evolutions(store, entries, studio, job_service.check, clock),
         Interventions(rounds, store, entries, announcer, clock),
     )
+
+
+def _games(
+    database: Database,
+    engine: Engine,
+    rules: GuildRulesStore,
+    jobs: JobStore,
+    job_service: JobService,
+    announcer: GameAnnouncer,
+    tasks: Tasks,
+    clock: Callable[[], datetime],
+) -> GameService:
+    store = GameStore(database)
+    likeness = Likeness(engine.embed if (POCKET_WEIGHTS / "text_encoder").exists() else None)
+
+    async def banned(guild_id: int, now: datetime) -> Collection[int]:
+        return banned_now((await rules.get(guild_id)).bans, now)
+
+    pictures = GameDraws(job_service, jobs)
+    conductor = Conductor(store, announcer, pictures, likeness, banned=banned, clock=clock)
+
+    async def run() -> None:
+        await announcer.attached.wait()  # what is due may be shown from then on
+        await conductor.run()
+
+    tasks.start(run(), "games")
+    return GameService(store, announcer, likeness, clock, conductor.wake)
 
 
 def _read_meanings(database: Database, engine: Engine, tasks: Tasks) -> tuple[SemanticFilter | None, Hints | None]:

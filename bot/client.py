@@ -88,6 +88,8 @@ class DarkroomClient(Darkroom):
         reviewers = ReviewRoom(self)
         if self.services.announcer is not None:
             self.services.announcer.attach(self)
+        if self.services.game_announcer is not None:
+            self.services.game_announcer.attach(self)
         self.replies.attach(self, offered=self.offered, on_gone=self.services.job_service.gone, reviewers=reviewers)
         if not await self._is_synced():
             self._syncing = self.loop.create_task(self._sync_later(), name="sync")
@@ -116,7 +118,7 @@ class DarkroomClient(Darkroom):
         """There are no text commands: nobody's messages are read."""
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        """A deleted reply ends its job, a deleted ballot paper its vote."""
+        """A deleted reply ends its job, a deleted ballot paper its vote, a deleted board its game."""
         await self._deleted(payload.message_id)
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
@@ -128,6 +130,8 @@ class DarkroomClient(Darkroom):
         await self.replies.message_deleted(message_id)
         if self.services.rounds is not None:
             await self.services.rounds.gone(message_id)
+        if self.services.games is not None:
+            await self.services.games.gone(message_id)
 
     async def _is_synced(self) -> bool:
         """Sync the commands; False when Discord refuses: an old command set is better than no bot."""

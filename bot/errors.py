@@ -21,8 +21,11 @@ BotError
 │   ├── PictureBlocked(cells)               blocked by the picture check or a moderator
 │   ├── RoundNotFound(round_id)
 │   ├── RoundOver(guild_id, channel_id, message_id)  takes no ballots any more; where its outcome stands
+│   │   └── GameOver(guild_id, channel_id, message_id)
 │   ├── RoundWaits(why)                     takes no ballots at the moment
 │   ├── RoundUnderWay(guild_id, channel_id, message_id)  this grid is voted on already, and where
+│   │   └── GameUnderWay(guild_id, channel_id, message_id)  this channel plays already
+│   ├── NotInGame(why)                      what this member cannot do in a game now, in words
 │   └── AlreadyAsked(job_id)                the same interaction came twice
 ├── ConfigError(key, why)                   at the start only
 ├── DeliveryError
@@ -224,6 +227,22 @@ class RoundUnderWay(UserError):
     def __init__(self, guild_id: int, channel_id: int, message_id: int | None) -> None:
         self.guild_id, self.channel_id, self.message_id = guild_id, channel_id, message_id
         super().__init__("the round is under way")
+
+
+class NotInGame(UserError):
+    """This member cannot do that in this game now; `why` is in words for them."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
+
+
+class GameOver(RoundOver):
+    """The game is over; its end is in that message."""
+
+
+class GameUnderWay(RoundUnderWay):
+    """This channel plays already; the game is in that message."""
 
 
 class ConfigError(BotError):

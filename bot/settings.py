@@ -84,6 +84,8 @@ class OperationSettings(Section):
     """Port of the loopback address that serves /healthz and /metrics; 0 takes a free one, None means off."""
     stop_timeout_s: float = Field(default=15.0, ge=0, le=120)
     """Seconds that running jobs have to finish when the bot stops."""
+    draw_samples: bool = True
+    """Draw a sample picture of each model and LoRA without one, once, while nobody waits."""
     backup_daily: bool = True
     """Copy the SQLite database to `data_dir/backups` once a day."""
     backups_kept: int = Field(default=14, ge=1)
@@ -184,11 +186,10 @@ def _token() -> str:
 
 
 def _under_data_dir(settings: Settings) -> Settings:
-    """Put the engine's `models_dir` into `data_dir` unless it is set."""
-    if "models_dir" in settings.engine.model_fields_set:
-        return settings
-    engine = settings.engine.model_copy(update={"models_dir": settings.data_dir / "models"})
-    return settings.model_copy(update={"engine": engine})
+    """Put the engine's `models_dir` and `loras_dir` into `data_dir` unless they are set."""
+    folders = {"models_dir": settings.data_dir / "models", "loras_dir": settings.data_dir / "loras"}
+    unset = {name: folder for name, folder in folders.items() if name not in settings.engine.model_fields_set}
+    return settings.model_copy(update={"engine": settings.engine.model_copy(update=unset)})
 
 
 def _explain(error: ValidationError) -> ConfigError:

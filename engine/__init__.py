@@ -19,6 +19,7 @@ from engine.errors import (
     MemberQueueFull,
     ModelLoadFailed,
     ModelMissing,
+    ModelTooLarge,
     OutOfMemory,
     QueueFull,
     Rejected,
@@ -27,6 +28,15 @@ from engine.errors import (
     UnknownModel,
 )
 from engine.events import Event, Finished, GeneratedImage, Preview, Progress, Queued, Recipe, Safety, Started
+from engine.lora_shelf.card import LoRACard
+from engine.lora_shelf.civitai import Wanted as CivitaiVersion
+from engine.lora_shelf.civitai import pull as pull_lora
+from engine.lora_shelf.shelf import files_of as files_of_lora
+from engine.lora_shelf.shelf import flaw as lora_flaw
+from engine.memory.device_memory import CARDS_GB, DeviceMemory, card
+from engine.memory.model_plan import plan_of
+from engine.memory.plan import MemoryPlan
+from engine.model_files.atomic_file import replace as replace_file
 from engine.model_files.pulled_files import discard as discard_files
 from engine.model_files.pulled_files import files_of as pulled_files
 from engine.model_files.pulled_files import forget as forget_model
@@ -55,9 +65,11 @@ from engine.serving.cost_estimates import kind_of_work, pixels_of, steps_of
 from engine.serving.stream import RequestStream
 from engine.settings import ClusterSettings, EngineSettings, HomePath, LoRASettings, ModelSettings, Section
 from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
+from engine.trial.devices import device_here
 from engine.trial.trial import try_out
 
 __all__ = [
+    "CARDS_GB",
     "MAX_PROMPT_CHARS",
     "MAX_SEED",
     "POCKET_WEIGHTS",
@@ -66,10 +78,12 @@ __all__ = [
     "BadOutput",
     "Blend",
     "Catalogue",
+    "CivitaiVersion",
     "ClusterRefused",
     "ClusterSettings",
     "Describe",
     "DeviceLost",
+    "DeviceMemory",
     "DeviceMissing",
     "DeviceSnapshot",
     "Edit",
@@ -88,13 +102,16 @@ __all__ = [
     "Inpaint",
     "InvalidRequest",
     "LoRA",
+    "LoRACard",
     "LoRASettings",
     "LogSetup",
     "MemberQueueFull",
+    "MemoryPlan",
     "ModelLoadFailed",
     "ModelMissing",
     "ModelSettings",
     "ModelSpec",
+    "ModelTooLarge",
     "OutOfMemory",
     "Outpaint",
     "Preview",
@@ -115,21 +132,28 @@ __all__ = [
     "UnknownLoRA",
     "UnknownModel",
     "Upscale",
+    "card",
     "configure_logs",
     "describe_cluster",
+    "device_here",
     "discard_files",
     "encode_png",
     "files_needed_elsewhere",
+    "files_of_lora",
     "fit_upload",
     "fit_webp",
     "forget_model",
     "in_words",
     "kind_of_work",
+    "lora_flaw",
     "mosaic",
     "open_picture",
     "pixels_of",
+    "plan_of",
+    "pull_lora",
     "pulled_files",
     "read_text",
+    "replace_file",
     "result_size",
     "steps_of",
     "try_out",

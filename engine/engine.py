@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -16,6 +16,7 @@ from engine.catalogue.sizes import fit_area
 from engine.embedding.embedder import Embedder
 from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest, UnknownModel
 from engine.fair_share import FairShare
+from engine.lora_shelf.card import LoRACard
 from engine.model_spec import ModelSpec
 from engine.pocket import WEIGHTS
 from engine.processes.child_main import WORKER
@@ -59,6 +60,14 @@ class Models(Protocol):
 
     def is_offered(self, spec: ModelSpec) -> bool:
         """Whether it can be drawn with here."""
+        ...
+
+    def loras(self) -> tuple[LoRACard, ...]:
+        """Every LoRA file as it lies there now."""
+        ...
+
+    def fitting(self, card: LoRACard, specs: Iterable[ModelSpec]) -> tuple[str, ...]:
+        """The names of those models that a LoRA is for."""
         ...
 
 
@@ -170,11 +179,24 @@ class Engine:
             raise EngineNotReady(self._state.value)
         return await self._embedding.ask(texts)
 
+    @property
+    def default_model(self) -> str:
+        """The name of the model that draws where a request names none."""
+        return self._models.spec().name
+
     def models(self) -> tuple[ModelSpec, ...]:
         """The models on offer; what is configured but not there is left out."""
         if not self._readable:
             self._read_models()
         return tuple(spec for spec in self._readable if self._models.is_offered(spec))
+
+    async def loras(self) -> tuple[LoRACard, ...]:
+        """Every LoRA file as it lies there now, by name; those that cannot be used say why."""
+        return await asyncio.to_thread(self._models.loras)
+
+    def fitting(self, card: LoRACard) -> tuple[str, ...]:
+        """The names of the models on offer that a LoRA is for; () where nothing says for which."""
+        return self._models.fitting(card, self.models())
 
     def size(self, model: str, aspect: tuple[int, int]) -> tuple[int, int]:
         """Width and height of that aspect ratio at about the model's own pixel count. Raises `UnknownModel`."""
@@ -223,6 +245,7 @@ class Engine:
             except EngineError as error:
                 log.warning("model %s is not offered: %s", name, error, extra={"action": "model_refused"})
         self._readable = tuple(specs)
+        self._models.loras()  # read once, so that the first who asks does not wait for hundreds of files
 
     def _end_embedding(self) -> None:
         if self._embedding:

@@ -14,7 +14,8 @@ EngineError
 └── InferenceFailed                    ours; the request may be asked again
     ├── OutOfMemory(advice)
     ├── ModelLoadFailed(model, why, remedy)
-    │   └── ModelMissing(model)        raised before anything is queued, where that is known
+    │   ├── ModelMissing(model)        raised before anything is queued, where that is known
+    │   └── ModelTooLarge(model, why, remedy)
     ├── BadOutput(what)
     └── DeviceLost(device, attempts)
 """
@@ -160,6 +161,10 @@ class ModelMissing(ModelLoadFailed):
 
     def __init__(self, model: str) -> None:
         super().__init__(model, "its files are not on this machine", f"get it with: darkroom models pull {model}")
+
+
+class ModelTooLarge(ModelLoadFailed):
+    """The model's weights do not fit on the device."""
 
 
 class BadOutput(InferenceFailed):

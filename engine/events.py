@@ -102,6 +102,8 @@ class Finished:
     captions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences for the member ("size snapped to 1024x768")."""
+    mask: bytes | None = None
+    """A small PNG, white where the pictures were changed, where an edit found that itself."""
 
 
 Event = Queued | Started | Progress | Finished

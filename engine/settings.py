@@ -57,8 +57,15 @@ class LoRASettings(Section):
     """One LoRA file the host offers."""
 
     path: HomePath
-    model: str
+    model: str = ""
+    """The one model it is for; "" means every model of the family it was trained for."""
     weight: float = 1.0
+    description: str = ""
+    trigger_words: tuple[str, ...] = ()
+    """Words that call it; added to a prompt that has none of them."""
+    licence: str = ""
+    sample: HomePath | None = None
+    """A picture that shows what it does."""
 
 
 class ClusterSettings(Section):
@@ -85,6 +92,8 @@ class EngineSettings(Section):
     """Besides the presets, which need no entry."""
     loras: dict[str, LoRASettings] = Field(default_factory=dict[str, LoRASettings])
     models_dir: HomePath = Path("data/models")
+    loras_dir: HomePath = Path("data/loras")
+    """Every LoRA file in this folder is offered."""
     offline: bool = False
     memory_budget_gb: float | None = Field(default=None, gt=0)
     """For model weights on one device; None means 80 % of what the device has."""

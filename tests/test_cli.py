@@ -21,7 +21,7 @@ from engine.pictures.images import read_text
 from engine.pictures.parameters import parse_parameters
 
 ROOT = Path(__file__).parents[1]
-VERBS = ("run", "demo", "imagine", "check", "models", "train", "bench", "backup", "restore")
+VERBS = ("run", "demo", "imagine", "check", "models", "loras", "train", "bench", "backup", "restore")
 
 
 def start(
@@ -220,6 +220,26 @@ def test_models_list_names_a_broken_folder_and_shows_the_others(tmp_path: Path) 
     assert said.returncode == 0, said.stderr
     assert "the folder holds no model_index.json" in said.stdout
     assert "pocket" in said.stdout
+
+
+def test_models_tell_what_fits_on_which_card(tmp_path: Path) -> None:
+    """The presets' sizes are known before they are pulled."""
+    said = darkroom("models", "show", "z-image-turbo", cwd=tmp_path, COLUMNS="200").stdout
+    rows = {row[0]: row[1:] for line in said.splitlines() if (row := [cell.strip() for cell in line.split("│")[1:-1]])}
+    assert rows["8 GB"][0] == "float8" and rows["8 GB"][3] == "no"
+    assert rows["12 GB"] == ["float8", "text encoders in main memory", "7.9 GB", "yes"]
+    assert rows["24 GB"] == ["bfloat16", "all on the device", "22.1 GB", "yes"]
+    assert "this machine" in rows
+    listed = darkroom("models", "list", cwd=tmp_path, COLUMNS="200").stdout
+    assert "fits here" in listed
+    assert [line.split("│")[6].strip() for line in listed.splitlines() if "pocket" in line] == ["float32"]
+
+
+def test_pulling_what_does_not_fit_says_so_first(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[engine]\nmemory_budget_gb = 4\noffline = true\n")
+    said = darkroom("models", "pull", "qwen-image", cwd=tmp_path)
+    assert said.stderr.startswith("qwen-image does not fit on this machine: it needs "), said.stderr
+    assert "and the device has 4.0 GB for it" in said.stderr
 
 
 def test_models_show_verify_and_rm_say_what_is_not_there(tmp_path: Path) -> None:

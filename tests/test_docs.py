@@ -116,13 +116,28 @@ def test_the_readmes_table_of_models_agrees_with_the_presets() -> None:
     from engine import Catalogue
 
     catalogue = Catalogue(EngineSettings())
-    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in README.splitlines()]
+    lines = [line for line in README.splitlines() if line.startswith("| `")]
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines]
     table = {row[0].strip("`"): row for row in rows if row[0].strip("`") in catalogue.names()}
     assert set(table) == set(catalogue.names())
     for name, row in table.items():
         spec = catalogue.spec(name)
         assert row[1].startswith(str(spec.width)), name
         assert (row[2], row[3]) == (str(spec.num_inference_steps), f"{spec.memory_gb:g} GB"), name
+
+
+def test_the_readmes_table_of_cards_agrees_with_the_plans() -> None:
+    from engine import Catalogue, card, plan_of
+
+    head, _, *rows = README[README.index("| on a card of |") :].partition("\n\n")[0].splitlines()
+    sizes = [int(cell.strip(" GB")) for cell in head.strip("| ").split("|")[1:]]
+    for name, *cells in ([cell.strip() for cell in row.strip("| ").split("|")] for row in rows):
+        for size, cell in zip(sizes, cells, strict=True):
+            plan = plan_of(Catalogue(EngineSettings()).spec(name), card(size), Path("nowhere"))
+            assert plan is not None
+            said = [next(each.storage for each in plan.components if each.role == "denoiser")]
+            said += [] if plan.residency == "resident" else [plan.residency]
+            assert cell == (", ".join([*said, f"{plan.peak_bytes / 1e9:.1f} GB"]) if plan.fits else "–"), (name, size)
 
 
 def test_every_link_and_picture_of_the_docs_is_there() -> None:

@@ -12,11 +12,13 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from bot.cli.model_plans import fits_in_words, plan_table, warning
 from bot.settings import load
 from engine import (
     Catalogue,
     ModelLoadFailed,
     ModelSpec,
+    device_here,
     discard_files,
     files_needed_elsewhere,
     forget_model,
@@ -28,50 +30,61 @@ Config = Annotated[Path | None, typer.Option(help="Configuration file.")]
 Name = Annotated[str, typer.Argument(help="A name from `darkroom models list`.")]
 
 
-COLUMNS = ("model", "here", "size", "steps", "memory", "licence")
+COLUMNS = ("model", "here", "size", "steps", "memory", "fits here", "licence")
 
 
 @app.command("list")
 def list_models(config: Config = None) -> None:
-    """List every model: whether it is installed, its size in pixels, steps, memory and licence."""
-    catalogue = Catalogue(load(config).engine)
+    """List every model: whether it is installed, its size in pixels, steps, memory, whether it fits here, licence."""
+    settings = load(config).engine
+    catalogue, here = Catalogue(settings), device_here(settings)
     table = Table(Column(COLUMNS[0], no_wrap=True), *COLUMNS[1:])
     for name in catalogue.names():
         try:
-            table.add_row(*_row(catalogue, catalogue.spec(name)))
+            spec = catalogue.spec(name)
+            table.add_row(*_row(catalogue, spec, fits_in_words(spec, here, settings.models_dir)))
         except ModelLoadFailed as error:
-            table.add_row(name, "broken", "", "", "", error.why)
+            table.add_row(name, "broken", "", "", "", "", error.why)
     console = Console()
     console.print(table, width=None if console.is_terminal else 160)
 
 
-def _row(catalogue: Catalogue, spec: ModelSpec) -> tuple[str, ...]:
+def _row(catalogue: Catalogue, spec: ModelSpec, fits: str) -> tuple[str, ...]:
     memory = f"{spec.memory_gb:g} GB" if spec.memory_gb else "?"
     here = "yes" if catalogue.is_present(spec) else "no"
-    return spec.name, here, f"{spec.width}x{spec.height}", str(spec.num_inference_steps), memory, spec.licence
+    return spec.name, here, f"{spec.width}x{spec.height}", str(spec.num_inference_steps), memory, fits, spec.licence
 
 
 @app.command()
 def pull(name: Name, config: Config = None) -> None:
     """Download a model's weights (safetensors only); an interrupted download continues."""
     settings = load(config).engine
-    Catalogue(settings).spec(name)
+    spec = Catalogue(settings).spec(name)
+    if said := warning(spec, device_here(settings), settings.models_dir):
+        typer.echo(said, err=True)
+        if sys.stdin.isatty():
+            typer.confirm("Download it all the same?", abort=True)
     command = [sys.executable, "-m", "engine.catalogue.pull", name, "--settings", settings.model_dump_json()]
     raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own module, checked name
 
 
 @app.command()
 def show(name: Name, config: Config = None) -> None:
-    """Show one model, and the files that were pulled for it."""
+    """Show one model, its memory plan for this machine and for cards of 8 to 48 GB, and the files pulled for it."""
     settings = load(config).engine
     catalogue = Catalogue(settings)
     spec = catalogue.spec(name)
-    for title, word in zip(COLUMNS, _row(catalogue, spec), strict=True):
+    here = device_here(settings)
+    fits = fits_in_words(spec, here, settings.models_dir)
+    for title, word in zip(COLUMNS, _row(catalogue, spec, fits), strict=True):
         typer.echo(f"{title}: {word}")
     typer.echo(f"pipeline: {spec.pipeline or 'known once the model is installed'}")
     for source in spec.sources:
         at = f" at {source.revision}" if source.revision else ""
         typer.echo(f"from: {source.location}{at}")
+    if table := plan_table(spec, here, settings.models_dir):
+        console = Console()
+        console.print(table, width=None if console.is_terminal else 160)
     for file in pulled_files(spec, settings.models_dir):
         typer.echo(f"  {file.bytes / 1e6:10.1f} MB  {file.repository}/{file.path}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from dataclasses import dataclass
 
 import discord
@@ -25,8 +24,9 @@ from bot.ui.content.message_page import Page, Upload
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
+from bot.ui.interactions.offer_page import show
+from bot.ui.interactions.offers import Shelf
 from bot.ui.interactions.permitted_jobs import may, permitted, viewer_of, visible
-from bot.ui.interactions.style_page import style_page
 from bot.ui.interactions.submissions import submit_each
 from bot.ui.pictures.lineage_tree import Relative, draw
 
@@ -85,9 +85,7 @@ class Images(commands.Cog):
     @style.command(name="list", description=locale_str("All styles of this host"))
     async def styles(self, interaction: Pressed) -> None:
         """List the styles with their descriptions."""
-        async with Answer(interaction, ephemeral=True) as answer:
-            page = functools.partial(style_page, interaction.client)
-            await answer.page(page, interaction.filesize_limit, is_private=True)
+        await show(interaction, Shelf.STYLE)
 
     @style.command(name="show", description=locale_str("What one style does"))
     @app_commands.describe(name=locale_str("The style's name"))

@@ -19,6 +19,7 @@ from bot.errors import BadOption
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
+from bot.ui.interactions.offers import Offer, Shelf, offers_of
 
 MAX_CHOICES = 25
 
@@ -39,6 +40,7 @@ class Imagine(commands.Cog):
         image=locale_str("A picture to start from"),
         strength=locale_str("How far from that picture, 0 to 1"),
         style_image=locale_str("A picture in whose manner to draw"),
+        lora=locale_str("A LoRA of this host, with its weight if you like: ink:0.8"),
     )
     @everywhere
     async def imagine(
@@ -55,6 +57,7 @@ class Imagine(commands.Cog):
         image: discord.Attachment | None = None,
         strength: Range[float, 0.0, 1.0] | None = None,
         style_image: discord.Attachment | None = None,
+        lora: Range[str, 1, 310] | None = None,
     ) -> None:
         """Accept one job, or ask for confirmation of several."""
         async with Answer(interaction) as answer:
@@ -63,7 +66,7 @@ class Imagine(commands.Cog):
             reading = functools.partial(
                 read, preferences=preferences, styles=styles, has_picture=image is not None,
                 negative=negative, aspect=aspect, seed=seed, steps=steps, guidance=guidance, model=model,
-                style=style, strength=strength,
+                style=style, strength=strength, loras=lora,
             )  # fmt: skip
             prompts = expand(prompt)
             asked = [reading(text) for text in prompts]
@@ -86,6 +89,22 @@ class Imagine(commands.Cog):
     async def styles(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
         """The host's styles."""
         return choices(list(interaction.client.services.settings.styles), typed)
+
+    @imagine.autocomplete("lora")
+    async def loras(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
+        """The host's LoRAs as they lie there now, with what calls them."""
+        return lora_choices(await offers_of(interaction.client, Shelf.LORA), typed)
+
+
+def lora_choices(offers: Sequence[Offer], typed: str) -> list[Choice[str]]:
+    """At most 25 whose names or trigger words contain what was typed, the ones that begin with it first."""
+    wanted = typed.casefold().rpartition(":")[0] or typed.casefold()
+    found = [offer for offer in offers if wanted in f"{offer.name} {offer.hint}".casefold()]
+    found.sort(key=lambda offer: (not offer.name.casefold().startswith(wanted), offer.name))
+    return [
+        Choice(name=shorten(f"{offer.name} · {offer.hint}" if offer.hint else offer.name, 100), value=offer.value)
+        for offer in found[:MAX_CHOICES]
+    ]
 
 
 def choices(names: Sequence[str], typed: str) -> list[Choice[str]]:

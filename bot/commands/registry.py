@@ -14,16 +14,19 @@ from bot.commands.buttons import (
     derive_buttons,
     edit_buttons,
     evolve_buttons,
+    game_forms,
     permutations,
     result_buttons,
     round_buttons,
     stars,
 )
+from bot.commands.buttons.game_buttons import GameButton, GuessMenu
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
 from bot.commands.edit import Edit
 from bot.commands.evolve import Evolve
+from bot.commands.games import Games
 from bot.commands.help import Help
 from bot.commands.images import Images
 from bot.commands.imagine import Imagine
@@ -35,6 +38,7 @@ from bot.commands.moderation.mod_review import ReviewButton
 from bot.commands.moderation.quota import Quota
 from bot.commands.moderation.retention import RetentionButton
 from bot.commands.moderation.stats import Stats
+from bot.commands.offers import Offers
 from bot.commands.presence import Presence
 from bot.commands.privacy import Privacy
 from bot.commands.settings import MySettings
@@ -44,27 +48,29 @@ from bot.ui.content.custom_ids import Act, ButtonId, FormKind, RoundId
 from bot.ui.content.draft_sheet import SheetMenu
 from bot.ui.content.modals import Filled
 from bot.ui.interactions.answer import Pressed
+from bot.ui.interactions.offer_page import OfferMenu, OfferPageButton, with_lora, with_model, with_style
 from bot.ui.interactions.services import Darkroom
-from bot.ui.interactions.style_page import StyleMenu, StylePageButton, styled
 
 Press = Callable[[Pressed, ButtonId], Awaitable[None]]
 RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (
-    Imagine, Edit, Images, Evolve, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats,
+    Imagine, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats,
 )  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
 MENUS = context_menus.menus
 DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     JobButton,
     SheetMenu,
-    StyleMenu,
-    StylePageButton,
+    OfferMenu,
+    OfferPageButton,
     ReviewButton,
     OlderButton,
     RetentionButton,
     RoundButton,
+    GameButton,
+    GuessMenu,
 )
 PRESSES: Mapping[Act, Press] = MappingProxyType(
     {
@@ -81,6 +87,7 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.VARY_REGION: derive_buttons.region,
         Act.ZOOM_CUSTOM: derive_buttons.zoom,
         Act.EDIT: edit_buttons.edit,
+        Act.EDIT_REGION: edit_buttons.region,
         Act.PERMUTE: permutations.confirmed,
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
@@ -101,10 +108,16 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.REMIX: derive_buttons.remixed,
         FormKind.REGION: derive_buttons.region_filled,
         FormKind.ZOOM: derive_buttons.zoom_filled,
-        FormKind.STYLE: styled,
+        FormKind.STYLE: with_style,
+        FormKind.LORA: with_lora,
+        FormKind.MODEL: with_model,
         FormKind.MENU: context_menus.varied,
+        FormKind.TELL: game_forms.told,
+        FormKind.FAKE: game_forms.faked,
+        FormKind.LINE: game_forms.wrote,
         FormKind.WILD: evolve_buttons.handed_in,
         FormKind.EDIT: edit_buttons.edited,
+        FormKind.EDIT_REGION: edit_buttons.region_filled,
         FormKind.MENU_EDIT: context_menus.edited,
     }
 )

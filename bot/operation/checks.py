@@ -19,7 +19,16 @@ from bot.operation import invite
 from bot.operation.finding import Finding
 from bot.operation.stored_data import check_database, check_pictures
 from bot.settings import TOKEN_FORM, Settings
-from engine import Catalogue, ClusterRefused, EngineError, ModelMissing, UnknownModel, describe_cluster, try_out
+from engine import (
+    Catalogue,
+    ClusterRefused,
+    EngineError,
+    LoRACard,
+    ModelMissing,
+    UnknownModel,
+    describe_cluster,
+    try_out,
+)
 
 MIN_FREE_BYTES = 2 * 1024**3
 
@@ -77,7 +86,7 @@ async def _engine(settings: Settings) -> list[Finding]:
     for name, finding in read.items():
         verdict = tried.pop(f"model {name}", None)
         found.append(finding if verdict is None else replace(finding, found=verdict.found, remedy=verdict.remedy))
-    loras = [_lora(catalogue, name) for name in settings.engine.loras]
+    loras = [_lora(catalogue, card) for card in catalogue.loras()]
     return [*found, *loras, *(Finding(each.name, each.found, each.remedy) for each in tried.values())]
 
 
@@ -96,16 +105,20 @@ def _model(catalogue: Catalogue, name: str, is_default: bool) -> Finding:
     return Finding(title, f"{name} ({spec.licence})")
 
 
-def _lora(catalogue: Catalogue, name: str) -> Finding:
+def _lora(catalogue: Catalogue, card: LoRACard) -> Finding:
+    """A file that is refused stands in nobody's way: only what the settings name must be sound."""
+    if card.refusal and card.is_in_folder:
+        return Finding(f"LoRA {card.name}", f"is not offered: it {card.refusal}")
     try:
-        catalogue.check_lora(name)
+        catalogue.check_lora(card.name)
     except EngineError as error:
-        return Finding(f"LoRA {name}", str(error), f"correct [engine.loras.{name}]")
-    return Finding(f"LoRA {name}", "its file is complete")
+        return Finding(f"LoRA {card.name}", str(error), f"correct [engine.loras.{card.name}]")
+    return Finding(f"LoRA {card.name}", "; ".join(("its file is complete", *card.notes)))
 
 
 async def _styles(settings: Settings) -> list[Finding]:
-    catalogue, loras = Catalogue(settings.engine), settings.engine.loras
+    catalogue = Catalogue(settings.engine)
+    loras = {card.name for card in catalogue.loras() if not card.refusal}
     found: list[Finding] = []
     for name, style in settings.styles.items():
         wrong = [f"no LoRA named {lora!r}" for lora in style.loras if lora not in loras]

@@ -184,6 +184,14 @@ extracts = sa.Table(
 )
 """Every message of the bot that shows a time-lapse of a job, or a lineage tree of several jobs."""
 
+sealed_words = sa.Table(
+    "sealed_words",
+    metadata,
+    _job_id(primary_key=True),
+    sa.Column("prompt", sa.Text, nullable=False),
+)
+"""The prompts of jobs whose words are a secret of a game; the job's own row holds none until the reveal."""
+
 uploads = sa.Table(
     "uploads",
     metadata,

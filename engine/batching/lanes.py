@@ -144,8 +144,13 @@ class Lane:
 
     @contextlib.contextmanager
     def in_force(self) -> Generator[None]:
-        """Put the lane's own random state and attention processors in place of the process's for a while."""
-        with self.random_state.in_force(), self.processors.in_force() if self.processors else contextlib.nullcontext():
+        """Put the lane's own random state and attention processors in place of the process's for a while.
+
+        Whether gradients are recorded is the caller's own again afterwards: a pipeline that parks is still inside its
+        `no_grad`, which would otherwise hold for the whole thread.
+        """
+        processors = self.processors.in_force() if self.processors else contextlib.nullcontext()
+        with torch.set_grad_enabled(torch.is_grad_enabled()), self.random_state.in_force(), processors:
             yield
 
     def park(self, call: ParkedCall) -> Any:

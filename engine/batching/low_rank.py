@@ -10,6 +10,8 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
+from engine.batching.weight_tensors import EXECUTES_ON, can_widen
+
 Layer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 _CONVOLVE = {3: functional.conv1d, 4: functional.conv2d, 5: functional.conv3d}
 """By the number of dimensions of the weight."""
@@ -80,7 +82,7 @@ def fitted(
     bias: torch.Tensor | None = None,
     magnitude: torch.Tensor | None = None,
 ) -> LowRank:
-    """The tensors of a file as an adapter of this layer, on its device and in its dtype; the layer is not changed.
+    """The tensors of a file as an adapter of this layer, in its dtype and where it computes; the layer is not changed.
 
     Raises `Misfit` where shapes differ, or for a kind of layer that takes no adapter.
     """
@@ -90,20 +92,23 @@ def fitted(
         raise Misfit("a convolution in groups")
     weight = layer.weight
     down, up = _with_dims(down, weight.ndim), _with_dims(up, weight.ndim)
-    rank, channels = up.shape[1] if up.ndim > 1 else 0, weight.shape[0]
-    shapes = (rank, *weight.shape[1:]), (channels, rank, *(1,) * (weight.ndim - 2))
+    # What a quantised weight says of its shape may be that of its packed bytes.
+    shape = (layer.out_features, layer.in_features) if isinstance(layer, nn.Linear) else tuple(weight.shape)
+    rank, channels = up.shape[1] if up.ndim > 1 else 0, shape[0]
+    shapes = (rank, *shape[1:]), (channels, rank, *(1,) * (len(shape) - 2))
     if not rank or (tuple(down.shape), tuple(up.shape)) != shapes:
         raise Misfit("another shape")
     if any(each is not None and each.numel() != channels for each in (bias, magnitude)):
         raise Misfit("another shape")
+    device = vars(layer).get(EXECUTES_ON, weight.device)
     dtype = weight.dtype if weight.is_floating_point() and weight.itemsize > 1 else down.dtype
-    down, up = down.to(weight.device, dtype), up.to(weight.device, dtype)
-    bias = None if bias is None else bias.to(weight.device, dtype)
+    down, up = down.to(device, dtype), up.to(device, dtype)
+    bias = None if bias is None else bias.to(device, dtype)
     if magnitude is None:
         return LowRank(down, up, scale, bias)
-    if bias is not None or not weight.is_floating_point():
+    if bias is not None or not can_widen(layer):
         raise Misfit("a magnitude beside a bias, or over quantized weights")
-    return LowRank(down, up, scale, None, magnitude.flatten().to(weight.device).float(), _norms(weight, down, up))
+    return LowRank(down, up, scale, None, magnitude.flatten().to(device).float(), _norms(weight.to(device), down, up))
 
 
 def _norms(weight: torch.Tensor, down: torch.Tensor, up: torch.Tensor) -> Norms:

@@ -9,23 +9,38 @@ from collections.abc import Generator
 from typing import Any
 
 import torch
+from diffusers.hooks.layerwise_casting import _LAYERWISE_CASTING_HOOK  # pyright: ignore[reportPrivateUsage]
 
 
 @contextlib.contextmanager
 def in_float32(module: torch.nn.Module) -> Generator[None]:
-    """Hold the module's floating-point weights in float32 for one pass; the stored tensors are restored after it."""
+    """Hold the module's floating-point weights in float32 for one pass; the stored tensors are restored after it.
+
+    Layers that widen their own weights as they run (layerwise casting) widen them to float32.
+    """
+    hooks = [(hook, hook.compute_dtype) for part in module.modules() if (hook := _casting_hook(part))]
+    casting = {id(weight) for part in module.modules() if _casting_hook(part) for weight in part.parameters()}
     narrow = [
         (tensor, tensor.data)
         for tensor in (*module.parameters(), *module.buffers())
-        if tensor.is_floating_point() and tensor.dtype != torch.float32
+        if tensor.is_floating_point() and tensor.dtype != torch.float32 and id(tensor) not in casting
     ]
     try:
+        for hook, _ in hooks:
+            hook.compute_dtype = torch.float32
         for tensor, stored in narrow:
             tensor.data = stored.float()
         yield
     finally:
         for tensor, stored in narrow:
             tensor.data = stored
+        for hook, compute_dtype in hooks:
+            hook.compute_dtype = compute_dtype
+
+
+def _casting_hook(layer: torch.nn.Module) -> Any:
+    registry = vars(layer).get("_diffusers_hook")
+    return registry.get_hook(_LAYERWISE_CASTING_HOOK) if registry is not None else None
 
 
 @contextlib.contextmanager

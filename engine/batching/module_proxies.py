@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from transformers import PreTrainedModel
 
 from engine.batching.lanes import Lane, ParkedCall, Stage
+from engine.batching.weight_tensors import EXECUTES_ON
 
 
 def stage_of(module: torch.nn.Module) -> Stage:
@@ -32,10 +34,21 @@ def parking_view(module: torch.nn.Module, lane: Lane) -> torch.nn.Module:
 @functools.cache
 def _parking_class(cls: type[torch.nn.Module]) -> type[torch.nn.Module]:
     methods: dict[str, Any] = {"__call__": _parking("__call__"), "_apply": _keep_weights}
+    if isinstance(known := inspect.getattr_static(cls, "device", None), property):
+        methods["device"] = _where_it_computes(known)
     if hasattr(cls, "encode") and hasattr(cls, "decode"):
         methods |= {name: _parking(name) for name in ("encode", "decode")}
     names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
     return type(cls.__name__, (cls,), methods | names)
+
+
+def _where_it_computes(known: property) -> property:
+    """Like the class's own `device`, but right for weights that lie elsewhere until they are needed."""
+
+    def device(self: Any) -> torch.device:
+        return vars(self).get(EXECUTES_ON) or known.__get__(self)
+
+    return property(device)
 
 
 def _parking(method: str) -> Callable[..., Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ from engine.catalogue.guidance import has_guider, prove_guidance
 from engine.catalogue.sizes import choose_size
 from engine.catalogue.spec_reader import SpecReader
 from engine.errors import EngineError, InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
+from engine.lora_shelf.card import LoRACard
+from engine.lora_shelf.shelf import LoRAShelf
+from engine.lora_shelf.trigger_words import call
 from engine.model_files import diffusers_folder
 from engine.model_files.local_models import find_pulled
-from engine.model_files.lora_kinds import refusal_of
-from engine.model_files.single_file import is_of_family, tensor_names, trained_for
+from engine.model_files.single_file import is_of_family, is_surely_of_family
 from engine.model_spec import ModelSpec, Source
 from engine.pictures.images import open_picture
 from engine.requests import Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, is_undrawn
@@ -27,6 +29,7 @@ class Catalogue:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
+        self._shelf = LoRAShelf(settings)
         self._reader = SpecReader(settings.models_dir)
         self._specs: dict[str, ModelSpec] = {}
 
@@ -71,12 +74,13 @@ class Catalogue:
         self._check_need(spec, request)
         self._check_references(spec, request)
         self._check_noise_scheduler(spec, request)
-        self._check_loras(spec, request)
+        cards = self._check_loras(spec, request)
         self._check_style_image(spec, request)
         (width, height), notes = choose_size(spec, request)
         if request.draft:
             request, notes = request.model_copy(update=drafted(spec, request, (width, height))), ()
             width, height = request.width, request.height
+        called = call(request, cards)
         filled: dict[str, Any] = {
             "model": spec.name,
             "width": width,
@@ -93,11 +97,29 @@ class Catalogue:
         if request.negative_prompt and (why := _unheeded(spec, request, filled["guidance_scale"])):
             notes = notes if is_undrawn(request) else (*notes, why)
             filled["negative_prompt"] = ""
-        return request.model_copy(update=filled), notes
+        return request.model_copy(update=filled | called.update), (*called.notes, *notes)
+
+    def loras(self) -> tuple[LoRACard, ...]:
+        """Every LoRA file, those that cannot be used too. Reads files: call it in a thread.
+
+        A new file is seen at once, a file that was written over after 2 s; `resolve` sees both at once.
+        """
+        return self._shelf.recent()
+
+    def fitting(self, card: LoRACard, specs: Iterable[ModelSpec]) -> tuple[str, ...]:
+        """The names of those models that a LoRA is for; () where nothing says for which."""
+        if card.settings.model:
+            return tuple(spec.name for spec in specs if spec == self.spec(card.settings.model))
+        # What is enlarged is drawn by a network of sizes of its own, whatever its class.
+        alike = (spec for spec in specs if spec.enlarge == 1)
+        return tuple(spec.name for spec in alike if card.family and is_surely_of_family(spec.pipeline, card.family))
 
     def check_lora(self, name: str) -> None:
-        """Check that a configured LoRA can be used. Raises `InvalidRequest`, or what `spec` raises for its model."""
-        self._check_lora_file(self.spec(self._settings.loras[name].model), name)
+        """Check that a LoRA can be used. Raises `InvalidRequest`, or what `spec` raises for its model."""
+        card = self._shelf.card(name)
+        if card is None:
+            raise UnknownLoRA(name, self._lora_names())
+        self._check_card(card, self.spec(card.settings.model) if card.settings.model else None)
 
     def _asked(self, name: str) -> ModelSpec:
         """The model of that name. Raises `UnknownModel` with the names of the models on offer."""
@@ -144,14 +166,23 @@ class Catalogue:
         if request.noise_scheduler is not None and request.noise_scheduler not in spec.noise_schedulers:
             raise InvalidRequest("noise_scheduler", f"{spec.name} runs with {', '.join(spec.noise_schedulers)}")
 
-    def _check_loras(self, spec: ModelSpec, request: ImageRequest) -> None:
-        offered = self._settings.loras
+    def _check_loras(self, spec: ModelSpec, request: ImageRequest) -> tuple[LoRACard, ...]:
+        if not request.loras:
+            return ()
+        cards: list[LoRACard] = []
         for lora in request.loras:
-            if lora.name not in offered:
-                raise UnknownLoRA(lora.name, tuple(offered))
-            if self.spec(offered[lora.name].model) != spec:
-                raise InvalidRequest("loras", f"{lora.name!r} was made for {offered[lora.name].model}, not {spec.name}")
-            self._check_lora_file(spec, lora.name)
+            card = self._shelf.card(lora.name)
+            if card is None:
+                raise UnknownLoRA(lora.name, self._lora_names())
+            if card.settings.model and self.spec(card.settings.model) != spec:
+                wanted = card.settings.model
+                raise InvalidRequest("loras", f"{lora.name!r} was made for {wanted}, not {spec.name}; choose {wanted}")
+            self._check_card(card, spec)
+            cards.append(card)
+        return tuple(cards)
+
+    def _lora_names(self) -> tuple[str, ...]:
+        return tuple(card.name for card in self._shelf.cards() if not card.refusal)
 
     def _check_style_image(self, spec: ModelSpec, request: ImageRequest) -> None:
         if request.style_image is None:
@@ -162,16 +193,18 @@ class Catalogue:
             raise InvalidRequest("style_image", f"{spec.name} cannot follow a style picture{those}")
         open_picture(request.style_image, "style_image")
 
-    def _check_lora_file(self, spec: ModelSpec, name: str) -> None:
-        path = self._settings.loras[name].path.expanduser()
-        try:
-            family, why = trained_for(path), refusal_of(tensor_names(path))
-        except ModelLoadFailed as error:
-            raise InvalidRequest("loras", f"{name!r} has a broken file; tell the person who runs me") from error
-        if why:
-            raise InvalidRequest("loras", f"{name!r} {why}")
-        if family is not None and not is_of_family(spec.pipeline, family):
-            raise InvalidRequest("loras", f"{name!r} was trained for {family}, which {spec.name} is not")
+    def _check_card(self, card: LoRACard, spec: ModelSpec | None) -> None:
+        if card.is_broken:
+            raise InvalidRequest("loras", f"{card.name!r} has a broken file; tell the person who runs me")
+        if card.refusal:
+            raise InvalidRequest("loras", f"{card.name!r} {card.refusal}")
+        if spec is None:
+            return
+        if card.has_magnitudes and spec.precision in ("int8", "nf4"):
+            why = f"is a DoRA, which needs weights wider than {spec.name}'s, those are {spec.precision}"
+            raise InvalidRequest("loras", f"{card.name!r} {why}")
+        if card.family and not is_of_family(spec.pipeline, card.family):
+            raise InvalidRequest("loras", f"{card.name!r} was trained for {card.family}, which {spec.name} is not")
 
     def _is_here(self, source: Source) -> bool:
         if source.origin == "hub":

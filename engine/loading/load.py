@@ -9,7 +9,7 @@ import importlib
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,24 @@ import transformers
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from diffusers.quantizers.pipe_quant_config import PipelineQuantizationConfig
 from torch import nn
 
 from engine.base.foreign_errors import reason
 from engine.batching.forward import is_out_of_memory
 from engine.batching.lanes import Stage
 from engine.batching.module_proxies import stage_of
-from engine.errors import EngineError, ModelLoadFailed, ModelMissing, OutOfMemory
+from engine.errors import EngineError, ModelLoadFailed, ModelMissing, ModelTooLarge
+from engine.loading.device import device_memory
 from engine.loading.loaded_model import VAE_NAMES, LoadedModel
+from engine.loading.passing_weights import pass_through
 from engine.loading.style_adapter import with_style_adapter
+from engine.loading.weight_precision import DTYPES, dtypes_of, narrow, prove_precision, quantization_of
+from engine.lora_shelf.files import LoRAFiles
+from engine.memory.elements import QUANTISED
+from engine.memory.model_plan import plan_of
+from engine.memory.plan import MemoryPlan
+from engine.memory.planner import BUILT
 from engine.model_files import diffusers_folder
 from engine.model_files.checkpoint import read_checkpoint
 from engine.model_files.checkpoint_parts import read_parts, unpacked
@@ -44,8 +53,16 @@ from engine.settings import EngineSettings
 
 logger = logging.getLogger(__name__)
 
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+SMALLER = "choose a smaller model, or a smaller precision for this one"
 _PATH = re.compile(r"/(?:[^\s/'\"]+/)+([^\s/'\"]*)")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read: the format of whatever the plan says nothing about."""
+
+    dtype: torch.dtype
+    plan: MemoryPlan | None = None
 
 
 def quiet() -> None:
@@ -58,19 +75,18 @@ def quiet() -> None:
 def load(
     spec: ModelSpec,
     device: str | torch.device,
-    dtype: torch.dtype | None = None,
     settings: EngineSettings | None = None,
 ) -> LoadedModel:
     """Load a model's weights to a device; seconds to minutes.
 
-    Raises `ModelLoadFailed` naming the model, the reason and the remedy, or `OutOfMemory`.
+    Raises `ModelLoadFailed` naming the model, the reason and the remedy.
     """
     settings = settings or EngineSettings()
     device = torch.device(device)
     try:
-        return _load(spec, device, dtype, settings)
+        return _load(spec, device, settings)
     except torch.OutOfMemoryError as error:
-        raise OutOfMemory(f"{spec.name} does not fit on {device}; choose a smaller model") from error
+        raise ModelTooLarge(spec.name, f"{device} is out of memory while it is loaded", SMALLER) from error
     except ImportError as error:
         raise ModelLoadFailed(spec.name, reason(error), "install what it names and start again") from error
     except EngineError:
@@ -79,18 +95,31 @@ def load(
         raise ModelLoadFailed(spec.name, _why(error), diffusers_folder.REMEDY) from error
 
 
-def choose_dtype(spec: ModelSpec, device: torch.device) -> torch.dtype:
-    """The dtype of the model's settings; for "auto" bfloat16 where the GPU computes it natively, else float32.
-
-    Raises `ModelLoadFailed` for what is not built yet.
-    """
-    if spec.precision in _DTYPES:
-        return _DTYPES[spec.precision]
-    for key, value in (("precision", spec.precision), ("residency", spec.residency)):
-        if value not in ("auto", "resident"):
-            raise ModelLoadFailed(spec.name, f"{key} = {value!r} is planned for, not loaded", f"remove {key}")
+def choose_dtype(spec: ModelSpec, device: torch.device, plan: MemoryPlan | None) -> torch.dtype:
+    """The format that the denoiser computes in: by the plan, else by the settings; "auto" is bfloat16 where native."""
+    denoiser = next((each for each in plan.components if each.role == "denoiser"), None) if plan else None
+    if denoiser is not None:
+        return DTYPES[denoiser.compute]
+    if spec.precision in DTYPES and spec.precision not in QUANTISED:
+        return DTYPES[spec.precision]
     is_native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.bfloat16 if is_native else torch.float32
+
+
+def _plan(spec: ModelSpec, device: torch.device, settings: EngineSettings) -> MemoryPlan | None:
+    """The plan, where the sizes are known. Raises `ModelLoadFailed` for what cannot be had, `ModelTooLarge`."""
+    prove_precision(spec, device)
+    plan = plan_of(spec, device_memory(device, settings), settings.models_dir)
+    if plan is None:
+        if spec.precision in QUANTISED or spec.residency not in ("auto", "resident"):
+            raise ModelLoadFailed(spec.name, "its size is not known", "remove precision and residency")
+        return None
+    if plan.residency not in BUILT:
+        raise ModelLoadFailed(spec.name, f'residency = "{plan.residency}" is not built', "remove residency")
+    # Passes may do with less than is reckoned, tile by tile; weights cannot.
+    if plan.weight_bytes > device_memory(device, settings).all_usable_bytes:
+        raise ModelTooLarge(spec.name, plan.why, SMALLER)
+    return plan
 
 
 _MISFITS = {
@@ -110,15 +139,14 @@ def _why(error: Exception) -> str:
     return "the library that reads it says: " + (_PATH.sub(lambda path: path[1], said)[:300] or reason(error))
 
 
-def _load(
-    spec: ModelSpec, device: torch.device, dtype: torch.dtype | None, settings: EngineSettings, first: Any = None
-) -> LoadedModel:
+def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first: Any = None) -> LoadedModel:
     # A single file takes its configuration from a preset, whose weights are no part of the hash.
     path, *others = [_locate(spec, source, settings) for source in spec.sources if source is not spec.configuration]
     identity = FileHashes(settings.models_dir / "hashes.json").of_model((path, *others))
-    dtype = dtype or choose_dtype(spec, device)
-    base = _base(spec, path, dtype, settings, first)
-    base.to(device)
+    plan = _plan(spec, device, settings)
+    dtype = choose_dtype(spec, device, plan)
+    base = _base(spec, path, Reading(dtype, plan), settings, first)
+    _place(base, device, plan)
     parts = {name: part for name, part in base.components.items() if isinstance(part, nn.Module)}
     if not any(stage_of(part) is Stage.DENOISE for part in parts.values()):
         raise ModelLoadFailed(spec.name, "its index names no denoiser", "give the index a unet or transformer")
@@ -126,15 +154,15 @@ def _load(
         module.requires_grad_(False).eval()
     alone = replace(spec, stages=(), prior=None, fused_lora=None, noise_scheduler=None, noise_scheduler_options={})
     alone = replace(alone, enlarge=1, style_adapter=None)
-    stages = tuple(_load(replace(alone, source=stage), device, dtype, settings, base) for stage in spec.stages)
+    stages = tuple(_load(replace(alone, source=stage), device, settings, base) for stage in spec.stages)
     previewer = _previewer(spec, base, parts, settings, identity)
     styled = None
     if spec.style_adapter is not None:
         variant = with_style_adapter(spec, base, VAE_NAMES)
         files = (path, *others, *adapter_files(spec.style_adapter))
         known = FileHashes(settings.models_dir / "hashes.json").of_model(files)
-        styled = LoadedModel(spec, variant, device, dtype, known, previewer, stages, settings.loras)
-    return LoadedModel(spec, base, device, dtype, identity, previewer, stages, settings.loras, styled)
+        styled = LoadedModel(spec, variant, device, dtype, known, previewer, stages, LoRAFiles(settings))
+    return LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
 
 
 def _locate(spec: ModelSpec, source: Source, settings: EngineSettings) -> Path:
@@ -150,14 +178,29 @@ def _locate(spec: ModelSpec, source: Source, settings: EngineSettings) -> Path:
     return path
 
 
-def _base(spec: ModelSpec, path: Path, dtype: torch.dtype, settings: EngineSettings, first: Any = None) -> Any:
+def _place(base: Any, device: torch.device, plan: MemoryPlan | None) -> None:
+    """Store weights as planned, and move them to the device, unless they are to pass through it."""
+    if plan is None:
+        base.to(device)
+        return
+    narrow(base, plan)
+    passing = {each.name for each in plan.components if not each.is_resident}
+    if not passing:
+        base.to(device)
+        return
+    for name, part in base.components.items():
+        if isinstance(part, nn.Module):
+            pass_through(part, device) if name in passing else part.to(device)
+
+
+def _base(spec: ModelSpec, path: Path, reading: Reading, settings: EngineSettings, first: Any = None) -> Any:
     """The pipeline in main memory, all of its parts together; `first` is the stage before it."""
     if spec.source.origin == "file":
-        return _read_file(spec, path, dtype, settings)
+        return _read_file(spec, path, reading.dtype, settings)
     shared = {name: first.components[name] for name in spec.source.shared}
-    base = _read_folder(path, spec.source.variant, dtype, shared)
+    base = _read_folder(path, spec.source.variant, reading, shared)
     if spec.prior is not None:
-        prior = _read_folder(_locate(spec, spec.prior, settings), spec.prior.variant, dtype)
+        prior = _read_folder(_locate(spec, spec.prior, settings), spec.prior.variant, Reading(reading.dtype))
         # One pipeline of two repositories: the prior's components get the prefix `prior_`.
         parts = {**base.components, **{f"prior_{name}": part for name, part in prior.components.items()}}
         base = getattr(diffusers, spec.pipeline)(**parts)
@@ -169,25 +212,33 @@ def _base(spec: ModelSpec, path: Path, dtype: torch.dtype, settings: EngineSetti
     return base
 
 
-def _read_folder(path: Path, variant: str | None, dtype: torch.dtype, given: Mapping[str, Any] | None = None) -> Any:
+def _read_folder(path: Path, variant: str | None, reading: Reading, given: Mapping[str, Any] | None = None) -> Any:
     found = diffusers_folder.read(path, variant)
     for library, _ in found.components.values():
         if library.startswith("engine."):
             # diffusers imports no library because a folder names it; ours is known to be harmless.
             importlib.import_module(library)
-    options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
+    options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True, "dtype": reading.dtype}
+    configurations: dict[str, Any] = {}
+    if reading.plan is not None:
+        options["dtype"] = dtypes_of(reading.plan, reading.dtype)
+        configurations = quantization_of(reading.plan, {name: kind[0] for name, kind in found.components.items()})
     if found.modular:
         pipeline = ModularPipeline.from_pretrained(str(path), local_files_only=True)
         variants = {name: weights.variant for name, weights in found.weights.items() if weights.variant}
-        pipeline.load_components(dtype=dtype, variant=variants, **options)
+        if configurations:
+            options["quantization_config"] = configurations
+        pipeline.load_components(variant=variants, **options)
         # It only warns of parts that it cannot load.
         if unread := sorted(name for name in found.weights if getattr(pipeline, name, None) is None):
             raise ModelLoadFailed(path.name, f"its {' and '.join(unread)} cannot be read", diffusers_folder.REMEDY)
         return pipeline
     absent = (diffusers_folder.UNWANTED & found.components.keys()) | found.left_out
     options |= {**dict.fromkeys(absent), **(given or {})}
+    if configurations:
+        options["quantization_config"] = PipelineQuantizationConfig(quant_mapping=configurations)
     with plain_folder(path, found) as plain:
-        return DiffusionPipeline.from_pretrained(str(plain), dtype=dtype, **options)
+        return DiffusionPipeline.from_pretrained(str(plain), **options)
 
 
 def _read_file(spec: ModelSpec, path: Path, dtype: torch.dtype, settings: EngineSettings) -> Any:

@@ -9,7 +9,7 @@ import copy
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import diffusers
@@ -20,6 +20,7 @@ from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import nn
 
 from engine.batching.attention_processors import AttentionProcessors
+from engine.batching.weight_tensors import EXECUTES_ON, can_widen, weight_bytes
 from engine.loading.pipeline_classes import Task, build, class_for
 from engine.lora.lora_adapters import Adapters
 from engine.model_spec import ModelSpec
@@ -68,13 +69,18 @@ class LoadedModel:
         self.styled = styled
         """The same weights with a style adapter, for requests with a style picture."""
         every = [*self.parkable.values(), *(styled.parkable.values() if styled else ())]
-        self._weights_bytes = _bytes(every)
+        self._weights_bytes = weight_bytes(module for module in every if EXECUTES_ON not in vars(module))
 
     @property
     def bytes(self) -> int:
         """Memory that weights and LoRAs take, on this model's device."""
         styled = self.styled.adapters.bytes if self.styled else 0
         return self._weights_bytes + self.adapters.bytes + styled + sum(stage.bytes for stage in self.stages)
+
+    @property
+    def can_widen(self) -> bool:
+        """Whether its modules can run in float32; integer weights cannot."""
+        return all(can_widen(module) for module in self.parkable.values())
 
     @property
     def is_modular(self) -> bool:
@@ -161,13 +167,3 @@ def _exchanges_processors(cls: type) -> bool:
 
 def _own(part: Any) -> Any:
     return copy.deepcopy(part) if isinstance(part, SchedulerMixin | BaseGuidance) else part
-
-
-def _bytes(modules: Iterable[nn.Module]) -> int:
-    """Bytes of all parameters and buffers, shared ones once."""
-    storages = {
-        (storage := tensor.untyped_storage()).data_ptr(): storage.nbytes()
-        for module in modules
-        for tensor in (*module.parameters(), *module.buffers())
-    }
-    return sum(storages.values())

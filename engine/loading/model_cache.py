@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 
 import psutil
 import torch
 
 from engine.catalogue.catalogue import Catalogue
+from engine.errors import ModelLoadFailed
+from engine.loading.device import device_memory
 from engine.loading.load import load
 from engine.loading.loaded_model import LoadedModel
+from engine.memory.model_plan import plan_of
 from engine.model_spec import ModelSpec
 from engine.settings import EngineSettings
 
@@ -23,6 +27,7 @@ class ModelCache:
         self._budget = budget_bytes or memory_budget(settings, self._device)
         self._loaded: OrderedDict[str, LoadedModel] = OrderedDict()
         self._in_use: dict[str, int] = {}
+        self._estimates: dict[str, int] = {}
 
     def borrow(self, name: str) -> LoadedModel:
         """The model, loaded if needed, and kept until `give_back`. Raises what `load` raises."""
@@ -66,9 +71,9 @@ class ModelCache:
         return tuple((name, model.bytes) for name, model in self._loaded.items())
 
     def _estimate(self, spec: ModelSpec) -> int:
-        # What presets say is meant for bfloat16; a CPU computes in float32.
-        is_wide = self._device.type == "cpu" and spec.source.origin == "hub" and spec.precision in ("auto", "float32")
-        return int(spec.memory_gb * 1e9 * (2 if is_wide else 1))
+        if spec.name not in self._estimates:
+            self._estimates[spec.name] = _weight_bytes(spec, self._device, self._settings)
+        return self._estimates[spec.name]
 
     def _make_room(self, needed: int) -> None:
         for name in [name for name in self._loaded if not self._in_use.get(name)]:
@@ -84,3 +89,14 @@ def memory_budget(settings: EngineSettings, device: torch.device) -> int:
     if device.type == "cuda":
         return int(0.8 * torch.cuda.mem_get_info(device)[1])
     return int(0.8 * psutil.virtual_memory().total)
+
+
+def _weight_bytes(spec: ModelSpec, device: torch.device, settings: EngineSettings) -> int:
+    """Bytes on the device: by the model's plan, or where its size is not known, by what its preset says."""
+    with contextlib.suppress(ModelLoadFailed):  # `load` says the same to those who asked
+        plan = plan_of(spec, device_memory(device, settings), settings.models_dir)
+        if plan is not None:
+            return plan.weight_bytes
+    # What presets say is meant for bfloat16; a CPU computes in float32.
+    is_wide = device.type == "cpu" and spec.source.origin == "hub" and spec.precision in ("auto", "float32")
+    return int(spec.memory_gb * 1e9 * (2 if is_wide else 1))

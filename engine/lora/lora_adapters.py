@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _Stamp = tuple[int, int]
 """Size in bytes and time of change in nanoseconds of a file; (0, 0) when it cannot be read."""
+_VERSION = "\n"
+"""Stands between a name and what tells its later files apart; no name has it."""
 
 
 @dataclass
@@ -39,7 +41,10 @@ class Adapters:
     base: Any
     """The model's pipeline."""
     offered: Mapping[str, LoRASettings]
+    _keys: dict[str, tuple[_Stamp, str]] = field(default_factory=dict[str, tuple[_Stamp, str]])
+    """Under which key each LoRA was last attached, by name: a file that was replaced gets a new one."""
     _attached: dict[str, FittedLoRA] = field(default_factory=dict[str, FittedLoRA])
+    """By key."""
     _refused: dict[str, tuple[_Stamp, str]] = field(default_factory=dict[str, tuple[_Stamp, str]])
     """Why a LoRA was refused, by name, as long as its file stays the same: reading it takes about a second."""
 
@@ -48,18 +53,33 @@ class Adapters:
         """Bytes that the attached LoRAs take on the model's device."""
         return sum(fitted.bytes for fitted in self._attached.values())
 
-    def attach(self, loras: ActiveAdapters) -> list[str]:
-        """Load and attach those that are not attached yet: about a second each. Returns notes for the member.
+    def keyed(self, loras: ActiveAdapters) -> ActiveAdapters:
+        """The LoRAs under the keys of their files as they are now; what runs keeps the file it began with."""
+        return tuple((self._key(name), weight) for name, weight in loras)
 
-        Raises `InvalidRequest` for a LoRA that does not fit the model.
+    def attach(self, loras: ActiveAdapters) -> list[str]:
+        """Load and attach those that are not attached yet, by their keys: about a second each.
+
+        Returns notes for the member. Raises `InvalidRequest` for a LoRA that does not fit the model.
         """
-        for name, _ in loras:
-            if name not in self._attached:
-                fitted = self._fitted_once(name)
+        for key, _ in loras:
+            if key not in self._attached:
+                fitted = self._fitted_once(key.partition(_VERSION)[0])
                 for component, layers in fitted.layers.items():
-                    attach(self.base.components[component], name, layers)
-                self._attached[name] = fitted
-        return [note for name, _ in loras if (note := self._attached[name].note)]
+                    attach(self.base.components[component], key, layers)
+                self._attached[key] = fitted
+        return [note for key, _ in loras if (note := self._attached[key].note)]
+
+    def _key(self, name: str) -> str:
+        offered = self.offered.get(name)
+        stamp = _stamp_of(offered.path.expanduser()) if offered else (0, 0)
+        known = self._keys.get(name)
+        if known is None:
+            known = stamp, name
+        elif known[0] != stamp:
+            known = stamp, f"{name}{_VERSION}{stamp[1]}"
+        self._keys[name] = known
+        return known[1]
 
     def clear(self) -> None:
         """Detach all LoRAs and free their memory."""
@@ -70,7 +90,9 @@ class Adapters:
 
     def _fitted_once(self, name: str) -> FittedLoRA:
         """The file's adapters by layer; a file that was refused is not read again until it changes."""
-        stamp = _stamp_of(self.offered[name].path.expanduser())
+        if (offered := self.offered.get(name)) is None:
+            raise InvalidRequest("loras", f"{name!r} is not there any more")
+        stamp = _stamp_of(offered.path.expanduser())
         if (refused := self._refused.get(name)) and refused[0] == stamp:
             raise InvalidRequest("loras", refused[1])
         try:

@@ -26,11 +26,15 @@ class DeviceMemory:
     """What the host allows; None means what is usable."""
 
     @property
+    def all_usable_bytes(self) -> int:
+        """Bytes for weights and passes, whatever the host allows."""
+        context = 0 if self.kind == "cpu" else _CONTEXT_BYTES
+        return int(_USABLE_SHARE * (self.total_bytes - context))
+
+    @property
     def usable_bytes(self) -> int:
         """Bytes for weights and passes."""
-        context = 0 if self.kind == "cpu" else _CONTEXT_BYTES
-        usable = int(_USABLE_SHARE * (self.total_bytes - context))
-        return min(usable, self.budget_bytes or usable)
+        return min(self.all_usable_bytes, self.budget_bytes or self.all_usable_bytes)
 
     @property
     def compute(self) -> Literal["float32", "bfloat16", "float16"]:

@@ -11,7 +11,7 @@ from engine.memory.elements import Storage
 from engine.memory.model_sizes import ComponentSizes, ModelSizes, Role
 from engine.memory.tensor_kinds import sorted_elements
 from engine.model_files.diffusers_folder import ModelFolder, read_json
-from engine.model_files.single_file import Header, header_of
+from engine.model_files.single_file import header_of
 from engine.model_files.weight_files import Weights
 
 _AUTOENCODERS = frozenset({"vae", "movq", "vqvae", "vqgan"})
@@ -52,10 +52,10 @@ def _component(
     shapes = {key: tensor.shape for header in headers for key, tensor in header.tensors.items()}
     outside, blocks = sorted_elements(shapes, role)
     activations = activations_of(role, config, edge, channels)
-    return ComponentSizes(name, role, class_name, outside, blocks, activations, _stored(config, headers))
+    return ComponentSizes(name, role, class_name, outside, blocks, activations, _stored(config))
 
 
-def _stored(config: Mapping[str, Any], headers: list[Header]) -> Storage | None:
+def _stored(config: Mapping[str, Any]) -> Storage | None:
     said = config.get("quantization_config")
     if isinstance(said, dict):
         method = str(cast("dict[str, Any]", said).get("quant_method", ""))
@@ -63,8 +63,7 @@ def _stored(config: Mapping[str, Any], headers: list[Header]) -> Storage | None:
             if method.startswith(mark):
                 return storage
         return "int8"
-    formats = {tensor.dtype for header in headers for tensor in header.tensors.values()}
-    return "float8" if any(each.startswith("F8_") for each in formats) else None
+    return None
 
 
 def _config(folder: Path, name: str) -> dict[str, Any]:

@@ -30,6 +30,8 @@ class ComponentPlan:
     """Of its weights on the device while one of its passes runs."""
     activation_bytes: int
     """What a pass takes besides."""
+    is_saved: bool = False
+    """Whether its files were saved quantised, and are loaded as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,12 @@ class MemoryPlan:
     def resident_bytes(self) -> int:
         """Weights that stay on the device for as long as the model is loaded."""
         return sum(each.device_bytes for each in self.components if each.is_resident)
+
+    @property
+    def weight_bytes(self) -> int:
+        """The most bytes of weights that are on the device at the same time."""
+        passing = [each.device_bytes for each in self.components if not each.is_resident]
+        return self.resident_bytes + max(passing, default=0)
 
     @property
     def host_bytes(self) -> int:

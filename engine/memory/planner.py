@@ -72,7 +72,8 @@ def _component(
     every = sizes.bytes(storage, compute)
     on_device = every if is_resident else sizes.passing_bytes(storage, compute, _BLOCKS_AT_ONCE)
     activations = sizes.activations.bytes(drawing.width, drawing.height, drawing.rows, compute)
-    return ComponentPlan(sizes.name, sizes.role, storage, compute, is_resident, every, on_device, activations)
+    is_saved = sizes.stored is not None
+    return ComponentPlan(sizes.name, sizes.role, storage, compute, is_resident, every, on_device, activations, is_saved)
 
 
 def precision_of(sizes: ComponentSizes, device: DeviceMemory, asked: Storage) -> tuple[Storage, Compute]:

@@ -12,8 +12,11 @@ from engine.memory.model_sizes import Role
 _BLOCK = re.compile(r"(?:^|\.)(?:\w*blocks?|\w*layers?|\w*refiner)\.(\d+)(?=\.)")
 """One of a list of equal parts: "transformer_blocks.7", "text_model.encoder.layers.3"."""
 _TABLE = re.compile(r"embed_tokens|token_embedding|position_embedding|word_embeddings|(?:^|\.)shared\.|relative_att")
-_WIDE = re.compile(r"norm|pos_embed|patch_embed|^proj_in\.|^proj_out\.|t_embedder|cap_embedder|time_embed")
-"""What float8 storage leaves as it is: diffusers' list, and those of its classes that weigh anything."""
+_WIDE = re.compile(
+    r"norm|pos_embed|patch_embed|^proj_in\.|^proj_out\.|t_embedder|cap_embedder|time_embed|lm_head|\.wo\."
+)
+"""What float8 storage leaves as it is: diffusers' list, those of its classes that weigh anything, and in encoders
+what `engine.loading.weight_precision` leaves."""
 
 Shapes = Mapping[str, tuple[int, ...]]
 

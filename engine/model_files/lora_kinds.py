@@ -24,13 +24,22 @@ _KINDS = (
     (r"lora_embedding_[AB]|\.modules_to_save\.", "changes the words' own embeddings; only LoRAs of layers can be used"),
 )
 """A pattern of tensor names -> what to say of such a file."""
+_NUMBER = re.compile(r"(?<=[._])\d+(?=[._])")
 _LORA = re.compile(r"lora", re.IGNORECASE)
 
 
 def refusal_of(names: Iterable[str]) -> str:
     """Why a file with these tensors cannot be used, as the end of a sentence about it; "" where nothing forbids it."""
-    names = tuple(names)
+    # Hundreds of layers differ only in their numbers: one of each is looked at.
+    names = frozenset(_NUMBER.sub("0", "\n".join(names)).splitlines())
     for pattern, why in _KINDS:
         if any(re.search(pattern, name) for name in names):
             return why
     return "" if any(_LORA.search(name) for name in names) else "holds no LoRA"
+
+
+def has_magnitudes(names: Iterable[str]) -> bool:
+    """Is it a DoRA, which stretches the rows of the weights themselves?"""
+    return any(
+        name.endswith((".dora_scale", ".lora_magnitude_vector", ".lora_magnitude_vector.weight")) for name in names
+    )

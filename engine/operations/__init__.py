@@ -44,6 +44,7 @@ def operate(context: OperationContext) -> Outcome:
         noise_scheduler=next(iter(context.noise_schedulers), ""),
         sampler=next(iter(context.samplers), ""),
         upscaler=context.upscaler,
+        mask=context.mask,
     )
 
 

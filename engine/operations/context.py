@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from engine.batching.lanes import Lane, Pipeline
 from engine.batching.module_proxies import parking_view
@@ -46,6 +47,8 @@ class Outcome:
     """The noise scheduler's name in other tools ("DPM++ 2M Karras")."""
     upscaler: str = ""
     """The super-resolution network, where it alone made the picture."""
+    mask: Image.Image | None = None
+    """Where the picture was changed, where an edit found that itself."""
 
 
 @dataclass
@@ -64,10 +67,14 @@ class OperationContext:
     captions: tuple[str, ...] = ()
     references: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The pictures of an edit, by the pipeline's parameter; the same for all cells."""
+    beside: str | None = None
+    """Words of a second row for each cell, before the cells in the batch: what `Walk`s compare with."""
     upscaler: str = ""
     """The super-resolution network, where it alone makes the picture."""
     notes: list[str] = field(default_factory=list[str])
     """Sentences for the member."""
+    mask: Image.Image | None = None
+    """Where an edit changes the picture, where it found that itself."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -162,6 +169,8 @@ class OperationContext:
             # Pixel models (DeepFloyd IF) want a prompt for each picture.
             lists = {name: [wanted[name]] * len(seeds) for name in ("prompt", "negative_prompt") if name in wanted}
             wanted |= {**lists, "num_images_per_prompt": 1}
+        if self.beside is not None:
+            wanted |= self._pairs(self.beside, wanted, generators)
         if "ip_adapter_image" in wanted and "ip_adapter_image" not in known:
             raise InvalidRequest("style_image", f"{self.model.spec.name} cannot follow a style picture in this")
         if "guidance_schedule" in known:
@@ -174,9 +183,22 @@ class OperationContext:
         made = pipeline(**wanted, output="images") if self.model.is_modular else pipeline(**wanted)
         self.watch.restart()
         cells = arrays_of(_images(made))
+        cells = cells[-len(seeds) :]
         if what := flaw(cells):
             raise BadOutput(what)
         return cells
+
+    def _pairs(self, beside: str, wanted: Mapping[str, Any], generators: Sequence[torch.Generator]) -> dict[str, Any]:
+        """The arguments with a row of other words for each cell, which starts from the same noise."""
+        cells = len(generators)
+        twins = [torch.Generator("cpu").manual_seed(generator.initial_seed()) for generator in generators]
+        negative = wanted.get("negative_prompt")
+        return {
+            "prompt": [beside] * cells + [wanted["prompt"]] * cells,
+            "generator": [*twins, *generators],
+            "num_images_per_prompt": 1,
+            **({} if negative is None else {"negative_prompt": [negative] * (2 * cells)}),
+        }
 
     def _for_cells(self, name: str, value: Any, cells: int) -> Any:
         """One picture for each generator: some families (SD3) index the pictures by cell."""

@@ -11,41 +11,37 @@ from __future__ import annotations
 
 import torch
 from PIL import Image, ImageFilter
+from torch.nn import functional
 
 from engine.errors import InvalidRequest
 from engine.operations.context import OperationContext
-from engine.operations.describing import captions_of
 from engine.operations.drawing import from_picture
-from engine.requests import Edit
 from engine.sampling.latent_layout import LatentLayout
 from engine.sampling.step_watch import FirstAnswer
 
-NOISES = 6
-STRENGTH = 0.5
+NOISES = 4
+STRENGTH = 0.7
 """How much noise the picture gets before the denoiser is asked."""
-THRESHOLD = 1.0
-"""Where the difference is larger than so many times its mean, the picture is changed."""
+THRESHOLD = 0.25
+"""The picture is changed where the difference is larger than this share of its 95th percentile."""
+GAP = 1 / 16
+"""Holes up to twice this share of the shorter side are closed."""
 MARGIN = 1 / 32
 """By what share of the shorter side the mask is made wider."""
 
 
-def found_mask(context: OperationContext, picture: Image.Image, request: Edit) -> Image.Image:
-    """White where the picture is to be changed, at the picture's size.
+def found_mask(context: OperationContext, picture: Image.Image, old: str) -> Image.Image:
+    """White where the picture is to be changed from what the old words say, at the picture's size.
 
     Raises `InvalidRequest` where the new words ask for no change, or where the model's latents are of an unknown form.
     """
-    old = request.description
-    if not old:
-        captions, note = captions_of(context, picture, 1)
-        old = captions[0]
-        context.notes.append(f"the picture was taken for “{old}” ({note})")
     difference = _answers(context, picture) - _answers(
         context.asking(prompt=old, prompt_parts=(), negative_prompt=""), picture
     )
-    felt = difference.abs().mean((0, 1))
+    felt = functional.avg_pool2d(difference.abs().mean((0, 1))[None], 3, stride=1, padding=1)[0]
     if float(felt.max()) <= 1e-6:
         raise InvalidRequest("prompt", "the model sees no difference to what the picture shows; say what shall be new")
-    return _widened(felt > THRESHOLD * felt.mean(), picture.size)
+    return _widened(felt > THRESHOLD * felt.flatten().quantile(0.95), picture.size)
 
 
 def _answers(context: OperationContext, picture: Image.Image) -> torch.Tensor:
@@ -75,5 +71,6 @@ def _asked(context: OperationContext, picture: Image.Image) -> torch.Tensor:
 
 def _widened(found: torch.Tensor, size: tuple[int, int]) -> Image.Image:
     small = Image.fromarray((found.cpu().numpy() * 255).astype("uint8"))
-    reach = max(1, round(MARGIN * min(size)))
-    return small.resize(size, Image.Resampling.NEAREST).filter(ImageFilter.MaxFilter(2 * reach + 1))
+    gap, margin = (max(1, round(share * min(small.size))) for share in (GAP, MARGIN))
+    closed = small.filter(ImageFilter.MaxFilter(2 * (gap + margin) + 1)).filter(ImageFilter.MinFilter(2 * gap + 1))
+    return closed.resize(size, Image.Resampling.NEAREST)

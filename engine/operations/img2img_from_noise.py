@@ -46,12 +46,11 @@ class PictureOrigin:
                 # Kandinsky 5's channels come last, Kontext's tokens hold more than the picture ...
                 raise InvalidRequest("image", "this model cannot start from a picture; ask it with words alone")
         x0 = self._x0.expand_as(like).to(like.dtype)
-        if index >= len(noise_scheduler.timesteps):
-            return x0
-        timestep = noise_scheduler.timesteps[index : index + 1].expand(len(like))
-        if hasattr(noise_scheduler, "scale_noise"):
-            return noise_scheduler.scale_noise(x0, timestep, noise.to(like.dtype))
-        return noise_scheduler.add_noise(x0, noise.to(like.dtype), timestep)
+        return noised_to(x0, noise, noise_scheduler, index)
+
+    def clean(self, like: torch.Tensor, noise_scheduler: Any) -> torch.Tensor:
+        """The picture in the form of `like`, without noise. Raises as `noised`."""
+        return self.noised(like, like, noise_scheduler, len(noise_scheduler.timesteps))
 
     def keep(self, latents: torch.Tensor, noised: torch.Tensor) -> torch.Tensor:
         """`latents` where the mask is white, `noised` where it is black."""
@@ -84,6 +83,16 @@ class PictureOrigin:
         layout = LatentLayout.of(self.vae)
         factor = layout.factor * (2 if like.shape[1] == 4 * layout.channels else 1)
         return like.shape[-1] * factor, like.shape[-2] * factor
+
+
+def noised_to(x0: torch.Tensor, noise: torch.Tensor, noise_scheduler: Any, index: int) -> torch.Tensor:
+    """`x0` with the noise of timestep number `index`; past the last one, clean."""
+    if index >= len(noise_scheduler.timesteps):
+        return x0
+    timestep = noise_scheduler.timesteps[index : index + 1].expand(len(x0))
+    if hasattr(noise_scheduler, "scale_noise"):
+        return noise_scheduler.scale_noise(x0, timestep, noise.to(x0.dtype))
+    return noise_scheduler.add_noise(x0, noise.to(x0.dtype), timestep)
 
 
 def _in_form(grid: torch.Tensor, like: torch.Tensor, layout: LatentLayout, scaled: bool) -> torch.Tensor:

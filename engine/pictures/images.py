@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
+from engine.errors import InvalidRequest
 from engine.pictures.intake import decode, open_header
 
 _LYING = (5, 6, 7, 8)
@@ -22,7 +23,10 @@ def open_picture(data: bytes, field: str = "image", most_pixels: int | None = No
     Colours become sRGB and transparent parts white. A picture of more than `most_pixels` is made smaller.
     Raises `InvalidRequest(field, why)` for everything else, broken files and decompression bombs among them.
     """
-    return _flatten(decode(data, field, most_pixels), "white").convert("RGB")
+    decoded = decode(data, field, most_pixels)
+    if decoded.mode == "RGBA" and decoded.getchannel("A").getextrema()[1] == 0:
+        raise InvalidRequest(field, "there is nothing to see in it: all of it is transparent")
+    return _flatten(decoded, "white").convert("RGB")
 
 
 def picture_size(data: bytes) -> tuple[int, int]:

@@ -17,14 +17,14 @@ from engine.pocket.scenes import held_out, unpainted
 from engine.pocket.text import SentenceEncoder
 from engine.pocket.vision import PictureEncoder
 
-_HUES: tuple[str, ...] = ("red", "orange", "yellow", "green", "blue", "purple", "pink")
+HUES: tuple[str, ...] = ("red", "orange", "yellow", "green", "blue", "purple", "pink")
 _PAINTABLE = (
     *("apple", "heart", "automobile", "balloon", "star", "fish", "mushroom", "cat face", "grinning face", "house"),
     *("butterfly", "t-shirt", "dress", "umbrella", "tulip", "rose", "bear", "frog", "octopus", "dragon", "backpack"),
     *("strawberry", "pear", "lemon", "fire", "leaf", "crown", "top hat", "rocket", "soccer ball", "bell", "key"),
     *("cup", "book", "bus", "duck", "snail", "crab", "ghost", "robot"),
 )
-_STYLES = ("3d", "flat", "cartoon")
+STYLES = ("3d", "flat", "cartoon")
 _SIMPLE = ("red heart", "banana", "rocket", "pizza", "ghost", "panda", "fox", "sunflower", "octopus", "rainbow")
 
 
@@ -62,14 +62,14 @@ def drawing_with(pipeline: Any, steps: int = 12, guidance: float = 2.5, batch: i
 
 def colour_pairs(count: int = 64) -> list[tuple[str, str]]:
     """Colour and object, never painted so in training, spread evenly over the objects."""
-    unseen = [pair for pair in product(_HUES, _PAINTABLE) if held_out(" ".join(pair), 4)]
-    return sorted(unseen, key=lambda pair: (_PAINTABLE.index(pair[1]) * 7 + _HUES.index(pair[0]) * 11) % 97)[:count]
+    unseen = [pair for pair in product(HUES, _PAINTABLE) if held_out(" ".join(pair), 4)]
+    return sorted(unseen, key=lambda pair: (_PAINTABLE.index(pair[1]) * 7 + HUES.index(pair[0]) * 11) % 97)[:count]
 
 
 def obeys_colour(draw: Draw, count: int = 64) -> Score:
     """Whether the main colour of each object is the one that was asked for."""
     pairs = colour_pairs(count)
-    pictures = draw([f"{colour} {thing}, {_STYLES[i % 3]}" for i, (colour, thing) in enumerate(pairs)])
+    pictures = draw([f"{colour} {thing}, {STYLES[i % 3]}" for i, (colour, thing) in enumerate(pairs)])
     ink = ((1 - pictures).amax(1, keepdim=True) > 0.25).float()
     found = MainColour.of(torch.cat(((pictures + 1) / 2, ink), dim=1))
     return Score(sum(_nearest_hue(found, i) == colour for i, (colour, _) in enumerate(pairs)), len(pairs))
@@ -78,7 +78,7 @@ def obeys_colour(draw: Draw, count: int = 64) -> Score:
 def obeys_background(draw: Draw, count: int = 40) -> Score:
     """Whether the corners of each picture have the colour of the background that was asked for."""
     pairs = list(product(COLOURS, _SIMPLE))[:: max(1, len(COLOURS) * len(_SIMPLE) // count)][:count]
-    pictures = draw([f"{thing}, {_STYLES[i % 3]} on a {colour} background" for i, (colour, thing) in enumerate(pairs)])
+    pictures = draw([f"{thing}, {STYLES[i % 3]} on a {colour} background" for i, (colour, thing) in enumerate(pairs)])
     corners = torch.stack([pictures[..., y, x] for y, x in product((1, -2), (1, -2))]).median(0).values
     shades = rgb(torch.tensor(list(COLOURS.values())))
     nearest = torch.cdist((corners + 1) / 2, shades).argmin(1).tolist()
@@ -94,7 +94,7 @@ def labels_for_ranking(known: Sequence[str], count: int = 200) -> list[str]:
 def is_recognised(draw: Draw, judge: PictureEncoder, sentences: SentenceEncoder, known: Sequence[str]) -> Score:
     """Whether an encoder that learned from other art ranks the right label in its first five of 200."""
     labels = labels_for_ranking(known)
-    asked = [(label, style) for label, style in product(labels, _STYLES) if held_out(f"{style} {label}", 12)][:64]
+    asked = [(label, style) for label, style in product(labels, STYLES) if held_out(f"{style} {label}", 12)][:64]
     with torch.inference_mode():
         seen, _ = judge(draw([f"{label}, {style}" for label, style in asked]))
     ranks = (seen @ sentences.embed(labels).T).topk(5).indices.tolist()
@@ -103,4 +103,4 @@ def is_recognised(draw: Draw, judge: PictureEncoder, sentences: SentenceEncoder,
 
 def _nearest_hue(found: MainColour, index: int) -> str:
     hue = float(found.hue[index])
-    return min(_HUES, key=lambda word: abs((hue - COLOURS[word][0] + 180) % 360 - 180))
+    return min(HUES, key=lambda word: abs((hue - COLOURS[word][0] + 180) % 360 - 180))

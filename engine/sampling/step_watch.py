@@ -47,6 +47,26 @@ class Origin(Protocol):
         ...
 
 
+class Walk(Protocol):
+    """Denoising by other steps than the noise scheduler's: the samples are its own, the answers the denoiser's."""
+
+    strength: float
+    """In [0, 1]: at which noise level it begins, as for `Origin`."""
+
+    def begin(self, like: torch.Tensor, noise_scheduler: Any, index: int) -> torch.Tensor:
+        """The sample of timestep number `index`, the first that the denoiser is asked about, in the form of `like`."""
+        ...
+
+    def step(self, x0: torch.Tensor, noise_scheduler: Any, index: int) -> torch.Tensor:
+        """The sample of timestep number `index`, past the last one clean, after the estimate `x0` before it."""
+        ...
+
+    @property
+    def shown(self) -> torch.Tensor:
+        """The latents that previews show, one row for each cell."""
+        ...
+
+
 @dataclass
 class StepWatch:
     """Wraps `step` of every noise scheduler of a lane's pipelines; one for each lane."""
@@ -59,6 +79,7 @@ class StepWatch:
     stop_at: float = 1.0
     """After this share of the steps the x0 estimate is the result."""
     origin: Origin | None = None
+    walk: Walk | None = None
     asks_once: bool = False
     """Whether the first denoising step raises `FirstAnswer` in place of going on."""
     more_steps: int = 0
@@ -111,6 +132,11 @@ class StepWatch:
         @functools.wraps(inner)
         def step(model_output: Any, timestep: Any, sample: Any, *args: Any, **kwargs: Any) -> Any:
             self._enter(pipeline, noise_scheduler)
+            if self.walk is not None and sample.ndim > 2:
+                if self._stage_step == 1:
+                    copied = copy.deepcopy(noise_scheduler)
+                    self._shape = type(noise_scheduler).step(copied, model_output, timestep, sample, *args, **kwargs)
+                return self._walked(self.walk, noise_scheduler, model_output, timestep, sample)
             begin = self._begin(noise_scheduler, sample)
             if self._is_idle and self._stage_step > begin:
                 return _with_latents(self._shape, sample)
@@ -130,6 +156,29 @@ class StepWatch:
             return self._leave(result, noise_scheduler, x0, is_last)
 
         return step
+
+    def _walked(
+        self, walk: Walk, noise_scheduler: Any, model_output: torch.Tensor, timestep: Any, sample: torch.Tensor
+    ) -> Any:
+        index, begin = self._stage_step, self._steps - max(1, int(self._steps * walk.strength))
+        self._is_idle = index < begin
+        if self._is_idle:
+            return _with_latents(self._shape, sample)
+        if index == begin:
+            _set_index(noise_scheduler, begin)
+            return _with_latents(self._shape, walk.begin(sample, noise_scheduler, begin))
+        if begin == 0 and index == 1:
+            walk.begin(sample, noise_scheduler, 0)
+        _set_index(noise_scheduler, index - 1)
+        x0 = predict_x0(noise_scheduler, model_output, sample, timestep)
+        if x0 is None:
+            raise InvalidRequest("image", "this model's answers cannot be compared; give a strength")
+        _set_index(noise_scheduler, index)
+        latents = walk.step(x0, noise_scheduler, index).to(sample.dtype)
+        self.latents = walk.shown
+        shown = walk.shown if self.wants_x0(self.step) else None
+        self.on_step(self.step, self._earlier + self._steps + self.more_steps, shown)
+        return _with_latents(self._shape, latents)
 
     def _begin(self, noise_scheduler: Any, sample: torch.Tensor) -> int:
         """How many steps to skip, so that the picture enters at the noise level of `strength`."""
@@ -188,6 +237,12 @@ def with_inner(pipeline: Pipeline) -> list[Pipeline]:
         inner = (value for value in vars(part).values() if isinstance(value, DiffusionPipeline | ModularPipeline))
         found.extend(value for value in inner if all(value is not known for known in found))
     return found
+
+
+def _set_index(noise_scheduler: Any, index: int) -> None:
+    """Set the number of the next step, in place of counting calls of `step`."""
+    if hasattr(noise_scheduler, "_step_index"):
+        noise_scheduler._step_index = min(index, len(noise_scheduler.timesteps) - 1)
 
 
 def _refusing(noise_scheduler: Any) -> Callable[..., Any]:

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import psutil
 import torch
 
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import DeviceMissing, EngineError, ModelLoadFailed
+from engine.loading.device import device_memory
 from engine.loading.load import load, quiet
+from engine.memory.model_plan import plan_of
 from engine.operations.tools import Tools
 from engine.processes.device_names import devices_here
 from engine.realesrgan import NAME as REALESRGAN
@@ -55,6 +58,9 @@ def _device(name: str) -> Verdict:
 
 def _model(catalogue: Catalogue, name: str, settings: EngineSettings) -> list[Verdict]:
     spec = catalogue.spec(name)
+    plan = plan_of(spec, device_memory(_first_device(settings), settings), settings.models_dir)
+    if plan is not None and not plan.fits:
+        return [Verdict(f"model {name}", f"it does not fit: {plan.why}", "darkroom models show " + name)]
     needed, free = 2 * spec.memory_gb * 1e9, psutil.virtual_memory().available
     if needed > free:
         found = f"its files are whole; not loaded, for it needs {needed / 1e9:.0f} GB and {free / 1e9:.0f} are free"
@@ -63,7 +69,8 @@ def _model(catalogue: Catalogue, name: str, settings: EngineSettings) -> list[Ve
 
     def loads() -> str:
         # Half of what a CPU would draw with, for the sake of memory.
-        model = load(spec, _CPU, torch.bfloat16 if spec.precision == "auto" else None, settings)
+        half = replace(spec, precision="bfloat16") if spec.precision == "auto" else spec
+        model = load(half, _CPU, settings=settings)
         if flaw := model.previewer.flaw:
             flaws.append(Verdict(f"previews of {name}", flaw, "correct taesd in the settings"))
         for task in ("text_to_image", "image_to_image", "inpaint", "edit"):
@@ -72,6 +79,13 @@ def _model(catalogue: Catalogue, name: str, settings: EngineSettings) -> list[Ve
         return f"{name} ({spec.licence})"
 
     return [_tried(f"model {name}", loads), *flaws]
+
+
+def _first_device(settings: EngineSettings) -> torch.device:
+    name = settings.devices[0]
+    return torch.device(
+        devices_here(torch.cuda.device_count(), torch.backends.mps.is_available())[0] if name == "auto" else name
+    )
 
 
 def _tried(name: str, does: Callable[[], str]) -> Verdict:

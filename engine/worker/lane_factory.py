@@ -94,7 +94,7 @@ class LaneFactory:
     def make(self, admit: Admit, model: LoadedModel, upcast: bool = False) -> OpenLane:
         """Make a lane and do not start it. `upcast` runs its modules in float32."""
         request, drawn_by = admit.request, model.for_request(admit.request)
-        loras = tuple((lora.name, lora.weight) for lora in request.loras)
+        loras = drawn_by.adapters.keyed(tuple((lora.name, lora.weight) for lora in request.loras))
 
         def tell(step: int, steps: int, preview: Preview | None) -> None:
             opened.step = step

@@ -21,6 +21,9 @@ from engine.pictures.parameters import text_chunks, write_parameters
 from engine.pictures.picture_check import PictureCheck
 from engine.requests import ImageRequest, is_undrawn
 
+MASK_SIDE = 256
+"""A found mask is shown with at most so many pixels a side."""
+
 
 def recipe_of(request: ImageRequest, model: LoadedModel, outcome: Outcome, *, alone: bool) -> Recipe:
     """The recipe: all it takes to draw these pictures again."""
@@ -91,7 +94,15 @@ def finish(
     images = tuple(_image(request, outcome, recipe, cell, check) for cell in range(len(outcome.cells)))
     if check and is_harmless:
         images = tuple(image if image.safety.error else replace(image, safety=Safety(0.0)) for image in images)
-    return Finished(images, gpu_ms, recipe, frames, outcome.captions, outcome.notes)
+    return Finished(images, gpu_ms, recipe, frames, outcome.captions, outcome.notes, _mask(outcome))
+
+
+def _mask(outcome: Outcome) -> bytes | None:
+    if outcome.mask is None:
+        return None
+    small = outcome.mask.copy()
+    small.thumbnail((MASK_SIDE, MASK_SIDE))
+    return encode_png(small)
 
 
 def _image(

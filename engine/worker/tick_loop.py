@@ -147,7 +147,7 @@ class TickLoop:
 
     def _try_again(self, opened: OpenLane, error: BadOutput) -> None:
         """Run the request once more in float32; a second broken picture is the lane's error."""
-        if opened.lane.options.upcast:
+        if opened.lane.options.upcast or not opened.model.can_widen:
             return self._fail(opened, error)
         logger.warning("%s, trying again in float32", error.what, extra={"request_id": opened.request.id})
         again = self._lane_factory.make(opened.admit, opened.model, upcast=True)

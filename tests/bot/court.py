@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import discord
+import numpy as np
 from simcord import InteractionResult, MemberActor
 
 from bot.client import DarkroomClient
+from bot.domain.games.conductor import Conductor
+from bot.domain.games.game_draws import GameDraws
+from bot.domain.games.game_service import GameService
+from bot.domain.games.likeness import Likeness
 from bot.domain.model import Job
 from bot.domain.moderation.access import banned_now
 from bot.domain.moderation.audit_entry import AuditEntry
@@ -28,16 +34,26 @@ from bot.domain.rounds.round import RoundKind
 from bot.domain.rounds.round_service import RoundService
 from bot.store.jobs.timings import TimingStore
 from bot.store.rounds.entries import EntryStore
+from bot.store.rounds.games import GameStore
 from bot.store.rounds.rounds import RoundStore
 from bot.tasks import Tasks
 from bot.ui.job_reply.decision_pages import DecisionPages
 from bot.ui.job_reply.evolution_pages import EvolutionPages
+from bot.ui.job_reply.game_announcer import GameAnnouncer
+from bot.ui.job_reply.game_pictures import GamePictures
 from bot.ui.job_reply.round_announcer import RoundAnnouncer
 from bot.ui.pictures.compositing import Drawing
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.scripted import COLOURS, NamedModels, png
 from tests.bot.stored_server import StoredServer
 from tests.bot.world import eventually
+
+
+async def first_words(texts: Sequence[str]) -> Any:
+    """Vectors by which texts with the same first four words are near."""
+    words = [" ".join(text.split()[:4]) for text in texts]
+    kinds = list(dict.fromkeys(words))
+    return np.eye(len(kinds), dtype=np.float32)[[kinds.index(each) for each in words]]
 
 
 class Court(StoredServer):
@@ -58,12 +74,19 @@ class Court(StoredServer):
         self.rounds = RoundService(self.round_store, electorate, announcer)
         follow_up = VaryWinner(self.jobs, self.job_service.submit, client.services.members.preferences)
         deciding = Deciding(self.rounds, self.round_store, follow_up=follow_up, announcer=announcer)
+        self.game_store, drawing = GameStore(self.database), Drawing(self.executor)
+        game_pictures, likeness = GamePictures(self.jobs, pictures, drawing), Likeness(first_words)
+        board = GameAnnouncer(self.game_store, self.jobs, game_pictures, Tasks(self.context), interval_s=0.0)
+        draws = GameDraws(self.job_service, self.jobs)
+        self.conductor = Conductor(self.game_store, board, draws, likeness, banned=self._banned, clock=self.now)
+        self.games = GameService(self.game_store, board, likeness, self.now, lambda: None)
         studio = Studio(self.jobs, self.job_service.submit, self.job_service.cancel)
         evolving = Evolving(self.rounds, self.round_store, self.entries, studio, announcer)
         plays = {RoundKind.DECIDE: deciding, RoundKind.EVOLVE: evolving}
         self.deadlines = Deadlines(self.round_store, plays, clock=self.now, hurry=self.rounds.hurry)
         client.services = replace(
-            client.services, rounds=self.rounds, announcer=announcer, engine=self.switch, has_semantic_filter=True,
+            client.services, games=self.games, game_announcer=board, game_pictures=game_pictures, rounds=self.rounds,
+            announcer=announcer, engine=self.switch, has_semantic_filter=True,
             evolutions=Evolutions(self.round_store, self.entries, studio, self.job_service.check, self.now),
             interventions=Interventions(self.rounds, self.round_store, self.entries, announcer, self.now),
             prices=PriceList(TimingStore(self.database, self.now)),

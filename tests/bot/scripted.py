@@ -33,6 +33,7 @@ from bot.domain.quotas.button_prices import Price
 from bot.domain.quotas.quota import Use
 from bot.errors import AlreadyAsked, BotError, CellNotFound, DeliveryLater, JobNotFound, OwnersOnly, ReplyGone
 from bot.tasks import Tasks
+from engine import LoRACard
 from engine.errors import AbortReason, EngineError, RequestAborted
 from engine.events import Event, Preview, Progress, Queued, Started
 
@@ -185,9 +186,21 @@ class NamedModels:
 
     def __init__(self, *names: str) -> None:
         self._names, self.is_paused = names, False
+        self.cards: tuple[LoRACard, ...] = ()
+
+    @property
+    def default_model(self) -> str:
+        return self._names[0]
+
+    async def loras(self) -> tuple[LoRACard, ...]:
+        return self.cards
+
+    def fitting(self, card: LoRACard) -> tuple[str, ...]:
+        return tuple(name for name in self._names if name == card.settings.model)
 
     def models(self) -> list[SimpleNamespace]:
-        return [SimpleNamespace(name=name) for name in self._names]
+        sizes = {"width": 64, "height": 64, "num_inference_steps": 2, "licence": "Apache-2.0", "vocabulary": ()}
+        return [SimpleNamespace(name=name, source=name, need="words", **sizes) for name in self._names]
 
     def references(self, model: str) -> int:
         return 3 if model == "klein" else 0

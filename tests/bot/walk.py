@@ -21,22 +21,24 @@ from bot.commands.buttons.reactions import MEANT
 from bot.commands.moderation.mod_review import ReviewAct
 from bot.commands.registry import DYNAMIC_ITEMS, FORMS, PRESSES
 from bot.domain.rounds.round import RoundAct
-from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind, RoundId
+from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind, GameAct, GameId, RoundId
 from tests.bot.court import Court
 
 MODAL_SUBMIT = 5
 TAKES_NO_JOB = frozenset(
     {
-        "imagine", "edit", "blend", "describe", "style list", "style show", "settings", "help", "privacy delete",
-        "privacy consent", "privacy retention", "quota set", "quota grant", "quota reset", "quota list",
-        "quota timezone", "quota jobs", "mod pause", "mod drain", "mod resume", "mod ban", "mod unban", "mod weight",
-        "mod picture", "mod roles", "mod words add", "mod words remove", "mod words list", "mod words meaning",
-        "mod channel allow", "mod channel deny", "mod channel limits", "mod channel list", "mod review on",
-        "mod review off", "evolve", "mod round pause", "mod round resume", "mod round ballot", "mod round entry",
+        "imagine", "edit", "loras", "models", "blend", "describe", "style list", "style show", "settings", "help",
+        "privacy delete", "privacy consent", "privacy retention", "quota set", "quota grant", "quota reset",
+        "quota list", "quota timezone", "quota jobs", "mod pause", "mod drain", "mod resume", "mod ban", "mod unban",
+        "mod weight", "mod picture", "mod roles", "mod words add", "mod words remove", "mod words list",
+        "mod words meaning", "mod channel allow", "mod channel deny", "mod channel limits", "mod channel list",
+        "mod review on", "mod review off", "evolve", "mod game", "bluff",
+        "telephone", "mod round pause", "mod round resume", "mod round ballot",
+        "mod round entry",
     }
 )  # fmt: skip
 """What neither takes the id of a job nor tells of jobs; everything else has a step below."""
-NO_JOB_ITEMS = frozenset({"StyleMenu", "StylePageButton", "OlderButton", "RetentionButton"})
+NO_JOB_ITEMS = frozenset({"OfferMenu", "OfferPageButton", "OlderButton", "RetentionButton", "GuessMenu"})
 """Buttons and menus that carry no id of a job; the log's button is tried like the log itself."""
 
 
@@ -80,7 +82,7 @@ class Walker:
             {"type": 18, "id": number, "component": {"type": 4, "id": 10 + number, "custom_id": name, "value": value}}
             for number, (name, value) in enumerate(fields.items(), 1)
         ]
-        if kind is FormKind.REGION:
+        if kind in (FormKind.REGION, FormKind.EDIT_REGION):
             ticked = {"type": 22, "id": 20, "custom_id": "ninths", "values": ["0"]}
             components.append({"type": 18, "id": 3, "component": ticked})
         data = {"custom_id": str(FormId(kind, about)), "components": components}
@@ -118,6 +120,14 @@ def _vote(act: RoundAct) -> Step:
     return lambda walker: walker.press(str(RoundId(act, walker.round_id)))
 
 
+def _play(act: GameAct) -> Step:
+    return lambda walker: walker.press(str(GameId(act, walker.round_id, 1)))
+
+
+def _say(kind: FormKind) -> Step:
+    return lambda walker: walker.submit(kind, f"{walker.round_id}.1")
+
+
 def _submit(kind: FormKind, act: Act) -> Step:
     return lambda walker: walker.submit(kind, str(ButtonId(act, walker.job_id, 0)))
 
@@ -142,17 +152,25 @@ PUSHED: Mapping[str, Step] = {
     "sheet develop": lambda walker: walker.choose(f"dr-sheet:{Act.DEVELOP.value}:{walker.job_id}"),
     "sheet more": lambda walker: walker.choose(f"dr-sheet:{Act.MORE.value}:{walker.job_id}"),
     **{f"vote {act}": _vote(act) for act in RoundAct},
+    **{f"game {act}": _play(act) for act in GameAct},
+    **{f"form {kind}": _say(kind) for kind in (FormKind.TELL, FormKind.FAKE, FormKind.LINE)},
     f"form {FormKind.REMIX}": _submit(FormKind.REMIX, Act.VARY),
     f"form {FormKind.REGION}": _submit(FormKind.REGION, Act.VARY_REGION),
     f"form {FormKind.WILD}": lambda walker: walker.submit(FormKind.WILD, walker.round_id),
     f"form {FormKind.ZOOM}": _submit(FormKind.ZOOM, Act.ZOOM_CUSTOM),
     f"form {FormKind.EDIT}": _submit(FormKind.EDIT, Act.EDIT),
+    f"form {FormKind.EDIT_REGION}": _submit(FormKind.EDIT_REGION, Act.EDIT_REGION),
 }
-NO_JOB_FORMS = frozenset({FormKind.STYLE, FormKind.MENU, FormKind.MENU_EDIT})
-"""A style's name, and a message: the menu's forms are read where they were opened only."""
+NO_JOB_FORMS = frozenset({FormKind.STYLE, FormKind.LORA, FormKind.MODEL, FormKind.MENU, FormKind.MENU_EDIT})
+"""A style's, LoRA's or model's name, and a message: the menu's forms are read where they were opened only."""
 COMPLETED = frozenset({"cancel job", "lineage job", "show job"})
 """Options that offer jobs while somebody types."""
-NO_JOB_COMPLETED = frozenset({"imagine model", "imagine style", "edit model", "style show name", "settings model"})
+NO_JOB_COMPLETED = frozenset(
+    {
+        "imagine model", "imagine style", "imagine lora", "edit model", "style show name", "settings model",
+        "loras lora", "models model",
+    }
+)  # fmt: skip
 REACTED = frozenset(MEANT)
 
 
@@ -166,7 +184,8 @@ def not_walked(client: DarkroomClient) -> set[str]:
         for parameter in command.parameters
         if parameter.autocomplete
     }
-    items = {item.__name__ for item in DYNAMIC_ITEMS} - {"JobButton", "ReviewButton", "RoundButton", "SheetMenu"}
+    above = {"JobButton", "ReviewButton", "RoundButton", "GameButton", "SheetMenu"}
+    items = {item.__name__ for item in DYNAMIC_ITEMS} - above
     return {
         *(commands.keys() ^ {*COMMANDS, *TAKES_NO_JOB}),
         *(options ^ {*COMPLETED, *NO_JOB_COMPLETED}),

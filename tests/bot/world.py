@@ -19,6 +19,7 @@ from bot.tasks import Tasks
 from bot.ui.interactions.services import Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.samples import Samples
 from bot.ui.pictures.uploads import Intake
 from tests.bot.scripted import (
     MemoryJobs,
@@ -59,10 +60,12 @@ class World:
 
     def client(self) -> DarkroomClient:
         drawing = Drawing(self.executor)
+        engine = NamedModels("pocket", "sdxl", "sd-turbo")
         services = Services(
+            samples=Samples(self.settings.data_dir / "samples", engine, drawing, self.tasks, draws=False),
             settings=self.settings, job_service=self.job_service, jobs=self.jobs, pictures=self.pictures,
             members=self.members, rules=self.rules, quotas=NoLimits(), prices=no_prices, log=SilentLog(),
-            records=NoRecords(), statistics=None, engine=NamedModels("pocket", "sdxl", "sd-turbo"), drawing=drawing,
+            records=NoRecords(), statistics=None, engine=engine, drawing=drawing,
             intake=Intake(discord.Attachment.read, drawing, self.pictures),
             clock=self.now, defer_after_s=1.2, pending_answers=self.pending_answers,
         )  # fmt: skip

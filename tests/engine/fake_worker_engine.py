@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from engine import Engine, EngineSettings, Event, Finished, ImageRequest
+from engine.lora_shelf.card import LoRACard
 from engine.model_spec import ModelSpec
 
 
@@ -24,6 +25,12 @@ class Unchecked:
 
     def spec(self, name: str = "") -> ModelSpec:
         raise NotImplementedError(name)
+
+    def loras(self) -> tuple[LoRACard, ...]:
+        return ()
+
+    def fitting(self, card: LoRACard, specs: Iterable[ModelSpec]) -> tuple[str, ...]:
+        return ()
 
     def is_offered(self, spec: ModelSpec) -> bool:
         return True

@@ -110,7 +110,7 @@ async def region_filled(interaction: Pressed, about: str, filled: Filled) -> Non
     """Read the form of "Vary region" and start the job."""
     async with Answer(interaction) as answer:
         pressed, job = await about_job(interaction, about)
-        mask = await _mask(interaction, pressed, filled)
+        mask = await mask_in(interaction, pressed, filled)
         asked = [as_drawn(job, options) for options in asked_in(filled)]
         await submit_each(
             interaction, answer, asked, lambda one: derived(job, Verb.REGION, pressed.cell, one, mask=mask)
@@ -186,7 +186,8 @@ def _open(job: Job, act: Act | None = None) -> Options:
     return job.spec.options.model_copy(update={**own, "draft": is_sheet})
 
 
-async def _mask(interaction: Pressed, pressed: ButtonId, filled: Filled) -> str:
+async def mask_in(interaction: Pressed, pressed: ButtonId, filled: Filled) -> str:
+    """The key of the mask that a form says, ticked or uploaded. Raises `BadOption` and `BadPicture`."""
     services = interaction.client.services
     if filled.mask is not None:
         return await submission.take(interaction, filled.mask, "mask")

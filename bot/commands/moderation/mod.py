@@ -12,7 +12,7 @@ from discord.ext import commands
 from discord.ui import View
 from discord.utils import format_dt
 
-from bot.commands.moderation import mod_log
+from bot.commands.moderation import mod_game, mod_log
 from bot.commands.moderation.engine_gate import settle
 from bot.commands.moderation.mod_channel import ChannelRules
 from bot.commands.moderation.mod_results import delete_results
@@ -76,6 +76,22 @@ class Mod(commands.Cog):
                 made = entry(interaction, "cancel", f"job {found.id} of <@{found.member_id}>", reason)
                 await interaction.client.services.log.add(made)
             await answer.private(f"`{ended.id}`: {ended.state.value}")
+
+    @mod.command(name="game", description=locale_str("Pause, go on with, clean or stop this channel's game"))
+    @app_commands.describe(
+        action=locale_str("What to do"),
+        number=locale_str("For void: the number of the line or the chain"),
+        reason=locale_str("Why, for the log"),
+    )
+    async def game(
+        self,
+        interaction: Pressed,
+        action: mod_game.Action,
+        number: Range[int, 1, 20] | None = None,
+        reason: Range[str, 0, 200] = "",
+    ) -> None:
+        """Hold, go on with, clean or end what this channel plays."""
+        await mod_game.moderate(interaction, action, number, reason)
 
     @mod.command(name="pause", description=locale_str("Take no new jobs; what waits is held where possible"))
     @app_commands.describe(reason=locale_str("Why; members read it"))

@@ -7,7 +7,7 @@ import logging
 
 from bot.domain.jobs import stored_files
 from bot.domain.jobs.dependencies import Ports
-from bot.domain.model import Charge, Job, JobState, Verdict
+from bot.domain.model import Charge, Job, JobSpec, JobState, Verdict
 from bot.domain.ports import Stream
 from bot.domain.prompting.engine_requests import Asker
 from bot.domain.quotas.quota import part_of, pictures
@@ -121,10 +121,21 @@ class JobRun:
         resolved, self._resolved = self._resolved, None
         if resolved is None:
             asker = Asker(member=str(job.member_id), weight=job.weight)
-            resolved = await self._ports.resolve(job.spec, asker, await self._ports.uploads(job.spec), job.model)
+            spec = await self._spec()
+            resolved = await self._ports.resolve(spec, asker, await self._ports.uploads(spec), job.model)
         # An id of its own for each epoch: the engine may still be busy ending the last one.
         update = {"id": f"{job.id}-{job.epoch}", "preview_limit": await self._ports.rules.preview_limit(job)}
         return Resolved(resolved.request.model_copy(update=update), resolved.notes)
+
+    async def _spec(self) -> JobSpec:
+        """What is drawn, with its words where they are a secret."""
+        spec = self.job.spec
+        words = await self._ports.jobs.words_of(self.job.id) if spec.sealed else None
+        return (
+            spec
+            if words is None
+            else spec.model_copy(update={"options": spec.options.model_copy(update={"prompt": words})})
+        )
 
     async def _through_engine(self, resolved: Resolved) -> Finished:
         pause_s = 1.0

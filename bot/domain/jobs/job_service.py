@@ -142,6 +142,10 @@ class JobService(JobResults):
         """Raise a `UserError` when rules keep this member out of this place; call it before an upload is fetched."""
         await self._ports.rules.check_entry(by, place)
 
+    async def check_words(self, by: Member, place: Place, text: str) -> None:
+        """Raise a `UserError` when rules forbid this member to say that in this place, in a game or a caption."""
+        await self._ports.rules.check_words(by, place, text)
+
     async def check_post(self, job: Job, by: Member, place: Place) -> None:
         """Raise a `UserError` when rules forbid this member to post a stored result in that place."""
         await self._ports.rules.check_post(job, await self._jobs.cells(job.id), by, place)

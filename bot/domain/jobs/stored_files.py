@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from bot.domain.model import Cell, Job, JobState, Kept, Verdict
 from engine import Finished, GeneratedImage, Recipe
 
+_MASK = "mask.png"
+
 
 def cells_of(job: Job, images: Sequence[GeneratedImage]) -> tuple[Cell, ...]:
     """A row for each picture, in cell order."""
@@ -25,8 +27,8 @@ def files_of(job: Job, finished: Finished) -> dict[str, bytes]:
         files[_key(job, f"{index}.png")] = image.png
         if image.latents is not None:
             files[_key(job, f"{index}.safetensors")] = image.latents
-    if finished.frames:
-        files[_key(job, "frames.zip")] = pack_frames(finished.frames)
+    if finished.frames or finished.mask:
+        files[_key(job, "frames.zip")] = pack_frames(finished.frames, finished.mask)
     return files
 
 
@@ -48,23 +50,34 @@ def kept_from(
         recipe=_json(finished.recipe),
         notes=(*finished.notes, *hints),
         captions=finished.captions,
-        frames_key=_key(job, "frames.zip") if finished.frames else None,
+        frames_key=_key(job, "frames.zip") if finished.frames or finished.mask else None,
     )
 
 
-def pack_frames(frames: Sequence[bytes]) -> bytes:
-    """Many small pictures as one zip file, stored without compression: they are compressed already."""
+def pack_frames(frames: Sequence[bytes], mask: bytes | None = None) -> bytes:
+    """Many small pictures as one zip file, stored without compression: they are compressed already.
+
+    The mask that an edit found is one more of them.
+    """
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for index, frame in enumerate(frames):
             archive.writestr(f"{index:03d}", frame)
+        if mask is not None:
+            archive.writestr(_MASK, mask)
     return packed.getvalue()
 
 
 def unpack_frames(packed: bytes) -> list[bytes]:
     """The frames in their order."""
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-        return [archive.read(name) for name in sorted(archive.namelist())]
+        return [archive.read(name) for name in sorted(archive.namelist()) if name != _MASK]
+
+
+def unpack_mask(packed: bytes) -> bytes | None:
+    """The mask that an edit found, or None."""
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        return archive.read(_MASK) if _MASK in archive.namelist() else None
 
 
 def _cell(job: Job, index: int, image: GeneratedImage) -> Cell:

@@ -99,11 +99,17 @@ class JobSpec(Value):
     """Upscaling factor."""
     alone: bool = False
     """Run in forward passes of its own, so that other requests cannot influence the result."""
+    sealed: bool = False
+    """The words are a secret: until they are revealed they are kept apart from the job, and nobody may look at it."""
 
     @property
     def uploads(self) -> frozenset[str]:
         """The keys of all uploaded pictures that the spec names."""
         return frozenset(key for key in (*self.images, self.mask, self.style_image) if key is not None)
+
+    def without_words(self) -> JobSpec:
+        """Return a copy in which the prompt is empty."""
+        return self.model_copy(update={"options": self.options.model_copy(update={"prompt": ""})})
 
     def without_uploads(self, keys: Collection[str]) -> JobSpec:
         """Return a copy in which `WITHDRAWN` replaces these keys."""

@@ -3,7 +3,8 @@
 A job is visible to its owner and to the moderators of its server. While it is live or has a result that may be shown,
 it is also visible to members who can see a channel in which it was asked for or is shown. For all others it raises
 `JobNotFound`, as an unknown id does. A member who can see a job may derive from it if its owner's settings allow that.
-Only its owner and the moderators of its server may stop or delete it.
+Only its owner and the moderators of its server may stop or delete it. A sealed job is a secret of a game: until the
+reveal nobody may see it or derive from it, its owner and moderators included.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ def permit(deed: Deed, viewer: Viewer, job: Job, preferences: Preferences) -> No
         OwnersOnly: only the owner and moderators may stop or delete it.
     """
     is_judge = moderates_job(viewer.member, job)
+    if job.spec.sealed and deed in (Deed.SEE, Deed.DERIVE):
+        raise JobNotFound(job.id)
     if not knows(viewer, job) or (deed is Deed.JUDGE and not is_judge):
         raise JobNotFound(job.id)
     if deed is Deed.DERIVE:

@@ -52,6 +52,13 @@ class RuleChecker:
         access.check_queue_state(rules.gate, rules.gate_reason)
         access.check_place(rules.channels, place)
 
+    async def check_words(self, member: Member, place: Place, text: str) -> None:
+        """Raise a `UserError` when the member may do nothing here, or prompt rules forbid these words."""
+        await self.check_entry(member, place)
+        rules = await self._rules_store.get(place.rules_id)
+        self._word_filters.check(rules, text)
+        await content_policy.check_meaning(rules, text, self._meaning, age_restricted=place.age_restricted)
+
     async def check_post(self, job: Job, cells: Sequence[Cell], by: Member, place: Place) -> None:
         """Raise a `UserError` when the rules of `place` forbid the member `by` to post this stored result."""
         await self._check(by, place, content_policy.as_shown(job, cells), content_policy.shown_text(job))

@@ -110,11 +110,14 @@ class WordFilter:
         return next((rule for part, rule in self._parts if part in folded), None)
 
     def _matched(self, texts: Iterable[str]) -> WordRule | None:
-        """Match regular expressions with the text and its foldings; a timeout counts as a match."""
-        end = time.perf_counter() + REGEX_BUDGET_S
+        """Match regular expressions with the text and its foldings; a timeout counts as a match.
+
+        The budget is processor time: a pause of a busy machine is no reason to refuse a prompt.
+        """
+        end = time.thread_time() + REGEX_BUDGET_S
         for pattern, rule in self._regexes:
             for seen in texts:
-                left = min(REGEX_TIMEOUT_S, end - time.perf_counter())
+                left = min(REGEX_TIMEOUT_S, end - time.thread_time())
                 if left <= 0 or _matches(pattern, seen, left):
                     return rule
         return None

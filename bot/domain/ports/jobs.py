@@ -44,6 +44,14 @@ class Jobs(Protocol):
         """Store that a further message shows this job, or one cell of it."""
         ...
 
+    async def words_of(self, job_id: str) -> str | None:
+        """The prompt of a sealed job; None where it is not sealed."""
+        ...
+
+    async def unseal(self, job_ids: Collection[str]) -> None:
+        """Put the prompts of sealed jobs back into the jobs; again is harmless."""
+        ...
+
     async def claim(self, job: Job) -> Job:
         """Begin a run under the next epoch; writes of older epochs raise `Fenced` from now on."""
         ...

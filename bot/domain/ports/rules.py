@@ -19,6 +19,10 @@ class Rules(Protocol):
         """Raise a `UserError` when bans, pause or channel rules forbid this member anything here."""
         ...
 
+    async def check_words(self, member: Member, place: Place, text: str) -> None:
+        """Raise a `UserError` when bans, pause, channel or prompt rules forbid this member to say that here."""
+        ...
+
     async def check_post(self, job: Job, cells: Sequence[Cell], by: Member, place: Place) -> None:
         """Raise a `UserError` when the rules of that place forbid this member to post what was made before."""
         ...

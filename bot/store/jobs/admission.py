@@ -18,7 +18,7 @@ from bot.errors import AlreadyAsked, TooManyJobs
 from bot.store.database import in_turn
 from bot.store.jobs.job_reads import is_live
 from bot.store.jobs.rows import asked_columns, job_from
-from bot.store.schema import jobs, uploads
+from bot.store.schema import jobs, sealed_words, uploads
 from engine import QueueFull
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -48,6 +48,8 @@ async def admit(connection: AsyncConnection, ask: Ask, limits: AdmissionLimits, 
     if (await connection.execute(statement, {**values, **allowed})).rowcount != 1:
         raise await _refusal(connection, ask, limits)
     job = job_from(values)
+    if ask.spec.sealed:
+        await connection.execute(sa.insert(sealed_words), {"job_id": job.id, "prompt": ask.spec.options.prompt})
     if keys := job.spec.uploads:
         whose = await _uploaders(connection, job)
         rows = [{"job_id": job.id, "key": key, "member_id": whose.get(key, job.member_id)} for key in keys]

@@ -13,7 +13,7 @@ from bot.domain.quotas.usage import Served
 from bot.errors import JobNotFound
 from bot.store.database import Database
 from bot.store.jobs.rows import cell_from, job_from
-from bot.store.schema import cells, is_cancelled, is_unfinished, jobs, posts
+from bot.store.schema import cells, is_cancelled, is_unfinished, jobs, posts, sealed_words
 
 LIVE = (JobState.QUEUED, JobState.RUNNING)
 
@@ -87,6 +87,12 @@ class JobReads:
         query = sa.select(cells).where(cells.c.job_id == job_id).order_by(cells.c.cell)
         async with self._database.read() as connection:
             return [cell_from(row) for row in (await connection.execute(query)).mappings()]
+
+    async def words_of(self, job_id: str) -> str | None:
+        """Return the prompt of a sealed job; None where it is not sealed."""
+        query = sa.select(sealed_words.c.prompt).where(sealed_words.c.job_id == job_id)
+        async with self._database.read() as connection:
+            return await connection.scalar(query)
 
     async def family(self, job_id: str, limit: int = 300) -> list[Job]:
         """Return the job, its ancestors and all their descendants, oldest first; at most `limit`, the newest ones."""

@@ -18,6 +18,7 @@ from bot.store.jobs.admission import AdmissionLimits, admit
 from bot.store.jobs.daily_sums import count_outcome
 from bot.store.jobs.job_reads import LIVE, JobReads
 from bot.store.jobs.rows import job_from
+from bot.store.jobs.sealing import unseal
 from bot.store.schema import UNFINISHED, cells, extracts, jobs, outbox, posts
 
 
@@ -86,6 +87,11 @@ class JobStore(JobReads):
         """Record that a message shows this job, or one cell of it."""
         async with self._database.write() as connection:
             await _post(connection, job_id, cell, channel_id, message_id)
+
+    async def unseal(self, job_ids: Collection[str]) -> None:
+        """Put the prompts of sealed jobs back into the jobs, in one transaction; again is harmless."""
+        async with self._database.write() as connection:
+            await unseal(connection, job_ids)
 
     async def claim(self, job: Job) -> Job:
         """Begin a run under the next epoch; from now on older epochs raise `Fenced`."""

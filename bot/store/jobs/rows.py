@@ -55,7 +55,7 @@ def asked_columns(ask: Ask) -> dict[str, Any]:
     cell = source.cell if source and not ask.spec.parent_id else None
     return {
         "verb": ask.spec.verb.value,
-        "spec": ask.spec.model_dump_json(),
+        "spec": (ask.spec.without_words() if ask.spec.sealed else ask.spec).model_dump_json(),
         "count": ask.spec.count,
         "member_id": ask.member.id,
         "member_name": ask.member.name,

@@ -17,6 +17,7 @@ from bot.store.members.personal_data import PendingOf, PersonalData
 from bot.store.members.retention import Retention
 from bot.store.pictures import PictureStore
 from bot.store.schema import extracts, jobs, posts
+from bot.store.schema_games import games
 from bot.store.schema_rounds import rounds
 from bot.store.schema_rules import reservations
 
@@ -58,7 +59,7 @@ class MemberRecordStore:
             return [(row.channel_id, row.message_id) for row in await connection.execute(sa.union(*shown))]
 
     async def posts_of(self, member_id: int) -> list[tuple[int, int]]:
-        """Return (channel id, message id) of every message that shows a job of the member, or a vote they began."""
+        """Return (channel id, message id) of each message that shows a job, a vote or a game of theirs."""
         theirs = sa.select(jobs.c.id).where(jobs.c.member_id == member_id)
         shown = (
             sa.select(table.c.channel_id, table.c.message_id).where(table.c.job_id.in_(theirs))
@@ -70,7 +71,10 @@ class MemberRecordStore:
         papers = sa.select(rounds.c.channel_id, rounds.c.message_id).where(
             rounds.c.host_id == member_id, rounds.c.message_id.is_not(None)
         )
-        every = sa.union(*shown, replies, papers)
+        boards = sa.select(games.c.channel_id, games.c.message_id).where(
+            games.c.host_id == member_id, games.c.message_id.is_not(None)
+        )
+        every = sa.union(*shown, replies, papers, boards)
         async with self._database.read() as connection:
             return [(row.channel_id, row.message_id) for row in await connection.execute(every)]
 

@@ -13,7 +13,9 @@ from bot.domain.jobs.pending_answers import PendingAnswer
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Scope
 from bot.store.database import Database
-from bot.store.schema import jobs, uploads
+from bot.store.rounds.games import said_by
+from bot.store.schema import cells, jobs, sealed_words, uploads
+from bot.store.schema_games import games
 from bot.store.schema_rounds import rounds
 from bot.store.schema_rules import audit_log, guild_rules, metadata, quota_counters
 
@@ -38,6 +40,8 @@ class PersonalData:
                 if (query := _about(table, member_id)) is not None
             }
             rows[guild_rules.name] = await _rules_about(connection, member_id)
+            rows[games.name] = await said_by(connection, member_id)
+            await _keep_secrets(connection, rows)
         theirs = {job["id"] for job in rows[jobs.name]}
         for upload in rows[uploads.name]:
             # Hide the jobs of other members that used this upload.
@@ -56,6 +60,8 @@ def _about(table: sa.Table, member_id: int) -> sa.Select[Any] | None:
         return sa.select(table).where(*mine)
     if table is audit_log:
         return sa.select(table).where((table.c.actor_id == member_id) | table.c.subject.contains(f"<@{member_id}>"))
+    if table is sealed_words:
+        return None  # what a member wrote stands under "games"; what was dealt is a secret from them, too
     if table is rounds:
         return sa.select(table).where(table.c.host_id == member_id)
     if "member_id" in table.c:
@@ -64,6 +70,16 @@ def _about(table: sa.Table, member_id: int) -> sa.Select[Any] | None:
         theirs = sa.select(jobs.c.id).where(jobs.c.member_id == member_id)
         return sa.select(table).where(table.c.job_id.in_(theirs))
     return None
+
+
+async def _keep_secrets(connection: AsyncConnection, rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Leave out the pictures of games under way: a file says how it was made, to a player who has to guess it."""
+    theirs = sealed_words.c.job_id.in_([job["id"] for job in rows[jobs.name]])
+    sealed = set(await connection.scalars(sa.select(sealed_words.c.job_id).where(theirs)))
+    for job in rows[jobs.name]:
+        if job["id"] in sealed:
+            job["recipe"], job["frames_key"] = "", None
+    rows[cells.name] = [cell for cell in rows[cells.name] if cell["job_id"] not in sealed]
 
 
 async def _rules_about(connection: AsyncConnection, member_id: int) -> list[dict[str, Any]]:

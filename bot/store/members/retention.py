@@ -14,8 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.model import JobSpec
 from bot.store.database import Database
+from bot.store.jobs.sealing import unseal
 from bot.store.pictures import PictureStore
+from bot.store.rounds.games import forget
 from bot.store.schema import OUTSIDE, UNFINISHED, cells, favourites, hints, jobs, members, uploads
+from bot.store.schema_games import games
 from bot.store.schema_rounds import ballots, entries, rounds
 from bot.store.schema_sums import member_days
 
@@ -35,6 +38,9 @@ class Retention:
         # Where the bot is no member, as the reply's JSON says, the rules are those outside servers too.
         here = OUTSIDE if guild_id is None else jobs.c.guild_id == guild_id
         if guild_id is not None:
+            old = games.c.created_at < before, games.c.is_over, games.c.guild_id == guild_id
+            async with self._database.write() as connection:
+                await connection.execute(sa.delete(games).where(*old))
             await self._purge_rounds(before, guild_id)
         return await self._delete_where(_is_over, here, jobs.c.created_at < before)
 
@@ -53,6 +59,7 @@ class Retention:
             await connection.execute(sa.delete(hints).where(hints.c.member_id == member_id))
             await connection.execute(sa.delete(ballots).where(ballots.c.member_id == member_id))
             await connection.execute(sa.delete(rounds).where(rounds.c.host_id == member_id))
+            await unseal(connection, await forget(connection, member_id))
             mine, nameless = entries.c.member_id == member_id, {"member_id": None, "text": ""}
             await connection.execute(
                 sa.update(entries).where(mine, entries.c.picture_job_id.is_(None)).values(state="void")

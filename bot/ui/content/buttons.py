@@ -41,6 +41,7 @@ FACES: Mapping[Act, Face] = MappingProxyType(
         Act.VARY_STRONG: Face("Vary (strong)", "🎨"),
         Act.VARY_REGION: Face("Vary region", "🖌️"),
         Act.EDIT: Face("Edit", "✏️"),
+        Act.EDIT_REGION: Face("Edit region", "🖌️"),
         Act.ZOOM_OUT_1_5: Face("Zoom out 1.5x", "🔍"),
         Act.ZOOM_OUT_2: Face("Zoom out 2x", "🔍"),
         Act.ZOOM_CUSTOM: Face("Custom zoom", "🔍"),
@@ -132,7 +133,7 @@ def grid_view(job: Job, cells: int, offered: Collection[Act]) -> View:
     rows = [
         [ButtonId(Act.SHOW, job.id, cell) for cell in each] + [ButtonId(Act.REROLL, job.id)],
         [ButtonId(Act.VARY, job.id, cell) for cell in each],
-        [ButtonId(act, job.id) for act in (Act.RECIPE, Act.TIMELAPSE, Act.DECIDE, Act.DRAFT)],
+        [ButtonId(act, job.id) for act in (Act.RECIPE, Act.TIMELAPSE, Act.EDIT_REGION, Act.DECIDE, Act.DRAFT)],
     ]
     return _view(rows, offered)
 

@@ -11,6 +11,8 @@ from bot.domain.rounds.round import RoundAct
 
 TEMPLATE = r"dr:(?P<act>[a-z0-9]{1,8}):(?P<job>[0-9A-Za-z_-]{1,64}):(?P<cell>[0-9]{1,2})"
 _COMPILED = re.compile(TEMPLATE)
+GAME_TEMPLATE = r"dr-game:(?P<act>[jqsxtdfhlnb]):(?P<game>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,3})"
+GUESS_TEMPLATE = r"dr-guess:(?P<game>[0-9a-z]{1,16}):(?P<stage>[0-9]{1,3})"
 ROUND_TEMPLATE = r"dr-round:(?P<act>[a-z]{1,2}):(?P<round>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,2})"
 SHEET_TEMPLATE = r"dr-sheet:(?P<act>dv|dm):(?P<job>[0-9A-Za-z_-]{1,64})"
 ID_LIMIT = 100
@@ -50,6 +52,7 @@ class Act(enum.StrEnum):
     DEVELOP = "dv"
     MORE = "dm"
     EDIT = "e"
+    EDIT_REGION = "er"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,34 @@ class RoundId:
         return f"dr-round:{self.act.value}:{self.round_id}:{self.slot}"
 
 
+class GameAct(enum.StrEnum):
+    """What pressing a game's button does. The values stand in messages that are years old: never change one."""
+
+    JOIN = "j"
+    LEAVE = "q"
+    START = "s"
+    STOP = "x"
+    TELL = "t"
+    DEAL = "d"
+    FAKE = "f"
+    HAND = "h"
+    LINE = "l"
+    NEXT = "n"
+    BEST = "b"
+
+
+@dataclass(frozen=True, slots=True)
+class GameId:
+    """What a game's button carries: `dr-game:<act>:<game>:<slot>`; the slot is the stage, for BEST the chain."""
+
+    act: GameAct
+    game_id: str
+    slot: int = 0
+
+    def __str__(self) -> str:
+        return f"dr-game:{self.act.value}:{self.game_id}:{self.slot}"
+
+
 class FormKind(enum.StrEnum):
     """What a form is for. The values stand in forms that are open while the bot restarts."""
 
@@ -92,9 +123,15 @@ class FormKind(enum.StrEnum):
     ZOOM = "z"
     STYLE = "s"
     MENU = "m"
+    LORA = "l"
+    MODEL = "o"
+    TELL = "t"
+    FAKE = "f"
+    LINE = "ln"
     WILD = "w"
     EDIT = "e"
     MENU_EDIT = "me"
+    EDIT_REGION = "er"
 
 
 @dataclass(frozen=True, slots=True)

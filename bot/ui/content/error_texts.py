@@ -118,6 +118,9 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.RoundOver: lambda error: _round("This vote is over", error),
         bot.RoundWaits: lambda error: f"No votes are taken just now: {error}.",
         bot.RoundUnderWay: lambda error: _round("The group votes on this already", error),
+        bot.NotInGame: lambda error: f"🎲 {error.why}",
+        bot.GameOver: lambda error: _round("This game is over", error),
+        bot.GameUnderWay: lambda error: _round("This channel plays already", error),
         bot.AlreadyAsked: lambda error: "That is already under way.",
         bot.ConfigError: lambda error: "I am not set up right; please tell the person who runs me.",
         bot.DeliveryError: lambda error: "I could not show the result here.",
@@ -154,6 +157,10 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         engine.ModelMissing: lambda error: (
             f"The model `{error.model}` is not on this machine; its host gets it with `darkroom models pull "
             f"{error.model}`. Nothing was charged. Choose another with `--model`."
+        ),
+        engine.ModelTooLarge: lambda error: (
+            f"The model `{error.model}` is too large for the graphics card; nothing was charged. Choose another with "
+            "`--model`, or tell the person who runs me."
         ),
         engine.BadOutput: lambda error: (
             f"The model gave {error.what}; nothing was charged. Try another seed or fewer steps."

@@ -11,6 +11,7 @@ import discord
 from discord import CheckboxGroupOption, TextStyle
 from discord.ui import CheckboxGroup, FileUpload, Label, Modal, TextInput
 
+from bot.domain.games.game import LINE_CHARS as GAME_LINE_CHARS
 from bot.ui.content.custom_ids import FormId, FormKind
 
 PROMPT_CHARS = 4000
@@ -84,11 +85,19 @@ class ZoomForm(Form):
 class LineForm(Form):
     """Asks for one short line."""
 
+    chars = LINE_CHARS
+
     def __init__(self, title: str, form_id: FormId, prompt: str, label: str = "Line", fields: int = 1) -> None:
         """One field, whatever `fields` says."""
         super().__init__(title, form_id, prompt, label)
         for part in self.prompt:
-            part.style, part.max_length = TextStyle.short, LINE_CHARS
+            part.style, part.max_length = TextStyle.short, self.chars
+
+
+class GameForm(LineForm):
+    """Asks for a line of a game: a secret, a fake, or what is seen."""
+
+    chars = GAME_LINE_CHARS
 
 
 class RegionForm(Form):
@@ -160,9 +169,11 @@ _FORMS: Mapping[FormKind, type[Form]] = MappingProxyType(
     {
         FormKind.ZOOM: ZoomForm,
         FormKind.REGION: RegionForm,
+        **dict.fromkeys((FormKind.TELL, FormKind.FAKE, FormKind.LINE), GameForm),
         FormKind.WILD: LineForm,
         FormKind.EDIT: EditForm,
         FormKind.MENU_EDIT: EditForm,
+        FormKind.EDIT_REGION: RegionForm,
     }
 )
 

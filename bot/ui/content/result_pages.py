@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 
+from bot.domain.jobs.stored_files import unpack_mask
 from bot.domain.model import Cell, Job, Verb
 from bot.domain.ports import Jobs, Pictures
 from bot.errors import CellNotFound, JobNotFound
@@ -33,14 +35,25 @@ class ResultPages:
             return Page(text, view=captions_view(job))
         pictures = [await self._kept(cell) for cell in cells]
         content, suffix = await self._drawing.grid(pictures, limit, is_numbered=job.spec.verb is Verb.DRAFT)
-        upload = Upload(texts.file_name(job, suffix), content, texts.alt_text(job), spoiler=job.spoiler)
+        uploads = [Upload(texts.file_name(job, suffix), content, texts.alt_text(job), spoiler=job.spoiler)]
+        if (mask := await self._found_mask(job)) is not None:
+            uploads.append(Upload(texts.mask_name(job), mask, texts.MASK_ALT, spoiler=job.spoiler))
         if job.spec.verb is Verb.DRAFT:
             view = sheet_view(job, [cell.cell for cell in cells], self._offered_for(job))
         elif len(cells) == 1:
             view = cell_view(job.id, cells[0].cell, self.offered, url, upscaled=job.spec.verb in UPSCALED)
         else:
             view = grid_view(job, len(cells), self._offered_for(job))
-        return Page(text, (upload,), view)
+        return Page(text, tuple(uploads), view)
+
+    async def _found_mask(self, job: Job) -> bytes | None:
+        """Where an edit changed the picture, where it found that itself."""
+        if job.spec.verb is not Verb.EDIT or job.frames_key is None:
+            return None
+        try:
+            return await asyncio.to_thread(unpack_mask, await self._pictures.get(job.frames_key))
+        except KeyError:
+            return None
 
     async def _kept(self, cell: Cell) -> bytes:
         try:
@@ -62,6 +75,8 @@ class ResultPages:
 
     def _offered_for(self, job: Job) -> Collection[Act]:
         hidden = set[Act]() if job.frames_key else {Act.TIMELAPSE}
+        if job.spec.verb is not Verb.EDIT:
+            hidden.add(Act.EDIT_REGION)
         if job.guild_id is None or not job.reply.bot_present or job.reply.ephemeral:
             hidden.add(Act.DECIDE)  # nobody else is there to vote, or the bot could not show the outcome
         if job.spec.verb not in (Verb.IMAGINE, Verb.REROLL):

@@ -15,6 +15,7 @@ from engine import Event, Finished, Progress, Queued, Started
 
 MESSAGE_LIMIT = 2000
 ALT_LIMIT = 1024
+MASK_ALT = "Where the picture was changed: white on black. Edit region changes it somewhere else."
 NOT_SHOWN: Mapping[JobState, str] = MappingProxyType(
     {
         JobState.QUEUED: "It is not done yet. Press again in a moment.",
@@ -166,6 +167,11 @@ def file_name(job: Job, suffix: str, cell: int | None = None) -> str:
     """A name that says which job it is and holds nothing a member wrote."""
     part = "" if cell is None else f"-{cell + 1}"
     return f"darkroom-{job.id}{part}.{suffix}"
+
+
+def mask_name(job: Job) -> str:
+    """The file name of the mask that an edit found."""
+    return f"darkroom-{job.id}-where.png"
 
 
 _NAMED = re.compile(r"(?:SPOILER_)?darkroom-(?P<job>[0-9a-z]{10})(?:-(?P<cell>[1-9]))?\.\w+")

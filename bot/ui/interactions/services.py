@@ -9,6 +9,7 @@ from datetime import datetime
 import discord
 from discord.ext import commands
 
+from bot.domain.games.game_service import GameService
 from bot.domain.jobs.job_service import JobService
 from bot.domain.model import Cell, Job, Member, Place, Verb
 from bot.domain.quotas.button_prices import Price
@@ -31,9 +32,12 @@ from bot.ui.content.modals import Filled
 from bot.ui.interactions.pending_answers import AnswerTracker
 from bot.ui.interactions.remembered_attachments import SeenPictures
 from bot.ui.job_reply.discord_replies import DiscordReplies
+from bot.ui.job_reply.game_announcer import GameAnnouncer
+from bot.ui.job_reply.game_pictures import GamePictures
 from bot.ui.job_reply.reply_message import now
 from bot.ui.job_reply.round_announcer import RoundAnnouncer
 from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.samples import Samples
 from bot.ui.pictures.uploads import Intake
 from engine import Engine
 
@@ -67,8 +71,16 @@ class Services:
     evolutions: Evolutions | None = None
     interventions: Interventions | None = None
     """Votes of groups; None: nobody can begin one."""
+    samples: Samples | None = None
+    """Sample pictures of what the host offers; None: pages show none."""
     announcer: RoundAnnouncer | None = None
     """Shows votes; needs the client once it is there."""
+    games: GameService | None = None
+    """Games of channels; None: nobody can begin one."""
+    game_announcer: GameAnnouncer | None = None
+    """Shows games; needs the client once it is there."""
+    game_pictures: GamePictures | None = None
+    """The pictures that games show privately."""
     has_semantic_filter: bool = False
     """Whether moderators can switch on the filter that compares meanings: it needs the embedded text encoder."""
 

@@ -44,6 +44,10 @@ class Drawing:
             return picture, "png"
         return await self.run(fit_upload, picture, limit)
 
+    async def plain(self, picture: bytes, limit: int) -> tuple[bytes, str]:
+        """The picture in at most `limit` bytes without anything that says how it was made, with the file suffix."""
+        return await self.run(bare, picture, limit)
+
     async def normalised(self, content: bytes, field: str = "image") -> bytes:
         """Any allowed picture or "mask" as a plain PNG, decoded in a process of its own. Raises `InvalidRequest`."""
         return await self._decoder.decode(content, field)
@@ -72,6 +76,11 @@ def compose(pictures: Sequence[bytes], limit: int, *, is_numbered: bool = False)
     cells = [open_picture(picture) for picture in pictures]
     grid = mosaic([numbered(cell, index) for index, cell in enumerate(cells, 1)] if is_numbered else cells)
     return fit_upload(encode_png(grid, read_text(pictures[0])), limit)
+
+
+def bare(picture: bytes, limit: int) -> tuple[bytes, str]:
+    """The picture alone, encoded to fit: no prompt, no seed, no recipe."""
+    return fit_upload(encode_png(open_picture(picture)), limit)
 
 
 def numbered(picture: Image.Image, number: int) -> Image.Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.domain.jobs.stored_files import pack_frames, unpack_frames
 from bot.domain.model import CellRef, Preferences, Verb
 from tests.bot.scripted import png, webp
 from tests.bot.world import World, labels
@@ -79,3 +80,26 @@ async def test_what_is_no_picture_is_refused_before_anything(world: World, where
     refused = await world.ada.slash(world.channel, "edit", what="a fox", **given)
     assert refused.response is not None and refused.response.ephemeral and "no picture" in refused.response.content
     assert not world.job_service.asks
+
+
+async def test_the_place_of_an_edit_is_corrected(world: World) -> None:
+    await world.ada.slash(world.channel, "edit", picture=("a.png", png("red")), what="a green fox")
+    await world.job_service.done()
+    packed = pack_frames((webp("grey"),), png("white"))
+    world.pictures.held["frames.zip"] = packed
+    world.jobs.change("job0000001", frames_key="frames.zip")
+    shown = (await world.ada.slash(world.channel, "show", job="job0000001")).response
+    assert shown is not None and [file.filename for file in shown.attachments][1] == "darkroom-job0000001-where.png"
+    assert unpack_frames(packed) == [webp("grey")]
+
+    form = await world.bo.click(shown, label="Edit region")
+    await world.bo.submit_modal(form, {"prompt": "a blue fox", "ninths": ["4"]})
+    await world.job_service.done()
+    first, second = (ask.spec for ask in world.job_service.asks)
+    assert (second.verb, second.images, second.options.prompt) == (Verb.EDIT, first.images, "a blue fox")
+    assert second.mask is not None and second.parent_id == "job0000001"
+
+
+async def test_only_an_edit_has_a_region_to_correct(world: World) -> None:
+    await _picture(world)
+    assert "Edit region" not in labels(world.messages[-2])

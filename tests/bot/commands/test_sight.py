@@ -10,6 +10,8 @@ from typing import Any
 import discord
 import pytest
 
+from bot.domain.games.bluff import Bluff, Turn
+from bot.domain.games.game import Phase, Player
 from bot.domain.model import Job, JobState, Member, Place
 from bot.domain.rounds.round import Round
 from engine.events import Finished, GeneratedImage, Safety
@@ -53,7 +55,17 @@ async def secret(court: Court) -> Secret:
         due_at=court.now() + timedelta(days=1), duration_s=86400.0, created_at=court.now(),
     )  # fmt: skip
     opened = await court.rounds.open(vote)
+    await court.games.open(played(court, host, place))
     return Secret(await court.jobs.get(job.id), channel, channel.history()[0], cal, opened)
+
+
+def played(court: Court, host: Member, place: Place) -> Bluff:
+    """A game in that channel under the vote's id, whose secret are the same words."""
+    return Bluff(
+        id="5ec2e7", host=host, place=place, players=(Player(member=host),), seed=1, created_at=court.now(),
+        closes_at=court.now() + timedelta(days=1), phase=Phase.FAKE, stage=1, shown=1,
+        turn=Turn(number=0, teller=host.id, secret=WORDS),
+    )  # fmt: skip
 
 
 def elsewhere(court: Court, **permissions: bool) -> tuple[Any, Any]:

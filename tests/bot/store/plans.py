@@ -16,9 +16,12 @@ from bot.store.database import Database
 
 GROWING = frozenset({
     "jobs", "cells", "posts", "extracts", "uploads", "members", "favourites", "hints", "reservations", "quota_counters",
-    "audit_log", "member_days", "model_days", "rounds", "ballots",
+    "audit_log", "member_days", "model_days", "rounds", "ballots", "games", "players", "sealed_words",
 })  # fmt: skip
-FEW = ("ix_jobs_unfinished", "ix_jobs_cancelled", "ix_jobs_outside", "ix_jobs_token", "ix_rounds_due")
+FEW = (
+    "ix_jobs_unfinished", "ix_jobs_cancelled", "ix_jobs_outside", "ix_jobs_token", "ix_rounds_due", "ix_games_due",
+    "uq_games_channel",
+)  # fmt: skip
 """Partial indexes: what stands in them is few, or all of it is asked for."""
 _READS = ("SELECT", "UPDATE", "DELETE", "WITH", "INSERT")
 _ALIAS = re.compile(r"\b(\w+) AS (\w+)")

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.domain.games.bluff import Bluff
+from bot.domain.games.game import Player
 from bot.domain.model import CellRef, Charge, JobState, Member, Place, Preferences, Verb
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.prompting.derivation import derive
@@ -33,6 +35,7 @@ from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
 from bot.store.rounds.entries import EntryStore
+from bot.store.rounds.games import GameStore
 from bot.store.rounds.rounds import RoundStore
 from engine.errors import OutOfMemory
 from tests.bot.store.asks import NOW, ask, kept
@@ -78,6 +81,7 @@ class Stores:
         self.records: Any = Walked(MemberRecordStore(database, pictures))
         self.retention: Any = Walked(Retention(database, pictures))
         self.rounds: Any = Walked(RoundStore(database))
+        self.games: Any = Walked(GameStore(database))
         self.entries: Any = Walked(EntryStore(database))
 
     @property
@@ -115,6 +119,10 @@ async def work(stores: Stores) -> None:
     await stores.hints.tell(1, "pocket", job.id)
     await stores.timings.learn(CostClass("pocket", "text_to_image", 36, 25), 100.0)
     await stores.log.add(ENTRY)
+    sealed = await accepted(stores, spec_fields={"sealed": True})
+    await stores.jobs.unseal([sealed.id])
+    game = await stores.games.open(played())
+    await stores.games.change(game, game.stopped("it is over", NOW))
     opened = await stores.rounds.open(vote(job.id))
     await stores.rounds.toggle(opened.id, 1, 0, NOW)
     line = Entry(round_id=opened.id, role=EntryRole.WILD, place=0, member_id=1, text="rain", entered_at=NOW)
@@ -123,6 +131,10 @@ async def work(stores: Stores) -> None:
     now = await stores.rounds.get(opened.id)
     following = vote("").model_copy(update={"id": "2"})
     await stores.rounds.change(now, void={2, 3}, entries=[line], following=following, message_id=79)
+
+
+def played() -> Bluff:
+    return Bluff(id="1", host=ADA, place=PLACE, seed=1, closes_at=NOW, created_at=NOW, players=(Player(member=ADA),))
 
 
 def vote(job_id: str) -> Round:
@@ -135,7 +147,7 @@ async def questions(stores: Stores) -> None:
     """Everything that is asked of them."""
     [job] = await stores.jobs.recent(1, 1, 5)
     await stores.jobs.recent(1, 100)
-    for ask_of in (stores.jobs.get, stores.jobs.children, stores.jobs.cells, stores.jobs.family):
+    for ask_of in (stores.jobs.get, stores.jobs.words_of, stores.jobs.children, stores.jobs.cells, stores.jobs.family):
         await ask_of(job.id)
     await stores.jobs.at_message(77)
     await stores.jobs.shown_in(job.id)
@@ -163,6 +175,10 @@ async def questions(stores: Stores) -> None:
     await stores.records.messages_of(job.id)
     await stores.records.posts_of(1)
     await stores.rounds.at_message(79)
+    await stores.games.get("1")
+    await stores.games.at_message(79)
+    await stores.games.in_channel(10)
+    await stores.games.due(NOW)
     await stores.rounds.ballots("1")
     await stores.rounds.due(NOW)
     await stores.rounds.game("1")

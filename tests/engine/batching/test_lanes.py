@@ -157,6 +157,19 @@ def test_grad_mode_survives_interleaved_pipelines(pipeline: Any) -> None:
         assert not torch.is_grad_enabled()
 
 
+def test_gradients_are_the_callers_own_while_pipelines_park(pipeline: Any) -> None:
+    call = torch.no_grad()(lambda lane: parking_view(torch.nn.Linear(2, 2), lane)(torch.zeros(1, 2)))
+    lanes = [Lane(str(n), call) for n in range(3)]
+    for lane in lanes:
+        lane.start()
+        assert torch.is_grad_enabled()
+    lanes[0].resume(torch.ones(1, 2))
+    lanes[1].cancel()
+    with pytest.raises(ValueError):
+        lanes[2].fail(ValueError())
+    assert torch.is_grad_enabled()
+
+
 def test_a_call_keeps_its_place_when_its_arguments_change() -> None:
     call = ParkedCall(Lane("x", print), torch.nn.Linear(1, 1), "encode", (1,), {}, Stage.DECODE)
     other = call.replaced((2,), {"a": 3})

@@ -5,20 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from engine.pocket.art import LABELS, ArtSet, Package
 
 VECTORS = ArtSet("fluent-emoji-flat", "flat", Package("@iconify-json/fluent-emoji-flat@1.2.6", "", "MIT"), share=1.0)
 BITMAPS = ArtSet("fluent-3d", "3d", Package("@lobehub/fluent-emoji-3d@1.1.0", "", "MIT"), share=1.0)
-
-
-@pytest.fixture(autouse=True)
-def gradients():
-    """Training needs gradients, whatever a test before has left switched off in this process."""
-    with torch.inference_mode(False), torch.enable_grad():
-        yield
 
 
 _EMOJI = [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -110,6 +111,12 @@ def test_hidden_words_are_found(said: str, rule: str) -> None:
 )
 def test_whole_words_only(said: str) -> None:
     assert LEXICON.find(said) is None
+
+
+def test_a_pause_of_the_machine_is_no_match(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(clock)))
+    assert LEXICON.find("a bail") is None
 
 
 def test_an_exception_covers_its_own_words_only() -> None:

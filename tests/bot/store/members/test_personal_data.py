@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bot.domain.games.bluff import Bluff
+from bot.domain.games.game import Player
 from bot.domain.jobs.pending_answers import PendingAnswer
+from bot.domain.model import Member, Place
 from bot.domain.moderation.access import Ban
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.store.database import Database
@@ -22,10 +25,21 @@ from bot.store.schema_rules import metadata
 from tests.bot.store.asks import NOW
 
 ADA, BO = 4711, 815
-ABOUT_NOBODY = {"timings", "model_days", "outcomes"}
+ABOUT_NOBODY = {"timings", "model_days", "outcomes", "sealed_words"}
+"""The last holds what is a secret from its owner too; what a member wrote stands in their games."""
 STAYS = {"quota_counters", "audit_log", "guild_rules"}
 """What is used counts until its windows end; what moderators did stays in their log and rules."""
 FILES = ("cell.png", "upload.png", "frames.zip")
+
+
+def played(member: int) -> Bluff:
+    """A game of theirs."""
+    them = Member(id=member, name="x")
+    place = Place(guild_id=member, channel_id=member)
+    return Bluff(
+        id=f"game{member}", host=them, place=place, players=(Player(member=them),), seed=1, closes_at=NOW,
+        created_at=NOW,
+    )  # fmt: skip
 
 
 def row_about(table: sa.Table, member: int) -> dict[str, Any]:
@@ -35,6 +49,7 @@ def row_about(table: sa.Table, member: int) -> dict[str, Any]:
         "subject": f"<@{member}>", "body": GuildRules(guild_id=1, bans=(Ban(member_id=member),)).model_dump_json(),
         "job_id": f"job{member}", "guild_id": member, "message_id": member, "interaction_id": member,
         "host_id": member, "host": "{}", "place": "{}", "round_id": f"round{member}", "picks": "0",
+        "game_id": f"game{member}",
         "notes": [], "captions": [], "spans": [], "frames_key": f"{member}/frames.zip", "latents_key": None,
         "key": f"{member}/{'upload' if table.name == 'uploads' else 'cell'}.png",
     }  # fmt: skip
@@ -42,6 +57,8 @@ def row_about(table: sa.Table, member: int) -> dict[str, Any]:
         named |= {"id": f"job{member}", "state": "delivered"}
     if table.name == "rounds":
         named |= {"id": f"round{member}", "state": "ended"}
+    if table.name == "games":
+        named |= {"id": f"game{member}", "channel_id": member, "body": played(member).model_dump_json()}
     plain = {int: 1, str: "x", float: 1.0, bool: False}
     return {
         column.name: named[column.name] if column.name in named else plain.get(column.type.python_type, NOW)

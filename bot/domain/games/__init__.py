@@ -1,0 +1,1 @@
+"""Games with hidden words: `/bluff` and `/telephone`, from the lobby to the table."""

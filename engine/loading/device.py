@@ -1,0 +1,20 @@
+"""What memory a device of this machine has."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import psutil
+import torch
+
+from engine.memory.device_memory import DeviceMemory
+from engine.settings import EngineSettings
+
+
+def device_memory(device: torch.device, settings: EngineSettings) -> DeviceMemory:
+    """The device's memory, and what the host allows of it."""
+    budget = None if settings.memory_budget_gb is None else int(settings.memory_budget_gb * 1e9)
+    if device.type == "cuda":
+        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return DeviceMemory("cuda", torch.cuda.get_device_properties(device).total_memory, has_bfloat16, budget)
+    return DeviceMemory("mps" if device.type == "mps" else "cpu", psutil.virtual_memory().total, budget_bytes=budget)

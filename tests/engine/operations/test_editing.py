@@ -1,0 +1,102 @@
+"""Edits by models that were not made for it: where, how far, and what stays to the byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy
+import pytest
+from PIL import Image
+
+from engine.errors import InvalidRequest
+from engine.pictures.images import encode_png
+from engine.requests import Edit, ImageRequest, ImageToImage
+from tests.engine import families
+from tests.engine.local_worker import SIZE, LocalWorker, PocketWorker, as_array, ask, png
+
+LEFT = png(numpy.pad(numpy.full((64, 32, 3), 255, numpy.uint8), ((0, 0), (0, 32), (0, 0))))
+PICTURE = png(numpy.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=numpy.uint8))
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], LocalWorker]:
+    cache, made = tmp_path_factory.getbasetemp() / "families", dict[str, LocalWorker]()
+
+    def of(name: str) -> LocalWorker:
+        if name not in made:
+            made[name] = LocalWorker(families.folder(name, cache))
+        return made[name]
+
+    return of
+
+
+def _edit(**fields: object) -> Edit:
+    given = {"prompt": "a blue bird", "description": "a red apple", "image": PICTURE, "guidance_scale": 4.0, **SIZE}
+    return ask(Edit, **{**given, **fields})
+
+
+@pytest.mark.parametrize("name", ["stable-diffusion", "stable-diffusion-3", "flux", "z-image", "sana"])
+def test_outside_of_the_mask_every_byte_stays(name: str, worker: Callable[[str], LocalWorker]) -> None:
+    for cell in worker(name).draw(_edit(mask=LEFT)):
+        before = as_array(PICTURE)
+        assert (cell[:, 32:] == before[:, 32:]).all() and (cell[:, :32] != before[:, :32]).any()
+
+
+@pytest.mark.parametrize("name", ["stable-diffusion", "flux"])
+def test_an_edit_in_a_crowd_is_that_alone(name: str, worker: Callable[[str], LocalWorker]) -> None:
+    asked = [
+        _edit(),
+        _edit(prompt="a boat", seed=40, num_images=1, num_inference_steps=6),
+        ask(ImageRequest, num_images=1, **SIZE),
+    ]
+    alone = [worker(name).draw(request.model_copy(update={"id": f"alone {i}"})) for i, request in enumerate(asked)]
+    for cells, messages in zip(alone, worker(name).run(*asked), strict=True):
+        for cell, image in zip(cells, messages[-1].finished.images, strict=True):
+            assert numpy.abs(as_array(image.png).astype(int) - cell).max() <= 1
+
+
+def test_the_same_words_change_nothing(worker: Callable[[str], LocalWorker]) -> None:
+    """What the two rows share cancels out: whatever the noise, the picture is what its latents say."""
+    same = {"description": "a blue bird", "mask": png(numpy.full((64, 64, 3), 255, numpy.uint8)), "num_images": 1}
+    one, other = (worker("stable-diffusion").draw(_edit(seed=seed, **same))[0] for seed in (1, 2))
+    assert numpy.abs(one.astype(int) - other).max() <= 1
+
+
+def test_words_that_ask_for_nothing_new_are_refused(worker: Callable[[str], LocalWorker]) -> None:
+    refused = worker("stable-diffusion").refuse(_edit(description="a blue bird"))
+    assert isinstance(refused, InvalidRequest) and "no difference" in refused.why
+
+
+def test_a_picture_without_words_gets_some(worker: Callable[[str], LocalWorker]) -> None:
+    finished = worker("stable-diffusion").finish(_edit(description="", num_images=1))
+    assert any("was taken for" in note for note in finished.notes)
+
+
+def test_more_pictures_than_fit_are_refused_by_number(worker: Callable[[str], LocalWorker]) -> None:
+    for name, most in (("stable-diffusion", "one picture"), ("flux2-klein", "at most 4 pictures")):
+        refused = worker(name).refuse(_edit(references=(PICTURE,) * 4))
+        assert isinstance(refused, InvalidRequest) and most in refused.why and "these are 5" in refused.why
+
+
+def test_a_picture_without_strength_is_edited_by_an_editor(worker: Callable[[str], LocalWorker]) -> None:
+    klein = worker("flux2-klein")
+    asked = {"image": PICTURE, "num_images": 1, **SIZE}
+    edited = klein.draw(ask(Edit, **asked))[0]
+    assert (klein.draw(ask(ImageToImage, **asked))[0] == edited).all()
+    assert (klein.draw(ask(ImageToImage, strength=0.7, **asked))[0] != edited).any()
+
+
+def test_pocket_paints_an_apple_and_keeps_its_leaf() -> None:
+    """The background stays to the byte, and most of the red is gone."""
+    pocket = PocketWorker()
+    (before,) = pocket.draw(ask(prompt="red apple, 3d", seed=7, num_images=1, num_inference_steps=6))
+    given = {"description": "red apple, 3d", "image": png(before), "num_images": 1, "num_inference_steps": 6}
+    (after,) = pocket.draw(ask(Edit, prompt="green apple, 3d", **given))
+    red = [(cell[..., 0].astype(int) - cell[..., 1] > 100).sum() for cell in (before, after)]
+    assert red[1] < 0.3 * red[0]
+    assert (after == before).all(axis=2).mean() > 0.1
+
+
+def test_a_wholly_transparent_picture_is_refused(worker: Callable[[str], LocalWorker]) -> None:
+    refused = worker("stable-diffusion").refuse(_edit(image=encode_png(Image.new("RGBA", (64, 64), (255, 0, 0, 0)))))
+    assert isinstance(refused, InvalidRequest) and "nothing to see" in refused.why

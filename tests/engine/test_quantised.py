@@ -1,0 +1,206 @@
+"""Quantised models: a crowd gets what diffusers draws quantised alike; what passes through is exact."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import pytest
+import torch
+import transformers
+from diffusers.hooks import apply_layerwise_casting
+from torch import nn
+
+from engine.batching.lora_hooks import active_adapters
+from engine.batching.module_modes import in_float32
+from engine.batching.weight_tensors import EXECUTES_ON, weight_bytes
+from engine.catalogue.catalogue import Catalogue
+from engine.errors import ModelLoadFailed, ModelTooLarge
+from engine.loading.load import load
+from engine.loading.loaded_model import LoadedModel
+from engine.lora.lora_adapters import Adapters
+from engine.memory.device_memory import DeviceMemory
+from engine.settings import EngineSettings, LoRASettings, ModelSettings
+from tests.engine.batched_pipelines import Ask, BatchedPipelines, Model, stock
+from tests.engine.families import FAMILIES, T2I
+from tests.engine.lora_files import save_lora
+
+NAMES = ("stable-diffusion-xl", "stable-diffusion-3", "flux", "flux2-klein", "z-image", "qwen-image")
+STEP = 1 / 255
+"""How far a value of a picture may be off."""
+needs_torchao = pytest.mark.skipif(importlib.util.find_spec("torchao") is None, reason="needs the extra int8 (torchao)")
+
+
+@pytest.fixture
+def loaded(family_folder: Callable[[str], Path], tmp_path: Path) -> Callable[..., LoadedModel]:
+    """A family as the engine loads it, with the host's keys."""
+
+    def load_family(name: str, folder: Path | None = None, **keys: Any) -> LoadedModel:
+        chosen = ModelSettings(source=str(folder or family_folder(name)), **keys)
+        settings = EngineSettings(models={"mine": chosen}, models_dir=tmp_path)
+        return load(Catalogue(settings).spec("mine"), "cpu", settings)
+
+    return load_family
+
+
+def crowd() -> list[Ask]:
+    return [
+        Ask(T2I, "a red apple", seed=1, steps=4, cells=2),
+        Ask(T2I, "a blue bird in the rain, by night", seed=9, steps=3),
+        Ask(T2I, "two boats", seed=5, steps=5, guided=False),
+    ]
+
+
+def together(model: Model) -> list[torch.Tensor]:
+    batched = BatchedPipelines()
+    lanes = [batched.join(model, ask) for ask in crowd()]
+    batched.finish()
+    return [lane.result for lane in lanes]
+
+
+def quantised_by_diffusers(folder: Path, denoiser: str, precision: str) -> Any:
+    """The pipeline of a folder as diffusers' and transformers' documentation quantises its components."""
+    if precision == "int8":
+        from torchao.quantization import Int8WeightOnlyConfig
+
+        index = json.loads((folder / "model_index.json").read_text())
+        mapping = {
+            name: (transformers if kind[0] == "transformers" else diffusers).TorchAoConfig(Int8WeightOnlyConfig())
+            for name, kind in index.items()
+            if name == denoiser or name.startswith("text_encoder")
+        }
+        config = diffusers.PipelineQuantizationConfig(quant_mapping=mapping)
+        return diffusers.DiffusionPipeline.from_pretrained(folder, quantization_config=config, dtype=torch.float32)
+    pipeline = diffusers.DiffusionPipeline.from_pretrained(folder)
+    pipeline.components[denoiser].enable_layerwise_casting(torch.float8_e4m3fn, torch.float32)
+    for name, part in pipeline.components.items():
+        if name.startswith("text_encoder"):
+            wide = (nn.Embedding, nn.Conv2d, nn.Conv3d)
+            skipped = ("norm", "embed", "lm_head", r"(^|\.)wo$")
+            apply_layerwise_casting(part, torch.float8_e4m3fn, torch.float32, skipped, wide)
+    return pipeline
+
+
+@pytest.mark.parametrize("precision", ["float8", pytest.param("int8", marks=needs_torchao)])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_crowd_gets_what_diffusers_draws_quantised(
+    name: str, precision: str, loaded: Callable[..., LoadedModel], family_folder: Callable[[str], Path]
+) -> None:
+    family = FAMILIES[name]
+    model = loaded(name, precision=precision)
+    expected = Model(family, quantised_by_diffusers(family_folder(name), family.denoiser, precision))
+    plain = stock(Model(family, family.load(family_folder(name))), crowd()[0])
+    pictures = together(Model(family, model.base))
+    for picture, ask in zip(pictures, crowd(), strict=True):
+        assert float((picture - stock(expected, ask)).abs().max()) <= STEP
+    assert not torch.equal(pictures[0], plain), "it was not quantised"
+    assert model.bytes < 0.95 * weight_bytes(loaded(name).parkable.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_encoders_that_pass_through_change_no_bit(name: str, loaded: Callable[..., LoadedModel]) -> None:
+    family = FAMILIES[name]
+    resident, passing = loaded(name), loaded(name, residency="encoders_offloaded")
+    encoders = [part for part in passing.parkable.values() if EXECUTES_ON in vars(part)]
+    assert encoders and passing.bytes == resident.bytes - weight_bytes(encoders)
+    before = {id(weight) for part in encoders for weight in part.parameters()}
+    for one, other in zip(together(Model(family, resident.base)), together(Model(family, passing.base)), strict=True):
+        assert torch.equal(one, other)
+    assert {id(weight) for part in encoders for weight in part.parameters()} == before, "copies were kept"
+
+
+@needs_torchao
+def test_a_folder_saved_quantised_loads_as_it_is(
+    loaded: Callable[..., LoadedModel], family_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Counting its bytes used to fail: quantised tensors have no storage of their own."""
+    family, saved = FAMILIES["flux2-klein"], tmp_path / "saved"
+    quantised = quantised_by_diffusers(family_folder(family.name), family.denoiser, "int8")
+    quantised.save_pretrained(saved)
+    model = loaded(family.name, saved)
+    assert model.bytes < 0.95 * loaded(family.name).bytes
+    for picture, ask in zip(together(Model(family, model.base)), crowd(), strict=True):
+        assert float((picture - stock(Model(family, quantised), ask)).abs().max()) <= STEP
+    model.close()
+
+
+@pytest.mark.parametrize("precision", ["float8", pytest.param("int8", marks=needs_torchao)])
+def test_loras_act_on_quantised_weights_in_their_own_precision(
+    precision: str, loaded: Callable[..., LoadedModel], family_folder: Callable[[str], Path]
+) -> None:
+    """Stock: the LoRA is put on the wide weights first, so that the casting leaves it alone, or on integer weights."""
+    family, folder = FAMILIES["stable-diffusion"], family_folder("stable-diffusion")
+    path = save_lora(folder, f"on-{precision}", seed=3, alpha=2.0)
+    model = loaded(family.name, precision=precision)
+    adapters = Adapters(model.base, {"ink": LoRASettings(path=path, model="mine")})
+    adapters.attach((("ink", 1.0),))
+    values = {
+        "sample": torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1)),
+        "timestep": torch.tensor([500]),
+        "encoder_hidden_states": torch.randn(1, 7, model.base.unet.config.cross_attention_dim),
+    }
+    with torch.no_grad(), active_adapters(model.base.unet, [(("ink", 1.0),)]):
+        dressed = model.base.unet(**values).sample
+    if precision == "int8":
+        other = quantised_by_diffusers(folder, "unet", "int8")
+        other.load_lora_weights(str(path.parent), weight_name=path.name)
+    else:
+        other = diffusers.DiffusionPipeline.from_pretrained(folder)
+        other.load_lora_weights(str(path.parent), weight_name=path.name)
+        other.unet.enable_layerwise_casting(torch.float8_e4m3fn, torch.float32)
+    with torch.no_grad():
+        assert torch.allclose(other.unet(**values).sample, dressed, atol=1e-5)
+        assert not torch.allclose(model.base.unet(**values).sample, dressed, atol=1e-2)
+
+
+def test_loras_of_encoders_that_pass_through_act_too(
+    loaded: Callable[..., LoadedModel], family_folder: Callable[[str], Path]
+) -> None:
+    path = save_lora(family_folder("stable-diffusion"), "on-words", seed=4, alpha=2.0, text=True)
+    outputs = []
+    for residency in ("resident", "encoders_offloaded"):
+        encoder = (model := loaded("stable-diffusion", residency=residency)).base.text_encoder
+        Adapters(model.base, {"ink": LoRASettings(path=path, model="mine")}).attach((("ink", 1.0),))
+        with torch.no_grad(), active_adapters(encoder, [(("ink", 1.0),)]):
+            outputs.append(encoder(torch.tensor([[1, 2, 3]])).last_hidden_state)
+    assert torch.equal(*outputs)
+
+
+@pytest.mark.parametrize("storage", ["float8_e4m3fn", "bfloat16"])
+def test_narrow_weights_can_run_in_float32_for_one_pass(storage: str, loaded: Callable[..., LoadedModel]) -> None:
+    """As for a blank picture, which is drawn once more so."""
+    unet = loaded("stable-diffusion", precision="bfloat16").base.unet
+    if storage != "bfloat16":
+        unet.enable_layerwise_casting(getattr(torch, storage), torch.bfloat16)
+    words = torch.randn(1, 7, unet.config.cross_attention_dim)
+    values = {"sample": torch.randn(1, 4, 8, 8), "timestep": torch.tensor([500]), "encoder_hidden_states": words}
+    before = {name: weight.clone() for name, weight in unet.named_parameters()}
+    with torch.no_grad(), in_float32(unet):
+        wide = unet(**values).sample
+    assert wide.dtype == torch.float32
+    with torch.no_grad():
+        narrow = unet(**{name: value.to(torch.bfloat16) for name, value in values.items()}).sample
+    assert narrow.dtype == torch.bfloat16
+    for name, weight in unet.named_parameters():
+        assert weight.dtype == before[name].dtype and torch.equal(weight.float(), before[name].float())
+
+
+def test_what_this_machine_cannot_quantise_is_refused(loaded: Callable[..., LoadedModel], monkeypatch: Any) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModelLoadFailed, match=r"needs torchao.*pip install -c constraints.txt '\.\[int8\]'"):
+        loaded("stable-diffusion", precision="int8")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    with pytest.raises(ModelLoadFailed, match=r"nf4.*CUDA device, not on cpu"):
+        loaded("stable-diffusion", precision="nf4")
+
+
+def test_a_model_that_is_too_large_is_named_not_the_picture(
+    loaded: Callable[..., LoadedModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.loading.load.device_memory", lambda *_: DeviceMemory("cuda", 2**29 + 2**16))
+    with pytest.raises(ModelTooLarge, match=r"'mine' could not be loaded: it needs 0\.0 GB .* smaller model"):
+        loaded("stable-diffusion")
