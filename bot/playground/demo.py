@@ -28,6 +28,7 @@ from bot.errors import ConfigError
 from bot.folders import writable
 from bot.playground import world
 from bot.playground.clock import WallClock
+from bot.playground.friends import Friends
 from bot.playground.page import LivePreview
 from bot.playground.world_store import WorldStore
 from bot.settings import Settings
@@ -86,7 +87,8 @@ async def _show(env: simcord.Env, built: world.World, port: int, browser: bool, 
     preview: Any = env.preview(
         built.channel, viewers=built.members, layout="channel", port=port, timezone=str(tzlocal.get_localzone())
     )
-    LivePreview(preview, port)
+    friends = Friends(env, built.channel, built.friends)
+    LivePreview(preview, port, friends)
     try:
         async with preview:
             console.print(f"[bold]Darkroom playground:[/] {preview.url}", soft_wrap=True)
@@ -97,6 +99,8 @@ async def _show(env: simcord.Env, built: world.World, port: int, browser: bool, 
     except SetupError as error:
         why = f"port {port} is taken or needs more rights; choose another port, or 0 for any free port"
         raise ConfigError("--port", why) from error
+    finally:
+        await friends.close()
 
 
 async def end(env: simcord.Env) -> None:

@@ -15,8 +15,12 @@ from simcord.preview import Preview
 from simcord.preview._server import PreviewServer
 
 from bot.playground import gestures, page_files
+from bot.playground.friends import Friends
 from bot.playground.media import OwnPictures
 from bot.playground.page_renderer import PageRenderer
+
+FRIENDS = "friends"
+"""The action of the page's button that lets the scripted friends join."""
 
 
 class LivePage(PreviewServer):
@@ -27,7 +31,7 @@ class LivePage(PreviewServer):
     def __init__(self, preview: Preview, port: int) -> None:
         super().__init__(preview, port)
         self.renderer: PageRenderer
-        self._turn = asyncio.Lock()
+        self.turn = asyncio.Lock()
 
     async def _static(self, request: web.Request) -> web.Response:
         if (own := page_files.own(request.path)) is not None:
@@ -55,18 +59,21 @@ class LivePage(PreviewServer):
 
     async def _action(self, request: web.Request) -> web.Response:
         """Run actions one after another; a second one waits instead of getting the answer "busy"."""
-        async with self._turn:
+        async with self.turn:
             return await super()._action(request)
 
 
 class LivePreview:
     """Adapts SimCord's preview: live updates, start at the newest message, gestures."""
 
-    def __init__(self, preview: Preview, port: int) -> None:
+    def __init__(self, preview: Preview, port: int, friends: Friends | None = None) -> None:
         self._preview: Any = preview
+        self._friends, self._joining = friends, asyncio.Future[None]()
         # SimCord creates its server in the constructor; the class cannot be passed.
         server = self._preview._server = LivePage(preview, port)
         self._preview._media_worker = OwnPictures()
+        if friends is not None:
+            server.turn = friends.turn
         server.renderer = self._renderer = PageRenderer(preview)
         self._open_at_the_newest()
         self._admit_more()
@@ -95,6 +102,9 @@ class LivePreview:
         async def admit_now(context_id: str | None, body: Any) -> Any:
             if isinstance(body, dict) and body.get("kind") in (gestures.REACT, gestures.MENU):
                 return await gestures.act(self._preview, context_id, body)
+            if isinstance(body, dict) and body.get("kind") == FRIENDS and self._friends is not None:
+                self._joining = asyncio.ensure_future(self._friends.bring())
+                return {}
             page = self._preview._pages.get(context_id)
             if page is not None and isinstance(body, dict) and "published_revision" in body:
                 body["published_revision"] = seen.setdefault(f"{context_id} {body.get('request_id')}", page.revision)

@@ -12,7 +12,16 @@ def _own(name: str) -> str:
 
 
 _STYLE, _IDEAS, _DIRECT_MESSAGES = _own("page.css"), _own("ideas.html"), _own("direct_messages.html")
-_SCRIPTS = ("page.js", "pictures.js", "ideas.js", "links.js", "gestures.js", "direct_messages.js", "labels.js")
+_SCRIPTS = (
+    "page.js",
+    "pictures.js",
+    "ideas.js",
+    "links.js",
+    "gestures.js",
+    "friends.js",
+    "direct_messages.js",
+    "labels.js",
+)
 _IMPORTED = ("changes.js", "resend.js")
 _SERVED = {f"/playground/{name}": (_own(name), "application/javascript") for name in (*_SCRIPTS, *_IMPORTED)} | {
     "/icon.svg": (_own("icon.svg"), "image/svg+xml"),

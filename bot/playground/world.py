@@ -10,6 +10,7 @@ from typing import Any
 import discord
 import simcord
 
+from bot.playground.friends import NAMES
 from bot.settings import StyleSettings
 
 WELCOME = (
@@ -35,6 +36,8 @@ class World:
 
     channel: Any
     members: tuple[Any, ...]
+    friends: tuple[Any, ...] = ()
+    """Users who join when they are asked to (`bot.playground.friends`)."""
 
 
 def build(env: simcord.Env) -> World:
@@ -51,4 +54,5 @@ def build(env: simcord.Env) -> World:
     members = (ada, bo, mo)
     for member in members:
         env.backend.get_dm_channel(member.id)
-    return World(channel, members)
+    # Last: the ids of what was created before stay the same in folders of earlier versions.
+    return World(channel, members, tuple(env.create_user(name) for name in NAMES))

@@ -68,6 +68,9 @@ class Evolve:
         await self.press(self.court.ada, "Count now")
         await self.court.counted()
         over = await self.court.round_store.get(decided.id)
+        if over.state is RoundState.DECIDED:  # the winner is upscaled
+            await self.draw()
+            over = await self.court.round_store.get(decided.id)
         assert over.state is RoundState.ENDED, over
         return over
 

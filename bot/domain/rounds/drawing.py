@@ -98,6 +98,13 @@ class Studio:
         spec = derive(job, Verb.UPSCALE_SUBTLE, won.cell, seed=decided.seed)
         return await self._once(_asked(decided, spec, _UPSCALE, hidden=False))
 
+    async def is_over(self, job_id: str) -> bool:
+        """Whether a job has ended, or is gone."""
+        try:
+            return (await self._jobs.get(job_id)).state.is_final
+        except JobNotFound:
+            return True
+
     async def cancel(self, decided: Round, choices: Sequence[Entry]) -> None:
         """End the jobs under way; what is not drawn is refunded."""
         for job_id, job in (await self.jobs(choices)).items():

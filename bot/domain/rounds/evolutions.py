@@ -14,7 +14,7 @@ from bot.domain.rounds.evolution import Evolution
 from bot.domain.rounds.ports import EntryStore, RoundStore
 from bot.domain.rounds.round import Round, RoundKind, RoundState
 from bot.domain.rounds.round_service import over
-from bot.errors import BadOption, OwnersOnly, UserError
+from bot.errors import BadOption, OwnersOnly, RoundUnderWay, UserError
 from engine import EngineError
 
 AGREED_WITHIN = timedelta(minutes=15)
@@ -51,13 +51,16 @@ class Evolutions:
     async def start(self, round_id: str, by: Member) -> Round:
         """Agree to the cost: the first grid is asked for.
 
-        Raises `OwnersOnly`, `RoundOver`, `RoundNotFound`, and what refuses the grid: then it may be started again.
+        Raises `OwnersOnly`, `RoundUnderWay`, `RoundOver`, `RoundNotFound`, and what refuses the grid: then it may be
+        started again.
         """
         planned = await self._store.get(round_id)
         if by.id != planned.host.id:
             raise OwnersOnly(planned.host.id)
-        if planned.state is not RoundState.PLANNED:
+        if planned.state in (RoundState.DECIDED, RoundState.ENDED):
             raise over(planned)
+        if planned.state is not RoundState.PLANNED:
+            raise RoundUnderWay(planned.guild_id, planned.channel_id, planned.message_id)
         now = self._clock()
         choices = [
             Entry(round_id=round_id, role=EntryRole.CHOICE, place=place, entered_at=now)

@@ -40,7 +40,7 @@ class Evolving:
             case RoundState.PLANNED:
                 await self._store.change(current, state=RoundState.ENDED, outcome="nobody agreed to it")
             case RoundState.DRAWING:
-                await self._draw(current)
+                await self._drawn_and_shown(current)
             case RoundState.PAUSED:
                 await self._stop(current, "it was paused for too long")
             case RoundState.OPEN:
@@ -54,6 +54,15 @@ class Evolving:
             await self._finish(decided)
 
     # --- drawing ----------------------------------------------------------------------------------------
+
+    async def _drawn_and_shown(self, current: Round) -> None:
+        try:
+            await self._draw(current)
+        except DeliveryLater:
+            raise
+        except DeliveryError as error:
+            log.warning("round not shown: %s", error, extra={"round": current.id})
+            await self._stop(await self._store.get(current.id), "it cannot be shown in its channel")
 
     async def _draw(self, current: Round) -> None:
         if current.message_id is None:
@@ -126,12 +135,16 @@ class Evolving:
         """Show the outcome, make what follows, show that. Where the outcome cannot be shown, nothing follows."""
         choices = await self._entries.of(decided.id, role=EntryRole.CHOICE)
         try:
-            await self._announced(decided)
-            if not evolution.ending(decided):
-                await self._go_on(decided, choices)
-                return
-            if decided.winner is not None and decided.next_job_id is None:
-                decided = await self._upscaled(decided, choices)
+            if decided.next_job_id is None:
+                await self._announced(decided)
+                if not evolution.ending(decided):
+                    await self._go_on(decided, choices)
+                    return
+                if decided.winner is not None:
+                    decided = await self._upscaled(decided, choices)
+            if decided.next_job_id is not None:
+                if not await self._is_upscaled(decided):
+                    return
                 await self._announced(decided)
         except DeliveryLater:
             raise
@@ -154,6 +167,11 @@ class Evolving:
         line = evolution.next_line(lines, await self._rounds.banned(decided), voted)
         new, entries = evolution.following(decided, choices, line, self._rounds.now())
         await self._store.change(decided, state=RoundState.ENDED, following=new, entries=entries)
+
+    async def _is_upscaled(self, decided: Round) -> bool:
+        """Whether there is nothing to wait for: the outcome links to the upscaled picture."""
+        is_late = self._rounds.now() >= decided.created_at + LONGEST_WAIT
+        return is_late or await self._studio.is_over(decided.next_job_id or "")
 
     async def _upscaled(self, decided: Round, choices: Sequence[Entry]) -> Round:
         try:

@@ -127,7 +127,7 @@ def final(ended: Round, members: Sequence[int], next_url: str) -> str:
     elif next_url:
         lines.append(f"[The upscaled picture]({next_url})")
     elif ended.winner is not None:
-        lines.append("It is upscaled below.")
+        lines.append("It is being upscaled.")
     if members:
         lines.append(f"Made by {len(members)}: {_names([f'<@{member}>' for member in members])}")
     return "\n".join(lines)

@@ -53,6 +53,7 @@ async def test_a_game_from_first_grid_to_the_upscale(court: Court, evolve: Evolv
     upscale = await court.jobs.get(third.next_job_id)
     assert upscale.spec.verb is Verb.UPSCALE_SUBTLE and not upscale.reply.hidden
     end = paper_of(court, third)
+    assert f"/{upscale.reply.message_id})" in end
     assert "this was the last round" in end and f"Made by 2: <@{court.ada.id}>, <@{court.bo.id}>" in end
     names = [file.filename for file in court.message(third.message_id).attachments]
     assert [name.rpartition("-")[0] for name in names] == ["darkroom-round", "darkroom-winners"]
@@ -155,7 +156,8 @@ async def test_others_neither_start_nor_end_it(court: Court, evolve: Evolve) -> 
     await evolve.begin()
     await evolve.draw()
     assert "moderator" in await evolve.press(court.bo, "End")
-    assert "over" in said(await court.ada.click(evolve.plan, label="Start"))
+    again = said(await court.ada.click(evolve.plan, label="Start"))
+    assert "votes on this already" in again and str((await evolve.now()).message_id) in again
 
 
 async def test_a_plan_that_nobody_starts_ends(court: Court, evolve: Evolve) -> None:

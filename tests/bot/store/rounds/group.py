@@ -75,6 +75,18 @@ class Board:
         self.marks: list[Sequence[Ballot]] = []
         self.error: Exception | None = None
         self.changes = 0
+        self.posted: dict[str, int] = {}
+
+    async def post(self, shown: Round) -> int:
+        if self.error is not None:
+            raise self.error
+        # Discord knows a message by its nonce: posted again, it is the same one.
+        return self.posted.setdefault(shown.id, 9000 + len(self.posted))
+
+    async def renew(self, shown: Round) -> None:
+        assert shown.message_id is not None
+        if self.error is not None:
+            raise self.error
 
     def changed(self, round_id: str, read: Reader) -> None:
         self.changes += 1

@@ -15,31 +15,13 @@ from bot.domain.rounds.round import Ballot, Round, RoundState
 from bot.errors import AlreadyAsked
 from bot.store.database import Database
 from bot.store.schema_rules import reservations
-from tests.bot.store.rounds.group import HOST, MODERATOR, Group, Killed
+from tests.bot.store.rounds.group import HOST, MODERATOR, Group
+from tests.bot.store.rounds.lives import lived, pressed
 
 BOUNDARIES = 50
 """More steps than a whole round has; the last processes die of nothing."""
 STRIDE = int(os.environ.get("DARKROOM_TEST_ROUND_STRIDE", "5"))
 """1 dies at every boundary."""
-
-
-async def lived(group: Group, work: object) -> None:
-    """Do a piece of work; when the process dies of it, the next one begins, well."""
-    [error] = await asyncio.gather(work, return_exceptions=True)  # type: ignore[call-overload]
-    if group.life.is_over:
-        group.restart()
-    elif isinstance(error, BaseException) and not isinstance(error, Killed):
-        assert isinstance(error, Exception) and type(error).__name__ in ("RoundOver", "Fenced"), error
-
-
-async def pressed(group: Group, opened: Round, member: int, slot: int) -> None:
-    """One press; whether a process that died had taken it is read off the ballot, and it is pressed again if not."""
-    before = {ballot.member_id: ballot for ballot in await group.store.ballots(opened.id)}
-    wanted = before.get(member, Ballot(member_id=member)).toggled(slot)
-    await lived(group, group.service.vote(opened.id, member, slot))
-    if wanted not in await group.store.ballots(opened.id):
-        await group.service.vote(opened.id, member, slot)
-    assert wanted in await group.store.ballots(opened.id), "a ballot was lost, or counted twice"
 
 
 async def played(group: Group, number: int, ends_by: str) -> tuple[Round, list[Ballot]]:

@@ -1,0 +1,37 @@
+"""The playground in a real browser: friends are brought, and one round of an /evolve is played with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.browser import CHROMIUM, SWITCHES, Page, playground, playwright
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
+]
+
+
+def test_a_newcomer_evolves_a_picture_with_friends(tmp_path: Path) -> None:
+    with playground(tmp_path / "data") as url, playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        tab = browser.new_page(viewport={"width": 1200, "height": 900})
+        tab.goto(url)
+        page = Page(tab)
+        tab.locator("#bring-friends").click()
+        page.until(lambda: "Dark pictures" in tab.inner_text("body"))
+        tab.locator("[data-command=evolve]").click()
+        tab.locator(".command-option-input").wait_for()
+        tab.keyboard.press("Enter")
+        page.until(lambda: tab.get_by_role("button", name="Start", exact=True).count())
+        page.press("Start")
+        page.until(lambda: tab.get_by_role("button", name="B", exact=True).count())
+        page.press("A")
+        outcome = page.until(lambda: next((said for said in page.messages() if "goes on (" in said), ""))
+        assert "Round 1 of 4" in outcome and "@kim" in outcome and "@ada" in outcome
+        page.shot("friends")
+        assert page.errors == []
+        browser.close()
