@@ -6,9 +6,9 @@ space of the embedded picture encoder, each of a picture drawn from the prompt w
 mark what is nearer to their taste than half way between the mean and the best of what is shown. What counts is the
 cosine between the final picture and the mean of the eight tastes.
 
-Measured in 30 runs of 6 steps, cosine and [95 %]: random pick 0.720 [0.686, 0.753], host alone 0.726 [0.692, 0.759], one
-big batch of 13 pictures 0.762 [0.733, 0.791], /evolve with 11.9 pictures 0.768 [0.739, 0.797]. Paired with the big batch
-/evolve is 0.005 [-0.006, 0.020] nearer: not shown to be better than the batch.
+Measured in 30 runs of 6 steps, cosine and [95 %]: random pick 0.720 [0.686, 0.753], host alone 0.726 [0.692, 0.759],
+one big batch of 13 pictures 0.762 [0.733, 0.791], /evolve with 11.9 pictures 0.768 [0.739, 0.797]. Paired with the big
+batch /evolve is 0.005 [-0.006, 0.020] nearer: not shown to be better than the batch.
 """
 
 from __future__ import annotations
