@@ -46,6 +46,8 @@ from engine.pictures.images import encode_png, fit_upload, fit_webp, mosaic, ope
 from engine.pictures.sandboxed_decoder import SandboxedDecoder
 from engine.pocket import WEIGHTS as POCKET_WEIGHTS
 from engine.processes.remote_devices import describe as describe_cluster
+from engine.recipes.foreign_recipe import ForeignRecipe
+from engine.recipes.read import read_recipe
 from engine.requests import (
     MAX_PROMPT_CHARS,
     MAX_SEED,
@@ -94,6 +96,7 @@ __all__ = [
     "EngineState",
     "Event",
     "Finished",
+    "ForeignRecipe",
     "GeneratedImage",
     "HomePath",
     "ImageRequest",
@@ -152,6 +155,7 @@ __all__ = [
     "plan_of",
     "pull_lora",
     "pulled_files",
+    "read_recipe",
     "read_text",
     "replace_file",
     "result_size",

@@ -10,6 +10,7 @@ from discord import app_commands
 from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
 
+from bot.commands.buttons import foreign_recipes
 from bot.commands.buttons.reposts import Post, PostKind
 from bot.commands.imagine import choices
 from bot.commands.jobs import own_newest
@@ -18,7 +19,7 @@ from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.derivation import family
 from bot.domain.prompting.prompt import shorten
 from bot.domain.prompting.short_names import with_short_name
-from bot.errors import BadOption, JobNotFound, NotAllowedHere, PromptRejected
+from bot.errors import BadOption, BadPicture, JobNotFound, NotAllowedHere, PromptRejected
 from bot.ui.content import texts
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.interactions import submission
@@ -77,10 +78,14 @@ class Images(commands.Cog):
     async def describe(self, interaction: Pressed, image: discord.Attachment) -> None:
         """Propose prompts that describe a picture."""
         async with Answer(interaction) as answer:
-            key = await submission.take(interaction, image)
+            await submission.check_entry(interaction)
+            content = await interaction.client.services.intake.fetched(image)
+            key = await interaction.client.services.intake.keep(content)
             await submission.submit(
                 interaction, answer, submission.spec(Verb.DESCRIBE, Options(prompt=""), images=(key,))
             )
+            with contextlib.suppress(BadPicture):  # most pictures carry no recipe
+                await foreign_recipes.tell(interaction, answer, await foreign_recipes.recipe_in(interaction, content))
 
     @style.command(name="list", description=locale_str("All styles of this host"))
     async def styles(self, interaction: Pressed) -> None:

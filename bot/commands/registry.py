@@ -14,12 +14,14 @@ from bot.commands.buttons import (
     derive_buttons,
     edit_buttons,
     evolve_buttons,
+    foreign_recipes,
     game_forms,
     permutations,
     result_buttons,
     round_buttons,
     stars,
 )
+from bot.commands.buttons.foreign_recipes import DrawThis
 from bot.commands.buttons.game_buttons import GameButton, GuessMenu
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.reactions import Reactions
@@ -65,6 +67,7 @@ DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     SheetMenu,
     OfferMenu,
     OfferPageButton,
+    DrawThis,
     ReviewButton,
     OlderButton,
     RetentionButton,
@@ -111,6 +114,7 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.STYLE: with_style,
         FormKind.LORA: with_lora,
         FormKind.MODEL: with_model,
+        FormKind.RECIPE: foreign_recipes.drawn,
         FormKind.MENU: context_menus.varied,
         FormKind.TELL: game_forms.told,
         FormKind.FAKE: game_forms.faked,

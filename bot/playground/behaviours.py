@@ -41,6 +41,10 @@ class Hands:
 
     press: Callable[[str], Awaitable[Any]]
     fill: Callable[[Any, dict[str, str]], Awaitable[Any]]
+    press_below: Callable[[Any, str], Awaitable[Any]] | None = None
+    """Press a button of a private answer by its label; None where there is none."""
+    choose: Callable[[str, str], Awaitable[Any]] | None = None
+    """Choose a value in a menu by the menu's id."""
 
 
 class Behaviour(Protocol):

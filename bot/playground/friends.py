@@ -17,6 +17,7 @@ from simcord.backend.errors import SetupError
 from simcord.results import ResponseMessage
 
 from bot.playground.behaviours import BEHAVIOURS, Behaviour, Hands, Seen
+from bot.playground.game_habits import GAME_HABITS
 from bot.playground.tastes import TASTES
 
 NAMES = tuple(TASTES)
@@ -26,7 +27,7 @@ _HELLO: Mapping[str, str] = {
     "nia": "hello, the brighter the better",
     "sam": "evening. Dark pictures, please",
 }
-_BUTTONS = re.compile(r"dr-round:[a-z]{1,2}:[0-9a-z]{1,16}:[0-9]{1,2}")
+_BUTTONS = re.compile(r"dr-(?:round|game):[a-z]{1,2}:[0-9a-z]{1,16}:[0-9]{1,3}|dr-guess:[0-9a-z]{1,16}:[0-9]{1,3}")
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Friends:
         channel: Any,
         users: Sequence[Any],
         *,
-        behaviours: Sequence[Behaviour] = BEHAVIOURS,
+        behaviours: Sequence[Behaviour] = (*BEHAVIOURS, *GAME_HABITS),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         dice: random.Random | None = None,
     ) -> None:
@@ -112,7 +113,18 @@ class Friends:
             async with self.turn:
                 return await member.submit_modal(form, values)
 
-        return Hands(press, fill)
+        async def press_below(answer: Any, label: str) -> Any:
+            if answer.response is None or label not in str(answer.response.components):
+                return None
+            async with self.turn:
+                return await member.click(answer.response, label=label)
+
+        async def choose(custom_id: str, value: str) -> Any:
+            async with self.turn:
+                message = ResponseMessage(self._env, self._messages()[number])
+                return await member.select(message, [value], custom_id=custom_id)
+
+        return Hands(press, fill, press_below, choose)
 
     def _seen(self, number: int, *, with_picture: bool = True) -> Seen | None:
         """A public message of the bot's, or None."""

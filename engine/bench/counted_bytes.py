@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 
 class CountedBytes(TorchDispatchMode):
-    """While in force, counts the storages of tensors that operations give; `held` were there before."""
+    """While in force, counts the storages of tensors that operations give, and what was there before if it is told."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,6 +24,11 @@ class CountedBytes(TorchDispatchMode):
         """Count a module's weights from now on, as long as they live."""
         for tensor in (*module.parameters(), *module.buffers()):
             self._add(tensor)
+
+    def leave_out(self, module: torch.nn.Module) -> None:
+        """Do not count a module's weights, which lie elsewhere, but what is copied from them."""
+        for tensor in module.parameters():
+            self._known[tensor.untyped_storage()._cdata] = 0  # pyright: ignore[reportPrivateUsage]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         found = func(*args, **(kwargs or {}))

@@ -145,7 +145,8 @@ class Catalogue:
     def _check_need(self, spec: ModelSpec, request: ImageRequest) -> None:
         if is_undrawn(request):
             return
-        if spec.need == "mask" and not isinstance(request, Inpaint | Outpaint):
+        has_mask = isinstance(request, Inpaint | Outpaint) or (isinstance(request, Edit) and request.mask is not None)
+        if spec.need == "mask" and not has_mask:
             raise InvalidRequest("model", f"{spec.name} draws only inside a mask; choose another model")
         if spec.need == "picture" and type(request) is ImageRequest:
             raise InvalidRequest("model", f"{spec.name} draws only from a picture; give one, or choose another model")

@@ -106,7 +106,7 @@ def choose_dtype(spec: ModelSpec, device: torch.device, plan: MemoryPlan | None)
     return torch.bfloat16 if is_native else torch.float32
 
 
-def _plan(spec: ModelSpec, device: torch.device, settings: EngineSettings) -> MemoryPlan | None:
+def prove_plan(spec: ModelSpec, device: torch.device, settings: EngineSettings) -> MemoryPlan | None:
     """The plan, where the sizes are known. Raises `ModelLoadFailed` for what cannot be had, `ModelTooLarge`."""
     prove_precision(spec, device)
     plan = plan_of(spec, device_memory(device, settings), settings.models_dir)
@@ -143,7 +143,7 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
     # A single file takes its configuration from a preset, whose weights are no part of the hash.
     path, *others = [_locate(spec, source, settings) for source in spec.sources if source is not spec.configuration]
     identity = FileHashes(settings.models_dir / "hashes.json").of_model((path, *others))
-    plan = _plan(spec, device, settings)
+    plan = prove_plan(spec, device, settings)
     dtype = choose_dtype(spec, device, plan)
     base = _base(spec, path, Reading(dtype, plan), settings, first)
     _place(base, device, plan)

@@ -170,6 +170,7 @@ class OperationContext:
             lists = {name: [wanted[name]] * len(seeds) for name in ("prompt", "negative_prompt") if name in wanted}
             wanted |= {**lists, "num_images_per_prompt": 1}
         if self.beside is not None:
+            self._prove_pairs(pipeline)
             wanted |= self._pairs(self.beside, wanted, generators)
         if "ip_adapter_image" in wanted and "ip_adapter_image" not in known:
             raise InvalidRequest("style_image", f"{self.model.spec.name} cannot follow a style picture in this")
@@ -187,6 +188,11 @@ class OperationContext:
         if what := flaw(cells):
             raise BadOutput(what)
         return cells
+
+    def _prove_pairs(self, pipeline: Pipeline) -> None:
+        """Raise `TypeError` where the rows of two prompts would not stay apart."""
+        if self.model.is_modular or self.model.stages or len(with_inner(pipeline)) > 1 or _mixes_cells(type(pipeline)):
+            raise TypeError("this pipeline takes one prompt at a time")
 
     def _pairs(self, beside: str, wanted: Mapping[str, Any], generators: Sequence[torch.Generator]) -> dict[str, Any]:
         """The arguments with a row of other words for each cell, which starts from the same noise."""

@@ -137,18 +137,22 @@ def judge(cache: Cache, to: Path, weights: Weights = WEIGHTS, minutes: float = 1
 
 @app.command()
 def measure(judge: Path, cache: Cache = _CACHE, weights: Weights = WEIGHTS) -> None:
-    """Print how often colour, background and object are what the prompt asked for (see `obedience`)."""
+    """Print how often colour, background, objects and style are what the prompt asked for (see `obedience`)."""
     from engine.pocket import obedience, sampling
     from engine.pocket.data import Collection
     from engine.pocket.text import SentenceEncoder
-    from engine.pocket.vision import PictureEncoder
+    from engine.pocket.vision import FOLDER, PictureEncoder
 
     encoder = PictureEncoder.load(judge)
     known = [sprite.label for sprite in Collection.load(cache).sprites]
     draw = obedience.drawing_with(sampling.load(weights))
     _console.print("colour", obedience.obeys_colour(draw))
     _console.print("background", obedience.obeys_background(draw))
-    _console.print("top 5 of 200", obedience.is_recognised(draw, encoder, SentenceEncoder(weights), known))
+    sentences = SentenceEncoder(weights)
+    _console.print("top 5 of 200", obedience.is_recognised(draw, encoder, sentences, known))
+    _console.print("two objects", obedience.finds_both(draw, encoder, sentences, known))
+    own = PictureEncoder.load(weights / FOLDER.relative_to(WEIGHTS))
+    _console.print("style", obedience.styles_told_apart(draw, own))
 
 
 @contextmanager

@@ -93,7 +93,8 @@ def large_drawings(source: ArtSet, cache: Path, parts: int) -> list[NDArray[np.u
     """One in `parts` of a set's drawings at full size, (RENDER, RENDER, 4)."""
     emoji = {each.code: each for each in _emoji(cache)}
     some = {code: emoji[code] for code in sorted(emoji)[::parts]}
-    return [np.asarray(picture) for _, picture in _drawings(source, cache, some)]
+    # Some vector drawings are not quite square.
+    return [np.asarray(picture.resize((RENDER, RENDER))) for _, picture in _drawings(source, cache, some)]
 
 
 def _emoji(cache: Path) -> list[Emoji]:

@@ -1,4 +1,4 @@
-"""Does the model draw what it is told? Fixed lists of combinations that training never saw as a whole."""
+"""Does the model draw what it is told? Fixed lists, most of them of combinations training never saw as a whole."""
 
 # torch and diffusers leave many types open
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.pocket.everyday import EVERYDAY
+from engine.pocket.fixed_prompts import STYLED, TWO_OBJECTS
 from engine.pocket.palette import COLOURS, MainColour, rgb
 from engine.pocket.scenes import held_out, unpainted
 from engine.pocket.text import SentenceEncoder
@@ -99,6 +100,35 @@ def is_recognised(draw: Draw, judge: PictureEncoder, sentences: SentenceEncoder,
         seen, _ = judge(draw([f"{label}, {style}" for label, style in asked]))
     ranks = (seen @ sentences.embed(labels).T).topk(5).indices.tolist()
     return Score(sum(labels.index(label) in rank for (label, _), rank in zip(asked, ranks, strict=True)), len(asked))
+
+
+def finds_both(draw: Draw, judge: PictureEncoder, sentences: SentenceEncoder, known: Sequence[str]) -> Score:
+    """Whether the judge ranks the right label in its first five of 200 on the left and on the right."""
+    labels = labels_for_ranking(known)
+    pictures = draw([str(asked) for asked in TWO_OBJECTS])
+    words = sentences.embed(labels).T
+    found: list[list[bool]] = []
+    sides = [each.left for each in TWO_OBJECTS], [each.right for each in TWO_OBJECTS]
+    for half, names in zip(_halves(pictures), sides, strict=True):
+        with torch.inference_mode():
+            ranks = (judge(half)[0] @ words).topk(5).indices.tolist()
+        found.append([labels.index(name) in rank for name, rank in zip(names, ranks, strict=True)])
+    return Score(sum(map(all, zip(*found, strict=True))), len(TWO_OBJECTS))
+
+
+def styles_told_apart(draw: Draw, judge: PictureEncoder) -> Score:
+    """Whether an encoder that learned the styles from the drawings themselves sees the one that was asked for."""
+    with torch.inference_mode():
+        _, scores = judge(draw([str(asked) for asked in STYLED]))
+    seen = [judge.styles[i] for i in scores.argmax(1).tolist()]
+    return Score(sum(style == asked.style for style, asked in zip(seen, STYLED, strict=True)), len(STYLED))
+
+
+def _halves(pictures: Tensor) -> list[Tensor]:
+    """The squares in which training paints two objects beside each other, left and right."""
+    side = pictures.shape[-1]
+    rows = slice(side // 4, side // 4 + side // 2)
+    return [pictures[..., rows, : side // 2], pictures[..., rows, side // 2 :]]
 
 
 def _nearest_hue(found: MainColour, index: int) -> str:

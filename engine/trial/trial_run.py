@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,14 +14,14 @@ import torch
 
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import DeviceMissing, EngineError, ModelLoadFailed
-from engine.loading.device import device_memory
-from engine.loading.load import load, quiet
-from engine.memory.model_plan import plan_of
+from engine.loading.load import load, prove_plan, quiet
 from engine.operations.tools import Tools
 from engine.processes.device_names import devices_here
 from engine.realesrgan import NAME as REALESRGAN
 from engine.settings import EngineSettings
 from engine.trial.trial import VERDICTS, Verdict
+
+logger = logging.getLogger(__name__)
 
 _CPU = torch.device("cpu")
 
@@ -58,9 +59,12 @@ def _device(name: str) -> Verdict:
 
 def _model(catalogue: Catalogue, name: str, settings: EngineSettings) -> list[Verdict]:
     spec = catalogue.spec(name)
-    plan = plan_of(spec, device_memory(_first_device(settings), settings), settings.models_dir)
-    if plan is not None and not plan.fits:
-        return [Verdict(f"model {name}", f"it does not fit: {plan.why}", "darkroom models show " + name)]
+    try:
+        prove_plan(spec, _first_device(settings), settings)
+    except ModelLoadFailed as error:
+        return [_refused(f"model {name}", error)]
+    except (AssertionError, RuntimeError) as error:
+        logger.debug("no plan for %s: %s", settings.devices[0], error)  # its own verdict says what is wrong with it
     needed, free = 2 * spec.memory_gb * 1e9, psutil.virtual_memory().available
     if needed > free:
         found = f"its files are whole; not loaded, for it needs {needed / 1e9:.0f} GB and {free / 1e9:.0f} are free"
@@ -69,7 +73,7 @@ def _model(catalogue: Catalogue, name: str, settings: EngineSettings) -> list[Ve
 
     def loads() -> str:
         # Half of what a CPU would draw with, for the sake of memory.
-        half = replace(spec, precision="bfloat16") if spec.precision == "auto" else spec
+        half = replace(spec, precision="bfloat16") if spec.precision in ("auto", "nf4") else spec
         model = load(half, _CPU, settings=settings)
         if flaw := model.previewer.flaw:
             flaws.append(Verdict(f"previews of {name}", flaw, "correct taesd in the settings"))

@@ -38,7 +38,7 @@ TAKES_NO_JOB = frozenset(
     }
 )  # fmt: skip
 """What neither takes the id of a job nor tells of jobs; everything else has a step below."""
-NO_JOB_ITEMS = frozenset({"OfferMenu", "OfferPageButton", "OlderButton", "RetentionButton", "GuessMenu"})
+NO_JOB_ITEMS = frozenset({"OfferMenu", "OfferPageButton", "DrawThis", "OlderButton", "RetentionButton", "GuessMenu"})
 """Buttons and menus that carry no id of a job; the log's button is tried like the log itself."""
 
 
@@ -142,7 +142,10 @@ COMMANDS: Mapping[str, Step] = {
     "mod delete": _about("mod delete"),
     **{name: _slash(name) for name in ("queue", "info me", "info favourites", "privacy export", "stats", "quota show")},
     **{name: _slash(name) for name in ("mod queue", "mod log", "mod review list")},
-    **{name: _apps(name) for name in ("Darkroom: vary", "Darkroom: edit", "Darkroom: upscale", "Darkroom: describe")},
+    **{
+        name: _apps(name)
+        for name in ("Darkroom: vary", "Darkroom: edit", "Darkroom: upscale", "Darkroom: describe", "Darkroom: recipe")
+    },
 }
 PUSHED: Mapping[str, Step] = {
     **{f"press {act}": _press(act) for act in Act if act is not Act.PERMUTE},
@@ -161,8 +164,10 @@ PUSHED: Mapping[str, Step] = {
     f"form {FormKind.EDIT}": _submit(FormKind.EDIT, Act.EDIT),
     f"form {FormKind.EDIT_REGION}": _submit(FormKind.EDIT_REGION, Act.EDIT_REGION),
 }
-NO_JOB_FORMS = frozenset({FormKind.STYLE, FormKind.LORA, FormKind.MODEL, FormKind.MENU, FormKind.MENU_EDIT})
-"""A style's, LoRA's or model's name, and a message: the menu's forms are read where they were opened only."""
+NO_JOB_FORMS = frozenset(
+    {FormKind.STYLE, FormKind.LORA, FormKind.MODEL, FormKind.RECIPE, FormKind.MENU, FormKind.MENU_EDIT}
+)
+"""A style's, LoRA's or model's name, nothing, and a message: the menu's forms are read where they were opened only."""
 COMPLETED = frozenset({"cancel job", "lineage job", "show job"})
 """Options that offer jobs while somebody types."""
 NO_JOB_COMPLETED = frozenset(

@@ -31,8 +31,9 @@ SIZE = {"width": SIDE, "height": SIDE}
 class LocalWorker:
     """One model and the tick loops that run it."""
 
-    def __init__(self, folder: Path, device: str = "cpu", **settings: Any) -> None:
-        models = {"model": ModelSettings(source=str(folder))}
+    def __init__(self, folder: Path, device: str = "cpu", keys: Any = None, **settings: Any) -> None:
+        """`keys` are the model's in the configuration."""
+        models = {"model": ModelSettings(source=str(folder), **(keys or {}))}
         self.settings = EngineSettings(default_model="model", models=models, safety=False, **settings)
         self.catalogue = Catalogue(self.settings)
         self.model: LoadedModel = load(self.catalogue.spec("model"), device, settings=self.settings)

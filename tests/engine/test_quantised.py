@@ -13,20 +13,24 @@ import pytest
 import torch
 import transformers
 from diffusers.hooks import apply_layerwise_casting
+from safetensors.torch import save_file
 from torch import nn
 
 from engine.batching.lora_hooks import active_adapters
 from engine.batching.module_modes import in_float32
 from engine.batching.weight_tensors import EXECUTES_ON, weight_bytes
 from engine.catalogue.catalogue import Catalogue
-from engine.errors import ModelLoadFailed, ModelTooLarge
+from engine.errors import BadOutput, InvalidRequest, ModelLoadFailed, ModelTooLarge
 from engine.loading.load import load
 from engine.loading.loaded_model import LoadedModel
 from engine.lora.lora_adapters import Adapters
 from engine.memory.device_memory import DeviceMemory
+from engine.requests import ImageRequest, LoRA
 from engine.settings import EngineSettings, LoRASettings, ModelSettings
+from engine.worker.lane_factory import LaneFactory
 from tests.engine.batched_pipelines import Ask, BatchedPipelines, Model, stock
 from tests.engine.families import FAMILIES, T2I
+from tests.engine.local_worker import SIZE, LocalWorker
 from tests.engine.lora_files import save_lora
 
 NAMES = ("stable-diffusion-xl", "stable-diffusion-3", "flux", "flux2-klein", "z-image", "qwen-image")
@@ -204,3 +208,71 @@ def test_a_model_that_is_too_large_is_named_not_the_picture(
     monkeypatch.setattr("engine.loading.load.device_memory", lambda *_: DeviceMemory("cuda", 2**29 + 2**16))
     with pytest.raises(ModelTooLarge, match=r"'mine' could not be loaded: it needs 0\.0 GB .* smaller model"):
         loaded("stable-diffusion")
+
+
+def asked(**more: Any) -> ImageRequest:
+    return ImageRequest(
+        **{
+            "prompt": "a red apple",
+            "model": "model",
+            "seed": 7,
+            "num_images": 1,
+            "num_inference_steps": 3,
+            **SIZE,
+            **more,
+        }
+    )
+
+
+def test_members_draw_with_encoders_in_main_memory(family_folder: Callable[[str], Path]) -> None:
+    """Words, a start picture, a LoRA of the words' encoder: the same pictures to the bit."""
+    folder = family_folder("stable-diffusion")
+    path = save_lora(folder, "of-members", seed=5, alpha=2.0, text=True)
+    loras = {"ink": LoRASettings(path=path, model="model")}
+    drawn = []
+    for residency in ("resident", "encoders_offloaded"):
+        worker = LocalWorker(folder, keys={"residency": residency}, loras=loras)
+        (first,) = worker.draw(asked())
+        drawn.append([first, *worker.draw(asked(loras=(LoRA(name="ink"),), prompt="two boats"))])
+    for one, other in zip(*drawn, strict=True):
+        assert (one == other).all()
+
+
+def test_a_blank_picture_of_a_float8_model_is_drawn_again(
+    family_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = LocalWorker(family_folder("stable-diffusion"), keys={"precision": "float8"})
+    (before,) = worker.draw(asked())
+    assert before.std() > 0
+    made: list[bool] = []
+    make = LaneFactory.make
+
+    def noting(self: LaneFactory, admit: Any, model: Any, upcast: bool = False) -> Any:
+        made.append(upcast)
+        opened = make(self, admit, model, upcast)
+        if not upcast:
+            opened.lane.answers.insert(0, broken)
+        return opened
+
+    def broken(*_: Any) -> None:
+        raise BadOutput("a blank picture")
+
+    monkeypatch.setattr(LaneFactory, "make", noting)
+    (again,) = worker.draw(asked())
+    assert made == [False, True]
+    assert abs(again.astype(int) - before.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("precision", ["int8", "nf4"])
+def test_a_dora_is_refused_for_integer_weights_by_name(
+    precision: str, family_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Before anything is queued: its magnitudes are of rows of wide weights."""
+    path = tmp_path / "dora.safetensors"
+    names = ("lora_A.weight", "lora_B.weight", "lora_magnitude_vector")
+    save_file({f"unet.mid_block.attentions.0.proj_in.{name}": torch.ones(2, 2) for name in names}, path)
+    chosen = ModelSettings(source=str(family_folder("stable-diffusion")), precision=precision)
+    loras = {"soft": LoRASettings(path=path, model="model")}
+    catalogue = Catalogue(EngineSettings(models={"model": chosen}, loras=loras, models_dir=tmp_path))
+    with pytest.raises(InvalidRequest, match=f"'soft' is a DoRA, .* wider than model's, those are {precision}"):
+        catalogue.resolve(asked(loras=(LoRA(name="soft"),)))

@@ -1,4 +1,4 @@
-"""What "Apps" offers on any message with a picture: vary, edit, upscale, describe."""
+"""What "Apps" offers on any message with a picture: vary, edit, upscale, describe, read its recipe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import locale_str
 
-from bot.commands.buttons import derive_buttons, edit_buttons
+from bot.commands.buttons import derive_buttons, edit_buttons, foreign_recipes, result_buttons
 from bot.domain.model import Job, Options, Verb
 from bot.domain.prompting.derivation import SINGLE
 from bot.domain.prompting.prompt import expand
@@ -35,6 +35,7 @@ def menus() -> tuple[app_commands.ContextMenu, ...]:
         _menu("Darkroom: edit", edit),
         _menu("Darkroom: upscale", upscale),
         _menu("Darkroom: describe", describe),
+        _menu("Darkroom: recipe", recipe),
     )
 
 
@@ -83,6 +84,18 @@ async def upscale(interaction: Pressed, message: discord.Message) -> None:
 async def describe(interaction: Pressed, message: discord.Message) -> None:
     """Propose prompts that describe the picture."""
     await _at_once(interaction, message, Act.DESCRIBE)
+
+
+async def recipe(interaction: Pressed, message: discord.Message) -> None:
+    """Tell how the picture was made: from the database for one of ours, else from the words inside its file."""
+    async with Answer(interaction, ephemeral=True) as answer:
+        if (found := await _shown_by(interaction, message)) is not None:
+            job, cell = found
+            await result_buttons.tell_recipe(interaction, answer, ButtonId(Act.RECIPE, job.id, cell or 0))
+            return
+        await submission.check_entry(interaction)
+        content = await interaction.client.services.intake.fetched(_attachment(message))
+        await foreign_recipes.tell(interaction, answer, await foreign_recipes.recipe_in(interaction, content))
 
 
 async def _at_once(interaction: Pressed, message: discord.Message, act: Act) -> None:

@@ -74,14 +74,19 @@ async def fetch(interaction: Pressed, pressed: ButtonId) -> None:
 
 async def recipe(interaction: Pressed, pressed: ButtonId) -> None:
     """ℹ️: answer privately with the recipe: everything needed to make the picture again."""
-    client = interaction.client
     async with Answer(interaction, ephemeral=True) as answer:
-        job = await permitted(interaction, pressed.job_id, Deed.SEE)
-        url, is_exact = await client.replies.results.parent_url(job), client.services.settings.engine.deterministic
-        cells = await client.services.jobs.cells(job.id)
-        one = await _meant(interaction, pressed, cells)
-        card = recipe_card.card(job, url, shown=cells, one=one, is_exact=is_exact)
-        await answer.private("", embed=card, view=recipe_view(job.id))
+        await tell_recipe(interaction, answer, pressed)
+
+
+async def tell_recipe(interaction: Pressed, answer: Answer, pressed: ButtonId) -> None:
+    """The recipe card of a job. Raises what `permitted` raises."""
+    client = interaction.client
+    job = await permitted(interaction, pressed.job_id, Deed.SEE)
+    url, is_exact = await client.replies.results.parent_url(job), client.services.settings.engine.deterministic
+    cells = await client.services.jobs.cells(job.id)
+    one = await _meant(interaction, pressed, cells)
+    card = recipe_card.card(job, url, shown=cells, one=one, is_exact=is_exact)
+    await answer.private("", embed=card, view=recipe_view(job.id))
 
 
 async def _meant(interaction: Pressed, pressed: ButtonId, cells: Sequence[Cell]) -> Cell | None:

@@ -27,6 +27,17 @@ def refuse(words: str, negative: str) -> None:
             raise BadOption(found[0][:_ECHO], _weight(found, is_negative=is_negative))
 
 
+def translated(text: str) -> tuple[str, tuple[str, ...]]:
+    """The text without weights in brackets and networks, and sentences on what was left out."""
+    lost: list[str] = []
+    if _NETWORK.search(text):
+        text = _NETWORK.sub("", text)
+    while (plain := _WEIGHT.sub(lambda found: found["words"].strip(), text)) != text:
+        lost = ["weights in brackets were left out"]
+        text = plain
+    return " ".join(text.split()).strip(" ,"), tuple(lost)
+
+
 def _first(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     quoted = quotes.spans(text)
     return next((found for found in pattern.finditer(text) if not quotes.covers(quoted, found.start())), None)

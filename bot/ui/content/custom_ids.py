@@ -125,6 +125,7 @@ class FormKind(enum.StrEnum):
     MENU = "m"
     LORA = "l"
     MODEL = "o"
+    RECIPE = "c"
     TELL = "t"
     FAKE = "f"
     LINE = "ln"

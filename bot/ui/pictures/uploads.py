@@ -65,11 +65,14 @@ class Intake:
 
     async def take(self, attachment: discord.Attachment, field: str = "image") -> str:
         """The key under which the picture (or "mask") is kept. Raises `BadPicture` with what is wrong."""
+        return await self.keep(await self.fetched(attachment), field)
+
+    async def fetched(self, attachment: discord.Attachment) -> bytes:
+        """The file as it was uploaded. Raises `BadPicture` with what is wrong."""
         if attachment.size > MAX_BYTES:
             raise too_heavy(MAX_BYTES)
         async with asyncio.timeout(TIMEOUT_S * 2):
-            content = await self._fetch(attachment)
-        return await self.keep(content, field)
+            return await self._fetch(attachment)
 
     async def keep(self, content: bytes, field: str = "image") -> str:
         """Decode, strip everything but the pixels, and keep. Raises `BadPicture`."""

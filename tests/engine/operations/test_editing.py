@@ -35,7 +35,10 @@ def _edit(**fields: object) -> Edit:
     return ask(Edit, **{**given, **fields})
 
 
-@pytest.mark.parametrize("name", ["stable-diffusion", "stable-diffusion-3", "flux", "z-image", "sana"])
+@pytest.mark.parametrize(
+    "name",
+    ["stable-diffusion", "stable-diffusion-3", "flux", "z-image", "sana", "anima", "stable-diffusion-xl-inpaint"],
+)
 def test_outside_of_the_mask_every_byte_stays(name: str, worker: Callable[[str], LocalWorker]) -> None:
     for cell in worker(name).draw(_edit(mask=LEFT)):
         before = as_array(PICTURE)

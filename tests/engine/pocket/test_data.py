@@ -1,5 +1,6 @@
 import hashlib
 import io
+import json
 import stat
 import tarfile
 from pathlib import Path
@@ -110,3 +111,12 @@ def test_a_registry_that_does_not_answer_says_what_to_do(tmp_path, monkeypatch):
 
     with pytest.raises(MissingTool, match=r"thing@1\.0\.0 .* check the connection"):
         Package("thing@1.0.0", "0" * 64, "MIT").folder(tmp_path / "cache")
+
+
+def test_large_drawings_are_square_where_the_art_is_not(cache, art):
+    file = art[1].package.folder_in(cache) / "icons.json"
+    icons = json.loads(file.read_text())
+    icons["icons"]["sun"]["width"] = 30
+    file.write_text(json.dumps(icons))
+
+    assert {each.shape for each in large_drawings(art[1], cache, parts=1)} == {(RENDER, RENDER, 4)}

@@ -1,0 +1,1 @@
+"""How a picture of another program was made, read from the words inside its file. Torch-free."""
