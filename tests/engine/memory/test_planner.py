@@ -78,7 +78,7 @@ def test_what_is_asked_for_is_kept_whether_it_fits_or_not() -> None:
     assert 'remove precision = "float8" and residency = "resident"' in made.why
 
 
-def test_a_card_without_bfloat16_keeps_float32_for_what_overflows() -> None:
+def test_without_bfloat16_what_overflows_keeps_float32() -> None:
     """SDXL's text encoders and UNet are fine in float16, its autoencoder is not; Z-Image's parts are trained wider."""
     xl = {each.name: each for each in plan(preset("sdxl"), card(16, has_bfloat16=False), LARGE).components}
     assert {name: (each.storage, each.compute) for name, each in xl.items()} == {

@@ -90,7 +90,9 @@ def test_the_picture_is_turned_upright_and_tells_nothing_else():
 
 
 def test_transparency_is_white_in_pictures_and_black_in_masks():
-    clear = encoded(Image.new("RGBA", (8, 8), (0, 0, 0, 0)))
+    seen = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    seen.putpixel((7, 7), (255, 0, 0, 255))
+    clear = encoded(seen)
     assert open_picture(clear).getpixel((0, 0)) == (255, 255, 255)
     assert open_mask(clear, (16, 16)).getpixel((0, 0)) == 0
     assert open_mask(encoded(Image.new("L", (8, 8), 255)), (16, 16)).size == (16, 16)

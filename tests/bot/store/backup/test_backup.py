@@ -151,7 +151,7 @@ def rewrite(file: Path, change: Callable[[str, bytes], tuple[str, bytes] | None]
         (lambda name, content: None if name.endswith(".png") else (name, content), "missing"),
         (lambda name, content: (name, b"y" if name.endswith(".png") else content), "damaged"),
         (lambda name, content: None if name == archive.MANIFEST else (name, content), "not a whole backup"),
-        (lambda name, content: (name, content.replace(b'"000', b'"999')), "newer Darkroom"),
+        (lambda name, content: (name, content.replace(b'"00', b'"99')), "newer Darkroom"),
         (lambda name, content: (name.replace("jobs/", "../../"), content.replace(b"jobs/", b"../../")), "names that"),
         (lambda name, content: (name, b"hello") if name == archive.MANIFEST else (name, content), "not a whole"),
     ],

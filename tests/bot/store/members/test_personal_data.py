@@ -59,6 +59,8 @@ def row_about(table: sa.Table, member: int) -> dict[str, Any]:
         named |= {"id": f"round{member}", "state": "ended"}
     if table.name == "games":
         named |= {"id": f"game{member}", "channel_id": member, "body": played(member).model_dump_json()}
+    if table.name == "entries":
+        named["place"] = 1
     plain = {int: 1, str: "x", float: 1.0, bool: False}
     return {
         column.name: named[column.name] if column.name in named else plain.get(column.type.python_type, NOW)
