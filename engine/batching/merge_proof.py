@@ -149,7 +149,8 @@ class MergeProof:
         if layout.roles[index] is Role.LIST:
             return tuple(dict.fromkeys(self._digests.whole(item) for item in leaf))
         if layout.roles[index] is Role.NUMBER:
-            return distinct_rows(leaf.cpu().double().reshape(-1, 1))
+            wide = leaf.cpu().to(torch.complex128 if leaf.is_complex() else torch.float64)
+            return distinct_rows(wide.reshape(-1, 1))
         return self._digests.rows(leaf)
 
 

@@ -108,7 +108,7 @@ async def test_elsewhere_the_rules_of_elsewhere_hold(court: Court) -> None:
 async def is_colourful(attachment: discord.Attachment) -> bool:
     """Whether there is a picture in the family tree, whose lines and letters are grey."""
     tree = Image.open(io.BytesIO(await attachment.read())).convert("HSV")
-    return max(value for _, value, _ in tree.getdata()) > 128
+    return tree.getextrema()[1][1] > 128
 
 
 async def test_favourites_leave_out_what_may_not_be_shown_here(court: Court) -> None:
