@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-from PIL import Image
+from PIL import Image, ImageStat
 
 from engine.operations.context import OperationContext
 from engine.operations.describing import captions_of
@@ -21,6 +21,8 @@ from engine.requests import Edit
 
 FEATHER = 1 / 64
 """The share of a picture's shorter side over which the change fades in, inside of the mask."""
+EVERYWHERE = 0.98
+"""A found mask whose white covers at least this share of the picture is not shown: it tells nothing."""
 STRENGTH = 0.9
 """The `strength` inside of the mask, for models that were not made for editing."""
 FIRMNESS = 1.8
@@ -63,7 +65,7 @@ def by_difference(context: OperationContext, picture: Image.Image, mask: Image.I
     """Any other model's editing: the prompt says what the picture shall show, and where is found or given."""
     old = described(context, picture)
     if mask is None:
-        mask = context.mask = found_mask(context, picture, old)
+        mask = _found(context, picture, old)
     start, where = (each.resize(context.size, Image.Resampling.BILINEAR) for each in (picture, mask))
     walk = DifferenceWalk(PictureOrigin(start, STRENGTH, where, context.vae), STRENGTH, context.request.cell_seeds)
     context.watch.walk = walk
@@ -78,6 +80,16 @@ def by_difference(context: OperationContext, picture: Image.Image, mask: Image.I
     finally:
         context.watch.walk = None
     return pasted(picture, mask, cells)
+
+
+def _found(context: OperationContext, picture: Image.Image, old: str) -> Image.Image:
+    """Where to change; it is shown to the member unless that is everywhere."""
+    mask = found_mask(context, picture, old)
+    if ImageStat.Stat(mask).mean[0] >= EVERYWHERE * 255:
+        context.notes.append("all of the picture changed; Edit region changes a part of it")
+    else:
+        context.mask = mask
+    return mask
 
 
 def _firmly(context: OperationContext) -> OperationContext:

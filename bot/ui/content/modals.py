@@ -41,14 +41,20 @@ class Filled:
 class Form(Modal):
     """A modal that outlives restarts: it is built anew from its id when it comes back."""
 
+    asks_words_first = False
+    """Whether the prompt stands above what else is asked."""
+
     def __init__(self, title: str, form_id: FormId, prompt: str, label: str = "Prompt", fields: int = 1) -> None:
         """`fields` for the prompt at least, of at most `MAX_FIELDS`."""
         super().__init__(title=title[:45], custom_id=str(form_id), timeout=None)
         self.form_id = form_id
         self.prompt = _inputs(prompt, fields)
-        self.more()
+        if not self.asks_words_first:
+            self.more()
         for number, part in enumerate(self.prompt):
             self.add_item(Label(text=f"{label}, continued" if number else label, component=part))
+        if self.asks_words_first:
+            self.more()
         # A stopped modal is shown but not remembered: what comes back is found by its id, in this process or the next.
         self.stop()
 
@@ -123,6 +129,8 @@ class RegionForm(Form):
 
 class EditForm(Form):
     """Asks what to change, and for pictures that the words speak of."""
+
+    asks_words_first = True
 
     def __init__(
         self, title: str, form_id: FormId, prompt: str, label: str = "What to change", fields: int = 1

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import InvalidRequest
+from engine.operations import editing
 from engine.pictures.images import encode_png
 from engine.requests import Edit, ImageRequest, ImageToImage
 from tests.engine import families
@@ -98,6 +99,17 @@ def test_pocket_paints_an_apple_and_keeps_its_leaf() -> None:
     red = [(cell[..., 0].astype(int) - cell[..., 1] > 100).sum() for cell in (before, after)]
     assert red[1] < 0.3 * red[0]
     assert (after == before).all(axis=2).mean() > 0.1
+
+
+def test_a_mask_of_everything_is_told_not_shown(worker: Callable[[str], LocalWorker]) -> None:
+    for share, is_told in ((1.0, True), (0.5, False)):
+        white = Image.new("L", (64, 64))
+        white.paste(255, (0, 0, 64, round(64 * share)))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(editing, "found_mask", lambda *_, white=white: white)
+            finished = worker("stable-diffusion").finish(_edit(num_images=1))
+        assert any("all of the picture" in note for note in finished.notes) is is_told
+        assert (finished.mask is None) is is_told
 
 
 def test_a_wholly_transparent_picture_is_refused(worker: Callable[[str], LocalWorker]) -> None:
