@@ -62,11 +62,6 @@ class MemoryPlan:
         return self.resident_bytes + max(passing, default=0)
 
     @property
-    def host_bytes(self) -> int:
-        """Weights that lie in main memory."""
-        return sum(each.bytes for each in self.components if not each.is_resident)
-
-    @property
     def activation_bytes(self) -> int:
         """The most that one pass takes besides weights."""
         return max((each.activation_bytes for each in self.components), default=0)

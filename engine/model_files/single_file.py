@@ -57,13 +57,8 @@ _TRAINED_FOR = {
 """How what a trainer writes begins, in letters and digits alone: "flux.1-dev", "flux-1-dev" and "flux1" are one."""
 
 
-def trained_for(path: Path) -> str | None:
-    """The family a LoRA file says it was trained for ("sdxl", "sd-1.5", "flux" ...), or None when it does not say."""
-    return family_of(names_and_metadata(path)[1])
-
-
 def family_of(metadata: Mapping[str, str]) -> str | None:
-    """As `trained_for`, of a header's metadata."""
+    """The family a LoRA was trained for ("sdxl", "flux" ...), by its header; None where the header does not say."""
     return family_named(metadata.get("ss_base_model_version") or metadata.get("modelspec.architecture") or "")
 
 
@@ -74,7 +69,7 @@ def family_named(said: str) -> str | None:
 
 
 def is_of_family(pipeline: str, family: str) -> bool:
-    """Whether diffusers' pipeline class belongs to what `trained_for` names; an unknown class is given the benefit."""
+    """Whether diffusers' pipeline class belongs to what `family_of` names; an unknown class is given the benefit."""
     longest = max((prefix for prefix in _FAMILIES if pipeline.startswith(prefix)), key=len, default="")
     return not longest or _FAMILIES[longest] == family
 

@@ -1,0 +1,119 @@
+"""Rounds and games, composed: their stores, services, announcers, and the tasks that move them on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.games.conductor import Conductor
+from bot.domain.games.game_draws import GameDraws
+from bot.domain.games.game_service import GameService
+from bot.domain.games.likeness import Likeness
+from bot.domain.jobs.job_service import JobService
+from bot.domain.moderation.access import banned_now
+from bot.domain.rounds.deadlines import Deadlines
+from bot.domain.rounds.deciding import Deciding
+from bot.domain.rounds.drawing import Studio
+from bot.domain.rounds.electorate import Electorate
+from bot.domain.rounds.evolutions import Evolutions
+from bot.domain.rounds.evolving import Evolving
+from bot.domain.rounds.follow_up import VaryWinner
+from bot.domain.rounds.interventions import Interventions
+from bot.domain.rounds.ports import Play
+from bot.domain.rounds.round import RoundKind
+from bot.domain.rounds.round_service import RoundService
+from bot.store.database import Database
+from bot.store.guilds.guild_rules import GuildRulesStore
+from bot.store.jobs.jobs import JobStore
+from bot.store.members.members import MemberStore
+from bot.store.pictures import PictureStore
+from bot.store.rounds.entries import EntryStore
+from bot.store.rounds.games import GameStore
+from bot.store.rounds.rounds import RoundStore
+from bot.tasks import Tasks
+from bot.ui.job_reply.decision_pages import DecisionPages
+from bot.ui.job_reply.evolution_pages import EvolutionPages
+from bot.ui.job_reply.game_announcer import GameAnnouncer
+from bot.ui.job_reply.game_pictures import GamePictures
+from bot.ui.job_reply.round_announcer import RoundAnnouncer, RoundPages
+from bot.ui.pictures.compositing import Drawing
+from engine import POCKET_WEIGHTS, Engine
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Votes and `/evolve`."""
+
+    rounds: RoundService
+    evolutions: Evolutions
+    interventions: Interventions
+    announcer: RoundAnnouncer
+
+
+@dataclass(frozen=True)
+class Games:
+    """`/bluff` and `/telephone`."""
+
+    games: GameService
+    announcer: GameAnnouncer
+    pictures: GamePictures
+
+
+@dataclass(frozen=True)
+class GroupPlay:
+    """What rounds and games are built on."""
+
+    database: Database
+    engine: Engine
+    rules: GuildRulesStore
+    jobs: JobStore
+    pictures: PictureStore
+    drawing: Drawing
+    job_service: JobService
+    members: MemberStore
+    tasks: Tasks
+    clock: Callable[[], datetime]
+
+    def rounds(self) -> Rounds:
+        """Compose the rounds and start moving them on."""
+        store, entries = RoundStore(self.database), EntryStore(self.database)
+        shown = (self.jobs, self.pictures, self.drawing)
+        pages: dict[RoundKind, RoundPages] = {
+            RoundKind.DECIDE: DecisionPages(*shown),
+            RoundKind.EVOLVE: EvolutionPages(*shown, store, entries),
+        }
+        announcer = RoundAnnouncer(pages, self.tasks)
+        electorate = Electorate(store, entries, store.present, self._banned, self.clock)
+        rounds = RoundService(store, electorate, announcer)
+        follow_up = VaryWinner(self.jobs, self.job_service.submit, self.members.preferences)
+        studio = Studio(self.jobs, self.job_service.submit, self.job_service.cancel)
+        plays: dict[RoundKind, Play] = {
+            RoundKind.DECIDE: Deciding(rounds, store, follow_up=follow_up, announcer=announcer),
+            RoundKind.EVOLVE: Evolving(rounds, store, entries, studio, announcer),
+        }
+        deadlines = Deadlines(store, plays, clock=self.clock, hurry=rounds.hurry)
+        self._start("rounds", announcer.attached, deadlines.run)
+        evolutions = Evolutions(store, entries, studio, self.job_service.check, self.clock)
+        return Rounds(rounds, evolutions, Interventions(rounds, store, entries, announcer, self.clock), announcer)
+
+    def games(self) -> Games:
+        """Compose the games and start moving them on."""
+        store, pictures = GameStore(self.database), GamePictures(self.jobs, self.pictures, self.drawing)
+        announcer = GameAnnouncer(store, self.jobs, pictures, self.tasks)
+        likeness = Likeness(self.engine.embed if (POCKET_WEIGHTS / "text_encoder").exists() else None)
+        draws = GameDraws(self.job_service, self.jobs)
+        conductor = Conductor(store, announcer, draws, likeness, banned=self._banned, clock=self.clock)
+        self._start("games", announcer.attached, conductor.run)
+        return Games(GameService(store, announcer, likeness, self.clock, conductor.wake), announcer, pictures)
+
+    async def _banned(self, guild_id: int, at: datetime) -> Collection[int]:
+        return banned_now((await self.rules.get(guild_id)).bans, at)
+
+    def _start(self, name: str, attached: asyncio.Event, run: Callable[[], Awaitable[None]]) -> None:
+        async def once_attached() -> None:
+            await attached.wait()  # what is due may be shown from then on
+            await run()
+
+        self.tasks.start(once_attached(), name)
