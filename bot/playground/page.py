@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from aiohttp import web
+from simcord.backend.errors import SetupError
 from simcord.preview import Preview
 from simcord.preview._server import PreviewServer
 
@@ -43,17 +45,23 @@ class LivePage(PreviewServer):
         return response
 
     async def _asset(self, request: web.Request) -> web.Response:
-        """Answer 204 instead of 404 for a preview that was replaced before it was fetched."""
-        response: web.Response = await super()._asset(request)
-        return web.Response(status=204, headers=self._SECURITY_HEADERS) if response.status == 404 else response
+        """Answer 204 instead of 404 for a preview that was replaced, or its page closed, before it was fetched."""
+        with contextlib.suppress(SetupError):
+            response: web.Response = await super()._asset(request)
+            if response.status != 404:
+                return response
+        return web.Response(status=204, headers=self._SECURITY_HEADERS)
 
     async def _state(self, request: web.Request) -> web.Response:
-        """Answer with what changed since the browser's revision."""
+        """Answer with what changed since the browser's revision; SimCord answers for pages that are not open."""
         context = request.headers.get("X-Simcord-Context")
         since = request.query.get("since", "0")
-        if context not in self.preview._pages or not self._authorized(request, context=context):
+        if not self._authorized(request, context=context):
             return await super()._state(request)
-        page = self.preview._get_page(context)
+        try:
+            page = self.preview._get_page(context)
+        except SetupError:
+            return await super()._state(request)
         payload = self.renderer.since(page, int(since) if since.isdecimal() else 0)
         return web.json_response(payload, headers=self._SECURITY_HEADERS)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import discord
 import pytest
+from aiohttp import ClientSession
 from PIL import Image
 
 from tests.bot.playground.opened import Slow, command, opened
@@ -65,3 +66,13 @@ async def test_a_page_opens_at_the_newest_message() -> None:
         again = preview._open_page()
         assert said(preview, again)[-1] == "message 59"
         assert preview._page_payload(again)["targetId"] is None, "it scrolls to no older one"
+
+
+@pytest.mark.parametrize(("path", "status"), [("state", 410), ("assets/a1", 204), ("commands", 410)])
+async def test_a_browser_may_ask_while_the_page_closes(path: str, status: int) -> None:
+    async with opened(Slow()) as (preview, page), ClientSession() as browser:
+        preview._closed = True  # as it is from Ctrl-C until the server has answered its last request
+        headers = {"X-Simcord-Capability": preview.capability, "X-Simcord-Context": page.id}
+        async with browser.get(f"http://127.0.0.1:{preview._server.port}/api/{path}", headers=headers) as answer:
+            assert answer.status == status
+        preview._closed = False
