@@ -67,6 +67,7 @@ class App:
 async def build(
     settings: Settings,
     *,
+    engine: Engine | None = None,
     context: contextvars.Context | None = None,
     fetch: Fetch | None = None,
     clock: Callable[[], datetime] = now,
@@ -74,7 +75,8 @@ async def build(
 ) -> AsyncGenerator[App]:
     """Open everything, and close it in reverse.
 
-    `context` is where background work runs (see `Tasks`); `fetch` gets members' uploads, by default from Discord.
+    `engine` is one of the same settings that has begun its imports. `context` is where background work runs (see
+    `Tasks`); `fetch` gets members' uploads, by default from Discord.
     Raises `ConfigError` and `MigrationFailed`.
     """
     async with AsyncExitStack() as opened:
@@ -88,7 +90,7 @@ async def build(
         await database.migrate(settings.data_dir / "backups")
         executor = ThreadPoolExecutor(2, thread_name_prefix="drawing")
         opened.callback(executor.shutdown, wait=True, cancel_futures=True)
-        engine = await opened.enter_async_context(Engine(settings.engine))
+        engine = await opened.enter_async_context(engine or Engine(settings.engine))
         engine.load()
         tasks = Tasks(context)
         opened.push_async_callback(tasks.stop)

@@ -21,7 +21,7 @@ from engine.settings import EngineSettings
 
 log = logging.getLogger(__name__)
 
-WORKER = "engine.worker.worker:main"
+WORKER = "engine.worker.entry:main"
 FORK = 0
 """Sent to the fork server to ask for a worker; any other number is the id of a process to reap."""
 
@@ -85,9 +85,11 @@ def _fork(control: Connection) -> None:
 
 
 def _prepare(launch: LaunchOptions) -> None:
+    gc.disable()  # of what is imported nothing is garbage; to look for it takes a seventh of the time
     module = importlib.import_module(launch.entry.partition(":")[0])
     if warm := getattr(module, "warm", None):
         warm(launch.settings)
+    gc.enable()
     gc.freeze()  # the collector would otherwise write to, and so copy, every page shared with the workers
 
 

@@ -25,7 +25,6 @@ from engine.loading.model_queue import ModelQueue
 from engine.processes.outbox import Outbox
 from engine.processes.protocol import Activity, Admit, Beat, Cancel, LaneFailed, LoadModel, Ready, Stop, ToWorker
 from engine.settings import EngineSettings
-from engine.worker.prefork import warm as warm
 from engine.worker.tick_loop import TickLoop
 
 logger = logging.getLogger(__name__)
@@ -37,7 +36,7 @@ DeviceTask = Callable[[], None]
 
 
 def main(connection: Connection, settings: EngineSettings, device: str) -> None:
-    """Serve one device until told to stop or the engine is gone. The entry point of a spawned process."""
+    """Serve one device until told to stop or the engine is gone."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
     quiet()
