@@ -15,7 +15,7 @@ from bot.direct_rules import direct_rules
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_service import JobService
 from bot.domain.moderation.rule_checker import RuleChecker
-from bot.domain.moderation.semantic_filter import SemanticFilter
+from bot.domain.moderation.semantic_filter import SemanticFilter, Sides
 from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.domain.quotas.button_prices import PriceList
@@ -172,7 +172,8 @@ def _read_meanings(database: Database, engine: Engine, tasks: Tasks) -> tuple[Se
     """The filter and the hints that compare meanings; None where the embedded text encoder is not installed."""
     if not (POCKET_WEIGHTS / "text_encoder").exists():
         return None, None
-    semantic_filter, hints = SemanticFilter(engine.embed), Hints(engine.embed, engine.models, HintStore(database))
+    semantic_filter = SemanticFilter(engine.embed, sides=Sides.shipped())
+    hints = Hints(engine.embed, engine.models, HintStore(database))
     # Prepared now, so that the first prompt need not wait for it.
     tasks.start(semantic_filter.prepare(), "semantic filter")
     tasks.start(hints.prepare(), "hints")
