@@ -35,6 +35,8 @@ class LaunchOptions:
     device: str
     log: LogSetup | None = None
     """How the engine's own process logs."""
+    behind: str = ""
+    """Of a process that stands in for a worker elsewhere: that worker's entry point, its fourth argument."""
 
 
 def work(descriptor: int) -> None:
@@ -45,7 +47,8 @@ def work(descriptor: int) -> None:
     launch: LaunchOptions = connection.recv()
     _log_as(launch)
     module, _, function = launch.entry.partition(":")
-    getattr(importlib.import_module(module), function)(connection, launch.settings, launch.device)
+    further = (launch.behind,) if launch.behind else ()
+    getattr(importlib.import_module(module), function)(connection, launch.settings, launch.device, *further)
 
 
 def serve_forks(descriptor: int) -> None:

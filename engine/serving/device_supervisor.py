@@ -101,7 +101,8 @@ class DeviceSupervisor:
         self.refused = 0
         """How many messages were ignored because their epoch was over."""
         self._settings, self._dispatcher = settings, dispatcher
-        self._launch = LaunchOptions(DRIVER if is_remote(name) else entry, settings, name, current())
+        first, behind = (DRIVER, entry) if is_remote(name) else (entry, "")
+        self._launch = LaunchOptions(first, settings, name, current(), behind)
         self._spawner = spawner(self._launch)
         self._process: WorkerProcess | None = None
         self._restart: asyncio.TimerHandle | None = None
