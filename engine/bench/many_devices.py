@@ -28,7 +28,7 @@ from engine.requests import ImageRequest
 from engine.settings import ClusterSettings, EngineSettings, ModelSettings
 
 MODEL = "stand-in"
-EACH = 12
+EACH = 8
 """Requests for each device and round."""
 
 
@@ -41,7 +41,7 @@ class Effort:
     devices: Sequence[int] = (1, 2, 4)
 
 
-FULL, QUICK = Effort(25, 5), Effort(2, 1, (1, 2))
+FULL, QUICK = Effort(25, 3), Effort(2, 1, (1, 2))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from engine.worker import worker
 from engine.worker.prefork import warm as warm
 
 ENTRY = "engine.bench.sleeping_worker:main"
-ROW_S = 0.02
+ROW_S = 0.05
 """Seconds that one row of a pass takes: a row of a large picture, for which a larger batch gains nothing."""
 
 

@@ -89,8 +89,8 @@ def _pass_back(connection: Connection, worker: Any) -> int:
     """Send the engine what the worker says, until it has ended; its exit code."""
     while True:
         heard: Heard = _answer(worker.listen.remote())
-        for message in heard.messages:
-            connection.send(message)
+        if heard.messages:
+            connection.send(heard.messages)
         if heard.exit_code is not None:
             return heard.exit_code
 

@@ -23,12 +23,12 @@ class Telling:
     connection: Connection
     file: Path
 
-    def send(self, message: FromWorker) -> None:
-        if isinstance(message, LaneFinished):
+    def send(self, messages: tuple[FromWorker, ...]) -> None:
+        if any(isinstance(message, LaneFinished) for message in messages):
             # A stand-in has no file.
             there = sorted(name for name, module in list(sys.modules.items()) if getattr(module, "__file__", None))
             self.file.write_text("\n".join(there))
-        self.connection.send(message)
+        self.connection.send(messages)
 
     def recv(self) -> ToWorker:
         return self.connection.recv()
