@@ -6,6 +6,7 @@ other module of the package, brings the real package. Stand-ins change `sys.modu
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import sys
@@ -50,10 +51,11 @@ class LatePackage:
         """Import the real package, if it was not."""
         if not self.has_arrived:
             self.has_arrived = True
-            sys.meta_path.remove(self)
+            with contextlib.suppress(ValueError):  # another thread was as quick
+                sys.meta_path.remove(self)
             for name, stand_in in self._stand_ins.items():
                 if sys.modules.get(name) is stand_in:
-                    del sys.modules[name]
+                    sys.modules.pop(name, None)
         package = importlib.import_module(self.name)  # a second thread waits here
         for name in self._alone:  # loaded before the package, which then does not set them
             if name in sys.modules:
