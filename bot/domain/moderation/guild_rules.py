@@ -48,3 +48,5 @@ class GuildRules(Value):
     review_channel_id: int | None = None
     retention_days: int | None = None
     """Days after which results are deleted; None keeps them."""
+    reaction_buttons: bool = True
+    """Whether 1️⃣-4️⃣, 🇦-🇩 and 🔄 as reactions press the buttons of a grid."""

@@ -139,7 +139,10 @@ FLAGS: tuple[Flag, ...] = (
     Flag("loras", ("lora",), "--lora ink:0.8", lora, takes="name", repeatable=True),
 )
 
-BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
+SET = Flag("option_set", ("set",), "--set poster", name, takes="name")
+"""Stands for the flags and words of a member's option set; the parsed options no longer name it."""
+
+BY_NAME = {name: flag for flag in (*FLAGS, SET) for name in flag.names}
 BY_FIELD = {flag.field: flag for flag in FLAGS}
 
 
@@ -156,7 +159,9 @@ def unknown(word: str) -> BadOption:
     meant = closest(word)
     if meant:
         return BadOption(f"--{word}", f"did you mean {meant.example}?")
-    return BadOption(f"--{word}", "there is no such flag; there are " + ", ".join(f"--{f.names[0]}" for f in FLAGS))
+    return BadOption(
+        f"--{word}", "there is no such flag; there are " + ", ".join(f"--{f.names[0]}" for f in (*FLAGS, SET))
+    )
 
 
 def render_flags(options: Options) -> str:
