@@ -15,7 +15,7 @@ TEXT = """\
 **Flags in the prompt:** `--ar 3:2` shape, `--seed 7` same again, `--no text, logo` not these, `--steps 30`, \
 `--cfg 5`, `--model NAME`, `--style NAME`, `--stop 80` unfinished, `--tile`, `--iw 0.7` weight of your picture, \
 `--set NAME` of your own, `--repeat 3`, `--draft` 24 small ones to choose from, `--fast` sooner, \
-`--fine` every step computed
+`--fine` every step computed, `--chaos 60` how much they differ, `--relax` outside of the quota
 **Weights:** `cat::2 dog::-0.5` · **Many at once:** `a {red, blue} {car, bus}`
 **Under the grid:** **U** one picture large, **V** four variations of it, 🔄 draw again, ℹ️ the recipe, ⏱️ time-lapse
 **Under one picture:** upscale, vary, vary a region, zoom out, pan, describe
@@ -33,7 +33,7 @@ MODERATORS = """
 **Prompts:** `/mod words add` `/mod words remove` `/mod words list` `/mod words meaning`
 **Channels:** `/mod channel allow` `/mod channel deny` `/mod channel limits` `/mod channel defaults` `/mod channel list`
 **Flagged pictures:** `/mod picture` `/mod review on` `/mod review off` `/mod review list`
-**Who did what:** `/mod roles` `/mod reactions` `/mod log` `/stats`"""
+**Who did what:** `/mod roles` `/mod reactions` `/mod relax` `/mod log` `/stats`"""
 
 
 class Help(commands.Cog):

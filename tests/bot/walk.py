@@ -36,7 +36,7 @@ TAKES_NO_JOB = frozenset(
         "mod channel list",
         "mod review on", "mod review off", "evolve", "mod game", "bluff",
         "telephone", "mod round pause", "mod round resume", "mod round ballot",
-        "mod round entry", "mod reactions",
+        "mod round entry", "mod reactions", "mod relax",
     }
 )  # fmt: skip
 """What neither takes the id of a job nor tells of jobs; everything else has a step below."""

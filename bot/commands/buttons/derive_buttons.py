@@ -192,7 +192,7 @@ def as_drawn(job: Job, options: Options) -> Options:
 
 def _open(job: Job, act: Act | None = None) -> Options:
     """Return the job's options without those of its own run; only what is drawn again stays a sheet of drafts."""
-    own = {"seed": None, "repeat": 1, "strength": None, "image_weight": None}
+    own = {"relax": False, "seed": None, "repeat": 1, "strength": None, "image_weight": None}
     is_sheet = job.spec.options.draft and act is Act.REROLL
     return job.spec.options.model_copy(update={**own, "draft": is_sheet})
 

@@ -128,6 +128,8 @@ FLAGS: tuple[Flag, ...] = (
     Flag("stop", ("stop",), "--stop 80", whole(10, 100)),
     Flag("repeat", ("repeat",), "--repeat 3", whole(1, MAX_REPEAT)),
     Flag("image_weight", ("iw",), "--iw 0.7", decimal(0, 3)),
+    Flag("chaos", ("chaos", "c"), "--chaos 30", whole(0, 100)),
+    Flag("relax", ("relax",), "--relax", lambda _: True, takes="nothing"),
     Flag("tile", ("tile",), "--tile", lambda _: True, takes="nothing"),
     Flag("draft", ("draft",), "--draft", lambda _: True, takes="nothing"),
     *(
@@ -179,7 +181,7 @@ def _rendered(flag: Flag, options: Options) -> list[str]:
             return [f"{word} {width}:{height}"]
         case "loras", pairs:
             return [f"{word} {quoted(f'{lora}:{printed(weight)}')}" for lora, weight in pairs]
-        case "tile" | "draft", _:
+        case "tile" | "draft" | "relax", _:
             return [word]
         case "step_cache", level:
             return [word] if (flag.names[0], level) in SPEEDS else []
