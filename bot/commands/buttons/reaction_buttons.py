@@ -98,7 +98,7 @@ class ReactionButtons:
         await services.job_service.check_post(job, member, place)
         channel = self._bot.get_partial_messageable(payload.channel_id, guild_id=payload.guild_id)
         url = channel.get_partial_message(payload.message_id).jump_url
-        page = await cell_page(self._bot, job, index, member.id, url)
+        page = await cell_page(self._bot, job, index, member.id, url, place)
         try:
             sent = await _sent(channel, page, place.file_limit_bytes)
         except REFUSALS as error:

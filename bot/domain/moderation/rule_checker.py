@@ -47,7 +47,7 @@ class RuleChecker:
         await self._check(ask.member, ask.place, ask.spec, content_policy.effective_text(ask.spec.options))
         rules = await self._rules_store.get(ask.place.rules_id)
         if ask.spec.options.relax:
-            check_relaxed(rules, ask.member, ask.place)
+            check_relaxed(rules.limits, ask.member, ask.place, is_allowed=rules.relaxed)
         for text in set(texts) - {ask.spec.options.prompt}:
             await self._check_words(rules, text, ask.place)
 
