@@ -32,20 +32,20 @@ def place_of(bot: Darkroom, payload: discord.RawReactionActionEvent) -> Place:
     """The channel of the message, and what the bot may do there."""
     channel = bot.get_channel(payload.channel_id)
     guild = bot.get_guild(payload.guild_id) if payload.guild_id is not None else None
-    limit = {} if guild is None else {"file_limit_bytes": guild.filesize_limit}
-    return Place(
+    place = Place(
         guild_id=payload.guild_id,
         channel_id=payload.channel_id,
         parent_channel_id=channel.parent_id if isinstance(channel, discord.Thread) else None,
         age_restricted=_is_age_restricted(channel),
         missing_permissions=_missing(guild, channel),
-        **limit,
     )
+    return place if guild is None else place.model_copy(update={"file_limit_bytes": guild.filesize_limit})
 
 
 def _is_age_restricted(channel: object) -> bool:
-    kinds = discord.TextChannel | discord.Thread | discord.VoiceChannel | discord.ForumChannel
-    return isinstance(channel, kinds) and channel.is_nsfw()
+    return isinstance(channel, discord.TextChannel | discord.Thread | discord.VoiceChannel | discord.ForumChannel) and (
+        channel.is_nsfw()
+    )
 
 
 def _missing(guild: discord.Guild | None, channel: object) -> tuple[str, ...]:
