@@ -114,6 +114,7 @@ async def work(stores: Stores) -> None:
     await stores.outbox.later(entry, NOW, "why")
     await stores.outbox.done(entry)
     await stores.members.prefer(1, Preferences())
+    await stores.members.change(1, lambda before: before)
     for mark in (stores.members.favour, stores.members.unfavour, stores.members.favour):
         await mark(1, CellRef(job_id=job.id, cell=0))
     await stores.hints.tell(1, "pocket", job.id)
