@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.errors import ConfigError
 from bot.log import configure
 from bot.settings import load
+
+if TYPE_CHECKING:
+    from bot.gallery.plan import GalleryPlan
 
 
 def gallery(
@@ -38,11 +41,9 @@ def gallery(
     asyncio.run(_serve(plan))
 
 
-async def _serve(plan: object) -> None:
-    from bot.gallery.plan import GalleryPlan
+async def _serve(plan: GalleryPlan) -> None:
     from bot.gallery.server import serve
 
-    assert isinstance(plan, GalleryPlan)
     stopping = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers on its event loop

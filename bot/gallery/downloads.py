@@ -10,13 +10,12 @@ from bot.errors import CellNotFound, JobNotFound
 from bot.gallery.gate import Gate, cell_of
 from bot.gallery.requests import job_and_number
 from bot.gallery.tracer import Tracer
-from bot.gallery.views import NOTHING
+from bot.gallery.views import LOST, NOTHING
 from bot.gallery.visitors import Visitors
 from bot.store.pictures import PictureStore
 
 PUBLIC, OWN = "private, max-age=60", "no-store"
 """Browsers keep a public picture for a minute, so that a withdrawal holds soon; proxies keep none."""
-LOST = "The file of this picture is lost."
 
 
 class Downloads:

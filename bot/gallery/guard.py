@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from yarl import URL
 
 from bot.errors import BotError, StoreError
@@ -37,7 +38,7 @@ ELSEWHERE = "This was sent by another page."
 log = logging.getLogger(__name__)
 
 
-def answering(pages: Pages, hosts: frozenset[str]) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def answering(pages: Pages, hosts: frozenset[str]) -> Middleware:
     """Return the middleware; `hosts` are the values of Host (host, or host:port) under which the page answers."""
     room, waiting = asyncio.Semaphore(AT_ONCE), 0
 

@@ -42,14 +42,11 @@ class Likeness:
         """Take the pictures of these jobs out."""
         kept = [place for place, (job_id, _) in enumerate(self._keys) if job_id not in job_ids]
         if len(kept) < len(self._keys):
-            self._rows = np.concatenate((self._rows[kept], np.zeros((256, WIDTH), np.float16)))  # a search may be at work
+            self._rows = np.concatenate(
+                (self._rows[kept], np.zeros((256, WIDTH), np.float16))
+            )  # a search may be at work
             self._keys = [self._keys[place] for place in kept]
             self._places = {key: place for place, key in enumerate(self._keys)}
-
-    def vector(self, key: Key) -> Vector | None:
-        """Return a picture's vector, when it is known."""
-        place = self._places.get(key)
-        return None if place is None else self._rows[place].astype(np.float32)
 
     def nearest(self, vector: Vector, count: int) -> list[Key]:
         """Return the pictures most like it, the most alike first. Takes some 50 ms for 100,000: call it in a thread."""
@@ -63,3 +60,8 @@ class Likeness:
         count = min(count, len(scores))
         best = np.argpartition(-scores, count - 1)[:count]
         return [keys[place] for place in best[np.argsort(-scores[best], kind="stable")]]
+
+
+def unpacked(vector: bytes) -> Vector:
+    """Return a stored vector (384 float16 values) as float32."""
+    return np.frombuffer(vector, np.float16).astype(np.float32)

@@ -27,11 +27,11 @@ class Pages:
         static = files("bot.gallery").joinpath("static")
         self._static = {each.name: each.read_bytes() for each in static.iterdir() if each.name[0] != "_"}
         self._tags = {name: hashlib.sha256(content).hexdigest()[:12] for name, content in self._static.items()}
-        self._environment.globals.update(site=title, can_sign_in=can_sign_in, tags=self._tags)
+        self._common = {"site": title, "can_sign_in": can_sign_in, "tags": self._tags}
 
     def page(self, name: str, member: Any = None, status: int = 200, **values: Any) -> web.Response:
         """Return a page; nobody but this browser keeps it."""
-        values = {"member": member, "query": "", "way": "words", **values}
+        values = {**self._common, "member": member, "query": "", "way": "words", **values}
         text = self._environment.get_template(f"{name}.html").render(values)
         return web.Response(text=text, content_type="text/html", status=status, headers={"Cache-Control": "no-store"})
 

@@ -72,8 +72,14 @@ async def serve(plan: GalleryPlan, clock: Clock = now) -> AsyncGenerator[Gallery
         pictures = PictureStore.open(plan.pictures)
         tracer = Tracer(traces, pictures, encoder)
         opened.callback(tracer.close)
-        exhibits, candidates, catalogue, likeness = ExhibitReads(database), Candidates(database), Catalogue(), Likeness()
+        exhibits, candidates, catalogue, likeness = (
+            ExhibitReads(database),
+            Candidates(database),
+            Catalogue(),
+            Likeness(),
+        )
         gate, pages = Gate(exhibits, clock), Pages(plan.title, can_sign_in=plan.can_sign_in)
+
         def app(port: int) -> web.Application:
             origin = plan.origin(port)
             login = DiscordLogin(plan, origin / "signed-in") if plan.can_sign_in else None

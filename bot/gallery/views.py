@@ -17,7 +17,7 @@ from bot.errors import CellNotFound, JobNotFound
 from bot.gallery import cards
 from bot.gallery.catalogue import Catalogue, Entry, Query
 from bot.gallery.gate import Gate, cell_of
-from bot.gallery.likeness import Likeness, Vector
+from bot.gallery.likeness import Likeness, Vector, unpacked
 from bot.gallery.pages import Pages
 from bot.gallery.requests import Asked, asked_for, cursor, job_and_number
 from bot.gallery.tracer import Tracer
@@ -32,6 +32,8 @@ PAGE = 24
 ALIKE = 48
 MOST_KIN = 40
 NOTHING = "There is no such picture, or it is not for you."
+LOST = "The file of this picture is lost."
+NO_LIKENESS = "This host compares no pictures: the built-in model is not installed."
 SIGN_IN_FIRST = "Sign in with Discord to see your own pictures."
 
 
@@ -99,22 +101,19 @@ class Views:
         (job_id, number), member = job_and_number(request), self._visitors.member(request)
         line = await self._line(job_id, member)
         cell = _found(line, number)
-        vector = self._likeness.vector((job_id, cell.cell))
-        if vector is None:
+        try:
             trace = await self._tracer.trace(cell)
-            if trace.vector is None:
-                raise web.HTTPNotFound(text="This host compares no pictures: the built-in model is not installed.")
-            alone = Likeness()
-            alone.put((job_id, cell.cell), trace.vector)
-            vector = alone.vector((job_id, cell.cell))
-        assert vector is not None
-        found = await self._nearest(vector, besides=job_id)
+        except KeyError:
+            raise web.HTTPNotFound(text=LOST) from None
+        if trace.vector is None:
+            raise web.HTTPNotFound(text=NO_LIKENESS)
+        found = await self._nearest(unpacked(trace.vector), besides=job_id)
         return self._pages.page("alike", member, of=cards.picture(cell), words=cards.words_of(line.exhibits[0].job),
                                 pictures=found)  # fmt: skip
 
     async def _looking_like_words(self, asked: Asked, member: Member | None) -> web.Response:
         if self._texts is None:
-            raise web.HTTPNotFound(text="This host compares no pictures: the built-in model is not installed.")
+            raise web.HTTPNotFound(text=NO_LIKENESS)
         try:
             [vector] = await self._texts.ask([asked.query])
         except EngineError:

@@ -78,10 +78,10 @@ async def _keep_alive(plan: GalleryPlan) -> None:
 async def _start(plan: GalleryPlan) -> Process:
     command = (sys.executable, "-m", "bot.gallery")
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, env=_without_secrets(os.environ))
-    assert process.stdin is not None
-    process.stdin.write(plan.model_dump_json().encode() + b"\n")
-    with suppress(ConnectionError):
-        await process.stdin.drain()
+    if process.stdin is not None:
+        process.stdin.write(plan.model_dump_json().encode() + b"\n")
+        with suppress(ConnectionError):
+            await process.stdin.drain()
     return process
 
 

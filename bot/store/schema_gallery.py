@@ -22,6 +22,6 @@ gallery_choices = sa.Table(
 )
 """What a maker said about one job; it counts instead of their setting."""
 
-AGREED = sa.literal_column("settings LIKE '%\"gallery\":true%'", sa.Boolean)
+AGREED: sa.ColumnElement[bool] = sa.literal_column("settings LIKE '%\"gallery\":true%'")
 """Members who show their pictures in the gallery. Has the exact text of the partial index."""
 sa.Index("ix_members_gallery", members.c.member_id, sqlite_where=AGREED, postgresql_where=AGREED)

@@ -4,8 +4,8 @@ The arithmetic is that of `engine.pocket.vision.PictureEncoder`, which checks dr
 two together. Its vectors lie in the text encoder's space, so that a text can be compared with pictures too.
 """
 
-# pyright: reportUnknownMemberType=false
-# (safetensors leaves types open)
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportMissingTypeStubs=false
+# (safetensors and threadpoolctl leave types open)
 
 from __future__ import annotations
 

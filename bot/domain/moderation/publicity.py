@@ -23,7 +23,7 @@ class Private(enum.StrEnum):
     """The first reason why a picture is private."""
 
     UNFINISHED = "it is not finished and posted"
-    SECRET = "it belongs to a game or a vote, or only its maker saw it"
+    APART = "it belongs to a game or a vote, or only its maker saw it"
     ELSEWHERE = "it was not made in a channel that everybody on the server can read"
     CLOSED = "its channel can no longer be read by everybody"
     DELETED = "its message was deleted"
@@ -85,7 +85,7 @@ def why_private(exhibit: Exhibit, now: datetime) -> Private | None:
     job = exhibit.job
     checks = (
         (Private.UNFINISHED, job.state is not JobState.DELIVERED or job.spec.verb in SKETCHES or not exhibit.cells),
-        (Private.SECRET, job.spec.sealed or job.reply.hidden or job.reply.ephemeral),
+        (Private.APART, job.spec.sealed or job.reply.hidden or job.reply.ephemeral),
         (Private.ELSEWHERE, not job.reply.bot_present or job.guild_id is None or job.reply.open_channel_id is None),
         (Private.CLOSED, not exhibit.is_open),
         (Private.DELETED, not exhibit.is_posted),

@@ -14,6 +14,9 @@ from bot.store.schema_gallery import AGREED, gallery_choices, open_channels
 from bot.store.schema_rules import guild_rules
 
 
+_MOST_RECENT = 2000
+
+
 class Place(NamedTuple):
     """Where a job stands in the order by time."""
 
@@ -68,7 +71,9 @@ class Candidates:
             return [Place(row.created_at, row.id) for row in await connection.execute(newest)]
 
     async def rendered(self, since: datetime) -> list[tuple[str, int]]:
-        """Return the jobs rendered since then, with their owners."""
+        """Return the jobs rendered since then with their owners, newest first, at most 2,000."""
         query = sa.select(jobs.c.id, jobs.c.member_id).where(jobs.c.rendered_at >= since)
+        # In this order SQLite walks the index; without it, it would scan the table.
+        newest = query.order_by(jobs.c.rendered_at.desc()).limit(_MOST_RECENT)
         async with self._database.study() as connection:
-            return [(row.id, row.member_id) for row in await connection.execute(query)]
+            return [(row.id, row.member_id) for row in await connection.execute(newest)]

@@ -68,9 +68,7 @@ class ExhibitReads:
             for row in await connection.execute(sa.select(guild_rules).where(guild_rules.c.guild_id.in_(stale))):
                 rules = GuildRules.model_validate_json(row.body, extra="ignore")
                 self._rules[row.guild_id] = row.version, rules
-        return {
-            each: self._rules[each][1] if each in current else GuildRules(guild_id=each) for each in guild_ids
-        }
+        return {each: self._rules[each][1] if each in current else GuildRules(guild_id=each) for each in guild_ids}
 
 
 async def _parents(connection: AsyncConnection, job_ids: Collection[str]) -> _Parents:

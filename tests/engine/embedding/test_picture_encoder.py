@@ -49,4 +49,3 @@ async def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"vision.*reinstall Darkroom"):
         await pictures.ask([drawn("red")])
     pictures.close()
-

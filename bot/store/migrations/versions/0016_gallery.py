@@ -8,7 +8,7 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-_AGREED = sa.text("settings LIKE '%\"gallery\":true%'")
+_AGREED = sa.literal_column("settings LIKE '%\"gallery\":true%'")
 
 
 def upgrade() -> None:
@@ -27,13 +27,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_gallery_choices_job_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_gallery_choices")),
     )
-    op.create_index(
-        "ix_members_gallery", "members", ["member_id"], sqlite_where=_AGREED, postgresql_where=_AGREED
-    )
+    op.create_index(op.f("ix_posts_channel_id"), "posts", ["channel_id"])
+    op.create_index("ix_members_gallery", "members", ["member_id"], sqlite_where=_AGREED, postgresql_where=_AGREED)
 
 
 def downgrade() -> None:
     """Take back."""
+    op.drop_index(op.f("ix_posts_channel_id"), "posts")
     op.drop_index("ix_members_gallery", "members")
     op.drop_table("gallery_choices")
     op.drop_table("open_channels")
