@@ -41,7 +41,6 @@ async def main(out: Path) -> None:
     for number, shot in enumerate(shots):
         sheet.paste(shot, (number * shot.width, 0))
     sheet.save(out, quality=82, method=6)
-    print(f"{out.name}: {out.stat().st_size / 1024:.0f} kB")
 
 
 async def furnish(made: Hall, prompts: tuple[str, ...] = PROMPTS) -> None:
@@ -86,4 +85,6 @@ async def seen(made: Hall) -> list[Image.Image]:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]) if len(sys.argv) > 1 else OUT))
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else OUT
+    asyncio.run(main(target))
+    print(f"{target.name}: {target.stat().st_size / 1024:.0f} kB")

@@ -78,7 +78,7 @@ class DiscordLogin:
             "redirect_uri": self._redirect,
             "code_verifier": sign_in.verifier,
         }
-        async with session.post(self._origin / "api/oauth2/token", data=form, auth=self._auth) as response:
+        async with session.post(self._origin / "api/oauth2/token", data=form, headers=self._basic) as response:
             if response.status != 200:
                 raise SignInRefused(f"Discord refused the sign-in (status {response.status})")
             return str((await response.json())["access_token"])
@@ -92,9 +92,10 @@ class DiscordLogin:
             return Member(id=int(found["id"]), name=str(found.get("global_name") or found["username"])[:80])
 
     async def _revoke(self, session: aiohttp.ClientSession, token: str) -> None:
-        async with session.post(self._origin / "api/oauth2/token/revoke", data={"token": token}, auth=self._auth):
+        address = self._origin / "api/oauth2/token/revoke"
+        async with session.post(address, data={"token": token}, headers=self._basic):
             pass
 
     @property
-    def _auth(self) -> aiohttp.BasicAuth:
-        return aiohttp.BasicAuth(str(self._plan.client_id), self._plan.client_secret)
+    def _basic(self) -> dict[str, str]:
+        return {"Authorization": aiohttp.encode_basic_auth(str(self._plan.client_id), self._plan.client_secret)}

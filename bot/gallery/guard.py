@@ -79,7 +79,12 @@ def answering(pages: Pages, hosts: frozenset[str]) -> Middleware:
 def hosts_of(origin: URL, port: int) -> frozenset[str]:
     """Return the values of Host under which the page answers: its address, and the loopback address."""
     names = ("127.0.0.1", "localhost", "[::1]")
-    return frozenset({origin.authority.lower(), *(f"{name}:{port}" for name in names)})
+    return frozenset({_authority(origin), *(f"{name}:{port}" for name in names)})
+
+
+def _authority(url: URL) -> str:
+    """Return host and port as a browser writes them: without the scheme's own port."""
+    return f"{url.host_subcomponent}:{url.port}" if not url.is_default_port() else str(url.host_subcomponent)
 
 
 def _words(error: web.HTTPException) -> str:
@@ -97,6 +102,6 @@ def _is_own(request: web.Request, hosts: frozenset[str]) -> bool:
     if (site := request.headers.get("Sec-Fetch-Site")) is not None:
         return site == "same-origin"
     try:
-        return URL(request.headers.get("Origin", "")).authority.lower() in hosts
+        return _authority(URL(request.headers.get("Origin", ""))) in hosts
     except ValueError:
         return False

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from bot.errors import ConfigError
 from bot.gallery.catalogue import Catalogue
@@ -62,6 +63,7 @@ async def serve(plan: GalleryPlan, clock: Clock = now) -> AsyncGenerator[Gallery
     Raises:
         ConfigError: the database is not there or of another version, or the port cannot be used.
     """
+    quieten()
     async with AsyncExitStack() as opened:
         database = await Database.look(plan.database)
         opened.push_async_callback(database.close)
@@ -161,6 +163,15 @@ def _embedders(opened: AsyncExitStack) -> tuple[TextEmbedder | None, PictureEmbe
 async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def quieten() -> None:
+    """Log nothing of requests that are no HTTP: strangers send many, and they say nothing about the gallery."""
+    logging.getLogger("aiohttp.server").addFilter(_is_about_us)
+
+
+def _is_about_us(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], BadHttpMessage))
 
 
 def step_back() -> None:

@@ -13,7 +13,6 @@ from bot.store.schema import jobs, members
 from bot.store.schema_gallery import AGREED, gallery_choices, open_channels
 from bot.store.schema_rules import guild_rules
 
-
 _MOST_RECENT = 2000
 
 
