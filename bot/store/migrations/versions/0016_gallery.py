@@ -8,7 +8,7 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-_AGREED = sa.literal_column("settings LIKE '%\"gallery\":true%'")
+_AGREED: sa.ColumnElement[bool] = sa.literal_column("settings LIKE '%\"gallery\":true%'")
 
 
 def upgrade() -> None:
