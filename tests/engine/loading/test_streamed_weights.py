@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,8 @@ NAMES = (
     "anima",
 )
 
+needs_torchao = pytest.mark.skipif(importlib.util.find_spec("torchao") is None, reason="needs the extra int8 (torchao)")
+
 
 @pytest.fixture
 def loaded(family_folder: Callable[[str], Path], tmp_path: Path) -> Callable[..., LoadedModel]:
@@ -74,7 +77,7 @@ def test_streamed_pictures_are_the_same_to_the_bit(name: str, loaded: Callable[.
     assert streamed.bytes < resident.bytes
 
 
-@pytest.mark.parametrize("precision", ["float8", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float8", "bfloat16", pytest.param("int8", marks=needs_torchao)])
 def test_narrow_weights_are_streamed_alike(precision: str, loaded: Callable[..., LoadedModel]) -> None:
     pictures = [
         crowd("flux2-klein", loaded("flux2-klein", precision=precision, residency=residency))
