@@ -22,6 +22,7 @@ class Suite(StrEnum):
     GPU = "gpu"
     STEP_CACHE = "step-cache"
     DEVICES = "devices"
+    SHARED_TRANSFER = "shared-transfer"
 
 
 @app.command()
@@ -33,8 +34,8 @@ def bench(
     suite: Annotated[
         Suite,
         typer.Option(
-            help="`gpu`: SDXL and Z-Image, random weights; `step-cache`: pocket's pictures; "
-            "`devices`: 1, 2 and 4 stand-ins that sleep."
+            help="`gpu`: SDXL and Z-Image, random weights; `step-cache`: pocket's pictures; `devices`: 1, 2 and 4 "
+            "stand-ins that sleep; `shared-transfer`: a streamed model over a link of set speed."
         ),
     ] = Suite.LOAD,
     cluster: Annotated[str, typer.Option(help="With `devices`: reach them through the Ray whose head is here.")] = "",
@@ -58,6 +59,10 @@ def bench(
 
             effort = many_devices.QUICK if quick else many_devices.FULL
             report = many_devices.measure(say, Path(scratch), effort, cluster)
+        elif suite is Suite.SHARED_TRANSFER:
+            from engine.bench.shared_transfer import measure as measure_transfer
+
+            report = measure_transfer(say, (12.0,), members=4, repeats=1) if quick else measure_transfer(say)
         else:
             from engine.bench.suite import FULL, QUICK, LoadSuite
 
