@@ -10,10 +10,13 @@ from discord.ext import commands
 from discord.ui import DynamicItem
 
 from bot.commands.buttons import (
+    branch_buttons,
+    consent_buttons,
     context_menus,
     derive_buttons,
     edit_buttons,
     evolve_buttons,
+    family_buttons,
     foreign_recipes,
     game_forms,
     permutations,
@@ -21,6 +24,7 @@ from bot.commands.buttons import (
     round_buttons,
     stars,
 )
+from bot.commands.buttons.family_buttons import KinMenu
 from bot.commands.buttons.foreign_recipes import DrawThis
 from bot.commands.buttons.game_buttons import GameButton, GuessMenu
 from bot.commands.buttons.modal_dispatch import Forms
@@ -74,6 +78,7 @@ DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     RoundButton,
     GameButton,
     GuessMenu,
+    KinMenu,
 )
 PRESSES: Mapping[Act, Press] = MappingProxyType(
     {
@@ -95,6 +100,9 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
         Act.DECIDE: round_buttons.decide,
+        Act.BRANCH: branch_buttons.branch,
+        Act.FAMILY: family_buttons.sheet,
+        **dict.fromkeys(consent_buttons.SHARES, consent_buttons.let),
     }
 )
 ROUND_PRESSES: Mapping[RoundAct, RoundPress] = MappingProxyType(
@@ -104,6 +112,7 @@ ROUND_PRESSES: Mapping[RoundAct, RoundPress] = MappingProxyType(
         RoundAct.CANCEL: round_buttons.end,
         RoundAct.START: evolve_buttons.start,
         RoundAct.WILD: evolve_buttons.wild,
+        **dict.fromkeys((RoundAct.ONCE, RoundAct.ALWAYS, RoundAct.NO), consent_buttons.answer),
     }
 )
 FORMS: Mapping[FormKind, Fill] = MappingProxyType(
@@ -123,6 +132,7 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.EDIT: edit_buttons.edited,
         FormKind.EDIT_REGION: edit_buttons.region_filled,
         FormKind.MENU_EDIT: context_menus.edited,
+        FormKind.BRANCH: branch_buttons.branched,
     }
 )
 ONCE = frozenset(

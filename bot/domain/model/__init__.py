@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.domain.model.ask import Ask
 from bot.domain.model.job import Cell, Charge, Job, JobState, Kept, Verdict
 from bot.domain.model.job_spec import WITHDRAWN, CellRef, JobSpec, Options, Verb
-from bot.domain.model.member import Member, Preferences
+from bot.domain.model.member import Member, Preferences, Share
 from bot.domain.model.outbox_entry import LONGEST_DELAY, OutboxEntry, OutboxKind
 from bot.domain.model.place import DIRECT_MESSAGES, Place, ReplyTo
 from bot.domain.model.value import Value
@@ -29,6 +29,7 @@ __all__ = [
     "Place",
     "Preferences",
     "ReplyTo",
+    "Share",
     "Value",
     "Verb",
     "Verdict",

@@ -10,16 +10,18 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.jobs import error_codec
-from bot.domain.model import Ask, Charge, Job, JobState, Kept, OutboxKind
+from bot.domain.model import Ask, Charge, Job, JobState, Kept, OutboxKind, Share
 from bot.domain.quotas.quota import pictures
 from bot.errors import Fenced, PictureBlocked, ReplyGone
 from bot.store.database import Database, upsert
 from bot.store.jobs.admission import AdmissionLimits, admit
 from bot.store.jobs.daily_sums import count_outcome
+from bot.store.jobs.fingerprints import note
 from bot.store.jobs.job_reads import LIVE, JobReads
 from bot.store.jobs.rows import job_from
 from bot.store.jobs.sealing import unseal
 from bot.store.schema import UNFINISHED, cells, extracts, jobs, outbox, posts
+from bot.store.schema_consent import fingerprints
 
 
 class Ledger(Protocol):
@@ -116,17 +118,18 @@ class JobStore(JobReads):
             )  # fmt: skip
             if kept.cells:
                 await connection.execute(sa.insert(cells), [cell.model_dump() for cell in kept.cells])
+                await note(connection, job.id, kept.fingerprints)
             charged = pictures(stored.spec.verb, len(kept.cells))
             await self._ledger.settle(connection, stored, charged, kept.gpu_ms, now)
             kind = OutboxKind.REVIEW if kept.state is JobState.REVIEW else OutboxKind.RESULT
-            await _owe(connection, stored, kind, now)
+            await owe(connection, stored, kind, now)
         return stored
 
     async def approve(self, job: Job, now: datetime) -> Job:
         """Change from review to rendered, with an outbox entry for the result."""
         async with self._database.write() as connection:
             approved = await _move(connection, job, (JobState.REVIEW,), state=JobState.RENDERED)
-            await _owe(connection, approved, OutboxKind.RESULT, now)
+            await owe(connection, approved, OutboxKind.RESULT, now)
         return approved
 
     async def delivered(self, job: Job, message_id: int | None, now: datetime) -> Job:
@@ -160,6 +163,7 @@ class JobStore(JobReads):
             if isinstance(error, PictureBlocked):
                 # A blocked picture is not kept; the daily sweep deletes its files.
                 await connection.execute(sa.delete(cells).where(cells.c.job_id == job.id))
+                await connection.execute(sa.delete(fingerprints).where(fingerprints.c.job_id == job.id))
                 await connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(frames_key=None))
             if job.state is JobState.REVIEW:
                 await self._ledger.waive(connection, job.id, now)
@@ -170,8 +174,13 @@ class JobStore(JobReads):
             if isinstance(error, ReplyGone):
                 await connection.execute(sa.delete(outbox).where(outbox.c.job_id == job.id))
             else:
-                await _owe(connection, closed, OutboxKind.CLOSED, now, error_codec.pack(error))
+                await owe(connection, closed, OutboxKind.CLOSED, now, error_codec.pack(error))
         return closed
+
+    async def share(self, job_id: str, share: Share | None) -> None:
+        """Set who may make something of this job's pictures; None: whoever may of all its owner's."""
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(share=share))
 
     async def reply_at(self, job_id: str, message_id: int) -> None:
         """Record the id of the job's reply message."""
@@ -199,7 +208,8 @@ async def _post(connection: AsyncConnection, job_id: str, cell: int | None, chan
     await connection.execute(statement.on_conflict_do_update(index_elements=["message_id"], set_=shown))
 
 
-async def _owe(connection: AsyncConnection, job: Job, kind: OutboxKind, now: datetime, error: str = "") -> None:
+async def owe(connection: AsyncConnection, job: Job, kind: OutboxKind, now: datetime, error: str = "") -> None:
+    """Put a delivery into the outbox, in place of one that is there."""
     owed = {"kind": kind, "epoch": job.epoch, "tries": 0, "due_at": now, "error": error, "why": ""}
     statement = upsert(connection, outbox).values(job_id=job.id, **owed)
     await connection.execute(statement.on_conflict_do_update(index_elements=["job_id"], set_=owed))
