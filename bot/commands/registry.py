@@ -16,6 +16,7 @@ from bot.commands.buttons import (
     derive_buttons,
     edit_buttons,
     evolve_buttons,
+    expression_buttons,
     family_buttons,
     foreign_recipes,
     game_forms,
@@ -96,6 +97,7 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.ZOOM_CUSTOM: derive_buttons.zoom,
         Act.EDIT: edit_buttons.edit,
         Act.EDIT_REGION: edit_buttons.region,
+        Act.EXPRESSION: expression_buttons.ask,
         Act.PERMUTE: permutations.confirmed,
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
@@ -131,6 +133,7 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.WILD: evolve_buttons.handed_in,
         FormKind.EDIT: edit_buttons.edited,
         FormKind.EDIT_REGION: edit_buttons.region_filled,
+        FormKind.EXPRESSION: expression_buttons.filled_in,
         FormKind.MENU_EDIT: context_menus.edited,
         FormKind.BRANCH: branch_buttons.branched,
     }

@@ -1,7 +1,7 @@
 """Fingerprints: difference hashes (dHash) by which a picture is known again after it was scaled or compressed.
 
-A difference hash says of each pixel of a small grey copy whether its right neighbour is brighter (Krawetz, "Kind of
-Like That", 2013). Two grids are kept: 8 x 8 finds candidates, 16 x 16 decides.
+A difference hash says of each pixel of a small grey copy whether its right neighbour is clearly brighter (Krawetz,
+"Kind of Like That", 2013). Two grids are kept: 8 x 8 finds candidates, 16 x 16 decides.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Self
 
 COARSE, FINE = 8, 16
 """Sides of the grids: 64 and 256 bits."""
-MOST_BITS = 24
+MOST_BITS = 14
 """Pictures are alike when at most so many of the 256 bits differ; see `tests/bot/ui/pictures/test_fingerprints.py`."""
 _BAND = 16
 

@@ -60,6 +60,7 @@ class Act(enum.StrEnum):
     LET_ASK = "lk"
     LET_NOBODY = "ln"
     LET_SAME = "ls"
+    EXPRESSION = "ex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ class FormKind(enum.StrEnum):
     MENU_EDIT = "me"
     EDIT_REGION = "er"
     BRANCH = "b"
+    EXPRESSION = "ex"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from engine import open_picture
 LEAST_CONTRAST = 4.0
 """Standard deviation of the small grey copy, 0 to 127: what shows less is not told from other plain pictures."""
 
+LEAST_STEP = 4
+"""Shades, 0 to 255: a smaller step between neighbours is what compression leaves on a plain ground."""
+
 
 def fingerprint(picture: bytes) -> str:
     """The fingerprint as text; "" for a picture that shows too little."""
@@ -21,6 +24,6 @@ def fingerprint(picture: bytes) -> str:
 
 
 def _differences(grey: Image.Image, side: int) -> str:
-    """Whether each pixel's right neighbour is brighter, `side` x `side` bits, as hexadecimal digits."""
+    """Whether each pixel's right neighbour is clearly brighter, `side` x `side` bits, as hexadecimal digits."""
     small = np.asarray(grey.resize((side + 1, side), Image.Resampling.LANCZOS), dtype=np.int16)
-    return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()
+    return np.packbits(small[:, 1:] - small[:, :-1] > LEAST_STEP).tobytes().hex()
