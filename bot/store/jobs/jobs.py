@@ -13,7 +13,7 @@ from bot.domain.jobs import error_codec
 from bot.domain.model import Ask, Charge, Job, JobState, Kept, OutboxKind, Share
 from bot.domain.quotas.quota import pictures
 from bot.errors import Fenced, PictureBlocked, ReplyGone
-from bot.store.database import Database, upsert
+from bot.store.database import Database, in_turn, upsert
 from bot.store.jobs.admission import AdmissionLimits, admit
 from bot.store.jobs.daily_sums import count_outcome
 from bot.store.jobs.fingerprints import note
@@ -47,7 +47,9 @@ class Ledger(Protocol):
 class JobStore(JobReads):
     """Implements `bot.domain.ports.Jobs` in SQL.
 
-    Methods that take a job raise `Fenced` when its epoch is old or its state does not allow the change.
+    Methods that take a job raise `Fenced` when its epoch is old or its state does not allow the change. What books a
+    job takes its turn before it changes the job's row, as `admit` does: else an ask that comes twice, which waits for
+    that row in its turn, and the booking wait for each other.
     """
 
     def __init__(self, database: Database, ledger: Ledger, *, limits: AdmissionLimits | None = None) -> None:
@@ -111,6 +113,7 @@ class JobStore(JobReads):
     async def keep(self, job: Job, kept: Kept, now: datetime) -> Job:
         """Store the cells' rows, settle the quota, and change to rendered or review, with an outbox entry."""
         async with self._database.write() as connection:
+            await in_turn(connection)
             stored = await _move(
                 connection, job, LIVE, state=kept.state, gpu_ms=kept.gpu_ms, spoiler=kept.spoiler,
                 recipe=kept.recipe, notes=list(kept.notes), captions=list(kept.captions),
@@ -158,6 +161,7 @@ class JobStore(JobReads):
         # A job that was kept or approved meanwhile will be shown, so it is not closed from its earlier state.
         states = LIVE if job.state in LIVE else [state for state in UNFINISHED if state == job.state]
         async with self._database.write() as connection:
+            await in_turn(connection)
             closed = await _move(connection, job, states, **values)
             await count_outcome(connection, closed.state)
             if isinstance(error, PictureBlocked):
