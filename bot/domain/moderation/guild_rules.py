@@ -51,3 +51,7 @@ class GuildRules(Value):
     """Who may make something of the pictures of a member who said nothing about that."""
     retention_days: int | None = None
     """Days after which results are deleted; None keeps them."""
+    relaxed: bool = True
+    """Whether `--relax` is allowed: jobs outside of the quota, which are drawn when nobody else waits."""
+    reaction_buttons: bool = True
+    """Whether 1️⃣-4️⃣, 🇦-🇩 and 🔄 as reactions press the buttons of a grid."""
