@@ -73,6 +73,17 @@ async def test_the_owner_is_asked_pinged_once_and_says_once(court: Court) -> Non
     assert "wants to be asked" in await asked(court, job, "V2"), "once was once"
 
 
+async def test_a_reaction_that_stands_for_a_button_asks_too(court: Court) -> None:
+    job = await court.imagine(court.ada)
+    await consents(court, court.ada, "ask")
+    await court.bo.react(court.message(job.reply.message_id or 0), "🇦")
+    await court.counted()
+    assert pinged(court) == [[str(court.ada.id)]] and await court.jobs.active() == []
+    await court.ada.click(question(court), label="No")
+    await court.counted()
+    assert await court.jobs.children(job.id) == []
+
+
 async def test_always_is_for_this_member_until_taken_back(court: Court) -> None:
     job = await court.imagine(court.ada)
     await consents(court, court.ada, "ask")
