@@ -29,7 +29,8 @@ async def branched(interaction: Pressed, about: str, filled: Filled) -> None:
     async with Answer(interaction) as answer:
         pressed, job = await about_job(interaction, about)
         line, strength = await _credit(interaction, filled.credit), _strength(filled.strength)
-        asked = [options.model_copy(update={"strength": strength}) for options in asked_in(filled)]
+        read = await asked_in(interaction, filled)
+        asked = [options.model_copy(update={"strength": strength}) for options in read]
         await submit_each(
             interaction, answer, asked, lambda one: derived(job, Verb.VARY_STRONG, pressed.cell, one, credit=line)
         )
