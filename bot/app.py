@@ -14,6 +14,7 @@ from bot.client import DarkroomClient
 from bot.direct_rules import direct_rules
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_service import JobService
+from bot.domain.moderation.consents import Consents
 from bot.domain.moderation.rule_checker import RuleChecker
 from bot.domain.moderation.semantic_filter import SemanticFilter, Sides
 from bot.domain.moderation.vocabulary_hints import Hints
@@ -32,11 +33,14 @@ from bot.store.gallery.open_channels import OpenChannelStore
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
+from bot.store.jobs.fingerprints import FingerprintStore
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
 from bot.store.jobs.pending_answers import PendingAnswerStore
+from bot.store.jobs.quarantines import Quarantines
 from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
+from bot.store.members.grants import GrantStore
 from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
@@ -48,6 +52,7 @@ from bot.ui.interactions.services import Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
 from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.fingerprints import fingerprint
 from bot.ui.pictures.samples import Samples
 from bot.ui.pictures.uploads import Download, Fetch, Intake
 from engine import POCKET_WEIGHTS, Engine
@@ -134,10 +139,14 @@ def _compose(
         wording=Wording(settings.styles),
         clock=clock,
         hints=hints,
+        fingerprint=fingerprint,
         tasks=tasks,
     )
-    job_service, members = JobService(ports), MemberStore(database, clock)
-    play = GroupPlay(database, engine, rules, jobs, pictures, drawing, job_service, members, tasks, clock)
+    job_service, members, grants = JobService(ports), MemberStore(database, clock), GrantStore(database)
+    consents = Consents(members.preferences, rules.get, jobs.get, grants)
+    play = GroupPlay(
+        database, engine, rules, jobs, pictures, drawing, job_service, consents, grants, tasks, clock
+    )  # fmt: skip
     rounds, games = play.rounds(), play.games()
     pending_answers = PendingAnswerStore(settings.data_dir / "promises.jsonl", database)
     services = Services(
@@ -155,6 +164,11 @@ def _compose(
         intake=Intake(fetch, drawing, pictures),
         drawing=drawing,
         prices=PriceList(timings),
+        consents=consents,
+        grants=grants,
+        consent_requests=rounds.consent_requests,
+        fingerprints=FingerprintStore(database),
+        quarantines=Quarantines(database),
         pending_answers=pending_answers,
         clock=clock,
         rounds=rounds.rounds,

@@ -31,6 +31,8 @@ class Ports:
     wording: Wording
     clock: Clock
     hints: Hints | None = None
+    fingerprint: Callable[[bytes], str] | None = None
+    """By what a kept picture (PNG) is known again; "" for one that shows too little. It blocks."""
     sleep: Sleep = asyncio.sleep
     tasks: Tasks = field(default_factory=Tasks)
 
