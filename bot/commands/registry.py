@@ -9,6 +9,7 @@ from typing import Any
 from discord.ext import commands
 from discord.ui import DynamicItem
 
+from bot.commands import settings
 from bot.commands.buttons import (
     context_menus,
     derive_buttons,
@@ -17,6 +18,7 @@ from bot.commands.buttons import (
     expression_buttons,
     foreign_recipes,
     game_forms,
+    imagine_forms,
     permutations,
     result_buttons,
     round_buttons,
@@ -125,6 +127,8 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.WILD: evolve_buttons.handed_in,
         FormKind.EDIT: edit_buttons.edited,
         FormKind.EDIT_REGION: edit_buttons.region_filled,
+        FormKind.IMAGINE: imagine_forms.imagined,
+        FormKind.SETTINGS: settings.filled_in,
         FormKind.EXPRESSION: expression_buttons.filled_in,
         FormKind.MENU_EDIT: context_menus.edited,
     }

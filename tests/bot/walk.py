@@ -171,7 +171,16 @@ PUSHED: Mapping[str, Step] = {
     f"form {FormKind.EXPRESSION}": _submit(FormKind.EXPRESSION, Act.EXPRESSION),
 }
 NO_JOB_FORMS = frozenset(
-    {FormKind.STYLE, FormKind.LORA, FormKind.MODEL, FormKind.RECIPE, FormKind.MENU, FormKind.MENU_EDIT}
+    {
+        FormKind.STYLE,
+        FormKind.LORA,
+        FormKind.MODEL,
+        FormKind.RECIPE,
+        FormKind.MENU,
+        FormKind.MENU_EDIT,
+        FormKind.IMAGINE,
+        FormKind.SETTINGS,
+    }
 )
 """A style's, LoRA's or model's name, nothing, and a message: the menu's forms are read where they were opened only."""
 COMPLETED = frozenset({"cancel job", "lineage job", "show job"})

@@ -134,6 +134,8 @@ class FormKind(enum.StrEnum):
     EDIT = "e"
     MENU_EDIT = "me"
     EDIT_REGION = "er"
+    IMAGINE = "i"
+    SETTINGS = "st"
     EXPRESSION = "ex"
 
 

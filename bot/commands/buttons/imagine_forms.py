@@ -1,0 +1,149 @@
+"""The form of `/imagine` without words, and how jobs begin that ask for pictures of words."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import discord
+
+from bot.commands.buttons import permutations
+from bot.domain.model import Options, Preferences, Verb
+from bot.domain.prompting.flags import render_flags
+from bot.domain.prompting.member_options import read
+from bot.domain.prompting.prompt import expand, parse, render
+from bot.domain.prompting.quotes import quoted
+from bot.domain.prompting.short_names import short_name, with_short_name
+from bot.errors import BadOption
+from bot.ui.content.choice_form import ImagineForm, Menus, Option
+from bot.ui.content.custom_ids import FormId, FormKind
+from bot.ui.content.modals import Filled
+from bot.ui.interactions import submission
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.offers import Shelf, offers_of
+
+Reading = Callable[[str], Options]
+_REMEMBERED = ("model", "aspect", "style", "loras")
+
+
+async def ask(interaction: Pressed, answer: Answer, **given: str | None) -> None:
+    """Open the form: filled with what was given to the command, else with what the member chose last."""
+    preferences = await submission.preferences_of(interaction)
+    shown = _last(preferences) if not any(given.values()) else parse("", needs_words=False, **given)
+    form = ImagineForm("Imagine", FormId(FormKind.IMAGINE, ""), "", menus=await _menus(interaction, shown))
+    await answer.modal(form)
+
+
+async def imagined(interaction: Pressed, about: str, filled: Filled) -> None:
+    """Read the form, remember its choices, and begin as `/imagine` does."""
+    async with Answer(interaction) as answer:
+        chosen = await _chosen(interaction, filled)
+        reading = await reader(interaction, has_picture=bool(filled.pictures), **chosen)
+        flags = " ".join(f"--lora {quoted(lora)}" for lora in await _loras(interaction, filled))
+        text = " ".join(filter(None, (filled.prompt, flags)))
+        options = [reading(one) for one in expand(text)]
+        await _remember(interaction, options[0])
+        await begin(interaction, answer, text, reading, image=next(iter(filled.pictures), None))
+
+
+async def reader(interaction: Pressed, *, has_picture: bool = False, **given: str | float | None) -> Reading:
+    """Return what reads one prompt of this member in this channel."""
+    return functools.partial(
+        read,
+        preferences=await submission.preferences_of(interaction),
+        styles=interaction.client.services.settings.styles,
+        channel=await submission.channel_defaults(interaction),
+        has_picture=has_picture,
+        **given,
+    )
+
+
+async def begin(
+    interaction: Pressed,
+    answer: Answer,
+    prompt: str,
+    reading: Reading,
+    *,
+    image: discord.Attachment | None = None,
+    style_image: discord.Attachment | None = None,
+) -> None:
+    """Accept one job, or ask for confirmation of several."""
+    prompts = expand(prompt)
+    asked = [reading(text) for text in prompts]
+    if len(prompts) > 1 or asked[0].repeat > 1:
+        if image is not None or style_image is not None:
+            raise BadOption("image", "not together with {…} or --repeat; start them one by one")
+        await permutations.offer(interaction, answer, asked, _compact(prompt, reading))
+        return
+    images = (await submission.take(interaction, image),) if image is not None else ()
+    manner = None if style_image is None else await submission.take(interaction, style_image, "style_image")
+    spec = submission.spec(Verb.IMAGINE, asked[0], images=images, style_image=manner)
+    await submission.submit(interaction, answer, spec)
+
+
+async def _menus(interaction: Pressed, shown: Options) -> Menus:
+    models = interaction.client.services.models()
+    styles, loras = interaction.client.services.settings.styles, await offers_of(interaction.client, Shelf.LORA)
+    looks = [Option(f"style:{short_name(name)}", name, "style") for name in styles]
+    looks += [Option(f"lora:{short_name(offer.name)}", offer.name, offer.hint or "LoRA") for offer in loras]
+    chosen = {f"lora:{short_name(name)}" for name, _ in shown.loras}
+    chosen |= {f"style:{short_name(shown.style)}"} if shown.style else set()
+    chosen |= {short_name(shown.model)} if shown.model else set()
+    chosen |= {"shape:{}:{}".format(*shown.aspect)} if shown.aspect else set()
+    offered = tuple(Option(short_name(name), name) for name in models) if len(models) > 1 else ()
+    return Menus(offered, tuple(looks), frozenset(chosen))
+
+
+async def _chosen(interaction: Pressed, filled: Filled) -> dict[str, str | None]:
+    """Return model, shape and style as options of a command. Raises `BadOption` for two styles."""
+    models = interaction.client.services.models()
+    styles = _named(filled, "style")
+    if len(styles) > 1:
+        raise BadOption("style", "one at a time; LoRAs go together with it")
+    model, shape = next(iter(filled.picked.get("model", ())), None), next(iter(filled.picked.get("shape", ())), None)
+    return {
+        "model": None if model is None else with_short_name(models, model) or model,
+        "aspect": None if shape is None else shape.removeprefix("shape:"),
+        "style": next(iter(styles), None),
+    }
+
+
+async def _loras(interaction: Pressed, filled: Filled) -> list[str]:
+    """Return the chosen LoRAs as they stand behind their flag. Raises `BadOption` for one that is gone."""
+    offers = {offer.name: offer for offer in await offers_of(interaction.client, Shelf.LORA)}
+    found: list[str] = []
+    for short in _named(filled, "lora"):
+        name = with_short_name(offers, short)
+        if name is None:
+            raise BadOption(f"--lora {short}"[:60], "that LoRA is not there any more; see `/loras`")
+        found.append(offers[name].value or f"{name}:1")
+    return found
+
+
+def _named(filled: Filled, kind: str) -> list[str]:
+    return [look.removeprefix(f"{kind}:") for look in filled.picked.get("look", ()) if look.startswith(f"{kind}:")]
+
+
+def _last(preferences: Preferences) -> Options:
+    try:
+        return parse(preferences.form, needs_words=False)
+    except BadOption:  # written by another version
+        return Options(prompt="")
+
+
+async def _remember(interaction: Pressed, options: Options) -> None:
+    """Keep the choices for the member's next form."""
+    kept: dict[str, Any] = {name: getattr(options, name) for name in _REMEMBERED}
+    form = render_flags(Options(prompt="", **kept))
+    await interaction.client.services.members.change(
+        interaction.user.id, lambda before: before.model_copy(update={"form": form})
+    )
+
+
+def _compact(prompt: str, reading: Reading) -> str:
+    """The prompt with its braces and everything else as flags behind it, or "" when braces stand in a flag."""
+    try:
+        return render(reading(prompt))
+    except BadOption:
+        return ""
