@@ -48,6 +48,7 @@ from bot.commands.presence import Presence
 from bot.commands.privacy import Privacy
 from bot.commands.sets import Sets
 from bot.commands.settings import MySettings
+from bot.commands.shorten import Shorten
 from bot.domain.rounds.round import RoundAct
 from bot.ui.content.buttons import JobButton
 from bot.ui.content.custom_ids import Act, ButtonId, FormKind, RoundId
@@ -62,7 +63,7 @@ RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (
-    Imagine, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Sets, Help, Privacy, Quota, Mod, Stats,
+    Imagine, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Sets, Shorten, Help, Privacy, Quota, Mod, Stats,
 )  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
 MENUS = context_menus.menus

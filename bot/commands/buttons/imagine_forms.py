@@ -42,8 +42,8 @@ async def imagined(interaction: Pressed, about: str, filled: Filled) -> None:
         reading = await reader(interaction, has_picture=bool(filled.pictures), **chosen)
         flags = " ".join(f"--lora {quoted(lora)}" for lora in await _loras(interaction, filled))
         text = " ".join(filter(None, (filled.prompt, flags)))
-        options = [reading(one) for one in expand(text)]
-        await _remember(interaction, options[0])
+        text = await submission.rolled(interaction, text)
+        await _remember(interaction, reading(expand(text)[0]))
         await begin(interaction, answer, text, reading, image=next(iter(filled.pictures), None))
 
 
@@ -69,6 +69,7 @@ async def begin(
     style_image: discord.Attachment | None = None,
 ) -> None:
     """Accept one job, or ask for confirmation of several."""
+    prompt = await submission.rolled(interaction, prompt)
     prompts = expand(prompt)
     asked = [reading(text) for text in prompts]
     if len(prompts) > 1 or asked[0].repeat > 1:
