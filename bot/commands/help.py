@@ -11,7 +11,7 @@ from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 
 TEXT = """\
-**Make pictures:** `/imagine` a red fox in the snow
+**Make pictures:** `/imagine` a red fox in the snow, or `/draw` with a form
 **Flags in the prompt:** `--ar 3:2` shape, `--seed 7` same again, `--no text, logo` not these, `--steps 30`, \
 `--cfg 5`, `--model NAME`, `--style NAME`, `--stop 80` unfinished, `--tile`, `--iw 0.7` weight of your picture, \
 `--set NAME` of your own, `--repeat 3`, `--draft` 24 small ones to choose from, `--fast` sooner, \

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import discord
 from discord import app_commands
 from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
 
-from bot.commands.buttons import imagine_forms
-from bot.domain.prompting.prompt import shorten
+from bot.commands.buttons import permutations
+from bot.domain.model import Options, Verb
+from bot.domain.prompting.member_options import read
+from bot.domain.prompting.prompt import expand, render, shorten
 from bot.domain.prompting.short_names import short_name
 from bot.errors import BadOption
+from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.offers import Offer, Shelf, offers_of
 
+Reading = Callable[[str], Options]
 MAX_CHOICES = 25
 
 
@@ -25,7 +30,7 @@ class Imagine(commands.Cog):
 
     @app_commands.command(name="imagine", description=locale_str("Make four pictures from your words"))
     @app_commands.describe(
-        prompt=locale_str("What to draw, flags such as --ar 3:2 too; without it a form opens"),
+        prompt=locale_str("What to draw; flags such as --ar 3:2 --seed 7 --no text go here too"),
         negative=locale_str("What should not be in the picture"),
         aspect=locale_str("Width to height, for example 3:2"),
         seed=locale_str("The same seed gives the same picture again"),
@@ -42,7 +47,7 @@ class Imagine(commands.Cog):
     async def imagine(
         self,
         interaction: Pressed,
-        prompt: Range[str, 1, 6000] | None = None,
+        prompt: Range[str, 1, 6000],
         negative: Range[str, 1, 2000] | None = None,
         aspect: Range[str, 3, 11] | None = None,
         seed: Range[int, 0, 4294967295] | None = None,
@@ -55,18 +60,13 @@ class Imagine(commands.Cog):
         style_image: discord.Attachment | None = None,
         lora: Range[str, 1, 310] | None = None,
     ) -> None:
-        """Accept one job, ask for confirmation of several, or open a form where no words are given."""
-        async with Answer(interaction, may_ask=prompt is None) as answer:
-            if prompt is None:
-                if image is not None or style_image is not None:
-                    raise BadOption("prompt", "say what to draw with the picture, or leave it out and use the form")
-                await imagine_forms.ask(interaction, answer, model=model, aspect=aspect, style=style, loras=lora)
-                return
-            reading = await imagine_forms.reader(
+        """Accept one job, or ask for confirmation of several."""
+        async with Answer(interaction) as answer:
+            reading = await reader(
                 interaction, has_picture=image is not None, negative=negative, aspect=aspect, seed=seed, steps=steps,
                 guidance=guidance, model=model, style=style, strength=strength, loras=lora,
             )  # fmt: skip
-            await imagine_forms.begin(interaction, answer, prompt, reading, image=image, style_image=style_image)
+            await begin(interaction, answer, prompt, reading, image=image, style_image=style_image)
 
     @imagine.autocomplete("model")
     async def models(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
@@ -103,3 +103,47 @@ def choices(names: Sequence[str], typed: str) -> list[Choice[str]]:
         Choice(name=shorten(name, 100), value=name if len(name) <= 100 else short_name(name))
         for _, name in found[:MAX_CHOICES]
     ]
+
+
+async def reader(interaction: Pressed, *, has_picture: bool = False, **given: str | float | None) -> Reading:
+    """Return what reads one prompt of this member in this channel."""
+    return functools.partial(
+        read,
+        preferences=await submission.preferences_of(interaction),
+        styles=interaction.client.services.settings.styles,
+        channel=await submission.channel_defaults(interaction),
+        has_picture=has_picture,
+        **given,
+    )
+
+
+async def begin(
+    interaction: Pressed,
+    answer: Answer,
+    prompt: str,
+    reading: Reading,
+    *,
+    image: discord.Attachment | None = None,
+    style_image: discord.Attachment | None = None,
+) -> None:
+    """Accept one job, or ask for confirmation of several."""
+    prompt = await submission.rolled(interaction, prompt)
+    prompts = expand(prompt)
+    asked = [reading(text) for text in prompts]
+    if len(prompts) > 1 or asked[0].repeat > 1:
+        if image is not None or style_image is not None:
+            raise BadOption("image", "not together with {…} or --repeat; start them one by one")
+        await permutations.offer(interaction, answer, asked, _compact(prompt, reading))
+        return
+    images = (await submission.take(interaction, image),) if image is not None else ()
+    manner = None if style_image is None else await submission.take(interaction, style_image, "style_image")
+    spec = submission.spec(Verb.IMAGINE, asked[0], images=images, style_image=manner)
+    await submission.submit(interaction, answer, spec)
+
+
+def _compact(prompt: str, reading: Reading) -> str:
+    """The prompt with its braces and everything else as flags behind it, or "" when braces stand in a flag."""
+    try:
+        return render(reading(prompt))
+    except BadOption:
+        return ""

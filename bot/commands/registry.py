@@ -9,7 +9,7 @@ from typing import Any
 from discord.ext import commands
 from discord.ui import DynamicItem
 
-from bot.commands import settings
+from bot.commands import draw, settings
 from bot.commands.buttons import (
     context_menus,
     derive_buttons,
@@ -18,7 +18,6 @@ from bot.commands.buttons import (
     expression_buttons,
     foreign_recipes,
     game_forms,
-    imagine_forms,
     permutations,
     result_buttons,
     round_buttons,
@@ -29,6 +28,7 @@ from bot.commands.buttons.game_buttons import GameButton, GuessMenu
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
+from bot.commands.draw import Draw
 from bot.commands.edit import Edit
 from bot.commands.evolve import Evolve
 from bot.commands.games import Games
@@ -63,7 +63,8 @@ RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (
-    Imagine, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Sets, Shorten, Help, Privacy, Quota, Mod, Stats,
+    Imagine, Draw, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Sets, Shorten, Help,
+    Privacy, Quota, Mod, Stats,
 )  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
 MENUS = context_menus.menus
@@ -128,7 +129,7 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.WILD: evolve_buttons.handed_in,
         FormKind.EDIT: edit_buttons.edited,
         FormKind.EDIT_REGION: edit_buttons.region_filled,
-        FormKind.IMAGINE: imagine_forms.imagined,
+        FormKind.IMAGINE: draw.imagined,
         FormKind.SETTINGS: settings.filled_in,
         FormKind.EXPRESSION: expression_buttons.filled_in,
         FormKind.MENU_EDIT: context_menus.edited,

@@ -27,8 +27,8 @@ from tests.bot.court import Court
 MODAL_SUBMIT = 5
 TAKES_NO_JOB = frozenset(
     {
-        "imagine", "edit", "loras", "models", "blend", "describe", "style list", "style show", "settings", "help",
-        "set save", "set list", "set delete", "shorten",
+        "imagine", "draw", "edit", "loras", "models", "blend", "describe", "style list", "style show", "settings",
+        "help", "set save", "set list", "set delete", "shorten",
         "privacy delete", "privacy consent", "privacy retention", "quota set", "quota grant", "quota reset",
         "quota list", "quota timezone", "quota jobs", "mod pause", "mod drain", "mod resume", "mod ban", "mod unban",
         "mod weight", "mod picture", "mod roles", "mod words add", "mod words remove", "mod words list",

@@ -30,7 +30,7 @@ class Preferences(Value):
     suffix: str = ""
     """Words and flags that are appended to every prompt."""
     form: str = ""
-    """What the member chose last in the form of `/imagine`, as flags."""
+    """What the member chose last in the form of `/draw`, as flags."""
     sets: tuple[tuple[str, str], ...] = ()
     """The member's option sets: names, and the flags and words for which `--set NAME` stands."""
     remix: bool = False

@@ -1,4 +1,4 @@
-"""`/imagine` without words and `/settings` without options open forms, filled with what was chosen before."""
+"""`/draw` and `/settings` without options open forms, filled with what was chosen before."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def styled(world: World) -> None:
 
 async def test_the_form_draws_and_is_filled_with_the_last_choice(world: World) -> None:
     await styled(world)
-    form = await world.ada.slash(world.channel, "imagine")
+    form = await world.ada.slash(world.channel, "draw")
     assert form.modal is not None and len(form.modal["components"]) == 5
     assert menus(form) == {"model": [], "shape": [], "look": []}
     filled = {"prompt": "a fox --steps 9", "model": ["sdxl"], "shape": ["shape:3:2"], "look": ["style:oil"]}
@@ -38,14 +38,14 @@ async def test_the_form_draws_and_is_filled_with_the_last_choice(world: World) -
     assert options.steps == 9
 
     await world.restart()
-    again = await world.ada.slash(world.channel, "imagine")
+    again = await world.ada.slash(world.channel, "draw")
     assert menus(again) == {"model": ["sdxl"], "shape": ["shape:3:2"], "look": ["style:oil"]}
-    other = await world.bo.slash(world.channel, "imagine")
+    other = await world.bo.slash(world.channel, "draw")
     assert menus(other)["model"] == []
 
 
 async def test_a_form_that_was_open_over_a_restart_is_read(world: World) -> None:
-    form = await world.ada.slash(world.channel, "imagine")
+    form = await world.ada.slash(world.channel, "draw")
     await world.restart()
     await world.ada.submit_modal(form, {"prompt": "a fox", "shape": ["shape:2:3"]})
     await world.job_service.done()
@@ -53,8 +53,7 @@ async def test_a_form_that_was_open_over_a_restart_is_read(world: World) -> None
 
 
 async def test_a_picture_in_the_form_is_the_start(world: World) -> None:
-    form = await world.ada.slash(world.channel, "imagine", model="sdxl")
-    assert menus(form)["model"] == ["sdxl"]
+    form = await world.ada.slash(world.channel, "draw")
     await world.ada.submit_modal(form, {"prompt": "a fox", "picture": [("a.png", png("red"))]})
     await world.job_service.done()
     assert len(world.job_service.asks[0].spec.images) == 1
@@ -62,14 +61,12 @@ async def test_a_picture_in_the_form_is_the_start(world: World) -> None:
 
 async def test_wrong_choices_are_said_and_start_nothing(world: World) -> None:
     await styled(world)
-    form = await world.ada.slash(world.channel, "imagine")
+    form = await world.ada.slash(world.channel, "draw")
     two = await world.ada.submit_modal(form, {"prompt": "a fox", "look": ["style:oil", "style:ink"]})
     assert two.response is not None and "one at a time" in two.response.content
-    form = await world.ada.slash(world.channel, "imagine")
+    form = await world.ada.slash(world.channel, "draw")
     wrong = await world.ada.submit_modal(form, {"prompt": "a fox --arr 3:2"})
     assert wrong.response is not None and "--ar" in wrong.response.content
-    picture = await world.ada.slash(world.channel, "imagine", image=("a.png", png("red")))
-    assert picture.response is not None and "say what to draw" in picture.response.content
     assert not world.job_service.asks and world.ada.id not in world.members.set
 
 

@@ -1,18 +1,17 @@
-"""The form of `/imagine` without words, and how jobs begin that ask for pictures of words."""
+"""`/draw`: the form of `/imagine`, with menus in place of flags; made for phones."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
-import discord
+from discord import app_commands
+from discord.app_commands import locale_str
+from discord.ext import commands
 
-from bot.commands.buttons import permutations
-from bot.domain.model import Options, Preferences, Verb
+from bot.commands.imagine import begin, reader
+from bot.domain.model import Options, Preferences
 from bot.domain.prompting.flags import render_flags
-from bot.domain.prompting.member_options import read
-from bot.domain.prompting.prompt import expand, parse, render
+from bot.domain.prompting.prompt import expand, parse
 from bot.domain.prompting.quotes import quoted
 from bot.domain.prompting.short_names import short_name, with_short_name
 from bot.errors import BadOption
@@ -21,16 +20,29 @@ from bot.ui.content.custom_ids import FormId, FormKind
 from bot.ui.content.modals import Filled
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.offers import Shelf, offers_of
 
-Reading = Callable[[str], Options]
 _REMEMBERED = ("model", "aspect", "style", "loras")
 
 
-async def ask(interaction: Pressed, answer: Answer, **given: str | None) -> None:
-    """Open the form: filled with what was given to the command, else with what the member chose last."""
-    preferences = await submission.preferences_of(interaction)
-    shown = _last(preferences) if not any(given.values()) else parse("", needs_words=False, **given)
+class Draw(commands.Cog):
+    """A form; what is filled in goes the way of `/imagine`.
+
+    It is a command of its own: were the prompt of `/imagine` optional, Discord would no longer put the cursor into it.
+    """
+
+    @app_commands.command(name="draw", description=locale_str("Make pictures with a form: menus in place of flags"))
+    @everywhere
+    async def draw(self, interaction: Pressed) -> None:
+        """Open the form."""
+        async with Answer(interaction, may_ask=True) as answer:
+            await ask(interaction, answer)
+
+
+async def ask(interaction: Pressed, answer: Answer) -> None:
+    """Open the form, filled with what the member chose last."""
+    shown = _last(await submission.preferences_of(interaction))
     form = ImagineForm("Imagine", FormId(FormKind.IMAGINE, ""), "", menus=await _menus(interaction, shown))
     await answer.modal(form)
 
@@ -45,42 +57,6 @@ async def imagined(interaction: Pressed, about: str, filled: Filled) -> None:
         text = await submission.rolled(interaction, text)
         await _remember(interaction, reading(expand(text)[0]))
         await begin(interaction, answer, text, reading, image=next(iter(filled.pictures), None))
-
-
-async def reader(interaction: Pressed, *, has_picture: bool = False, **given: str | float | None) -> Reading:
-    """Return what reads one prompt of this member in this channel."""
-    return functools.partial(
-        read,
-        preferences=await submission.preferences_of(interaction),
-        styles=interaction.client.services.settings.styles,
-        channel=await submission.channel_defaults(interaction),
-        has_picture=has_picture,
-        **given,
-    )
-
-
-async def begin(
-    interaction: Pressed,
-    answer: Answer,
-    prompt: str,
-    reading: Reading,
-    *,
-    image: discord.Attachment | None = None,
-    style_image: discord.Attachment | None = None,
-) -> None:
-    """Accept one job, or ask for confirmation of several."""
-    prompt = await submission.rolled(interaction, prompt)
-    prompts = expand(prompt)
-    asked = [reading(text) for text in prompts]
-    if len(prompts) > 1 or asked[0].repeat > 1:
-        if image is not None or style_image is not None:
-            raise BadOption("image", "not together with {…} or --repeat; start them one by one")
-        await permutations.offer(interaction, answer, asked, _compact(prompt, reading))
-        return
-    images = (await submission.take(interaction, image),) if image is not None else ()
-    manner = None if style_image is None else await submission.take(interaction, style_image, "style_image")
-    spec = submission.spec(Verb.IMAGINE, asked[0], images=images, style_image=manner)
-    await submission.submit(interaction, answer, spec)
 
 
 async def _menus(interaction: Pressed, shown: Options) -> Menus:
@@ -140,11 +116,3 @@ async def _remember(interaction: Pressed, options: Options) -> None:
     await interaction.client.services.members.change(
         interaction.user.id, lambda before: before.model_copy(update={"form": form})
     )
-
-
-def _compact(prompt: str, reading: Reading) -> str:
-    """The prompt with its braces and everything else as flags behind it, or "" when braces stand in a flag."""
-    try:
-        return render(reading(prompt))
-    except BadOption:
-        return ""
