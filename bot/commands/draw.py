@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from discord import app_commands
 from discord.app_commands import locale_str
 from discord.ext import commands
@@ -22,8 +20,6 @@ from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.offers import Shelf, offers_of
-
-_REMEMBERED = ("model", "aspect", "style", "loras")
 
 
 class Draw(commands.Cog):
@@ -53,9 +49,9 @@ async def imagined(interaction: Pressed, about: str, filled: Filled) -> None:
         chosen = await _chosen(interaction, filled)
         reading = await reader(interaction, has_picture=bool(filled.pictures), **chosen)
         flags = " ".join(f"--lora {quoted(lora)}" for lora in await _loras(interaction, filled))
-        text = " ".join(filter(None, (filled.prompt, flags)))
-        text = await submission.rolled(interaction, text)
-        await _remember(interaction, reading(expand(text)[0]))
+        text = await submission.rolled(interaction, " ".join(filter(None, (filled.prompt, flags))))
+        reading(expand(text)[0])  # what is refused is not remembered
+        await _remember(interaction, parse(flags, needs_words=False, **chosen))
         await begin(interaction, answer, text, reading, image=next(iter(filled.pictures), None))
 
 
@@ -111,8 +107,7 @@ def _last(preferences: Preferences) -> Options:
 
 async def _remember(interaction: Pressed, options: Options) -> None:
     """Keep the choices for the member's next form."""
-    kept: dict[str, Any] = {name: getattr(options, name) for name in _REMEMBERED}
-    form = render_flags(Options(prompt="", **kept))
+    form = render_flags(options)
     await interaction.client.services.members.change(
         interaction.user.id, lambda before: before.model_copy(update={"form": form})
     )

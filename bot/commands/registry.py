@@ -44,6 +44,7 @@ from bot.commands.moderation.quota import Quota
 from bot.commands.moderation.retention import RetentionButton
 from bot.commands.moderation.stats import Stats
 from bot.commands.offers import Offers
+from bot.commands.open_channels import OpenChannels
 from bot.commands.presence import Presence
 from bot.commands.privacy import Privacy
 from bot.commands.sets import Sets
@@ -66,7 +67,9 @@ COGS: tuple[type[commands.Cog], ...] = (
     Imagine, Draw, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Sets, Shorten, Help,
     Privacy, Quota, Mod, Stats,
 )  # fmt: skip
-LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
+LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (
+    Reactions, Presence, Gatekeeper, Forms, OpenChannels,
+)  # fmt: skip
 MENUS = context_menus.menus
 DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     JobButton,

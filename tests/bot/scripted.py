@@ -144,6 +144,9 @@ class MemoryJobs:
                 return job, None
         raise JobNotFound(str(message_id))
 
+    async def unposted(self, message_id: int) -> None:
+        self.posts.pop(message_id, None)
+
     async def posted(self, job_id: str, cell: int | None, channel_id: int, message_id: int) -> None:
         self.posts[message_id] = (job_id, cell)
         self.places.setdefault(job_id, set()).add(channel_id)

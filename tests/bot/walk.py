@@ -146,6 +146,7 @@ COMMANDS: Mapping[str, Step] = {
     "mod cancel": _about("mod cancel"),
     "mod delete": _about("mod delete"),
     **{name: _slash(name) for name in ("queue", "info me", "info favourites", "privacy export", "stats", "quota show")},
+    "privacy gallery": _about("privacy gallery", show=False),
     **{name: _slash(name) for name in ("mod queue", "mod log", "mod review list")},
     **{
         name: _apps(name)
@@ -183,7 +184,7 @@ NO_JOB_FORMS = frozenset(
     }
 )
 """A style's, LoRA's or model's name, nothing, and a message: the menu's forms are read where they were opened only."""
-COMPLETED = frozenset({"cancel job", "lineage job", "show job"})
+COMPLETED = frozenset({"cancel job", "lineage job", "show job", "privacy gallery job"})
 """Options that offer jobs while somebody types."""
 NO_JOB_COMPLETED = frozenset(
     {

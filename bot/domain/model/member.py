@@ -41,3 +41,5 @@ class Preferences(Value):
     """Who may derive pictures from this member's pictures."""
     share_role: int | None = None
     """With `share="role"`: the id of the role whose members may."""
+    gallery: bool = False
+    """Whether the host's gallery may show this member's pictures, with their prompts and the member's name."""

@@ -18,6 +18,7 @@ from bot.ui.content import cost_texts, texts
 from bot.ui.content.buttons import cancel_view
 from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.open_channels import open_channel_id
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
 from engine import MAX_SEED
 
@@ -53,6 +54,7 @@ def place_of(interaction: Pressed) -> Place:
         channel_id=interaction.channel_id or 0,
         parent_channel_id=channel.parent_id if isinstance(channel, discord.Thread) else None,
         age_restricted=_age_restricted(channel),
+        open_channel_id=open_channel_id(channel),
         bot_present=bot_present,
         file_limit_bytes=interaction.filesize_limit,
         missing_permissions=_missing(interaction) if bot_present and interaction.guild_id is not None else (),
