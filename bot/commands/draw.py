@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from discord import app_commands
 from discord.app_commands import locale_str
 from discord.ext import commands
@@ -51,7 +53,7 @@ async def imagined(interaction: Pressed, about: str, filled: Filled) -> None:
         flags = " ".join(f"--lora {quoted(lora)}" for lora in await _loras(interaction, filled))
         text = await submission.rolled(interaction, " ".join(filter(None, (filled.prompt, flags))))
         reading(expand(text)[0])  # what is refused is not remembered
-        await _remember(interaction, parse(flags, needs_words=False, **chosen))
+        await _remember(interaction, _options(flags, chosen))
         await begin(interaction, answer, text, reading, image=next(iter(filled.pictures), None))
 
 
@@ -96,6 +98,10 @@ async def _loras(interaction: Pressed, filled: Filled) -> list[str]:
 
 def _named(filled: Filled, kind: str) -> list[str]:
     return [look.removeprefix(f"{kind}:") for look in filled.picked.get("look", ()) if look.startswith(f"{kind}:")]
+
+
+def _options(flags: str, picked: Mapping[str, str | None]) -> Options:
+    return parse(flags, needs_words=False, model=picked["model"], aspect=picked["aspect"], style=picked["style"])
 
 
 def _last(preferences: Preferences) -> Options:

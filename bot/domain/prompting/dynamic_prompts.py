@@ -48,7 +48,7 @@ class _Roll:
 
     def of(self, text: str, names: tuple[str, ...]) -> str:
         """A text with its choices made; `names` are the lists whose lines it stands in."""
-        text = text.translate(dict.fromkeys((0xE000, 0xE001)))
+        text = text.replace("\ue000", "").replace("\ue001", "")
         if self.lists:
             text = _LIST.sub(lambda found: self._line(found["name"], names), text)
         while (found := _INNERMOST.search(text)) is not None:

@@ -123,7 +123,9 @@ async def rolled(interaction: Pressed, text: str) -> str:
     if "__" not in text and "|" not in text:
         return text
     wildcards = interaction.client.services.wildcards
-    lists = {} if wildcards is None or "__" not in text else await wildcards.all()
+    lists: dynamic_prompts.Lists = {}
+    if wildcards is not None and "__" in text:
+        lists = await wildcards.all()
     return dynamic_prompts.rolled(text, lists, secrets.SystemRandom())
 
 
