@@ -88,9 +88,8 @@ class Privacy(commands.Cog):
             if (share == "role") != (role is not None):
                 raise BadOption("role", "say which role when you share with a role, and only then")
             members = interaction.client.services.members
-            preferences = await members.preferences(interaction.user.id)
             update = {"share": share, "share_role": role.id if role else None}
-            await members.prefer(interaction.user.id, preferences.model_copy(update=update))
+            await members.change(interaction.user.id, lambda before: before.model_copy(update=update))
             who = role.mention if role else {"all": "everybody", "me": "only you"}[share]
             await answer.private(f"✅ Your pictures may be varied by {who}.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -98,6 +98,10 @@ class MemoryMembers:
 
     async def prefer(self, member_id: int, preferences: Preferences) -> None:
         self.set[member_id] = preferences
+
+    async def change(self, member_id: int, changed: Callable[[Preferences], Preferences]) -> Preferences:
+        preferences = self.set[member_id] = changed(await self.preferences(member_id))
+        return preferences
 
     async def favour(self, member_id: int, cell: CellRef) -> None:
         marks = self.marks.setdefault(member_id, [])

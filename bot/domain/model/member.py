@@ -29,6 +29,8 @@ class Preferences(Value):
     aspect: tuple[int, int] | None = None
     suffix: str = ""
     """Words and flags that are appended to every prompt."""
+    sets: tuple[tuple[str, str], ...] = ()
+    """The member's option sets: names, and the flags and words for which `--set NAME` stands."""
     remix: bool = False
     """Whether V and 🔄 first open a form for a new prompt."""
     notify: bool = False

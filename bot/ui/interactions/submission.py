@@ -9,7 +9,7 @@ import secrets
 import discord
 
 from bot.domain.model import Ask, Job, JobSpec, Member, Options, Place, Preferences, ReplyTo, Verb
-from bot.domain.moderation.access import moderates
+from bot.domain.moderation.access import moderates, rule_for
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
 from bot.domain.prompting import member_options
 from bot.domain.prompting.derivation import DRAFTS, sheet_or
@@ -112,7 +112,17 @@ async def read(
     Raises `BadOption`.
     """
     preferences, styles = await preferences_of(interaction), interaction.client.services.settings.styles
-    return member_options.read(text, preferences, styles, has_picture=has_picture, needs_words=needs_words, **given)
+    channel = await channel_defaults(interaction)
+    return member_options.read(
+        text, preferences, styles, channel=channel, has_picture=has_picture, needs_words=needs_words, **given
+    )
+
+
+async def channel_defaults(interaction: Pressed) -> str:
+    """The flags that every new prompt in this channel has by default."""
+    place = place_of(interaction)
+    rules = await interaction.client.services.rules.get(place.rules_id)
+    return rule_for(rules.channels, place).defaults
 
 
 async def preferences_of(interaction: Pressed) -> Preferences:

@@ -123,6 +123,7 @@ async def work(stores: Stores) -> None:
     await stores.outbox.later(entry, NOW, "why")
     await stores.outbox.done(entry)
     await stores.members.prefer(1, Preferences(gallery=True))
+    await stores.members.change(1, lambda before: before)
     for open_now in ({10, 11}, {10}):
         await stores.channels.replace(5, open_now)
     await stores.channels.keep_only([5])
