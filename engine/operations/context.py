@@ -21,7 +21,7 @@ from engine.catalogue.sizes import drawn_size
 from engine.errors import BadOutput, InvalidRequest
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.pipeline_classes import Task
-from engine.operations.pixels import Pixels, flaw
+from engine.operations.pixels import Pixels, flaw, without_idle_alpha
 from engine.operations.tools import Tools
 from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
 from engine.pictures.images import open_picture
@@ -120,7 +120,7 @@ class OperationContext:
     def run(self, pipeline: Pipeline, **inputs: Any) -> list[Pixels]:
         """Call a pipeline for all cells: in one call where the family can take them, else one call for each cell.
 
-        Returns float32 (height, width, 3) in [0, 1] for each cell. Raises `BadOutput` for blank or NaN pictures.
+        Returns float32 (height, width, 3 or 4) in [0, 1] for each cell. Raises `BadOutput` for blank or NaN pictures.
         """
         known, seeds = accepted(pipeline), self.request.cell_seeds
         if self.request.prompt_parts:
@@ -269,11 +269,12 @@ def accepted(pipeline: Pipeline) -> frozenset[str]:
 
 
 def arrays_of(images: Any) -> list[Pixels]:
-    """A pipeline's pictures as float32 (height, width, 3) in [0, 1]; alpha (Qwen-Image 2.1) is dropped."""
+    """A pipeline's pictures as float32 (height, width, 3) in [0, 1]; of 4 channels where some of it is transparent."""
     if isinstance(images, torch.Tensor):
         images = images.float().cpu().permute(0, 2, 3, 1).numpy()
-    arrays = (np.asarray(image)[..., :3] for image in images)
-    return [array / np.float32(255) if array.dtype == np.uint8 else array.astype(np.float32) for array in arrays]
+    arrays = (np.asarray(image) for image in images)
+    floats = (array / np.float32(255) if array.dtype == np.uint8 else array.astype(np.float32) for array in arrays)
+    return [without_idle_alpha(array) for array in floats]
 
 
 def _noise_scheduler(pipeline: Pipeline) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from bot.ui.pictures import fonts
-from engine import fit_webp, mosaic, open_picture
+from engine import fit_webp, mosaic, open_shown
 
 THUMBNAIL = 112
 INDENT = 56
@@ -97,7 +97,7 @@ def _connect(pen: ImageDraw.ImageDraw, places: dict[str, tuple[int, int]], relat
 def _thumbnail(pictures: Sequence[bytes]) -> Image.Image:
     """All cells of a job in one square."""
     square = Image.new("RGB", (THUMBNAIL, THUMBNAIL), BACKGROUND)
-    grid = mosaic([open_picture(picture) for picture in pictures])
+    grid = mosaic([open_shown(picture) for picture in pictures])
     grid.thumbnail((THUMBNAIL, THUMBNAIL))
     square.paste(grid, ((THUMBNAIL - grid.width) // 2, (THUMBNAIL - grid.height) // 2))
     return square
