@@ -240,6 +240,15 @@ class Describe(ImageRequest):
     """How many captions."""
 
 
+class CutOut(ImageRequest):
+    """Take the background away: the picture keeps its size and gets an alpha channel."""
+
+    kind: ClassVar[str] = "cut_out"
+    prompt: Words = Field(default="cut out", min_length=1)
+    image: Picture
+    num_images: int = Field(default=1, ge=1, le=1)
+
+
 def is_undrawn(request: ImageRequest) -> bool:
     """Whether no diffusion model has a part in the result, and so no prompt, seed or steps."""
-    return isinstance(request, Describe) or (isinstance(request, Upscale) and request.mode == "subtle")
+    return isinstance(request, Describe | CutOut) or (isinstance(request, Upscale) and request.mode == "subtle")

@@ -112,6 +112,14 @@ class OperationContext:
             self.samplers.append(sampler_name(name, noise_scheduler.config))
         return made
 
+    def takes_pairs(self) -> bool:
+        """Whether one call may draw rows of two prompts, each from its own noise: read from the pipeline's signature."""
+        model = self.model
+        if self.request.prompt_parts or model.is_modular or model.stages or not model.supports("text_to_image"):
+            return False
+        made = model.pipeline("text_to_image", self.request.noise_scheduler)
+        return len(with_inner(made)) == 1 and not _mixes_cells(type(made)) and _takes_lists(type(made))
+
     def _limit(self, task: Task) -> str:
         if task != "text_to_image":
             return f"cannot do {task.replace('_', ' ')}"
@@ -170,7 +178,6 @@ class OperationContext:
             lists = {name: [wanted[name]] * len(seeds) for name in ("prompt", "negative_prompt") if name in wanted}
             wanted |= {**lists, "num_images_per_prompt": 1}
         if self.beside is not None:
-            self._prove_pairs(pipeline)
             wanted |= self._pairs(self.beside, wanted, generators)
         if "ip_adapter_image" in wanted and "ip_adapter_image" not in known:
             raise InvalidRequest("style_image", f"{self.model.spec.name} cannot follow a style picture in this")
@@ -188,11 +195,6 @@ class OperationContext:
         if what := flaw(cells):
             raise BadOutput(what)
         return cells
-
-    def _prove_pairs(self, pipeline: Pipeline) -> None:
-        """Raise `TypeError` where the rows of two prompts would not stay apart."""
-        if self.model.is_modular or self.model.stages or len(with_inner(pipeline)) > 1 or _mixes_cells(type(pipeline)):
-            raise TypeError("this pipeline takes one prompt at a time")
 
     def _pairs(self, beside: str, wanted: Mapping[str, Any], generators: Sequence[torch.Generator]) -> dict[str, Any]:
         """The arguments with a row of other words for each cell, which starts from the same noise."""
@@ -258,6 +260,14 @@ def _images(output: Any) -> Any:
 def _mixes_cells(cls: type) -> bool:
     """Would a cell depend on the others? True for some unmaintained pipelines (Panorama) and for GLM-Image."""
     return ".deprecated." in cls.__module__ or "generator[0]" in inspect.getsource(cls.__call__)
+
+
+@functools.cache
+def _takes_lists(cls: type) -> bool:
+    """Can it be given several prompts, and a generator for each picture? aMUSEd cannot."""
+    parameters = inspect.signature(cls.__call__).parameters
+    listed = (str(parameters[name].annotation).lower() for name in ("prompt", "generator") if name in parameters)
+    return "num_images_per_prompt" in parameters and ["list[" in each for each in listed] == [True, True]
 
 
 def accepted(pipeline: Pipeline) -> frozenset[str]:

@@ -24,6 +24,7 @@ class Verb(enum.StrEnum):
     UPSCALE_SUBTLE = "upscale_subtle"
     UPSCALE_CREATIVE = "upscale_creative"
     DESCRIBE = "describe"
+    CUT_OUT = "cut_out"
     DRAFT = "draft"
     DEVELOP = "develop"
 

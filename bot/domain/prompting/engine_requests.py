@@ -12,6 +12,7 @@ from bot.errors import BadOption, BadPicture
 from engine import (
     WORDLESS_BLEND,
     Blend,
+    CutOut,
     Describe,
     Edit,
     ImageRequest,
@@ -175,6 +176,8 @@ def _build(spec: JobSpec, options: Options, sources: Sources, common: dict[str, 
             return _upscale(spec, options, sources, common)
         case Verb.DESCRIBE:
             return Describe(image=sources.first, **_without_size(common, prompt="describe"))
+        case Verb.CUT_OUT:
+            return CutOut(image=sources.first, **_without_size(common, prompt="cut out"))
         case Verb.BLEND:
             words = _without_size(common, WORDLESS_BLEND)
             return Blend(images=sources.images, strength=_asked_strength(options), **words)

@@ -54,6 +54,7 @@ class Act(enum.StrEnum):
     EDIT = "e"
     EDIT_REGION = "er"
     EXPRESSION = "ex"
+    CUT_OUT = "co"
 
 
 @dataclass(frozen=True, slots=True)
