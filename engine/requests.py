@@ -210,6 +210,8 @@ class Edit(ImageRequest):
     image: Picture
     references: tuple[Picture, ...] = Field(default=(), max_length=9)
     """Further pictures that the prompt may speak of, for models that take several."""
+    is_reference: bool = False
+    """Whether `image` is only looked at too, and something new is drawn: for models made for editing."""
     mask: Picture | None = None
     """White where the picture may change; None means everywhere, or where the model finds it."""
     description: Words = ""

@@ -159,6 +159,10 @@ class Catalogue:
     def _check_references(self, spec: ModelSpec, request: ImageRequest) -> None:
         if not isinstance(request, Edit):
             return
+        if request.is_reference and spec.references is None:
+            those = [name for name in self._offered() if self.spec(name).references is not None]
+            able = f"choose {' or '.join(those)}" if those else "no model here does; give it as `image`"
+            raise InvalidRequest("reference", f"{spec.name} does not draw what a picture shows again; {able}")
         given, most = 1 + len(request.references), _most(spec)
         if given > most:
             those = [name for name in self._offered() if _most(self.spec(name)) >= given]

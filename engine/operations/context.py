@@ -113,7 +113,7 @@ class OperationContext:
         return made
 
     def takes_pairs(self) -> bool:
-        """Whether one call may draw rows of two prompts, each from its own noise: read from the pipeline's signature."""
+        """Whether one call may draw rows of two prompts, each from its own noise; read from the signature."""
         model = self.model
         if self.request.prompt_parts or model.is_modular or model.stages or not model.supports("text_to_image"):
             return False

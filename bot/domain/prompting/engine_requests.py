@@ -68,6 +68,8 @@ class Sources:
 
     source: bytes | None = None
     images: tuple[bytes, ...] = ()
+    references: tuple[bytes, ...] = ()
+    """Pictures of what shall be drawn again."""
     mask: bytes | None = None
     style: bytes | None = None
     description: str = ""
@@ -211,6 +213,16 @@ def _edit(options: Options, sources: Sources, common: dict[str, Any]) -> ImageRe
     return ImageToImage(**redrawn) if sources.mask is None else Inpaint(mask=sources.mask, **redrawn)
 
 
+def _with_references(options: Options, sources: Sources, common: dict[str, Any]) -> ImageRequest:
+    if _asked_strength(options) is not None:
+        raise BadOption("strength", "it is for a picture drawn again from noise; leave it out, or the reference")
+    if common["draft"]:
+        raise BadOption("--draft", "there are no drafts with a reference; leave one of them out")
+    first, *others = (*sources.images, *sources.references)
+    looked_at = {"references": tuple(others), "is_reference": not sources.images, "style_image": None}
+    return Edit(image=first, **{**common, **looked_at})
+
+
 def _upscale(spec: JobSpec, options: Options, sources: Sources, common: dict[str, Any]) -> Upscale:
     mode = "subtle" if spec.verb is Verb.UPSCALE_SUBTLE else "creative"
     strength = {} if options.strength is None or mode == "subtle" else {"strength": options.strength}
@@ -219,6 +231,8 @@ def _upscale(spec: JobSpec, options: Options, sources: Sources, common: dict[str
 
 
 def _drawn(spec: JobSpec, options: Options, sources: Sources, common: dict[str, Any]) -> ImageRequest:
+    if sources.references:
+        return _with_references(options, sources, common)
     if sources.source is None and not sources.images:
         return ImageRequest(**common)
     if len(sources.images) > 1:

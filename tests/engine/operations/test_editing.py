@@ -136,3 +136,10 @@ def test_a_fault_of_ours_is_not_taken_for_a_family_without_pairs(worker: Callabl
 )
 def test_the_signature_says_who_takes_two_prompts(cls: type, takes: bool) -> None:
     assert _takes_lists(cls) is takes
+
+
+def test_a_reference_is_drawn_again_only_by_an_editor(worker: Callable[[str], LocalWorker]) -> None:
+    asked = _edit(is_reference=True, num_images=1, width=96, height=64)
+    assert worker("flux2-klein").draw(asked)[0].shape == (64, 96, 3)
+    refused = worker("stable-diffusion").refuse(asked)
+    assert isinstance(refused, InvalidRequest) and refused.field == "reference" and "does not draw" in refused.why
