@@ -17,7 +17,7 @@ TEXT = """\
 `--repeat 3`, `--draft` 24 small ones to choose from, `--fast` sooner, `--fine` every step computed
 **Weights:** `cat::2 dog::-0.5` · **Many at once:** `a {red, blue} {car, bus}`
 **Under the grid:** **U** one picture large, **V** four variations of it, 🔄 draw again, ℹ️ the recipe, ⏱️ time-lapse
-**Under one picture:** upscale, vary, vary a region, zoom out, pan, describe
+**Under one picture:** upscale, vary, vary a region, edit, zoom out, pan, describe, use as emoji or sticker
 **React to a result:** ✉️ send it to me, ⭐ mark it, ❌ stop or delete it (yours)
 **More:** `/edit` `/blend` `/describe` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` `/settings` `/privacy`
 **On any picture:** right-click → Apps → Darkroom"""

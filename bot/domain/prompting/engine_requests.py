@@ -219,8 +219,8 @@ def _with_references(options: Options, sources: Sources, common: dict[str, Any])
     if common["draft"]:
         raise BadOption("--draft", "there are no drafts with a reference; leave one of them out")
     first, *others = (*sources.images, *sources.references)
-    looked_at = {"references": tuple(others), "is_reference": not sources.images, "style_image": None}
-    return Edit(image=first, **{**common, **looked_at})
+    common = {**common, "style_image": None}
+    return Edit(image=first, references=tuple(others), is_reference=not sources.images, **common)
 
 
 def _upscale(spec: JobSpec, options: Options, sources: Sources, common: dict[str, Any]) -> Upscale:
