@@ -179,7 +179,8 @@ def _build(spec: JobSpec, options: Options, sources: Sources, common: dict[str, 
         case Verb.DESCRIBE:
             return Describe(image=sources.first, **_without_size(common, prompt="describe"))
         case Verb.CUT_OUT:
-            return CutOut(image=sources.first, **_without_size(common, prompt="cut out"))
+            common = {**_without_size(common, prompt="cut out"), "num_images": 1}
+            return CutOut(image=sources.first, **common)
         case Verb.BLEND:
             words = _without_size(common, WORDLESS_BLEND)
             return Blend(images=sources.images, strength=_asked_strength(options), **words)
