@@ -271,6 +271,7 @@ class CutOut(ImageRequest):
     """Take the background away: the picture keeps its size and gets an alpha channel."""
 
     kind: ClassVar[str] = "cut_out"
+    has_spread: ClassVar[bool] = False
     prompt: Words = Field(default="cut out", min_length=1)
     image: Picture
     num_images: int = Field(default=1, ge=1, le=1)

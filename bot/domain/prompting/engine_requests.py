@@ -68,12 +68,12 @@ class Sources:
 
     source: bytes | None = None
     images: tuple[bytes, ...] = ()
-    references: tuple[bytes, ...] = ()
-    """Pictures of what shall be drawn again."""
     mask: bytes | None = None
     style: bytes | None = None
     description: str = ""
     """What the source shows, where the words it was drawn from say that."""
+    references: tuple[bytes, ...] = ()
+    """Pictures of what shall be drawn again."""
 
     @property
     def pictures(self) -> tuple[bytes, ...]:
