@@ -15,7 +15,7 @@ from bot.direct_rules import direct_rules
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_service import JobService
 from bot.domain.moderation.rule_checker import RuleChecker
-from bot.domain.moderation.semantic_filter import SemanticFilter
+from bot.domain.moderation.semantic_filter import SemanticFilter, Sides
 from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.domain.quotas.button_prices import PriceList
@@ -69,6 +69,7 @@ class App:
 async def build(
     settings: Settings,
     *,
+    engine: Engine | None = None,
     context: contextvars.Context | None = None,
     fetch: Fetch | None = None,
     clock: Callable[[], datetime] = now,
@@ -76,7 +77,8 @@ async def build(
 ) -> AsyncGenerator[App]:
     """Open everything, and close it in reverse.
 
-    `context` is where background work runs (see `Tasks`); `fetch` gets members' uploads, by default from Discord.
+    `engine` is one of the same settings that has begun its imports. `context` is where background work runs (see
+    `Tasks`); `fetch` gets members' uploads, by default from Discord.
     Raises `ConfigError` and `MigrationFailed`.
     """
     async with AsyncExitStack() as opened:
@@ -90,7 +92,7 @@ async def build(
         await database.migrate(settings.data_dir / "backups")
         executor = ThreadPoolExecutor(2, thread_name_prefix="drawing")
         opened.callback(executor.shutdown, wait=True, cancel_futures=True)
-        engine = await opened.enter_async_context(Engine(settings.engine))
+        engine = await opened.enter_async_context(engine or Engine(settings.engine))
         engine.load()
         tasks = Tasks(context)
         opened.push_async_callback(tasks.stop)
@@ -174,7 +176,8 @@ def _read_meanings(database: Database, engine: Engine, tasks: Tasks) -> tuple[Se
     """The filter and the hints that compare meanings; None where the embedded text encoder is not installed."""
     if not (POCKET_WEIGHTS / "text_encoder").exists():
         return None, None
-    semantic_filter, hints = SemanticFilter(engine.embed), Hints(engine.embed, engine.models, HintStore(database))
+    semantic_filter = SemanticFilter(engine.embed, sides=Sides.shipped())
+    hints = Hints(engine.embed, engine.models, HintStore(database))
     # Prepared now, so that the first prompt need not wait for it.
     tasks.start(semantic_filter.prepare(), "semantic filter")
     tasks.start(hints.prepare(), "hints")

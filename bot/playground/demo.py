@@ -32,6 +32,7 @@ from bot.playground.friends import Friends
 from bot.playground.page import LivePreview
 from bot.playground.world_store import WorldStore
 from bot.settings import Settings
+from engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +40,14 @@ SETTLE_S = 10.0
 """Seconds that the page waits for the answer to an action, for example a form. It never waits for jobs."""
 
 
-async def play(settings: Settings, port: int, data: Path | None, browser: bool) -> None:
+async def play(settings: Settings, port: int, data: Path | None, browser: bool, engine: Engine | None = None) -> None:
     """Serve the page until Ctrl-C, SIGTERM, or the end of the session in the page. Raises `ConfigError`."""
     console = Console(stderr=True)
     with _folder(data) as folder, console.status("starting the engine and the model…"):
         context = contextvars.Context()
         async with build(
             settings.model_copy(update={"data_dir": folder, "styles": settings.styles or dict(world.STYLES)}),
+            engine=engine,
             context=context,
             fetch=discord.Attachment.read,
             shard_count=1,
