@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import discord
-from discord.ext import commands
 
 from bot.domain.games.game_service import GameService
 from bot.domain.jobs.job_service import JobService
+from bot.domain.jobs.pending_answers import PendingAnswers
 from bot.domain.model import Cell, Job, Member, Place, Verb
 from bot.domain.quotas.button_prices import Price
 from bot.domain.quotas.quota import Use
@@ -22,13 +22,13 @@ from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.jobs import JobStore
-from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, RoundId
 from bot.ui.content.modals import Filled
+from bot.ui.interactions.dealt_shards import DealtShards
 from bot.ui.interactions.pending_answers import AnswerTracker
 from bot.ui.interactions.remembered_attachments import SeenPictures
 from bot.ui.job_reply.discord_replies import DiscordReplies
@@ -62,7 +62,7 @@ class Services:
     """Decodes and composes pictures off the event loop."""
     prices: Callable[[Job, Cell], Awaitable[Mapping[Verb, Price]]]
     """What can be made of a kept picture, and what each of it will cost."""
-    pending_answers: PendingAnswerStore | None = None
+    pending_answers: PendingAnswers | None = None
     """Interactions that show "thinking…", for the next start; None: they are not stored."""
     clock: Callable[[], datetime] = now
     defer_after_s: float = 0.03
@@ -93,7 +93,7 @@ class Services:
         return await self.quotas.uses(place.rules_id, member, place, self.clock())
 
 
-class Darkroom(commands.AutoShardedBot):
+class Darkroom(DealtShards):
     """The bot with its services; `bot.client` adds the commands and the way they reach Discord."""
 
     services: Services
