@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from bot.errors import ConfigError
 from bot.settings import Settings
@@ -12,7 +14,7 @@ from bot.shards import HeldShards
 from bot.store.database import Database
 from bot.store.leases import Lease, shared_use
 from bot.store.migrate import head
-from bot.store.single_instance import sole_use
+from bot.store.single_instance import PATIENCE_S, sole_use
 
 Use = tuple["asyncio.Future[None]", Lease | None]
 """What fails when another bot has come to use the database, and the lease where bots share it."""
@@ -28,12 +30,22 @@ async def exclusive_or_shared(settings: Settings, database: Database) -> AsyncGe
             yield evicted, None
         return
     _refuse_what_cannot_be_shared(settings, database)
-    if await database.revision() != head():
-        async with sole_use(database):
-            await database.migrate(backups)
+    await _migrate_first(database, backups)
     database.shards = HeldShards()
     async with shared_use(database, settings.operation.lease_s) as lease:
         yield asyncio.get_running_loop().create_future(), lease
+
+
+async def _migrate_first(database: Database, backups: Path) -> None:
+    """Whoever comes first migrates, alone; the others wait for that. Bots of an older version must be stopped."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while await database.revision() != head():
+        try:
+            async with sole_use(database, patience_s=1.0):
+                await database.migrate(backups)
+        except ConfigError:
+            if time.monotonic() >= deadline_s:
+                raise
 
 
 def _refuse_what_cannot_be_shared(settings: Settings, database: Database) -> None:

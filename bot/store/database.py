@@ -162,7 +162,8 @@ class Database:
         """The condition under which a row about that server is this bot's work; empty where everything is."""
         if self.shards is None:
             return ()
-        shard = sa.func.coalesce(guild_id, 0).bitwise_rshift(22) % self.shards.count
+        # Written out: as a parameter, 22 would be a bigint, by which PostgreSQL does not shift.
+        shard = sa.func.mod(sa.func.coalesce(guild_id, 0).op(">>")(sa.literal_column("22")), self.shards.count)
         return (shard.in_(self.shards.ids),)
 
     async def analyze(self) -> None:

@@ -121,7 +121,8 @@ class Lease:
             dead = sa.select(bots.c.id).where(bots.c.expires_at < _now).with_for_update(skip_locked=True)
             await connection.execute(sa.delete(bots).where(bots.c.id.in_(dead)))
             living = [int(bot_id) for (bot_id,) in await connection.execute(_living().order_by(bots.c.id))]
-            owners = dict((await connection.execute(sa.select(shards.c.shard_id, shards.c.bot_id))).t.all())
+            owned = await connection.execute(sa.select(shards.c.shard_id, shards.c.bot_id))
+            owners: dict[int, int | None] = {row.shard_id: row.bot_id for row in owned}
             mine = frozenset(shard for shard, owner in owners.items() if owner == self.bot_id)
             if self.bot_id not in living:
                 return Deal(mine, 0)

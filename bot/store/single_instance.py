@@ -136,6 +136,7 @@ async def _look_after(connection: AsyncConnection, doubt: asyncio.Event) -> None
 async def _take(connection: AsyncConnection, patience_s: float) -> None:
     deadline_s = time.monotonic() + patience_s
     while not await connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_LOCK))) or await _is_shared(connection):
+        await connection.execute(sa.select(sa.func.pg_advisory_unlock_all()))
         await connection.commit()
         if time.monotonic() >= deadline_s:
             raise _in_use(shown(connection.engine.url))
