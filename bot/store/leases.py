@@ -116,7 +116,10 @@ class Lease:
         return count
 
     async def deal(self) -> Deal:
-        """Bury dead bots, and take free shards up to this bot's fair share. Raises `StoreError`."""
+        """Bury dead bots, and take free shards up to this bot's fair share; none where its own lease is over.
+
+        Raises `StoreError`.
+        """
         async with self._database.write() as connection:
             dead = sa.select(bots.c.id).where(bots.c.expires_at < _now).with_for_update(skip_locked=True)
             await connection.execute(sa.delete(bots).where(bots.c.id.in_(dead)))
@@ -125,7 +128,8 @@ class Lease:
             owners: dict[int, int | None] = {row.shard_id: row.bot_id for row in owned}
             mine = frozenset(shard for shard, owner in owners.items() if owner == self.bot_id)
             if self.bot_id not in living:
-                return Deal(mine, 0)
+                self._is_lost = True
+                return Deal(frozenset(), 0)
             missing = fair_share(len(owners), len(living), living.index(self.bot_id)) - len(mine)
             if missing > 0:
                 mine |= await self._take_free(connection, missing)
