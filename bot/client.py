@@ -188,5 +188,12 @@ class DarkroomClient(Darkroom):
 
 
 def _intents() -> discord.Intents:
-    """Nothing privileged: servers, the deletion of messages, and reactions."""
-    return discord.Intents(guilds=True, guild_messages=True, dm_messages=True, guild_reactions=True, dm_reactions=True)
+    """Nothing privileged: servers, their emojis and stickers, the deletion of messages, and reactions."""
+    return discord.Intents(
+        guilds=True,
+        expressions=True,
+        guild_messages=True,
+        dm_messages=True,
+        guild_reactions=True,
+        dm_reactions=True,
+    )

@@ -11,6 +11,8 @@ BotError
 │   ├── MissingPermissions(names)           permissions that the bot lacks in this channel
 │   ├── FileLimitTooSmall(limit_bytes)
 │   ├── BadPicture(why)
+│   ├── ExpressionsFull(kind, limit, level, more)  no emoji or sticker can be added; which boost level allows more
+│   ├── ExpressionRefused(why)              Discord does not take this emoji or sticker
 │   ├── JobNotFound(job_id)
 │   ├── CellNotFound(job_id, cell)
 │   ├── NotYours(owner_id)
@@ -120,6 +122,22 @@ class FileLimitTooSmall(UserError):
 
 class BadPicture(UserError):
     """The picture cannot be used."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
+
+
+class ExpressionsFull(UserError):
+    """The server has all emojis or stickers that it may have; `more` of them (0: never) from boost level `level`."""
+
+    def __init__(self, kind: str, limit: int, level: int, more: int) -> None:
+        self.kind, self.limit, self.level, self.more = kind, limit, level, more
+        super().__init__(f"all {limit} {kind}s are used")
+
+
+class ExpressionRefused(UserError):
+    """Discord does not take this emoji or sticker."""
 
     def __init__(self, why: str) -> None:
         self.why = why

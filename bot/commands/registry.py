@@ -14,6 +14,7 @@ from bot.commands.buttons import (
     derive_buttons,
     edit_buttons,
     evolve_buttons,
+    expression_buttons,
     foreign_recipes,
     game_forms,
     permutations,
@@ -91,6 +92,7 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.ZOOM_CUSTOM: derive_buttons.zoom,
         Act.EDIT: edit_buttons.edit,
         Act.EDIT_REGION: edit_buttons.region,
+        Act.EXPRESSION: expression_buttons.ask,
         Act.PERMUTE: permutations.confirmed,
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
@@ -122,6 +124,7 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.WILD: evolve_buttons.handed_in,
         FormKind.EDIT: edit_buttons.edited,
         FormKind.EDIT_REGION: edit_buttons.region_filled,
+        FormKind.EXPRESSION: expression_buttons.filled_in,
         FormKind.MENU_EDIT: context_menus.edited,
     }
 )

@@ -16,6 +16,7 @@ PERMISSIONS = discord.Permissions(
     read_message_history=True,
     add_reactions=True,
     use_external_emojis=True,
+    create_expressions=True,
 )
 
 

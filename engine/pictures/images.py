@@ -23,10 +23,18 @@ def open_picture(data: bytes, field: str = "image", most_pixels: int | None = No
     Colours become sRGB and transparent parts white. A picture of more than `most_pixels` is made smaller.
     Raises `InvalidRequest(field, why)` for everything else, broken files and decompression bombs among them.
     """
+    return _flatten(open_with_alpha(data, field, most_pixels), "white").convert("RGB")
+
+
+def open_with_alpha(data: bytes, field: str = "image", most_pixels: int | None = None) -> Image.Image:
+    """As `open_picture`, but a picture with transparent parts keeps them, in mode "RGBA"."""
     decoded = decode(data, field, most_pixels)
-    if decoded.mode == "RGBA" and decoded.getchannel("A").getextrema()[1] == 0:
+    if decoded.mode != "RGBA":
+        return decoded.convert("RGB")
+    least, most = decoded.getchannel("A").getextrema()
+    if most == 0:
         raise InvalidRequest(field, "there is nothing to see in it: all of it is transparent")
-    return _flatten(decoded, "white").convert("RGB")
+    return decoded.convert("RGB") if least == 255 else decoded
 
 
 def picture_size(data: bytes) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -53,10 +54,11 @@ def fill(file: Path, size: Size) -> None:
 def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
     rows = iter(rows)
     first = next(rows)
-    names = ", ".join(f'"{name}"' for name in first)
-    statement = f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(first))})"
-    connection.execute(statement, tuple(first.values()))
-    connection.executemany(statement, (tuple(row.values()) for row in rows))
+    # an older build's table may lack columns
+    has = [row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[1] in first]
+    names = ", ".join(f'"{name}"' for name in has)
+    statement = f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(has))})"
+    connection.executemany(statement, (tuple(row[name] for name in has) for row in chain([first], rows)))
 
 
 def _jobs(size: Size) -> Iterator[dict[str, Any]]:
@@ -112,7 +114,9 @@ def _posts(year: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 def _uploads(year: Sequence[Mapping[str, Any]], size: Size) -> Iterator[dict[str, Any]]:
     step = max(1, len(year) // size.uploads)
     for number in range(min(size.uploads, len(year))):
-        yield {"job_id": year[number * step]["id"], "key": f"uploads/{number % (size.uploads // 2):06}.png"}
+        job = year[number * step]
+        key = f"uploads/{number % (size.uploads // 2):06}.png"
+        yield {"job_id": job["id"], "member_id": job["member_id"], "key": key}
 
 
 def _counted(year: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], dict[str, str]]]:

@@ -273,6 +273,9 @@ class ScriptedStudio:
         if isinstance(self.barred, BotError):
             raise self.barred
 
+    async def check_words(self, by: Member, place: Place, text: str) -> None:
+        await self.check_entry(by, place)
+
     async def check_post(self, job: Job, by: Member, place: Place) -> None:
         await self.check_entry(by, place)
 

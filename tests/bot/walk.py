@@ -85,6 +85,9 @@ class Walker:
         if kind in (FormKind.REGION, FormKind.EDIT_REGION):
             ticked = {"type": 22, "id": 20, "custom_id": "ninths", "values": ["0"]}
             components.append({"type": 18, "id": 3, "component": ticked})
+        if kind is FormKind.EXPRESSION:
+            chosen = {"type": 21, "id": 20, "custom_id": "kind", "value": "emoji"}
+            components.append({"type": 18, "id": 3, "component": chosen})
         data = {"custom_id": str(FormId(kind, about)), "components": components}
         return await _dispatch_actor_interaction(self.actor, MODAL_SUBMIT, self.channel, data)
 
@@ -163,6 +166,7 @@ PUSHED: Mapping[str, Step] = {
     f"form {FormKind.ZOOM}": _submit(FormKind.ZOOM, Act.ZOOM_CUSTOM),
     f"form {FormKind.EDIT}": _submit(FormKind.EDIT, Act.EDIT),
     f"form {FormKind.EDIT_REGION}": _submit(FormKind.EDIT_REGION, Act.EDIT_REGION),
+    f"form {FormKind.EXPRESSION}": _submit(FormKind.EXPRESSION, Act.EXPRESSION),
 }
 NO_JOB_FORMS = frozenset(
     {FormKind.STYLE, FormKind.LORA, FormKind.MODEL, FormKind.RECIPE, FormKind.MENU, FormKind.MENU_EDIT}

@@ -12,7 +12,7 @@ from bot.domain.model import Cell, JobState
 from bot.domain.moderation.job_access import Deed
 from bot.errors import JobNotFound
 from bot.ui.content import cost_texts, recipe_card, texts
-from bot.ui.content.buttons import cell_view, recipe_view
+from bot.ui.content.buttons import cell_view, offered_in, recipe_view
 from bot.ui.content.custom_ids import ButtonId
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.interactions import submission
@@ -29,13 +29,14 @@ async def show(interaction: Pressed, pressed: ButtonId) -> None:
         picture = await services.job_service.picture(job.id, pressed.cell)
         url = interaction.message.jump_url if interaction.message else ""
         prices = cost_texts.list_of(await services.prices(job, cell))
+        offered = offered_in(client.offered, submission.place_of(interaction))
 
         async def fitted(limit: int) -> Page:
             content, suffix = await services.drawing.fitted(picture, limit)
             name = texts.file_name(job, suffix, cell.cell)
             upload = Upload(name, content, texts.alt_text(job, cell.cell), spoiler=job.spoiler)
             text = texts.cell_caption(job, cell, interaction.user.id, url, prices)
-            return Page(text, (upload,), cell_view(job.id, cell.cell, client.offered, url))
+            return Page(text, (upload,), cell_view(job.id, cell.cell, offered, url))
 
         await Post(interaction, answer, job).send(fitted, PostKind.RESULT, cell.cell)
 

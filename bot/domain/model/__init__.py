@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from bot.domain.model.ask import Ask
+from bot.domain.model.expression import (
+    LONGEST_NAME,
+    MOST_BYTES,
+    SIDES,
+    ExpressionKind,
+    Slots,
+    expression_name,
+    proposed_name,
+)
 from bot.domain.model.job import Cell, Charge, Job, JobState, Kept, Verdict
 from bot.domain.model.job_spec import WITHDRAWN, CellRef, JobSpec, Options, Verb
 from bot.domain.model.member import Member, Preferences
@@ -13,11 +22,15 @@ from bot.domain.model.value import Value
 __all__ = [
     "DIRECT_MESSAGES",
     "LONGEST_DELAY",
+    "LONGEST_NAME",
+    "MOST_BYTES",
+    "SIDES",
     "WITHDRAWN",
     "Ask",
     "Cell",
     "CellRef",
     "Charge",
+    "ExpressionKind",
     "Job",
     "JobSpec",
     "JobState",
@@ -29,7 +42,10 @@ __all__ = [
     "Place",
     "Preferences",
     "ReplyTo",
+    "Slots",
     "Value",
     "Verb",
     "Verdict",
+    "expression_name",
+    "proposed_name",
 ]

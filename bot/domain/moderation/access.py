@@ -11,6 +11,7 @@ from bot.errors import BadOption, Banned, NotAllowedHere, NotPermitted, NotYours
 
 MODERATOR = "Manage Server or a moderator role"
 MANAGER = "Manage Server"
+CREATE_EXPRESSIONS = "Create Expressions"
 
 
 class QueueState(enum.StrEnum):

@@ -12,7 +12,7 @@ import discord
 from discord import ButtonStyle
 from discord.ui import Button, DynamicItem, View
 
-from bot.domain.model import Job
+from bot.domain.model import Job, Place
 from bot.ui.content.custom_ids import TEMPLATE, Act, ButtonId
 
 
@@ -42,6 +42,7 @@ FACES: Mapping[Act, Face] = MappingProxyType(
         Act.VARY_REGION: Face("Vary region", "🖌️"),
         Act.EDIT: Face("Edit", "✏️"),
         Act.EDIT_REGION: Face("Edit region", "🖌️"),
+        Act.EXPRESSION: Face("Use as emoji / sticker", "😀"),
         Act.ZOOM_OUT_1_5: Face("Zoom out 1.5x", "🔍"),
         Act.ZOOM_OUT_2: Face("Zoom out 2x", "🔍"),
         Act.ZOOM_CUSTOM: Face("Custom zoom", "🔍"),
@@ -66,10 +67,19 @@ _ROW = 5
 _CELL_ROWS = (
     (Act.UPSCALE_SUBTLE, Act.UPSCALE_CREATIVE, Act.DESCRIBE, Act.RECIPE),
     (Act.VARY_SUBTLE, Act.VARY_STRONG, Act.VARY_REGION, Act.EDIT),
-    (Act.ZOOM_OUT_1_5, Act.ZOOM_OUT_2, Act.ZOOM_CUSTOM),
+    (Act.ZOOM_OUT_1_5, Act.ZOOM_OUT_2, Act.ZOOM_CUSTOM, Act.EXPRESSION),
     (Act.PAN_LEFT, Act.PAN_RIGHT, Act.PAN_UP, Act.PAN_DOWN),
 )
-_UPSCALED_ROWS = ((Act.VARY_SUBTLE, Act.VARY_STRONG, Act.EDIT, Act.DESCRIBE, Act.RECIPE),)
+_UPSCALED_ROWS = ((Act.VARY_SUBTLE, Act.VARY_STRONG, Act.EDIT, Act.DESCRIBE, Act.RECIPE), (Act.EXPRESSION,))
+
+
+FOR_SERVERS = frozenset({Act.EXPRESSION})
+"""What nobody can do where the bot is on no server."""
+
+
+def offered_in(offered: Collection[Act], place: Place) -> Collection[Act]:
+    """What can be done in a place."""
+    return offered if place.guild_id is not None and place.bot_present else set(offered) - FOR_SERVERS
 
 
 class JobButton(DynamicItem[Button[View]], template=TEMPLATE):

@@ -53,6 +53,7 @@ class Act(enum.StrEnum):
     MORE = "dm"
     EDIT = "e"
     EDIT_REGION = "er"
+    EXPRESSION = "ex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ class FormKind(enum.StrEnum):
     EDIT = "e"
     MENU_EDIT = "me"
     EDIT_REGION = "er"
+    EXPRESSION = "ex"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from discord.utils import format_dt
 
 import engine
 from bot import errors as bot
-from bot.domain.moderation.access import MANAGER
+from bot.domain.moderation.access import CREATE_EXPRESSIONS, MANAGER
 from bot.ui.content.texts import message_url
 
+_PERMISSIONS = frozenset({MANAGER, CREATE_EXPRESSIONS})
 GENERIC = (
     "Something went wrong on my side; nothing was charged. Please try again in a moment; "
     "if it stays so, tell the person who runs me."
@@ -42,6 +43,8 @@ def _banned(error: bot.Banned) -> str:
 
 
 def _permissions(error: bot.MissingPermissions) -> str:
+    if error.names == ("create_expressions",):
+        return "I lack **Create Expressions** on this server. Ask a moderator to give that permission to my role."
     names = ", ".join(f"**{name.replace('_', ' ').title()}**" for name in error.names)
     return f"I lack {names} in this channel. Ask a moderator to allow it, or use another channel."
 
@@ -61,7 +64,12 @@ def _not_yours(error: bot.NotYours) -> str:
 
 
 def _not_permitted(error: bot.NotPermitted) -> str:
-    return "This needs Manage Server." if error.required == MANAGER else "This is for moderators."
+    return f"This needs {error.required}." if error.required in _PERMISSIONS else "This is for moderators."
+
+
+def _expressions_full(error: bot.ExpressionsFull) -> str:
+    boost = f", or boost the server to level {error.level}, which allows {error.more}" if error.more else ""
+    return f"All {error.limit} {error.kind}s of this server are used. Delete one in Server Settings{boost}."
 
 
 def _unknown(what: str, known: tuple[str, ...]) -> str:
@@ -99,6 +107,8 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.MissingPermissions: _permissions,
         bot.FileLimitTooSmall: _file_limit,
         bot.BadPicture: lambda error: f"I cannot use that picture: {error.why}",
+        bot.ExpressionsFull: _expressions_full,
+        bot.ExpressionRefused: lambda error: f"Discord did not take it: {error.why}",
         bot.JobNotFound: lambda error: "I do not have that picture any more. `/info me` lists yours.",
         bot.CellNotFound: lambda error: f"Picture {error.cell + 1} is not there any more.",
         bot.NotYours: _not_yours,

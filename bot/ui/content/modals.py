@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import discord
-from discord import CheckboxGroupOption, TextStyle
-from discord.ui import CheckboxGroup, FileUpload, Label, Modal, TextInput
+from discord import CheckboxGroupOption, RadioGroupOption, TextStyle
+from discord.ui import CheckboxGroup, FileUpload, Label, Modal, RadioGroup, TextInput
 
 from bot.domain.games.game import LINE_CHARS as GAME_LINE_CHARS
+from bot.domain.model import LONGEST_NAME, ExpressionKind, Slots
 from bot.ui.content.custom_ids import FormId, FormKind
 
 PROMPT_CHARS = 4000
@@ -36,6 +37,7 @@ class Filled:
     ninths: tuple[int, ...] = ()
     mask: discord.Attachment | None = None
     pictures: tuple[discord.Attachment, ...] = ()
+    choice: str = ""
 
 
 class Form(Modal):
@@ -150,6 +152,45 @@ class EditForm(Form):
         return Filled(self.words, pictures=tuple(self.pictures.values))
 
 
+class ExpressionForm(LineForm):
+    """Asks for the name of an emoji or a sticker, and which of them it shall be."""
+
+    asks_words_first = True
+    chars = max(LONGEST_NAME.values())
+
+    def __init__(
+        self,
+        title: str,
+        form_id: FormId,
+        prompt: str,
+        label: str = "Name",
+        fields: int = 1,
+        slots: Sequence[Slots] = tuple(Slots(kind=kind, used=0, limit=0) for kind in ExpressionKind),
+    ) -> None:
+        """`slots`: how many of each kind the server has and may have."""
+        self._slots = slots
+        super().__init__(title, form_id, prompt, label)
+
+    def more(self) -> None:
+        """Emoji or sticker, with how many are used."""
+        first_free = next((each.kind for each in self._slots if not each.is_full), None)
+        options = [
+            RadioGroupOption(
+                label=each.kind.value.capitalize(),
+                value=each.kind.value,
+                description=f"{each.used} of {each.limit} are used{', none is free' if each.is_full else ''}",
+                default=each.kind is first_free,
+            )
+            for each in self._slots
+        ]
+        self.kind: RadioGroup[Any] = RadioGroup(custom_id="kind", options=options)
+        self.add_item(Label(text="Use it as", component=self.kind))
+
+    def filled(self) -> Filled:
+        """The name and the kind."""
+        return Filled(self.words, choice=self.kind.value or "")
+
+
 def _inputs(prompt: str, fields: int) -> list[TextInput[Any]]:
     """Discord's fields are shorter than a prompt with its flags may be: what does not fit stands in further ones."""
     parts = _pieces(prompt)
@@ -182,6 +223,7 @@ _FORMS: Mapping[FormKind, type[Form]] = MappingProxyType(
         FormKind.EDIT: EditForm,
         FormKind.MENU_EDIT: EditForm,
         FormKind.EDIT_REGION: RegionForm,
+        FormKind.EXPRESSION: ExpressionForm,
     }
 )
 

@@ -10,7 +10,7 @@ from bot.domain.model import Cell, Job, Verb
 from bot.domain.ports import Jobs, Pictures
 from bot.errors import CellNotFound, JobNotFound
 from bot.ui.content import texts
-from bot.ui.content.buttons import captions_view, cell_view, grid_view
+from bot.ui.content.buttons import FOR_SERVERS, captions_view, cell_view, grid_view
 from bot.ui.content.custom_ids import Act
 from bot.ui.content.draft_sheet import sheet_view
 from bot.ui.content.message_page import Page, Upload
@@ -41,7 +41,7 @@ class ResultPages:
         if job.spec.verb is Verb.DRAFT:
             view = sheet_view(job, [cell.cell for cell in cells], self._offered_for(job))
         elif len(cells) == 1:
-            view = cell_view(job.id, cells[0].cell, self.offered, url, upscaled=job.spec.verb in UPSCALED)
+            view = cell_view(job.id, cells[0].cell, self._offered_for(job), url, upscaled=job.spec.verb in UPSCALED)
         else:
             view = grid_view(job, len(cells), self._offered_for(job))
         return Page(text, tuple(uploads), view)
@@ -77,6 +77,8 @@ class ResultPages:
         hidden = set[Act]() if job.frames_key else {Act.TIMELAPSE}
         if job.spec.verb is not Verb.EDIT:
             hidden.add(Act.EDIT_REGION)
+        if job.guild_id is None or not job.reply.bot_present:
+            hidden |= FOR_SERVERS
         if job.guild_id is None or not job.reply.bot_present or job.reply.ephemeral:
             hidden.add(Act.DECIDE)  # nobody else is there to vote, or the bot could not show the outcome
         if job.spec.verb not in (Verb.IMAGINE, Verb.REROLL):
