@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import torch
 from engine.batching.forward import forward, synchronize
 from engine.batching.lanes import ParkedCall, Stage
 from engine.batching.row_layout import RowLayout
+from engine.batching.weight_tensors import STREAMED
 
 MOST_ROWS = 32
 PROMPT_ROWS = 16
@@ -24,6 +26,8 @@ SOON = 1.2
 """With few rows waiting, this factor counts instead: a smaller batch finishes sooner."""
 MANY_WAITING = 4
 """Rows are many if more than this many batches of the smaller size wait."""
+BARGAIN = 0.75
+"""Twice the rows for at most one and a half times the seconds: worth another pass of a sweep that is already long."""
 SWEEP_S = 1.0
 REPEATS = 2
 """Timed passes of each size; the fastest counts, because other load on the machine only slows a pass down."""
@@ -74,18 +78,25 @@ class BatchSize:
         return knees[size].rows(waiting)
 
     def _sweep(self, layout: RowLayout) -> dict[int, float]:
-        """Seconds per row by batch size 1, 2, 4, ..., until time or memory ends or the seconds per row rise."""
+        """Seconds per row by batch size 1, 2, 4, ..., until time or memory ends or the seconds per row rise.
+
+        A denoiser that is streamed is brought to the device in each pass, which may alone take longer than a sweep
+        should, and is shared by all rows: its sweep goes on for as long as more rows are a bargain.
+        """
         found: dict[int, float] = {}
-        rows = 1
+        rows, repeats = 1, REPEATS
+        is_streamed = STREAMED in vars(layout.call.module)
         self._time(layout, 1)  # warm-up: the first pass may compile or allocate
         began_s = self._clock()
         while rows <= MOST_ROWS:
-            times = [self._time(layout, rows) for _ in range(REPEATS)]
+            times = [self._time(layout, rows) for _ in range(repeats)]
             seconds = min((each for each in times if each is not None), default=None)
             if seconds is None:
                 break
             found[rows] = seconds / rows
             is_late = self._clock() - began_s + 2 * REPEATS * seconds > SWEEP_S
+            if is_late and is_streamed and found[rows] <= BARGAIN * found.get(rows // 2, math.inf):
+                is_late, repeats = False, 1
             if is_late or found[rows] > NEAR_BEST * min(found.values()) or not self._has_memory(rows):
                 break
             rows *= 2

@@ -51,7 +51,8 @@ def active_adapters(module: nn.Module, rows: Sequence[ActiveAdapters]) -> Genera
     """
     attached: _AttachedAdapters | None = vars(module).get(_ATTRIBUTE)
     hooks = attached.hooks_for(tuple(rows)) if attached and any(rows) else ()
-    handles = [layer.register_forward_hook(hook) for layer, hook in hooks]
+    # Before the hooks that take a layer's weights from the device: a DoRA looks at its bias.
+    handles = [layer.register_forward_hook(hook, prepend=True) for layer, hook in hooks]
     try:
         yield
     finally:

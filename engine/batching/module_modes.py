@@ -11,13 +11,17 @@ from typing import Any
 import torch
 from diffusers.hooks.layerwise_casting import _LAYERWISE_CASTING_HOOK  # pyright: ignore[reportPrivateUsage]
 
+from engine.batching.weight_tensors import STREAMED
+
 
 @contextlib.contextmanager
 def in_float32(module: torch.nn.Module) -> Generator[None]:
     """Hold the module's floating-point weights in float32 for one pass; the stored tensors are restored after it.
 
-    Layers that widen their own weights as they run (layerwise casting) widen them to float32.
+    Layers that widen their own weights as they run (layerwise casting) widen them to float32, and blocks that are
+    streamed are widened on the device.
     """
+    streamed = vars(module).get(STREAMED)
     hooks = [(hook, hook.compute_dtype) for part in module.modules() if (hook := _casting_hook(part))]
     casting = {id(weight) for part in module.modules() if _casting_hook(part) for weight in part.parameters()}
     narrow = [
@@ -25,12 +29,14 @@ def in_float32(module: torch.nn.Module) -> Generator[None]:
         for tensor in (*module.parameters(), *module.buffers())
         if tensor.is_floating_point() and tensor.dtype != torch.float32 and id(tensor) not in casting
     ]
+    narrow = [each for each in narrow if streamed is None or id(each[0]) not in streamed.away]
     try:
         for hook, _ in hooks:
             hook.compute_dtype = torch.float32
         for tensor, stored in narrow:
             tensor.data = stored.float()
-        yield
+        with contextlib.nullcontext() if streamed is None else streamed.widened(torch.float32):
+            yield
     finally:
         for tensor, stored in narrow:
             tensor.data = stored

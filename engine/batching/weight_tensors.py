@@ -12,6 +12,8 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 EXECUTES_ON = "executes_on"
 """The attribute of a module, and of every layer in it, that says where it computes, where its weights lie elsewhere."""
+STREAMED = "streamed_weights"
+"""The attribute of a module whose blocks are brought to the device one by one: what brings them."""
 
 
 def plain_tensors(tensor: torch.Tensor) -> Iterator[torch.Tensor]:

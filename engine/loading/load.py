@@ -30,13 +30,13 @@ from engine.errors import EngineError, ModelLoadFailed, ModelMissing, ModelTooLa
 from engine.loading.device import device_memory
 from engine.loading.loaded_model import VAE_NAMES, LoadedModel
 from engine.loading.passing_weights import pass_through
+from engine.loading.streamed_weights import stream_through
 from engine.loading.style_adapter import with_style_adapter
 from engine.loading.weight_precision import DTYPES, dtypes_of, narrow, prove_precision, quantization_of
 from engine.lora_shelf.files import LoRAFiles
 from engine.memory.elements import QUANTISED
 from engine.memory.model_plan import plan_of
 from engine.memory.plan import MemoryPlan
-from engine.memory.planner import BUILT
 from engine.model_files import diffusers_folder
 from engine.model_files.checkpoint import read_checkpoint
 from engine.model_files.checkpoint_parts import read_parts, unpacked
@@ -114,12 +114,19 @@ def prove_plan(spec: ModelSpec, device: torch.device, settings: EngineSettings) 
         if spec.precision in QUANTISED or spec.residency not in ("auto", "resident"):
             raise ModelLoadFailed(spec.name, "its size is not known", "remove precision and residency")
         return None
-    if plan.residency not in BUILT:
-        raise ModelLoadFailed(spec.name, f'residency = "{plan.residency}" is not built', "remove residency")
+    if plan.residency == "streamed" and (why := _cannot_stream(spec)):
+        raise ModelLoadFailed(spec.name, f'residency = "streamed" takes no {why}', "remove one of the two")
     # Passes may do with less than is reckoned, tile by tile; weights cannot.
     if plan.weight_bytes > device_memory(device, settings).all_usable_bytes:
         raise ModelTooLarge(spec.name, plan.why, SMALLER)
     return plan
+
+
+def _cannot_stream(spec: ModelSpec) -> str:
+    """The key that keeps a denoiser from being streamed, as it is written; "" for none."""
+    if spec.style_adapter is not None:
+        return "style_adapter"
+    return 'precision = "nf4"' if spec.precision == "nf4" else ""
 
 
 _MISFITS = {
@@ -184,13 +191,19 @@ def _place(base: Any, device: torch.device, plan: MemoryPlan | None) -> None:
         base.to(device)
         return
     narrow(base, plan)
-    passing = {each.name for each in plan.components if not each.is_resident}
+    passing = {each.name: each.role for each in plan.components if not each.is_resident}
     if not passing:
         base.to(device)
         return
     for name, part in base.components.items():
-        if isinstance(part, nn.Module):
-            pass_through(part, device) if name in passing else part.to(device)
+        if not isinstance(part, nn.Module):
+            continue
+        if name not in passing:
+            part.to(device)
+        elif passing[name] == "denoiser":
+            stream_through(part, device)
+        else:
+            pass_through(part, device)
 
 
 def _base(spec: ModelSpec, path: Path, reading: Reading, settings: EngineSettings, first: Any = None) -> Any:

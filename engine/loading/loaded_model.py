@@ -20,7 +20,7 @@ from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import nn
 
 from engine.batching.attention_processors import AttentionProcessors
-from engine.batching.weight_tensors import EXECUTES_ON, can_widen, weight_bytes
+from engine.batching.weight_tensors import EXECUTES_ON, STREAMED, can_widen, weight_bytes
 from engine.loading.pipeline_classes import Task, build, class_for
 from engine.lora.lora_adapters import Adapters
 from engine.model_spec import ModelSpec
@@ -70,6 +70,7 @@ class LoadedModel:
         """The same weights with a style adapter, for requests with a style picture."""
         every = [*self.parkable.values(), *(styled.parkable.values() if styled else ())]
         self._weights_bytes = weight_bytes(module for module in every if EXECUTES_ON not in vars(module))
+        self._weights_bytes += sum(vars(module)[STREAMED].bytes for module in every if STREAMED in vars(module))
 
     @property
     def bytes(self) -> int:
@@ -128,6 +129,8 @@ class LoadedModel:
         self.adapters.clear()
         for module in self.parkable.values():
             module.to("meta")
+            if STREAMED in vars(module):
+                vars(module)[STREAMED].close()
         self.parkable.clear()
         for other in (*self.stages, *([self.styled] if self.styled else [])):
             other.close()

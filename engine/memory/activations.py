@@ -21,6 +21,9 @@ _PER_UNET_CHANNEL, _PER_ATTENDING_CHANNEL = 16.0, 26.0
 _PER_AUTOENCODER_CHANNEL, _PER_CAUSAL_CHANNEL = 6.0, 18.0
 """For each channel at a picture's full size; the second where convolutions run over time too (Qwen-Image, Wan)."""
 
+_TOKENS_OF_THREE = 77 + 256
+"""Of Stable Diffusion 3, whose two CLIPs are followed by a shortened T5."""
+
 Config = Mapping[str, Any]
 
 
@@ -37,7 +40,8 @@ def activations_of(role: Role, config: Config, latent_edge: int, latent_channels
     if levels := _numbers(config.get("block_out_channels")):
         attends = "Attn" in str((config.get("down_block_types") or [""])[0])
         return Activations((_PER_ATTENDING_CHANNEL if attends else _PER_UNET_CHANNEL) * levels[0], latent_edge)
-    return Activations(_PER_FEATURE * _features(config), latent_edge * _patch(config, latent_channels), TEXT_TOKENS)
+    tokens = _TOKENS_OF_THREE if "caption_projection_dim" in config else TEXT_TOKENS
+    return Activations(_PER_FEATURE * _features(config), latent_edge * _patch(config, latent_channels), tokens)
 
 
 def _kept_states(config: Config) -> int:

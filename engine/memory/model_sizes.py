@@ -52,10 +52,16 @@ class ComponentSizes:
         """Bytes of all its weights."""
         return self.elements.bytes(storage, compute)
 
-    def passing_bytes(self, storage: Storage, compute: str, blocks: int) -> int:
-        """Bytes on the device at most while its blocks are brought in one by one, `blocks` of them at a time."""
-        each = sorted((block.bytes(storage, compute) for block in self.blocks), reverse=True)
-        return self.outside.bytes(storage, compute) + sum(each[:blocks])
+    def passing_bytes(self, storage: Storage, compute: str) -> int:
+        """Bytes on the device at most while its blocks, and before them what is in none, are brought in one by one."""
+        return max(self.outside.bytes(storage, compute), *self._largest(storage, compute)[:1])
+
+    def streamed_bytes(self, storage: Storage, compute: str) -> int:
+        """The same where the next block is on its way while one computes, and what is in none stays."""
+        return self.outside.bytes(storage, compute) + sum(self._largest(storage, compute)[:2])
+
+    def _largest(self, storage: Storage, compute: str) -> list[int]:
+        return sorted((block.bytes(storage, compute) for block in self.blocks), reverse=True) or [0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,19 @@ class ComponentPlan:
     """False for weights that lie in main memory and pass through the device block by block."""
     bytes: int
     """Of all its weights, wherever they lie."""
+    lasting_bytes: int
+    """Of its weights that are on the device for as long as the model is loaded."""
     device_bytes: int
     """Of its weights on the device while one of its passes runs."""
     activation_bytes: int
     """What a pass takes besides."""
     is_saved: bool = False
     """Whether its files were saved quantised, and are loaded as they are."""
+
+    @property
+    def passing_bytes(self) -> int:
+        """Bytes of its weights that are on the device only while one of its passes runs."""
+        return self.device_bytes - self.lasting_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +60,12 @@ class MemoryPlan:
     @property
     def resident_bytes(self) -> int:
         """Weights that stay on the device for as long as the model is loaded."""
-        return sum(each.device_bytes for each in self.components if each.is_resident)
+        return sum(each.lasting_bytes for each in self.components)
 
     @property
     def weight_bytes(self) -> int:
         """The most bytes of weights that are on the device at the same time."""
-        passing = [each.device_bytes for each in self.components if not each.is_resident]
-        return self.resident_bytes + max(passing, default=0)
+        return self.resident_bytes + max((each.passing_bytes for each in self.components), default=0)
 
     @property
     def activation_bytes(self) -> int:
@@ -69,7 +75,7 @@ class MemoryPlan:
     @property
     def peak_bytes(self) -> int:
         """The most that is on the device at any time."""
-        passing = [each.activation_bytes + (0 if each.is_resident else each.device_bytes) for each in self.components]
+        passing = [each.activation_bytes + each.passing_bytes for each in self.components]
         return self.resident_bytes + max(passing, default=0)
 
     def of(self, name: str) -> ComponentPlan | None:

@@ -12,12 +12,12 @@ from engine.memory.float16 import overflows
 from engine.memory.model_sizes import ComponentSizes, ModelSizes
 from engine.memory.plan import ComponentPlan, Compute, MemoryPlan, Residency
 
-BUILT: tuple[Residency, ...] = ("resident", "encoders_offloaded")
+_NEAR: tuple[Residency, ...] = ("resident", "encoders_offloaded")
+"""Where "auto" keeps weights, in every precision, before it streams a denoiser at each step of a picture."""
+BUILT: tuple[Residency, ...] = (*_NEAR, "streamed")
 """What the loader can do, in the order in which "auto" tries them."""
 _ON_CPU: tuple[Storage, ...] = ("float32", "bfloat16", "float8")
 """What "auto" tries where main memory is the device: there is nowhere to bring weights from, so all are resident."""
-_BLOCKS_AT_ONCE = 2
-"""The one that computes, and the one that is on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,9 @@ def plan(
 
 
 def _choices(device: DeviceMemory, precision: str, residency: str) -> Iterator[tuple[Storage, Residency]]:
-    near, far = (BUILT[:2], BUILT[2:]) if device.kind != "cpu" else (BUILT[:1], ())
+    near, far = (_NEAR, BUILT[len(_NEAR) :]) if device.kind != "cpu" else (_NEAR[:1], ())
+    if precision == "nf4":
+        far = ()  # blocks of 4 bits have a state of their own beside them, which is not brought in
     storages: tuple[Storage, ...] = (device.compute, "float8") if device.kind != "cpu" else _ON_CPU
     for places in (near, far):
         for storage in storages if precision == "auto" else (cast("Storage", precision),):
@@ -70,10 +72,17 @@ def _component(
         (sizes.role == "encoder" and residency != "resident") or (sizes.role == "denoiser" and residency == "streamed")
     )
     every = sizes.bytes(storage, compute)
-    on_device = every if is_resident else sizes.passing_bytes(storage, compute, _BLOCKS_AT_ONCE)
+    lasting = on_device = every
+    if not is_resident and sizes.role == "denoiser":
+        # What it has outside of its blocks is little, and needed at every step.
+        lasting, on_device = sizes.outside.bytes(storage, compute), sizes.streamed_bytes(storage, compute)
+    elif not is_resident:
+        lasting, on_device = 0, sizes.passing_bytes(storage, compute)
     activations = sizes.activations.bytes(drawing.width, drawing.height, drawing.rows, compute)
     is_saved = sizes.stored is not None
-    return ComponentPlan(sizes.name, sizes.role, storage, compute, is_resident, every, on_device, activations, is_saved)
+    return ComponentPlan(
+        sizes.name, sizes.role, storage, compute, is_resident, every, lasting, on_device, activations, is_saved
+    )
 
 
 def precision_of(sizes: ComponentSizes, device: DeviceMemory, asked: Storage) -> tuple[Storage, Compute]:

@@ -11,6 +11,10 @@ from engine.memory.model_sizes import Role
 
 _BLOCK = re.compile(r"(?:^|\.)(?:\w*blocks?|\w*layers?|\w*refiner)\.(\d+)(?=\.)")
 """One of a list of equal parts: "transformer_blocks.7", "text_model.encoder.layers.3"."""
+_DENOISER_BLOCK = re.compile(
+    r"(?:^|\.)(?:\w*blocks?|\w*layers?|\w*refiner|attentions|resnets|\w*samplers)(?:\.\d+)+(?=\.)"
+)
+"""The same in a denoiser, with the parts that a UNet's blocks are made of: "down_blocks.1.resnets.0"."""
 _TABLE = re.compile(r"embed_tokens|token_embedding|position_embedding|word_embeddings|(?:^|\.)shared\.|relative_att")
 _WIDE = re.compile(
     r"norm|pos_embed|patch_embed|^proj_in\.|^proj_out\.|t_embedder|cap_embedder|time_embed|lm_head|\.wo\."
@@ -22,14 +26,30 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def sorted_elements(shapes: Shapes, role: Role) -> tuple[Elements, tuple[Elements, ...]]:
-    """What is in no block, and each block; a tensor in a block within a block belongs to the outer one."""
-    outside: list[Elements] = []
-    blocks: dict[str, list[Elements]] = {}
-    for name, shape in shapes.items():
-        found = _BLOCK.search(name)
-        place = blocks.setdefault(name[: found.end()], []) if found else outside
-        place.append(_kind(name, shape, role))
+    """What is in no block, and each block, in the order of the names."""
+    blocks: dict[str, list[Elements]] = {"": []}
+    for name, block in blocks_of(shapes, role).items():
+        blocks.setdefault(block, []).append(_kind(name, shapes[name], role))
+    outside = blocks.pop("")
     return total(outside), tuple(total(each) for each in blocks.values())
+
+
+def blocks_of(names: Iterable[str], role: Role) -> dict[str, str]:
+    """Tensor -> the block that it is in ("transformer_blocks.7"), "" for none.
+
+    Of blocks within blocks the outer one counts. In a denoiser, whose blocks may pass through the device one by one,
+    the inner one counts, and what an outer one holds besides is in none.
+    """
+    if role != "denoiser":
+        return {name: name[: found.end()] if (found := _BLOCK.search(name)) else "" for name in names}
+    inner = {name: _innermost(name) for name in names}
+    outer = {block[: at.start()] for block in set(inner.values()) for at in re.finditer(r"\.", block)}
+    return {name: "" if block in outer else block for name, block in inner.items()}
+
+
+def _innermost(name: str) -> str:
+    *_, end = 0, *(found.end() for found in _DENOISER_BLOCK.finditer(name))
+    return name[:end]
 
 
 def _kind(name: str, shape: Iterable[int], role: Role) -> Elements:

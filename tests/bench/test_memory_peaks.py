@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from engine.batching.weight_tensors import EXECUTES_ON
+from engine.batching.weight_tensors import EXECUTES_ON, STREAMED
 from engine.bench.counted_bytes import CountedBytes
 from engine.catalogue.catalogue import Catalogue
 from engine.loading.device import device_memory
@@ -21,7 +21,12 @@ from tests.bench.middling import MODELS
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
 NEAR, SIDE = 0.1, 384
-KEYS: tuple[dict[str, Any], ...] = ({}, {"precision": "float8"}, {"residency": "encoders_offloaded"})
+KEYS: tuple[dict[str, Any], ...] = (
+    {},
+    {"precision": "float8"},
+    {"residency": "encoders_offloaded"},
+    {"residency": "streamed"},
+)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -53,7 +58,12 @@ def counted_peak(pipeline: Callable[..., Any], modules: list[torch.nn.Module]) -
     """The most bytes of tensors that live at any time while one picture is drawn."""
     counter = CountedBytes()
     for module in modules:
-        (counter.leave_out if EXECUTES_ON in vars(module) else counter.hold)(module)
+        streamed = vars(module).get(STREAMED)
+        for away in [block.module for block in streamed.blocks] if streamed else [module]:
+            if EXECUTES_ON in vars(module):
+                counter.leave_out(away)
+        if streamed or EXECUTES_ON not in vars(module):
+            counter.hold(module)
     asked = {"height": SIDE, "width": SIDE, "num_inference_steps": 1, "guidance_scale": 1.0, "output_type": "pt"}
     with torch.no_grad(), counter:
         pipeline(prompt="a red apple", **asked)

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from bot.settings import Settings
 from engine import EngineSettings
-from tests.bot.whole import Whole, whole
+from tests.bot.whole import Whole, last_said, whole
 from tests.patience import PATIENCE_S, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("rounds")]
@@ -60,8 +60,10 @@ async def test_a_turn_of_bluff(bot: Whole) -> None:
     assert listed.content.count("frogs") == 1 and "a red apple on a blue table" in listed.content
     (menu,) = [item for row in listed.components for item in row.children if hasattr(item, "options")]
     truth = next(option.value for option in menu.options if "apple" in option.label)
+    own = next(option.value for option in menu.options if "frogs" in option.label)
     await bot.bo.select(listed, [truth])
-    await cal.select(listed, [next(option.value for option in menu.options if option.value != truth)])
+    assert "your own" in last_said(await cal.select(listed, [own])).content
+    await cal.select(listed, [next(option.value for option in menu.options if option.value not in (truth, own))])
     revealed = await board(bot, "Points:")
     assert f"<@{bot.ada.id}> +3" in revealed.content and "apple" in (revealed.attachments[0].description or "")
     await cal.click(revealed, label="Next")

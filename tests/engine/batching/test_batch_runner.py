@@ -13,6 +13,7 @@ from engine.batching.batch_runner import Batch, BatchRunner
 from engine.batching.batch_size import BatchSize, knee
 from engine.batching.forward import forward, synchronize
 from engine.batching.lanes import Lane, ParkedCall, RunOptions, Stage
+from engine.batching.weight_tensors import STREAMED
 from engine.errors import OutOfMemory
 
 
@@ -218,6 +219,22 @@ def test_a_slow_first_pass_does_not_end_the_sweep() -> None:
     layout = BatchRunner().lay_out(call(module, 1))
     assert layout
     assert BatchSize(torch.device("cpu"), timed, clock=lambda: now[0]).rows(layout, 100) == 32
+
+
+@pytest.mark.parametrize(("streamed", "rows"), [(True, 16), (False, 1)])
+def test_rows_that_share_a_long_transfer_are_worth_a_sweep(streamed: bool, rows: int) -> None:
+    """Two seconds to bring the weights in, and a fifth of a second for each row."""
+    now, module = [0.0], Small(fits=100)
+    if streamed:
+        vars(module)[STREAMED] = object()
+
+    def timed(each: ParkedCall) -> None:
+        now[0] += max(2.0, 0.2 * len(each.args[0]))
+
+    layout = BatchRunner().lay_out(call(module, 1))
+    assert layout
+    assert BatchSize(torch.device("cpu"), timed, clock=lambda: now[0]).rows(layout, 8) == rows
+    assert now[0] < 20
 
 
 def test_a_call_that_cannot_be_multiplied_is_its_own_budget() -> None:

@@ -1,0 +1,189 @@
+"""Denoisers that are streamed draw the same pictures to the bit, whatever the order of their blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.batching.lora_hooks import active_adapters
+from engine.batching.module_modes import in_float32
+from engine.batching.weight_tensors import STREAMED, weight_bytes
+from engine.catalogue.catalogue import Catalogue
+from engine.errors import ModelLoadFailed
+from engine.loading.load import load
+from engine.loading.loaded_model import LoadedModel
+from engine.lora.lora_adapters import Adapters
+from engine.requests import ImageRequest, LoRA
+from engine.settings import EngineSettings, LoRASettings, ModelSettings
+from tests.engine.batched_pipelines import Ask, BatchedPipelines, Model
+from tests.engine.families import FAMILIES
+from tests.engine.local_worker import SIZE, LocalWorker
+from tests.engine.lora_files import save_lora
+from tests.engine.lora_layouts import USABLE
+from tests.engine.streaming import hide, make_late, streams
+
+NAMES = (
+    "stable-diffusion-xl",
+    "kandinsky-2.2",
+    "stable-diffusion-3",
+    "flux",
+    "flux2-klein",
+    "z-image",
+    "qwen-image",
+    "lumina2",
+    "anima",
+)
+
+
+@pytest.fixture
+def loaded(family_folder: Callable[[str], Path], tmp_path: Path) -> Callable[..., LoadedModel]:
+    """A family as the engine loads it, with the host's keys."""
+
+    def load_family(name: str, **keys: Any) -> LoadedModel:
+        chosen = ModelSettings(source=str(family_folder(name)), **keys)
+        settings = EngineSettings(models={"mine": chosen}, models_dir=tmp_path)
+        return load(Catalogue(settings).spec("mine"), "cpu", settings)
+
+    return load_family
+
+
+def crowd(name: str, model: LoadedModel) -> list[torch.Tensor]:
+    """What three members get who draw at the same time."""
+    batched, family = BatchedPipelines(), FAMILIES[name]
+    asks = [Ask(prompt="a red apple", seed=1, steps=3, cells=2), Ask(prompt="two boats", seed=9, steps=2)]
+    lanes = [batched.join(Model(family, model.base), ask) for ask in [*asks, Ask(seed=5, steps=2, guided=False)]]
+    batched.finish()
+    return [lane.result for lane in lanes]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_streamed_pictures_are_the_same_to_the_bit(name: str, loaded: Callable[..., LoadedModel]) -> None:
+    """Also over a link that is late, and where no layer holds numbers while its block is away."""
+    resident, streamed = loaded(name), loaded(name, residency="streamed")
+    make_late(streamed)
+    hide(streamed)
+    for one, other in zip(crowd(name, resident), crowd(name, streamed), strict=True):
+        assert torch.equal(one, other)
+    assert streamed.bytes < resident.bytes
+
+
+@pytest.mark.parametrize("precision", ["float8", "bfloat16"])
+def test_narrow_weights_are_streamed_alike(precision: str, loaded: Callable[..., LoadedModel]) -> None:
+    pictures = [
+        crowd("flux2-klein", loaded("flux2-klein", precision=precision, residency=residency))
+        for residency in ("encoders_offloaded", "streamed")
+    ]
+    for one, other in zip(*pictures, strict=True):
+        assert torch.equal(one, other)
+
+
+def values(unet: Any) -> dict[str, Any]:
+    generator = torch.Generator().manual_seed(1)
+    return {
+        "sample": torch.randn(1, 4, 8, 8, generator=generator),
+        "timestep": torch.tensor([500]),
+        "encoder_hidden_states": torch.randn(1, 7, unet.config.cross_attention_dim, generator=generator),
+    }
+
+
+@torch.no_grad()
+def test_one_block_is_on_its_way_while_another_computes(loaded: Callable[..., LoadedModel]) -> None:
+    model = loaded("stable-diffusion", residency="streamed")
+    unet, link = model.base.unet, make_late(model)
+    blocks = len(vars(unet)[STREAMED].blocks)
+    unet(**values(unet))  # the order of blocks is guessed at first
+    link.said.clear()
+    unet(**values(unet))
+    assert link.said == ["copy", *["wait", "copy"] * (blocks - 1), "wait"]
+
+
+@torch.no_grad()
+def test_a_pass_that_fails_leaves_nothing_behind(loaded: Callable[..., LoadedModel]) -> None:
+    resident, model = (loaded("stable-diffusion", residency=each) for each in ("resident", "streamed"))
+    unet = model.base.unet
+    make_late(model)
+    before = {name: weight.clone() for name, weight in unet.named_parameters()}
+    with pytest.raises(RuntimeError):
+        unet(**values(unet) | {"encoder_hidden_states": torch.randn(1, 7, 5)})
+    for name, weight in unet.named_parameters():
+        assert torch.equal(weight, before[name])
+    assert torch.equal(unet(**values(unet)).sample, resident.base.unet(**values(unet)).sample)
+
+
+@torch.no_grad()
+def test_a_block_called_by_itself_or_out_of_turn_is_right(loaded: Callable[..., LoadedModel]) -> None:
+    resident, model = (loaded("stable-diffusion", residency=each) for each in ("resident", "streamed"))
+    make_late(model)
+    x, words = torch.randn(1, 4, 8), torch.randn(1, 7, model.base.unet.config.cross_attention_dim)
+    for _ in range(2):
+        outputs = []
+        for each in (resident, model):
+            block = each.base.unet.mid_block.attentions[0].transformer_blocks[0]
+            outputs.append(block(x.expand(1, 4, -1).repeat(1, 1, block.norm1.weight.numel() // 8), None, words))
+        assert torch.equal(*outputs)
+    same = values(model.base.unet)
+    assert torch.equal(model.base.unet(**same).sample, resident.base.unet(**same).sample)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("precision", ["bfloat16", "float8"])
+def test_streamed_weights_can_run_in_float32_for_one_pass(precision: str, loaded: Callable[..., LoadedModel]) -> None:
+    wide = []
+    for residency in ("encoders_offloaded", "streamed"):
+        unet = loaded("stable-diffusion", precision=precision, residency=residency).base.unet
+        before = {name: weight.clone() for name, weight in unet.named_parameters()}
+        with in_float32(unet):
+            wide.append(unet(**values(unet)).sample)
+        for name, weight in unet.named_parameters():
+            assert weight.dtype == before[name].dtype and torch.equal(weight.float(), before[name].float())
+    assert wide[0].dtype == torch.float32 and torch.allclose(*wide, atol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("layout", ["kohya", "dora-convolutions", "biases"])
+def test_loras_act_on_streamed_weights(layout: str, loaded: Callable[..., LoadedModel], tmp_path: Path) -> None:
+    dressed = []
+    row = next(each for each in USABLE if each.name == layout)
+    for residency in ("resident", "streamed"):
+        unet = (model := loaded("stable-diffusion", residency=residency)).base.unet
+        path, _ = row.save(tmp_path, model.base)
+        Adapters(model.base, {"ink": LoRASettings(path=path, model="mine")}).attach((("ink", 1.0),))
+        make_late(model)
+        with active_adapters(unet, [(("ink", 1.0),)]):
+            dressed.append(unet(**values(unet)).sample)
+    assert torch.equal(*dressed)
+    assert not torch.allclose(dressed[0], unet(**values(unet)).sample, atol=1e-3)
+
+
+def test_members_draw_with_a_streamed_model(family_folder: Callable[[str], Path]) -> None:
+    """Words, and a LoRA: the same pictures to the bit."""
+    folder = family_folder("stable-diffusion")
+    loras = {"ink": LoRASettings(path=save_lora(folder, "of-many", seed=5, alpha=2.0), model="model")}
+    asked = ImageRequest(prompt="two boats", model="model", seed=7, num_images=1, num_inference_steps=3, **SIZE)
+    drawn = []
+    for residency in ("resident", "streamed"):
+        worker = LocalWorker(folder, keys={"residency": residency}, loras=loras)
+        styled = asked.model_copy(update={"id": "2", "loras": (LoRA(name="ink"),)})
+        drawn.append([worker.draw(asked)[0], worker.draw(styled)[0]])
+    for one, other in zip(*drawn, strict=True):
+        assert (one == other).all()
+    assert (drawn[0][0] != drawn[0][1]).any()
+
+
+def test_what_cannot_be_streamed_is_refused_by_name(loaded: Callable[..., LoadedModel], monkeypatch: Any) -> None:
+    monkeypatch.setattr("engine.loading.load.prove_precision", lambda *_: None)
+    with pytest.raises(ModelLoadFailed, match=r'residency = "streamed" takes no precision = "nf4"; remove one'):
+        loaded("stable-diffusion", precision="nf4", residency="streamed")
+
+
+def test_a_closed_model_gives_main_memory_back(loaded: Callable[..., LoadedModel]) -> None:
+    model = loaded("stable-diffusion", residency="streamed")
+    (streamed,) = streams(model)
+    held = sum(block.host.nbytes for block in streamed.blocks)
+    assert held > 0.5 * weight_bytes([model.base.unet])
+    model.close()
+    assert not any(block.host.nbytes for block in streamed.blocks)

@@ -1,0 +1,67 @@
+"""Streamed denoisers under scrutiny: links that are late, and layers that hold nothing while they are away."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from engine.batching.weight_tensors import STREAMED
+from engine.loading.loaded_model import LoadedModel
+from engine.loading.streamed_weights import StreamedWeights
+
+
+def streams(model: LoadedModel) -> list[StreamedWeights]:
+    """What brings in the model's denoisers."""
+    return [vars(part)[STREAMED] for part in model.parkable.values() if STREAMED in vars(part)]
+
+
+def hide(model: LoadedModel) -> None:
+    """Leave nothing but shapes in layers whose block is away, so that whatever reads them then is an error."""
+    for streamed in streams(model):
+        for block in streamed.blocks:
+            block._weights = tuple(
+                dataclasses.replace(weight, away=torch.nn.Parameter(weight.away.to("meta"), requires_grad=False))
+                for weight in block._weights
+            )
+            block.let_go()
+
+
+@dataclass
+class LateLink:
+    """Copies at the last moment; until then the target holds what is no number."""
+
+    said: list[str] = field(default_factory=list)
+    moment: int = 0
+
+    def host_bytes(self, size: int) -> torch.Tensor:
+        return torch.empty(size, dtype=torch.uint8)
+
+    def release(self, memory: torch.Tensor) -> None:
+        self.said.append("release")
+
+    def mark(self) -> int:
+        self.moment += 1
+        return self.moment
+
+    def copy(self, source: torch.Tensor, target: torch.Tensor, after: Any) -> Callable[[], None]:
+        assert 0 < after <= self.moment, "a buffer was written to before it was free"
+        self.said.append("copy")
+        target.fill_(255)
+
+        def wait() -> None:
+            self.said.append("wait")
+            target.copy_(source)
+
+        return wait
+
+
+def make_late(model: LoadedModel) -> LateLink:
+    """Give the model's denoisers a link that is late."""
+    link = LateLink()
+    for streamed in streams(model):
+        streamed.link = link
+    return link
