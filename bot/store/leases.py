@@ -123,7 +123,7 @@ class Lease:
         async with self._database.write() as connection:
             dead = sa.select(bots.c.id).where(bots.c.expires_at < _now).with_for_update(skip_locked=True)
             await connection.execute(sa.delete(bots).where(bots.c.id.in_(dead)))
-            living = [int(bot_id) for (bot_id,) in await connection.execute(_living().order_by(bots.c.id))]
+            living = list(await connection.scalars(_living().order_by(bots.c.id)))
             owned = await connection.execute(sa.select(shards.c.shard_id, shards.c.bot_id))
             owners: dict[int, int | None] = {row.shard_id: row.bot_id for row in owned}
             mine = frozenset(shard for shard, owner in owners.items() if owner == self.bot_id)
@@ -172,7 +172,7 @@ class Lease:
                 log.warning("the lease was not renewed: %s", error, extra={"action": "lease"})
 
 
-def _living() -> sa.Select[tuple[int]]:
+def _living() -> sa.Select[int]:
     return sa.select(bots.c.id).where(bots.c.expires_at >= _now)
 
 
