@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from typing import Any, Protocol
 
 from discord.ext import commands
@@ -100,9 +99,11 @@ class DealtShards(commands.AutoShardedBot):
 
     @property
     def latency_s(self) -> float:
-        """The mean latency of the open shards in seconds; 0 where this bot has none."""
+        """The mean latency of the shards in seconds; 0 for a bot that waits for another one's shards."""
+        if self.dealer is None:
+            return self.latency
         latencies = [latency for shard_id, latency in self.latencies if shard_id in self.opened]
-        return sum(latencies) / len(latencies) if latencies else 0.0 if self.dealer else math.nan
+        return sum(latencies) / len(latencies) if latencies else 0.0
 
     def _of(self, shard_id: int) -> asyncio.Event:
         return self._there.setdefault(shard_id, asyncio.Event())
