@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import backup, check, forward, imagine, loras, models, serve
+from bot.cli import backup, check, forward, gallery, imagine, loras, models, serve
 from bot.errors import BotError, ConfigError
 from bot.folders import OTHERS
 from engine import ClusterRefused, DeviceMissing, EngineError, InvalidRequest
@@ -42,6 +42,7 @@ def options(
 
 app.command()(serve.run)
 app.command()(serve.demo)
+app.command()(gallery.gallery)
 app.command()(imagine.imagine)
 app.command()(check.check)
 app.add_typer(models.app, name="models")

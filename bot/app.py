@@ -29,6 +29,8 @@ from bot.operation.shard_keeper import ShardKeeper
 from bot.settings import Settings
 from bot.store.backup.restore import finish_restore
 from bot.store.database import Database
+from bot.store.gallery.choices import GalleryChoiceStore
+from bot.store.gallery.open_channels import OpenChannelStore
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
@@ -175,6 +177,8 @@ def _compose(
         games=games.games,
         game_announcer=games.announcer,
         game_pictures=games.pictures,
+        open_channels=OpenChannelStore(database),
+        gallery_choices=GalleryChoiceStore(database),
         has_semantic_filter=semantic_filter is not None,
     )
     return services, replies

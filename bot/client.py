@@ -137,6 +137,7 @@ class DarkroomClient(Darkroom):
 
     async def _deleted(self, message_id: int) -> None:
         await self.replies.message_deleted(message_id)
+        await self.services.jobs.unposted(message_id)
         if self.services.rounds is not None:
             await self.services.rounds.gone(message_id)
         if self.services.games is not None:

@@ -15,7 +15,7 @@ from tenacity.wait import wait_exponential_jitter
 from bot.app import App, build
 from bot.client import DarkroomClient
 from bot.errors import ConfigError
-from bot.operation import http
+from bot.operation import gallery, http
 from bot.operation.shard_keeper import ShardKeeper
 from bot.settings import Settings
 from bot.ui.discord_errors import REFUSALS
@@ -39,7 +39,10 @@ async def serve(settings: Settings) -> None:
         for name in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers on its event loop
                 asyncio.get_running_loop().add_signal_handler(name, stopping.set)
-        async with http.serve(settings.operation.http_port, app.gauges.health, app.gauges.read):
+        async with (
+            http.serve(settings.operation.http_port, app.gauges.health, app.gauges.read),
+            gallery.running(settings, gallery.plan_of(settings)),
+        ):
             await _until(stopping, app)
 
 

@@ -10,10 +10,11 @@ import difflib
 import os
 import re
 import tomllib
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, IPvAnyAddress, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.environment import Environment
@@ -77,6 +78,21 @@ class DirectMessageSettings(Section):
     """Days after which results are deleted; None keeps them."""
 
 
+class GallerySettings(Section):
+    """The gallery: web pages of the pictures whose makers agreed."""
+
+    port: int | None = Field(default=None, ge=0, le=65535)
+    """Port of the pages; 0 takes a free one, None means off."""
+    listen: IPvAnyAddress = IPv4Address("127.0.0.1")
+    """Address to listen on. Other machines should reach the pages only through a proxy that adds HTTPS."""
+    url: str = Field(default="", pattern=r"^(https?://[\w.\-]+(:\d+)?/?)?$")
+    """Address by which people reach the pages through that proxy: https://gallery.example.org."""
+    title: str = Field(default="Darkroom", min_length=1, max_length=60)
+    """Name at the top of the pages."""
+    client_secret: SecretStr = SecretStr("")
+    """OAuth2 client secret of the Discord application; with it, members sign in and see their own pictures."""
+
+
 class OperationSettings(Section):
     """Logging, monitoring, shutdown and backups."""
 
@@ -96,6 +112,7 @@ class OperationSettings(Section):
     """Copy the SQLite database to `data_dir/backups` once a day."""
     backups_kept: int = Field(default=14, ge=1)
     """Number of daily copies to keep, and of days to keep copies made before migrations and restores."""
+    gallery: GallerySettings = GallerySettings()
 
 
 class Settings(BaseSettings):
@@ -214,6 +231,7 @@ def _known_keys() -> list[str]:
         StyleSettings,
         DirectMessageSettings,
         OperationSettings,
+        GallerySettings,
         EngineSettings,
         ClusterSettings,
     )

@@ -5,6 +5,8 @@ from engine.base.logs import configure as configure_logs
 from engine.base.refusals import in_words
 from engine.catalogue.catalogue import Catalogue
 from engine.catalogue.sizes import result_size
+from engine.embedding.embedder import Embedder as TextEmbedder
+from engine.embedding.embedder import PictureEmbedder
 from engine.engine import Engine, Resolved
 from engine.errors import (
     AbortReason,
@@ -117,6 +119,7 @@ __all__ = [
     "ModelTooLarge",
     "OutOfMemory",
     "Outpaint",
+    "PictureEmbedder",
     "Preview",
     "Progress",
     "PromptPart",
@@ -132,6 +135,7 @@ __all__ = [
     "Section",
     "Snapshot",
     "Started",
+    "TextEmbedder",
     "UnknownLoRA",
     "UnknownModel",
     "Upscale",

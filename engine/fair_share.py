@@ -36,6 +36,8 @@ class Claim:
     """The size of the request in any unit: of equally served claims the smaller goes first."""
     first_preview: bool = False
     """No preview was shown yet: the request may jump the queue, within the bounded share."""
+    relaxed: bool = False
+    """Behind all that are not, however long it waits (`ImageRequest.relax`)."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,8 @@ class _Account:
     last_turn_s: float = float("-inf")
 
 
+_RELAXED = 1 << 30
+"""The priority class of relaxed requests: the last one."""
 Rank = tuple[int, float, float, float, str]
 
 
@@ -130,11 +134,11 @@ class FairShare:
         """The order for one tick: a request without a preview comes first while the boost's share of ticks lasts."""
         ranked = self.order(claims, now_s)
         self._boosts = min(self._boosts + self._share, self._burst)
-        boosted = [claim for claim in ranked if claim.first_preview]
+        boosted = [claim for claim in ranked if claim.first_preview and not claim.relaxed]
         if not boosted or boosted[0] is ranked[0] or self._boosts < 1.0:
             return ranked
         self._boosts -= 1.0
-        return boosted + [claim for claim in ranked if not claim.first_preview]
+        return boosted + [claim for claim in ranked if claim not in boosted]
 
     def ranks(self, claims: Iterable[Claim], now_s: float) -> dict[str, Rank]:
         """The sort key of each claim by request id; the smallest goes first.
@@ -154,6 +158,8 @@ class FairShare:
         if ahead.member == behind.member:
             return "your own earlier requests"
         first, second = ranks[ahead.id], ranks[behind.id]
+        if behind.relaxed and not ahead.relaxed:
+            return "yours is relaxed and waits until nobody else does"
         if first[0] < 0:
             return "they have waited longest"
         if first[0] < second[0]:
@@ -162,6 +168,8 @@ class FairShare:
 
     def _rank(self, claim: Claim, ahead_ms: float, now_s: float) -> Rank:
         """`ahead_ms`: how much more virtual time there was before this claim than before the least served one."""
+        if claim.relaxed:
+            return _RELAXED, ahead_ms // self._quantum_ms, claim.work, claim.arrived_s, claim.id
         since_s = self._waiting_since_s(claim)
         priority = claim.priority - int(max(0.0, now_s - since_s) / self._ageing_s)
         if priority < 0:

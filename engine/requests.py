@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import uuid
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ MAX_PROMPT_CHARS = 6000
 MAX_SEED = 2**32 - 1
 MAX_SIDE = 4096
 MAX_IMAGES = 24
+MOST_LEFT_OUT = 0.5
+"""At chaos 1: the probability that a cell leaves out a word of the prompt."""
 WORDLESS_BLEND = "a blend of pictures"
 """The prompt of a blend that has none."""
 
@@ -88,6 +91,8 @@ class ImageRequest(Frozen):
     """
 
     kind: ClassVar[str] = "text_to_image"
+    has_spread: ClassVar[bool] = True
+    """Whether `chaos` has a meaning for this kind."""
 
     prompt: Words = Field(min_length=1)
     prompt_parts: tuple[PromptPart, ...] = Field(default=(), max_length=16)
@@ -106,6 +111,9 @@ class ImageRequest(Frozen):
     draft: bool = False
     """A sketch: at the smallest size the model is good at, in few steps, some of them foretold. Other fields still win
     over its steps and its step cache; of the size only the shape counts."""
+    chaos: float = Field(default=0.0, ge=0.0, le=1.0)
+    """How differently the cells read the prompt: see `cell_prompts`, and `engine.operations.spread` for the noise that
+    is mixed in too. 0 changes nothing; what edits, enlarges or describes a picture takes no notice."""
     tile: bool = False
     """Make the picture repeat without a seam at its borders."""
     noise_scheduler: str | None = None
@@ -121,6 +129,8 @@ class ImageRequest(Frozen):
     """Who asks: an opaque key, the unit of fair share."""
     weight: float = Field(default=1.0, ge=0.001, le=1000.0)
     """The member's share relative to others."""
+    relax: bool = False
+    """Drawn only when no other request waits or runs, and never in the way of one; not counted in fair share."""
     alone: bool = False
     """Share no forward pass with other requests, so that a repeated request gives the same bits."""
     preview_limit: float | None = Field(default=None, ge=0.0, le=1.0)
@@ -140,9 +150,21 @@ class ImageRequest(Frozen):
         return parts
 
     @property
+    def account(self) -> str:
+        """Whose account in fair share is charged: the member's own, or the one of their relaxed requests."""
+        return f"{self.member} relaxed" if self.relax else self.member
+
+    @property
     def cell_seeds(self) -> tuple[int, ...]:
         """From which seed each cell is drawn: the largest is followed by 0."""
         return tuple((self.seed + cell) % (MAX_SEED + 1) for cell in range(self.num_images))
+
+    @property
+    def cell_prompts(self) -> tuple[str, ...]:
+        """The prompt as each cell reads it: with `chaos`, without some of its words."""
+        if not self.chaos or not self.has_spread or self.prompt_parts:
+            return (self.prompt,) * self.num_images
+        return tuple(_wording(self.prompt, self.chaos, seed) for seed in self.cell_seeds)
 
 
 class ImageToImage(ImageRequest):
@@ -207,6 +229,7 @@ class Edit(ImageRequest):
     """
 
     kind: ClassVar[str] = "edit"
+    has_spread: ClassVar[bool] = False
     image: Picture
     references: tuple[Picture, ...] = Field(default=(), max_length=9)
     """Further pictures that the prompt may speak of, for models that take several."""
@@ -222,6 +245,7 @@ class Upscale(ImageRequest):
     """Make a picture larger: `subtle` by super-resolution, `creative` by tiled image-to-image refinement."""
 
     kind: ClassVar[str] = "upscale"
+    has_spread: ClassVar[bool] = False
     prompt: Words = Field(default="upscale", min_length=1)
     image: Picture
     factor: float = Field(default=4.0, gt=1.0, le=4.0)
@@ -234,10 +258,25 @@ class Describe(ImageRequest):
     """Say what is in a picture: `Finished.captions`, no pictures."""
 
     kind: ClassVar[str] = "describe"
+    has_spread: ClassVar[bool] = False
     prompt: Words = Field(default="describe", min_length=1)
     image: Picture
     num_images: int = Field(default=4, ge=1, le=8)
     """How many captions."""
+
+
+def _wording(prompt: str, chaos: float, seed: int) -> str:
+    """The prompt as the cell drawn from `seed` reads it: words are left out, at a higher chaos more, but never all."""
+    words = prompt.split()
+    luck = [_luck(seed, place) for place in range(len(words))]
+    kept = [word for word, mine in zip(words, luck, strict=True) if mine >= MOST_LEFT_OUT * chaos]
+    return " ".join(kept or [words[luck.index(max(luck))]])
+
+
+def _luck(seed: int, place: int) -> float:
+    """A number in [0, 1) that depends on nothing else; not a random generator's, which may change by version."""
+    digest = hashlib.sha256(f"{seed}:{place}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
 
 
 def is_undrawn(request: ImageRequest) -> bool:

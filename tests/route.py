@@ -1,7 +1,7 @@
 """The way of one picture: which files of the bot's process and of the worker one `/imagine` enters: `make route`.
 
 A file counts when one of its functions is called between the member's command and the delivered grid. What runs at
-import, at start or at stop does not count, nor does the clock of the simulated Discord (`bot.playground`).
+import, at start or at stop does not count, nor does what runs by the clock (`BY_THE_CLOCK`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from types import FrameType
 from engine import Engine, EngineSettings
 
 ROOT = Path(__file__).parents[1]
+BY_THE_CLOCK = ("bot/playground/", "bot/commands/presence.py")
+"""What runs whenever its time comes, whether a picture is drawn or not."""
 TRACE = "route.txt"
 """The worker's list of files, in the engine's `models_dir`."""
 
@@ -84,7 +86,7 @@ async def walk(folder: Path) -> tuple[list[str], list[str]]:
         route.forget()
         await here.finished(await here.ada.slash(here.channel, "imagine", prompt="a red apple --seed 7 --steps 4"))
         ours = [*route.files("bot"), *route.files("engine")]
-        ours = [name for name in ours if not name.startswith("bot/playground/")]
+        ours = [name for name in ours if not name.startswith(BY_THE_CLOCK)]
     return ours, (folder / TRACE).read_text().splitlines()
 
 

@@ -21,7 +21,7 @@ from engine.pictures.images import read_text
 from engine.pictures.parameters import parse_parameters
 
 ROOT = Path(__file__).parents[1]
-VERBS = ("run", "demo", "imagine", "check", "models", "loras", "train", "bench", "backup", "restore")
+VERBS = ("run", "demo", "gallery", "imagine", "check", "models", "loras", "train", "bench", "backup", "restore")
 
 
 def start(

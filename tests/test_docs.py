@@ -2,12 +2,20 @@
 
 import re
 import tomllib
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
-from bot.settings import DirectMessageSettings, DiscordSettings, OperationSettings, Settings, StyleSettings
+from bot.settings import (
+    DirectMessageSettings,
+    DiscordSettings,
+    GallerySettings,
+    OperationSettings,
+    Settings,
+    StyleSettings,
+)
 from engine.settings import ClusterSettings, EngineSettings, LoRASettings, ModelSettings
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +30,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "styles.poster": StyleSettings,
     "direct_messages": DirectMessageSettings,
     "operation": OperationSettings,
+    "operation.gallery": GallerySettings,
 }
 
 
@@ -49,10 +58,14 @@ def test_every_setting_is_in_the_example_and_no_other(section: str) -> None:
     known = set(SECTIONS[section].model_fields)
     if section in ("", "engine"):
         known -= tables
+    if section == "operation":
+        known -= {"gallery"}
     assert set(uncommented()[section]) == known
 
 
-@pytest.mark.parametrize("section", ["", "discord", "engine", "engine.cluster", "direct_messages", "operation"])
+@pytest.mark.parametrize(
+    "section", ["", "discord", "engine", "engine.cluster", "direct_messages", "operation", "operation.gallery"]
+)
 def test_the_example_shows_the_defaults(section: str) -> None:
     """Except where the default is "unset", which TOML cannot say: the comment says so."""
     model = SECTIONS[section]
@@ -62,7 +75,8 @@ def test_the_example_shows_the_defaults(section: str) -> None:
             assert re.search(rf"^# {key} = .*unset", EXAMPLE, re.MULTILINE), key
             continue
         plain = default.get_secret_value() if hasattr(default, "get_secret_value") else default
-        told = list(plain) if isinstance(plain, tuple) else str(plain) if isinstance(plain, Path) else plain
+        as_text = isinstance(plain, Path | IPv4Address)
+        told = list(plain) if isinstance(plain, tuple) else str(plain) if as_text else plain
         assert shown == told, key
 
 

@@ -43,6 +43,8 @@ class Evolve(commands.Cog):
             options = await submission.read(interaction, prompt)
             if options.repeat > 1:
                 raise BadOption("--repeat", "not together with /evolve: one grid is voted on")
+            if options.relax:
+                raise BadOption("--relax", "not together with /evolve: its rounds have their deadlines")
             spec, host = submission.spec(Verb.IMAGINE, options), await submission.member_of(interaction)
             planned = await evolutions(interaction).plan(
                 spec, host, place, rounds=rounds, minutes=minutes, asked_by_id=interaction.id

@@ -14,12 +14,15 @@ TEXT = """\
 **Make pictures:** `/imagine` a red fox in the snow
 **Flags in the prompt:** `--ar 3:2` shape, `--seed 7` same again, `--no text, logo` not these, `--steps 30`, \
 `--cfg 5`, `--model NAME`, `--style NAME`, `--stop 80` unfinished, `--tile`, `--iw 0.7` weight of your picture, \
-`--repeat 3`, `--draft` 24 small ones to choose from, `--fast` sooner, `--fine` every step computed
+`--set NAME` of your own, `--repeat 3`, `--draft` 24 small ones to choose from, `--fast` sooner, \
+`--fine` every step computed, `--chaos 60` how much they differ, `--relax` outside of the quota
 **Weights:** `cat::2 dog::-0.5` · **Many at once:** `a {red, blue} {car, bus}`
 **Under the grid:** **U** one picture large, **V** four variations of it, 🔄 draw again, ℹ️ the recipe, ⏱️ time-lapse
 **Under one picture:** upscale, vary, vary a region, zoom out, pan, describe
-**React to a result:** ✉️ send it to me, ⭐ mark it, ❌ stop or delete it (yours)
-**More:** `/edit` `/blend` `/describe` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` `/settings` `/privacy`
+**React to a result:** ✉️ send it to me, ⭐ mark it, ❌ stop or delete it (yours); under a grid \
+1️⃣-4️⃣ U, 🇦-🇩 V, 🔄
+**More:** `/edit` `/blend` `/describe` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` `/set` \
+`/settings` `/privacy`
 **On any picture:** right-click → Apps → Darkroom"""
 
 MODERATORS = """
@@ -28,9 +31,9 @@ MODERATORS = """
 **Queue:** `/mod queue` `/mod cancel` `/mod pause` `/mod drain` `/mod resume` `/mod weight`
 **Members and results:** `/mod ban` `/mod unban` `/mod delete` `/privacy retention`
 **Prompts:** `/mod words add` `/mod words remove` `/mod words list` `/mod words meaning`
-**Channels:** `/mod channel allow` `/mod channel deny` `/mod channel limits` `/mod channel list`
+**Channels:** `/mod channel allow` `/mod channel deny` `/mod channel limits` `/mod channel defaults` `/mod channel list`
 **Flagged pictures:** `/mod picture` `/mod review on` `/mod review off` `/mod review list`
-**Who did what:** `/mod roles` `/mod log` `/stats`"""
+**Who did what:** `/mod roles` `/mod reactions` `/mod relax` `/mod log` `/stats`"""
 
 
 class Help(commands.Cog):

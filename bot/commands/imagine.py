@@ -64,7 +64,8 @@ class Imagine(commands.Cog):
             preferences = await submission.preferences_of(interaction)
             styles = interaction.client.services.settings.styles
             reading = functools.partial(
-                read, preferences=preferences, styles=styles, has_picture=image is not None,
+                read, preferences=preferences, styles=styles, channel=await submission.channel_defaults(interaction),
+                has_picture=image is not None,
                 negative=negative, aspect=aspect, seed=seed, steps=steps, guidance=guidance, model=model,
                 style=style, strength=strength, loras=lora,
             )  # fmt: skip

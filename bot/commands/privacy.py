@@ -9,9 +9,11 @@ from typing import Literal
 
 import discord
 from discord import app_commands
-from discord.app_commands import Range, locale_str
+from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
 
+from bot.commands import gallery_consent
+from bot.commands.jobs import own_newest
 from bot.commands.moderation import retention
 from bot.commands.moderation.mod_results import Shown, delete_message
 from bot.commands.moderation.moderator_actions import guild_id
@@ -86,11 +88,28 @@ class Privacy(commands.Cog):
             if (share == "role") != (role is not None):
                 raise BadOption("role", "say which role when you share with a role, and only then")
             members = interaction.client.services.members
-            preferences = await members.preferences(interaction.user.id)
             update = {"share": share, "share_role": role.id if role else None}
-            await members.prefer(interaction.user.id, preferences.model_copy(update=update))
+            await members.change(interaction.user.id, lambda before: before.model_copy(update=update))
             who = role.mention if role else {"all": "everybody", "me": "only you"}[share]
             await answer.private(f"✅ Your pictures may be varied by {who}.")
+
+    @privacy.command(name="gallery", description=locale_str("Whether the gallery shows your pictures"))
+    @app_commands.describe(
+        show=locale_str("Show them to everybody, with prompt and your name; or hide them"),
+        job=locale_str("Only the pictures of this job"),
+    )
+    async def gallery(self, interaction: Pressed, show: bool, job: str | None = None) -> None:
+        """Set whether the host's gallery shows the member's pictures, or those of one job."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            if job is not None:
+                await answer.private(await gallery_consent.of_job(interaction, job.strip(), is_shown=show))
+            else:
+                await answer.private(await gallery_consent.of_member(interaction, is_shown=show))
+
+    @gallery.autocomplete("job")
+    async def newest(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
+        """The member's newest jobs."""
+        return await own_newest(interaction, typed)
 
     @privacy.command(name="retention", description=locale_str("How long results are kept on this server"))
     @app_commands.describe(days=locale_str("With Manage Server: delete results after so many days; 0 keeps them"))

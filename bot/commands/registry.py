@@ -42,8 +42,10 @@ from bot.commands.moderation.quota import Quota
 from bot.commands.moderation.retention import RetentionButton
 from bot.commands.moderation.stats import Stats
 from bot.commands.offers import Offers
+from bot.commands.open_channels import OpenChannels
 from bot.commands.presence import Presence
 from bot.commands.privacy import Privacy
+from bot.commands.sets import Sets
 from bot.commands.settings import MySettings
 from bot.domain.rounds.round import RoundAct
 from bot.ui.content.buttons import JobButton
@@ -59,9 +61,11 @@ RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (
-    Imagine, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Help, Privacy, Quota, Mod, Stats,
+    Imagine, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Sets, Help, Privacy, Quota, Mod, Stats,
 )  # fmt: skip
-LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, Forms)
+LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (
+    Reactions, Presence, Gatekeeper, Forms, OpenChannels,
+)  # fmt: skip
 MENUS = context_menus.menus
 DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     JobButton,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import discord
@@ -56,10 +58,7 @@ class MySettings(commands.Cog):
                 **_given(remix=remix, notify=notify, share=share, share_role=share_role and share_role.id),
             }
             if changes:
-                preferences = preferences.model_copy(update=changes)
-                if preferences.share == "role" and preferences.share_role is None:
-                    raise BadOption("share", "say which role with share_role")
-                await members.prefer(interaction.user.id, preferences)
+                preferences = await members.change(interaction.user.id, functools.partial(_changed, changes))
             await answer.private(shown(preferences))
 
     @settings.autocomplete("model")
@@ -84,6 +83,13 @@ def shown(preferences: Preferences) -> str:
     )
 
 
+def _changed(changes: Mapping[str, object], before: Preferences) -> Preferences:
+    preferences = before.model_copy(update=changes)
+    if preferences.share == "role" and preferences.share_role is None:
+        raise BadOption("share", "say which role with share_role")
+    return preferences
+
+
 def _given(**values: object) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
@@ -98,6 +104,6 @@ def _words(model: str | None, aspect: str | None, suffix: str | None, models: An
     if aspect is not None:
         changes["aspect"] = None if aspect == NOTHING else parse("x", aspect=aspect).aspect
     if suffix is not None:
-        parse("x", suffix="" if suffix == NOTHING else suffix)
+        parse("x", suffixes=("" if suffix == NOTHING else suffix,))
         changes["suffix"] = "" if suffix == NOTHING else suffix
     return changes

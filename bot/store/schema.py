@@ -169,7 +169,7 @@ posts = sa.Table(
     "posts",
     metadata,
     sa.Column("message_id", sa.BigInteger, primary_key=True),
-    sa.Column("channel_id", sa.BigInteger, nullable=False),
+    sa.Column("channel_id", sa.BigInteger, nullable=False, index=True),
     _job_id(index=True),
     sa.Column("cell", sa.Integer),
 )

@@ -95,6 +95,8 @@ class Lane:
         default_factory=list[Callable[["ParkedCall", Any], None]]
     )
     """Called with every parked call and its output."""
+    changes: list[Callable[[ParkedCall, Any], Any]] = field(default_factory=list[Callable[["ParkedCall", Any], Any]])
+    """Each returns what the pipeline gets in place of a call's output; listeners hear the output itself."""
     around: Callable[[ParkedCall, Callable[[ParkedCall], Any]], Any] | None = None
     """Stands between a call and its forward pass, which the second argument runs (`StepCache.answer`)."""
     last_outputs: dict[torch.nn.Module, Any] = field(default_factory=dict[torch.nn.Module, Any])
@@ -159,12 +161,17 @@ class Lane:
             return getattr(call.module, call.method)(*call.args, **call.kwargs)
         for answer in self.answers:
             if (answered := answer(call)) is not NotImplemented:
-                return answered
+                return self._changed(call, answered)
         output = self.around(call, self._wait) if self.around else self._wait(call)
         for listener in self.listeners:
             listener(call, output)
         if call.stage is Stage.DENOISE:
             self.last_outputs[call.module] = output
+        return self._changed(call, output)
+
+    def _changed(self, call: ParkedCall, output: Any) -> Any:
+        for change in self.changes:
+            output = change(call, output)
         return output
 
     def _wait(self, call: ParkedCall) -> Any:

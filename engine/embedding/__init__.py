@@ -1,1 +1,1 @@
-"""Text embeddings for the bot, without torch."""
+"""Text and picture embeddings for the bot, without torch."""

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from engine.errors import BadOutput, InvalidRequest
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.pipeline_classes import Task
 from engine.operations.pixels import Pixels, flaw
+from engine.operations.spread import Spread, weighed
 from engine.operations.tools import Tools
 from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
 from engine.pictures.images import open_picture
@@ -148,7 +150,17 @@ class OperationContext:
             self.lane.listeners.append(recording.listen)
             encode(pipeline, recording.part.text, self.model.device)
             self.lane.listeners.remove(recording.listen)
-        weighted = WeightedPrompt(recordings)
+        weights = [part.weight for part in self.request.prompt_parts]
+        if not self._chaos:
+            return self._answered(pipeline, WeightedPrompt(recordings, weights), inputs)
+        cells: list[Pixels] = []
+        for seed in self.request.cell_seeds:
+            one = self.asking(num_images=1, seed=seed, chaos=0.0)
+            weighted = WeightedPrompt(recordings, weighed(weights, self._chaos, seed))
+            cells += one._answered(pipeline, weighted, inputs)
+        return cells
+
+    def _answered(self, pipeline: Pipeline, weighted: WeightedPrompt, inputs: dict[str, Any]) -> list[Pixels]:
         self.lane.answers.append(weighted.answer)
         try:
             return self.asking(prompt=weighted.carrier.part.text, prompt_parts=()).run(pipeline, **inputs)
@@ -169,6 +181,9 @@ class OperationContext:
             # Pixel models (DeepFloyd IF) want a prompt for each picture.
             lists = {name: [wanted[name]] * len(seeds) for name in ("prompt", "negative_prompt") if name in wanted}
             wanted |= {**lists, "num_images_per_prompt": 1}
+        chaos = self._chaos
+        if chaos:
+            wanted |= self._worded(wanted, seeds)
         if self.beside is not None:
             self._prove_pairs(pipeline)
             wanted |= self._pairs(self.beside, wanted, generators)
@@ -181,13 +196,40 @@ class OperationContext:
             wanted["intermediate_timesteps"] = None  # Sana Sprint's default is for two steps only
         self.watch.restart()
         torch.manual_seed(seeds[0])  # for draws without a generator; the state is the lane's own
-        made = pipeline(**wanted, output="images") if self.model.is_modular else pipeline(**wanted)
+        with self._spreading(chaos, seeds):
+            made = pipeline(**wanted, output="images") if self.model.is_modular else pipeline(**wanted)
         self.watch.restart()
         cells = arrays_of(_images(made))
         cells = cells[-len(seeds) :]
         if what := flaw(cells):
             raise BadOutput(what)
         return cells
+
+    @property
+    def _chaos(self) -> float:
+        """How differently the cells read the prompt; nothing for what keeps or compares pictures."""
+        return self.request.chaos if self.request.has_spread and self.beside is None else 0.0
+
+    def _worded(self, wanted: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, Any]:
+        """The prompt as each cell reads it, so that each has a row of its own in the text encoders' outputs."""
+        by_seed = dict(zip(self.request.cell_seeds, self.request.cell_prompts, strict=True))
+        prompts, negative = [by_seed[seed] for seed in seeds], wanted.get("negative_prompt")
+        if len(seeds) == 1:
+            return {"prompt": prompts if isinstance(wanted["prompt"], list) else prompts[0]}
+        listed = {} if negative is None or isinstance(negative, list) else {"negative_prompt": [negative] * len(seeds)}
+        return {"prompt": prompts, "num_images_per_prompt": 1, **listed}
+
+    @contextlib.contextmanager
+    def _spreading(self, chaos: float, seeds: Sequence[int]) -> Generator[None]:
+        """Change what the text encoders answer during one call of a pipeline."""
+        spread = Spread(chaos, seeds)
+        changes = [spread.change] if chaos else []
+        self.lane.changes += changes
+        try:
+            yield
+        finally:
+            for change in changes:
+                self.lane.changes.remove(change)
 
     def _prove_pairs(self, pipeline: Pipeline) -> None:
         """Raise `TypeError` where the rows of two prompts would not stay apart."""

@@ -45,10 +45,11 @@ class Recording:
 class WeightedPrompt:
     """Answers a lane's encoder calls for the carrier text with the weighted mean of all parts."""
 
-    def __init__(self, recordings: Sequence[Recording]) -> None:
-        total = sum(recording.part.weight for recording in recordings)
+    def __init__(self, recordings: Sequence[Recording], weights: Sequence[float]) -> None:
+        """`weights` of the parts, in order; they add up to more than 0."""
+        total = sum(weights)
         self.carrier = max(recordings, key=lambda recording: recording.tokens)
-        shares = [recording.part.weight / total for recording in recordings]
+        shares = [weight / total for weight in weights]
         outputs = zip(*([output for _, _, output in recording.calls] for recording in recordings), strict=True)
         self._mixed = [_mean(list(column), shares) for column in outputs]
 

@@ -19,9 +19,9 @@ from engine.requests import ImageRequest, Upscale, is_undrawn
 
 _PAIR = re.compile(r'\s*([\w][\w \-/]*?):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
 _LAST_LINE = re.compile(r"(?:^|\n)((?:Steps|Size): [^\n]*)\s*$")
-_PRIVATE = frozenset({"id", "member", "weight", "alone"})
+_PRIVATE = frozenset({"id", "member", "weight", "alone", "relax"})
 _OF_DRAWING = frozenset(
-    {"seed", "model", "num_inference_steps", "guidance_scale", "noise_scheduler", "stop_at", "step_cache"}
+    {"seed", "model", "num_inference_steps", "guidance_scale", "noise_scheduler", "stop_at", "step_cache", "chaos"}
 )
 
 
@@ -67,6 +67,8 @@ def _enlarged(request: ImageRequest, recipe: Recipe, size: str) -> dict[str, obj
 def _extras(request: ImageRequest) -> dict[str, object]:
     strength = getattr(request, "strength", None)
     extras: dict[str, object] = {} if strength is None else {"Denoising strength": _exact(strength)}
+    if request.chaos:
+        extras["Chaos"] = _exact(request.chaos * 100)
     if request.step_cache not in (None, "off"):
         extras["Step cache"] = request.step_cache
     if request.loras:

@@ -69,7 +69,7 @@ class Dispatcher:
         self._refuse_overflow(request_state.request.member)
         self._request_states[request_state.request.id] = request_state
         self.empty.clear()
-        self._share.join(request_state.request.member, request_state.request.weight)
+        self._share.join(request_state.request.account, request_state.request.weight)
         self.pump_soon()
 
     def positions(self) -> dict[str, Queued]:
@@ -139,7 +139,7 @@ class Dispatcher:
         return [request_state for request_state in self._request_states.values() if request_state.phase is phase]
 
     def _charge(self, assignment: Assignment, request_state: RequestState | None, gpu_ms: float) -> None:
-        self._share.charge(assignment.request.member, gpu_ms, time.monotonic())
+        self._share.charge(assignment.request.account, gpu_ms, time.monotonic())
         if request_state:
             request_state.charged_ms += gpu_ms
 
@@ -158,7 +158,7 @@ class Dispatcher:
 
     def _end(self, request_state: RequestState, last: Finished | EngineError) -> None:
         del self._request_states[request_state.request.id]
-        self._share.leave(request_state.request.member, last.gpu_ms if isinstance(last, Finished) else None)
+        self._share.leave(request_state.request.account, last.gpu_ms if isinstance(last, Finished) else None)
         request_state.end(last)
         if not self._request_states:
             self.empty.set()
@@ -179,9 +179,17 @@ class Dispatcher:
                 continue
             if self.device_pool.holds(request_state.request.id):
                 continue  # submitted again while its cancelled lane unwinds: a device has one lane for an id
+            if request_state.request.relax and not self._is_idle():
+                continue
             if not self._admit(request_state):
                 break
             running[request_state.request.member] += 1
+
+    def _is_idle(self) -> bool:
+        """Whether only relaxed requests are there, and no more of them run than there are devices."""
+        running = sum(request_state.phase is Phase.RUNNING for request_state in self._request_states.values())
+        is_alone = all(request_state.request.relax for request_state in self._request_states.values())
+        return is_alone and running < len(self.device_pool.devices)
 
     def _admit(self, request_state: RequestState) -> bool:
         # On its last attempt a request runs alone: if it breaks the worker again, it alone is to blame.
@@ -190,7 +198,7 @@ class Dispatcher:
         if device is None:
             return False
         request_state.phase = Phase.RUNNING
-        served_ms = self._share.virtual_ms(request_state.request.member)
+        served_ms = self._share.virtual_ms(request_state.request.account)
         waited_s = time.monotonic() - request_state.arrived_s
         request_state.epoch = self.device_pool.admit(
             device, request_state.request, served_ms=served_ms, waited_s=waited_s, exclusive=is_last_attempt

@@ -11,6 +11,7 @@ from engine.serving.cost_estimates import CostEstimates
 from engine.serving.request_state import RequestState
 from engine.serving.start_times import Capacity, RemainingWork, starts_ms
 
+RELAXED = "it is relaxed and waits until nobody else does"
 OWN_LIMIT = "you have as many running as one may have"
 
 
@@ -39,6 +40,8 @@ class QueuePositions:
             reason = (
                 self._reason(before, request_state, claims, ranks)
                 if before
+                else RELAXED
+                if request_state.request.relax and running
                 else _own_limit(request_state, running, capacity)
             )
             positions.append((request_state, Queued(position, eta_s, reason)))
@@ -84,9 +87,9 @@ class QueuePositions:
     def _claims(self, waiting: Sequence[RequestState], running: Sequence[RequestState]) -> Mapping[str, Claim]:
         pending_ms: Counter[str] = Counter()
         for request_state in running:
-            pending_ms[request_state.request.member] += round(self._left_ms(request_state) or 0.0)
+            pending_ms[request_state.request.account] += round(self._left_ms(request_state) or 0.0)
         return {
-            request_state.request.id: request_state.claim(pending_ms[request_state.request.member])
+            request_state.request.id: request_state.claim(pending_ms[request_state.request.account])
             for request_state in waiting
         }
 

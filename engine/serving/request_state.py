@@ -50,7 +50,7 @@ class RequestState:
     def claim(self, pending_ms: float) -> Claim:
         """This request as fair share sees it."""
         request = self.request
-        return Claim(request.id, request.member, self.arrived_s, pending_ms=pending_ms)
+        return Claim(request.id, request.account, self.arrived_s, pending_ms=pending_ms, relaxed=request.relax)
 
     def tell_place(self, place: Queued) -> None:
         """Post the place in the queue, if it differs enough from the one posted before."""

@@ -62,10 +62,11 @@ class OpenLane:
         """This lane as fair share sees it."""
         return Claim(
             id=self.request.id,
-            member=self.request.member,
+            member=self.request.account,
             arrived_s=self.arrived_s,
             charged_ms=self.gpu_ms,
             work=work_of(self.request),
+            relaxed=self.request.relax,
             first_preview=not self.previews.has_shown and self.step < _HURRIED_STEPS,
         )
 

@@ -57,7 +57,7 @@ class TickLoop:
 
     def open(self, admit: Admit, model: LoadedModel) -> None:
         """Open a request's lane and run it to its first parked call."""
-        self.turns.share.join(admit.request.member, admit.request.weight, admit.served_ms)
+        self.turns.share.join(admit.request.account, admit.request.weight, admit.served_ms)
         self.send(LaneStarted(admit.request.id, admit.epoch))
         self._begin(self._lane_factory.make(admit, model))
 
@@ -115,7 +115,7 @@ class TickLoop:
         for call, rows in zip(batch.calls, batch.rows, strict=True):
             opened, share_ms = self.lanes[call.lane.id], gpu_ms * rows / total
             opened.gpu_ms += share_ms
-            self.turns.share.charge(opened.request.member, share_ms, self.clock())
+            self.turns.share.charge(opened.request.account, share_ms, self.clock())
             self.send(LaneCharged(opened.request.id, opened.admit.epoch, opened.request.member, share_ms))
 
     def _note_sharing(self, batch: Batch) -> None:
@@ -173,5 +173,5 @@ class TickLoop:
 
     def _leave(self, opened: OpenLane, took_ms: float | None = None) -> None:
         del self.lanes[opened.request.id]
-        self.turns.share.leave(opened.request.member, took_ms)
+        self.turns.share.leave(opened.request.account, took_ms)
         self.closed(opened.model)

@@ -21,12 +21,15 @@ class Turns:
     """Device time of encoding and decoding since then."""
 
     def take(self, lanes: Iterable[OpenLane], now_s: float) -> list[ParkedCall]:
-        """Take a turn of fair share: all parked calls in their order for this tick.
+        """Take a turn of fair share: the parked calls in their order for this tick.
 
         Prompts come first until encoding and decoding took the time of one denoising pass.
         """
         parked = {opened.request.id: call for opened in lanes if (call := opened.lane.parked)}
         claims = [opened.claim for opened in lanes if opened.request.id in parked]
+        # A relaxed call waits while any other does: not even beside it in one pass.
+        claims = [claim for claim in claims if not claim.relaxed] or claims
+        parked = {claim.id: parked[claim.id] for claim in claims}
         first = Stage.DENOISE if self._aside_ms >= self._denoise_ms else Stage.ENCODE
         is_prompt = first is Stage.ENCODE and any(call.stage is first for call in parked.values())
         order = (self.share.order if is_prompt else self.share.take_turn)(claims, now_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -99,6 +99,10 @@ class MemoryMembers:
     async def prefer(self, member_id: int, preferences: Preferences) -> None:
         self.set[member_id] = preferences
 
+    async def change(self, member_id: int, changed: Callable[[Preferences], Preferences]) -> Preferences:
+        preferences = self.set[member_id] = changed(await self.preferences(member_id))
+        return preferences
+
     async def favour(self, member_id: int, cell: CellRef) -> None:
         marks = self.marks.setdefault(member_id, [])
         if cell not in marks:
@@ -139,6 +143,9 @@ class MemoryJobs:
             if job.reply.message_id == message_id:
                 return job, None
         raise JobNotFound(str(message_id))
+
+    async def unposted(self, message_id: int) -> None:
+        self.posts.pop(message_id, None)
 
     async def posted(self, job_id: str, cell: int | None, channel_id: int, message_id: int) -> None:
         self.posts[message_id] = (job_id, cell)

@@ -19,6 +19,8 @@ from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.settings import Settings
 from bot.store.database import Database
+from bot.store.gallery.choices import GalleryChoiceStore
+from bot.store.gallery.open_channels import OpenChannelStore
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
@@ -73,6 +75,7 @@ class StoredServer:
             statistics=Statistics(self.database),
             engine=NamedModels("pocket"), prices=no_prices, drawing=drawing,
             intake=Intake(discord.Attachment.read, drawing, pictures), clock=self.now, defer_after_s=1.2,
+            open_channels=OpenChannelStore(self.database), gallery_choices=GalleryChoiceStore(self.database),
         )  # fmt: skip
         return DarkroomClient(services, replies, shard_count=1)
 

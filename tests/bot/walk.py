@@ -28,13 +28,15 @@ MODAL_SUBMIT = 5
 TAKES_NO_JOB = frozenset(
     {
         "imagine", "edit", "loras", "models", "blend", "describe", "style list", "style show", "settings", "help",
+        "set save", "set list", "set delete",
         "privacy delete", "privacy consent", "privacy retention", "quota set", "quota grant", "quota reset",
         "quota list", "quota timezone", "quota jobs", "mod pause", "mod drain", "mod resume", "mod ban", "mod unban",
         "mod weight", "mod picture", "mod roles", "mod words add", "mod words remove", "mod words list",
-        "mod words meaning", "mod channel allow", "mod channel deny", "mod channel limits", "mod channel list",
+        "mod words meaning", "mod channel allow", "mod channel deny", "mod channel limits", "mod channel defaults",
+        "mod channel list",
         "mod review on", "mod review off", "evolve", "mod game", "bluff",
         "telephone", "mod round pause", "mod round resume", "mod round ballot",
-        "mod round entry",
+        "mod round entry", "mod reactions", "mod relax",
     }
 )  # fmt: skip
 """What neither takes the id of a job nor tells of jobs; everything else has a step below."""
@@ -144,6 +146,7 @@ COMMANDS: Mapping[str, Step] = {
     "mod cancel": _about("mod cancel"),
     "mod delete": _about("mod delete"),
     **{name: _slash(name) for name in ("queue", "info me", "info favourites", "privacy export", "stats", "quota show")},
+    "privacy gallery": _about("privacy gallery", show=False),
     **{name: _slash(name) for name in ("mod queue", "mod log", "mod review list")},
     **{
         name: _apps(name)
@@ -172,11 +175,12 @@ NO_JOB_FORMS = frozenset(
     {FormKind.STYLE, FormKind.LORA, FormKind.MODEL, FormKind.RECIPE, FormKind.MENU, FormKind.MENU_EDIT}
 )
 """A style's, LoRA's or model's name, nothing, and a message: the menu's forms are read where they were opened only."""
-COMPLETED = frozenset({"cancel job", "lineage job", "show job"})
+COMPLETED = frozenset({"cancel job", "lineage job", "show job", "privacy gallery job"})
 """Options that offer jobs while somebody types."""
 NO_JOB_COMPLETED = frozenset(
     {
         "imagine model", "imagine style", "imagine lora", "edit model", "style show name", "settings model",
+        "set delete name",
         "loras lora", "models model",
     }
 )  # fmt: skip
@@ -185,6 +189,7 @@ REACTED = frozenset(MEANT)
 
 def not_walked(client: DarkroomClient) -> set[str]:
     """What people can do and no step tries: a new command, button, form or reaction needs one, or a word why not."""
+    not_tried = REACTED ^ {*"✉⭐❌🔄🇦🇧🇨🇩", *(f"{number}\u20e3" for number in range(1, 5))}
     commands = {command.qualified_name: command for command in _leaves(client)}
     options = {
         f"{name} {parameter.name}"
@@ -201,7 +206,7 @@ def not_walked(client: DarkroomClient) -> set[str]:
         *(items ^ NO_JOB_ITEMS),
         *({f"press {act}" for act in PRESSES} - PUSHED.keys()),
         *({f"form {kind}" for kind in FORMS if kind not in NO_JOB_FORMS} - PUSHED.keys()),
-        *(MEANT if frozenset(MEANT) != frozenset("✉⭐❌") else ()),
+        *(MEANT if not_tried else ()),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from bot.domain.model import Job, JobSpec, Options, Verb
 from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.derivation import derive
+from bot.domain.prompting.option_sets import text_of
 from bot.domain.prompting.prompt import expand, parse, render
 from bot.errors import BadOption, JobNotFound
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
@@ -70,7 +72,7 @@ async def ask(interaction: Pressed, answer: Answer, pressed: ButtonId) -> None:
     elif preferences.remix and pressed.act in _REMIXED:
         await answer.modal(Form("Remix", FormId(FormKind.REMIX, str(pressed)), render(_open(job, pressed.act))))
     else:
-        await submission.submit(interaction, answer, _spec_for(pressed, job, _open(job, pressed.act)))
+        await submission.submit(interaction, answer, spec_of(pressed, job))
 
 
 async def drafts(interaction: Pressed, pressed: ButtonId) -> None:
@@ -111,7 +113,7 @@ async def region_filled(interaction: Pressed, about: str, filled: Filled) -> Non
     async with Answer(interaction) as answer:
         pressed, job = await about_job(interaction, about)
         mask = await mask_in(interaction, pressed, filled)
-        asked = [as_drawn(job, options) for options in asked_in(filled)]
+        asked = [as_drawn(job, options) for options in await asked_in(interaction, filled)]
         await submit_each(
             interaction, answer, asked, lambda one: derived(job, Verb.REGION, pressed.cell, one, mask=mask)
         )
@@ -128,7 +130,7 @@ async def zoom_filled(interaction: Pressed, about: str, filled: Filled) -> None:
     """Read the form of "Custom zoom" and start the job."""
     async with Answer(interaction) as answer:
         pressed, job = await about_job(interaction, about)
-        asked, times = asked_in(filled), _factor(filled.zoom)
+        asked, times = await asked_in(interaction, filled), _factor(filled.zoom)
         await submit_each(
             interaction, answer, asked, lambda one: derived(job, Verb.ZOOM, pressed.cell, one, zoom=times)
         )
@@ -138,11 +140,19 @@ async def remixed(interaction: Pressed, about: str, filled: Filled) -> None:
     """Read the form of remix mode and start V or 🔄 with its prompt."""
     async with Answer(interaction) as answer:
         pressed, job = await about_job(interaction, about)
-        await submit_each(interaction, answer, asked_in(filled), lambda one: _spec_for(pressed, job, one))
+        asked = await asked_in(interaction, filled)
+        await submit_each(interaction, answer, asked, lambda one: _spec_for(pressed, job, one))
 
 
 def _lacks_words(pressed: ButtonId, job: Job) -> bool:
     return not job.spec.options.prompt and pressed.act in DERIVED and DERIVED[pressed.act][0] in _NEEDS_WORDS
+
+
+def spec_of(pressed: ButtonId, job: Job) -> JobSpec:
+    """Return the spec of the job that a button asks for, with the words of its picture. Raises `BadOption`."""
+    if _lacks_words(pressed, job):
+        raise BadOption("prompt", "this picture has no words to draw by; press its button and say what it shows")
+    return _spec_for(pressed, job, _open(job, pressed.act))
 
 
 def _spec_for(pressed: ButtonId, job: Job, options: Options) -> JobSpec:
@@ -160,9 +170,10 @@ def derived(job: Job, verb: Verb, cell: int | None, options: Options, **fields: 
     return spec.model_copy(update={"options": spec.options.model_copy(update={"seed": options.seed})})
 
 
-def asked_in(filled: Filled) -> list[Options]:
+async def asked_in(interaction: Pressed, filled: Filled) -> list[Options]:
     """Return what was written into a form: the options of each of its permutations."""
-    return [parse(text) for text in expand(filled.prompt)]
+    sets = dict((await submission.preferences_of(interaction)).sets)
+    return [parse(text, set_text=functools.partial(text_of, sets)) for text in expand(filled.prompt)]
 
 
 async def about_job(interaction: Pressed, about: str) -> tuple[ButtonId, Job]:
@@ -181,7 +192,7 @@ def as_drawn(job: Job, options: Options) -> Options:
 
 def _open(job: Job, act: Act | None = None) -> Options:
     """Return the job's options without those of its own run; only what is drawn again stays a sheet of drafts."""
-    own = {"seed": None, "repeat": 1, "strength": None, "image_weight": None}
+    own = {"relax": False, "seed": None, "repeat": 1, "strength": None, "image_weight": None}
     is_sheet = job.spec.options.draft and act is Act.REROLL
     return job.spec.options.model_copy(update={**own, "draft": is_sheet})
 

@@ -32,7 +32,7 @@ async def edited(interaction: Pressed, about: str, filled: Filled) -> None:
     """Change the picture as the form says."""
     async with Answer(interaction) as answer:
         pressed, job = await about_job(interaction, about)
-        asked = [as_drawn(job, options) for options in asked_in(filled)]
+        asked = [as_drawn(job, options) for options in await asked_in(interaction, filled)]
         images = await pictures_in(interaction, filled)
         await submit_each(
             interaction, answer, asked, lambda one: derived(job, Verb.EDIT, pressed.cell, one, images=images)
@@ -54,7 +54,7 @@ async def region_filled(interaction: Pressed, about: str, filled: Filled) -> Non
         if job.spec.verb is not Verb.EDIT:
             raise JobNotFound(job.id)
         where = await mask_in(interaction, pressed, filled)
-        asked = [as_drawn(job, options) for options in asked_in(filled)]
+        asked = [as_drawn(job, options) for options in await asked_in(interaction, filled)]
         await submit_each(interaction, answer, asked, lambda one: derived(job, Verb.REROLL, None, one, mask=where))
 
 

@@ -1,4 +1,4 @@
-"""Reactions on results: ✉️ sends them by direct message, ⭐ marks a favourite, ❌ stops or deletes."""
+"""Reactions on results: ✉️ sends by direct message, ⭐ marks, ❌ stops or deletes; others press a grid's buttons."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import timedelta
 import discord
 from discord.ext import commands
 
+from bot.commands.buttons.reacting import member_of
+from bot.commands.buttons.reaction_buttons import BUTTONS, ReactionButtons
 from bot.commands.moderation.mod_results import delete_messages
 from bot.commands.moderation.moderator_actions import note
 from bot.domain.model import CellRef, Job, JobState, Member, Place
-from bot.domain.moderation.access import moderates
-from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
 from bot.domain.moderation.job_access import Deed, Viewer
 from bot.domain.prompting.derivation import UNDRAWN
 from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, NotYours
@@ -27,7 +27,7 @@ from bot.ui.interactions.permitted_jobs import may, visible
 from bot.ui.interactions.services import Darkroom
 
 ENVELOPE, STAR, CROSS = "✉", "⭐", "❌"
-MEANT = (ENVELOPE, STAR, CROSS)
+MEANT = (ENVELOPE, STAR, CROSS, *BUTTONS)
 """Every reaction that does something."""
 SEND_COOLDOWN = timedelta(minutes=10)
 DM_FILE_LIMIT = 10 * 1024 * 1024
@@ -39,12 +39,12 @@ class Reactions(commands.Cog):
     """Listens to reactions on the bot's own messages; no privileged intent is needed."""
 
     def __init__(self, bot: Darkroom) -> None:
-        self._bot, self._sent = bot, Cooldowns(SEND_COOLDOWN)
+        self._bot, self._sent, self._buttons = bot, Cooldowns(SEND_COOLDOWN), ReactionButtons(bot)
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
         """Act on a reaction to one of the bot's results."""
-        emoji = payload.emoji.name.rstrip("\ufe0f")
+        emoji = payload.emoji.name.replace("\ufe0f", "")
         if emoji not in MEANT or self._is_foreign(payload):
             return
         try:
@@ -55,6 +55,9 @@ class Reactions(commands.Cog):
                 await self._end_extract(payload)
             return
         except NotYours:
+            return
+        if emoji in BUTTONS:
+            await self._buttons.press(payload, emoji, await self._member(payload), job, cell)
             return
         match emoji:
             case "✉":
@@ -173,19 +176,7 @@ class Reactions(commands.Cog):
             await self._bot.services.records.drop_pictures(job.id)
 
     async def _member(self, payload: discord.RawReactionActionEvent) -> Member:
-        member = payload.member
-        roles = tuple(role.id for role in member.roles) if member else ()
-        rules = await self._bot.services.rules.get(payload.guild_id or DIRECT_MESSAGES)
-        configured = (*self._bot.services.settings.discord.moderator_roles, *rules.moderator_roles)
-        manages = member is not None and member.guild_permissions.manage_guild
-        return Member(
-            id=payload.user_id,
-            name=member.display_name if member else str(payload.user_id),
-            role_ids=roles,
-            guild_id=payload.guild_id,
-            is_moderator=moderates(manages_server=manages, role_ids=roles, moderator_roles=configured),
-            manages_server=manages,
-        )
+        return await member_of(self._bot, payload)
 
     async def _delete(self, payload: discord.RawReactionActionEvent) -> None:
         try:

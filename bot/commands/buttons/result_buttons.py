@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from bot.commands.buttons.reposts import Post, PostKind
 from bot.commands.moderation.moderator_actions import note
-from bot.domain.model import Cell, JobState
+from bot.domain.model import Cell, Job, JobState, Place
 from bot.domain.moderation.job_access import Deed
 from bot.errors import JobNotFound
 from bot.ui.content import cost_texts, recipe_card, texts
@@ -18,27 +18,37 @@ from bot.ui.content.message_page import Page, Upload
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.permitted_jobs import permitted, shown, visible
+from bot.ui.interactions.services import Darkroom
 
 
 async def show(interaction: Pressed, pressed: ButtonId) -> None:
     """U: post one stored picture as a new message, with the buttons for one picture."""
-    client, services = interaction.client, interaction.client.services
     async with Answer(interaction) as answer:
         job = await shown(interaction, pressed.job_id)
-        cell = await services.job_service.cell(job.id, pressed.cell)
-        picture = await services.job_service.picture(job.id, pressed.cell)
         url = interaction.message.jump_url if interaction.message else ""
-        prices = cost_texts.list_of(await services.prices(job, cell))
-        offered = offered_in(client.offered, submission.place_of(interaction))
+        place = submission.place_of(interaction)
+        page = await cell_page(interaction.client, job, pressed.cell, interaction.user.id, url, place)
+        await Post(interaction, answer, job).send(page, PostKind.RESULT, pressed.cell)
 
-        async def fitted(limit: int) -> Page:
-            content, suffix = await services.drawing.fitted(picture, limit)
-            name = texts.file_name(job, suffix, cell.cell)
-            upload = Upload(name, content, texts.alt_text(job, cell.cell), spoiler=job.spoiler)
-            text = texts.cell_caption(job, cell, interaction.user.id, url, prices)
-            return Page(text, (upload,), cell_view(job.id, cell.cell, offered, url))
 
-        await Post(interaction, answer, job).send(fitted, PostKind.RESULT, cell.cell)
+async def cell_page(
+    client: Darkroom, job: Job, index: int, asked_by: int, url: str, place: Place
+) -> Callable[[int], Awaitable[Page]]:
+    """Return what makes the message of one stored picture in at most so many bytes. Raises `CellNotFound`."""
+    services = client.services
+    cell = await services.job_service.cell(job.id, index)
+    picture = await services.job_service.picture(job.id, index)
+    prices = cost_texts.list_of(await services.prices(job, cell))
+    offered = offered_in(client.offered, place)
+
+    async def fitted(limit: int) -> Page:
+        content, suffix = await services.drawing.fitted(picture, limit)
+        name = texts.file_name(job, suffix, cell.cell)
+        upload = Upload(name, content, texts.alt_text(job, cell.cell), spoiler=job.spoiler)
+        text = texts.cell_caption(job, cell, asked_by, url, prices)
+        return Page(text, (upload,), cell_view(job.id, cell.cell, offered, url))
+
+    return fitted
 
 
 async def cancel(interaction: Pressed, pressed: ButtonId) -> None:

@@ -12,7 +12,7 @@ from discord.ext import commands
 from discord.ui import View
 from discord.utils import format_dt
 
-from bot.commands.moderation import mod_game, mod_log
+from bot.commands.moderation import mod_game, mod_log, mod_switches
 from bot.commands.moderation.engine_gate import settle
 from bot.commands.moderation.mod_channel import ChannelRules
 from bot.commands.moderation.mod_results import delete_results
@@ -92,6 +92,18 @@ class Mod(commands.Cog):
     ) -> None:
         """Hold, go on with, clean or end what this channel plays."""
         await mod_game.moderate(interaction, action, number, reason)
+
+    @mod.command(name="reactions", description=locale_str("Whether reactions press the buttons of grids"))
+    @app_commands.describe(enabled=locale_str("1️⃣-4️⃣ show a picture, 🇦-🇩 vary it, 🔄 draws again"))
+    async def reactions(self, interaction: Pressed, enabled: bool) -> None:
+        """Switch the reactions that stand for buttons on or off."""
+        await mod_switches.reactions(interaction, enabled=enabled)
+
+    @mod.command(name="relax", description=locale_str("Whether members may draw outside of their quota"))
+    @app_commands.describe(enabled=locale_str("--relax: drawn when nobody else waits"))
+    async def relax(self, interaction: Pressed, enabled: bool) -> None:
+        """Switch `--relax` on or off."""
+        await mod_switches.relax(interaction, enabled=enabled)
 
     @mod.command(name="pause", description=locale_str("Take no new jobs; what waits is held where possible"))
     @app_commands.describe(reason=locale_str("Why; members read it"))

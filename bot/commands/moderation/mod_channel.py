@@ -9,10 +9,14 @@ from discord.app_commands import Range, locale_str
 from bot.commands.moderation.moderator_actions import change, guild_id, moderator, tell_all
 from bot.domain.moderation.access import ChannelRule, with_channel
 from bot.domain.moderation.guild_rules import GuildRules
+from bot.domain.prompting.option_sets import MAX_CHARS, channel_text
+from bot.domain.prompting.prompt import clean
 from bot.errors import BadOption
+from bot.ui.content import texts
 from bot.ui.interactions.answer import Answer, Pressed
 from engine import UnknownModel
 
+_ECHO = 200
 Channel = discord.TextChannel | discord.VoiceChannel | discord.ForumChannel
 
 
@@ -78,6 +82,29 @@ class ChannelRules(app_commands.Group):
             )
             await answer.private(f"✅ {_described(rule)}")
 
+    @app_commands.command(name="defaults", description=locale_str("Flags that every new prompt in a channel has"))
+    @app_commands.describe(
+        channel=locale_str("Which channel"),
+        options=locale_str("For example --ar 3:2 --style poster"),
+        remove=locale_str("Take it away; without anything it is shown"),
+    )
+    async def defaults(
+        self, interaction: Pressed, channel: Channel, options: Range[str, 1, MAX_CHARS] = "", remove: bool = False
+    ) -> None:
+        """Set what prompts in the channel have unless they say otherwise, take it away, or show it."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            if options and remove:
+                raise BadOption("remove", "either flags, or take them away")
+            await moderator(interaction, "channel defaults")
+            before = _rule(await interaction.client.services.rules.get(guild_id(interaction)), channel)
+            if not options and not remove:
+                await answer.private(f"{_described(before)}\nNothing was changed; `remove` takes the flags away.")
+                return
+            if options:
+                _check_defaults(interaction, before, options)
+            rule = await _changed(interaction, "channel defaults", channel, defaults=clean(options))
+            await answer.private(f"✅ {_described(rule)}")
+
     @app_commands.command(name="list", description=locale_str("All rules about channels"))
     async def list(self, interaction: Pressed) -> None:
         """Every channel with a rule."""
@@ -101,6 +128,18 @@ def _rule(rules: GuildRules, channel: Channel) -> ChannelRule:
     return next((rule for rule in rules.channels if rule.channel_id == channel.id), ChannelRule(channel_id=channel.id))
 
 
+def _check_defaults(interaction: Pressed, rule: ChannelRule, options: str) -> None:
+    """Raise `BadOption` and `UnknownModel` for what no prompt in the channel could have."""
+    asked, services = channel_text(options), interaction.client.services
+    known, styles = services.models(), services.settings.styles
+    if asked.style is not None and asked.style not in styles:
+        raise BadOption(f"--style {asked.style}"[:60], f"known: {', '.join(sorted(styles)) or 'none'}")
+    if asked.model is not None and asked.model not in known:
+        raise UnknownModel(asked.model, known)
+    if asked.model is not None and rule.models and asked.model not in rule.models:
+        raise BadOption(f"--model {asked.model}", f"the models here are {', '.join(rule.models)}")
+
+
 def _described(rule: ChannelRule) -> str:
     if not rule.allowed:
         return f"<#{rule.channel_id}>: no pictures"
@@ -108,4 +147,5 @@ def _described(rule: ChannelRule) -> str:
     words += [f"models {', '.join(rule.models)}"] if rule.models else []
     words += [f"up to {rule.max_side} pixels"] if rule.max_side else []
     words += [f"up to {rule.max_steps} steps"] if rule.max_steps else []
+    words += [f"by default {texts.echo(rule.defaults, _ECHO)}"] if rule.defaults else []
     return f"<#{rule.channel_id}>: {', '.join(words)}"

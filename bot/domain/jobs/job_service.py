@@ -144,7 +144,7 @@ class JobService(JobResults):
         weight = await self._ports.rules.weight(ask)
         uploads = await self._ports.uploads(ask.spec)
         resolved = await self._ports.resolve(ask.spec, Asker(member=str(ask.member.id), weight=weight), uploads)
-        await self._ports.rules.check(_as_it_will_run(ask, resolved))
+        await self._ports.rules.check(_as_it_will_run(ask, resolved), resolved.request.cell_prompts)
         return weight, uploads, resolved
 
     def _accepted(self, accepting: asyncio.Future[Job]) -> None:

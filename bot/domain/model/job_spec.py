@@ -49,6 +49,10 @@ class Options(Value):
     image_weight: float | None = None
     """Weight of the start picture, 0 to 3: 0 ignores it."""
     tile: bool = False
+    chaos: int | None = None
+    """How much the pictures of a grid differ, 0 to 100: 0 and None add nothing."""
+    relax: bool = False
+    """Outside of the quota: drawn when nobody else waits."""
     draft: bool = False
     """A sheet of small, quick pictures to choose from."""
     step_cache: Literal["off", "careful", "fast"] | None = None

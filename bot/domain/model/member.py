@@ -29,6 +29,8 @@ class Preferences(Value):
     aspect: tuple[int, int] | None = None
     suffix: str = ""
     """Words and flags that are appended to every prompt."""
+    sets: tuple[tuple[str, str], ...] = ()
+    """The member's option sets: names, and the flags and words for which `--set NAME` stands."""
     remix: bool = False
     """Whether V and 🔄 first open a form for a new prompt."""
     notify: bool = False
@@ -37,3 +39,5 @@ class Preferences(Value):
     """Who may derive pictures from this member's pictures."""
     share_role: int | None = None
     """With `share="role"`: the id of the role whose members may."""
+    gallery: bool = False
+    """Whether the host's gallery may show this member's pictures, with their prompts and the member's name."""

@@ -21,6 +21,8 @@ class Place(Value):
     parent_channel_id: int | None = None
     """For a thread: the id of its channel."""
     age_restricted: bool = False
+    open_channel_id: int | None = None
+    """The channel, or a thread's channel, if everybody on the server can read it and it is not age-restricted."""
     bot_present: bool = True
     """False when only the member installed the app: then only the interaction token reaches the reply."""
     file_limit_bytes: int = 10 * 1024 * 1024
@@ -48,5 +50,7 @@ class ReplyTo(Value):
     """Largest size of one file in this reply, in bytes."""
     follows: bool = False
     """Whether this reply is a follow-up: the first message of the interaction belongs to another job."""
+    open_channel_id: int | None = None
+    """`Place.open_channel_id` when the job was asked for."""
     hidden: bool = False
     """Whether nothing of the job is posted by itself: it belongs to a round, which shows its pictures."""

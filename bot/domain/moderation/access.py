@@ -43,6 +43,8 @@ class ChannelRule(Value):
     max_side: int | None = None
     """Longest side in pixels."""
     max_steps: int | None = None
+    defaults: str = ""
+    """Flags that every new prompt here has, unless it says otherwise."""
 
 
 def moderates(*, manages_server: bool, role_ids: Sequence[int], moderator_roles: Sequence[int]) -> bool:

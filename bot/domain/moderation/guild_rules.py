@@ -48,3 +48,7 @@ class GuildRules(Value):
     review_channel_id: int | None = None
     retention_days: int | None = None
     """Days after which results are deleted; None keeps them."""
+    relaxed: bool = True
+    """Whether `--relax` is allowed: jobs outside of the quota, which are drawn when nobody else waits."""
+    reaction_buttons: bool = True
+    """Whether 1️⃣-4️⃣, 🇦-🇩 and 🔄 as reactions press the buttons of a grid."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from bot.domain.model import Ask, Cell, Job, JobSpec, Member, Place, Verdict
@@ -10,6 +10,7 @@ from bot.domain.moderation import access, content_policy
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.semantic_filter import SemanticFilter
 from bot.domain.ports import Clock
+from bot.domain.quotas.relaxed import check_relaxed
 
 
 class RulesReader(Protocol):
@@ -41,9 +42,14 @@ class RuleChecker:
         self._rules_store, self._reservations, self._clock, self._meaning = rules_store, reservations, clock, meaning
         self._word_filters = content_policy.WordFilters()
 
-    async def check(self, ask: Ask) -> None:
+    async def check(self, ask: Ask, texts: Iterable[str] = ()) -> None:
         """Raise a `UserError` when bans, the queue's state, channel rules or prompt rules forbid the ask."""
         await self._check(ask.member, ask.place, ask.spec, content_policy.effective_text(ask.spec.options))
+        rules = await self._rules_store.get(ask.place.rules_id)
+        if ask.spec.options.relax:
+            check_relaxed(rules.limits, ask.member, ask.place, is_allowed=rules.relaxed)
+        for text in set(texts) - {ask.spec.options.prompt}:
+            await self._check_words(rules, text, ask.place)
 
     async def check_entry(self, member: Member, place: Place) -> None:
         """Raise `Banned`, `Paused` or `NotAllowedHere` when the member may do nothing in this place."""
@@ -56,6 +62,9 @@ class RuleChecker:
         """Raise a `UserError` when the member may do nothing here, or prompt rules forbid these words."""
         await self.check_entry(member, place)
         rules = await self._rules_store.get(place.rules_id)
+        await self._check_words(rules, text, place)
+
+    async def _check_words(self, rules: GuildRules, text: str, place: Place) -> None:
         self._word_filters.check(rules, text)
         await content_policy.check_meaning(rules, text, self._meaning, age_restricted=place.age_restricted)
 
@@ -67,8 +76,7 @@ class RuleChecker:
         await self.check_entry(member, place)
         rules = await self._rules_store.get(place.rules_id)
         access.check_channel(rules.channels, place, spec, spec.options.model or "")
-        self._word_filters.check(rules, text)
-        await content_policy.check_meaning(rules, text, self._meaning, age_restricted=place.age_restricted)
+        await self._check_words(rules, text, place)
 
     async def weight(self, ask: Ask) -> float:
         """Return the member's fair-share weight: the largest of their roles, else 1."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from bot.domain.model import Ask, Cell, Job, Member, Place, Verdict
@@ -11,8 +11,11 @@ from bot.domain.model import Ask, Cell, Job, Member, Place, Verdict
 class Rules(Protocol):
     """Decides whether a job is accepted, with which weight, and whether its result is shown."""
 
-    async def check(self, ask: Ask) -> None:
-        """Raise a `UserError` when bans, pause, channel rules or prompt rules forbid it."""
+    async def check(self, ask: Ask, texts: Iterable[str] = ()) -> None:
+        """Raise a `UserError` when bans, pause, channel rules or prompt rules forbid it.
+
+        `texts` are the prompts as single pictures read them, where these differ (`--chaos`).
+        """
         ...
 
     async def check_entry(self, member: Member, place: Place) -> None:

@@ -33,7 +33,8 @@ def derive(
 
     `options` replaces the parent's options (remix). `fields` are further fields of `JobSpec` (mask, zoom, pan, factor).
     """
-    inherited = job.spec.options if verb is Verb.REROLL else job.spec.options.model_copy(update={"draft": False})
+    own = {"relax": False} if verb is Verb.REROLL else {"relax": False, "draft": False}
+    inherited = job.spec.options.model_copy(update=own)
     options = (options or inherited).model_copy(update={"seed": None, "repeat": 1})
     seed %= MAX_SEED + 1
     if verb is Verb.REROLL:

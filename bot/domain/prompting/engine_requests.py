@@ -154,6 +154,8 @@ def _numbers(spec: JobSpec, options: Options) -> dict[str, Any]:
         "num_images": spec.count,
         "alone": spec.alone,
         "draft": spec.verb is Verb.DRAFT,
+        "relax": options.relax,
+        "chaos": (options.chaos or 0) / 100,
     }
 
 

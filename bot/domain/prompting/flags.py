@@ -128,6 +128,8 @@ FLAGS: tuple[Flag, ...] = (
     Flag("stop", ("stop",), "--stop 80", whole(10, 100)),
     Flag("repeat", ("repeat",), "--repeat 3", whole(1, MAX_REPEAT)),
     Flag("image_weight", ("iw",), "--iw 0.7", decimal(0, 3)),
+    Flag("chaos", ("chaos", "c"), "--chaos 30", whole(0, 100)),
+    Flag("relax", ("relax",), "--relax", lambda _: True, takes="nothing"),
     Flag("tile", ("tile",), "--tile", lambda _: True, takes="nothing"),
     Flag("draft", ("draft",), "--draft", lambda _: True, takes="nothing"),
     *(
@@ -139,7 +141,10 @@ FLAGS: tuple[Flag, ...] = (
     Flag("loras", ("lora",), "--lora ink:0.8", lora, takes="name", repeatable=True),
 )
 
-BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
+SET = Flag("option_set", ("set",), "--set poster", name, takes="name")
+"""Stands for the flags and words of a member's option set; the parsed options no longer name it."""
+
+BY_NAME = {name: flag for flag in (*FLAGS, SET) for name in flag.names}
 BY_FIELD = {flag.field: flag for flag in FLAGS}
 
 
@@ -156,7 +161,9 @@ def unknown(word: str) -> BadOption:
     meant = closest(word)
     if meant:
         return BadOption(f"--{word}", f"did you mean {meant.example}?")
-    return BadOption(f"--{word}", "there is no such flag; there are " + ", ".join(f"--{f.names[0]}" for f in FLAGS))
+    return BadOption(
+        f"--{word}", "there is no such flag; there are " + ", ".join(f"--{f.names[0]}" for f in (*FLAGS, SET))
+    )
 
 
 def render_flags(options: Options) -> str:
@@ -174,7 +181,7 @@ def _rendered(flag: Flag, options: Options) -> list[str]:
             return [f"{word} {width}:{height}"]
         case "loras", pairs:
             return [f"{word} {quoted(f'{lora}:{printed(weight)}')}" for lora, weight in pairs]
-        case "tile" | "draft", _:
+        case "tile" | "draft" | "relax", _:
             return [word]
         case "step_cache", level:
             return [word] if (flag.names[0], level) in SPEEDS else []

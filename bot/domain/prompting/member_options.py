@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 
 from bot.domain.model import Options, Preferences
 from bot.domain.prompting.engine_requests import Style
+from bot.domain.prompting.option_sets import text_of
 from bot.domain.prompting.prompt import parse, shorten
 from bot.domain.prompting.short_names import with_short_name
 from bot.errors import BadOption
@@ -20,25 +22,30 @@ def read(
     preferences: Preferences,
     styles: Mapping[str, Style],
     *,
+    channel: str = "",
     has_picture: bool = False,
     needs_words: bool = True,
     **given: str | float | None,
 ) -> Options:
-    """Return the options of one prompt. `given` options override its flags; settings fill what is not set.
+    """Return the options of one prompt. `given` options override its flags, and these what its `--set` stands for.
 
-    A style's model overrides the model in the settings, and a start picture the aspect ratio there. Raises `BadOption`.
+    Then come the flags that the `channel` has by default, then the settings. A style's model overrides the models
+    of both, and a start picture the aspect ratio in the settings. Raises `BadOption`.
     """
     if link := _LINK.search(text):
         hint = "links are not fetched; upload the file in the option `image` instead"
         raise BadOption(shorten(link[0].strip(), 80), hint)
     suffix = preferences.suffix if text.strip() else ""
-    options = parse(text, suffix=suffix, needs_words=needs_words, **given)
+    asking = functools.partial(parse, text, set_text=functools.partial(text_of, dict(preferences.sets)), **given)
+    options = asking(suffixes=(channel, suffix), needs_words=needs_words)
+    own = asking(needs_words=False) if channel else options
     if not has_picture and (options.image_weight is not None or options.strength is not None):
         named = "--iw" if options.image_weight is not None else "strength"
         raise BadOption(named, "this is the weight of a start picture; give a picture in the option `image`")
     if options.style and (named := with_short_name(styles, options.style)):
         options = options.model_copy(update={"style": named})
     style = styles.get(options.style or "")
-    model = options.model or (None if style and style.model else preferences.model)
+    asked = own.model if style and style.model and own.style else options.model
+    model = asked or (None if style and style.model else preferences.model)
     aspect = options.aspect or (None if has_picture else preferences.aspect)
     return options.model_copy(update={"model": model, "aspect": aspect})

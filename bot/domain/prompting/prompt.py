@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from bot.domain.model import Options
 from bot.domain.prompting import foreign_syntax as foreign
@@ -14,6 +14,7 @@ from bot.domain.prompting.flags import (
     BY_NAME,
     MAX_LORAS,
     MINUSES,
+    SET,
     Flag,
     Value,
     closest,
@@ -39,16 +40,33 @@ _CLOSERS = frozenset(quotes.MARKS + "»」』")
 _ODD_WEIGHT = re.compile(rf"::(?!:)[{MINUSES}+]?[.,]?\d\S*")
 
 
-def parse(text: str, *, suffix: str = "", needs_words: bool = True, **overrides: str | float | None) -> Options:
-    """Parse a prompt. The words of `suffix` are appended; flags of the prompt override flags of `suffix`.
+def parse(
+    text: str,
+    *,
+    suffixes: Sequence[str] = (),
+    set_text: Callable[[str], str] | None = None,
+    needs_words: bool = True,
+    **overrides: str | float | None,
+) -> Options:
+    """Parse a prompt. The words of each suffix are appended; flags of what stands before override its flags.
 
+    `set_text` returns the text that `--set NAME` stands for; it comes before the suffixes.
     `overrides` are command options by name of the `Options` field; one that is not None overrides the flag.
     Raises `BadOption` with the wrong word and the right form.
     """
     words, values = _split(clean(text))
-    more, defaults = _split(clean(suffix))
-    values = {**defaults, **values, **_read(overrides)}
-    words = quotes.unmasked(" ".join(filter(None, (words, more))))
+    if (named := values.pop(SET.field, None)) is not None:
+        if set_text is None:
+            raise BadOption(f"--set {named}", "a set cannot stand here; write its flags")
+        suffixes = (set_text(str(named)), *suffixes)
+    for suffix in suffixes:
+        more, defaults = _split(clean(suffix))
+        if SET.field in defaults:
+            raise BadOption(f"--set {defaults[SET.field]}", "a set cannot stand here; write its flags")
+        values = {**defaults, **values}
+        words = " ".join(filter(None, (words, more)))
+    values |= _read(overrides)
+    words = quotes.unmasked(words)
     parts = _parts(words)
     if parts:
         words = " ".join(f"{part}::{printed(weight)}" for part, weight in parts)

@@ -46,6 +46,8 @@ class Quotas:
         await _refuse_too_many(connection, rules, job.member_id)
         counted = _counters(rules, ask.member, _pool(ask.place), now)
         cost = {Unit.PICTURES: pictures(job.spec.verb, job.spec.count), Unit.GPU_SECONDS: math.ceil(job.estimate_ms)}
+        if job.spec.options.relax:
+            cost = dict.fromkeys(cost, 0)
         refused = await quota_counters.add_within(connection, counted, cost)
         if refused:
             await _refuse(connection, refused, cost)
@@ -60,10 +62,11 @@ class Quotas:
 
     async def settle(self, connection: AsyncConnection, job: Job, pictures: int, gpu_ms: float, now: datetime) -> None:
         """Charge `pictures` and `gpu_ms` (measured ms) instead of the reservation; a second call does nothing."""
-        charged = {"pictures": pictures, "gpu_ms": math.ceil(gpu_ms)}
+        is_free = job.spec.options.relax
+        charged = {"pictures": 0 if is_free else pictures, "gpu_ms": 0 if is_free else math.ceil(gpu_ms)}
         row = await _move(connection, job.id, "held", state="settled", **charged)
         if row is not None:
-            await _correct(connection, row, pictures - row.held_pictures, charged["gpu_ms"] - row.held_ms)
+            await _correct(connection, row, charged["pictures"] - row.held_pictures, charged["gpu_ms"] - row.held_ms)
             await count_use(connection, job, _day(row.spans), pictures, gpu_ms)
 
     async def refund(self, connection: AsyncConnection, job_id: str, now: datetime) -> None:

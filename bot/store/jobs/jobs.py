@@ -88,6 +88,19 @@ class JobStore(JobReads):
         async with self._database.write() as connection:
             await _post(connection, job_id, cell, channel_id, message_id)
 
+    async def unposted(self, message_id: int) -> None:
+        """A message was deleted: it shows nothing any more."""
+        async with self._database.read() as connection:
+            known = await connection.scalar(sa.select(posts.c.job_id).where(posts.c.message_id == message_id))
+        if known is not None:
+            async with self._database.write() as connection:
+                await connection.execute(sa.delete(posts).where(posts.c.message_id == message_id))
+
+    async def channel_gone(self, channel_id: int) -> None:
+        """A channel or thread was deleted with its messages."""
+        async with self._database.write() as connection:
+            await connection.execute(sa.delete(posts).where(posts.c.channel_id == channel_id))
+
     async def unseal(self, job_ids: Collection[str]) -> None:
         """Put the prompts of sealed jobs back into the jobs, in one transaction; again is harmless."""
         async with self._database.write() as connection:

@@ -66,7 +66,7 @@ def asked_columns(ask: Ask) -> dict[str, Any]:
         "ask_index": ask.index,
         "parent_id": ask.spec.parent_id or (source.job_id if source else None),
         "parent_cell": cell,
-        **reply_columns(ask.reply),
+        **reply_columns(ask.reply.model_copy(update={"open_channel_id": ask.place.open_channel_id})),
     }
 
 

@@ -14,6 +14,8 @@ _VARIED = (Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.REGION, Verb.EDIT, Verb.ZOOM
 
 def cost(job: Job, used: str = "") -> str:
     """What a job is expected to take, said before it runs, and what is `used` of a limit with it."""
+    if job.spec.options.relax:
+        return f"{duration(job.estimate_ms)} of computing time, outside of the quota, once nobody else waits"
     price = _price(Price(pictures(job.spec.verb, job.spec.count), job.estimate_ms))
     whole = f"costs {price} of computing time" + (f"; then {used} are used" if used else "")
     return f"{whole} · stopped after a preview: the part drawn"

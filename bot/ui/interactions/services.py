@@ -18,6 +18,8 @@ from bot.domain.rounds.evolutions import Evolutions
 from bot.domain.rounds.interventions import Interventions
 from bot.domain.rounds.round_service import RoundService
 from bot.settings import Settings
+from bot.store.gallery.choices import GalleryChoiceStore
+from bot.store.gallery.open_channels import OpenChannelStore
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
@@ -81,6 +83,10 @@ class Services:
     """Shows games; needs the client once it is there."""
     game_pictures: GamePictures | None = None
     """The pictures that games show privately."""
+    open_channels: OpenChannelStore | None = None
+    """Where the gallery finds which channels everybody can read; None: nobody notes it."""
+    gallery_choices: GalleryChoiceStore | None = None
+    """What makers say about single pictures in the gallery."""
     has_semantic_filter: bool = False
     """Whether moderators can switch on the filter that compares meanings: it needs the embedded text encoder."""
 

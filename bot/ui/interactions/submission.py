@@ -9,7 +9,7 @@ import secrets
 import discord
 
 from bot.domain.model import Ask, Job, JobSpec, Member, Options, Place, Preferences, ReplyTo, Verb
-from bot.domain.moderation.access import moderates
+from bot.domain.moderation.access import moderates, rule_for
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
 from bot.domain.prompting import member_options
 from bot.domain.prompting.derivation import DRAFTS, sheet_or
@@ -18,6 +18,7 @@ from bot.ui.content import cost_texts, texts
 from bot.ui.content.buttons import cancel_view
 from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.open_channels import open_channel_id
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
 from engine import MAX_SEED
 
@@ -53,6 +54,7 @@ def place_of(interaction: Pressed) -> Place:
         channel_id=interaction.channel_id or 0,
         parent_channel_id=channel.parent_id if isinstance(channel, discord.Thread) else None,
         age_restricted=_age_restricted(channel),
+        open_channel_id=open_channel_id(channel),
         bot_present=bot_present,
         file_limit_bytes=interaction.filesize_limit,
         missing_permissions=_missing(interaction) if bot_present and interaction.guild_id is not None else (),
@@ -110,7 +112,17 @@ async def read(
     Raises `BadOption`.
     """
     preferences, styles = await preferences_of(interaction), interaction.client.services.settings.styles
-    return member_options.read(text, preferences, styles, has_picture=has_picture, needs_words=needs_words, **given)
+    channel = await channel_defaults(interaction)
+    return member_options.read(
+        text, preferences, styles, channel=channel, has_picture=has_picture, needs_words=needs_words, **given
+    )
+
+
+async def channel_defaults(interaction: Pressed) -> str:
+    """The flags that every new prompt in this channel has by default."""
+    place = place_of(interaction)
+    rules = await interaction.client.services.rules.get(place.rules_id)
+    return rule_for(rules.channels, place).defaults
 
 
 async def preferences_of(interaction: Pressed) -> Preferences:

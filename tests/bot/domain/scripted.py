@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -145,7 +145,7 @@ class OpenRules:
         self.share = 1.0
         self.checked: list[Ask] = []
 
-    async def check(self, ask: Ask) -> None:
+    async def check(self, ask: Ask, texts: Iterable[str] = ()) -> None:
         self.checked.append(ask)
         if self.refusal:
             raise self.refusal

@@ -20,7 +20,7 @@ GROWING = frozenset({
 })  # fmt: skip
 FEW = (
     "ix_jobs_unfinished", "ix_jobs_cancelled", "ix_jobs_outside", "ix_jobs_token", "ix_rounds_due", "ix_games_due",
-    "uq_games_channel",
+    "uq_games_channel", "ix_members_gallery",
 )  # fmt: skip
 """Partial indexes: what stands in them is few, or all of it is asked for."""
 _READS = ("SELECT", "UPDATE", "DELETE", "WITH", "INSERT")

@@ -22,6 +22,11 @@ from bot.domain.rounds.entry import Entry, EntryRole
 from bot.domain.rounds.round import Round, RoundState
 from bot.shards import HeldShards
 from bot.store.database import Database, is_sqlite
+from bot.store.gallery.candidates import Candidates
+from bot.store.gallery.candidates import Place as Posted
+from bot.store.gallery.choices import GalleryChoiceStore
+from bot.store.gallery.exhibits import ExhibitReads
+from bot.store.gallery.open_channels import OpenChannelStore
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
@@ -84,6 +89,10 @@ class Stores:
         self.rounds: Any = Walked(RoundStore(database))
         self.games: Any = Walked(GameStore(database))
         self.entries: Any = Walked(EntryStore(database))
+        self.channels: Any = Walked(OpenChannelStore(database))
+        self.choices: Any = Walked(GalleryChoiceStore(database))
+        self.candidates: Any = Walked(Candidates(database))
+        self.exhibits: Any = Walked(ExhibitReads(database))
 
     @property
     def left_out(self) -> set[str]:
@@ -114,7 +123,12 @@ async def work(stores: Stores) -> None:
     [entry, *_] = await stores.outbox.due(NOW)
     await stores.outbox.later(entry, NOW, "why")
     await stores.outbox.done(entry)
-    await stores.members.prefer(1, Preferences())
+    await stores.members.prefer(1, Preferences(gallery=True))
+    await stores.members.change(1, lambda before: before)
+    for open_now in ({10, 11}, {10}):
+        await stores.channels.replace(5, open_now)
+    await stores.channels.keep_only([5])
+    await stores.choices.choose(job.id, is_shown=True)
     for mark in (stores.members.favour, stores.members.unfavour, stores.members.favour):
         await mark(1, CellRef(job_id=job.id, cell=0))
     await stores.hints.tell(1, "pocket", job.id)
@@ -187,6 +201,11 @@ async def questions(stores: Stores) -> None:
     await stores.entries.of("1", "2", role=EntryRole.WILD)
     await stores.rounds.before(job.id, limit=8)
     await stores.rounds.present(5, 10, NOW - timedelta(minutes=30))
+    assert (await stores.candidates.agreements()).members == (1,)
+    assert await stores.candidates.of_member(1, None, 10)
+    await stores.candidates.of_member(1, Posted(NOW, job.id), 10)
+    await stores.candidates.rendered(NOW)
+    assert await stores.exhibits.lines([job.id])
     for records in (stores.records, stores.retention):
         await records.outlived(NOW - timedelta(days=30), 5)
 
@@ -207,6 +226,8 @@ async def tidying(stores: Stores) -> None:
     await stores.quotas.grant(limit, 5, NOW, ENTRY)
     await stores.quotas.reset(5, Scope.MEMBER, 1, NOW, ENTRY)
     await stores.quotas.tidy(NOW)
+    await stores.jobs.unposted(78)
+    await stores.jobs.channel_gone(10)
     await stores.retention.forget_tokens(NOW)
     await stores.retention.sweep(NOW + timedelta(days=3))
     for records in (stores.records, stores.retention):

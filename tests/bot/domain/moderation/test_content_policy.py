@@ -58,7 +58,7 @@ def test_outside_servers_nobody_reviews(score: float | None) -> None:
 
 
 def test_the_words_that_count_are_all_but_the_negative_ones() -> None:
-    assert effective_text(parse("a fox", suffix="with gore")) == "a fox with gore"
+    assert effective_text(parse("a fox", suffixes=("with gore",))) == "a fox with gore"
     assert "gore" not in effective_text(parse("a fox --no gore"))
     assert effective_text(Options(prompt="plain", parts=(("fox", 1.0), ("gore", 2.0), ("cat", -1.0)))) == "fox, gore"
 

@@ -124,7 +124,7 @@ def test_a_wrong_word_is_shown_with_the_right_form(text: str, word: str, hint: s
 
 
 def test_an_option_beats_a_flag_and_a_flag_beats_the_suffix() -> None:
-    options = parse("fox --seed 7 --ar 3:2", suffix="in ink --ar 1:1 --steps 9", seed=8, negative=None)
+    options = parse("fox --seed 7 --ar 3:2", suffixes=("in ink --ar 1:1 --steps 9",), seed=8, negative=None)
     assert options == Options(prompt="fox in ink", seed=8, aspect=(3, 2), steps=9)
 
 

@@ -25,7 +25,7 @@ from bot.store.schema_rules import metadata
 from tests.bot.store.asks import NOW
 
 ADA, BO = 4711, 815
-ABOUT_NOBODY = {"timings", "model_days", "outcomes", "bots", "shards", "sealed_words"}
+ABOUT_NOBODY = {"timings", "model_days", "outcomes", "bots", "shards", "open_channels", "sealed_words"}
 """The last holds what is a secret from its owner too; what a member wrote stands in their games."""
 STAYS = {"quota_counters", "audit_log", "guild_rules", "pending_answers"}
 """What is used counts until its windows end; what moderators did stays in their log and rules. The command that erases

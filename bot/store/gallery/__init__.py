@@ -1,0 +1,1 @@
+"""What the gallery reads, and what the bot writes for it."""
