@@ -14,8 +14,9 @@ from bot.client import DarkroomClient
 from bot.direct_rules import direct_rules
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_service import JobService
+from bot.domain.moderation.consents import Consents
 from bot.domain.moderation.rule_checker import RuleChecker
-from bot.domain.moderation.semantic_filter import SemanticFilter
+from bot.domain.moderation.semantic_filter import SemanticFilter, Sides
 from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.domain.quotas.button_prices import PriceList
@@ -34,13 +35,16 @@ from bot.store.gallery.open_channels import OpenChannelStore
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
+from bot.store.jobs.fingerprints import FingerprintStore
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
 from bot.store.jobs.pending_answers import PendingAnswerStore
+from bot.store.jobs.quarantines import Quarantines
 from bot.store.jobs.shared_pending_answers import SharedPendingAnswers
 from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
 from bot.store.leases import Lease
+from bot.store.members.grants import GrantStore
 from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
@@ -52,6 +56,7 @@ from bot.ui.interactions.services import Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
 from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.fingerprints import fingerprint
 from bot.ui.pictures.samples import Samples
 from bot.ui.pictures.uploads import Download, Fetch, Intake
 from engine import POCKET_WEIGHTS, Engine
@@ -75,6 +80,7 @@ class App:
 async def build(
     settings: Settings,
     *,
+    engine: Engine | None = None,
     context: contextvars.Context | None = None,
     fetch: Fetch | None = None,
     clock: Callable[[], datetime] = now,
@@ -82,7 +88,8 @@ async def build(
 ) -> AsyncGenerator[App]:
     """Open everything, and close it in reverse.
 
-    `context` is where background work runs (see `Tasks`); `fetch` gets members' uploads, by default from Discord.
+    `engine` is one of the same settings that has begun its imports. `context` is where background work runs (see
+    `Tasks`); `fetch` gets members' uploads, by default from Discord.
     Raises `ConfigError` and `MigrationFailed`.
     """
     async with AsyncExitStack() as opened:
@@ -95,7 +102,7 @@ async def build(
         evicted, lease = await opened.enter_async_context(exclusive_or_shared(settings, database))
         executor = ThreadPoolExecutor(2, thread_name_prefix="drawing")
         opened.callback(executor.shutdown, wait=True, cancel_futures=True)
-        engine = await opened.enter_async_context(Engine(settings.engine))
+        engine = await opened.enter_async_context(engine or Engine(settings.engine))
         engine.load()
         tasks = Tasks(context)
         opened.push_async_callback(tasks.stop)
@@ -142,10 +149,14 @@ def _compose(
         clock=clock,
         is_ours=database.is_ours,
         hints=hints,
+        fingerprint=fingerprint,
         tasks=tasks,
     )
-    job_service, members = JobService(ports), MemberStore(database, clock)
-    play = GroupPlay(database, engine, rules, jobs, pictures, drawing, job_service, members, tasks, clock)
+    job_service, members, grants = JobService(ports), MemberStore(database, clock), GrantStore(database)
+    consents = Consents(members.preferences, rules.get, jobs.get, grants)
+    play = GroupPlay(
+        database, engine, rules, jobs, pictures, drawing, job_service, consents, grants, tasks, clock
+    )  # fmt: skip
     rounds, games = play.rounds(), play.games()
     pending_answers = (
         SharedPendingAnswers(database, lease)
@@ -167,6 +178,11 @@ def _compose(
         intake=Intake(fetch, drawing, pictures),
         drawing=drawing,
         prices=PriceList(timings),
+        consents=consents,
+        grants=grants,
+        consent_requests=rounds.consent_requests,
+        fingerprints=FingerprintStore(database),
+        quarantines=Quarantines(database),
         pending_answers=pending_answers,
         clock=clock,
         rounds=rounds.rounds,
@@ -188,7 +204,8 @@ def _read_meanings(database: Database, engine: Engine, tasks: Tasks) -> tuple[Se
     """The filter and the hints that compare meanings; None where the embedded text encoder is not installed."""
     if not (POCKET_WEIGHTS / "text_encoder").exists():
         return None, None
-    semantic_filter, hints = SemanticFilter(engine.embed), Hints(engine.embed, engine.models, HintStore(database))
+    semantic_filter = SemanticFilter(engine.embed, sides=Sides.shipped())
+    hints = Hints(engine.embed, engine.models, HintStore(database))
     # Prepared now, so that the first prompt need not wait for it.
     tasks.start(semantic_filter.prepare(), "semantic filter")
     tasks.start(hints.prepare(), "hints")

@@ -16,11 +16,13 @@ BotError
 │   ├── JobNotFound(job_id)
 │   ├── CellNotFound(job_id, cell)
 │   ├── NotYours(owner_id)
+│   │   ├── OwnerAsked(owner_id, is_new)    asked now, or before; it goes on when they say yes
 │   │   ├── OwnersOnly(owner_id)            to stop or delete it
 │   │   └── AskersOnly(owner_id)            to start the jobs of a permutation
 │   ├── NotPermitted(required)
 │   ├── Paused(why)
 │   ├── PictureBlocked(cells)               blocked by the picture check or a moderator
+│   ├── PictureHidden                       in quarantine
 │   ├── RoundNotFound(round_id)
 │   ├── RoundOver(guild_id, channel_id, message_id)  takes no ballots any more; where its outcome stands
 │   │   └── GameOver(guild_id, channel_id, message_id)
@@ -168,6 +170,14 @@ class NotYours(UserError):
         super().__init__(f"the job belongs to member {owner_id}")
 
 
+class OwnerAsked(NotYours):
+    """The owner is asked; when they say yes, what was asked for is made."""
+
+    def __init__(self, owner_id: int, is_new: bool) -> None:
+        self.is_new = is_new
+        super().__init__(owner_id)
+
+
 class OwnersOnly(NotYours):
     """Only the owner and the moderators of its server may stop or delete a job."""
 
@@ -204,6 +214,13 @@ class PictureBlocked(UserError):
 
     def __init__(self, cells: tuple[int, ...] = ()) -> None:
         self.cells = cells
+        super().__init__()
+
+
+class PictureHidden(UserError):
+    """A moderator has hidden the picture, or one it was made from."""
+
+    def __init__(self) -> None:
         super().__init__()
 
 

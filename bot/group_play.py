@@ -13,6 +13,9 @@ from bot.domain.games.game_service import GameService
 from bot.domain.games.likeness import Likeness
 from bot.domain.jobs.job_service import JobService
 from bot.domain.moderation.access import banned_now
+from bot.domain.moderation.consents import Consents
+from bot.domain.rounds.asking import Asking
+from bot.domain.rounds.consent_requests import ConsentRequests
 from bot.domain.rounds.deadlines import Deadlines
 from bot.domain.rounds.deciding import Deciding
 from bot.domain.rounds.drawing import Studio
@@ -27,12 +30,13 @@ from bot.domain.rounds.round_service import RoundService
 from bot.store.database import Database
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.jobs.jobs import JobStore
-from bot.store.members.members import MemberStore
+from bot.store.members.grants import GrantStore
 from bot.store.pictures import PictureStore
 from bot.store.rounds.entries import EntryStore
 from bot.store.rounds.games import GameStore
 from bot.store.rounds.rounds import RoundStore
 from bot.tasks import Tasks
+from bot.ui.job_reply.consent_pages import ConsentPages
 from bot.ui.job_reply.decision_pages import DecisionPages
 from bot.ui.job_reply.evolution_pages import EvolutionPages
 from bot.ui.job_reply.game_announcer import GameAnnouncer
@@ -44,9 +48,10 @@ from engine import POCKET_WEIGHTS, Engine
 
 @dataclass(frozen=True)
 class Rounds:
-    """Votes and `/evolve`."""
+    """Votes, `/evolve`, and questions to owners."""
 
     rounds: RoundService
+    consent_requests: ConsentRequests
     evolutions: Evolutions
     interventions: Interventions
     announcer: RoundAnnouncer
@@ -72,7 +77,8 @@ class GroupPlay:
     pictures: PictureStore
     drawing: Drawing
     job_service: JobService
-    members: MemberStore
+    consents: Consents
+    grants: GrantStore
     tasks: Tasks
     clock: Callable[[], datetime]
 
@@ -83,20 +89,27 @@ class GroupPlay:
         pages: dict[RoundKind, RoundPages] = {
             RoundKind.DECIDE: DecisionPages(*shown),
             RoundKind.EVOLVE: EvolutionPages(*shown, store, entries),
+            RoundKind.CONSENT: ConsentPages(self.jobs, entries),
         }
         announcer = RoundAnnouncer(pages, self.tasks)
         electorate = Electorate(store, entries, store.present, self._banned, self.clock)
         rounds = RoundService(store, electorate, announcer)
-        follow_up = VaryWinner(self.jobs, self.job_service.submit, self.members.preferences)
+        follow_up = VaryWinner(self.jobs, self.job_service.submit, self.consents.of)
         studio = Studio(self.jobs, self.job_service.submit, self.job_service.cancel)
         plays: dict[RoundKind, Play] = {
             RoundKind.DECIDE: Deciding(rounds, store, follow_up=follow_up, announcer=announcer),
             RoundKind.EVOLVE: Evolving(rounds, store, entries, studio, announcer),
-        }
+            RoundKind.CONSENT: Asking(
+                rounds, store, entries, announcer, consents=self.consents, grants=self.grants, jobs=self.jobs,
+                submit=self.job_service.submit,
+            ),
+        }  # fmt: skip
         deadlines = Deadlines(store, plays, clock=self.clock, hurry=rounds.hurry)
         self._start("rounds", announcer.attached, deadlines.run)
         evolutions = Evolutions(store, entries, studio, self.job_service.check, self.clock)
-        return Rounds(rounds, evolutions, Interventions(rounds, store, entries, announcer, self.clock), announcer)
+        interventions = Interventions(rounds, store, entries, announcer, self.clock)
+        asks = ConsentRequests(store, entries, self.clock)
+        return Rounds(rounds, asks, evolutions, interventions, announcer)
 
     def games(self) -> Games:
         """Compose the games and start moving them on."""

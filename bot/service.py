@@ -19,6 +19,7 @@ from bot.operation import gallery, http
 from bot.operation.shard_keeper import ShardKeeper
 from bot.settings import Settings
 from bot.ui.discord_errors import REFUSALS
+from engine import Engine
 
 ANSWERS_WITHIN_S = 3.0
 """How many seconds a stop waits for pending answers."""
@@ -29,12 +30,12 @@ TOKEN_RESET = 4004
 log = logging.getLogger(__name__)
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, engine: Engine | None = None) -> None:
     """Run until SIGTERM, SIGINT, or a token that Discord does not take.
 
     On a signal: take nothing more, let running jobs finish for `operation.stop_timeout_s`, park the rest.
     """
-    async with build(settings) as app, app.client:
+    async with build(settings, engine=engine) as app, app.client:
         stopping = asyncio.Event()
         for name in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers on its event loop

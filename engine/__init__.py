@@ -6,7 +6,7 @@ from engine.base.refusals import in_words
 from engine.catalogue.catalogue import Catalogue
 from engine.catalogue.sizes import result_size
 from engine.embedding.embedder import Embedder as TextEmbedder
-from engine.embedding.embedder import PictureEmbedder
+from engine.embedding.picture_embedder import PictureEmbedder
 from engine.engine import Engine, Resolved
 from engine.errors import (
     AbortReason,

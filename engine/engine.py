@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from engine.base.logs import current
 from engine.catalogue.catalogue import Catalogue
 from engine.catalogue.sizes import fit_area
 from engine.embedding.embedder import Embedder
@@ -19,8 +20,9 @@ from engine.fair_share import FairShare
 from engine.lora_shelf.card import LoRACard
 from engine.model_spec import ModelSpec
 from engine.pocket import WEIGHTS
-from engine.processes.child_main import WORKER
-from engine.processes.device_names import device_names
+from engine.processes.child_main import WORKER, LaunchOptions
+from engine.processes.device_names import device_names, is_cpu
+from engine.processes.spawning import Spawner, spawner
 from engine.requests import ImageRequest
 from engine.serving.device_supervisor import DeviceSupervisor
 from engine.serving.dispatcher import Dispatcher
@@ -88,7 +90,24 @@ class Engine:
         self._state = EngineState.STOPPED
         self._dispatcher: Dispatcher | None = None
         self._embedding: Embedder | None = None
+        self._begun: Spawner | None = None
         self._readable: tuple[ModelSpec, ...] = ()
+
+    @contextmanager
+    def importing(self) -> Generator[None]:
+        """Let the CPU's workers be imported, in a process of its own, while the caller does other things.
+
+        `start` goes on from there; what was not started by the end is given up.
+        """
+        if is_cpu(self._settings):
+            self._begun = spawner(LaunchOptions(self._entry, self._settings, "cpu", current()))
+            with suppress(OSError):  # `start` will try again, and say so
+                self._begun.begin()
+        try:
+            yield
+        finally:
+            if self._begun:
+                self._begun.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -104,7 +123,7 @@ class Engine:
         if self._dispatcher:
             raise EngineNotReady(f"{self._state.value} already")
         names = await device_names(self._settings)
-        self._dispatcher = Dispatcher(names, self._settings, self._share, self._entry)
+        self._dispatcher = Dispatcher(names, self._settings, self._share, self._entry, self._spawner)
         self._dispatcher.start()
         self._embedding = Embedder(WEIGHTS)
         self._state = EngineState.RUNNING
@@ -246,6 +265,12 @@ class Engine:
                 log.warning("model %s is not offered: %s", name, error, extra={"action": "model_refused"})
         self._readable = tuple(specs)
         self._models.loras()  # read once, so that the first who asks does not wait for hundreds of files
+
+    def _spawner(self, launch: LaunchOptions) -> Spawner:
+        begun = self._begun if launch.device == "cpu" else None
+        if begun:
+            self._begun = None
+        return begun or spawner(launch)
 
     def _end_embedding(self) -> None:
         if self._embedding:

@@ -82,12 +82,13 @@ def imagine(
         raise InvalidRequest("mask", "needs --image as well")
     drawn = Engine(engine)
     try:
-        options = _options(prompt, settings, given, pictures)
-        requests = [
-            _request(one, settings, drawn, pictures, count=count, width=width, height=height)
-            for one in repeated(options, pictures=count)
-        ]
-        asyncio.run(_draw(drawn, requests, PictureFolder(out)))
+        with drawn.importing():
+            options = _options(prompt, settings, given, pictures)
+            requests = [
+                _request(one, settings, drawn, pictures, count=count, width=width, height=height)
+                for one in repeated(options, pictures=count)
+            ]
+            asyncio.run(_draw(drawn, requests, PictureFolder(out)))
     except BadOption as error:
         raise InvalidRequest(error.word, error.hint) from error
     except InvalidRequest as error:

@@ -11,6 +11,7 @@ import typer
 from bot.errors import ConfigError
 from bot.log import configure
 from bot.settings import load
+from engine import Engine
 
 Config = Annotated[Path | None, typer.Option(help="Configuration file.")]
 
@@ -21,9 +22,11 @@ def run(config: Config = None) -> None:
     if not settings.discord.token.get_secret_value():
         raise ConfigError("DISCORD_TOKEN", 'is missing; README, "On your server", says where to get one')
     configure(settings.operation.log_level, settings.operation.log_format)
-    from bot.service import serve
+    engine = Engine(settings.engine)
+    with engine.importing():  # beside the bot's own imports
+        from bot.service import serve
 
-    asyncio.run(serve(settings))
+        asyncio.run(serve(settings, engine))
 
 
 def demo(
@@ -35,11 +38,13 @@ def demo(
     browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
 ) -> None:
     """Open the playground: the real bot behind a page that looks like Discord, without an account."""
-    try:
-        from bot.playground.demo import play
-    except ModuleNotFoundError as error:
-        remedy = "in Darkroom's folder: pip install -c constraints.txt '.[playground]'"
-        raise ConfigError("demo", f"the package {error.name} is missing; {remedy}") from error
     settings = load(config)
     configure("warning", settings.operation.log_format)
-    asyncio.run(play(settings, port, data, browser))
+    engine = Engine(settings.engine)
+    with engine.importing():  # beside the bot's own imports
+        try:
+            from bot.playground.demo import play
+        except ModuleNotFoundError as error:
+            remedy = "in Darkroom's folder: pip install -c constraints.txt '.[playground]'"
+            raise ConfigError("demo", f"the package {error.name} is missing; {remedy}") from error
+        asyncio.run(play(settings, port, data, browser, engine))

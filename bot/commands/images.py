@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 
 import discord
 from discord import app_commands
@@ -11,15 +10,15 @@ from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
 
 from bot.commands.buttons import foreign_recipes
+from bot.commands.buttons.relatives import relative
 from bot.commands.buttons.reposts import Post, PostKind
 from bot.commands.imagine import choices
 from bot.commands.jobs import own_newest
-from bot.domain.model import Job, Options, Verb
+from bot.domain.model import Options, Verb
 from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.derivation import family
-from bot.domain.prompting.prompt import shorten
 from bot.domain.prompting.short_names import with_short_name
-from bot.errors import BadOption, BadPicture, JobNotFound, NotAllowedHere, PromptRejected
+from bot.errors import BadOption, BadPicture
 from bot.ui.content import texts
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.interactions import submission
@@ -27,9 +26,9 @@ from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.offer_page import show
 from bot.ui.interactions.offers import Shelf
-from bot.ui.interactions.permitted_jobs import may, permitted, viewer_of, visible
+from bot.ui.interactions.permitted_jobs import permitted
 from bot.ui.interactions.submissions import submit_each
-from bot.ui.pictures.lineage_tree import Relative, draw
+from bot.ui.pictures.lineage_tree import draw
 
 MAX_FAMILY = 40
 
@@ -127,7 +126,7 @@ class Images(commands.Cog):
             kin = family(await services.jobs.family(found.id))
             tree = kin.nearest(found.id, MAX_FAMILY)
             kin_here = [
-                await _relative(interaction, depth, one, found.id, is_private=is_private)
+                await relative(interaction, depth, one, found.id, is_private=is_private)
                 for depth, one in tree.generations()
             ]
             everybody = [one.relative for one in kin_here]
@@ -150,37 +149,3 @@ class Images(commands.Cog):
     async def earlier(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
         """One's own newest jobs."""
         return await own_newest(interaction, typed)
-
-
-@dataclass(frozen=True)
-class _Kin:
-    """A job of the tree with as much of it as may be shown."""
-
-    relative: Relative
-    is_hidden: bool
-    is_told: bool
-    """Whether anything of it is shown but that it is there."""
-
-
-async def _relative(interaction: Pressed, depth: int, job: Job, asked: str, *, is_private: bool) -> _Kin:
-    """A job of the tree of another (`asked`) with as much of it as may be shown here.
-
-    Where nobody else looks, the rules for posts do not matter.
-    """
-    services, place, pictures = interaction.client.services, submission.place_of(interaction), list[bytes]()
-    said, is_hidden, who = "", job.spoiler, ""
-    with contextlib.suppress(JobNotFound, NotAllowedHere, PromptRejected, KeyError):
-        viewer = await viewer_of(interaction, job)
-        await may(services, Deed.SEE, viewer, job)
-        if not is_private:
-            if not viewer.sees and job.id != asked:
-                raise JobNotFound(job.id)  # what its owner made elsewhere is not told to everybody here
-            await services.job_service.check_post(job, viewer.member, place)
-        who = f" by {job.member_name}"
-        is_hidden = (await visible(services, job, place)).spoiler
-        said = shorten(job.captions[0] if job.captions else job.spec.options.prompt, 80)
-        pictures = [await services.pictures.get(cell.key) for cell in (await services.jobs.cells(job.id))[:4]]
-    origin = "" if job.parent_cell is None else f"from picture {job.parent_cell + 1}"
-    caption = job.spec.verb.value.replace("_", " ") + who
-    detail = ", ".join(filter(None, (origin, said)))
-    return _Kin(Relative(job.id, job.parent_id, depth, tuple(pictures), caption, detail), is_hidden, bool(who))

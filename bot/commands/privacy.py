@@ -38,6 +38,15 @@ LEFT = (
 )
 
 
+SHARED = {
+    "all": "Your pictures may be varied by everybody.",
+    "role": "Your pictures may be varied by {role}.",
+    "ask": "Whoever wants to make something of your pictures asks you first, in the channel.",
+    "me": "Your pictures may be varied by only you.",
+    "server": "Your pictures may be varied as each server says.",
+}
+
+
 class Privacy(commands.Cog):
     """A member's own records."""
 
@@ -77,21 +86,26 @@ class Privacy(commands.Cog):
 
     @privacy.command(name="consent", description=locale_str("Who may vary your pictures"))
     @app_commands.describe(
-        share=locale_str("Everybody, the members of a role, or only you"),
+        share=locale_str("Everybody, a role's members, whoever asks you, only you, or as this server says"),
         role=locale_str("Which role, when shared with a role"),
     )
     async def consent(
-        self, interaction: Pressed, share: Literal["all", "role", "me"], role: discord.Role | None = None
+        self,
+        interaction: Pressed,
+        share: Literal["all", "role", "ask", "me", "server"],
+        role: discord.Role | None = None,
     ) -> None:
-        """Set who may press the buttons under the member's pictures."""
+        """Set who may make something of all pictures of the member of which they said nothing else, from now on."""
         async with Answer(interaction, ephemeral=True) as answer:
             if (share == "role") != (role is not None):
                 raise BadOption("role", "say which role when you share with a role, and only then")
             members = interaction.client.services.members
-            update = {"share": share, "share_role": role.id if role else None}
+            update = {"share": None if share == "server" else share, "share_role": role.id if role else None}
             await members.change(interaction.user.id, lambda before: before.model_copy(update=update))
-            who = role.mention if role else {"all": "everybody", "me": "only you"}[share]
-            await answer.private(f"✅ Your pictures may be varied by {who}.")
+            grants = interaction.client.services.grants
+            asks_again = await grants.withdraw(interaction.user.id) if grants is not None else 0
+            again = " Whoever you always let has to ask again." if asks_again else ""
+            await answer.private(f"✅ {SHARED[share].format(role=role and role.mention)}{again} What was made stays.")
 
     @privacy.command(name="gallery", description=locale_str("Whether the gallery shows your pictures"))
     @app_commands.describe(

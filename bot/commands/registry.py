@@ -10,11 +10,14 @@ from discord.ext import commands
 from discord.ui import DynamicItem
 
 from bot.commands.buttons import (
+    branch_buttons,
+    consent_buttons,
     context_menus,
     derive_buttons,
     edit_buttons,
     evolve_buttons,
     expression_buttons,
+    family_buttons,
     foreign_recipes,
     game_forms,
     permutations,
@@ -22,6 +25,7 @@ from bot.commands.buttons import (
     round_buttons,
     stars,
 )
+from bot.commands.buttons.family_buttons import KinMenu
 from bot.commands.buttons.foreign_recipes import DrawThis
 from bot.commands.buttons.game_buttons import GameButton, GuessMenu
 from bot.commands.buttons.modal_dispatch import Forms
@@ -79,6 +83,7 @@ DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     RoundButton,
     GameButton,
     GuessMenu,
+    KinMenu,
 )
 PRESSES: Mapping[Act, Press] = MappingProxyType(
     {
@@ -101,6 +106,9 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
         Act.DECIDE: round_buttons.decide,
+        Act.BRANCH: branch_buttons.branch,
+        Act.FAMILY: family_buttons.sheet,
+        **dict.fromkeys(consent_buttons.SHARES, consent_buttons.let),
     }
 )
 ROUND_PRESSES: Mapping[RoundAct, RoundPress] = MappingProxyType(
@@ -110,6 +118,7 @@ ROUND_PRESSES: Mapping[RoundAct, RoundPress] = MappingProxyType(
         RoundAct.CANCEL: round_buttons.end,
         RoundAct.START: evolve_buttons.start,
         RoundAct.WILD: evolve_buttons.wild,
+        **dict.fromkeys((RoundAct.ONCE, RoundAct.ALWAYS, RoundAct.NO), consent_buttons.answer),
     }
 )
 FORMS: Mapping[FormKind, Fill] = MappingProxyType(
@@ -130,6 +139,7 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.EDIT_REGION: edit_buttons.region_filled,
         FormKind.EXPRESSION: expression_buttons.filled_in,
         FormKind.MENU_EDIT: context_menus.edited,
+        FormKind.BRANCH: branch_buttons.branched,
     }
 )
 ONCE = frozenset(

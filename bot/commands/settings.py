@@ -46,7 +46,7 @@ class MySettings(commands.Cog):
         suffix: Range[str, 1, 500] | None = None,
         remix: bool | None = None,
         notify: bool | None = None,
-        share: Literal["all", "role", "me"] | None = None,
+        share: Literal["all", "role", "ask", "me"] | None = None,
         share_role: discord.Role | None = None,
     ) -> None:
         """Store the given settings, and show all of them."""
@@ -70,7 +70,9 @@ class MySettings(commands.Cog):
 def shown(preferences: Preferences) -> str:
     """All settings in words."""
     aspect = "the model's own" if preferences.aspect is None else "{}:{}".format(*preferences.aspect)
-    shared = {"all": "everybody", "me": "only me", "role": f"<@&{preferences.share_role}>"}[preferences.share]
+    said = {"all": "everybody", "ask": "whoever I let when they ask", "me": "only me"}
+    said["role"] = f"<@&{preferences.share_role}>"
+    shared = said[preferences.share] if preferences.share else "as the server says"
     return "\n".join(
         (
             f"Model: **{preferences.model or 'the default'}**",

@@ -32,6 +32,7 @@ from bot.playground.friends import Friends
 from bot.playground.page import LivePreview
 from bot.playground.world_store import WorldStore
 from bot.settings import Settings
+from engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ SETTLE_S = 10.0
 """Seconds that the page waits for the answer to an action, for example a form. It never waits for jobs."""
 
 
-async def play(settings: Settings, port: int, data: Path | None, browser: bool) -> None:
+async def play(settings: Settings, port: int, data: Path | None, browser: bool, engine: Engine | None = None) -> None:
     """Serve the page until Ctrl-C, SIGTERM, or the end of the session in the page. Raises `ConfigError`."""
     console = Console(stderr=True)
     with _folder(data) as folder, console.status("starting the engine and the model…"):
@@ -52,6 +53,7 @@ async def play(settings: Settings, port: int, data: Path | None, browser: bool) 
                     "operation": settings.operation.model_copy(update={"share_database": False}),
                 }
             ),
+            engine=engine,
             context=context,
             fetch=discord.Attachment.read,
             shard_count=1,

@@ -129,7 +129,8 @@ class Database:
             with _our_errors():
                 async with self._writer.connect() as connection:
                     driver: Any = (await connection.get_raw_connection()).driver_connection
-                    await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    # Read to its end: a statement in progress lets no later transaction be committed.
+                    await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection]:

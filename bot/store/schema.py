@@ -78,6 +78,8 @@ jobs = sa.Table(
     sa.Column("recipe", sa.Text, nullable=False),
     sa.Column("notes", sa.JSON, nullable=False),
     sa.Column("captions", sa.JSON, nullable=False),
+    # Who may make something of it: "all", "ask" or "me"; NULL: what its owner, or the server, says of all.
+    sa.Column("share", sa.String(8)),
     sa.Column("spoiler", sa.Boolean, nullable=False),
     sa.Column("frames_key", sa.Text),
     sa.Column("created_at", Utc, nullable=False),

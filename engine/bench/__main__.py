@@ -21,6 +21,8 @@ class Suite(StrEnum):
     LOAD = "load"
     GPU = "gpu"
     STEP_CACHE = "step-cache"
+    DEVICES = "devices"
+    SHARED_TRANSFER = "shared-transfer"
 
 
 @app.command()
@@ -30,8 +32,13 @@ def bench(
     ] = False,
     json: Annotated[Path | None, typer.Option(help="Also write the figures here.")] = None,
     suite: Annotated[
-        Suite, typer.Option(help="`gpu`: SDXL and Z-Image, random weights; `step-cache`: pocket's pictures.")
+        Suite,
+        typer.Option(
+            help="`gpu`: SDXL and Z-Image, random weights; `step-cache`: pocket's pictures; `devices`: 1, 2 and 4 "
+            "stand-ins that sleep; `shared-transfer`: a streamed model over a link of set speed."
+        ),
     ] = Suite.LOAD,
+    cluster: Annotated[str, typer.Option(help="With `devices`: reach them through the Ray whose head is here.")] = "",
     model: Annotated[str, typer.Option(help="A model's name or folder; else pocket, or a small random one.")] = "",
     device: Annotated[str, typer.Option(help="The device, such as cuda:0.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of a worker; all by default.")] = None,
@@ -47,6 +54,15 @@ def bench(
             from engine.bench.step_caches import measure as measure_step_cache
 
             report = measure_step_cache(say, (6,), 2) if quick else measure_step_cache(say)
+        elif suite is Suite.DEVICES:
+            from engine.bench import many_devices
+
+            effort = many_devices.QUICK if quick else many_devices.FULL
+            report = many_devices.measure(say, Path(scratch), effort, cluster)
+        elif suite is Suite.SHARED_TRANSFER:
+            from engine.bench.shared_transfer import measure as measure_transfer
+
+            report = measure_transfer(say, (12.0,), members=4, repeats=1) if quick else measure_transfer(say)
         else:
             from engine.bench.suite import FULL, QUICK, LoadSuite
 

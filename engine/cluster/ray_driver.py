@@ -17,7 +17,7 @@ from ray.exceptions import GetTimeoutError, RayError
 
 from engine.base.logs import current
 from engine.cluster.remote_worker import Heard, Node, RemoteWorker, fingerprint
-from engine.processes.child_main import WORKER, LaunchOptions
+from engine.processes.child_main import LaunchOptions
 from engine.processes.protocol import Stop, ToWorker
 from engine.settings import ClusterSettings, EngineSettings
 
@@ -26,11 +26,11 @@ PLACE_S = 15.0
 """After so long without a node, say what is missing; the engine decides when to give up."""
 
 
-def main(connection: Connection, settings: EngineSettings, device: str) -> None:
+def main(connection: Connection, settings: EngineSettings, device: str, entry: str) -> None:
     """Be the worker of one remote device, until it ends. The entry point of a spawned process."""
     _join(settings.cluster.address)
     try:
-        worker = _place(settings, device)
+        worker = _place(settings, device, entry)
         threading.Thread(target=_pass_on, args=(connection, worker), daemon=True).start()
         exit_code = _pass_back(connection, worker)
     except RayError as error:
@@ -55,7 +55,7 @@ def _join(address: str) -> None:
         sys.exit(f"{reason}; is Ray running there and on this machine, of one version, with one token?")
 
 
-def _place(settings: EngineSettings, device: str) -> Any:
+def _place(settings: EngineSettings, device: str, entry: str) -> Any:
     cluster = settings.cluster
     actor: Any = ray.remote(RemoteWorker)
     options = actor.options(
@@ -71,7 +71,7 @@ def _place(settings: EngineSettings, device: str) -> Any:
     if node.fingerprint != fingerprint():
         sys.exit(f"{device}: the node {node.name} runs another Darkroom; install the same one there")
     # Ray shows each actor only the GPUs it gave it, and numbers them from zero.
-    _answer(worker.start.remote(LaunchOptions(WORKER, settings, "cuda:0" if cluster.gpus else "cpu", current())))
+    _answer(worker.start.remote(LaunchOptions(entry, settings, "cuda:0" if cluster.gpus else "cpu", current())))
     return worker
 
 
@@ -89,8 +89,8 @@ def _pass_back(connection: Connection, worker: Any) -> int:
     """Send the engine what the worker says, until it has ended; its exit code."""
     while True:
         heard: Heard = _answer(worker.listen.remote())
-        for message in heard.messages:
-            connection.send(message)
+        if heard.messages:
+            connection.send(heard.messages)
         if heard.exit_code is not None:
             return heard.exit_code
 

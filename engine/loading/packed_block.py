@@ -62,6 +62,7 @@ class PackedBlock:
         """The identities of the parameters that stand in the layers while the block is not on the device."""
         return frozenset(id(weight.away) for weight in self._weights)
 
+    @torch.inference_mode(False)  # a quantised tensor that is made in it cannot become a parameter
     def bring_in(self, arrived: torch.Tensor, widen: torch.dtype | None) -> None:
         """Put the weights in these bytes into the layers; in the format `widen` where that is given and wider."""
         for weight in self._weights:

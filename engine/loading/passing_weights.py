@@ -26,6 +26,7 @@ class PassingWeights:
     parts: tuple[tuple[nn.Module, str, nn.Parameter], ...]
     """Module, name in it, and the original in main memory."""
 
+    @torch.inference_mode(False)  # a quantised tensor that is made in it cannot become a parameter
     def bring_in(self, *_: Any) -> None:
         """Put copies on the device in place of the originals."""
         for module, name, original in self.parts:

@@ -73,8 +73,8 @@ def _has_blocks(base: ModularPipeline, task: Task) -> bool:
     return task != "text_to_image" and _TAKES[task] - {"strength"} <= takes
 
 
-def _stem(cls: type) -> str:
-    return TASK_MARK.sub("", cls.__name__)
+def _stem(name: str) -> str:
+    return TASK_MARK.sub("", name)
 
 
 def _only_refines(base: Any) -> bool:
@@ -98,9 +98,11 @@ def _siblings(cls: type, task: Task) -> list[type]:
     AutoPipeline's tables are not enough: `Flux2KleinInpaintPipeline` is in none of them.
     """
     package = importlib.import_module(cls.__module__.rpartition(".")[0])
-    everything = (getattr(package, name) for name in sorted(dir(package)) if name.endswith("Pipeline"))
-    pipelines = [each for each in everything if inspect.isclass(each) and issubclass(each, DiffusionPipeline)]
-    return [each for each in pipelines if _stem(each) == _stem(cls) and task_of(each.__name__) == task]
+    stem = _stem(cls.__name__)
+    names = [name for name in sorted(dir(package)) if name.endswith("Pipeline") and _stem(name) == stem]
+    # Only a look at a class imports it, and some import much.
+    found = (getattr(package, name) for name in names if task_of(name) == task)
+    return [each for each in found if inspect.isclass(each) and issubclass(each, DiffusionPipeline)]
 
 
 def _fits(cls: Any, base: Any, task: Task) -> bool:

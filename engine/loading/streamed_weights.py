@@ -145,6 +145,7 @@ class StreamedWeights:
 class _Buffer:
     """Bytes on the device for one block at a time."""
 
+    @torch.inference_mode(False)
     def __init__(self, link: WeightLink, device: torch.device, size: int) -> None:
         self.bytes = torch.empty(size, dtype=torch.uint8, device=device)
         self.free = link.mark()

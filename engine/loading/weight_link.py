@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -11,6 +12,11 @@ from typing import Any, Protocol
 import torch
 
 logger = logging.getLogger(__name__)
+
+_PAGE = 4096
+"""Bytes of main memory that are locked as a whole; no two pieces share one."""
+_FOR_EVERY_DEVICE = 1
+"""cudaHostRegisterPortable."""
 
 Wait = Callable[[], None]
 """Has the device compute nothing further until a copy has arrived."""
@@ -64,16 +70,36 @@ class _CUDALink:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._stream = torch.cuda.Stream(device)
+        self._locked: set[int] = set()
+        """Addresses."""
 
     def host_bytes(self, size: int) -> torch.Tensor:
-        made = torch.empty(size, dtype=torch.uint8)
-        _lock_pages(made)
-        return made
+        whole = torch.empty(size + 2 * _PAGE, dtype=torch.uint8)
+        memory = whole[-whole.data_ptr() % _PAGE :]
+        self._lock(memory, -(-size // _PAGE) * _PAGE)
+        return memory[:size]
+
+    def _lock(self, memory: torch.Tensor, size: int) -> None:
+        """Have the driver lock pages, which makes copies from them fast, and lets them run beside computing.
+
+        `pin_memory` does so too, and rounds sizes up to powers of two: half as much again for a block of 360 MB.
+        """
+        runtime: Any = torch.cuda.cudart()
+        if int(runtime.cudaHostRegister(memory.data_ptr(), size, _FOR_EVERY_DEVICE)) == 0:
+            self._locked.add(memory.data_ptr())
+            return
+        logger.warning("main memory cannot be locked for copies to the device, which makes them slower")
+        with contextlib.suppress(RuntimeError):  # or the next kernel would be blamed for what was refused here
+            torch.ones(1, device=self._device).add(1)
+            torch.cuda.synchronize(self._device)
 
     def release(self, memory: torch.Tensor) -> None:
+        if memory.data_ptr() not in self._locked:
+            return
         runtime: Any = torch.cuda.cudart()
         torch.cuda.synchronize(self._device)
         runtime.cudaHostUnregister(memory.data_ptr())
+        self._locked.discard(memory.data_ptr())
 
     def mark(self) -> Any:
         return torch.cuda.current_stream(self._device).record_event()
@@ -88,13 +114,3 @@ class _CUDALink:
 
 def _arrived() -> None:
     return None
-
-
-def _lock_pages(memory: torch.Tensor) -> None:
-    """Have the driver lock memory in place, which makes copies from it fast, and lets them run beside computing.
-
-    `pin_memory` does so too, and rounds sizes up to powers of two: half as much again for a block of 360 MB.
-    """
-    runtime: Any = torch.cuda.cudart()
-    if memory.nbytes and int(runtime.cudaHostRegister(memory.data_ptr(), memory.nbytes, 0)) != 0:
-        logger.warning("main memory cannot be locked for copies to the device, which makes them slower")

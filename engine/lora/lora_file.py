@@ -22,7 +22,6 @@ from diffusers.utils.state_dict_utils import (
     UNET_TO_DIFFUSERS,
     convert_state_dict,
 )
-from peft.utils.other import get_pattern_key
 from torch import nn
 
 from engine.batching.forward import is_out_of_memory
@@ -116,6 +115,8 @@ def _told_scale(metadata: Mapping[str, Any], part: str, layer: str, up: torch.Te
     """The scale by diffusers' own metadata, which is PEFT's configuration for each component."""
     if up is None or f"{part}.lora_alpha" not in metadata:
         return None
+    from peft.utils.other import get_pattern_key  # a worker without LoRAs does not import peft
+
     pattern = metadata.get(f"{part}.alpha_pattern") or {}
     alpha = pattern.get(get_pattern_key(list(pattern), layer), metadata[f"{part}.lora_alpha"])
     return alpha / (up.shape[1] ** 0.5 if metadata.get(f"{part}.use_rslora") else up.shape[1])

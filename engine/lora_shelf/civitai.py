@@ -11,16 +11,17 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
-
-import aiohttp
 
 from engine.errors import ModelLoadFailed
 from engine.lora_shelf.files import KIND, MAX_NAME
 from engine.model_files import atomic_file
 from engine.model_files.lora_kinds import refusal_of
 from engine.model_files.single_file import tensor_names
+
+if TYPE_CHECKING:
+    import aiohttp
 
 SITE = "https://civitai.com"
 MAX_BYTES = 4 * 1024**3
@@ -29,7 +30,6 @@ _NAMED = re.compile(r"civitai:(?P<model>[0-9]{1,12})@(?P<version>[0-9]{1,12})")
 _UNSAFE = re.compile(r"[^\w.+ -]+")
 _MAX_ANSWER = 4 * 1024 * 1024
 _CHUNK = 1024 * 1024
-_WAIT = aiohttp.ClientTimeout(total=None, connect=30, sock_read=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,12 @@ async def pull(
     `token` goes to the site alone, never where it sends us. `told` hears how many bytes there are, of how many.
     Raises `ModelLoadFailed` with what to do; then nothing is left behind.
     """
+    import aiohttp  # takes a fifth of a second, and hardly any process needs it
+
+    wait = aiohttp.ClientTimeout(total=None, connect=30, sock_read=60)
     heads = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        async with aiohttp.ClientSession(timeout=_WAIT, headers={"User-Agent": "Darkroom"}) as session:
+        async with aiohttp.ClientSession(timeout=wait, headers={"User-Agent": "Darkroom"}) as session:
             version = await _version(session, wanted, site, heads)
             offer = _offer(wanted, version, site)
             path = folder / offer.name

@@ -49,7 +49,7 @@ def plan(
 def _choices(device: DeviceMemory, precision: str, residency: str) -> Iterator[tuple[Storage, Residency]]:
     near, far = (_NEAR, BUILT[len(_NEAR) :]) if device.kind != "cpu" else (_NEAR[:1], ())
     if precision == "nf4":
-        far = ()  # blocks of 4 bits have a state of their own beside them, which is not brought in
+        near, far = _NEAR[:1], ()
     storages: tuple[Storage, ...] = (device.compute, "float8") if device.kind != "cpu" else _ON_CPU
     for places in (near, far):
         for storage in storages if precision == "auto" else (cast("Storage", precision),):
@@ -71,6 +71,8 @@ def _component(
     is_resident = not (
         (sizes.role == "encoder" and residency != "resident") or (sizes.role == "denoiser" and residency == "streamed")
     )
+    # Weights of 4 bits have a state of their own beside them, which is not brought in with them.
+    is_resident = is_resident or storage == "nf4"
     every = sizes.bytes(storage, compute)
     lasting = on_device = every
     if not is_resident and sizes.role == "denoiser":

@@ -18,7 +18,7 @@ _BASES = {_SDXL: "sdxl", _SD1: "sd-1.5"}
 _FIRST = "model.diffusion_model.input_blocks.0.0.weight"
 """The UNet's first convolution: (width, channels of its input, 3, 3)."""
 _PARTS = {_FIRST: "UNet", "first_stage_model.decoder.conv_in.weight": "autoencoder"}
-_FLOAT8 = frozenset({"F8_E4M3", "F8_E5M2"})
+FLOAT8 = frozenset({"F8_E4M3", "F8_E5M2"})
 _SCALES = (".scale_weight", ".weight_scale")
 """How the tensor that a layer's float8 weights are to be multiplied with is called: ComfyUI's older and newer way."""
 _BESIDE = (*_SCALES, ".scale_input", ".input_scale", ".comfy_quant", "scaled_fp8")
@@ -103,7 +103,7 @@ def _scales(path: Path, header: Header) -> Iterator[tuple[str, str]]:
 
 def _can_be_scaled(weight: Tensor | None, scale: Tensor) -> bool:
     """One scale for all of the weights, or one for each row."""
-    if weight is None or weight.dtype not in _FLOAT8 or scale.dtype not in ("F32", "F16", "BF16"):
+    if weight is None or weight.dtype not in FLOAT8 or scale.dtype not in ("F32", "F16", "BF16"):
         return False
     sizes = [side for side in scale.shape if side != 1]
     return not sizes or (sizes == [weight.shape[0]] and scale.shape[0] == weight.shape[0])

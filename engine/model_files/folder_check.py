@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.errors import ModelLoadFailed
+from engine.model_files.checkpoint import FLOAT8, is_beside_weights
 from engine.model_files.diffusers_folder import REMEDY, UNWANTED, ModelFolder, read_json
-from engine.model_files.single_file import tensor_names
+from engine.model_files.single_file import header_of, tensor_names
 from engine.model_files.weight_files import Weights
 
 _WEIGHTLESS = re.compile("Tokenizer|Processor|Extractor|Scheduler|Guidance|Guider")
@@ -64,9 +65,19 @@ def _has_vocabulary(tokenizer: Path) -> bool:
 def _prove_weights(folder: Path, name: str, weights: Weights) -> None:
     for file in _shards(folder, name, weights):
         try:
-            tensor_names(folder / name / file)
+            names = tensor_names(folder / name / file)
         except ModelLoadFailed as error:
             raise ModelLoadFailed(folder.name, f"in {name}, {error.why}", REMEDY) from error
+        if any(map(is_beside_weights, names)) and _is_scaled(folder, name, file):
+            why = f"in {name}, {file} is float8 with scales beside it, which is not read from a folder"
+            raise ModelLoadFailed(folder.name, why, "choose its bf16 or fp16 weights")
+
+
+def _is_scaled(folder: Path, name: str, file: str) -> bool:
+    """Float8 weights that mean something else than they say, and no word of it for the library that reads them."""
+    if "quantization_config" in read_json(folder, f"{name}/config.json"):
+        return False
+    return any(tensor.dtype in FLOAT8 for tensor in header_of(folder / name / file).tensors.values())
 
 
 def _shards(folder: Path, name: str, weights: Weights) -> tuple[str, ...]:

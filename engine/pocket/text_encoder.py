@@ -48,11 +48,19 @@ class PocketTextEncoder(BertModel):
         """
         folder = Path(pretrained_model_name_or_path)
         with naming(folder / _FILE):
-            model = cls(BertConfig.from_pretrained(folder))
-            model.load_state_dict(_unpack(load_file(folder / _FILE)), strict=True)
+            with torch.device("meta"):  # random weights would only be drawn to be replaced
+                model = cls(BertConfig.from_pretrained(folder))
+            model.load_state_dict(_unpack(load_file(folder / _FILE)), strict=True, assign=True)
+            model._count_places()
         dtype = kwargs.get("dtype") or kwargs.get("torch_dtype") or torch.float32
         nn.Module.to(model, dtype=dtype)
         return model.eval()
+
+    def _count_places(self) -> None:
+        """Give the embeddings the two buffers that no file holds."""
+        places = torch.arange(self.config.max_position_embeddings).expand((1, -1))
+        self.embeddings.register_buffer("position_ids", places, persistent=False)
+        self.embeddings.register_buffer("token_type_ids", torch.zeros_like(places), persistent=False)
 
     def save_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride] - the base takes anything too
         self, save_directory: str | Path, **_: Any

@@ -21,7 +21,7 @@ from engine.settings import EngineSettings
 
 log = logging.getLogger(__name__)
 
-WORKER = "engine.worker.worker:main"
+WORKER = "engine.worker.entry:main"
 FORK = 0
 """Sent to the fork server to ask for a worker; any other number is the id of a process to reap."""
 
@@ -35,6 +35,8 @@ class LaunchOptions:
     device: str
     log: LogSetup | None = None
     """How the engine's own process logs."""
+    behind: str = ""
+    """Of a process that stands in for a worker elsewhere: that worker's entry point, its fourth argument."""
 
 
 def work(descriptor: int) -> None:
@@ -45,7 +47,8 @@ def work(descriptor: int) -> None:
     launch: LaunchOptions = connection.recv()
     _log_as(launch)
     module, _, function = launch.entry.partition(":")
-    getattr(importlib.import_module(module), function)(connection, launch.settings, launch.device)
+    further = (launch.behind,) if launch.behind else ()
+    getattr(importlib.import_module(module), function)(connection, launch.settings, launch.device, *further)
 
 
 def serve_forks(descriptor: int) -> None:
@@ -85,9 +88,11 @@ def _fork(control: Connection) -> None:
 
 
 def _prepare(launch: LaunchOptions) -> None:
+    gc.disable()  # of what is imported nothing is garbage; to look for it takes a seventh of the time
     module = importlib.import_module(launch.entry.partition(":")[0])
     if warm := getattr(module, "warm", None):
         warm(launch.settings)
+    gc.enable()
     gc.freeze()  # the collector would otherwise write to, and so copy, every page shared with the workers
 
 

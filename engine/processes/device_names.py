@@ -38,8 +38,13 @@ async def device_names(settings: EngineSettings) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*found, *remote_devices(settings))))
 
 
+def is_cpu(settings: EngineSettings) -> bool:
+    """Is the CPU surely among the devices, as far as can be told at once?"""
+    return "cpu" in settings.devices or ("auto" in settings.devices and _has_cpu_only())
+
+
 async def _discover(settings: EngineSettings) -> list[str]:
-    if sys.platform == "linux" and not _has_accelerator_node():
+    if _has_cpu_only():
         return ["cpu"]  # seconds saved: torch need not be imported just to find nothing
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -79,6 +84,10 @@ def _gpu_nodes() -> int | None:
     """How many NVIDIA GPUs this machine has; None where that cannot be told (WSL, ROCm, Windows)."""
     found = sum(1 for _ in Path(_GPU_FOLDER).glob("nvidia[0-9]*")) if sys.platform == "linux" else 0
     return found or None
+
+
+def _has_cpu_only() -> bool:
+    return sys.platform == "linux" and not _has_accelerator_node()
 
 
 def _has_accelerator_node() -> bool:

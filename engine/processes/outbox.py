@@ -12,7 +12,10 @@ from engine.processes.protocol import FromWorker, LaneCharged, LaneProgress
 
 
 class Outbox:
-    """Sends messages in order; of one lane's waiting progress only the latest is sent, of its charges the sum."""
+    """Sends messages in order, together what waits together.
+
+    Of one lane's waiting progress only the latest is sent, of its charges the sum.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -37,13 +40,16 @@ class Outbox:
 
     def _send_all(self) -> None:
         with contextlib.suppress(OSError):  # the engine is gone, and so will be this process
-            while (message := self._next()) is not None:
-                self._connection.send(message)
+            while messages := self._take():
+                self._connection.send(messages)
 
-    def _next(self) -> FromWorker | None:
+    def _take(self) -> tuple[FromWorker, ...]:
+        """All waiting messages, which are one tick's as a rule; () at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
-            return self._waiting.popleft() if self._waiting else None
+            messages = tuple(self._waiting)
+            self._waiting.clear()
+            return messages
 
 
 def put_latest(waiting: deque[FromWorker], message: FromWorker) -> None:

@@ -1,5 +1,7 @@
 """The protocol between the engine and its workers: frozen values over a pipe. Torch-free.
 
+The engine sends its messages one by one, a worker tuples of messages: it has several for every tick.
+
 Every message about a request names its `epoch`; the engine refuses what an older epoch still says (fencing).
 """
 

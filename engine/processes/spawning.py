@@ -38,6 +38,10 @@ class Child(Protocol):
 class Spawner(Protocol):
     """Starts workers; called on threads."""
 
+    def begin(self) -> None:
+        """Do what the first start has to wait for in a process of its own; returns at once. Raises `OSError`."""
+        ...
+
     def spawn(self, pipe: Connection) -> Child:
         """Start a worker at the other end of this pipe. Raises `OSError`."""
         ...
@@ -66,6 +70,9 @@ class Direct:
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = environment
 
+    def begin(self) -> None:
+        """Nothing can be done before there is a pipe."""
+
     def spawn(self, pipe: Connection) -> Child:
         """Start an interpreter."""
         return _python("work", pipe, self._environment)
@@ -89,10 +96,17 @@ class ForkServer:
     def __init__(self, environment: dict[str, str], launch: LaunchOptions) -> None:
         self._environment, self._launch = environment, launch
         self._direct: Direct | None = None
+        self._is_warm = False
         self._lock = threading.Lock()
         self._control: Connection | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._is_closed = False
+
+    def begin(self) -> None:
+        """Start the process and its imports."""
+        with self._lock:
+            if not self._is_closed and not self._control:
+                self._begin()
 
     def spawn(self, pipe: Connection) -> Child:
         """Fork a worker; the first call waits for the imports."""
@@ -126,6 +140,8 @@ class ForkServer:
 
     def _fork(self, pipe: Connection) -> Child:
         control = self._control or self._begin()
+        if not self._is_warm:
+            self._await_imports(control)
         if self._direct:
             return self._direct.spawn(pipe)
         control.send(FORK)
@@ -137,10 +153,13 @@ class ForkServer:
         with theirs:
             self._process = _python("serve_forks", theirs, self._environment)
         self._control.send(self._launch)
-        if (threads := self._answer(self._control, self._launch.settings.load_timeout_s)) > 1:
+        return self._control
+
+    def _await_imports(self, control: Connection) -> None:
+        if (threads := self._answer(control, self._launch.settings.load_timeout_s)) > 1:
             log.warning("workers cannot be forked: an import has started %d threads", threads)
             self._direct = Direct(self._environment)
-        return self._control
+        self._is_warm = True
 
     def _answer(self, control: Connection, within_s: float) -> int:
         if not control.poll(within_s):
@@ -148,6 +167,7 @@ class ForkServer:
         return control.recv()
 
     def _end(self) -> None:
+        self._is_warm = False
         if self._control:
             self._control.close()
             self._control = None

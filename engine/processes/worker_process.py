@@ -103,9 +103,10 @@ class WorkerProcess:
     def _read(self, connection: Connection) -> None:
         with contextlib.suppress(EOFError, OSError):
             while True:
-                message: FromWorker = connection.recv()
+                messages: tuple[FromWorker, ...] = connection.recv()
                 self.last_sign_s = time.monotonic()
-                self._post(self._owner.hear, self, message)
+                for message in messages:
+                    self._post(self._owner.hear, self, message)
 
     def _write(self, connection: Connection) -> None:
         with contextlib.suppress(OSError):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from engine.errors import AbortReason
-from engine.processes.child_main import WORKER
+from engine.processes.child_main import WORKER, LaunchOptions
+from engine.processes.spawning import Spawner, spawner
 from engine.requests import ImageRequest
 from engine.serving.device_supervisor import Assignment, DeviceState, DeviceSupervisor, DispatcherCallbacks
 from engine.settings import EngineSettings
@@ -17,9 +18,14 @@ class DevicePool:
     """Worker processes, one for each device, of this machine or of a cluster."""
 
     def __init__(
-        self, names: Sequence[str], settings: EngineSettings, dispatcher: DispatcherCallbacks, entry: str = WORKER
+        self,
+        names: Sequence[str],
+        settings: EngineSettings,
+        dispatcher: DispatcherCallbacks,
+        entry: str = WORKER,
+        spawner: Callable[[LaunchOptions], Spawner] = spawner,
     ) -> None:
-        self.devices = tuple(DeviceSupervisor(name, settings, dispatcher, entry) for name in names)
+        self.devices = tuple(DeviceSupervisor(name, settings, dispatcher, entry, spawner) for name in names)
         self._settings = settings
         self._epochs = itertools.count(1)
 

@@ -6,6 +6,7 @@ import asyncio
 import enum
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,7 +30,7 @@ from engine.processes.protocol import (
     ToWorker,
 )
 from engine.processes.remote_devices import DRIVER, is_remote
-from engine.processes.spawning import spawner
+from engine.processes.spawning import Spawner, spawner
 from engine.processes.worker_process import WorkerProcess
 from engine.requests import ImageRequest
 from engine.serving.worker_health import Backoff, WorkerHealth
@@ -83,7 +84,12 @@ class DeviceSupervisor:
     """Keeps a worker running on one device."""
 
     def __init__(
-        self, name: str, settings: EngineSettings, dispatcher: DispatcherCallbacks, entry: str = WORKER
+        self,
+        name: str,
+        settings: EngineSettings,
+        dispatcher: DispatcherCallbacks,
+        entry: str = WORKER,
+        spawner: Callable[[LaunchOptions], Spawner] = spawner,
     ) -> None:
         self.name, self.state = name, DeviceState.STARTING
         self.lanes: dict[str, Assignment] = {}
@@ -95,7 +101,8 @@ class DeviceSupervisor:
         self.refused = 0
         """How many messages were ignored because their epoch was over."""
         self._settings, self._dispatcher = settings, dispatcher
-        self._launch = LaunchOptions(DRIVER if is_remote(name) else entry, settings, name, current())
+        first, behind = (DRIVER, entry) if is_remote(name) else (entry, "")
+        self._launch = LaunchOptions(first, settings, name, current(), behind)
         self._spawner = spawner(self._launch)
         self._process: WorkerProcess | None = None
         self._restart: asyncio.TimerHandle | None = None

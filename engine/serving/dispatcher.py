@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from engine.errors import AbortReason, DeviceLost, EngineError, MemberQueueFull, QueueFull, RequestAborted
 from engine.events import Finished, Queued
 from engine.fair_share import FairShare
-from engine.processes.child_main import WORKER
+from engine.processes.child_main import WORKER, LaunchOptions
 from engine.processes.protocol import Activity, LaneCharged, LaneFailed, LaneFinished, LaneProgress, LaneStarted
+from engine.processes.spawning import Spawner, spawner
 from engine.serving.cost_estimates import CostEstimates
 from engine.serving.device_pool import DevicePool
 from engine.serving.device_supervisor import Assignment, DeviceState, DeviceSupervisor, LaneMessage
@@ -28,8 +29,15 @@ TICK_S = 1.0
 class Dispatcher:
     """The waiting and the running requests, between the engine's callers and the device pool."""
 
-    def __init__(self, names: Sequence[str], settings: EngineSettings, share: FairShare, entry: str = WORKER) -> None:
-        self.device_pool = DevicePool(names, settings, self, entry)
+    def __init__(
+        self,
+        names: Sequence[str],
+        settings: EngineSettings,
+        share: FairShare,
+        entry: str = WORKER,
+        spawner: Callable[[LaunchOptions], Spawner] = spawner,
+    ) -> None:
+        self.device_pool = DevicePool(names, settings, self, entry, spawner)
         self.estimates = CostEstimates()
         self.is_paused = False
         self.empty = asyncio.Event()

@@ -6,6 +6,7 @@ No tensor is computed here and no library that starts threads is imported: threa
 from __future__ import annotations
 
 import contextlib
+import importlib
 
 import diffusers
 
@@ -15,7 +16,8 @@ from engine.settings import EngineSettings
 
 
 def warm(settings: EngineSettings) -> None:
-    """Import the classes of the default model's pipeline; a missing model is reported by the worker."""
+    """Import the worker and the classes of the default model's pipeline; a missing model is reported by the worker."""
+    importlib.import_module("engine.worker.worker")
     with contextlib.suppress(EngineError):
         spec = Catalogue(settings).spec()
         for name in (spec.pipeline, *spec.noise_schedulers):

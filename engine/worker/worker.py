@@ -25,7 +25,6 @@ from engine.loading.model_queue import ModelQueue
 from engine.processes.outbox import Outbox
 from engine.processes.protocol import Activity, Admit, Beat, Cancel, LaneFailed, LoadModel, Ready, Stop, ToWorker
 from engine.settings import EngineSettings
-from engine.worker.prefork import warm as warm
 from engine.worker.tick_loop import TickLoop
 
 logger = logging.getLogger(__name__)
@@ -36,13 +35,14 @@ DeviceTask = Callable[[], None]
 """A function that another thread has the device thread call."""
 
 
-def main(connection: Connection, settings: EngineSettings, device: str) -> None:
-    """Serve one device until told to stop or the engine is gone. The entry point of a spawned process."""
+def main(connection: Connection, settings: EngineSettings, device: str, cache: ModelCache | None = None) -> None:
+    """Serve one device until told to stop or the engine is gone."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
     quiet()
     with torch.inference_mode():
-        Worker(connection, settings, torch.device(device)).run()
+        at = torch.device(device)
+        Worker(connection, settings, at, cache or ModelCache(settings, at)).run()
 
 
 @dataclass
@@ -60,7 +60,9 @@ class ActivityLog:
 class Worker:
     """Connects the pipe to the engine with the tick loop and the model queue of one device."""
 
-    def __init__(self, connection: Connection, settings: EngineSettings, device: torch.device) -> None:
+    def __init__(
+        self, connection: Connection, settings: EngineSettings, device: torch.device, cache: ModelCache
+    ) -> None:
         self._connection, self._device = connection, device
         self._beat_s = min(BEAT_S, settings.stall_timeout_s / 4)
         self._outbox = Outbox(connection)
@@ -74,9 +76,7 @@ class Worker:
             BatchRunner(settings.deterministic, self._free_memory),
             activity=self._activity.begin,
         )
-        self._model_queue = ModelQueue(
-            ModelCache(settings, device), self._tick_loop.open, self._outbox.put, self._inbox.put
-        )
+        self._model_queue = ModelQueue(cache, self._tick_loop.open, self._outbox.put, self._inbox.put)
 
     def run(self) -> None:
         """Receive and tick until told to stop."""

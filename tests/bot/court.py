@@ -22,6 +22,8 @@ from bot.domain.moderation.access import banned_now
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.button_prices import PriceList
+from bot.domain.rounds.asking import Asking
+from bot.domain.rounds.consent_requests import ConsentRequests
 from bot.domain.rounds.deadlines import Deadlines
 from bot.domain.rounds.deciding import Deciding
 from bot.domain.rounds.drawing import Studio
@@ -37,6 +39,7 @@ from bot.store.rounds.entries import EntryStore
 from bot.store.rounds.games import GameStore
 from bot.store.rounds.rounds import RoundStore
 from bot.tasks import Tasks
+from bot.ui.job_reply.consent_pages import ConsentPages
 from bot.ui.job_reply.decision_pages import DecisionPages
 from bot.ui.job_reply.evolution_pages import EvolutionPages
 from bot.ui.job_reply.game_announcer import GameAnnouncer
@@ -68,11 +71,12 @@ class Court(StoredServer):
         shown = {
             RoundKind.DECIDE: DecisionPages(self.jobs, pictures, drawing),
             RoundKind.EVOLVE: EvolutionPages(self.jobs, pictures, drawing, self.round_store, self.entries),
+            RoundKind.CONSENT: ConsentPages(self.jobs, self.entries),
         }
         announcer = RoundAnnouncer(shown, Tasks(self.context), interval_s=0.0)
         electorate = Electorate(self.round_store, self.entries, self.round_store.present, self._banned, self.now)
         self.rounds = RoundService(self.round_store, electorate, announcer)
-        follow_up = VaryWinner(self.jobs, self.job_service.submit, client.services.members.preferences)
+        follow_up = VaryWinner(self.jobs, self.job_service.submit, self.consents.of)
         deciding = Deciding(self.rounds, self.round_store, follow_up=follow_up, announcer=announcer)
         self.game_store, drawing = GameStore(self.database), Drawing(self.executor)
         game_pictures, likeness = GamePictures(self.jobs, pictures, drawing), Likeness(first_words)
@@ -82,13 +86,18 @@ class Court(StoredServer):
         self.games = GameService(self.game_store, board, likeness, self.now, lambda: None)
         studio = Studio(self.jobs, self.job_service.submit, self.job_service.cancel)
         evolving = Evolving(self.rounds, self.round_store, self.entries, studio, announcer)
-        plays = {RoundKind.DECIDE: deciding, RoundKind.EVOLVE: evolving}
+        asking = Asking(
+            self.rounds, self.round_store, self.entries, announcer, consents=self.consents, grants=self.grants,
+            jobs=self.jobs, submit=self.job_service.submit,
+        )  # fmt: skip
+        plays = {RoundKind.DECIDE: deciding, RoundKind.EVOLVE: evolving, RoundKind.CONSENT: asking}
         self.deadlines = Deadlines(self.round_store, plays, clock=self.now, hurry=self.rounds.hurry)
         client.services = replace(
             client.services, games=self.games, game_announcer=board, game_pictures=game_pictures, rounds=self.rounds,
             announcer=announcer, engine=self.switch, has_semantic_filter=True,
             evolutions=Evolutions(self.round_store, self.entries, studio, self.job_service.check, self.now),
             interventions=Interventions(self.rounds, self.round_store, self.entries, announcer, self.now),
+            consent_requests=ConsentRequests(self.round_store, self.entries, self.now),
             prices=PriceList(TimingStore(self.database, self.now)),
         )  # fmt: skip
         self.client, self.drawn = client, 0
@@ -135,13 +144,15 @@ class Court(StoredServer):
         """What a command answers."""
         return said(await actor.slash(self.channel, command, **options))
 
-    async def draw(self, *, score: float | None = 0.01, error: str = "", gpu_ms: float = 800.0) -> Job:
-        """Let the next request finish; the job as it is then."""
+    async def draw(
+        self, *, score: float | None = 0.01, error: str = "", gpu_ms: float = 800.0, picture: bytes = b""
+    ) -> Job:
+        """Let the next request finish, with this picture where one is given; the job as it is then."""
         stream = await self.engine.stream(self.drawn)
         self.drawn += 1
         (job,) = [job for job in await self.jobs.active() if str(job.member_id) == stream.request.member]
         images = tuple(
-            GeneratedImage(png(COLOURS[number]), 64, 64, stream.request.seed + number, Safety(score, error))
+            GeneratedImage(picture or png(COLOURS[number]), 64, 64, stream.request.seed + number, Safety(score, error))
             for number in range(stream.request.num_images)
         )
         stream.post(Finished(images=images, gpu_ms=gpu_ms))

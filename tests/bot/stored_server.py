@@ -13,6 +13,7 @@ from simcord import _dpy_internals
 from bot.client import DarkroomClient
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_service import JobService
+from bot.domain.moderation.consents import Consents
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.rule_checker import RuleChecker
 from bot.domain.moderation.vocabulary_hints import Hints
@@ -24,8 +25,11 @@ from bot.store.gallery.open_channels import OpenChannelStore
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
+from bot.store.jobs.fingerprints import FingerprintStore
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
+from bot.store.jobs.quarantines import Quarantines
+from bot.store.members.grants import GrantStore
 from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.statistics import Statistics
@@ -34,6 +38,7 @@ from bot.tasks import Tasks
 from bot.ui.interactions.services import Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.pictures.compositing import Drawing
+from bot.ui.pictures.fingerprints import fingerprint
 from bot.ui.pictures.uploads import Intake
 from engine.events import Finished, GeneratedImage, Preview, Progress, Safety, Started
 from tests.bot.domain.scripted import ScriptedEngine, ScriptedStream
@@ -64,13 +69,18 @@ class StoredServer:
             Ports(
                 engine=self.engine, jobs=jobs, outbox=OutboxStore(self.database), pictures=pictures, replies=replies,
                 rules=RuleChecker(self.rules_store, quotas, self.now), estimates=Remembered(), wording=Wording(),
-                clock=self.now,
+                clock=self.now, fingerprint=fingerprint,
                 hints=self.hints(), tasks=tasks,
             )
         )  # fmt: skip
+        members = MemberStore(self.database, self.now)
+        self.grants = GrantStore(self.database)
+        self.consents = Consents(members.preferences, self.rules_store.get, jobs.get, self.grants)
         services = Services(
+            consents=self.consents, grants=self.grants, fingerprints=FingerprintStore(self.database),
+            quarantines=Quarantines(self.database),
             settings=Settings(data_dir=self.folder), job_service=self.job_service, jobs=jobs, pictures=pictures,
-            members=MemberStore(self.database, self.now), rules=self.rules_store, quotas=quotas,
+            members=members, rules=self.rules_store, quotas=quotas,
             log=AuditLog(self.database), records=MemberRecordStore(self.database, pictures),
             statistics=Statistics(self.database),
             engine=NamedModels("pocket"), prices=no_prices, drawing=drawing,

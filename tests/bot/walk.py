@@ -36,7 +36,7 @@ TAKES_NO_JOB = frozenset(
         "mod channel list",
         "mod review on", "mod review off", "evolve", "mod game", "bluff",
         "telephone", "mod round pause", "mod round resume", "mod round ballot",
-        "mod round entry", "mod reactions", "mod relax",
+        "mod round entry", "mod consent", "mod reactions", "mod relax",
     }
 )  # fmt: skip
 """What neither takes the id of a job nor tells of jobs; everything else has a step below."""
@@ -67,19 +67,20 @@ class Walker:
         message = await asyncio.create_task(place.send("here", view=view), context=self.court.context)
         return await self.actor.click(message, label="forged")
 
-    async def choose(self, custom_id: str) -> InteractionResult:
-        """Choose the first option of a menu that the bot never showed here."""
+    async def choose(self, custom_id: str, value: str = "0") -> InteractionResult:
+        """Choose an option of a menu that the bot never showed here."""
         view = View(timeout=None)
-        view.add_item(Select(custom_id=custom_id, options=[discord.SelectOption(label="forged", value="0")]))
+        view.add_item(Select(custom_id=custom_id, options=[discord.SelectOption(label="forged", value=value)]))
         view.stop()
         place = self.court.client.get_channel(self.channel.id)
         assert isinstance(place, discord.TextChannel)
         message = await asyncio.create_task(place.send("here", view=view), context=self.court.context)
-        return await self.actor.select(message, ["0"], custom_id=custom_id)
+        return await self.actor.select(message, [value], custom_id=custom_id)
 
     async def submit(self, kind: FormKind, about: str) -> InteractionResult:
         """Fill in a form that the bot never opened."""
-        fields = {"prompt": "a fox", "zoom": "1.75"} if kind is FormKind.ZOOM else {"prompt": "a fox"}
+        more = {FormKind.ZOOM: {"zoom": "1.75"}, FormKind.BRANCH: {"strength": "0.5", "credit": "nice"}}
+        fields = {"prompt": "a fox", **more.get(kind, {})}
         components: list[dict[str, Any]] = [
             {"type": 18, "id": number, "component": {"type": 4, "id": 10 + number, "custom_id": name, "value": value}}
             for number, (name, value) in enumerate(fields.items(), 1)
@@ -145,6 +146,8 @@ COMMANDS: Mapping[str, Step] = {
     **{name: _about(name) for name in ("lineage", "cancel", "show")},
     "mod cancel": _about("mod cancel"),
     "mod delete": _about("mod delete"),
+    "mod quarantine add": _about("mod quarantine add"),
+    "mod quarantine lift": _about("mod quarantine lift"),
     **{name: _slash(name) for name in ("queue", "info me", "info favourites", "privacy export", "stats", "quota show")},
     "privacy gallery": _about("privacy gallery", show=False),
     **{name: _slash(name) for name in ("mod queue", "mod log", "mod review list")},
@@ -160,6 +163,7 @@ PUSHED: Mapping[str, Step] = {
     **{f"review {act}": _rule_checker(act) for act in ReviewAct},
     "sheet develop": lambda walker: walker.choose(f"dr-sheet:{Act.DEVELOP.value}:{walker.job_id}"),
     "sheet more": lambda walker: walker.choose(f"dr-sheet:{Act.MORE.value}:{walker.job_id}"),
+    "kin menu": lambda walker: walker.choose(f"dr-kin:{walker.job_id}", walker.job_id),
     **{f"vote {act}": _vote(act) for act in RoundAct},
     **{f"game {act}": _play(act) for act in GameAct},
     **{f"form {kind}": _say(kind) for kind in (FormKind.TELL, FormKind.FAKE, FormKind.LINE)},
@@ -167,6 +171,7 @@ PUSHED: Mapping[str, Step] = {
     f"form {FormKind.REGION}": _submit(FormKind.REGION, Act.VARY_REGION),
     f"form {FormKind.WILD}": lambda walker: walker.submit(FormKind.WILD, walker.round_id),
     f"form {FormKind.ZOOM}": _submit(FormKind.ZOOM, Act.ZOOM_CUSTOM),
+    f"form {FormKind.BRANCH}": _submit(FormKind.BRANCH, Act.BRANCH),
     f"form {FormKind.EDIT}": _submit(FormKind.EDIT, Act.EDIT),
     f"form {FormKind.EDIT_REGION}": _submit(FormKind.EDIT_REGION, Act.EDIT_REGION),
     f"form {FormKind.EXPRESSION}": _submit(FormKind.EXPRESSION, Act.EXPRESSION),
@@ -198,7 +203,7 @@ def not_walked(client: DarkroomClient) -> set[str]:
         for parameter in command.parameters
         if parameter.autocomplete
     }
-    above = {"JobButton", "ReviewButton", "RoundButton", "GameButton", "SheetMenu"}
+    above = {"JobButton", "ReviewButton", "RoundButton", "GameButton", "SheetMenu", "KinMenu"}
     items = {item.__name__ for item in DYNAMIC_ITEMS} - above
     return {
         *(commands.keys() ^ {*COMMANDS, *TAKES_NO_JOB}),

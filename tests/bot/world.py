@@ -13,6 +13,7 @@ from simcord import _dpy_internals
 from simcord._runtime import _BOT_SCOPE
 
 from bot.client import DarkroomClient
+from bot.domain.moderation.consents import Consents
 from bot.settings import Settings
 from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.tasks import Tasks
@@ -64,7 +65,9 @@ class World:
         services = Services(
             samples=Samples(self.settings.data_dir / "samples", engine, drawing, self.tasks, draws=False),
             settings=self.settings, job_service=self.job_service, jobs=self.jobs, pictures=self.pictures,
-            members=self.members, rules=self.rules, quotas=NoLimits(), prices=no_prices, log=SilentLog(),
+            members=self.members, rules=self.rules,
+            consents=Consents(self.members.preferences, self.rules.get, self.jobs.get),
+            quotas=NoLimits(), prices=no_prices, log=SilentLog(),
             records=NoRecords(), statistics=None, engine=engine, drawing=drawing,
             intake=Intake(discord.Attachment.read, drawing, self.pictures),
             clock=self.now, defer_after_s=1.2, pending_answers=self.pending_answers,

@@ -69,7 +69,7 @@ class Worker:
 
     def send(self, message: Any) -> None:
         with self.lock:
-            self.connection.send(message)
+            self.connection.send((message,))
 
     def receive(self) -> None:
         try:

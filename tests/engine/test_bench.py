@@ -16,10 +16,11 @@ import torch
 from rich.console import Console
 
 from engine import Engine, EngineSettings, Finished, ImageRequest, ModelSettings
-from engine.bench import parts
+from engine.bench import many_devices, parts
 from engine.bench.gpu import measure
 from engine.bench.load import WHOLE_CALLS, SideBySide, UnderLoad, Ways, compare, whole_calls_settings
 from engine.bench.report import Machine, Report
+from engine.bench.sleeping_worker import ROW_S
 from engine.bench.stand_in import save_stand_in
 from engine.bench.traffic import (
     HEAVY,
@@ -202,3 +203,16 @@ def test_the_gpu_suite_measures_everything_in_miniature() -> None:
     assert all(each.psnr_db > 30 for each in report.exactness), report.exactness
     assert set(report.knees) == set(report.tflop_per_image) == {"z-image"}
     assert "miniature" in report.device
+
+
+def test_stand_in_devices_sleep_and_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many_devices, "EACH", 1)
+    report = many_devices.measure(lambda _: None, tmp_path, many_devices.Effort(2, 1, (2,)))
+    (row,) = report.rows
+    assert (row.devices, row.times_one) == (2, 1.0)
+    assert row.asleep == pytest.approx(row.steps_per_s * ROW_S / 2)
+    assert 0 < row.asleep <= 1
+    assert min(row.dispatcher_ms, row.worker_ms) > 0
+    report.save(tmp_path / "figures.json")
+    assert json.loads((tmp_path / "figures.json").read_text())["through"] == "local"
+    report.show(Console(record=True, width=120))

@@ -22,6 +22,8 @@ from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
+from bot.ui.interactions.posters import other_than, posted_by
+from bot.ui.interactions.remembered_attachments import Seen
 from bot.ui.interactions.submissions import submit_each
 
 _PHONES = (".heic", ".heif", ".avif")
@@ -45,7 +47,7 @@ async def vary(interaction: Pressed, message: discord.Message) -> None:
         if ours := await _ours(interaction, message, Act.VARY_STRONG):
             await derive_buttons.ask(interaction, answer, ours)
             return
-        form_id = FormId(FormKind.MENU, _remembered(interaction, message))
+        form_id = FormId(FormKind.MENU, await _remembered(interaction, message))
         await answer.modal(Form("What does it show?", form_id, ""))
 
 
@@ -53,8 +55,10 @@ async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
     """Read the form of a picture that the bot did not make; after a restart, fetch the message again."""
     async with Answer(interaction) as answer:
         asked = [await submission.read(interaction, text, has_picture=True) for text in expand(filled.prompt)]
-        key = await submission.take(interaction, await _recalled(interaction, about))
-        await submit_each(interaction, answer, asked, lambda one: submission.spec(Verb.VARY_STRONG, one, images=(key,)))
+        found = await _recalled(interaction, about)
+        key, poster_id = await submission.take(interaction, found.picture), other_than(interaction, found.author_id)
+        given = {"images": (key,), "poster_id": poster_id}
+        await submit_each(interaction, answer, asked, lambda one: submission.spec(Verb.VARY_STRONG, one, **given))
 
 
 async def edit(interaction: Pressed, message: discord.Message) -> None:
@@ -63,7 +67,7 @@ async def edit(interaction: Pressed, message: discord.Message) -> None:
         if ours := await _ours(interaction, message, Act.EDIT):
             await edit_buttons.ask(interaction, answer, ours)
             return
-        form_id = FormId(FormKind.MENU_EDIT, _remembered(interaction, message))
+        form_id = FormId(FormKind.MENU_EDIT, await _remembered(interaction, message))
         await answer.modal(EditForm(edit_buttons.TITLE, form_id, ""))
 
 
@@ -71,9 +75,11 @@ async def edited(interaction: Pressed, about: str, filled: Filled) -> None:
     """Change somebody else's picture as the form says."""
     async with Answer(interaction) as answer:
         asked = [await submission.read(interaction, text, has_picture=True) for text in expand(filled.prompt)]
-        first = await submission.take(interaction, await _recalled(interaction, about))
+        found = await _recalled(interaction, about)
+        first = await submission.take(interaction, found.picture)
         images = (first, *await edit_buttons.pictures_in(interaction, filled))
-        await submit_each(interaction, answer, asked, lambda one: submission.spec(Verb.EDIT, one, images=images))
+        given = {"images": images, "poster_id": other_than(interaction, found.author_id)}
+        await submit_each(interaction, answer, asked, lambda one: submission.spec(Verb.EDIT, one, **given))
 
 
 async def upscale(interaction: Pressed, message: discord.Message) -> None:
@@ -104,19 +110,25 @@ async def _at_once(interaction: Pressed, message: discord.Message, act: Act) -> 
             await derive_buttons.ask(interaction, answer, ours)
             return
         verb, _ = derive_buttons.DERIVED[act]
+        # To describe a picture is to look at it: nothing is made of it.
+        poster_id = None
+        if verb is not Verb.DESCRIBE:
+            poster_id = other_than(interaction, await posted_by(interaction, message))
         key = await submission.take(interaction, _attachment(message))
-        spec = submission.spec(verb, Options(prompt=""), images=(key,), count=1 if verb in SINGLE else 4)
+        spec = submission.spec(
+            verb, Options(prompt=""), images=(key,), count=1 if verb in SINGLE else 4, poster_id=poster_id
+        )
         await submission.submit(interaction, answer, spec)
 
 
-async def _recalled(interaction: Pressed, about: str) -> discord.Attachment:
+async def _recalled(interaction: Pressed, about: str) -> Seen:
     """Return the picture that a form is about, fetched again if needed. Raises `BadPicture` and `JobNotFound`."""
     channel_id, _, message_id = about.partition(":")
     again = BadPicture("I was restarted meanwhile and cannot see it; use the menu again")
     if channel_id != str(interaction.channel_id) or not message_id.isdecimal():
         raise again  # a form is filled in where it was opened: nobody reads another channel this way
-    if attachment := interaction.client.seen.recall(int(message_id)):
-        return attachment
+    if seen := interaction.client.seen.recall(int(message_id)):
+        return seen
     channel = interaction.client.get_partial_messageable(int(channel_id), guild_id=interaction.guild_id)
     try:
         message = await channel.fetch_message(int(message_id))
@@ -124,7 +136,7 @@ async def _recalled(interaction: Pressed, about: str) -> discord.Attachment:
         raise again from error
     if await _shown_by(interaction, message) is not None:
         raise again
-    return _attachment(message)
+    return Seen(_attachment(message), await posted_by(interaction, message))
 
 
 async def _ours(interaction: Pressed, message: discord.Message, act: Act) -> ButtonId | None:
@@ -166,9 +178,10 @@ async def _shown_by(interaction: Pressed, message: discord.Message) -> tuple[Job
     return None
 
 
-def _remembered(interaction: Pressed, message: discord.Message) -> str:
-    """Keep the picture of a message at hand; returns what a form says of it."""
-    interaction.client.seen.remember(message.id, _attachment(message))
+async def _remembered(interaction: Pressed, message: discord.Message) -> str:
+    """Keep the picture of a message at hand; returns what a form says of it. Raises `BadPicture` and `NotYours`."""
+    seen = Seen(_attachment(message), await posted_by(interaction, message))
+    interaction.client.seen.remember(message.id, seen)
     return f"{interaction.channel_id}:{message.id}"
 
 

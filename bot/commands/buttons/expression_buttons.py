@@ -19,7 +19,16 @@ from bot.domain.model import (
     proposed_name,
 )
 from bot.domain.moderation.access import CREATE_EXPRESSIONS
-from bot.errors import BadOption, ExpressionRefused, MissingPermissions, NotAllowedHere, NotPermitted, UserError
+from bot.domain.moderation.consents import Stance
+from bot.errors import (
+    BadOption,
+    ExpressionRefused,
+    MissingPermissions,
+    NotAllowedHere,
+    NotPermitted,
+    NotYours,
+    UserError,
+)
 from bot.ui.content.custom_ids import ButtonId, FormId, FormKind
 from bot.ui.content.modals import ExpressionForm, Filled
 from bot.ui.content.texts import safe
@@ -95,9 +104,11 @@ def _server(interaction: Pressed) -> discord.Guild:
 
 
 async def _usable(interaction: Pressed, job_id: str) -> Job:
-    """The job, where its picture may be posted openly. Raises what `shown` and `check_post` raise."""
+    """The job, where its picture may be posted openly. Raises what `shown` and `check_post` raise, and `NotYours`."""
     job = await shown(interaction, job_id)
     member, place = await submission.member_of(interaction), submission.place_of(interaction)
+    if await interaction.client.services.consents.of(job, member) is not Stance.YES:
+        raise NotYours(job.member_id)  # it outlives what its owner may say later
     await interaction.client.services.job_service.check_post(job, member, place)
     if job.spoiler:
         raise NotAllowedHere("this picture is hidden until clicked, and emojis and stickers cannot be")

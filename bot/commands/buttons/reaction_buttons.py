@@ -20,6 +20,7 @@ from bot.ui.content.custom_ids import Act, ButtonId
 from bot.ui.content.error_texts import words
 from bot.ui.content.message_page import Page
 from bot.ui.discord_errors import REFUSALS, is_too_large
+from bot.ui.interactions.consent import require_consent
 from bot.ui.interactions.cooldowns import Cooldowns
 from bot.ui.interactions.permitted_jobs import may, visible
 from bot.ui.interactions.services import Darkroom
@@ -81,16 +82,16 @@ class ReactionButtons:
         self, payload: discord.RawReactionActionEvent, member: Member, pressed: ButtonId, job: Job
     ) -> None:
         place, services = place_of(self._bot, payload), self._bot.services
-        await services.job_service.submit(
-            Ask(
-                spec=derive_buttons.spec_of(pressed, job),
-                member=member,
-                place=place,
-                reply=ReplyTo(channel_id=place.channel_id, file_limit_bytes=place.file_limit_bytes),
-                interaction_id=_asked_by(payload),
-                notify=(await services.members.preferences(member.id)).notify,
-            )
+        ask = Ask(
+            spec=derive_buttons.spec_of(pressed, job),
+            member=member,
+            place=place,
+            reply=ReplyTo(channel_id=place.channel_id, file_limit_bytes=place.file_limit_bytes),
+            interaction_id=_asked_by(payload),
+            notify=(await services.members.preferences(member.id)).notify,
         )
+        await require_consent(services, ask)
+        await services.job_service.submit(ask)
 
     async def _show(self, payload: discord.RawReactionActionEvent, member: Member, job: Job, index: int) -> None:
         place, services = place_of(self._bot, payload), self._bot.services

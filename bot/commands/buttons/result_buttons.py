@@ -97,7 +97,8 @@ async def tell_recipe(interaction: Pressed, answer: Answer, pressed: ButtonId) -
     cells = await client.services.jobs.cells(job.id)
     one = await _meant(interaction, pressed, cells)
     card = recipe_card.card(job, url, shown=cells, one=one, is_exact=is_exact)
-    await answer.private("", embed=card, view=recipe_view(job.id))
+    is_owner = job.member_id == interaction.user.id
+    await answer.private("", embed=card, view=recipe_view(job.id, is_owner=is_owner))
 
 
 async def _meant(interaction: Pressed, pressed: ButtonId, cells: Sequence[Cell]) -> Cell | None:

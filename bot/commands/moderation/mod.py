@@ -12,7 +12,7 @@ from discord.ext import commands
 from discord.ui import View
 from discord.utils import format_dt
 
-from bot.commands.moderation import mod_game, mod_log, mod_switches
+from bot.commands.moderation import mod_family, mod_game, mod_log, mod_switches
 from bot.commands.moderation.engine_gate import settle
 from bot.commands.moderation.mod_channel import ChannelRules
 from bot.commands.moderation.mod_results import delete_results
@@ -52,6 +52,7 @@ class Mod(commands.Cog):
     mod.add_command(ChannelRules())
     mod.add_command(Review())
     mod.add_command(ModRound())
+    mod.add_command(mod_family.Quarantine())
 
     @mod.command(name="queue", description=locale_str("All jobs under way here, with buttons to stop them"))
     async def queue(self, interaction: Pressed) -> None:
@@ -92,6 +93,12 @@ class Mod(commands.Cog):
     ) -> None:
         """Hold, go on with, clean or end what this channel plays."""
         await mod_game.moderate(interaction, action, number, reason)
+
+    @mod.command(name="consent", description=locale_str("Who may make something of whose pictures here"))
+    @app_commands.describe(share=locale_str("For members who said nothing; their own word counts before it"))
+    async def consent(self, interaction: Pressed, share: Literal["all", "ask", "me"]) -> None:
+        """Set the server's default."""
+        await mod_family.set_default(interaction, share)
 
     @mod.command(name="reactions", description=locale_str("Whether reactions press the buttons of grids"))
     @app_commands.describe(enabled=locale_str("1️⃣-4️⃣ show a picture, 🇦-🇩 vary it, 🔄 draws again"))

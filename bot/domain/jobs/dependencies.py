@@ -33,6 +33,8 @@ class Ports:
     is_ours: Callable[[int | None], bool] = lambda _: True
     """Whether a server, or direct messages (None), are this bot's work; others may belong to other bots."""
     hints: Hints | None = None
+    fingerprint: Callable[[bytes], str] | None = None
+    """By what a kept picture (PNG) is known again; "" for one that shows too little. It blocks."""
     sleep: Sleep = asyncio.sleep
     tasks: Tasks = field(default_factory=Tasks)
 

@@ -181,6 +181,9 @@ class JobRun:
             await asyncio.gather(*(self._ports.pictures.put(key, content) for key, content in files.items()))
             hints = await self._ports.hints.notes(self.job) if self._ports.hints else ()
             kept = stored_files.kept_from(self.job, finished, cells, verdict, hints)
+            if self._ports.fingerprint is not None:
+                taken = await asyncio.to_thread(stored_files.fingerprints_of, finished.images, self._ports.fingerprint)
+                kept = kept.model_copy(update={"fingerprints": taken})
             self.job = await self._ports.jobs.keep(self.job, kept, self._ports.clock())
         except Fenced:
             for key in files:

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bot.domain.model import Cell, Job, JobState, Kept, Verdict
 from engine import Finished, GeneratedImage, Recipe
@@ -18,6 +18,11 @@ _MASK = "mask.png"
 def cells_of(job: Job, images: Sequence[GeneratedImage]) -> tuple[Cell, ...]:
     """A row for each picture, in cell order."""
     return tuple(_cell(job, index, image) for index, image in enumerate(images))
+
+
+def fingerprints_of(images: Sequence[GeneratedImage], take: Callable[[bytes], str]) -> tuple[str, ...]:
+    """By what each picture is known again."""
+    return tuple(take(image.png) for image in images)
 
 
 def files_of(job: Job, finished: Finished) -> dict[str, bytes]:

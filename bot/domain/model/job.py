@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from bot.domain.model.job_spec import JobSpec
+from bot.domain.model.member import Share
 from bot.domain.model.place import DIRECT_MESSAGES, ReplyTo
 from bot.domain.model.value import Value
 
 
 class JobState(enum.StrEnum):
-    """queued → running → rendered → (review →) delivered | failed | cancelled."""
+    """queued → running → rendered → (review →) delivered | failed | cancelled; shown ones ↔ hidden."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -23,6 +24,8 @@ class JobState(enum.StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    HIDDEN = "hidden"
+    """A moderator put it, or what it was made from, into quarantine; it may come back as it was."""
 
     @property
     def is_showable(self) -> bool:
@@ -32,7 +35,7 @@ class JobState(enum.StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether the job has ended."""
-        return self in (JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED)
+        return self in (JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED, JobState.HIDDEN)
 
 
 class Verdict(enum.StrEnum):
@@ -80,6 +83,8 @@ class Job(Value):
     """The engine's `Recipe` as JSON."""
     notes: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
+    share: Share | None = None
+    """Who may make something of these pictures, where their owner said so for them alone."""
     created_at: datetime
     started_at: datetime | None = None
     rendered_at: datetime | None = None
@@ -127,3 +132,5 @@ class Kept(Value):
     notes: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
     frames_key: str | None = None
+    fingerprints: tuple[str, ...] = ()
+    """Of each cell, in their order; "" for a picture that shows too little. () where none were taken."""

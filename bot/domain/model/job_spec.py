@@ -101,6 +101,12 @@ class JobSpec(Value):
     """Pixels to add left, right, at the top and at the bottom, as fractions of the shorter side."""
     factor: float = 4.0
     """Upscaling factor."""
+    origin: CellRef | None = None
+    """The stored picture that an uploaded one was recognised as."""
+    poster_id: int | None = None
+    """The member who posted the uploaded picture, where that is not who asks; they said yes."""
+    credit: str = ""
+    """What the asker says in credit of whoever made the picture it is made from: one line."""
     alone: bool = False
     """Run in forward passes of its own, so that other requests cannot influence the result."""
     sealed: bool = False

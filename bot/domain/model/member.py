@@ -6,6 +6,9 @@ from typing import Literal
 
 from bot.domain.model.value import Value
 
+Share = Literal["all", "role", "ask", "me"]
+"""Who may make something of a picture: everybody, a role's members, whoever its owner lets when asked, nobody else."""
+
 
 class Member(Value):
     """The member of an interaction, as Discord describes them."""
@@ -35,8 +38,8 @@ class Preferences(Value):
     """Whether V and 🔄 first open a form for a new prompt."""
     notify: bool = False
     """Whether the bot pings the member when a result is posted."""
-    share: Literal["all", "role", "me"] = "all"
-    """Who may derive pictures from this member's pictures."""
+    share: Share | None = None
+    """Who may derive pictures from this member's pictures; None: what the server says."""
     share_role: int | None = None
     """With `share="role"`: the id of the role whose members may."""
     gallery: bool = False

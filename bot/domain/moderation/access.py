@@ -1,4 +1,4 @@
-"""Permissions: moderators, bans, the queue's state, channel rules, and who may derive from whose pictures."""
+"""Permissions: moderators, bans, the queue's state and channel rules."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import enum
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.domain.model import Job, JobSpec, Member, Place, Preferences, Value, Verb
-from bot.errors import BadOption, Banned, NotAllowedHere, NotPermitted, NotYours, Paused
+from bot.domain.model import Job, JobSpec, Member, Place, Value, Verb
+from bot.errors import BadOption, Banned, NotAllowedHere, NotPermitted, Paused
 
 MODERATOR = "Manage Server or a moderator role"
 MANAGER = "Manage Server"
@@ -67,15 +67,6 @@ def require_manager(member: Member) -> None:
 def moderates_job(member: Member, job: Job) -> bool:
     """Whether the member is a moderator of the server on which the job was asked for."""
     return member.is_moderator and member.guild_id is not None and member.guild_id == job.guild_id
-
-
-def require_derivable(preferences: Preferences, job: Job, by: Member) -> None:
-    """Raise `NotYours` unless the owner's settings (`preferences`) let this member derive from the job."""
-    if by.id == job.member_id or preferences.share == "all" or moderates_job(by, job):
-        return
-    if preferences.share == "role" and preferences.share_role in by.role_ids:
-        return
-    raise NotYours(job.member_id)
 
 
 def check_ban(bans: Sequence[Ban], member_id: int, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Literal
 
 from bot.domain.model import DIRECT_MESSAGES as DIRECT_MESSAGES
 from bot.domain.model import Value
@@ -46,6 +47,8 @@ class GuildRules(Value):
     picture_threshold: float = 0.8
     """Score of the picture check (0 to 1) from which a picture is flagged."""
     review_channel_id: int | None = None
+    share: Literal["all", "ask", "me"] = "all"
+    """Who may make something of the pictures of a member who said nothing about that."""
     retention_days: int | None = None
     """Days after which results are deleted; None keeps them."""
     relaxed: bool = True

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from importlib import resources
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -50,11 +51,37 @@ class Sentences(BaseModel):
     safe: tuple[str, ...]
     unsafe: Mapping[str, tuple[str, ...]]
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All sentences, the safe ones first."""
+        return (*self.safe, *itertools.chain.from_iterable(self.unsafe.values()))
+
     @classmethod
     def shipped(cls) -> Sentences:
         """Return the sentences of `anchors.toml`."""
         text = resources.files("bot.domain.moderation").joinpath("anchors.toml").read_text(encoding="utf-8")
         return cls.model_validate(tomllib.loads(text))
+
+
+class Sides(NamedTuple):
+    """Vectors of the safe sentences, and of the unsafe ones by kind."""
+
+    safe: Vectors
+    unsafe: Mapping[str, Vectors]
+
+    @classmethod
+    def of(cls, sentences: Sentences, vectors: Vectors) -> Sides:
+        """Divide the vectors of all sentences, in the order of `Sentences.texts`."""
+        sizes = [len(sentences.safe), *(len(texts) for texts in sentences.unsafe.values())]
+        safe, *unsafe = np.split(vectors, np.cumsum(sizes)[:-1])
+        return cls(safe, dict(zip(sentences.unsafe, unsafe, strict=True)))
+
+    @classmethod
+    def shipped(cls) -> Sides:
+        """Return the vectors of `anchors.toml`, which `python -m tests.anchor_vectors` has computed and saved."""
+        with resources.files("bot.domain.moderation").joinpath("anchors.npy").open("rb") as file:
+            vectors: Vectors = np.load(file, allow_pickle=False)
+        return cls.of(Sentences.shipped(), vectors)
 
 
 class SemanticScore(Value):
@@ -65,32 +92,35 @@ class SemanticScore(Value):
 
 
 class SemanticFilter:
-    """Scores texts against the example sentences, which are embedded once."""
+    """Scores texts against the example sentences, which are embedded once, or whose vectors are given as `sides`."""
 
-    def __init__(self, embed: Embed, sentences: Sentences | None = None) -> None:
+    def __init__(self, embed: Embed, sentences: Sentences | None = None, sides: Sides | None = None) -> None:
         self._embed = embed
         self._sentences = sentences or Sentences.shipped()
         self._learning = asyncio.Lock()
-        self._sides: tuple[Vectors, Mapping[str, Vectors]] | None = None
+        self._sides = sides
 
     async def leaning(self, text: str, allowed: Collection[str] = ()) -> SemanticScore:
         """Return the largest score of the text and of each of its clauses, over all kinds that are not `allowed`.
 
         Raises `engine.EngineError` when the text encoder cannot run.
         """
-        safe, unsafe = await self.prepare()
+        safe, unsafe = await self._learnt()
         texts = clauses(text)
         vectors = await self._embed(texts)
         doubts = np.array([FEW_WORDS_DOUBT if len(part.split()) <= FEW_WORDS else 0.0 for part in texts])
         kinds = [_score(vectors, doubts, safe, kind, side) for kind, side in unsafe.items() if kind not in allowed]
         return max(kinds, key=lambda one: one.margin)
 
-    async def prepare(self) -> tuple[Vectors, Mapping[str, Vectors]]:
-        """Return the vectors of safe and unsafe sentences; they are computed once."""
+    async def prepare(self) -> None:
+        """Have the text encoder read, and the sentences embedded, before the first prompt. Raises `EngineError`."""
+        await self._embed(())
+        await self._learnt()
+
+    async def _learnt(self) -> Sides:
         async with self._learning:
             if self._sides is None:
-                unsafe = {kind: await self._embed(texts) for kind, texts in self._sentences.unsafe.items()}
-                self._sides = await self._embed(self._sentences.safe), unsafe
+                self._sides = Sides.of(self._sentences, await self._embed(self._sentences.texts))
             return self._sides
 
 

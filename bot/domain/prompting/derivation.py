@@ -40,6 +40,7 @@ def derive(
     if verb is Verb.REROLL:
         verb = _rerolled(job.spec.verb, options)
         again = {"verb": verb, "options": options, "seed": seed, "parent_id": job.id, "count": _count(verb)}
+        again["credit"] = ""
         return job.spec.model_copy(update={**again, "alone": False, **fields})
     if cell is None:
         raise ValueError(f"{verb} needs a cell")

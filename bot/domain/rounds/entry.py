@@ -15,6 +15,11 @@ class EntryRole(enum.StrEnum):
     """A picture to vote on; `Entry.place` is the slot of ballots."""
     WILD = "wild"
     """A member's line that waits to change the next round's winner."""
+    ASKED = "asked"
+    """The owner of a picture (`Entry.member_id`) who is asked for it (`Entry.picture`, None: their upload).
+
+    `Entry.text` is their answer: a `RoundAct` or "".
+    """
 
 
 class EntryState(enum.StrEnum):

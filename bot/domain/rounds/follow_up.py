@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from bot.domain.model import Ask, Job, Preferences, ReplyTo, Verb
-from bot.domain.moderation.access import require_derivable
+from bot.domain.model import Ask, Job, Member, ReplyTo, Verb
+from bot.domain.moderation.consents import Stance
 from bot.domain.ports import Jobs
 from bot.domain.prompting.derivation import derive
 from bot.domain.rounds.round import Round
-from bot.errors import AlreadyAsked, CellNotFound, JobNotFound
+from bot.errors import AlreadyAsked, CellNotFound, JobNotFound, NotYours
 
 
-class Preferring(Protocol):
+class Consenting(Protocol):
     """Whose pictures others may vary."""
 
-    async def __call__(self, member_id: int, /) -> Preferences:
-        """What a member set."""
+    async def __call__(self, job: Job, by: Member, /) -> Stance:
+        """What the owner of a job says to this member."""
         ...
 
 
 class VaryWinner:
     """`bot.domain.rounds.ports.FollowUp`."""
 
-    def __init__(self, jobs: Jobs, submit: Callable[[Ask], Awaitable[Job]], preferences: Preferring) -> None:
-        self._jobs, self._submit, self._preferences = jobs, submit, preferences
+    def __init__(self, jobs: Jobs, submit: Callable[[Ask], Awaitable[Job]], stance: Consenting) -> None:
+        self._jobs, self._submit, self._stance = jobs, submit, stance
 
     async def __call__(self, decided: Round) -> Job:
         """Ask for the variations, once: the ballot paper's message id makes the ask unique.
@@ -40,7 +40,8 @@ class VaryWinner:
             raise JobNotFound(job.id)
         if decided.winner not in {cell.cell for cell in await self._jobs.cells(job.id)}:
             raise CellNotFound(job.id, decided.winner)
-        require_derivable(await self._preferences(job.member_id), job, decided.host)
+        if await self._stance(job, decided.host) is not Stance.YES:
+            raise NotYours(job.member_id)
         try:
             return await self._submit(_asked(decided, job, decided.message_id))
         except AlreadyAsked as error:

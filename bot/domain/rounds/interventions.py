@@ -31,6 +31,10 @@ class Interventions:
             raise RoundNotFound(str(message_id))
         return found
 
+    async def is_round(self, message_id: int) -> bool:
+        """Whether a message is that of a round."""
+        return await self._store.at_message(message_id) is not None
+
     async def pause(self, current: Round) -> Round:
         """Take no ballots until `resume`, a week at most. Raises `RoundOver` and `BadOption`."""
         if current.state is RoundState.PAUSED:

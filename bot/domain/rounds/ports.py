@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.domain.model import Job
 from bot.domain.rounds.entry import Entry, EntryRole
-from bot.domain.rounds.round import Ballot, Round, RoundState
+from bot.domain.rounds.round import Ballot, Round, RoundKind, RoundState
 
 
 class RoundStore(Protocol):
@@ -56,6 +56,10 @@ class RoundStore(Protocol):
 
     async def game(self, game_id: str) -> list[Round]:
         """All rounds of a game in their order."""
+        ...
+
+    async def hosted(self, host_id: int, kind: RoundKind, since: datetime) -> list[Round]:
+        """The rounds of a kind that a member began since then."""
         ...
 
     async def before(self, job_id: str, limit: int) -> list[Round]:

@@ -15,6 +15,8 @@ class RoundKind(enum.StrEnum):
     """An approval vote on the cells of one grid; the winner is varied."""
     EVOLVE = "evolve"
     """One of several votes: the winner, its variations and a member's wild card stand against each other next."""
+    CONSENT = "consent"
+    """No vote: the owner of a picture is asked whether somebody may make something of it."""
 
 
 class RoundState(enum.StrEnum):
@@ -43,6 +45,11 @@ class RoundAct(enum.StrEnum):
     """Agree to what it costs."""
     WILD = "w"
     """Hand in a wild card: a line that changes the next round's winner."""
+    ONCE = "o"
+    """Let whoever asked make this one thing."""
+    ALWAYS = "a"
+    """Let whoever asked make what they like, from now on."""
+    NO = "n"
 
 
 class Round(Value):

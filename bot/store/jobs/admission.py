@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.model import Ask, Job, JobState
 from bot.domain.quotas.quota import MAX_LIVE_JOBS
-from bot.errors import AlreadyAsked, TooManyJobs
+from bot.errors import AlreadyAsked, PictureHidden, TooManyJobs
 from bot.store.database import in_turn
 from bot.store.jobs.job_reads import is_live
 from bot.store.jobs.rows import asked_columns, job_from
@@ -35,9 +35,10 @@ class AdmissionLimits:
 async def admit(connection: AsyncConnection, ask: Ask, limits: AdmissionLimits, now: datetime, **known: Any) -> Job:
     """Insert the job as queued and return it; `known` are further columns of the row.
 
-    Raises `AlreadyAsked`, `TooManyJobs` or `QueueFull`.
+    Raises `AlreadyAsked`, `TooManyJobs`, `QueueFull`, or `PictureHidden` for what is made from a hidden picture.
     """
     await in_turn(connection)
+    await _require_shown(connection, ask)
     values = dict.fromkeys(jobs.c.keys()) | asked_columns(ask) | known
     values |= {
         "id": _new_id(), "state": JobState.QUEUED.value, "epoch": 0, "attempts": 0, "created_at": now, "spoiler": False,
@@ -52,9 +53,20 @@ async def admit(connection: AsyncConnection, ask: Ask, limits: AdmissionLimits, 
         await connection.execute(sa.insert(sealed_words), {"job_id": job.id, "prompt": ask.spec.options.prompt})
     if keys := job.spec.uploads:
         whose = await _uploaders(connection, job)
-        rows = [{"job_id": job.id, "key": key, "member_id": whose.get(key, job.member_id)} for key in keys]
+        owner = ask.spec.poster_id or job.member_id
+        rows = [{"job_id": job.id, "key": key, "member_id": whose.get(key, owner)} for key in keys]
         await connection.execute(sa.insert(uploads), rows)
     return job
+
+
+async def _require_shown(connection: AsyncConnection, ask: Ask) -> None:
+    """In the same transaction: what comes after a quarantine began would not be hidden by it."""
+    made_from = [one.job_id for one in (ask.spec.source, ask.spec.origin) if one is not None]
+    if not made_from:
+        return
+    hidden = sa.select(jobs.c.id).where(jobs.c.id.in_(made_from), jobs.c.state == JobState.HIDDEN)
+    if await connection.scalar(hidden) is not None:
+        raise PictureHidden
 
 
 async def _uploaders(connection: AsyncConnection, job: Job) -> dict[str, int]:

@@ -10,16 +10,18 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.jobs import error_codec
-from bot.domain.model import Ask, Charge, Job, JobState, Kept, OutboxKind
+from bot.domain.model import Ask, Charge, Job, JobState, Kept, OutboxKind, Share
 from bot.domain.quotas.quota import pictures
 from bot.errors import Fenced, PictureBlocked, ReplyGone
-from bot.store.database import Database, upsert
+from bot.store.database import Database, in_turn, upsert
 from bot.store.jobs.admission import AdmissionLimits, admit
 from bot.store.jobs.daily_sums import count_outcome
+from bot.store.jobs.fingerprints import note
 from bot.store.jobs.job_reads import LIVE, JobReads
 from bot.store.jobs.rows import job_from
 from bot.store.jobs.sealing import unseal
 from bot.store.schema import UNFINISHED, cells, extracts, jobs, outbox, posts
+from bot.store.schema_consent import fingerprints
 
 
 class Ledger(Protocol):
@@ -45,7 +47,9 @@ class Ledger(Protocol):
 class JobStore(JobReads):
     """Implements `bot.domain.ports.Jobs` in SQL.
 
-    Methods that take a job raise `Fenced` when its epoch is old or its state does not allow the change.
+    Methods that take a job raise `Fenced` when its epoch is old or its state does not allow the change. What books a
+    job takes its turn before it changes the job's row, as `admit` does: else an ask that comes twice, which waits for
+    that row in its turn, and the booking wait for each other.
     """
 
     def __init__(self, database: Database, ledger: Ledger, *, limits: AdmissionLimits | None = None) -> None:
@@ -122,6 +126,7 @@ class JobStore(JobReads):
     async def keep(self, job: Job, kept: Kept, now: datetime) -> Job:
         """Store the cells' rows, settle the quota, and change to rendered or review, with an outbox entry."""
         async with self._database.write() as connection:
+            await in_turn(connection)
             stored = await _move(
                 connection, job, LIVE, state=kept.state, gpu_ms=kept.gpu_ms, spoiler=kept.spoiler,
                 recipe=kept.recipe, notes=list(kept.notes), captions=list(kept.captions),
@@ -129,17 +134,18 @@ class JobStore(JobReads):
             )  # fmt: skip
             if kept.cells:
                 await connection.execute(sa.insert(cells), [cell.model_dump() for cell in kept.cells])
+                await note(connection, job.id, kept.fingerprints)
             charged = pictures(stored.spec.verb, len(kept.cells))
             await self._ledger.settle(connection, stored, charged, kept.gpu_ms, now)
             kind = OutboxKind.REVIEW if kept.state is JobState.REVIEW else OutboxKind.RESULT
-            await _owe(connection, stored, kind, now)
+            await owe(connection, stored, kind, now)
         return stored
 
     async def approve(self, job: Job, now: datetime) -> Job:
         """Change from review to rendered, with an outbox entry for the result."""
         async with self._database.write() as connection:
             approved = await _move(connection, job, (JobState.REVIEW,), state=JobState.RENDERED)
-            await _owe(connection, approved, OutboxKind.RESULT, now)
+            await owe(connection, approved, OutboxKind.RESULT, now)
         return approved
 
     async def delivered(self, job: Job, message_id: int | None, now: datetime) -> Job:
@@ -168,11 +174,13 @@ class JobStore(JobReads):
         # A job that was kept or approved meanwhile will be shown, so it is not closed from its earlier state.
         states = LIVE if job.state in LIVE else [state for state in UNFINISHED if state == job.state]
         async with self._database.write() as connection:
+            await in_turn(connection)
             closed = await _move(connection, job, states, **values)
             await count_outcome(connection, closed.state)
             if isinstance(error, PictureBlocked):
                 # A blocked picture is not kept; the daily sweep deletes its files.
                 await connection.execute(sa.delete(cells).where(cells.c.job_id == job.id))
+                await connection.execute(sa.delete(fingerprints).where(fingerprints.c.job_id == job.id))
                 await connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(frames_key=None))
             if job.state is JobState.REVIEW:
                 await self._ledger.waive(connection, job.id, now)
@@ -183,8 +191,13 @@ class JobStore(JobReads):
             if isinstance(error, ReplyGone):
                 await connection.execute(sa.delete(outbox).where(outbox.c.job_id == job.id))
             else:
-                await _owe(connection, closed, OutboxKind.CLOSED, now, error_codec.pack(error))
+                await owe(connection, closed, OutboxKind.CLOSED, now, error_codec.pack(error))
         return closed
+
+    async def share(self, job_id: str, share: Share | None) -> None:
+        """Set who may make something of this job's pictures; None: whoever may of all its owner's."""
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(share=share))
 
     async def reply_at(self, job_id: str, message_id: int) -> None:
         """Record the id of the job's reply message."""
@@ -212,7 +225,8 @@ async def _post(connection: AsyncConnection, job_id: str, cell: int | None, chan
     await connection.execute(statement.on_conflict_do_update(index_elements=["message_id"], set_=shown))
 
 
-async def _owe(connection: AsyncConnection, job: Job, kind: OutboxKind, now: datetime, error: str = "") -> None:
+async def owe(connection: AsyncConnection, job: Job, kind: OutboxKind, now: datetime, error: str = "") -> None:
+    """Put a delivery into the outbox, in place of one that is there."""
     owed = {"kind": kind, "epoch": job.epoch, "tries": 0, "due_at": now, "error": error, "why": ""}
     statement = upsert(connection, outbox).values(job_id=job.id, **owed)
     await connection.execute(statement.on_conflict_do_update(index_elements=["job_id"], set_=owed))

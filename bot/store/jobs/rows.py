@@ -51,7 +51,7 @@ def reply_columns(reply: ReplyTo) -> dict[str, Any]:
 
 def asked_columns(ask: Ask) -> dict[str, Any]:
     """Return the columns of a new job that come from the ask."""
-    source = ask.spec.source
+    source = ask.spec.source or ask.spec.origin
     cell = source.cell if source and not ask.spec.parent_id else None
     return {
         "verb": ask.spec.verb.value,

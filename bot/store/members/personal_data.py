@@ -15,6 +15,7 @@ from bot.domain.quotas.quota import Scope
 from bot.store.database import Database
 from bot.store.rounds.games import said_by
 from bot.store.schema import cells, jobs, sealed_words, uploads
+from bot.store.schema_consent import grants
 from bot.store.schema_games import games
 from bot.store.schema_rounds import rounds
 from bot.store.schema_rules import audit_log, guild_rules, metadata, quota_counters
@@ -64,6 +65,8 @@ def _about(table: sa.Table, member_id: int) -> sa.Select[Any] | None:
         return None  # what a member wrote stands under "games"; what was dealt is a secret from them, too
     if table is rounds:
         return sa.select(table).where(table.c.host_id == member_id)
+    if table is grants:
+        return sa.select(table).where((table.c.owner_id == member_id) | (table.c.member_id == member_id))
     if "member_id" in table.c:
         return sa.select(table).where(table.c.member_id == member_id)
     if "job_id" in table.c:

@@ -18,6 +18,7 @@ from bot.store.jobs.sealing import unseal
 from bot.store.pictures import PictureStore
 from bot.store.rounds.games import forget
 from bot.store.schema import OUTSIDE, UNFINISHED, cells, favourites, hints, jobs, members, uploads
+from bot.store.schema_consent import fingerprints, grants
 from bot.store.schema_games import games
 from bot.store.schema_rounds import ballots, entries, rounds
 from bot.store.schema_sums import member_days
@@ -57,6 +58,8 @@ class Retention:
         async with self._database.write() as connection:
             await connection.execute(sa.delete(favourites).where(favourites.c.member_id == member_id))
             await connection.execute(sa.delete(hints).where(hints.c.member_id == member_id))
+            for whose in (grants.c.owner_id, grants.c.member_id):
+                await connection.execute(sa.delete(grants).where(whose == member_id))
             await connection.execute(sa.delete(ballots).where(ballots.c.member_id == member_id))
             await connection.execute(sa.delete(rounds).where(rounds.c.host_id == member_id))
             await unseal(connection, await forget(connection, member_id))
@@ -120,6 +123,7 @@ class Retention:
                 return []
             keys = await _keys_of(connection, [job_id]) + await _unshared_uploads(connection, [job_id])
             await connection.execute(sa.delete(cells).where(cells.c.job_id == job_id))
+            await connection.execute(sa.delete(fingerprints).where(fingerprints.c.job_id == job_id))
             await connection.execute(sa.delete(uploads).where(uploads.c.job_id == job_id))
             await connection.execute(sa.delete(favourites).where(favourites.c.job_id == job_id))
             await connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(frames_key=None))

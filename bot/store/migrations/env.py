@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from bot.store.schema import Utc
 from bot.store.schema_bots import bots as bots
+from bot.store.schema_consent import grants as grants
 from bot.store.schema_gallery import open_channels as open_channels
 from bot.store.schema_games import games as games
 from bot.store.schema_rounds import rounds as rounds

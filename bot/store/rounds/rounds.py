@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.model import Member, Place
 from bot.domain.rounds.entry import Entry
-from bot.domain.rounds.round import Ballot, Round, RoundState
+from bot.domain.rounds.round import Ballot, Round, RoundKind, RoundState
 from bot.errors import Fenced, RoundNotFound
 from bot.store.database import Database, upsert
 from bot.store.rounds.entries import put
@@ -111,6 +111,12 @@ class RoundStore:
         query = sa.select(rounds).where(rounds.c.game_id == game_id).order_by(rounds.c.number)
         async with self._database.read() as connection:
             return [_round(row) for row in (await connection.execute(query)).mappings()]
+
+    async def hosted(self, host_id: int, kind: RoundKind, since: datetime) -> list[Round]:
+        """The rounds of a kind that a member began since then."""
+        theirs = rounds.c.host_id == host_id, rounds.c.kind == kind, rounds.c.created_at >= since
+        async with self._database.read() as connection:
+            return [_round(row) for row in (await connection.execute(sa.select(rounds).where(*theirs))).mappings()]
 
     async def before(self, job_id: str, limit: int) -> list[Round]:
         """The chain of rounds that led to a job, oldest first: each winner became the next one's job."""

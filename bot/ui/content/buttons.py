@@ -59,6 +59,12 @@ FACES: Mapping[Act, Face] = MappingProxyType(
         Act.MORE: Face("More like {n}", "🗂️"),
         Act.STAR: Face("{n}", "⭐"),
         Act.STAR_ALL: Face("All", "⭐"),
+        Act.BRANCH: Face("Branch", "🌿"),
+        Act.FAMILY: Face("Family", "🌳"),
+        Act.LET_ALL: Face("Everybody may"),
+        Act.LET_ASK: Face("Ask me first"),
+        Act.LET_NOBODY: Face("Nobody else"),
+        Act.LET_SAME: Face("As all my pictures"),
     }
 )
 
@@ -67,10 +73,13 @@ _ROW = 5
 _CELL_ROWS = (
     (Act.UPSCALE_SUBTLE, Act.UPSCALE_CREATIVE, Act.DESCRIBE, Act.RECIPE),
     (Act.VARY_SUBTLE, Act.VARY_STRONG, Act.VARY_REGION, Act.EDIT),
-    (Act.ZOOM_OUT_1_5, Act.ZOOM_OUT_2, Act.ZOOM_CUSTOM, Act.EXPRESSION),
-    (Act.PAN_LEFT, Act.PAN_RIGHT, Act.PAN_UP, Act.PAN_DOWN),
+    (Act.ZOOM_OUT_1_5, Act.ZOOM_OUT_2, Act.ZOOM_CUSTOM, Act.BRANCH, Act.FAMILY),
+    (Act.PAN_LEFT, Act.PAN_RIGHT, Act.PAN_UP, Act.PAN_DOWN, Act.EXPRESSION),
 )
-_UPSCALED_ROWS = ((Act.VARY_SUBTLE, Act.VARY_STRONG, Act.EDIT, Act.DESCRIBE, Act.RECIPE), (Act.EXPRESSION,))
+_UPSCALED_ROWS = (
+    (Act.VARY_SUBTLE, Act.VARY_STRONG, Act.EDIT, Act.DESCRIBE, Act.RECIPE),
+    (Act.BRANCH, Act.FAMILY, Act.EXPRESSION),
+)
 
 
 FOR_SERVERS = frozenset({Act.EXPRESSION})
@@ -132,9 +141,10 @@ def star_view(job_id: str, cells: Iterable[int]) -> View:
     return _view(each[start : start + _ROW] for start in range(0, len(each), _ROW))
 
 
-def recipe_view(job_id: str) -> View:
-    """The button on a recipe card."""
-    return _view([[ButtonId(Act.AGAIN, job_id)]])
+def recipe_view(job_id: str, *, is_owner: bool = False) -> View:
+    """The buttons on a recipe card; for the owner, who may make something of the pictures, too."""
+    lets = (Act.LET_ALL, Act.LET_ASK, Act.LET_NOBODY, Act.LET_SAME) if is_owner else ()
+    return _view([[ButtonId(Act.AGAIN, job_id)], [ButtonId(act, job_id) for act in lets]])
 
 
 def grid_view(job: Job, cells: int, offered: Collection[Act]) -> View:
@@ -142,7 +152,7 @@ def grid_view(job: Job, cells: int, offered: Collection[Act]) -> View:
     each = range(min(cells, 4))
     rows = [
         [ButtonId(Act.SHOW, job.id, cell) for cell in each] + [ButtonId(Act.REROLL, job.id)],
-        [ButtonId(Act.VARY, job.id, cell) for cell in each],
+        [ButtonId(Act.VARY, job.id, cell) for cell in each] + [ButtonId(Act.FAMILY, job.id)],
         [ButtonId(act, job.id) for act in (Act.RECIPE, Act.TIMELAPSE, Act.EDIT_REGION, Act.DECIDE, Act.DRAFT)],
     ]
     return _view(rows, offered)

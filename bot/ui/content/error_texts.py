@@ -112,6 +112,14 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.JobNotFound: lambda error: "I do not have that picture any more. `/info me` lists yours.",
         bot.CellNotFound: lambda error: f"Picture {error.cell + 1} is not there any more.",
         bot.NotYours: _not_yours,
+        bot.OwnerAsked: lambda error: (
+            f"🙋 <@{error.owner_id}> wants to be asked first. "
+            + (
+                "I have asked; as soon as they say yes, I make it. No quota is taken before that."
+                if error.is_new
+                else "You have asked them today already; the answer counts for that."
+            )
+        ),
         bot.OwnersOnly: lambda error: f"Only <@{error.owner_id}>, who asked for it, and moderators can do that.",
         bot.AskersOnly: lambda error: (
             f"Only <@{error.owner_id}>, who typed this command, can start its jobs. Type it yourself for your own."
@@ -124,6 +132,7 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.PictureBlocked: lambda error: (
             "The picture check of this server does not let this result through. No picture was charged, only its time."
         ),
+        bot.PictureHidden: lambda error: "A moderator has hidden this picture, or one that it was made from.",
         bot.RoundNotFound: lambda error: "This vote is over, and what it was about is gone.",
         bot.RoundOver: lambda error: _round("This vote is over", error),
         bot.RoundWaits: lambda error: f"No votes are taken just now: {error}.",

@@ -30,6 +30,8 @@ class Page:
     text: str
     uploads: tuple[Upload, ...] = ()
     view: View | None = None
+    mentions: tuple[int, ...] = ()
+    """The members who are pinged when the page is written anew; an edit pings nobody."""
 
     def files(self) -> list[discord.File]:
         """Fresh files for one attempt."""

@@ -37,6 +37,8 @@ class Filled:
     ninths: tuple[int, ...] = ()
     mask: discord.Attachment | None = None
     pictures: tuple[discord.Attachment, ...] = ()
+    strength: str = ""
+    credit: str = ""
     choice: str = ""
 
 
@@ -152,6 +154,25 @@ class EditForm(Form):
         return Filled(self.words, pictures=tuple(self.pictures.values))
 
 
+class BranchForm(Form):
+    """Asks for the words of a branch, how far it may go, and a line of credit."""
+
+    asks_words_first = True
+
+    def more(self) -> None:
+        """The strength and the line."""
+        self.strength: TextInput[Any] = TextInput(custom_id="strength", default="0.55", max_length=5)
+        self.credit: TextInput[Any] = TextInput(custom_id="credit", max_length=LINE_CHARS, required=False)
+        says = "How far from the picture: 0 keeps it, 1 ignores it"
+        self.add_item(Label(text="Strength", description=says, component=self.strength))
+        says = "What you liked; it stands below what comes of it"
+        self.add_item(Label(text="Credit", description=says, component=self.credit))
+
+    def filled(self) -> Filled:
+        """The words, the strength as written, and the line."""
+        return Filled(self.words, strength=self.strength.value, credit=self.credit.value)
+
+
 class ExpressionForm(LineForm):
     """Asks for the name of an emoji or a sticker, and which of them it shall be."""
 
@@ -223,6 +244,7 @@ _FORMS: Mapping[FormKind, type[Form]] = MappingProxyType(
         FormKind.EDIT: EditForm,
         FormKind.MENU_EDIT: EditForm,
         FormKind.EDIT_REGION: RegionForm,
+        FormKind.BRANCH: BranchForm,
         FormKind.EXPRESSION: ExpressionForm,
     }
 )

@@ -11,6 +11,7 @@ from bot.domain.ports import Jobs, Pictures
 from bot.errors import CellNotFound, JobNotFound
 from bot.ui.content import texts
 from bot.ui.content.buttons import FOR_SERVERS, captions_view, cell_view, grid_view
+from bot.ui.content.credits import authors, credit
 from bot.ui.content.custom_ids import Act
 from bot.ui.content.draft_sheet import sheet_view
 from bot.ui.content.message_page import Page, Upload
@@ -30,7 +31,7 @@ class ResultPages:
     async def page(self, job: Job, cells: Sequence[Cell], limit: int) -> Page:
         """The finished job with files of at most `limit` bytes. Raises `CellNotFound`."""
         url = await self.parent_url(job)
-        text = texts.result(job, url)
+        text = texts.result(job, url, credit(job, await authors(self._jobs, job)))
         if job.captions:
             return Page(text, view=captions_view(job))
         pictures = [await self._kept(cell) for cell in cells]

@@ -65,7 +65,12 @@ def headline(job: Job, parent_url: str = "") -> str:
 
 def act(job: Job) -> str:
     """What a job did, in a word or two."""
-    return _ACTS[job.spec.verb] or "imagined"
+    return act_of(job.spec.verb)
+
+
+def act_of(verb: Verb) -> str:
+    """What a job of this kind does, in a word or two."""
+    return _ACTS[verb] or "imagined"
 
 
 def echo(text: str, limit: int) -> str:
@@ -129,11 +134,12 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def result(job: Job, parent_url: str = "") -> str:
-    """What stands above the finished pictures."""
+def result(job: Job, parent_url: str = "", credit: str = "") -> str:
+    """What stands above the finished pictures; `credit` is a line about whose pictures they are made from."""
     notes = "".join(f"\n-# {safe(note)}" for note in job.notes)
     captions = "".join(f"\n{number}. {safe(caption)}" for number, caption in enumerate(job.captions, 1))
-    return shorten(headline(job, parent_url) + captions + notes, MESSAGE_LIMIT)
+    below = f"\n{credit}" if credit else ""
+    return shorten(headline(job, parent_url) + captions + notes, MESSAGE_LIMIT - len(below)) + below
 
 
 def alt_text(job: Job, cell: int | None = None) -> str:

@@ -24,7 +24,7 @@ async def permitted(interaction: Pressed, job_id: str, deed: Deed) -> Job:
 
 async def may(services: Services, deed: Deed, viewer: Viewer, job: Job) -> None:
     """Check a deed; raises as `bot.domain.moderation.job_access.permit`."""
-    permit(deed, viewer, job, await services.members.preferences(job.member_id))
+    permit(deed, viewer, job, await services.consents.of(job, viewer.member))
 
 
 async def viewer_of(interaction: Pressed, job: Job, member: Member | None = None) -> Viewer:

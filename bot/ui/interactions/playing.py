@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.domain.rounds.consent_requests import ConsentRequests
 from bot.domain.rounds.evolutions import Evolutions
 from bot.domain.rounds.interventions import Interventions
 from bot.errors import ConfigError
@@ -14,6 +15,13 @@ def evolutions(interaction: Pressed) -> Evolutions:
     """What `/evolve`, its buttons and its form do."""
     if (service := interaction.client.services.evolutions) is None:
         raise ConfigError("evolutions", _MISSING)
+    return service
+
+
+def consent_requests(interaction: Pressed) -> ConsentRequests:
+    """How owners are asked."""
+    if (service := interaction.client.services.consent_requests) is None:
+        raise ConfigError("consent_requests", _MISSING)
     return service
 
 

@@ -12,8 +12,10 @@ from bot.domain.games.game_service import GameService
 from bot.domain.jobs.job_service import JobService
 from bot.domain.jobs.pending_answers import PendingAnswers
 from bot.domain.model import Cell, Job, Member, Place, Verb
+from bot.domain.moderation.consents import Consents
 from bot.domain.quotas.button_prices import Price
 from bot.domain.quotas.quota import Use
+from bot.domain.rounds.consent_requests import ConsentRequests
 from bot.domain.rounds.evolutions import Evolutions
 from bot.domain.rounds.interventions import Interventions
 from bot.domain.rounds.round_service import RoundService
@@ -23,7 +25,10 @@ from bot.store.gallery.open_channels import OpenChannelStore
 from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
+from bot.store.jobs.fingerprints import FingerprintStore
 from bot.store.jobs.jobs import JobStore
+from bot.store.jobs.quarantines import Quarantines
+from bot.store.members.grants import GrantStore
 from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.statistics import Statistics
@@ -64,6 +69,15 @@ class Services:
     """Decodes and composes pictures off the event loop."""
     prices: Callable[[Job, Cell], Awaitable[Mapping[Verb, Price]]]
     """What can be made of a kept picture, and what each of it will cost."""
+    consents: Consents
+    """Whether owners let others make something of their pictures."""
+    grants: GrantStore | None = None
+    """Whom they always let."""
+    consent_requests: ConsentRequests | None = None
+    """Asks owners; None: who wants to be asked is not, and lets nobody."""
+    fingerprints: FingerprintStore | None = None
+    """Recognises pictures that are uploaded again; None: none is."""
+    quarantines: Quarantines | None = None
     pending_answers: PendingAnswers | None = None
     """Interactions that show "thinking…", for the next start; None: they are not stored."""
     clock: Callable[[], datetime] = now

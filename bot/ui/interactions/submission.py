@@ -18,6 +18,7 @@ from bot.ui.content import cost_texts, texts
 from bot.ui.content.buttons import cancel_view
 from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.consent import recognised, require_consent
 from bot.ui.interactions.open_channels import open_channel_id
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
 from engine import MAX_SEED
@@ -151,23 +152,25 @@ async def submit(
 ) -> Job:
     """Submit one job and answer with its reply. Raises what `JobService.submit` raises; then nothing was charged.
 
+    Raises `NotYours` where an owner of what it is made from does not let it, and `OwnerAsked` where they are asked.
+
     `asked_by` is the id that asks, by default the interaction's. The same `asked_by` and `index` raise `AlreadyAsked`.
     """
     services = interaction.client.services
     place = place_of(interaction)
     preflight(place)
     member = await member_of(interaction)
-    job = await services.job_service.submit(
-        Ask(
-            spec=spec,
-            member=member,
-            place=place,
-            reply=reply_to(interaction, place, follows=answer.was_given),
-            interaction_id=interaction.id if asked_by is None else asked_by,
-            index=index,
-            notify=(await preferences_of(interaction)).notify,
-        )
+    ask = Ask(
+        spec=await recognised(interaction, spec),
+        member=member,
+        place=place,
+        reply=reply_to(interaction, place, follows=answer.was_given),
+        interaction_id=interaction.id if asked_by is None else asked_by,
+        index=index,
+        notify=(await preferences_of(interaction)).notify,
     )
+    await require_consent(services, ask)
+    job = await services.job_service.submit(ask)
     with interaction.client.replies.opening(job.id):
         used = ""
         with contextlib.suppress(StoreError):  # the job is accepted: whatever happens now, its reply must come

@@ -152,6 +152,9 @@ async def _replace(channel: discord.PartialMessageable, shown: Round, page: Page
 
 
 async def _send(channel: discord.PartialMessageable, page: Page, nonce: str) -> int:
-    view: dict[str, Any] = {} if page.view is None else {"view": page.view}
-    sent = await channel.send(page.text, files=page.files(), nonce=nonce, **view)
+    given: dict[str, Any] = {} if page.view is None else {"view": page.view}
+    if page.mentions:
+        users = [discord.Object(member_id) for member_id in page.mentions]
+        given["allowed_mentions"] = discord.AllowedMentions(everyone=False, roles=False, users=users)
+    sent = await channel.send(page.text, files=page.files(), nonce=nonce, **given)
     return sent.id

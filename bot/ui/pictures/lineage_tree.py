@@ -46,7 +46,7 @@ def draw(relatives: Sequence[Relative], limit: int, asked: str = "") -> bytes:
     for relative in relatives:
         left, top = places[relative.id]
         if relative.pictures:
-            canvas.paste(_thumbnail(relative.pictures), (left, top))
+            canvas.paste(thumbnail(relative.pictures), (left, top))
         if relative.id == asked:
             pen.rectangle((left - 4, top - 4, left + THUMBNAIL + 3, top + THUMBNAIL + 3), outline=INK, width=3)
         beside = THUMBNAIL if relative.pictures or relative.id == asked else 0
@@ -60,13 +60,16 @@ def _place(row: int, depth: int) -> tuple[int, int]:
 
 def _label(pen: ImageDraw.ImageDraw, relative: Relative, left: int, top: int) -> None:
     middle = top + THUMBNAIL // 2
-    _write(pen, relative.caption, 17, (left, middle - 12), INK)
-    _write(pen, relative.detail, 13, (left, middle + 12), FAINT)
+    write(pen, relative.caption, 17, (left, middle - 12), INK)
+    write(pen, relative.detail, 13, (left, middle + 12), FAINT)
 
 
-def _write(pen: ImageDraw.ImageDraw, words: str, size: int, place: tuple[int, int], ink: str) -> None:
+def write(
+    pen: ImageDraw.ImageDraw, words: str, size: int, place: tuple[int, int], ink: str, width: int = CAPTION_WIDTH
+) -> None:
+    """Write one line of at most `width` pixels, whose middle left end is at `place`."""
     drawn, font = _drawn(words, size)
-    pen.text(place, _fitted(drawn, font), ink, font, anchor="lm")
+    pen.text(place, _fitted(drawn, font, width), ink, font, anchor="lm")
 
 
 def _drawn(words: str, size: int) -> tuple[str, AnyFont]:
@@ -77,11 +80,11 @@ def _drawn(words: str, size: int) -> tuple[str, AnyFont]:
     return fonts.drawable(words, found), ImageFont.truetype(found.file, size)
 
 
-def _fitted(drawn: str, font: AnyFont) -> str:
+def _fitted(drawn: str, font: AnyFont, width: int) -> str:
     """The words in one line, with dots where it ends too early."""
-    if font.getlength(drawn) <= CAPTION_WIDTH:
+    if font.getlength(drawn) <= width:
         return drawn
-    while drawn and font.getlength(drawn + "...") > CAPTION_WIDTH:
+    while drawn and font.getlength(drawn + "...") > width:
         drawn = drawn[:-1]
     return drawn.rstrip() + "..."
 
@@ -94,10 +97,10 @@ def _connect(pen: ImageDraw.ImageDraw, places: dict[str, tuple[int, int]], relat
     pen.line([(stem, parent_top + THUMBNAIL), (stem, middle), (left, middle)], LINE, 2)
 
 
-def _thumbnail(pictures: Sequence[bytes]) -> Image.Image:
-    """All cells of a job in one square."""
-    square = Image.new("RGB", (THUMBNAIL, THUMBNAIL), BACKGROUND)
+def thumbnail(pictures: Sequence[bytes], side: int = THUMBNAIL) -> Image.Image:
+    """All cells of a job in one square of `side` pixels."""
+    square = Image.new("RGB", (side, side), BACKGROUND)
     grid = mosaic([open_picture(picture) for picture in pictures])
-    grid.thumbnail((THUMBNAIL, THUMBNAIL))
-    square.paste(grid, ((THUMBNAIL - grid.width) // 2, (THUMBNAIL - grid.height) // 2))
+    grid.thumbnail((side, side))
+    square.paste(grid, ((side - grid.width) // 2, (side - grid.height) // 2))
     return square

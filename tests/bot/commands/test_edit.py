@@ -64,8 +64,8 @@ async def test_an_owner_who_says_no_is_obeyed(world: World) -> None:
     assert len(world.job_service.asks) == 1
 
 
-async def test_the_menu_edits_anybodys_picture(world: World) -> None:
-    message = await world.ada.send(world.channel, "mine", attachments=[("fox.png", png("red"))])
+async def test_the_menu_edits_what_one_has_posted(world: World) -> None:
+    message = await world.bo.send(world.channel, "mine", attachments=[("fox.png", png("red"))])
     form = await world.bo.context_menu(world.channel, "Darkroom: edit", message)
     assert form.modal is not None
     await world.bo.submit_modal(form, {"prompt": "a green fox", "pictures": [("b.png", png("blue"))]})

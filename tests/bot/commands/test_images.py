@@ -134,10 +134,10 @@ async def test_a_family_tree_too_large_for_discord_is_sent_smaller(world: World)
 
 
 async def upload(world: World, content: bytes):
-    return await world.bo.send(world.channel, "look", attachments=[("a.png", content)])
+    return await world.ada.send(world.channel, "look", attachments=[("a.png", content)])
 
 
-async def test_menus_work_on_other_peoples_pictures(world: World) -> None:
+async def test_menus_work_on_what_one_has_posted(world: World) -> None:
     message = await upload(world, png("red"))
     await world.ada.context_menu(world.channel, "Darkroom: upscale", message)
     await world.ada.context_menu(world.channel, "Darkroom: describe", message)

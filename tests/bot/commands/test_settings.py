@@ -32,7 +32,7 @@ async def test_settings_rank_below_a_style_and_a_picture(world: World) -> None:
     await world.ada.slash(world.channel, "imagine", prompt="a fox --style ink")
     await world.ada.slash(world.channel, "imagine", prompt="a fox", image=picture)
     await world.ada.slash(world.channel, "blend", first=picture, second=other, prompt="in fog")
-    message = await world.bo.send(world.channel, "look", attachments=[picture])
+    message = await world.ada.send(world.channel, "look", attachments=[picture])
     form = await world.ada.context_menu(world.channel, "Darkroom: vary", message)
     await world.ada.submit_modal(form, {"prompt": "a red square"})
     page = await world.ada.slash(world.channel, "style list")

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from bot.domain.moderation.semantic_filter import DEFAULT_MARGIN, SemanticFilter, Sentences
+from bot.domain.moderation.semantic_filter import DEFAULT_MARGIN, SemanticFilter, Sentences, Sides
 from engine.embedding.text_encoder import Floats, TextEncoder
 from engine.pocket import WEIGHTS
+from tests import anchor_vectors
 
 HELD_OUT: dict[str, Any] = tomllib.loads(Path(__file__).with_name("meaning_heldout.toml").read_text(encoding="utf-8"))
 UNSAFE = [text for texts in HELD_OUT["unsafe"].values() for text in texts]
@@ -32,11 +34,20 @@ def meaning() -> SemanticFilter:
     async def embed(texts: Sequence[str]) -> Floats:
         return encoder.embed(texts)
 
-    return SemanticFilter(embed)
+    return SemanticFilter(embed, sides=Sides.shipped())
 
 
 async def flagged(meaning: SemanticFilter, texts: Sequence[str]) -> list[str]:
     return [text for text in texts if (await meaning.leaning(text)).margin >= DEFAULT_MARGIN]
+
+
+def test_the_saved_vectors_are_those_of_the_sentences() -> None:
+    sides, wanted = Sides.shipped(), Sides.of(Sentences.shipped(), anchor_vectors.computed())
+    assert sides.unsafe.keys() == wanted.unsafe.keys()
+    for saved, computed in zip(
+        (sides.safe, *sides.unsafe.values()), (wanted.safe, *wanted.unsafe.values()), strict=True
+    ):
+        np.testing.assert_allclose(saved, computed, atol=1e-5, err_msg="run python -m tests.anchor_vectors")
 
 
 @pytest.mark.parametrize("text", ["naked mole rat", "cock crowing"])

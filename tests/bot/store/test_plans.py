@@ -19,7 +19,7 @@ from bot.domain.quotas.cost_estimates import CostClass
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window, last_days
 from bot.domain.rounds.entry import Entry, EntryRole
-from bot.domain.rounds.round import Round, RoundState
+from bot.domain.rounds.round import Round, RoundKind, RoundState
 from bot.shards import HeldShards
 from bot.store.database import Database, is_sqlite
 from bot.store.gallery.candidates import Candidates
@@ -31,10 +31,13 @@ from bot.store.guilds.audit_log import AuditLog
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import AdmissionLimits
+from bot.store.jobs.fingerprints import FingerprintStore
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
+from bot.store.jobs.quarantines import Quarantines
 from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
+from bot.store.members.grants import GrantStore
 from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
@@ -50,6 +53,7 @@ from tests.bot.store.year_stats import pretend_a_year
 
 ADA, PLACE = Member(id=1, name="ada"), Place(guild_id=5, channel_id=10)
 ENTRY = AuditEntry(at=NOW, guild_id=5, actor_id=9, action="quota set")
+FINGERPRINT = f"{'0f' * 8}-{'0f' * 32}"
 READS_ALL_OF_A_MEMBER = {"MemberRecordStore.export", "GuildRulesStore.all"}
 """An export, once in a while, and the rules of servers, which are few."""
 
@@ -89,6 +93,9 @@ class Stores:
         self.rounds: Any = Walked(RoundStore(database))
         self.games: Any = Walked(GameStore(database))
         self.entries: Any = Walked(EntryStore(database))
+        self.grants: Any = Walked(GrantStore(database))
+        self.fingerprints: Any = Walked(FingerprintStore(database))
+        self.quarantines: Any = Walked(Quarantines(database))
         self.channels: Any = Walked(OpenChannelStore(database))
         self.choices: Any = Walked(GalleryChoiceStore(database))
         self.candidates: Any = Walked(Candidates(database))
@@ -112,10 +119,15 @@ async def work(stores: Stores) -> None:
     await stores.jobs.reply_at(job.id, 77)
     job = await stores.jobs.delivered(await stores.jobs.keep(job, kept(job), NOW), 77, NOW)
     await stores.jobs.posted(job.id, 0, 10, 78)
+    await stores.jobs.share(job.id, "ask")
+    await stores.grants.allow(1, 2, NOW)
+    await stores.grants.withdraw(1)
     await stores.jobs.extracted([job.id], 10, 79)
     child = await stores.jobs.claim(await accepted(stores, spec=derive(job, Verb.VARY_STRONG, 0, seed=1)))
     held = await stores.jobs.keep(child, kept(child, state=JobState.REVIEW), NOW)
     await stores.jobs.approve(held, NOW)
+    await stores.quarantines.hide(job.id, NOW)
+    await stores.quarantines.lift(job.id, NOW)
     for charge in (None, Charge(300.0)):
         closing = await stores.jobs.claim(await accepted(stores))
         await stores.jobs.close(closing, JobState.CANCELLED, OutOfMemory("less"), NOW, charge=charge)
@@ -199,7 +211,11 @@ async def questions(stores: Stores) -> None:
     await stores.rounds.due(NOW)
     await stores.rounds.game("1")
     await stores.entries.of("1", "2", role=EntryRole.WILD)
+    await stores.rounds.hosted(1, RoundKind.CONSENT, NOW)
     await stores.rounds.before(job.id, limit=8)
+    await stores.grants.allows(1, 2)
+    await stores.fingerprints.nearest(5, FINGERPRINT)
+    await stores.quarantines.holds(job.id, 5)
     await stores.rounds.present(5, 10, NOW - timedelta(minutes=30))
     assert (await stores.candidates.agreements()).members == (1,)
     assert await stores.candidates.of_member(1, None, 10)

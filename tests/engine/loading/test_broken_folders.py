@@ -10,6 +10,7 @@ from typing import Any
 
 import diffusers
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from engine.catalogue.catalogue import Catalogue
@@ -19,6 +20,8 @@ from engine.pipelines.signatures import Signatures
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
 from tests.engine.local_worker import LocalWorker, ask
+
+FLOAT8 = torch.float8_e4m3fn
 
 
 @pytest.fixture
@@ -38,6 +41,17 @@ def cut(file: Path) -> None:
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
+def scale(file: Path) -> None:
+    """As ComfyUI packs a transformer: numbers that mean something only times the scale beside them."""
+    packed: dict[str, torch.Tensor] = {}
+    for name, weight in load_file(file).items():
+        packed[name] = weight
+        if weight.ndim == 2 and name.endswith(".weight"):
+            by = weight.abs().max() / 448
+            packed[name], packed[name.removesuffix("weight") + "scale_weight"] = (weight / by).to(FLOAT8), by.reshape(1)
+    save_file(packed, file)
+
+
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "a part is missing": (lambda folder: shutil.rmtree(folder / "tokenizer"), "mine.*folder tokenizer is missing"),
     "weights are missing": (
@@ -47,6 +61,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "weights are cut short": (
         lambda folder: cut(folder / "text_encoder" / "model.safetensors"),
         r"mine.*text_encoder, model\.safetensors cannot be read",
+    ),
+    "weights are scaled float8": (
+        lambda folder: scale(folder / "unet" / "diffusion_pytorch_model.safetensors"),
+        r"mine.*in unet, diffusion_pytorch_model\.safetensors is float8 with scales beside it.*choose its bf16 or fp16",
     ),
     "a configuration is no JSON": (
         lambda folder: (folder / "unet" / "config.json").write_text("{"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import itertools
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
 from engine.loading.load import load
 from engine.loading.loaded_model import LoadedModel
+from engine.loading.weight_link import link_to
 from engine.lora.lora_adapters import Adapters
 from engine.requests import ImageRequest, LoRA
 from engine.settings import EngineSettings, LoRASettings, ModelSettings
@@ -37,6 +41,8 @@ NAMES = (
     "lumina2",
     "anima",
 )
+
+needs_torchao = pytest.mark.skipif(importlib.util.find_spec("torchao") is None, reason="needs the extra int8 (torchao)")
 
 
 @pytest.fixture
@@ -71,7 +77,7 @@ def test_streamed_pictures_are_the_same_to_the_bit(name: str, loaded: Callable[.
     assert streamed.bytes < resident.bytes
 
 
-@pytest.mark.parametrize("precision", ["float8", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float8", "bfloat16", pytest.param("int8", marks=needs_torchao)])
 def test_narrow_weights_are_streamed_alike(precision: str, loaded: Callable[..., LoadedModel]) -> None:
     pictures = [
         crowd("flux2-klein", loaded("flux2-klein", precision=precision, residency=residency))
@@ -187,3 +193,28 @@ def test_a_closed_model_gives_main_memory_back(loaded: Callable[..., LoadedModel
     assert held > 0.5 * weight_bytes([model.base.unet])
     model.close()
     assert not any(block.host.nbytes for block in streamed.blocks)
+
+
+def test_locked_memory_is_whole_pages_and_let_go_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a driver that refuses every second piece: no GPU is here to ask."""
+    asked: list[tuple[int, int]] = []
+    freed: list[int] = []
+
+    def register(address: int, size: int, flags: int) -> int:
+        asked.append((address, size))
+        return len(asked) % 2 - 1
+
+    driver = SimpleNamespace(cudaHostRegister=register, cudaHostUnregister=freed.append)
+    monkeypatch.setattr(torch.cuda, "cudart", lambda: driver)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
+    monkeypatch.setattr(torch, "ones", lambda *_, **__: torch.zeros(1))
+    link = link_to(torch.device("cuda"))
+    pieces = [link.host_bytes(size) for size in (5000, 10, 4096, 0)]
+    assert [piece.nbytes for piece in pieces] == [5000, 10, 4096, 0]
+    assert all(address % 4096 == 0 and size % 4096 == 0 for address, size in asked)
+    spans = sorted((address, address + size) for address, size in asked)
+    assert all(stop <= start for (_, stop), (start, _) in itertools.pairwise(spans))
+    for piece in (*pieces, *pieces):
+        link.release(piece)
+    assert freed == [asked[0][0], asked[2][0]]

@@ -177,6 +177,31 @@ async def test_a_frozen_fork_server_keeps_nobody_waiting(fault: signal.Signals) 
         assert (await drawing).images[0].png == b"picture 5"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked from a fork server on Linux only")
+async def test_imports_that_were_begun_are_taken_over() -> None:
+    here, engine = psutil.Process(), fake_worker_engine.engine()
+    before = set(here.children())
+    with engine.importing():
+        (fork_server,) = set(here.children()) - before
+        async with engine:
+            await finished(engine, request())
+            assert psutil.Process(engine.snapshot().devices[0].pid).parent() == fork_server
+        assert not fork_server.is_running()
+        async with engine:
+            await finished(engine, request())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked from a fork server on Linux only")
+def test_imports_that_nobody_needs_are_given_up() -> None:
+    here, engine = psutil.Process(), fake_worker_engine.engine()
+    before = set(here.children())
+    with engine.importing():
+        (fork_server,) = set(here.children()) - before
+    assert not fork_server.is_running()
+    with fake_worker_engine.engine(devices=("mps",)).importing():
+        assert set(here.children()) == before
+
+
 async def test_a_machine_without_descriptors_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise OSError(errno.EMFILE, "Too many open files")

@@ -14,7 +14,7 @@ from engine.errors import AbortReason, EngineError, InferenceFailed, QueueFull, 
 
 EXAMPLES: dict[str, object] = {
     "message": "went wrong", "retry_after_s": 2.5, "reason": AbortReason.MODERATOR, "names": ("a", "b"),
-    "known": ("x",), "here": ("cpu",), "cells": (0, 2),
+    "known": ("x",), "here": ("cpu",), "cells": (0, 2), "is_new": True,
     "until": datetime(2026, 1, 2, tzinfo=UTC), "resets_at": datetime(2026, 1, 2, tzinfo=UTC),
 }  # fmt: skip
 

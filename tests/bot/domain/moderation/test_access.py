@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from bot.domain.model import JobSpec, Member, Options, Place, Preferences, Verb
+from bot.domain.model import JobSpec, Member, Options, Place, Verb
 from bot.domain.moderation import access
 from bot.domain.moderation.access import Ban, ChannelRule, QueueState
-from bot.errors import BadOption, Banned, NotAllowedHere, NotPermitted, NotYours, Paused
-from tests.bot.scripted import a_job
+from bot.errors import BadOption, Banned, NotAllowedHere, NotPermitted, Paused
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MODERATOR = Member(id=1, name="mod", role_ids=(7,), guild_id=5, is_moderator=True)
@@ -36,30 +35,6 @@ def test_others_are_refused() -> None:
     access.require_moderator(MODERATOR)
     with pytest.raises(NotPermitted):
         access.require_moderator(FRIEND)
-
-
-@pytest.mark.parametrize(
-    ("preferences", "by", "may"),
-    [
-        (Preferences(share="all"), FRIEND, True),
-        (Preferences(share="me"), FRIEND, False),
-        (Preferences(share="me"), Member(id=9, name="owner"), True),
-        (Preferences(share="me"), MODERATOR, True),
-        (Preferences(share="me"), MODERATOR.model_copy(update={"guild_id": 6}), False),
-        (Preferences(share="me"), MODERATOR.model_copy(update={"guild_id": None}), False),
-        (Preferences(share="role", share_role=8), FRIEND, True),
-        (Preferences(share="role", share_role=7), FRIEND, False),
-        (Preferences(share="role"), FRIEND, False),
-    ],
-)
-def test_the_owner_says_who_may_vary_theirs(preferences: Preferences, by: Member, may: bool) -> None:
-    job = a_job(member_id=9, guild_id=5)
-    if may:
-        access.require_derivable(preferences, job, by)
-        return
-    with pytest.raises(NotYours) as caught:
-        access.require_derivable(preferences, job, by)
-    assert caught.value.owner_id == 9
 
 
 def test_a_ban_lasts_until_its_end() -> None:

@@ -159,7 +159,7 @@ async def test_the_sides_are_learnt_once_however_many_ask_at_once() -> None:
 
     meaning = SemanticFilter(counted, LINE)
     await asyncio.gather(*(meaning.leaning("fine") for _ in range(20)))
-    assert len(asked) == 20 + 3
+    assert len(asked) == 20 + 1
 
 
 async def test_no_length_hides_a_meaning() -> None:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import datetime
 
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.model import Job
 from bot.errors import AlreadyAsked, TooManyJobs
-from bot.store.database import Database
+from bot.store.database import Database, is_sqlite
+from bot.store.guilds.guild_rules import GuildRulesStore
+from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import AdmissionLimits
 from bot.store.jobs.jobs import JobStore
 from engine.errors import QueueFull
-from tests.bot.store.asks import NoLedger, accept, ask
+from tests.bot.store.asks import NOW, NoLedger, accept, ask, kept
+from tests.patience import PATIENCE_S
 
 
 async def many(url: str, limits: AdmissionLimits, *asks: object) -> Counter[str]:
@@ -39,3 +48,38 @@ async def test_a_full_house(url: str) -> None:
     assert outcomes["Job"] == 30
     outcomes = await many(url, AdmissionLimits(50, 30), *(ask(member=number) for number in range(10)))
     assert outcomes == {QueueFull.__name__: 10}
+
+
+class Held(Quotas):
+    """Settles once it is let."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, GuildRulesStore(database))
+        self.has_begun, self.may = asyncio.Event(), asyncio.Event()
+
+    async def settle(self, connection: AsyncConnection, job: Job, pictures: int, gpu_ms: float, now: datetime) -> None:
+        self.has_begun.set()
+        await self.may.wait()
+        await super().settle(connection, job, pictures, gpu_ms, now)
+
+
+async def test_an_ask_that_comes_again_while_its_job_is_booked(url: str) -> None:
+    database, other = await Database.open(url), await Database.open(url)
+    if is_sqlite(database.url):
+        await asyncio.gather(database.close(), other.close())
+        pytest.skip("SQLite has one writer at a time")
+    ledger, asked = Held(database), ask()
+    store, second = JobStore(database, ledger), JobStore(other, Quotas(other, GuildRulesStore(other)))
+    job = await store.claim(await accept(store, asked))
+    booking = asyncio.create_task(store.keep(job, kept(job), NOW))
+    await ledger.has_begun.wait()
+    again = asyncio.create_task(accept(second, asked))
+
+    waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    async with asyncio.timeout(PATIENCE_S), database.read() as connection:
+        while not await connection.scalar(waiting):
+            pass  # each look is a way to the server and back
+    ledger.may.set()
+    booked, told = await asyncio.gather(booking, again, return_exceptions=True)
+    assert not isinstance(booked, BaseException) and isinstance(told, AlreadyAsked), (booked, told)
+    await asyncio.gather(database.close(), other.close())

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.model import Ask, Job, Member, Place, Preferences
+from bot.domain.model import Ask, Job, Member, Place
+from bot.domain.moderation.consents import Stance
 from bot.domain.rounds.deadlines import Deadlines
 from bot.domain.rounds.deciding import Deciding
 from bot.domain.rounds.electorate import Electorate
@@ -109,7 +110,7 @@ class Group:
         self.store, self.entries, self.board = RoundStore(database), EntryStore(database), Board()
         self.jobs = JobStore(database, Quotas(database, GuildRulesStore(database)), limits=AdmissionLimits(9999))
         self.refusal: Exception | None = None
-        self.shares = Preferences()
+        self.stance = Stance.YES
         self.restart()
 
     def clock(self) -> datetime:
@@ -126,8 +127,8 @@ class Group:
         async def banned(guild_id: int, now: datetime) -> set[int]:
             return self.banned
 
-        async def shares(member_id: int) -> Preferences:
-            return self.shares
+        async def shares(job: Job, by: Member) -> Stance:
+            return self.stance
 
         entries = Mortal(self.entries, self.life)
         self.service = RoundService(store, Electorate(store, entries, present, banned, self.clock), board)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.model import Preferences
+from bot.domain.moderation.consents import Stance
 from bot.domain.rounds.round import RoundState
 from bot.errors import (
     Banned,
@@ -179,7 +179,7 @@ async def test_a_picture_that_is_no_longer_shared_is_not_varied(group: Group) ->
     await group.store.change(opened, host=HOST.model_copy(update={"id": 4}).model_dump_json())
     await group.service.vote(opened.id, 2, 0)
     await group.service.close(opened.id, HOST.model_copy(update={"id": 4}))
-    group.shares = Preferences(share="me")
+    group.stance = Stance.NO
     await group.turn()
     over = await group.store.get(opened.id)
     assert over.state is RoundState.ENDED and "NotYours" in over.refusal

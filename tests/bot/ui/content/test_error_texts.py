@@ -13,7 +13,8 @@ from engine import errors as engine_errors
 
 SAMPLES: dict[str, Any] = {
     "until": None, "resets_at": datetime(2026, 1, 2, tzinfo=UTC), "names": ("attach_files",), "known": ("pocket",),
-    "cells": (0, 2), "here": ("cpu",), "message_id": 7, "reason": engine_errors.AbortReason.USER_REQUEST,
+    "cells": (0, 2), "here": ("cpu",), "message_id": 7, "is_new": True,
+    "reason": engine_errors.AbortReason.USER_REQUEST,
 }  # fmt: skip
 
 
