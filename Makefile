@@ -68,6 +68,7 @@ speed: $(STAMP) ## measure how soon members are answered, on a quiet machine
 pictures: $(STAMP) ## make the README's pictures from a real run
 	$(BIN)/python -m tests.pictures
 	$(BIN)/python -m tests.evolve_picture
+	$(BIN)/python -m tests.gallery_picture
 	$(BIN)/python -m tests.edit_picture
 
 format: $(STAMP) ## format the code

@@ -51,6 +51,7 @@ from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
 from bot.store.picture_turns import PictureTurns
 from bot.store.pictures import PictureStore
+from bot.store.wildcards import WildcardLists
 from bot.tasks import Tasks
 from bot.ui.interactions.services import Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
@@ -189,6 +190,7 @@ def _compose(
         evolutions=rounds.evolutions,
         interventions=rounds.interventions,
         announcer=rounds.announcer,
+        wildcards=WildcardLists(settings.data_dir / "wildcards"),
         samples=Samples(settings.data_dir / "samples", engine, drawing, tasks, draws=settings.operation.draw_samples),
         games=games.games,
         game_announcer=games.announcer,

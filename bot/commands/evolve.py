@@ -40,7 +40,7 @@ class Evolve(commands.Cog):
             if place.guild_id is None or not place.bot_present:
                 raise BadOption("/evolve", "a vote needs a server where I am a member")
             await submission.check_entry(interaction)
-            options = await submission.read(interaction, prompt)
+            options = await submission.read(interaction, await submission.rolled(interaction, prompt))
             if options.repeat > 1:
                 raise BadOption("--repeat", "not together with /evolve: one grid is voted on")
             if options.relax:

@@ -11,17 +11,18 @@ from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 
 TEXT = """\
-**Make pictures:** `/imagine` a red fox in the snow
+**Make pictures:** `/imagine` a red fox in the snow, or `/draw` with a form
 **Flags in the prompt:** `--ar 3:2` shape, `--seed 7` same again, `--no text, logo` not these, `--steps 30`, \
 `--cfg 5`, `--model NAME`, `--style NAME`, `--stop 80` unfinished, `--tile`, `--iw 0.7` weight of your picture, \
 `--set NAME` of your own, `--repeat 3`, `--draft` 24 small ones to choose from, `--fast` sooner, \
 `--fine` every step computed, `--chaos 60` how much they differ, `--relax` outside of the quota
-**Weights:** `cat::2 dog::-0.5` · **Many at once:** `a {red, blue} {car, bus}`
+**Weights:** `cat::2 dog::-0.5` · **By chance:** `__animal__` `{red|blue}` · \
+**Many at once:** `a {red, blue} {car, bus}`
 **Under the grid:** **U** one picture large, **V** four variations of it, 🔄 draw again, ℹ️ the recipe, ⏱️ time-lapse
 **Under one picture:** upscale, vary, vary a region, zoom out, pan, describe
 **React to a result:** ✉️ send it to me, ⭐ mark it, ❌ stop or delete it (yours); under a grid \
 1️⃣-4️⃣ U, 🇦-🇩 V, 🔄
-**More:** `/edit` `/blend` `/describe` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` `/set` \
+**More:** `/edit` `/blend` `/describe` `/shorten` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` `/set` \
 `/settings` `/privacy`
 **On any picture:** right-click → Apps → Darkroom"""
 

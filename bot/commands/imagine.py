@@ -21,6 +21,7 @@ from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.offers import Offer, Shelf, offers_of
 
+Reading = Callable[[str], Options]
 MAX_CHOICES = 25
 
 
@@ -61,25 +62,11 @@ class Imagine(commands.Cog):
     ) -> None:
         """Accept one job, or ask for confirmation of several."""
         async with Answer(interaction) as answer:
-            preferences = await submission.preferences_of(interaction)
-            styles = interaction.client.services.settings.styles
-            reading = functools.partial(
-                read, preferences=preferences, styles=styles, channel=await submission.channel_defaults(interaction),
-                has_picture=image is not None,
-                negative=negative, aspect=aspect, seed=seed, steps=steps, guidance=guidance, model=model,
-                style=style, strength=strength, loras=lora,
+            reading = await reader(
+                interaction, has_picture=image is not None, negative=negative, aspect=aspect, seed=seed, steps=steps,
+                guidance=guidance, model=model, style=style, strength=strength, loras=lora,
             )  # fmt: skip
-            prompts = expand(prompt)
-            asked = [reading(text) for text in prompts]
-            if len(prompts) > 1 or asked[0].repeat > 1:
-                if image is not None or style_image is not None:
-                    raise BadOption("image", "not together with {…} or --repeat; start them one by one")
-                await permutations.offer(interaction, answer, asked, _compact(prompt, reading))
-                return
-            images = (await submission.take(interaction, image),) if image is not None else ()
-            manner = None if style_image is None else await submission.take(interaction, style_image, "style_image")
-            spec = submission.spec(Verb.IMAGINE, asked[0], images=images, style_image=manner)
-            await submission.submit(interaction, answer, spec)
+            await begin(interaction, answer, prompt, reading, image=image, style_image=style_image)
 
     @imagine.autocomplete("model")
     async def models(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
@@ -118,7 +105,43 @@ def choices(names: Sequence[str], typed: str) -> list[Choice[str]]:
     ]
 
 
-def _compact(prompt: str, reading: Callable[[str], Options]) -> str:
+async def reader(interaction: Pressed, *, has_picture: bool = False, **given: str | float | None) -> Reading:
+    """Return what reads one prompt of this member in this channel."""
+    return functools.partial(
+        read,
+        preferences=await submission.preferences_of(interaction),
+        styles=interaction.client.services.settings.styles,
+        channel=await submission.channel_defaults(interaction),
+        has_picture=has_picture,
+        **given,
+    )
+
+
+async def begin(
+    interaction: Pressed,
+    answer: Answer,
+    prompt: str,
+    reading: Reading,
+    *,
+    image: discord.Attachment | None = None,
+    style_image: discord.Attachment | None = None,
+) -> None:
+    """Accept one job, or ask for confirmation of several."""
+    prompt = await submission.rolled(interaction, prompt)
+    prompts = expand(prompt)
+    asked = [reading(text) for text in prompts]
+    if len(prompts) > 1 or asked[0].repeat > 1:
+        if image is not None or style_image is not None:
+            raise BadOption("image", "not together with {…} or --repeat; start them one by one")
+        await permutations.offer(interaction, answer, asked, _compact(prompt, reading))
+        return
+    images = (await submission.take(interaction, image),) if image is not None else ()
+    manner = None if style_image is None else await submission.take(interaction, style_image, "style_image")
+    spec = submission.spec(Verb.IMAGINE, asked[0], images=images, style_image=manner)
+    await submission.submit(interaction, answer, spec)
+
+
+def _compact(prompt: str, reading: Reading) -> str:
     """The prompt with its braces and everything else as flags behind it, or "" when braces stand in a flag."""
     try:
         return render(reading(prompt))

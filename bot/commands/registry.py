@@ -9,6 +9,7 @@ from typing import Any
 from discord.ext import commands
 from discord.ui import DynamicItem
 
+from bot.commands import draw, settings
 from bot.commands.buttons import (
     branch_buttons,
     consent_buttons,
@@ -31,6 +32,7 @@ from bot.commands.buttons.game_buttons import GameButton, GuessMenu
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
+from bot.commands.draw import Draw
 from bot.commands.edit import Edit
 from bot.commands.evolve import Evolve
 from bot.commands.games import Games
@@ -51,6 +53,7 @@ from bot.commands.presence import Presence
 from bot.commands.privacy import Privacy
 from bot.commands.sets import Sets
 from bot.commands.settings import MySettings
+from bot.commands.shorten import Shorten
 from bot.domain.rounds.round import RoundAct
 from bot.ui.content.buttons import JobButton
 from bot.ui.content.custom_ids import Act, ButtonId, FormKind, RoundId
@@ -65,7 +68,8 @@ RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (
-    Imagine, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Sets, Help, Privacy, Quota, Mod, Stats,
+    Imagine, Draw, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Sets, Shorten, Help,
+    Privacy, Quota, Mod, Stats,
 )  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (
     Reactions, Presence, Gatekeeper, Forms, OpenChannels,
@@ -137,6 +141,8 @@ FORMS: Mapping[FormKind, Fill] = MappingProxyType(
         FormKind.WILD: evolve_buttons.handed_in,
         FormKind.EDIT: edit_buttons.edited,
         FormKind.EDIT_REGION: edit_buttons.region_filled,
+        FormKind.IMAGINE: draw.imagined,
+        FormKind.SETTINGS: settings.filled_in,
         FormKind.EXPRESSION: expression_buttons.filled_in,
         FormKind.MENU_EDIT: context_menus.edited,
         FormKind.BRANCH: branch_buttons.branched,

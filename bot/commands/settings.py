@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import discord
@@ -14,8 +14,12 @@ from discord.ext import commands
 from bot.commands.imagine import choices
 from bot.domain.model import Preferences
 from bot.domain.prompting.prompt import parse
+from bot.domain.prompting.short_names import short_name, with_short_name
 from bot.errors import BadOption
 from bot.ui.content import texts
+from bot.ui.content.choice_form import Menus, Option, SettingsForm
+from bot.ui.content.custom_ids import FormId, FormKind
+from bot.ui.content.modals import Filled
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 from engine import UnknownModel
@@ -27,7 +31,7 @@ NOTHING = "none"
 class MySettings(commands.Cog):
     """A member's own defaults: model, aspect ratio, suffix, remix mode, notification, consent."""
 
-    @app_commands.command(name="settings", description=locale_str("Your defaults; without options it shows them"))
+    @app_commands.command(name="settings", description=locale_str("Your defaults; without options a form opens"))
     @app_commands.describe(
         model=locale_str('The model to use; "none" for the default'),
         aspect=locale_str('Width to height, for example 3:2; "none" for the model\'s own'),
@@ -51,8 +55,13 @@ class MySettings(commands.Cog):
     ) -> None:
         """Store the given settings, and show all of them."""
         members = interaction.client.services.members
-        async with Answer(interaction, ephemeral=True) as answer:
+        given = (model, aspect, suffix, remix, notify, share, share_role)
+        is_asked = all(value is None for value in given)
+        async with Answer(interaction, ephemeral=True, may_ask=is_asked) as answer:
             preferences = await members.preferences(interaction.user.id)
+            if is_asked:
+                await answer.modal(_form(preferences, interaction.client.services.models()))
+                return
             changes = {
                 **_words(model, aspect, suffix, interaction.client.services.models()),
                 **_given(remix=remix, notify=notify, share=share, share_role=share_role and share_role.id),
@@ -65,6 +74,34 @@ class MySettings(commands.Cog):
     async def models(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
         """The host's models."""
         return choices([NOTHING, *interaction.client.services.models()], typed)
+
+
+async def filled_in(interaction: Pressed, about: str, filled: Filled) -> None:
+    """Store what the form says, and show all settings."""
+    async with Answer(interaction, ephemeral=True) as answer:
+        models, picked = interaction.client.services.models(), filled.picked
+        named = next(iter(picked.get("model", ())), None)
+        model = NOTHING if named is None else with_short_name(models, named) or named
+        shape = next(iter(picked.get("shape", ())), NOTHING).removeprefix("shape:")
+        switches, shares = picked.get("switches", ()), picked.get("share", ())
+        changes = {
+            **_words(model if "model" in picked else None, shape, filled.prompt.strip() or NOTHING, models),
+            "remix": "remix" in switches,
+            "notify": "notify" in switches,
+            **_given(share=shares[0].removeprefix("share:") if shares else None),
+        }
+        members = interaction.client.services.members
+        preferences = await members.change(interaction.user.id, functools.partial(_changed, changes))
+        await answer.private(shown(preferences))
+
+
+def _form(preferences: Preferences, models: Sequence[str]) -> SettingsForm:
+    """The form, filled with what is set."""
+    chosen = {name for name in ("remix", "notify") if getattr(preferences, name)}
+    chosen |= {f"share:{preferences.share}"} | ({short_name(preferences.model)} if preferences.model else set())
+    chosen |= {"shape:{}:{}".format(*preferences.aspect)} if preferences.aspect else set()
+    menus = Menus(tuple(Option(short_name(name), name) for name in models), chosen=frozenset(chosen))
+    return SettingsForm("Your defaults", FormId(FormKind.SETTINGS, ""), preferences.suffix, menus=menus)
 
 
 def shown(preferences: Preferences) -> str:

@@ -93,15 +93,20 @@ class Keeper:
         )
 
     async def _look_at_all(self, agreed: Agreements) -> None:
-        seen = set(agreed.shown)
-        await self._check_all(agreed.shown)
+        seen, waiting = set(agreed.shown), list(agreed.shown)
         for member_id in agreed.members:
             last: Place | None = None
             while page := await self._candidates.of_member(member_id, last, BATCH):
-                await self._check_all([place.job_id for place in page])
-                seen.update(place.job_id for place in page)
-                last = page[-1]
-        await self._check_all(sorted(self._catalogue.ids - seen))
+                waiting += [place.job_id for place in page]
+                last = page[-1] if len(page) == BATCH else None
+                if len(waiting) >= BATCH:
+                    await self._check_all(waiting)
+                    seen.update(waiting)
+                    waiting.clear()
+                if last is None:
+                    break
+        seen.update(waiting)
+        await self._check_all([*waiting, *sorted(self._catalogue.ids - seen)])
         await self._forget_traces()
 
     async def _check_all(self, job_ids: Sequence[str]) -> None:

@@ -20,8 +20,16 @@ function sendWhenFree() {
   else composer.requestSubmit();
 }
 composer.addEventListener("click", ({ target }) => { if (target.closest("#send-message")) send(); }, true);
+/* A command whose options are all left out is sent by Enter; an option is picked by the arrows first, or by Tab. */
+let isChoosing = false;
+const offered = () => composer.querySelector(".command-popup:not([hidden]) .command-suggestion-ellipsis");
 composer.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") isChoosing = ["ArrowDown", "ArrowUp"].includes(event.key);
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  if (offered() && !isChoosing) {
+    event.target.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true }));
+  }
+  isChoosing = false;
   send();
   if (!isBusy() || composer.querySelector(".command-popup:not([hidden])")) return;
   event.preventDefault();

@@ -222,8 +222,7 @@ class OperationContext:
     @contextlib.contextmanager
     def _spreading(self, chaos: float, seeds: Sequence[int]) -> Generator[None]:
         """Change what the text encoders answer during one call of a pipeline."""
-        spread = Spread(chaos, seeds)
-        changes = [spread.change] if chaos else []
+        changes = [Spread(chaos, seeds).change] if chaos else []
         self.lane.changes += changes
         try:
             yield

@@ -27,8 +27,8 @@ from tests.bot.court import Court
 MODAL_SUBMIT = 5
 TAKES_NO_JOB = frozenset(
     {
-        "imagine", "edit", "loras", "models", "blend", "describe", "style list", "style show", "settings", "help",
-        "set save", "set list", "set delete",
+        "imagine", "draw", "edit", "loras", "models", "blend", "describe", "style list", "style show", "settings",
+        "help", "set save", "set list", "set delete", "shorten",
         "privacy delete", "privacy consent", "privacy retention", "quota set", "quota grant", "quota reset",
         "quota list", "quota timezone", "quota jobs", "mod pause", "mod drain", "mod resume", "mod ban", "mod unban",
         "mod weight", "mod picture", "mod roles", "mod words add", "mod words remove", "mod words list",
@@ -177,7 +177,16 @@ PUSHED: Mapping[str, Step] = {
     f"form {FormKind.EXPRESSION}": _submit(FormKind.EXPRESSION, Act.EXPRESSION),
 }
 NO_JOB_FORMS = frozenset(
-    {FormKind.STYLE, FormKind.LORA, FormKind.MODEL, FormKind.RECIPE, FormKind.MENU, FormKind.MENU_EDIT}
+    {
+        FormKind.STYLE,
+        FormKind.LORA,
+        FormKind.MODEL,
+        FormKind.RECIPE,
+        FormKind.MENU,
+        FormKind.MENU_EDIT,
+        FormKind.IMAGINE,
+        FormKind.SETTINGS,
+    }
 )
 """A style's, LoRA's or model's name, nothing, and a message: the menu's forms are read where they were opened only."""
 COMPLETED = frozenset({"cancel job", "lineage job", "show job", "privacy gallery job"})

@@ -172,8 +172,9 @@ def derived(job: Job, verb: Verb, cell: int | None, options: Options, **fields: 
 
 async def asked_in(interaction: Pressed, filled: Filled) -> list[Options]:
     """Return what was written into a form: the options of each of its permutations."""
+    written = await submission.rolled(interaction, filled.prompt)
     sets = dict((await submission.preferences_of(interaction)).sets)
-    return [parse(text, set_text=functools.partial(text_of, sets)) for text in expand(filled.prompt)]
+    return [parse(text, set_text=functools.partial(text_of, sets)) for text in expand(written)]
 
 
 async def about_job(interaction: Pressed, about: str) -> tuple[ButtonId, Job]:

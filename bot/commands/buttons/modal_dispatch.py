@@ -8,7 +8,7 @@ import discord
 from discord.ext import commands
 
 from bot.ui.content.custom_ids import FormId
-from bot.ui.content.modals import form_of
+from bot.ui.content.form_kinds import form_of
 from bot.ui.interactions.answer import Answer
 from bot.ui.interactions.services import Darkroom
 

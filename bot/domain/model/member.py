@@ -32,6 +32,8 @@ class Preferences(Value):
     aspect: tuple[int, int] | None = None
     suffix: str = ""
     """Words and flags that are appended to every prompt."""
+    form: str = ""
+    """What the member chose last in the form of `/draw`, as flags."""
     sets: tuple[tuple[str, str], ...] = ()
     """The member's option sets: names, and the flags and words for which `--set NAME` stands."""
     remix: bool = False

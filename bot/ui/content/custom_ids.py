@@ -142,6 +142,8 @@ class FormKind(enum.StrEnum):
     MENU_EDIT = "me"
     EDIT_REGION = "er"
     BRANCH = "b"
+    IMAGINE = "i"
+    SETTINGS = "st"
     EXPRESSION = "ex"
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 import discord
@@ -13,7 +12,7 @@ from discord.ui import CheckboxGroup, FileUpload, Label, Modal, RadioGroup, Text
 
 from bot.domain.games.game import LINE_CHARS as GAME_LINE_CHARS
 from bot.domain.model import LONGEST_NAME, ExpressionKind, Slots
-from bot.ui.content.custom_ids import FormId, FormKind
+from bot.ui.content.custom_ids import FormId
 
 PROMPT_CHARS = 4000
 LINE_CHARS = 100
@@ -39,6 +38,8 @@ class Filled:
     pictures: tuple[discord.Attachment, ...] = ()
     strength: str = ""
     credit: str = ""
+    picked: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """What was chosen in menus, by their names."""
     choice: str = ""
 
 
@@ -233,23 +234,3 @@ def _pieces(text: str) -> list[str]:
         pieces.append(text[:end])
         text = text[end:].lstrip(" ")
     return [*pieces, text[:PROMPT_CHARS]]
-
-
-_FORMS: Mapping[FormKind, type[Form]] = MappingProxyType(
-    {
-        FormKind.ZOOM: ZoomForm,
-        FormKind.REGION: RegionForm,
-        **dict.fromkeys((FormKind.TELL, FormKind.FAKE, FormKind.LINE), GameForm),
-        FormKind.WILD: LineForm,
-        FormKind.EDIT: EditForm,
-        FormKind.MENU_EDIT: EditForm,
-        FormKind.EDIT_REGION: RegionForm,
-        FormKind.BRANCH: BranchForm,
-        FormKind.EXPRESSION: ExpressionForm,
-    }
-)
-
-
-def form_of(form_id: FormId) -> Form:
-    """An empty form of that kind with every field it may have, to read what was submitted."""
-    return _FORMS.get(form_id.kind, Form)("", form_id, "", fields=MAX_FIELDS)

@@ -33,6 +33,7 @@ from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
+from bot.store.wildcards import WildcardLists
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, RoundId
 from bot.ui.content.modals import Filled
 from bot.ui.interactions.dealt_shards import DealtShards
@@ -87,6 +88,8 @@ class Services:
     evolutions: Evolutions | None = None
     interventions: Interventions | None = None
     """Votes of groups; None: nobody can begin one."""
+    wildcards: WildcardLists | None = None
+    """The host's lists for prompts; None: there are none."""
     samples: Samples | None = None
     """Sample pictures of what the host offers; None: pages show none."""
     announcer: RoundAnnouncer | None = None

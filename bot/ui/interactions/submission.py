@@ -11,7 +11,7 @@ import discord
 from bot.domain.model import Ask, Job, JobSpec, Member, Options, Place, Preferences, ReplyTo, Verb
 from bot.domain.moderation.access import moderates, rule_for
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
-from bot.domain.prompting import member_options
+from bot.domain.prompting import dynamic_prompts, member_options
 from bot.domain.prompting.derivation import DRAFTS, sheet_or
 from bot.errors import FileLimitTooSmall, MissingPermissions, StoreError
 from bot.ui.content import cost_texts, texts
@@ -117,6 +117,17 @@ async def read(
     return member_options.read(
         text, preferences, styles, channel=channel, has_picture=has_picture, needs_words=needs_words, **given
     )
+
+
+async def rolled(interaction: Pressed, text: str) -> str:
+    """The prompt with its `__list__`s and `{a|b}`s chosen by chance. Raises `BadOption`."""
+    if "__" not in text and "|" not in text:
+        return text
+    wildcards = interaction.client.services.wildcards
+    lists: dynamic_prompts.Lists = {}
+    if wildcards is not None and "__" in text:
+        lists = await wildcards.all()
+    return dynamic_prompts.rolled(text, lists, secrets.SystemRandom())
 
 
 async def channel_defaults(interaction: Pressed) -> str:

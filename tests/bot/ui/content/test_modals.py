@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from bot.ui.content.custom_ids import FormId, FormKind
-from bot.ui.content.modals import MAX_FIELDS, PROMPT_CHARS, Form, form_of
+from bot.ui.content.form_kinds import form_of
+from bot.ui.content.modals import MAX_FIELDS, PROMPT_CHARS, Form
 
 
 def test_a_long_prompt_stands_whole_in_several_fields() -> None:

@@ -1,0 +1,57 @@
+"""`__NAME__` and `{a|b}` through the command, with the host's files as they lie there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.store.wildcards import MAX_BYTES, WildcardLists
+from tests.bot.court import Court, said
+
+
+@pytest.fixture
+def folder(court: Court, tmp_path: Path) -> Path:
+    folder = tmp_path / "wildcards"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "animal.txt").write_text("# animals\nred fox\n\n", "utf-8")
+    court.client.services = replace(court.client.services, wildcards=WildcardLists(folder))
+    return folder
+
+
+async def test_a_line_is_chosen_and_the_recipe_names_it(court: Court, folder: Path) -> None:
+    job = await court.imagine(court.ada, "a __animal__ in {snow|snow} --seed 7")
+    assert job.spec.options.prompt == "a red fox in snow"
+    assert "a red fox in snow" in court.messages[-1].content
+
+
+async def test_a_changed_or_new_file_counts_at_once(court: Court, folder: Path) -> None:
+    await court.imagine(court.ada, "a __animal__")
+    (folder / "animal.txt").write_text("a very old hen\n", "utf-8")
+    (folder / "sub" / "place.txt").write_text("on the moon\n", "utf-8")
+    job = await court.imagine(court.ada, "__animal__ __sub/place__")
+    assert job.spec.options.prompt == "a very old hen on the moon"
+
+
+async def test_word_rules_look_at_what_was_chosen(court: Court, folder: Path) -> None:
+    await court.say(court.mo, "mod words add", pattern="fox", label="no foxes")
+    assert "no foxes" in said(await court.ada.slash(court.channel, "imagine", prompt="a __animal__"))
+
+
+async def test_wrong_lists_are_said_and_start_nothing(court: Court, folder: Path) -> None:
+    (folder / "loop.txt").write_text("a __loop__\n", "utf-8")
+    (folder / "broken.txt").write_bytes(b"\xff\xfe\xff")
+    (folder / "huge.txt").write_bytes(b"a\n" * MAX_BYTES)
+    (folder.parent / "secret.txt").write_text("secret\n", "utf-8")
+    (folder / "link.txt").symlink_to(folder.parent / "secret.txt")
+    for name in ("loop", "broken", "huge", "link", "../secret", "none"):
+        refused = said(await court.ada.slash(court.channel, "imagine", prompt=f"a __{name}__"))
+        assert f"{name}__" in refused.replace("\\", "") and "secret\n" not in refused
+    assert not await court.jobs.active()
+
+
+async def test_many_combinations_are_refused_before_any_is_made(court: Court, folder: Path) -> None:
+    prompt = " ".join(["{a, b, c, d, e, f, g, h, i, j}"] * 4)
+    assert "10000" in said(await court.ada.slash(court.channel, "imagine", prompt=f"__animal__ {prompt}"))
+    assert not await court.jobs.active()
