@@ -16,7 +16,7 @@ from discord.ext import commands
 
 from bot.commands.moderation.mod_review import ReviewRoom
 from bot.commands.registry import COGS, DYNAMIC_ITEMS, FORMS, LISTENERS, MENUS, ONCE, PRESSES, ROUND_PRESSES
-from bot.ui.content.custom_ids import ButtonId, FormId, RoundId
+from bot.ui.content.custom_ids import Act, ButtonId, FormId, RoundId
 from bot.ui.content.error_texts import GENERIC
 from bot.ui.content.modals import Filled
 from bot.ui.content.translation import Translator
@@ -80,7 +80,7 @@ class DarkroomClient(Darkroom):
         events = GatewayGuard(self._connection.parsers)
         self.answer_tracker = AnswerTracker(services.pending_answers, services.clock, events)
         self.leftovers = Leftovers(self, self.answer_tracker, services.pending_answers, events)
-        self.offered = frozenset(PRESSES)
+        self.offered = frozenset(PRESSES) - ({Act.CUT_OUT} if services.settings.engine.cutout is None else set())
         self._clicks, self.seen = DoubleClicks(), SeenPictures()
         self._syncing: asyncio.Task[None] | None = None
 

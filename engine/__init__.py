@@ -44,7 +44,16 @@ from engine.model_files.pulled_files import files_of as pulled_files
 from engine.model_files.pulled_files import forget as forget_model
 from engine.model_files.pulled_files import needed_elsewhere as files_needed_elsewhere
 from engine.model_spec import ModelSpec
-from engine.pictures.images import encode_png, fit_upload, fit_webp, mosaic, open_picture, open_with_alpha, read_text
+from engine.pictures.images import (
+    encode_png,
+    fit_upload,
+    fit_webp,
+    mosaic,
+    open_picture,
+    open_shown,
+    open_with_alpha,
+    read_text,
+)
 from engine.pictures.sandboxed_decoder import SandboxedDecoder
 from engine.pocket import WEIGHTS as POCKET_WEIGHTS
 from engine.processes.remote_devices import describe as describe_cluster
@@ -55,6 +64,7 @@ from engine.requests import (
     MAX_SEED,
     WORDLESS_BLEND,
     Blend,
+    CutOut,
     Describe,
     Edit,
     ImageRequest,
@@ -85,6 +95,7 @@ __all__ = [
     "CivitaiVersion",
     "ClusterRefused",
     "ClusterSettings",
+    "CutOut",
     "Describe",
     "DeviceLost",
     "DeviceMemory",
@@ -155,6 +166,7 @@ __all__ = [
     "lora_flaw",
     "mosaic",
     "open_picture",
+    "open_shown",
     "open_with_alpha",
     "pixels_of",
     "plan_of",

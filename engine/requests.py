@@ -233,6 +233,8 @@ class Edit(ImageRequest):
     image: Picture
     references: tuple[Picture, ...] = Field(default=(), max_length=9)
     """Further pictures that the prompt may speak of, for models that take several."""
+    is_reference: bool = False
+    """Whether `image` is only looked at too, and something new is drawn: for models made for editing."""
     mask: Picture | None = None
     """White where the picture may change; None means everywhere, or where the model finds it."""
     description: Words = ""
@@ -265,6 +267,16 @@ class Describe(ImageRequest):
     """How many captions."""
 
 
+class CutOut(ImageRequest):
+    """Take the background away: the picture keeps its size and gets an alpha channel."""
+
+    kind: ClassVar[str] = "cut_out"
+    has_spread: ClassVar[bool] = False
+    prompt: Words = Field(default="cut out", min_length=1)
+    image: Picture
+    num_images: int = Field(default=1, ge=1, le=1)
+
+
 def _wording(prompt: str, chaos: float, seed: int) -> str:
     """The prompt as the cell drawn from `seed` reads it: words are left out, at a higher chaos more, but never all."""
     words = prompt.split()
@@ -281,4 +293,4 @@ def _luck(seed: int, place: int) -> float:
 
 def is_undrawn(request: ImageRequest) -> bool:
     """Whether no diffusion model has a part in the result, and so no prompt, seed or steps."""
-    return isinstance(request, Describe) or (isinstance(request, Upscale) and request.mode == "subtle")
+    return isinstance(request, Describe | CutOut) or (isinstance(request, Upscale) and request.mode == "subtle")

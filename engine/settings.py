@@ -125,6 +125,9 @@ class EngineSettings(Section):
     captioner: HomePath | None = None
     """A folder with an image-to-text model (BLIP and its like, safetensors) for descriptions, instead of the embedded
     picture encoder."""
+    cutout: HomePath | None = None
+    """A folder with a semantic segmentation model of transformers (SegFormer and its like, safetensors) that tells
+    things from their background; None: nobody can cut out pictures."""
     upscaler: HomePath | None = None
     """A super-resolution checkpoint (safetensors) that spandrel reads, instead of the embedded networks."""
     threads: int | None = Field(default=None, ge=1)

@@ -19,7 +19,7 @@ TEXT = """\
 **Weights:** `cat::2 dog::-0.5` · **By chance:** `__animal__` `{red|blue}` · \
 **Many at once:** `a {red, blue} {car, bus}`
 **Under the grid:** **U** one picture large, **V** four variations of it, 🔄 draw again, ℹ️ the recipe, ⏱️ time-lapse
-**Under one picture:** upscale, vary, vary a region, zoom out, pan, describe
+**Under one picture:** upscale, vary, vary a region, edit, zoom out, pan, describe, use as emoji or sticker
 **React to a result:** ✉️ send it to me, ⭐ mark it, ❌ stop or delete it (yours); under a grid \
 1️⃣-4️⃣ U, 🇦-🇩 V, 🔄
 **More:** `/edit` `/blend` `/describe` `/shorten` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` `/set` \

@@ -41,6 +41,7 @@ class Imagine(commands.Cog):
         image=locale_str("A picture to start from"),
         strength=locale_str("How far from that picture, 0 to 1"),
         style_image=locale_str("A picture in whose manner to draw"),
+        reference=locale_str("A picture of a person or thing that shall be in it again"),
         lora=locale_str("A LoRA of this host, with its weight if you like: ink:0.8"),
     )
     @everywhere
@@ -58,6 +59,7 @@ class Imagine(commands.Cog):
         image: discord.Attachment | None = None,
         strength: Range[float, 0.0, 1.0] | None = None,
         style_image: discord.Attachment | None = None,
+        reference: discord.Attachment | None = None,
         lora: Range[str, 1, 310] | None = None,
     ) -> None:
         """Accept one job, or ask for confirmation of several."""
@@ -66,7 +68,8 @@ class Imagine(commands.Cog):
                 interaction, has_picture=image is not None, negative=negative, aspect=aspect, seed=seed, steps=steps,
                 guidance=guidance, model=model, style=style, strength=strength, loras=lora,
             )  # fmt: skip
-            await begin(interaction, answer, prompt, reading, image=image, style_image=style_image)
+            pictures = {"image": image, "style_image": style_image, "reference": reference}
+            await begin(interaction, answer, prompt, reading, **pictures)
 
     @imagine.autocomplete("model")
     async def models(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
@@ -82,6 +85,11 @@ class Imagine(commands.Cog):
     async def loras(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
         """The host's LoRAs as they lie there now, with what calls them."""
         return lora_choices(await offers_of(interaction.client, Shelf.LORA), typed)
+
+
+async def _taken(interaction: Pressed, picture: discord.Attachment | None) -> tuple[str, ...]:
+    """The key of an uploaded picture, or nothing. Raises what `submission.take` raises."""
+    return () if picture is None else (await submission.take(interaction, picture),)
 
 
 def lora_choices(offers: Sequence[Offer], typed: str) -> list[Choice[str]]:
@@ -125,20 +133,21 @@ async def begin(
     *,
     image: discord.Attachment | None = None,
     style_image: discord.Attachment | None = None,
+    reference: discord.Attachment | None = None,
 ) -> None:
     """Accept one job, or ask for confirmation of several."""
     prompt = await submission.rolled(interaction, prompt)
     prompts = expand(prompt)
     asked = [reading(text) for text in prompts]
     if len(prompts) > 1 or asked[0].repeat > 1:
-        if image is not None or style_image is not None:
+        if any(picture is not None for picture in (image, style_image, reference)):
             raise BadOption("image", "not together with {…} or --repeat; start them one by one")
         await permutations.offer(interaction, answer, asked, _compact(prompt, reading))
         return
-    images = (await submission.take(interaction, image),) if image is not None else ()
+    images, references = [await _taken(interaction, picture) for picture in (image, reference)]
     manner = None if style_image is None else await submission.take(interaction, style_image, "style_image")
-    spec = submission.spec(Verb.IMAGINE, asked[0], images=images, style_image=manner)
-    await submission.submit(interaction, answer, spec)
+    pictures = {"images": images, "references": references, "style_image": manner}
+    await submission.submit(interaction, answer, submission.spec(Verb.IMAGINE, asked[0], **pictures))
 
 
 def _compact(prompt: str, reading: Reading) -> str:

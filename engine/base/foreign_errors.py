@@ -5,6 +5,9 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+FAILURES = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError)
+"""What transformers raises for a folder that it cannot load."""
+
 
 def reason(error: BaseException) -> str:
     """Its class and text; where it has none (a bare `assert`, an empty message), the line that raised it."""

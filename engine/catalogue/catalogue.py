@@ -20,7 +20,7 @@ from engine.model_files.local_models import find_pulled
 from engine.model_files.single_file import is_of_family, is_surely_of_family
 from engine.model_spec import ModelSpec, Source
 from engine.pictures.images import open_picture
-from engine.requests import Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, is_undrawn
+from engine.requests import CutOut, Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, is_undrawn
 from engine.settings import EngineSettings, ModelSettings
 
 
@@ -72,6 +72,7 @@ class Catalogue:
         self._check_files(spec)
         request = as_edit(spec, request)
         self._check_need(spec, request)
+        self._check_cutout(request)
         self._check_references(spec, request)
         self._check_noise_scheduler(spec, request)
         cards = self._check_loras(spec, request)
@@ -151,9 +152,17 @@ class Catalogue:
         if spec.need == "picture" and type(request) is ImageRequest:
             raise InvalidRequest("model", f"{spec.name} draws only from a picture; give one, or choose another model")
 
+    def _check_cutout(self, request: ImageRequest) -> None:
+        if isinstance(request, CutOut) and self._settings.cutout is None:
+            raise InvalidRequest("image", "nothing is set up here that cuts out pictures; the host names a model")
+
     def _check_references(self, spec: ModelSpec, request: ImageRequest) -> None:
         if not isinstance(request, Edit):
             return
+        if request.is_reference and spec.references is None:
+            those = [name for name in self._offered() if self.spec(name).references is not None]
+            able = f"choose {' or '.join(those)}" if those else "no model here does; give it as `image`"
+            raise InvalidRequest("reference", f"{spec.name} does not draw what a picture shows again; {able}")
         given, most = 1 + len(request.references), _most(spec)
         if given > most:
             those = [name for name in self._offered() if _most(self.spec(name)) >= given]

@@ -10,7 +10,18 @@ from engine.catalogue.outpaint_geometry import Canvas, Size, scaled
 from engine.errors import InvalidRequest
 from engine.model_spec import ModelSpec
 from engine.pictures.images import open_mask, open_picture, picture_size
-from engine.requests import MAX_SIDE, Blend, Describe, Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
+from engine.requests import (
+    MAX_SIDE,
+    Blend,
+    CutOut,
+    Describe,
+    Edit,
+    ImageRequest,
+    ImageToImage,
+    Inpaint,
+    Outpaint,
+    Upscale,
+)
 
 CREATIVE_FACTOR = 2.0
 """The largest factor of a creative upscale."""
@@ -35,6 +46,8 @@ def choose_size(spec: ModelSpec, request: ImageRequest) -> tuple[Size, tuple[str
         case Upscale():
             if max(pictures[0]) >= MAX_SIDE:
                 raise InvalidRequest("image", f"it has {MAX_SIDE} pixels a side already, the most I make")
+            return pictures[0], ()
+        case CutOut():
             return pictures[0], ()
         case Describe():
             return (spec.width, spec.height), ()
@@ -79,7 +92,7 @@ def _picture_sizes(request: ImageRequest) -> tuple[Size, ...]:
         return (size,)
     if isinstance(request, Edit):
         return _edited_sizes(request)
-    if isinstance(request, ImageToImage | Outpaint | Upscale | Describe):
+    if isinstance(request, ImageToImage | Outpaint | Upscale | Describe | CutOut):
         return (open_picture(request.image).size,)
     if isinstance(request, Blend):
         return tuple(open_picture(picture, f"images.{i}").size for i, picture in enumerate(request.images))

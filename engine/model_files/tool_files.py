@@ -1,4 +1,4 @@
-"""Can the files be used that a host names beside models: upscaler, captioner, style adapter, tiny autoencoder?
+"""Can the files be used that a host names beside models: upscaler, captioner, cutout, style adapter, tiny autoencoder?
 
 What is refused here is refused in the same words by whoever opens the files. Torch-free.
 """
@@ -34,20 +34,20 @@ def prove_upscaler(file: Path) -> None:
         )
 
 
-def prove_captioner(folder: Path) -> None:
-    """Raises `ModelLoadFailed` for what is no folder with a configuration and safetensors."""
+def prove_tool(tool: str, folder: Path) -> None:
+    """Raises `ModelLoadFailed` for what is no folder with a configuration and safetensors; `tool` is the setting."""
     if not folder.is_dir():
-        raise ModelLoadFailed("captioner", f"{folder.name} is no folder", "correct captioner in the settings")
+        raise ModelLoadFailed(tool, f"{folder.name} is no folder", f"correct {tool} in the settings")
     if not (folder / "config.json").is_file():
-        raise ModelLoadFailed("captioner", f"{folder.name} holds no config.json", "copy the model again")
+        raise ModelLoadFailed(tool, f"{folder.name} holds no config.json", "copy the model again")
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise ModelLoadFailed("captioner", f"there are no .safetensors in {folder.name}", "convert it to safetensors")
+        raise ModelLoadFailed(tool, f"there are no .safetensors in {folder.name}", "convert it to safetensors")
     for file in files:
         try:
             tensor_names(file)
         except ModelLoadFailed as error:
-            raise ModelLoadFailed("captioner", error.why, error.remedy) from error
+            raise ModelLoadFailed(tool, error.why, error.remedy) from error
 
 
 def adapter_files(location: str) -> tuple[Path, Path]:

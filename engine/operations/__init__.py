@@ -9,6 +9,7 @@ from engine.batching.module_modes import wrappable
 from engine.batching.module_proxies import stage_of
 from engine.errors import InvalidRequest
 from engine.operations.context import OperationContext, Outcome
+from engine.operations.cutting_out import cut_out
 from engine.operations.describing import describe
 from engine.operations.drawing import blend, image_to_image, inpaint, text_to_image
 from engine.operations.editing import edit
@@ -16,7 +17,7 @@ from engine.operations.outpainting import outpaint
 from engine.operations.pixels import Pixels
 from engine.operations.prompt_tokens import listen
 from engine.operations.upscaling import upscale
-from engine.requests import Blend, Describe, Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
+from engine.requests import Blend, CutOut, Describe, Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
 
 OPERATIONS: dict[type[ImageRequest], Callable[[OperationContext], list[Pixels]]] = {
     ImageRequest: text_to_image,
@@ -26,6 +27,7 @@ OPERATIONS: dict[type[ImageRequest], Callable[[OperationContext], list[Pixels]]]
     Blend: blend,
     Upscale: upscale,
     Describe: describe,
+    CutOut: cut_out,
     Edit: edit,
 }
 

@@ -13,14 +13,13 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel
 
-from engine.base.foreign_errors import reason
+from engine.base.foreign_errors import FAILURES, reason
 from engine.batching.lanes import Lane
 from engine.batching.module_proxies import parking_view
 from engine.errors import ModelLoadFailed
-from engine.model_files.tool_files import prove_captioner
+from engine.model_files.tool_files import prove_tool
 
 MAX_NEW_TOKENS = 40
-_FAILURES = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +34,11 @@ class Captioner:
     def load(cls, folder: Path, device: torch.device) -> Captioner:
         """From a local folder: safetensors only, none of its own code is run. Raises `ModelLoadFailed`."""
         safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        prove_captioner(folder)
+        prove_tool("captioner", folder)
         try:
             model: Any = AutoModelForImageTextToText.from_pretrained(folder, use_safetensors=True, **safely)
             processor = AutoProcessor.from_pretrained(folder, **safely)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise ModelLoadFailed("captioner", reason(error)) from error
         return cls(folder.name, model.to(device).requires_grad_(False).eval(), processor)
 

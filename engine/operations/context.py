@@ -22,7 +22,7 @@ from engine.catalogue.sizes import drawn_size
 from engine.errors import BadOutput, InvalidRequest
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.pipeline_classes import Task
-from engine.operations.pixels import Pixels, flaw
+from engine.operations.pixels import Pixels, flaw, without_idle_alpha
 from engine.operations.spread import Spread, weighed
 from engine.operations.tools import Tools
 from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
@@ -114,6 +114,14 @@ class OperationContext:
             self.samplers.append(sampler_name(name, noise_scheduler.config))
         return made
 
+    def takes_pairs(self) -> bool:
+        """Whether one call may draw rows of two prompts, each from its own noise; read from the signature."""
+        model = self.model
+        if self.request.prompt_parts or model.is_modular or model.stages or not model.supports("text_to_image"):
+            return False
+        made = model.pipeline("text_to_image", self.request.noise_scheduler)
+        return len(with_inner(made)) == 1 and not _mixes_cells(type(made)) and _takes_lists(type(made))
+
     def _limit(self, task: Task) -> str:
         if task != "text_to_image":
             return f"cannot do {task.replace('_', ' ')}"
@@ -122,7 +130,7 @@ class OperationContext:
     def run(self, pipeline: Pipeline, **inputs: Any) -> list[Pixels]:
         """Call a pipeline for all cells: in one call where the family can take them, else one call for each cell.
 
-        Returns float32 (height, width, 3) in [0, 1] for each cell. Raises `BadOutput` for blank or NaN pictures.
+        Returns float32 (height, width, 3 or 4) in [0, 1] for each cell. Raises `BadOutput` for blank or NaN pictures.
         """
         known, seeds = accepted(pipeline), self.request.cell_seeds
         if self.request.prompt_parts:
@@ -185,7 +193,6 @@ class OperationContext:
         if chaos:
             wanted |= self._worded(wanted, seeds)
         if self.beside is not None:
-            self._prove_pairs(pipeline)
             wanted |= self._pairs(self.beside, wanted, generators)
         if "ip_adapter_image" in wanted and "ip_adapter_image" not in known:
             raise InvalidRequest("style_image", f"{self.model.spec.name} cannot follow a style picture in this")
@@ -229,11 +236,6 @@ class OperationContext:
         finally:
             for change in changes:
                 self.lane.changes.remove(change)
-
-    def _prove_pairs(self, pipeline: Pipeline) -> None:
-        """Raise `TypeError` where the rows of two prompts would not stay apart."""
-        if self.model.is_modular or self.model.stages or len(with_inner(pipeline)) > 1 or _mixes_cells(type(pipeline)):
-            raise TypeError("this pipeline takes one prompt at a time")
 
     def _pairs(self, beside: str, wanted: Mapping[str, Any], generators: Sequence[torch.Generator]) -> dict[str, Any]:
         """The arguments with a row of other words for each cell, which starts from the same noise."""
@@ -301,6 +303,14 @@ def _mixes_cells(cls: type) -> bool:
     return ".deprecated." in cls.__module__ or "generator[0]" in inspect.getsource(cls.__call__)
 
 
+@functools.cache
+def _takes_lists(cls: type) -> bool:
+    """Can it be given several prompts, and a generator for each picture? aMUSEd cannot."""
+    parameters = inspect.signature(cls.__call__).parameters
+    listed = (str(parameters[name].annotation).lower() for name in ("prompt", "generator") if name in parameters)
+    return "num_images_per_prompt" in parameters and ["list[" in each for each in listed] == [True, True]
+
+
 def accepted(pipeline: Pipeline) -> frozenset[str]:
     """The names of what a pipeline can be called with."""
     blocks = getattr(pipeline, "blocks", None)
@@ -310,11 +320,12 @@ def accepted(pipeline: Pipeline) -> frozenset[str]:
 
 
 def arrays_of(images: Any) -> list[Pixels]:
-    """A pipeline's pictures as float32 (height, width, 3) in [0, 1]; alpha (Qwen-Image 2.1) is dropped."""
+    """A pipeline's pictures as float32 (height, width, 3) in [0, 1]; of 4 channels where some of it is transparent."""
     if isinstance(images, torch.Tensor):
         images = images.float().cpu().permute(0, 2, 3, 1).numpy()
-    arrays = (np.asarray(image)[..., :3] for image in images)
-    return [array / np.float32(255) if array.dtype == np.uint8 else array.astype(np.float32) for array in arrays]
+    arrays = (np.asarray(image) for image in images)
+    floats = (array / np.float32(255) if array.dtype == np.uint8 else array.astype(np.float32) for array in arrays)
+    return [without_idle_alpha(array) for array in floats]
 
 
 def _noise_scheduler(pipeline: Pipeline) -> Any:

@@ -66,20 +66,20 @@ def by_difference(context: OperationContext, picture: Image.Image, mask: Image.I
     old = described(context, picture)
     if mask is None:
         mask = _found(context, picture, old)
+    if context.takes_pairs():
+        return pasted(picture, mask, _walked(context, picture, mask, old))
+    # Some families take one prompt at a time: there the region is drawn anew.
+    return pasted(picture, mask, within_mask(context, picture, mask, STRENGTH))
+
+
+def _walked(context: OperationContext, picture: Image.Image, mask: Image.Image, old: str) -> list[Pixels]:
     start, where = (each.resize(context.size, Image.Resampling.BILINEAR) for each in (picture, mask))
-    walk = DifferenceWalk(PictureOrigin(start, STRENGTH, where, context.vae), STRENGTH, context.request.cell_seeds)
-    context.watch.walk = walk
+    origin = PictureOrigin(start, STRENGTH, where, context.vae)
+    context.watch.walk = DifferenceWalk(origin, STRENGTH, context.request.cell_seeds)
     try:
-        if context.request.prompt_parts or not context.model.supports("text_to_image"):
-            raise TypeError("its words cannot be paired")
-        cells = draw(replace(_firmly(context), beside=old), "text_to_image")
-    except (AttributeError, IndexError, TypeError, ValueError):
-        # Some families take one prompt at a time: there the region is drawn anew.
-        context.watch.walk = None
-        cells = within_mask(context, picture, mask, STRENGTH)
+        return draw(replace(_firmly(context), beside=old), "text_to_image")
     finally:
         context.watch.walk = None
-    return pasted(picture, mask, cells)
 
 
 def _found(context: OperationContext, picture: Image.Image, old: str) -> Image.Image:

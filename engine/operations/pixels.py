@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 Pixels = NDArray[Any]
-"""One picture: floats of shape (height, width, 3) in [0, 1], or bytes where it is very large."""
+"""One picture: floats of shape (height, width, 3) in [0, 1], or bytes where it is very large; the last of 4 channels is
+alpha, which is not multiplied into the colours."""
+OPAQUE = 250 / 255
+"""From this alpha on nobody sees that a pixel is not opaque."""
 UNSEEN_STRETCH = 1.25
 """Up to this factor between aspect ratios a picture is stretched to the drawn size instead of cropped."""
 
@@ -30,11 +33,34 @@ def picture_of(pixels: Pixels) -> Image.Image:
     return Image.fromarray((np.nan_to_num(pixels).clip(0, 1) * 255).round().astype(np.uint8))
 
 
+def without_idle_alpha(pixels: Pixels) -> Pixels:
+    """The picture without an alpha channel that makes nothing transparent (Qwen-Image 2.1 always draws one)."""
+    return pixels[..., :3] if pixels.shape[-1] == 4 and float(pixels[..., 3].min()) >= OPAQUE else pixels
+
+
+def opaque(pixels: Pixels) -> Pixels:
+    """The picture of 3 channels, over white where it is transparent."""
+    if pixels.shape[-1] == 3:
+        return pixels
+    return over(pixels, 1.0)
+
+
+def over(pixels: Pixels, background: float) -> Pixels:
+    """A picture of 4 channels over a grey from 0 (black) to 1 (white)."""
+    alpha = pixels[..., 3:].clip(0, 1)
+    return pixels[..., :3] * alpha + np.float32(background) * (1 - alpha)
+
+
 def flaw(cells: Sequence[Pixels]) -> str:
     """What is wrong with pictures that a model drew, in words, or "" if nothing is."""
     for cell in cells:
         if not np.isfinite(cell).all():
             return "numbers that are none (NaN)"
+        if cell.shape[-1] == 4:
+            if float(cell[..., 3].max()) < 1 / 255:
+                return "a picture that is transparent all over"
+            if float(cell[..., 3].max()) - float(cell[..., 3].min()) >= 1 / 255:
+                continue  # its outline is a picture
         if float(cell.max()) - float(cell.min()) < 1 / 255:
             return "a blank picture"
     return ""
@@ -46,7 +72,8 @@ def tensor_of(picture: Image.Image) -> torch.Tensor:
 
 
 def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """The picture at another (width, height)."""
+    """The picture at another (width, height), over white where it is transparent."""
+    pixels = opaque(pixels)
     if pixels.shape[1::-1] == size:
         return pixels
     return pixels_of(picture_of(pixels).resize(size, Image.Resampling.LANCZOS))

@@ -16,6 +16,7 @@ from engine.errors import ModelLoadFailed
 from engine.model_files.tool_files import prove_upscaler
 from engine.model_spec import ModelSpec
 from engine.operations.captioner import Captioner
+from engine.operations.segmenter import Segmenter
 from engine.pocket.errors import BrokenWeights
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.text import embed
@@ -63,6 +64,8 @@ class Tools:
     """A super-resolution checkpoint of the host's own, as safetensors."""
     captioner_folder: Path | None = None
     """An image-to-text model of the host's own."""
+    segmenter_folder: Path | None = None
+    """A segmentation model of the host's own."""
 
     def upscaler_of(self, spec: ModelSpec) -> SuperResolution:
         """What enlarges the pictures of a model: the host's own network, else the model's, else Real-ESRGAN.
@@ -90,6 +93,11 @@ class Tools:
     def captioner(self) -> Captioner | None:
         """The host's own image-to-text model; None where the embedded encoder describes. Raises `ModelLoadFailed`."""
         return None if self.captioner_folder is None else Captioner.load(self.captioner_folder, self.device)
+
+    @cached_property
+    def segmenter(self) -> Segmenter | None:
+        """The host's own segmentation model; None where nothing cuts out pictures. Raises `ModelLoadFailed`."""
+        return None if self.segmenter_folder is None else Segmenter.load(self.segmenter_folder, self.device)
 
     @cached_property
     def describer(self) -> Describer:

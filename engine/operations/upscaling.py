@@ -13,9 +13,9 @@ from engine.catalogue.outpaint_geometry import scaled
 from engine.catalogue.sizes import CREATIVE_FACTOR, enlargement
 from engine.operations.context import OperationContext
 from engine.operations.drawing import from_picture
-from engine.operations.pixels import Pixels, cover, picture_of, pixels_of
+from engine.operations.pixels import Pixels, cover, opaque, picture_of, pixels_of
 from engine.operations.super_resolution import enlarged
-from engine.pictures.images import open_picture
+from engine.pictures.images import open_with_alpha
 from engine.requests import MAX_SIDE, Upscale
 
 OVERLAP = 0.25
@@ -25,7 +25,8 @@ OVERLAP = 0.25
 def upscale(context: OperationContext) -> list[Pixels]:
     """The picture `factor` times larger, at most 4096 pixels a side."""
     request = cast(Upscale, context.request)
-    picture = open_picture(request.image)
+    opened = open_with_alpha(request.image)
+    picture = opened.convert("RGB")
     scale = enlargement(picture.size, request)
     if scale < request.factor:
         at_most_twice = request.mode == "creative" and scale == CREATIVE_FACTOR
@@ -36,7 +37,15 @@ def upscale(context: OperationContext) -> list[Pixels]:
         context.upscaler = upscaler.name
     size = scaled(picture.size, scale)
     (larger,) = enlarged(context, [picture], size, upscaler, lambda done, of: context.watch.on_step(done, of, None))
-    return [refined(context, Image.fromarray(larger), request.strength) if request.mode == "creative" else larger]
+    made = refined(context, Image.fromarray(larger), request.strength) if request.mode == "creative" else larger
+    return [made if opened.mode == "RGB" else _as_transparent(made, opened)]
+
+
+def _as_transparent(pixels: Pixels, picture: Image.Image) -> Pixels:
+    """Bytes (height, width, 4): the larger colours with the alpha of the picture they were made from."""
+    larger = picture_of(pixels)
+    larger.putalpha(picture.getchannel("A").resize(larger.size, Image.Resampling.LANCZOS))
+    return np.asarray(larger)
 
 
 def refined(context: OperationContext, picture: Image.Image, strength: float) -> Pixels:
@@ -53,7 +62,7 @@ def refined(context: OperationContext, picture: Image.Image, strength: float) ->
         cell = from_picture(
             context.asking(width=width, height=height, seed=context.request.seed + number), tile, strength
         )
-        fitted = pixels_of(picture_of(cell[0]).resize((box[2] - left, box[3] - top), Image.Resampling.LANCZOS))
+        fitted = pixels_of(picture_of(opaque(cell[0])).resize((box[2] - left, box[3] - top), Image.Resampling.LANCZOS))
         fade = _fade(fitted.shape[0])[:, None, None] * _fade(fitted.shape[1])[None, :, None]
         drawn[top : box[3], left : box[2]] += fade * fitted
         weight[top : box[3], left : box[2]] += fade

@@ -14,6 +14,9 @@ from engine.pictures.intake import decode, open_header
 
 _LYING = (5, 6, 7, 8)
 """Exif's orientations with the sides exchanged."""
+_SQUARES = 24
+"""Squares of the checkerboard along a picture's shorter side."""
+_GREYS = ("#f2f2f3", "#dfdfe2")
 _QUALITIES = (75, 50, 25, 10)
 
 
@@ -35,6 +38,43 @@ def open_with_alpha(data: bytes, field: str = "image", most_pixels: int | None =
     if most == 0:
         raise InvalidRequest(field, "there is nothing to see in it: all of it is transparent")
     return decoded.convert("RGB") if least == 255 else decoded
+
+
+def open_shown(data: bytes) -> Image.Image:
+    """As `open_picture`, but transparent parts show a quiet checkerboard."""
+    return over_checkerboard(open_with_alpha(data))
+
+
+def over_checkerboard(picture: Image.Image) -> Image.Image:
+    """An RGB picture; transparent parts show a quiet checkerboard of two light greys."""
+    if picture.mode != "RGBA":
+        return picture.convert("RGB")
+    side = max(4, min(picture.size) // _SQUARES)
+    tile = Image.new("RGB", (2 * side, 2 * side), _GREYS[0])
+    for corner in ((side, 0), (0, side)):
+        tile.paste(_GREYS[1], (*corner, corner[0] + side, corner[1] + side))
+    board = Image.new("RGB", picture.size)
+    for top in range(0, picture.height, 2 * side):
+        for left in range(0, picture.width, 2 * side):
+            board.paste(tile, (left, top))
+    board.paste(picture, mask=picture.getchannel("A"))
+    return board
+
+
+def without_hidden_colours(picture: Image.Image) -> Image.Image:
+    """The picture with black where nothing of it can be seen: what was cut away is not in the file."""
+    if picture.mode != "RGBA":
+        return picture
+    seen = picture.getchannel("A").point([0] + [255] * 255)
+    return Image.composite(picture, Image.new("RGBA", picture.size), seen)
+
+
+def as_anybody_sees_it(picture: Image.Image) -> tuple[Image.Image, ...]:
+    """The RGB pictures to check: a picture with transparent parts on white and on black, and its bare colours."""
+    if picture.mode != "RGBA":
+        return (picture,)
+    grounds = (_flatten(picture, "white"), _flatten(picture, "black"), picture)
+    return tuple(ground.convert("RGB") for ground in grounds)
 
 
 def picture_size(data: bytes) -> tuple[int, int]:
@@ -125,7 +165,7 @@ def _comment(text: str) -> bytes:
 
 
 def mosaic(cells: Sequence[Image.Image], columns: int | None = None) -> Image.Image:
-    """All cells side by side in reading order, as square as possible; one cell stays itself."""
+    """All cells side by side in reading order, as square as possible; transparent parts show a checkerboard."""
     if not cells:
         raise ValueError("a mosaic needs at least one cell")
     columns = columns or _columns(len(cells))
@@ -133,7 +173,7 @@ def mosaic(cells: Sequence[Image.Image], columns: int | None = None) -> Image.Im
     width, height = cells[0].size
     canvas = Image.new("RGB", (width * min(columns, len(cells)), height * rows))
     for index, cell in enumerate(cells):
-        canvas.paste(cell, (index % columns * width, index // columns * height))
+        canvas.paste(over_checkerboard(cell), (index % columns * width, index // columns * height))
     return canvas
 
 

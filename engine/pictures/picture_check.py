@@ -24,9 +24,9 @@ class PictureCheck:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="safety")
 
-    def submit(self, picture: Image.Image) -> Future[Safety]:
-        """The judgement on one RGB picture of any size; the future never raises."""
-        return self._thread.submit(self._judge, picture)
+    def submit(self, *pictures: Image.Image) -> Future[Safety]:
+        """The judgement on one RGB picture of any size, seen in one or several ways; the future never raises."""
+        return self._thread.submit(self.worst, pictures)
 
     def call(self, work: Callable[[], T]) -> Future[T]:
         """Run something in the check's thread, where the two methods below belong."""

@@ -12,7 +12,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 
 from engine.errors import InvalidRequest
-from engine.pictures.images import encode_png, open_mask, open_picture
+from engine.pictures.images import encode_png, open_mask, open_with_alpha
 from engine.pictures.intake import DAMAGED
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -30,7 +30,7 @@ class SandboxedDecoder:
         self._room, self._timeout_s = asyncio.Semaphore(at_once), timeout_s
 
     async def decode(self, data: bytes, field: str = "image") -> bytes:
-        """The picture as a PNG of plain RGB, upright, without metadata; see `engine.pictures.images.open_picture`.
+        """The picture as a plain PNG, upright, without metadata; see `engine.pictures.images.open_with_alpha`.
 
         As `field` "mask" it is a PNG of grey, its transparent parts black; see `open_mask`. A picture of more than
         `MAX_KEPT_PIXELS` is made smaller.
@@ -81,7 +81,7 @@ def main() -> None:
 
 def _plain(data: bytes, *, is_mask: bool) -> bytes:
     try:
-        opened = (open_mask if is_mask else open_picture)(data, most_pixels=MAX_KEPT_PIXELS)
+        opened = (open_mask if is_mask else open_with_alpha)(data, most_pixels=MAX_KEPT_PIXELS)
     except (InvalidRequest, MemoryError):
         raise
     except Exception as error:  # decoders of other people's files fail in any way

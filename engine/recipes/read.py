@@ -89,8 +89,10 @@ def _tool(version: str, words: Mapping[str, str]) -> str:
 
 def _ours(said: Mapping[str, Any]) -> ForeignRecipe:
     asked: Mapping[str, Any] = said["request"]
-    if said.get("kind") in ("upscale", "describe"):
-        raise InvalidRequest("image", "this picture was only enlarged; the one that it was made from has the recipe")
+    if said.get("kind") in ("upscale", "describe", "cut_out"):
+        raise InvalidRequest(
+            "image", "this picture was only enlarged or cut out; the one it was made from has the recipe"
+        )
     recipe: Mapping[str, Any] = said.get("recipe") or {}
     doubts = [] if said.get("kind") == "text_to_image" else ["it was made from another picture, which is needed too"]
     return ForeignRecipe(

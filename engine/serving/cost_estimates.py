@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.requests import Describe, ImageRequest, ImageToImage, Outpaint, Upscale
+from engine.requests import ImageRequest, ImageToImage, Outpaint, Upscale, is_undrawn
 
 _STEPS = 25
 """Steps of a request that names none; a resolved request always does."""
@@ -48,7 +48,7 @@ def kind_of_work(request: ImageRequest) -> str:
 
 def is_denoised(request: ImageRequest) -> bool:
     """Does the request run denoising steps?"""
-    return not isinstance(request, Describe) and kind_of_work(request) != "upscale_subtle"
+    return not is_undrawn(request)
 
 
 def steps_of(request: ImageRequest) -> float:

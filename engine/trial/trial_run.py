@@ -33,12 +33,14 @@ def main() -> None:
     verdicts = [_device(name) for name in settings.devices]
     for model in sys.argv[1:]:
         verdicts += _model(Catalogue(settings), model, settings)
-    tools = Tools(_CPU, settings.upscaler, settings.captioner)
+    tools = Tools(_CPU, settings.upscaler, settings.captioner, settings.cutout)
     verdicts.append(
         _tried("upscaler", lambda: f"{settings.upscaler or REALESRGAN} enlarges {tools.upscaler.scale} times")
     )
     if settings.captioner is not None:
         verdicts.append(_tried("captioner", lambda: tools.captioner.name if tools.captioner else ""))
+    if settings.cutout is not None:
+        verdicts.append(_tried("cutout", lambda: tools.segmenter.name if tools.segmenter else ""))
     sys.stdout.buffer.write(VERDICTS.dump_json(tuple(verdicts)) + b"\n")
 
 

@@ -16,7 +16,7 @@ from engine.events import Finished, GeneratedImage, Recipe, Safety
 from engine.loading.loaded_model import LoadedModel
 from engine.operations.context import Outcome
 from engine.operations.pixels import picture_of
-from engine.pictures.images import encode_png
+from engine.pictures.images import as_anybody_sees_it, encode_png, without_hidden_colours
 from engine.pictures.parameters import text_chunks, write_parameters
 from engine.pictures.picture_check import PictureCheck
 from engine.requests import ImageRequest, is_undrawn
@@ -108,8 +108,8 @@ def _mask(outcome: Outcome) -> bytes | None:
 def _image(
     request: ImageRequest, outcome: Outcome, recipe: Recipe, cell: int, check: PictureCheck | None
 ) -> GeneratedImage:
-    picture = picture_of(outcome.cells[cell])
-    judgement = check.submit(picture) if check else None
+    picture = without_hidden_colours(picture_of(outcome.cells[cell]))
+    judgement = check.submit(*as_anybody_sees_it(picture)) if check else None
     seed = request.cell_seeds[cell]
     png = encode_png(picture, text_chunks(request, recipe, seed))
     safety = judgement.result() if judgement else Safety()

@@ -16,9 +16,9 @@ def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert (model.source, model.taesd) == (f"{tmp_path}/m.safetensors", f"{tmp_path}/t")
     assert model.style_adapter == f"{tmp_path}/a.safetensors"
     assert LoRASettings(path=Path("~/l.safetensors"), model="m").path == tmp_path / "l.safetensors"
-    places = {"captioner": "~/c", "upscaler": "~/u", "models_dir": "~/d", "default_model": "~/m"}
+    places = {"captioner": "~/c", "cutout": "~/o", "upscaler": "~/u", "models_dir": "~/d", "default_model": "~/m"}
     settings = EngineSettings.model_validate(places)
-    assert (settings.captioner, settings.upscaler) == (tmp_path / "c", tmp_path / "u")
+    assert (settings.captioner, settings.cutout, settings.upscaler) == (tmp_path / "c", tmp_path / "o", tmp_path / "u")
     assert (settings.models_dir, settings.default_model) == (tmp_path / "d", f"{tmp_path}/m")
     assert Settings(data_dir=Path("~/darkroom")).data_dir == tmp_path / "darkroom"
 

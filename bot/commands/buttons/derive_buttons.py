@@ -38,6 +38,7 @@ DERIVED: Mapping[Act, tuple[Verb, Mapping[str, Any]]] = MappingProxyType(
         Act.PAN_UP: (Verb.PAN, {"pan": (0.0, 0.0, PAN_SHARE, 0.0)}),
         Act.PAN_DOWN: (Verb.PAN, {"pan": (0.0, 0.0, 0.0, PAN_SHARE)}),
         Act.DESCRIBE: (Verb.DESCRIBE, {}),
+        Act.CUT_OUT: (Verb.CUT_OUT, {}),
     }
 )
 """What is asked for under one picture."""

@@ -58,9 +58,10 @@ class Ports:
         except KeyError as missing:
             raise _no_longer_kept() from missing
         images = tuple(uploads[key] for key in spec.images)
+        references = tuple(uploads[key] for key in spec.references)
         mask = None if spec.mask is None else uploads[spec.mask]
         style = None if spec.style_image is None else uploads[spec.style_image]
-        return Sources(source=source, images=images, mask=mask, style=style, description=said)
+        return Sources(source=source, images=images, references=references, mask=mask, style=style, description=said)
 
     async def _cell(self, job_id: str, index: int) -> tuple[bytes, str]:
         """A stored picture, and what it shows as far as its words say that."""

@@ -24,6 +24,7 @@ class Verb(enum.StrEnum):
     UPSCALE_SUBTLE = "upscale_subtle"
     UPSCALE_CREATIVE = "upscale_creative"
     DESCRIBE = "describe"
+    CUT_OUT = "cut_out"
     DRAFT = "draft"
     DEVELOP = "develop"
 
@@ -91,6 +92,8 @@ class JobSpec(Value):
     """The parent job, if it is not the job of `source` (a reroll: the same spec with a new seed)."""
     images: tuple[str, ...] = ()
     """Keys of uploaded pictures in the picture store."""
+    references: tuple[str, ...] = ()
+    """Keys of uploaded pictures of what shall be drawn again, in another picture."""
     mask: str | None = None
     """Key of the inpainting mask; white pixels are redrawn."""
     style_image: str | None = None
@@ -115,7 +118,9 @@ class JobSpec(Value):
     @property
     def uploads(self) -> frozenset[str]:
         """The keys of all uploaded pictures that the spec names."""
-        return frozenset(key for key in (*self.images, self.mask, self.style_image) if key is not None)
+        return frozenset(
+            key for key in (*self.images, *self.references, self.mask, self.style_image) if key is not None
+        )
 
     def without_words(self) -> JobSpec:
         """Return a copy in which the prompt is empty."""
@@ -124,6 +129,6 @@ class JobSpec(Value):
     def without_uploads(self, keys: Collection[str]) -> JobSpec:
         """Return a copy in which `WITHDRAWN` replaces these keys."""
         kept = {key: WITHDRAWN if key in keys else key for key in self.uploads}
-        update = {"images": tuple(kept[key] for key in self.images)}
+        update = {name: tuple(kept[key] for key in getattr(self, name)) for name in ("images", "references")}
         named = {name: kept[key] for name in ("mask", "style_image") if (key := getattr(self, name)) is not None}
         return self.model_copy(update=update | named)

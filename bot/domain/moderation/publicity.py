@@ -11,6 +11,7 @@ from datetime import datetime
 
 from bot.domain.model import Cell, Job, JobState, Member, Preferences, Value, Verb
 from bot.domain.moderation.access import banned_now
+from bot.domain.moderation.consents import Stance
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.job_access import Deed, Viewer, permit
 from bot.errors import JobNotFound
@@ -69,7 +70,7 @@ def may_view(line: Line, member: Member | None, now: datetime) -> bool:
     if member is None or member.id != first.job.member_id or not first.job.state.is_showable or not first.cells:
         return False
     try:
-        permit(Deed.SEE, Viewer(member=member), first.job, first.owner)
+        permit(Deed.SEE, Viewer(member=member), first.job, Stance.NO)
     except JobNotFound:
         return False
     return True

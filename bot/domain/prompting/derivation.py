@@ -15,9 +15,9 @@ STRENGTHS: Mapping[Verb, float] = {
 }  # fmt: skip
 """Default `strength` of a variation: 0 keeps the source picture, 1 ignores it."""
 
-UNDRAWN = frozenset({Verb.UPSCALE_SUBTLE, Verb.DESCRIBE})
+UNDRAWN = frozenset({Verb.UPSCALE_SUBTLE, Verb.DESCRIBE, Verb.CUT_OUT})
 """Verbs that run no diffusion model."""
-SINGLE = frozenset({Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE, Verb.DEVELOP})
+SINGLE = frozenset({Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE, Verb.DEVELOP, Verb.CUT_OUT})
 """Verbs that make one picture; a sheet of drafts has `DRAFTS`, all others make four."""
 DRAFTS = 24
 """Pictures of a sheet: as many as a menu can list."""

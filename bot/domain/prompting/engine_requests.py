@@ -12,6 +12,7 @@ from bot.errors import BadOption, BadPicture
 from engine import (
     WORDLESS_BLEND,
     Blend,
+    CutOut,
     Describe,
     Edit,
     ImageRequest,
@@ -71,6 +72,8 @@ class Sources:
     style: bytes | None = None
     description: str = ""
     """What the source shows, where the words it was drawn from say that."""
+    references: tuple[bytes, ...] = ()
+    """Pictures of what shall be drawn again."""
 
     @property
     def pictures(self) -> tuple[bytes, ...]:
@@ -177,6 +180,9 @@ def _build(spec: JobSpec, options: Options, sources: Sources, common: dict[str, 
             return _upscale(spec, options, sources, common)
         case Verb.DESCRIBE:
             return Describe(image=sources.first, **_without_size(common, prompt="describe"))
+        case Verb.CUT_OUT:
+            common = {**_without_size(common, prompt="cut out"), "num_images": 1}
+            return CutOut(image=sources.first, **common)
         case Verb.BLEND:
             words = _without_size(common, WORDLESS_BLEND)
             return Blend(images=sources.images, strength=_asked_strength(options), **words)
@@ -210,6 +216,16 @@ def _edit(options: Options, sources: Sources, common: dict[str, Any]) -> ImageRe
     return ImageToImage(**redrawn) if sources.mask is None else Inpaint(mask=sources.mask, **redrawn)
 
 
+def _with_references(options: Options, sources: Sources, common: dict[str, Any]) -> ImageRequest:
+    if _asked_strength(options) is not None:
+        raise BadOption("strength", "it is for a picture drawn again from noise; leave it out, or the reference")
+    if common["draft"]:
+        raise BadOption("--draft", "there are no drafts with a reference; leave one of them out")
+    first, *others = (*sources.images, *sources.references)
+    common = {**common, "style_image": None}
+    return Edit(image=first, references=tuple(others), is_reference=not sources.images, **common)
+
+
 def _upscale(spec: JobSpec, options: Options, sources: Sources, common: dict[str, Any]) -> Upscale:
     mode = "subtle" if spec.verb is Verb.UPSCALE_SUBTLE else "creative"
     strength = {} if options.strength is None or mode == "subtle" else {"strength": options.strength}
@@ -218,6 +234,8 @@ def _upscale(spec: JobSpec, options: Options, sources: Sources, common: dict[str
 
 
 def _drawn(spec: JobSpec, options: Options, sources: Sources, common: dict[str, Any]) -> ImageRequest:
+    if sources.references:
+        return _with_references(options, sources, common)
     if sources.source is None and not sources.images:
         return ImageRequest(**common)
     if len(sources.images) > 1:

@@ -13,7 +13,7 @@ from bot.domain.prompting.derivation import derive
 from bot.domain.prompting.engine_requests import Asker, Sources, Wording
 from bot.domain.quotas.cost_estimates import Timings, expected_ms
 from bot.domain.quotas.quota import pictures
-from engine import ImageRequest, Upscale
+from engine import CutOut, ImageRequest, Upscale
 
 _STEPS = 25
 _ANY = b"\0"
@@ -24,7 +24,7 @@ _OWN: Mapping[str, bool | None] = MappingProxyType(
 """Options of the job that its derived jobs do not inherit; the steps come from the recipe."""
 _PRICED = (
     Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.REGION, Verb.EDIT, Verb.ZOOM, Verb.PAN, Verb.UPSCALE_SUBTLE,
-    Verb.UPSCALE_CREATIVE, Verb.DESCRIBE,
+    Verb.UPSCALE_CREATIVE, Verb.DESCRIBE, Verb.CUT_OUT,
 )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def _asked(job: Job, cell: Cell, verb: Verb) -> ImageRequest:
     spec = derive(job, verb, cell.cell, seed=0, options=options)
     request = Wording().request(spec, Sources(source=_ANY, mask=_ANY), _no_size, Asker(), job.model)
     width, height = cell.width, cell.height
-    if not isinstance(request, Upscale):
+    if not isinstance(request, Upscale | CutOut):
         width, height = recipe.get("width", width), recipe.get("height", height)
     return request.model_copy(update={"width": width, "height": height})
 

@@ -16,7 +16,9 @@ NEWEST = 0.2
 UNKNOWN_MS_PER_MEGAPIXEL_STEP = 250.0
 """Guess without any measurement, in ms: about the cost of a small model on a small GPU."""
 
-UNKNOWN_MS_PER_MEGAPIXEL: Mapping[str, float] = MappingProxyType({"describe": 250.0, "upscale_subtle": 2000.0})
+UNKNOWN_MS_PER_MEGAPIXEL: Mapping[str, float] = MappingProxyType(
+    {"describe": 250.0, "upscale_subtle": 2000.0, "cut_out": 500.0}
+)
 """Guesses for kinds without denoising steps, in ms per megapixel. Their timings estimate no other kind."""
 
 

@@ -42,6 +42,7 @@ FACES: Mapping[Act, Face] = MappingProxyType(
         Act.VARY_REGION: Face("Vary region", "🖌️"),
         Act.EDIT: Face("Edit", "✏️"),
         Act.EDIT_REGION: Face("Edit region", "🖌️"),
+        Act.CUT_OUT: Face("Cut out", "✂️"),
         Act.EXPRESSION: Face("Use as emoji / sticker", "😀"),
         Act.ZOOM_OUT_1_5: Face("Zoom out 1.5x", "🔍"),
         Act.ZOOM_OUT_2: Face("Zoom out 2x", "🔍"),
@@ -72,13 +73,13 @@ _ROW = 5
 """Buttons in a row, at most."""
 _CELL_ROWS = (
     (Act.UPSCALE_SUBTLE, Act.UPSCALE_CREATIVE, Act.DESCRIBE, Act.RECIPE),
-    (Act.VARY_SUBTLE, Act.VARY_STRONG, Act.VARY_REGION, Act.EDIT),
+    (Act.VARY_SUBTLE, Act.VARY_STRONG, Act.VARY_REGION, Act.EDIT, Act.CUT_OUT),
     (Act.ZOOM_OUT_1_5, Act.ZOOM_OUT_2, Act.ZOOM_CUSTOM, Act.BRANCH, Act.FAMILY),
     (Act.PAN_LEFT, Act.PAN_RIGHT, Act.PAN_UP, Act.PAN_DOWN, Act.EXPRESSION),
 )
-_UPSCALED_ROWS = (
+_REWORKED_ROWS = (
     (Act.VARY_SUBTLE, Act.VARY_STRONG, Act.EDIT, Act.DESCRIBE, Act.RECIPE),
-    (Act.BRANCH, Act.FAMILY, Act.EXPRESSION),
+    (Act.BRANCH, Act.FAMILY, Act.CUT_OUT, Act.EXPRESSION),
 )
 
 
@@ -159,10 +160,10 @@ def grid_view(job: Job, cells: int, offered: Collection[Act]) -> View:
 
 
 def cell_view(
-    job_id: str, cell: int, offered: Collection[Act], parent_url: str = "", *, upscaled: bool = False
+    job_id: str, cell: int, offered: Collection[Act], parent_url: str = "", *, reworked: bool = False
 ) -> View:
     """All that can be done with one kept picture."""
-    rows = [[ButtonId(act, job_id, cell) for act in acts] for acts in (_UPSCALED_ROWS if upscaled else _CELL_ROWS)]
+    rows = [[ButtonId(act, job_id, cell) for act in acts] for acts in (_REWORKED_ROWS if reworked else _CELL_ROWS)]
     view = _view(rows, offered)
     if parent_url:
         view.add_item(Button(label="Parent", emoji="🔼", url=parent_url, row=4))

@@ -61,6 +61,7 @@ class Act(enum.StrEnum):
     LET_NOBODY = "ln"
     LET_SAME = "ls"
     EXPRESSION = "ex"
+    CUT_OUT = "co"
 
 
 @dataclass(frozen=True, slots=True)

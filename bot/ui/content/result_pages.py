@@ -17,7 +17,8 @@ from bot.ui.content.draft_sheet import sheet_view
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.pictures.compositing import Drawing
 
-UPSCALED = frozenset({Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE})
+REWORKED = frozenset({Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE, Verb.CUT_OUT})
+"""Their pictures have fewer buttons."""
 
 
 class ResultPages:
@@ -42,7 +43,7 @@ class ResultPages:
         if job.spec.verb is Verb.DRAFT:
             view = sheet_view(job, [cell.cell for cell in cells], self._offered_for(job))
         elif len(cells) == 1:
-            view = cell_view(job.id, cells[0].cell, self._offered_for(job), url, upscaled=job.spec.verb in UPSCALED)
+            view = cell_view(job.id, cells[0].cell, self._offered_for(job), url, reworked=job.spec.verb in REWORKED)
         else:
             view = grid_view(job, len(cells), self._offered_for(job))
         return Page(text, tuple(uploads), view)
@@ -76,6 +77,8 @@ class ResultPages:
 
     def _offered_for(self, job: Job) -> Collection[Act]:
         hidden = set[Act]() if job.frames_key else {Act.TIMELAPSE}
+        if job.spec.verb is Verb.CUT_OUT:
+            hidden.add(Act.CUT_OUT)
         if job.spec.verb is not Verb.EDIT:
             hidden.add(Act.EDIT_REGION)
         if job.guild_id is None or not job.reply.bot_present:

@@ -48,6 +48,7 @@ _ACTS: Mapping[Verb, str] = MappingProxyType(
         Verb.UPSCALE_SUBTLE: "upscaled (subtle)",
         Verb.UPSCALE_CREATIVE: "upscaled (creative)",
         Verb.DESCRIBE: "described",
+        Verb.CUT_OUT: "cut out",
         Verb.DRAFT: "drafts",
         Verb.DEVELOP: "developed",
     }

@@ -10,7 +10,17 @@ from typing import ParamSpec, TypeVar
 
 from PIL import Image, ImageDraw, ImageFont
 
-from engine import SandboxedDecoder, encode_png, fit_upload, fit_webp, mosaic, open_picture, read_text
+from engine import (
+    SandboxedDecoder,
+    encode_png,
+    fit_upload,
+    fit_webp,
+    mosaic,
+    open_picture,
+    open_shown,
+    open_with_alpha,
+    read_text,
+)
 
 FRAME_MS = 120
 LAST_FRAME_MS = 2500
@@ -73,14 +83,14 @@ def compose(pictures: Sequence[bytes], limit: int, *, is_numbered: bool = False)
     """The grid of these PNGs, encoded to fit, with the recipe of the first: the others' seeds count on from its own."""
     if len(pictures) == 1 and not is_numbered:
         return fit_upload(pictures[0], limit)
-    cells = [open_picture(picture) for picture in pictures]
+    cells = [open_shown(picture) for picture in pictures]
     grid = mosaic([numbered(cell, index) for index, cell in enumerate(cells, 1)] if is_numbered else cells)
     return fit_upload(encode_png(grid, read_text(pictures[0])), limit)
 
 
 def bare(picture: bytes, limit: int) -> tuple[bytes, str]:
     """The picture alone, encoded to fit: no prompt, no seed, no recipe."""
-    return fit_upload(encode_png(open_picture(picture)), limit)
+    return fit_upload(encode_png(open_with_alpha(picture)), limit)
 
 
 def numbered(picture: Image.Image, number: int) -> Image.Image:
@@ -96,7 +106,7 @@ def numbered(picture: Image.Image, number: int) -> Image.Image:
 
 def lettered(pictures: Sequence[bytes | None], limit: int) -> tuple[bytes, str]:
     """Pictures side by side, A, B, C … in their corners, without their recipes: a ballot tells nothing else."""
-    there = {place: open_picture(picture) for place, picture in enumerate(pictures) if picture is not None}
+    there = {place: open_shown(picture) for place, picture in enumerate(pictures) if picture is not None}
     width, height = next((one.size for one in there.values()), (256, 256))
     cells = [there[place].convert("RGB") if place in there else Image.new("RGB", (width, height), "#202225")
              for place in range(len(pictures))]  # fmt: skip
@@ -112,7 +122,7 @@ def contact_sheet(pictures: Sequence[bytes], limit: int, side: int = 256, column
     """Thumbnails side by side as one WebP of at most `limit` bytes."""
     cells = [Image.new("RGB", (side, side), "#202225") for _ in pictures]
     for cell, picture in zip(cells, pictures, strict=True):
-        thumbnail = open_picture(picture)
+        thumbnail = open_shown(picture)
         thumbnail.thumbnail((side, side))
         cell.paste(thumbnail, ((side - thumbnail.width) // 2, (side - thumbnail.height) // 2))
     return fit_webp(mosaic(cells, columns), limit)
@@ -136,7 +146,7 @@ def animate(frames: Sequence[bytes], pictures: Sequence[bytes], limit: int) -> b
     The kept frames are small; all are shown at one size that can be seen well.
     """
     shown = [open_picture(frame) for frame in frames]
-    shown.append(mosaic([open_picture(picture) for picture in pictures]))
+    shown.append(mosaic([open_shown(picture) for picture in pictures]))
     scale = FILM_SIDE / max(shown[-1].size)
     size = (round(shown[-1].width * scale), round(shown[-1].height * scale))
     while True:

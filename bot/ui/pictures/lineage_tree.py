@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from bot.ui.pictures import fonts
-from engine import fit_webp, mosaic, open_picture
+from engine import fit_webp, mosaic, open_shown
 
 THUMBNAIL = 112
 INDENT = 56
@@ -100,7 +100,7 @@ def _connect(pen: ImageDraw.ImageDraw, places: dict[str, tuple[int, int]], relat
 def thumbnail(pictures: Sequence[bytes], side: int = THUMBNAIL) -> Image.Image:
     """All cells of a job in one square of `side` pixels."""
     square = Image.new("RGB", (side, side), BACKGROUND)
-    grid = mosaic([open_picture(picture) for picture in pictures])
+    grid = mosaic([open_shown(picture) for picture in pictures])
     grid.thumbnail((side, side))
     square.paste(grid, ((side - grid.width) // 2, (side - grid.height) // 2))
     return square

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from PIL import Image, ImageDraw, ImageFont
 
-from engine import fit_webp, mosaic, open_picture
+from engine import fit_webp, mosaic, open_shown
 
 SIDE = 256
 """Of one sample, in pixels."""
@@ -16,7 +16,7 @@ _BADGE = 34
 
 def thumbnail(picture: bytes) -> bytes:
     """A picture as a small WebP. Raises `InvalidRequest` for what is none."""
-    opened = open_picture(picture)
+    opened = open_shown(picture)
     opened.thumbnail((SIDE, SIDE))
     return fit_webp(opened, 200_000)
 
@@ -27,7 +27,7 @@ def numbered_sheet(samples: Mapping[int, bytes], limit: int) -> bytes:
 
 
 def _cell(number: int, picture: bytes) -> Image.Image:
-    cell, sample = Image.new("RGB", (SIDE, SIDE), _BACKGROUND), open_picture(picture)
+    cell, sample = Image.new("RGB", (SIDE, SIDE), _BACKGROUND), open_shown(picture)
     sample.thumbnail((SIDE, SIDE))
     cell.paste(sample, ((SIDE - sample.width) // 2, (SIDE - sample.height) // 2))
     pen = ImageDraw.Draw(cell)

@@ -3,8 +3,9 @@ from __future__ import annotations
 import discord
 import pytest
 
-from bot.domain.model import Preferences
+from bot.domain.model import WITHDRAWN, Preferences, Verb
 from bot.errors import AlreadyAsked
+from tests.bot.scripted import png
 from tests.bot.world import World, eventually, labels
 
 
@@ -138,3 +139,20 @@ async def make_thread(world: World):
         await real.get_partial_message(message.id).create_thread(name="drawing")
     await world.env.settle()
     return world.channel.threads[0]
+
+
+async def test_a_reference_is_taken_beside_the_picture(world: World) -> None:
+    await world.ada.slash(
+        world.channel, "imagine", prompt="her on a bench --ar 3:2", image=("a.png", png("red")),
+        reference=("b.png", png("blue")), model="klein",
+    )  # fmt: skip
+    await world.job_service.done()
+    spec = world.job_service.asks[0].spec
+    assert (spec.verb, len(spec.images), len(spec.references)) == (Verb.IMAGINE, 1, 1)
+    assert spec.uploads == {*spec.images, *spec.references}
+    gone = spec.without_uploads(spec.references)
+    assert gone.references == (WITHDRAWN,) and gone.images == spec.images
+    several = await world.ada.slash(
+        world.channel, "imagine", prompt="a {red, blue} fox", reference=("b.png", png("blue"))
+    )
+    assert several.response is not None and "one by one" in several.response.content

@@ -215,14 +215,13 @@ def kl_autoencoder(latent_channels: int = 4, **config: Any) -> AutoencoderKL:
     """The autoencoder of most families."""
     return AutoencoderKL(
         in_channels=3,
-        out_channels=3,
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         block_out_channels=(4, 4, 8, 8),
         layers_per_block=1,
         latent_channels=latent_channels,
         norm_num_groups=2,
-        **({"sample_size": 64} | config),
+        **({"sample_size": 64, "out_channels": 3} | config),
     )
 
 

@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 import numpy
 import pytest
+from diffusers import AmusedPipeline, FluxPipeline, LDMTextToImagePipeline, StableDiffusionPipeline
 from PIL import Image
 
-from engine.errors import InvalidRequest
+from engine.errors import InferenceFailed, InvalidRequest
 from engine.operations import editing
+from engine.operations.context import _takes_lists
+from engine.operations.difference_walk import DifferenceWalk
 from engine.pictures.images import encode_png
 from engine.requests import Edit, ImageRequest, ImageToImage
 from tests.engine import families
@@ -115,3 +118,28 @@ def test_a_mask_of_everything_is_told_not_shown(worker: Callable[[str], LocalWor
 def test_a_wholly_transparent_picture_is_refused(worker: Callable[[str], LocalWorker]) -> None:
     refused = worker("stable-diffusion").refuse(_edit(image=encode_png(Image.new("RGBA", (64, 64), (255, 0, 0, 0)))))
     assert isinstance(refused, InvalidRequest) and "nothing to see" in refused.why
+
+
+def test_a_fault_of_ours_is_not_taken_for_a_family_without_pairs(worker: Callable[[str], LocalWorker]) -> None:
+    def broken(*_: object) -> None:
+        raise TypeError("a fault")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DifferenceWalk, "step", broken)
+        patch.setattr(editing, "within_mask", lambda *_: pytest.fail("the region was drawn anew instead"))
+        assert isinstance(worker("stable-diffusion").refuse(_edit(mask=LEFT, num_images=1)), InferenceFailed)
+
+
+@pytest.mark.parametrize(
+    ("cls", "takes"),
+    [(StableDiffusionPipeline, True), (FluxPipeline, True), (AmusedPipeline, False), (LDMTextToImagePipeline, False)],
+)
+def test_the_signature_says_who_takes_two_prompts(cls: type, takes: bool) -> None:
+    assert _takes_lists(cls) is takes
+
+
+def test_a_reference_is_drawn_again_only_by_an_editor(worker: Callable[[str], LocalWorker]) -> None:
+    asked = _edit(is_reference=True, num_images=1, width=96, height=64)
+    assert worker("flux2-klein").draw(asked)[0].shape == (64, 96, 3)
+    refused = worker("stable-diffusion").refuse(asked)
+    assert isinstance(refused, InvalidRequest) and refused.field == "reference" and "does not draw" in refused.why

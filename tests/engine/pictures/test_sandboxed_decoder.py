@@ -86,3 +86,12 @@ async def test_cancelling_leaves_no_process_behind():
         for child in psutil.Process().children()
         if "engine.pictures.sandboxed_decoder" in " ".join(child.cmdline())
     ]
+
+
+async def test_what_is_transparent_in_a_picture_stays_so():
+    painted = Image.new("RGBA", (40, 30), (0, 0, 0, 0))
+    painted.paste((200, 10, 10, 255), (0, 0, 20, 30))
+    kept = Image.open(io.BytesIO(await SandboxedDecoder().decode(encoded(painted, "WEBP", lossless=True))))
+    assert (kept.mode, kept.getpixel((5, 5))[3], kept.getpixel((35, 5))[3]) == ("RGBA", 255, 0)
+    whole = await SandboxedDecoder().decode(encoded(Image.new("RGBA", (4, 4), "red")))
+    assert Image.open(io.BytesIO(whole)).mode == "RGB"

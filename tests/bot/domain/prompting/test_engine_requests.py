@@ -9,7 +9,7 @@ from bot.domain.prompting.engine_requests import Asker, Sources, Wording
 from bot.errors import BadOption, BadPicture
 from bot.settings import StyleSettings
 from engine.errors import InvalidRequest
-from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
+from engine.requests import Blend, CutOut, Describe, Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
 
 STYLES = {
     "ink": StyleSettings(prompt="{prompt}, ink drawing", negative="colour", model="sdxl", loras={"ink": 0.8}, steps=12)
@@ -59,6 +59,8 @@ def test_a_size_that_is_given_beats_the_aspect() -> None:
         (Verb.UPSCALE_SUBTLE, Sources(b"a"), Upscale),
         (Verb.UPSCALE_CREATIVE, Sources(b"a"), Upscale),
         (Verb.DESCRIBE, Sources(images=(b"a",)), Describe),
+        (Verb.CUT_OUT, Sources(b"a"), CutOut),
+        (Verb.IMAGINE, Sources(references=(b"a",)), Edit),
     ],
 )
 def test_every_verb_has_its_kind(verb: Verb, sources: Sources, kind: type[ImageRequest]) -> None:
@@ -126,3 +128,16 @@ def test_words_may_be_missing_where_a_picture_speaks() -> None:
     assert build(Verb.UPSCALE_SUBTLE, Sources(b"a"), {"prompt": ""}).prompt == "upscale"
     with pytest.raises(InvalidRequest, match="prompt"):
         build(Verb.IMAGINE, options={"prompt": ""})
+
+
+def test_a_reference_is_looked_at_beside_the_picture() -> None:
+    both = build(Verb.IMAGINE, Sources(images=(b"a",), references=(b"b",), style=b"s"))
+    assert isinstance(both, Edit) and (both.image, both.references, both.is_reference) == (b"a", (b"b",), False)
+    alone = build(Verb.IMAGINE, Sources(references=(b"b",)), {"aspect": (3, 2)})
+    assert isinstance(alone, Edit) and (alone.image, alone.references, alone.is_reference) == (b"b", (), True)
+    assert (alone.width, alone.height) == (300, 200) and both.style_image is None
+    for options in ({"strength": 0.5}, {"image_weight": 1.0}):
+        with pytest.raises(BadOption, match="strength"):
+            build(Verb.IMAGINE, Sources(references=(b"b",)), options)
+    with pytest.raises(BadOption, match="drafts"):
+        build(Verb.DRAFT, Sources(references=(b"b",)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,7 @@ from engine.catalogue.catalogue import Catalogue
 from engine.catalogue.sizes import fit_area, result_size
 from tests.bot.scripted import a_job, png_of
 
-CATALOGUE = Catalogue(EngineSettings())
+CATALOGUE = Catalogue(EngineSettings(cutout=Path("segformer")))
 KNOWN = [
     Timing(CostClass("pocket", "text_to_image", 32, 12), 100.0),
     Timing(CostClass("pocket", "upscale_subtle", 32, 1), 30.0),

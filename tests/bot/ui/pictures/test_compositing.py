@@ -91,3 +91,14 @@ async def test_drawing_never_holds_up_the_loop() -> None:
             await asyncio.sleep(0.001)
             turns += 1
     assert drawn.result()[1] == "png" and turns > 3
+
+
+def test_a_single_picture_keeps_its_transparency_and_a_grid_shows_it() -> None:
+    buffer = io.BytesIO()
+    clear = Image.new("RGBA", (64, 64))
+    clear.paste((255, 0, 0, 255), (16, 16, 48, 48))
+    clear.save(buffer, "PNG")
+    single = opened(compose([buffer.getvalue()], 10**6)[0])
+    assert single.mode == "RGBA" and single.getpixel((2, 2))[3] == 0
+    grid = opened(compose([buffer.getvalue()] * 4, 10**6)[0])
+    assert grid.mode == "RGB" and grid.getpixel((32, 32)) == (255, 0, 0) and min(grid.getpixel((2, 2))) > 200
