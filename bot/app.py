@@ -21,10 +21,12 @@ from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.domain.quotas.button_prices import PriceList
 from bot.domain.quotas.cost_estimates import LearntEstimates
+from bot.exclusive_or_shared import exclusive_or_shared
 from bot.folders import writable
 from bot.group_play import GroupPlay
 from bot.operation.housekeeping import Housekeeping
 from bot.operation.metrics import Gauges
+from bot.operation.shard_keeper import ShardKeeper
 from bot.settings import Settings
 from bot.store.backup.restore import finish_restore
 from bot.store.database import Database
@@ -38,15 +40,17 @@ from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
 from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.store.jobs.quarantines import Quarantines
+from bot.store.jobs.shared_pending_answers import SharedPendingAnswers
 from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
+from bot.store.leases import Lease
 from bot.store.members.grants import GrantStore
 from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
 from bot.store.members.statistics import Statistics
+from bot.store.picture_turns import PictureTurns
 from bot.store.pictures import PictureStore
-from bot.store.single_instance import sole_use
 from bot.store.wildcards import WildcardLists
 from bot.tasks import Tasks
 from bot.ui.interactions.services import Services
@@ -69,6 +73,8 @@ class App:
     gauges: Gauges
     evicted: asyncio.Future[None]
     """Fails when another bot has come to use the database."""
+    keeper: ShardKeeper | None = None
+    """Where several bots share the database: what keeps this bot's shards."""
 
 
 @asynccontextmanager
@@ -94,8 +100,7 @@ async def build(
         database = await Database.connect(settings.database)
         opened.push_async_callback(database.close)
         # Before the migration: another bot may be using the database as it is.
-        evicted = await opened.enter_async_context(sole_use(database))
-        await database.migrate(settings.data_dir / "backups")
+        evicted, lease = await opened.enter_async_context(exclusive_or_shared(settings, database))
         executor = ThreadPoolExecutor(2, thread_name_prefix="drawing")
         opened.callback(executor.shutdown, wait=True, cancel_futures=True)
         engine = await opened.enter_async_context(engine or Engine(settings.engine))
@@ -103,20 +108,23 @@ async def build(
         tasks = Tasks(context)
         opened.push_async_callback(tasks.stop)
         fetch = fetch or Download(settings.discord.picture_origins)
-        services, replies = _compose(settings, database, engine, Drawing(executor), tasks, fetch, clock)
-        client = DarkroomClient(services, replies, shard_count=shard_count)
+        services, replies = _compose(settings, database, lease, engine, Drawing(executor), tasks, fetch, clock)
+        keeper = ShardKeeper(lease, database.shards, tasks) if lease and database.shards else None
+        shard_count = shard_count or settings.discord.shard_count
+        client = DarkroomClient(services, replies, shard_count=shard_count, dealer=keeper)
         housekeeping = Housekeeping(settings, database, services.rules, Retention(database, services.pictures), clock)
 
         def latency_s() -> float | None:
-            return client.latency if client.is_ready() else None
+            return client.latency_s if client.is_ready() else None
 
         gauges = Gauges(engine, services.statistics, settings.data_dir, latency_s, database.unreadable)
-        yield App(services, client, housekeeping, gauges, evicted)
+        yield App(services, client, housekeeping, gauges, evicted, keeper)
 
 
 def _compose(
     settings: Settings,
     database: Database,
+    lease: Lease | None,
     engine: Engine,
     drawing: Drawing,
     tasks: Tasks,
@@ -127,6 +135,7 @@ def _compose(
     quotas, timings = Quotas(database, rules), TimingStore(database, clock)
     jobs = JobStore(database, quotas)
     pictures = PictureStore.open(settings.pictures_url or settings.data_dir / "pictures")
+    pictures.turns = PictureTurns(database) if lease else None
     replies = DiscordReplies(jobs, pictures, drawing, tasks, clock=clock)
     semantic_filter, hints = _read_meanings(database, engine, tasks)
     ports = Ports(
@@ -139,6 +148,7 @@ def _compose(
         estimates=LearntEstimates(timings),
         wording=Wording(settings.styles),
         clock=clock,
+        is_ours=database.is_ours,
         hints=hints,
         fingerprint=fingerprint,
         tasks=tasks,
@@ -149,7 +159,11 @@ def _compose(
         database, engine, rules, jobs, pictures, drawing, job_service, consents, grants, tasks, clock
     )  # fmt: skip
     rounds, games = play.rounds(), play.games()
-    pending_answers = PendingAnswerStore(settings.data_dir / "promises.jsonl", database)
+    pending_answers = (
+        SharedPendingAnswers(database, lease)
+        if lease
+        else PendingAnswerStore(settings.data_dir / "promises.jsonl", database)
+    )
     services = Services(
         settings=settings,
         engine=engine,

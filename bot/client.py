@@ -22,6 +22,7 @@ from bot.ui.content.modals import Filled
 from bot.ui.content.translation import Translator
 from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.answer import Answer
+from bot.ui.interactions.dealt_shards import Dealer
 from bot.ui.interactions.double_clicks import DoubleClicks
 from bot.ui.interactions.gateway_guard import GatewayGuard
 from bot.ui.interactions.leftovers import Leftovers
@@ -55,7 +56,14 @@ class Tree(app_commands.CommandTree[Darkroom]):
 class DarkroomClient(Darkroom):
     """The bot. Everything it needs is given; it connects when it is started."""
 
-    def __init__(self, services: Services, replies: DiscordReplies, *, shard_count: int | None = None) -> None:
+    def __init__(
+        self,
+        services: Services,
+        replies: DiscordReplies,
+        *,
+        shard_count: int | None = None,
+        dealer: Dealer | None = None,
+    ) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -63,6 +71,7 @@ class DarkroomClient(Darkroom):
             intents=_intents(),
             allowed_mentions=discord.AllowedMentions.none(),
             shard_count=shard_count,
+            dealer=dealer,
             max_messages=None,
             max_ratelimit_timeout=LONGEST_RATE_LIMIT_S,
             http_trace=replies.limits.trace(),

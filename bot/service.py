@@ -16,6 +16,7 @@ from bot.app import App, build
 from bot.client import DarkroomClient
 from bot.errors import ConfigError
 from bot.operation import gallery, http
+from bot.operation.shard_keeper import ShardKeeper
 from bot.settings import Settings
 from bot.ui.discord_errors import REFUSALS
 from engine import Engine
@@ -70,6 +71,9 @@ async def _connect(app: App) -> None:
     """Jobs left over are taken up before the first event arrives: replies need REST only, not the gateway."""
     token = app.services.settings.discord.token.get_secret_value()
     await _patiently(lambda: _log_in(app.client, token))
+    if app.keeper is not None:
+        await _connect_beside_others(app, app.keeper)
+        return
     await app.services.job_service.start()
     await app.client.leftovers.recall()  # before an event arrives that repeats one of them
     taking_up = asyncio.create_task(app.client.leftovers.take_up(), name="leftovers")
@@ -78,6 +82,30 @@ async def _connect(app: App) -> None:
         await _patiently(app.client.connect)
     finally:
         taking_up.cancel()
+
+
+async def _connect_beside_others(app: App, keeper: ShardKeeper) -> None:
+    """Shards, and what is left over on them, are taken up as the keeper gets them."""
+    await _patiently(lambda: _agree(app, keeper))
+    await app.services.job_service.start()
+    log.info("ready", extra={"action": "ready"})
+    keeping = asyncio.create_task(keeper.run(app.client, app.services.job_service, app.client.leftovers), name="shards")
+    connecting = asyncio.create_task(_patiently(app.client.connect), name="gateway")
+    try:
+        await asyncio.wait({keeping, connecting}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (keeping, connecting):
+            if task.done():
+                task.result()
+    finally:
+        for task in (keeping, connecting):
+            task.cancel()
+        await asyncio.gather(keeping, connecting, return_exceptions=True)
+
+
+async def _agree(app: App, keeper: ShardKeeper) -> None:
+    recommended, _, limits = await app.client.http.get_bot_gateway()
+    configured = app.services.settings.discord.shard_count
+    await keeper.agree(configured, recommended, limits["max_concurrency"])
 
 
 async def _log_in(client: DarkroomClient, token: str) -> None:

@@ -33,6 +33,8 @@ class DiscordSettings(Section):
     """The bot's token. Set DISCORD_TOKEN, or DISCORD_TOKEN_FILE to the path of a file, instead of this key."""
     moderator_roles: tuple[int, ...] = ()
     """Ids of roles that may use the moderator commands, besides members with Manage Server."""
+    shard_count: int | None = Field(default=None, ge=1)
+    """Number of shards into which Discord divides the servers; None means as many as Discord recommends."""
     picture_origins: tuple[str, ...] = ("https://cdn.discordapp.com", "https://media.discordapp.net")
     """Origins (scheme and host) from which the bot downloads pictures; it refuses all others."""
 
@@ -100,6 +102,10 @@ class OperationSettings(Section):
     """Port of the loopback address that serves /healthz and /metrics; 0 takes a free one, None means off."""
     stop_timeout_s: float = Field(default=15.0, ge=0, le=120)
     """Seconds that running jobs have to finish when the bot stops."""
+    share_database: bool = False
+    """Let several bots use the PostgreSQL database and the pictures at once; they share out Discord's shards."""
+    lease_s: float = Field(default=15.0, ge=3, le=120)
+    """Seconds after which the other bots take over the shards of a bot that has gone silent."""
     draw_samples: bool = True
     """Draw a sample picture of each model and LoRA without one, once, while nobody waits."""
     backup_daily: bool = True

@@ -29,6 +29,7 @@ GROUPS = {
     "bot.group_play": ("bot.app", "composition: from settings to a running bot"),
     "bot.client": ("bot.app", "composition: from settings to a running bot"),
     "bot.direct_rules": ("bot.operation", ""),
+    "bot.exclusive_or_shared": ("bot.app", "composition: from settings to a running bot"),
     "bot.*": ("bot.base", "errors, settings, tasks, logs"),
     "bot.commands.registry": ("bot.commands.registry", "every command, button and menu of the bot"),
     "bot.commands.*": ("bot.commands", "slash commands of members"),

@@ -86,7 +86,7 @@ def test_the_example_as_it_is_changes_nothing() -> None:
     assert load(ROOT / "config.example.toml") == load()
 
 
-@pytest.mark.parametrize("file", ["Dockerfile", "deploy/darkroom.service"])
+@pytest.mark.parametrize("file", ["Dockerfile", "deploy/compose.yaml", "deploy/darkroom.service"])
 def test_what_is_deployed_is_set_up_by_settings_there_are(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ SLEEPERS = {
     "engine/serving/test_device_pool.py",  # a worker that does not answer, for longer than its timeout
     "bot/domain/test_studio_kill.py", "engine/test_chaos.py", "integration/test_ledger.py",  # strike at random moments
     "integration/test_monkey.py", "integration/test_wire.py", "integration/test_wire_faults.py",
-    "integration/test_wire_kills.py",  # a bot in a process of its own, and its outages
+    "integration/test_wire_crew.py", "integration/test_wire_kills.py",  # a bot in a process of its own, and its outages
     "bench/test_wire_speed.py",
 }  # fmt: skip
 """Test modules that really sleep for longer than a turn of the loop."""

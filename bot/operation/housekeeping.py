@@ -20,6 +20,7 @@ from bot.store.migrate import BEFORE_MIGRATION
 from bot.store.sqlite_copy import copy_sqlite
 
 ROUND_S = 3600.0
+LOOK_S = 5.0
 DAILY = "daily-{:%Y-%m-%d}.sqlite3"
 DAILIES = DAILY.partition("{")[0] + "*"
 
@@ -50,10 +51,16 @@ class Housekeeping:
         self._swept_at: datetime | None = None
 
     async def run(self) -> None:
-        """Run rounds, `ROUND_S` seconds apart, until the task is cancelled."""
+        """Run rounds, `ROUND_S` seconds apart, until the task is cancelled.
+
+        Of several bots that share the database, the one that has shard 0 does.
+        """
         while True:
-            await self.round()
-            await asyncio.sleep(ROUND_S)
+            pause_s = LOOK_S
+            if self._database.is_ours(None):
+                await self.round()
+                pause_s = ROUND_S
+            await asyncio.sleep(pause_s)
 
     async def round(self) -> None:
         """Run every task that is due."""

@@ -46,7 +46,13 @@ async def play(settings: Settings, port: int, data: Path | None, browser: bool, 
     with _folder(data) as folder, console.status("starting the engine and the model…"):
         context = contextvars.Context()
         async with build(
-            settings.model_copy(update={"data_dir": folder, "styles": settings.styles or dict(world.STYLES)}),
+            settings.model_copy(
+                update={
+                    "data_dir": folder,
+                    "styles": settings.styles or dict(world.STYLES),
+                    "operation": settings.operation.model_copy(update={"share_database": False}),
+                }
+            ),
             engine=engine,
             context=context,
             fetch=discord.Attachment.read,

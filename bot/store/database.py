@@ -16,6 +16,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_f
 
 from bot.errors import ConfigError, StoreError
 from bot.folders import PRIVATE
+from bot.shards import HeldShards
 from bot.store import migrate
 from bot.store.sqlite_driver import Connection
 from bot.store.unreadable import UnreadableRows
@@ -48,6 +49,8 @@ class Database:
         self._writer, self._reader, self._student = writer, reader, student
         self.fence: Fence | None = None
         """Asked at the start of every write; None where nothing needs to be asked."""
+        self.shards: HeldShards | None = None
+        """The shards of this bot, where several bots share the database; None: everything is this bot's."""
         self.unreadable = UnreadableRows()
 
     @classmethod
@@ -151,6 +154,18 @@ class Database:
         with _our_errors():
             async with self._student.connect() as connection:
                 yield connection
+
+    def is_ours(self, guild_id: int | None) -> bool:
+        """Whether what is about a server, or direct messages (None), is this bot's work."""
+        return self.shards is None or self.shards.has(guild_id)
+
+    def ours(self, guild_id: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[bool], ...]:
+        """The condition under which a row about that server is this bot's work; empty where everything is."""
+        if self.shards is None:
+            return ()
+        # Written out: as a parameter, 22 would be a bigint, by which PostgreSQL does not shift.
+        shard = sa.func.mod(sa.func.coalesce(guild_id, 0).op(">>")(sa.literal_column("22")), self.shards.count)
+        return (shard.in_(self.shards.ids),)
 
     async def analyze(self) -> None:
         """Let SQLite learn how much there is of what, from a sample; PostgreSQL does so by itself."""

@@ -7,9 +7,11 @@ import contextlib
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence, Set
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 from obstore.exceptions import BaseError
@@ -19,6 +21,20 @@ from bot.errors import ConfigError, StoreError
 
 Needed = Callable[[Sequence[str]], Awaitable[Set[str]]]
 """Tells which of some keys are named somewhere."""
+
+
+class Turns(Protocol):
+    """Who may keep and who may delete files, where several bots share them. Both raise `StoreError`."""
+
+    def keeping(self) -> AbstractAsyncContextManager[None]:
+        """Meanwhile no bot deletes."""
+        ...
+
+    def deleting(self) -> AbstractAsyncContextManager[None]:
+        """Meanwhile no other bot keeps or deletes."""
+        ...
+
+
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_.-]*)+")
 
 
@@ -40,6 +56,8 @@ class PictureStore:
 
     def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
         self._store, self._folder = store, folder
+        self.turns: Turns | None = None
+        """Where several bots share the pictures; None: this bot has them to itself."""
         self._locks = WeakValueDictionary[str, asyncio.Lock]()
         self._watching: list[set[str]] = []
 
@@ -68,7 +86,7 @@ class PictureStore:
 
     async def keep(self, key: str, content: bytes) -> None:
         """Store the content unless something is stored under this key already."""
-        async with self._lock(key):
+        async with self._lock(key), self.turns.keeping() if self.turns else contextlib.nullcontext():
             if not await self.has(key):
                 await self._put(key, content)
 
@@ -123,6 +141,8 @@ class PictureStore:
             candidates = sorted(set(keys))
             for key in candidates:  # in one order, so that two of these never wait for each other
                 await held.enter_async_context(self._lock(key))
+            if self.turns is not None and candidates:
+                await held.enter_async_context(self.turns.deleting())
             doomed = set(candidates) - await needed(candidates) - spared if candidates else set[str]()
             for key in sorted(doomed):
                 await self.delete(key)

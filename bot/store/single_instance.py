@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import ConfigError, StoreError
 from bot.store.database import Database, shown
+from bot.store.schema_bots import bots
 
 PATIENCE_S = 30.0
 """A server has noticed by then that a bot is gone, also one whose machine lost its power."""
@@ -134,7 +135,8 @@ async def _look_after(connection: AsyncConnection, doubt: asyncio.Event) -> None
 
 async def _take(connection: AsyncConnection, patience_s: float) -> None:
     deadline_s = time.monotonic() + patience_s
-    while not await connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_LOCK))):
+    while not await connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_LOCK))) or await _is_shared(connection):
+        await connection.execute(sa.select(sa.func.pg_advisory_unlock_all()))
         await connection.commit()
         if time.monotonic() >= deadline_s:
             raise _in_use(shown(connection.engine.url))
@@ -144,6 +146,27 @@ async def _take(connection: AsyncConnection, patience_s: float) -> None:
     await connection.execute(sa.text(f"SET LOCAL lock_timeout = '{PATIENCE_S:.0f}s'"))
     await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITING)))
     await connection.commit()
+
+
+async def _is_shared(connection: AsyncConnection) -> bool:
+    """Whether bots that share the database are alive; what is left of dead ones is deleted, so that they cannot write.
+
+    A bot begins to share only while nobody has the lock, see `beside_the_others`.
+    """
+    if await connection.scalar(sa.select(sa.func.to_regclass(bots.name))) is None:
+        return False
+    await connection.execute(sa.delete(bots).where(bots.c.expires_at < sa.func.clock_timestamp()))
+    is_alive = await connection.scalar(sa.select(sa.exists().select_from(bots)))
+    await connection.commit()
+    return bool(is_alive)
+
+
+async def beside_the_others(connection: AsyncConnection) -> None:
+    """In this transaction, nobody has the database to itself. Raises `ConfigError` where somebody has."""
+    if not await connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock_shared(_LOCK))):
+        raise _in_use(shown(connection.engine.url))
+    # What that bot had begun to write is over.
+    await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITING)))
 
 
 def _in_use(what: str) -> ConfigError:

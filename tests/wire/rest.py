@@ -8,7 +8,17 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.wire.world import ACK_S, APPLICATION_ID, CHANNEL_ID, Interaction, World, as_json
+from tests.wire.world import (
+    ACK_S,
+    APPLICATION_ID,
+    CHANNEL_ID,
+    GUILD_ID,
+    OTHER_CHANNEL_ID,
+    OTHER_GUILD_ID,
+    Interaction,
+    World,
+    as_json,
+)
 
 THINKING, EPHEMERAL = 128, 64
 MODAL, AUTOCOMPLETE = 9, 8
@@ -62,7 +72,7 @@ class Rest:
 
     async def _gateway(self, _: web.Request) -> web.Response:
         limits = {"total": 1000, "remaining": 999, "reset_after": 86400000, "max_concurrency": 1}
-        return as_json({"url": f"ws://{self.host}/gateway", "shards": 1, "session_start_limit": limits})
+        return as_json({"url": f"ws://{self.host}/gateway", "shards": self.world.shards, "session_start_limit": limits})
 
     async def _me(self, _: web.Request) -> web.Response:
         return as_json(self.world.bot_user)
@@ -114,8 +124,9 @@ class Rest:
     async def _get_commands(self, _: web.Request) -> web.Response:
         return as_json(self.world.commands)
 
-    async def _channel(self, _: web.Request) -> web.Response:
-        return as_json(self.world.channel())
+    async def _channel(self, request: web.Request) -> web.Response:
+        is_other = int(request.match_info["channel"]) == OTHER_CHANNEL_ID
+        return as_json(self.world.channel(OTHER_GUILD_ID if is_other else GUILD_ID))
 
     async def _open_dm(self, request: web.Request) -> web.Response:
         user = int((await request.json())["recipient_id"])
@@ -268,6 +279,8 @@ class Rest:
             "flags": 0,
             "components": [],
         }
+        if of and int(of.payload["channel_id"]) == OTHER_CHANNEL_ID:
+            message["channel_id"] = str(OTHER_CHANNEL_ID)
         if of:
             message |= {"webhook_id": str(APPLICATION_ID), "application_id": str(APPLICATION_ID)}
         if reference := body.get("message_reference"):

@@ -16,7 +16,15 @@ from tests.wire.faults import Faults
 from tests.wire.gateway import Gateway
 from tests.wire.limits import Limits
 from tests.wire.rest import Rest
-from tests.wire.world import APPLICATION_ID, CHANNEL_ID, GUILD_ID, PERMISSIONS, Interaction, World
+from tests.wire.world import (
+    APPLICATION_ID,
+    CHANNEL_ID,
+    GUILD_ID,
+    OTHER_CHANNEL_ID,
+    PERMISSIONS,
+    Interaction,
+    World,
+)
 
 T = TypeVar("T")
 
@@ -61,7 +69,8 @@ class Discord:
     async def click(self, message: dict[str, Any], custom_id: str, user: int, moderator: bool = False) -> Interaction:
         """Press the button with that id."""
         content = {"custom_id": custom_id, "component_type": 2}
-        return await self._interact(3, content, user, moderator, message=message)
+        where = "other server" if int(message["channel_id"]) == OTHER_CHANNEL_ID else "server"
+        return await self._interact(3, content, user, moderator, message=message, where=where)
 
     async def submit(self, opened: Interaction, values: dict[str, str | list[str]]) -> Interaction:
         """Send a modal that an interaction opened."""

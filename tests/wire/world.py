@@ -13,6 +13,9 @@ from aiohttp import web
 APPLICATION_ID = 700000000000000001
 GUILD_ID = 800000000000000001
 CHANNEL_ID = 800000000000000002
+OTHER_GUILD_ID = GUILD_ID + (1 << 22)
+"""A server of the next shard."""
+OTHER_CHANNEL_ID = OTHER_GUILD_ID + 1
 ELSEWHERE_ID = 800000000000000090
 TOKEN = "NzAwMDAwMDAwMDAwMDAwMDAx.aaaaaa.bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 ACK_S, TOKEN_S = 3.0, 900.0
@@ -40,6 +43,10 @@ class World:
     """All state. Files are kept by attachment id."""
 
     token_s: float = TOKEN_S
+    guilds: tuple[int, ...] = (GUILD_ID,)
+    """The servers that the bot is in."""
+    shards: int = 1
+    """How many shards Discord recommends."""
     messages: dict[int, dict[str, Any]] = field(default_factory=dict)
     deleted: set[int] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
@@ -80,12 +87,12 @@ class World:
             "premium_since": None,
         }
 
-    def channel(self) -> dict[str, Any]:
-        """The one text channel."""
+    def channel(self, guild_id: int = GUILD_ID) -> dict[str, Any]:
+        """The one text channel of a server."""
         return {
-            "id": str(CHANNEL_ID),
+            "id": str(CHANNEL_ID if guild_id == GUILD_ID else OTHER_CHANNEL_ID),
             "type": 0,
-            "guild_id": str(GUILD_ID),
+            "guild_id": str(guild_id),
             "name": "darkroom",
             "position": 0,
             "permission_overwrites": [],
@@ -99,7 +106,7 @@ class World:
         }
 
     def elsewhere(self, where: str, user: dict[str, Any]) -> dict[str, Any]:
-        """What differs in a "direct message" and where a member "carried" the bot to a server that it is not in."""
+        """What differs in a "direct message", on the "other server", and where a member "carried" the bot to one."""
         if where == "direct message":
             channel = {"id": str(ELSEWHERE_ID), "type": 1, "recipients": [user], "last_message_id": None, "flags": 0}
             absent: dict[str, Any] = dict.fromkeys(("guild_id", "guild", "guild_locale", "member"))
@@ -111,12 +118,17 @@ class World:
             channel = {**self.channel(), "id": place["channel_id"], "guild_id": place["guild_id"]}
             owners = {"authorizing_integration_owners": {"1": user["id"]}}
             return {**place, "guild": guild, "channel": channel, **owners}
+        if where == "other server":
+            place = {"guild_id": str(OTHER_GUILD_ID), "channel_id": str(OTHER_CHANNEL_ID)}
+            guild = {"id": str(OTHER_GUILD_ID), "locale": "en-US", "features": []}
+            owners = {"authorizing_integration_owners": {"0": str(OTHER_GUILD_ID)}}
+            return {**place, "guild": guild, "channel": self.channel(OTHER_GUILD_ID), **owners}
         return {}
 
-    def guild(self) -> dict[str, Any]:
-        """The one server, as GUILD_CREATE sends it."""
+    def guild(self, guild_id: int = GUILD_ID) -> dict[str, Any]:
+        """A server, as GUILD_CREATE sends it."""
         everyone = {
-            "id": str(GUILD_ID),
+            "id": str(guild_id),
             "name": "@everyone",
             "permissions": PERMISSIONS,
             "color": 0,
@@ -127,14 +139,14 @@ class World:
             "flags": 0,
         }
         return {
-            "id": str(GUILD_ID),
+            "id": str(guild_id),
             "name": "Test server",
             "owner_id": "1",
             "roles": [everyone],
             "emojis": [],
             "stickers": [],
             "features": [],
-            "channels": [self.channel()],
+            "channels": [self.channel(guild_id)],
             "threads": [],
             "member_count": 3,
             "members": [self.member(self.bot_user, moderator=True)],

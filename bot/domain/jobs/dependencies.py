@@ -30,6 +30,8 @@ class Ports:
     estimates: Estimates
     wording: Wording
     clock: Clock
+    is_ours: Callable[[int | None], bool] = lambda _: True
+    """Whether a server, or direct messages (None), are this bot's work; others may belong to other bots."""
     hints: Hints | None = None
     fingerprint: Callable[[bytes], str] | None = None
     """By what a kept picture (PNG) is known again; "" for one that shows too little. It blocks."""

@@ -45,7 +45,7 @@ class JobService(JobResults):
     def __init__(self, ports: Ports, *, retry: RetryPolicy | None = None) -> None:
         super().__init__(ports.jobs, ports.pictures)
         self._ports = ports
-        self._outbox_worker = OutboxWorker(ports, self._note_change, retry)
+        self._outbox_worker = OutboxWorker(ports, self._note_change, retry, self._closed)
         self._delivering: asyncio.Task[None] | None = None
         self._runs: dict[str, tuple[JobRun, asyncio.Task[None]]] = {}
         self._accepting = set[asyncio.Future[Job]]()
@@ -61,9 +61,37 @@ class JobService(JobResults):
         )
         self._is_open = True
         for job in await self._jobs.unfinished():
-            if job.state in _LIVE and job.id not in self._runs:
+            if job.state in _LIVE and self._ports.is_ours(job.guild_id):
                 self._begin(JobRun(self._ports, job))
         self._delivering = self._ports.tasks.start(self._outbox_worker.run(), "deliveries")
+
+    async def look(self) -> None:
+        """Beside other bots: begin what is this bot's work by now, and end what is not, or was closed by another bot.
+
+        Raises `StoreError`.
+        """
+        known = set(self._runs)
+        here = await self._jobs.here()
+        for job_id in here - known:
+            job = await self._jobs.get(job_id)
+            if self._is_open and job.state in _LIVE and self._ports.is_ours(job.guild_id):
+                self._begin(JobRun(self._ports, job))
+        for job_id in known - here:
+            self._closed(job_id)
+        await self._note_change()
+
+    async def release(self) -> None:
+        """Park the runs, and end the deliveries, that are not this bot's work any more; others go on."""
+        runs = [one for one in self._runs.values() if not self._ports.is_ours(one[0].job.guild_id)]
+        for run, _ in runs:
+            run.end(AbortReason.SHUTDOWN)
+        tasks = [task for _, task in runs]
+        if tasks:
+            _, stuck = await asyncio.wait(tasks, timeout=_PARK_S)
+            for task in stuck:
+                task.cancel()
+            await asyncio.gather(*stuck, return_exceptions=True)
+        await self._outbox_worker.settle()
 
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Accept no more jobs; let running ones finish until the deadline, park the rest, end deliveries."""
@@ -131,7 +159,7 @@ class JobService(JobResults):
             ask, model=resolved.request.model, weight=weight, estimate_ms=estimate_ms, now=self._ports.clock()
         )
         log.info("job accepted", extra={"job": job.id, "verb": job.spec.verb.value})
-        if self._is_open:
+        if self._is_open and self._ports.is_ours(job.guild_id):
             self._begin(JobRun(self._ports, job, resolved))
         for key, content in uploads.items():
             # Another job's rows may just have gone, and this file with them, before ours named it.
@@ -227,8 +255,15 @@ class JobService(JobResults):
     # --- runs ------------------------------------------------------------------------------------------
 
     def _begin(self, run: JobRun) -> None:
+        if run.job.id in self._runs:
+            return
         task = self._ports.tasks.start(self._live(run), f"job {run.job.id}")
         self._runs[run.job.id] = (run, task)
+
+    def _closed(self, job_id: str) -> None:
+        """A job is over, perhaps by another bot's hand: its run must show nothing any more."""
+        if job_id in self._runs:
+            self._runs[job_id][0].end(AbortReason.CLIENT_GONE)
 
     async def _live(self, run: JobRun) -> None:
         try:

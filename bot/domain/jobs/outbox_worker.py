@@ -26,9 +26,15 @@ _IDLE_S = 30.0
 class OutboxWorker:
     """Starts a task for every outbox entry that is due, one at a time for each job."""
 
-    def __init__(self, ports: Ports, changed: Callable[[], Awaitable[None]], policy: RetryPolicy | None = None) -> None:
-        """`changed` is called after each entry that was delivered or given up."""
-        self._ports, self._changed, self._policy = ports, changed, policy or RetryPolicy()
+    def __init__(
+        self,
+        ports: Ports,
+        changed: Callable[[], Awaitable[None]],
+        policy: RetryPolicy | None = None,
+        closed: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`changed` is called after each entry that was delivered or given up, `closed` before a closing is shown."""
+        self._ports, self._changed, self._policy, self._closed = ports, changed, policy or RetryPolicy(), closed
         self._wake = asyncio.Event()
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
@@ -46,7 +52,7 @@ class OutboxWorker:
                     log.error("the outbox cannot be read", exc_info=error)
                     await self._ports.sleep(_IDLE_S)
         finally:
-            await self._finish()
+            await self.settle()
 
     async def _round(self) -> None:
         self._wake.clear()
@@ -63,7 +69,8 @@ class OutboxWorker:
             pause_s = min(pause_s, max(0.0, (next_at - self._ports.clock()).total_seconds()))
         await first_of(self._wake.wait(), self._ports.sleep(pause_s))
 
-    async def _finish(self) -> None:
+    async def settle(self) -> None:
+        """Let the deliveries under way finish for `grace_s` seconds, and cut off the rest: they stay due."""
         if not (tasks := list(self._under_way.values())):
             return
         _, stuck = await asyncio.wait(tasks, timeout=self._policy.grace_s)
@@ -131,6 +138,7 @@ class OutboxWorker:
                 case OutboxKind.REVIEW:
                     await self._ports.replies.review(job, await self._ports.jobs.cells(job.id))
                 case OutboxKind.CLOSED:
+                    self._closed(job.id)
                     await self._ports.replies.closed(job, error_codec.unpack(entry.error))
         except ReplyGone as error:
             log.info("reply gone", extra={"job": job.id})

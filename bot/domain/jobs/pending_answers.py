@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from bot.domain.model import Value
 
@@ -47,3 +48,27 @@ class PendingAnswer(Value):
     def _id_of(self, name: str) -> int | None:
         found = (self.payload or {}).get(name)
         return int(found) if found else None
+
+
+class PendingAnswers(Protocol):
+    """Keeps pending answers beyond the life of a process. Every method raises `StoreError`."""
+
+    async def store(self, pending_answer: PendingAnswer) -> None:
+        """Store a pending answer before the member sees "thinking…", or store it again with its changes."""
+        ...
+
+    async def delete(self, interaction_id: int) -> None:
+        """The answer was given: delete everything about it."""
+        ...
+
+    async def unanswered(self) -> list[PendingAnswer]:
+        """Pending answers of processes that are gone, which no job will give, oldest first."""
+        ...
+
+    async def forget(self, member_id: int, but: int) -> None:
+        """Delete a member's pending answers, except for one interaction."""
+        ...
+
+    async def of_member(self, member_id: int) -> Sequence[PendingAnswer]:
+        """The pending answers of a member."""
+        ...

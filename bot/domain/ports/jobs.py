@@ -97,6 +97,10 @@ class Jobs(Protocol):
         """All jobs that are not final, oldest first."""
         ...
 
+    async def here(self) -> set[str]:
+        """Ids of the queued and running jobs that are this bot's work; others may belong to other bots."""
+        ...
+
     async def cells(self, job_id: str) -> list[Cell]:
         """The kept pictures in cell order."""
         ...

@@ -30,9 +30,10 @@ class OpenChannelStore:
                 await connection.execute(sa.insert(open_channels), rows)
 
     async def keep_only(self, guild_ids: Collection[int]) -> None:
-        """Delete the channels of all other servers: the bot is no longer there."""
+        """Delete the channels of this bot's other servers: the bot is no longer there."""
+        here = self._database.ours(open_channels.c.guild_id)
         async with self._database.read() as connection:
-            known = set(await connection.scalars(sa.select(open_channels.c.guild_id).distinct()))
+            known = set(await connection.scalars(sa.select(open_channels.c.guild_id).where(*here).distinct()))
         for guild_id in known.difference(guild_ids):
             await self.replace(guild_id, ())
 

@@ -20,7 +20,7 @@ Change = Callable[[GuildRules], GuildRules]
 
 
 class GuildRulesStore:
-    """Reads and changes rules. Caches them: one bot has the database to itself, so nobody else changes a row."""
+    """Reads and changes rules. Caches them where one bot has the database to itself: nobody else changes a row."""
 
     def __init__(self, database: Database, direct: GuildRules | None = None) -> None:
         """`direct`: the host's rules outside servers, from the configuration."""
@@ -71,11 +71,15 @@ class GuildRulesStore:
     def _recall(self, guild_id: int) -> GuildRules | None:
         if guild_id == DIRECT_MESSAGES:
             return self._direct
+        if self._database.shards is not None:
+            return None
         known = self._known.get(guild_id)
         return known and known[1]
 
     def _remember(self, version: int, rules: GuildRules) -> GuildRules:
         """Cache the rules unless a newer version is cached; return the newest."""
+        if self._database.shards is not None:
+            return rules
         known = self._known.pop(rules.guild_id, (version, rules))
         if len(self._known) >= _CACHED:
             self._known.pop(next(iter(self._known)))

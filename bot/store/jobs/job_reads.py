@@ -47,6 +47,12 @@ class JobReads:
         """Return all jobs that are not final, oldest first."""
         return await self._in_flight(is_unfinished())
 
+    async def here(self) -> set[str]:
+        """Return the ids of the queued and running jobs that are this bot's work."""
+        query = sa.select(jobs.c.id).where(is_live(), *self._database.ours(jobs.c.guild_id))
+        async with self._database.read() as connection:
+            return set(await connection.scalars(query))
+
     async def served(self, since: datetime) -> dict[str, Served]:
         """Return device time and weight by member id, for jobs rendered, or cancelled while running, since then.
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bot.domain.model import LONGEST_DELAY, OutboxEntry, OutboxKind
 from bot.store.database import Database
-from bot.store.schema import outbox
+from bot.store.schema import jobs, outbox
 
 _KINDS = [kind.value for kind in OutboxKind]
 
@@ -51,9 +51,11 @@ class OutboxStore:
                 self._database.unreadable.set_aside("outbox", row.job_id, f"unknown kind {row.kind!r}")
 
     def _deliverable(self, besides: Collection[str]) -> tuple[sa.ColumnElement[bool], ...]:
-        """Of a kind that is known, for jobs that can be read and are not among these."""
+        """Of a kind that is known, for jobs that can be read, are this bot's work, and are not among these."""
         apart = {*besides, *self._database.unreadable.ids("jobs")}
-        return outbox.c.kind.in_(_KINDS), outbox.c.job_id.not_in(apart)
+        job = jobs.alias()
+        ours = (sa.exists().where(job.c.id == outbox.c.job_id, here) for here in self._database.ours(job.c.guild_id))
+        return outbox.c.kind.in_(_KINDS), outbox.c.job_id.not_in(apart), *ours
 
     async def owes(self, job_id: str) -> bool:
         """Whether the job has an outbox entry."""

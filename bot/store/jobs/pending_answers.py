@@ -73,10 +73,10 @@ class PendingAnswerStore:
 
     async def forget(self, member_id: int, but: int) -> None:
         """Delete a member's pending answers, except for one interaction. Raises `StoreError`."""
-        self._drop([one.interaction_id for one in self.of_member(member_id) if one.interaction_id != but])
+        self._drop([one.interaction_id for one in await self.of_member(member_id) if one.interaction_id != but])
         await self._in_thread(self._tidy)
 
-    def of_member(self, member_id: int) -> list[PendingAnswer]:
+    async def of_member(self, member_id: int) -> list[PendingAnswer]:
         """The pending answers of a member."""
         return [pending_answer for pending_answer in self._open.values() if pending_answer.member_id == member_id]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ from bot.store.schema_games import games
 from bot.store.schema_rounds import rounds
 from bot.store.schema_rules import audit_log, guild_rules, metadata, quota_counters
 
-PendingOf = Callable[[int], Sequence[PendingAnswer]]
+PendingOf = Callable[[int], Awaitable[Sequence[PendingAnswer]]]
 """A member's pending answers, by the member's id."""
 
 _SECRET = frozenset({"token"})
@@ -51,7 +51,7 @@ class PersonalData:
             # Hide which moderator acted.
             entry["actor_id"] = member_id if entry["actor_id"] == member_id else None
         if self._pending_of is not None:
-            rows["promises"] = [_plain(dict(pending_answer)) for pending_answer in self._pending_of(member_id)]
+            rows["promises"] = [_plain(dict(pending)) for pending in await self._pending_of(member_id)]
         return rows
 
 

@@ -11,6 +11,7 @@ from alembic.util import CommandError
 from sqlalchemy import event
 
 from bot.store.schema import Utc
+from bot.store.schema_bots import bots as bots
 from bot.store.schema_consent import grants as grants
 from bot.store.schema_gallery import open_channels as open_channels
 from bot.store.schema_games import games as games

@@ -60,8 +60,9 @@ class GameStore:
         return stored
 
     async def due(self, now: datetime) -> list[AnyGame]:
-        """Games for which something is to be done, the oldest first."""
-        query = sa.select(games).where(games.c.due_at <= now).order_by(games.c.due_at)
+        """Games of this bot for which something is to be done, the oldest first."""
+        here = self._database.ours(games.c.guild_id)
+        query = sa.select(games).where(games.c.due_at <= now, *here).order_by(games.c.due_at)
         async with self._database.read() as connection:
             return self._read((await connection.execute(query)).mappings().all())
 

@@ -100,8 +100,9 @@ class RoundStore:
             return [_ballot(row) for row in (await connection.execute(query)).mappings()]
 
     async def due(self, now: datetime) -> list[Round]:
-        """Rounds that are not over and whose time has come, the oldest first."""
-        query = sa.select(rounds).where(UNDER_WAY, rounds.c.due_at <= now).order_by(rounds.c.due_at)
+        """Rounds that are not over, whose time has come, and that are this bot's work, the oldest first."""
+        here = self._database.ours(rounds.c.guild_id)
+        query = sa.select(rounds).where(UNDER_WAY, rounds.c.due_at <= now, *here).order_by(rounds.c.due_at)
         async with self._database.read() as connection:
             return [_round(row) for row in (await connection.execute(query)).mappings()]
 

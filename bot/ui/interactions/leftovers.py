@@ -11,10 +11,9 @@ from datetime import timedelta
 import discord
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential
 
-from bot.domain.jobs.pending_answers import Payload, PendingAnswer
+from bot.domain.jobs.pending_answers import Payload, PendingAnswer, PendingAnswers
 from bot.domain.prompting.prompt import shorten
 from bot.errors import StoreError
-from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.ui.content.texts import MESSAGE_LIMIT
 from bot.ui.discord_errors import REFUSALS, TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, is_passing
 from bot.ui.interactions.gateway_guard import GatewayGuard
@@ -38,29 +37,30 @@ class Leftovers:
     """Recalled before the first event arrives, taken up when the bot knows its servers."""
 
     def __init__(
-        self, client: Darkroom, tracker: AnswerTracker, pending_answers: PendingAnswerStore | None, events: GatewayGuard
+        self, client: Darkroom, tracker: AnswerTracker, pending_answers: PendingAnswers | None, events: GatewayGuard
     ) -> None:
         self._client, self._tracker, self._pending_answers, self._events = client, tracker, pending_answers, events
         self._left: Sequence[PendingAnswer] = ()
 
-    async def recall(self) -> None:
-        """Read the leftovers, and drop gateway events that repeat them."""
+    async def recall(self) -> bool:
+        """Read the leftovers, and drop gateway events that repeat them; tells whether there are any."""
         if self._pending_answers is None:
-            return
+            return False
         try:
             self._left = await self._pending_answers.unanswered()
         except StoreError as error:
             log.warning("unanswered interactions not read: %s", error, extra={"action": "answer"})
         self._events.ignore(pending_answer.interaction_id for pending_answer in self._left)
+        return bool(self._left)
 
     async def take_up(self) -> None:
         """Run each leftover once; where its token has expired, say so in the channel."""
-        if not self._left:
-            return
-        await self._client.wait_until_ready()
-        late = [pending_answer for pending_answer in self._left if self._is_late(pending_answer)]
+        left, self._left = self._left, ()
+        for guild_id in {pending_answer.guild_id for pending_answer in left}:
+            await self._client.wait_until_there(guild_id)
+        late = [pending_answer for pending_answer in left if self._is_late(pending_answer)]
         # All at once: one after the other over a slow line, the last would be taken up after their token's end.
-        others = (self._take_up(pending_answer) for pending_answer in self._left if pending_answer not in late)
+        others = (self._take_up(pending_answer) for pending_answer in left if pending_answer not in late)
         await asyncio.gather(self._tell_late(late), *others)
 
     def _is_late(self, pending_answer: PendingAnswer) -> bool:

@@ -16,8 +16,12 @@ def open_channel_id(channel: object) -> int | None:
 
 
 def is_open(channel: GuildChannel) -> bool:
-    """Whether every member can read the channel's history, and neither it nor its server is age-restricted."""
-    if getattr(channel, "nsfw", False) or channel.guild.nsfw_level in _ADULT:
+    """Whether every member can read the channel's history, and neither it nor its server is age-restricted.
+
+    Unknown, and so False, on servers that the bot is no member of: Discord does not tell it their roles.
+    """
+    default_role = channel.guild.get_role(channel.guild.id)
+    if default_role is None or getattr(channel, "nsfw", False) or channel.guild.nsfw_level in _ADULT:
         return False
-    everybody = channel.permissions_for(channel.guild.default_role)
+    everybody = channel.permissions_for(default_role)
     return everybody.view_channel and everybody.read_message_history

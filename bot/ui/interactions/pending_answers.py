@@ -10,9 +10,8 @@ from datetime import datetime
 
 import discord
 
-from bot.domain.jobs.pending_answers import Payload, PendingAnswer
+from bot.domain.jobs.pending_answers import Payload, PendingAnswer, PendingAnswers
 from bot.errors import StoreError
-from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.ui.content.error_texts import GENERIC
 from bot.ui.discord_errors import REFUSALS, is_passing
 from bot.ui.interactions.gateway_guard import GatewayGuard
@@ -39,7 +38,7 @@ class Before:
 class AnswerTracker:
     """Knows the interactions that are being answered, and stores those that must outlive this process."""
 
-    def __init__(self, store: PendingAnswerStore | None, clock: Callable[[], datetime], events: GatewayGuard) -> None:
+    def __init__(self, store: PendingAnswers | None, clock: Callable[[], datetime], events: GatewayGuard) -> None:
         self._store, self._clock, self._events = store, clock, events
         self._open: set[int] = set()
         self._all_said = asyncio.Event()

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import discord
-from discord.ext import commands
 
 from bot.domain.games.game_service import GameService
 from bot.domain.jobs.job_service import JobService
+from bot.domain.jobs.pending_answers import PendingAnswers
 from bot.domain.model import Cell, Job, Member, Place, Verb
 from bot.domain.moderation.consents import Consents
 from bot.domain.quotas.button_prices import Price
@@ -27,7 +27,6 @@ from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.fingerprints import FingerprintStore
 from bot.store.jobs.jobs import JobStore
-from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.store.jobs.quarantines import Quarantines
 from bot.store.members.grants import GrantStore
 from bot.store.members.member_records import MemberRecordStore
@@ -37,6 +36,7 @@ from bot.store.pictures import PictureStore
 from bot.store.wildcards import WildcardLists
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, RoundId
 from bot.ui.content.modals import Filled
+from bot.ui.interactions.dealt_shards import DealtShards
 from bot.ui.interactions.pending_answers import AnswerTracker
 from bot.ui.interactions.remembered_attachments import SeenPictures
 from bot.ui.job_reply.discord_replies import DiscordReplies
@@ -79,7 +79,7 @@ class Services:
     fingerprints: FingerprintStore | None = None
     """Recognises pictures that are uploaded again; None: none is."""
     quarantines: Quarantines | None = None
-    pending_answers: PendingAnswerStore | None = None
+    pending_answers: PendingAnswers | None = None
     """Interactions that show "thinking…", for the next start; None: they are not stored."""
     clock: Callable[[], datetime] = now
     defer_after_s: float = 0.03
@@ -116,7 +116,7 @@ class Services:
         return await self.quotas.uses(place.rules_id, member, place, self.clock())
 
 
-class Darkroom(commands.AutoShardedBot):
+class Darkroom(DealtShards):
     """The bot with its services; `bot.client` adds the commands and the way they reach Discord."""
 
     services: Services

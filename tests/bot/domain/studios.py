@@ -64,6 +64,7 @@ class StoredStudio:
             engine=self.real or self.engine, jobs=self.jobs, outbox=self.outbox, pictures=self.pictures,
             replies=self.wall,
             rules=self.rules, estimates=self.estimates, wording=Wording(), clock=self.clock, sleep=self.clock.sleep,
+            is_ours=self.database.is_ours,
         )  # fmt: skip
         self.job_service = JobService(
             ports, retry=RetryPolicy(jitter=lambda: 1.0, max_tries=3, max_later=4, grace_s=0.05)

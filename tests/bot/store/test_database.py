@@ -295,6 +295,7 @@ async def test_whose_earlier_uploads_are_is_found_out(tmp_path: Path) -> None:
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript(
             "DROP INDEX ix_uploads_member_id; ALTER TABLE uploads DROP COLUMN member_id; DROP TABLE extracts; "
+            "DROP TABLE pending_answers; DROP TABLE shards; DROP TABLE bots; "
             "DROP TABLE players; DROP TABLE games; DROP TABLE sealed_words; ALTER TABLE jobs DROP COLUMN share; "
             "DROP TABLE grants; DROP TABLE fingerprints; DROP TABLE quarantined; "
             "DROP TABLE open_channels; "

@@ -25,10 +25,11 @@ from bot.store.schema_rules import metadata
 from tests.bot.store.asks import NOW
 
 ADA, BO = 4711, 815
-ABOUT_NOBODY = {"timings", "model_days", "outcomes", "open_channels", "sealed_words"}
+ABOUT_NOBODY = {"timings", "model_days", "outcomes", "bots", "shards", "open_channels", "sealed_words"}
 """The last holds what is a secret from its owner too; what a member wrote stands in their games."""
-STAYS = {"quota_counters", "audit_log", "guild_rules"}
-"""What is used counts until its windows end; what moderators did stays in their log and rules."""
+STAYS = {"quota_counters", "audit_log", "guild_rules", "pending_answers"}
+"""What is used counts until its windows end; what moderators did stays in their log and rules. The command that erases
+is itself a pending answer: it forgets the others."""
 FILES = ("cell.png", "upload.png", "frames.zip")
 
 
