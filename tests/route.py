@@ -58,10 +58,9 @@ def main(connection: Connection, settings: EngineSettings, device: str) -> None:
     route.watch()
     send = connection.send
 
-    def noted(message: object) -> None:
-        name = type(message).__name__
-        send(message)
-        if name == "LaneFinished":
+    def noted(messages: tuple[object, ...]) -> None:
+        send(messages)
+        if any(type(message).__name__ == "LaneFinished" for message in messages):
             assert settings.models_dir
             (settings.models_dir / TRACE).write_text("\n".join(route.files("engine")))
             route.forget()
