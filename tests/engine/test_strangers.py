@@ -150,11 +150,11 @@ def test_steps_a_noise_scheduler_cannot_make_are_refused(
     assert refused.field == "num_inference_steps" and refused.why == why
 
 
-def test_transparency_is_left_out_of_a_picture() -> None:
+def test_transparency_is_kept_in_a_picture() -> None:
     drawn = torch.rand(2, 4, 8, 8)
     cells = arrays_of(drawn)
-    assert [cell.shape for cell in cells] == [(8, 8, 3)] * 2
-    assert numpy.array_equal(cells[0], drawn[0, :3].permute(1, 2, 0))
+    assert [cell.shape for cell in cells] == [(8, 8, 4)] * 2
+    assert numpy.array_equal(cells[0], drawn[0].permute(1, 2, 0))
 
 
 def test_what_edits_pictures_does_not_draw_from_words(tmp_path: Path) -> None:

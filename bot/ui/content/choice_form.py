@@ -20,7 +20,7 @@ SHAPES = (
     ("4:3", "Landscape"), ("3:4", "Portrait"), ("2:1", "Panorama"),
 )  # fmt: skip
 SWITCHES = (("remix", "Ask for a new prompt before V and 🔄"), ("notify", "Ping me when a picture is ready"))
-SHARES = (("all", "Everybody"), ("me", "Only me"))
+SHARES = (("all", "Everybody"), ("ask", "Whoever asks me, and I say yes"), ("me", "Only me"))
 
 
 @dataclass(frozen=True, slots=True)

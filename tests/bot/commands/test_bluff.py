@@ -123,7 +123,14 @@ async def asked(table: Table, when: str) -> str:
     for command in ("mod", "quota", "stats"):
         await table.allow(command, table.mo)
     said: list[str] = []
-    ends_it = {"cancel", "mod cancel", "mod delete", "press x", *(f"review {act}" for act in ReviewAct)}
+    ends_it = {
+        "cancel",
+        "mod cancel",
+        "mod delete",
+        "mod quarantine add",
+        "press x",
+        *(f"review {act}" for act in ReviewAct),
+    }
     for actor in (table.bo, table.mo, table.ada):
         walker = Walker(table, actor, table.channel, job.id, "5ec2e7")
         for name, step in {**COMMANDS, **PUSHED}.items():

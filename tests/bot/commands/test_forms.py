@@ -74,7 +74,7 @@ async def test_the_settings_form_shows_and_stores_all(world: World) -> None:
     before = Preferences(model="sdxl", aspect=(5, 4), suffix="in oil", notify=True, sets=(("a", "--ar 3:2"),))
     await world.members.prefer(world.ada.id, before)
     form = await world.ada.slash(world.channel, "settings")
-    assert menus(form) == {"model": ["sdxl"], "shape": ["shape:5:4"], "switches": ["notify"], "share": ["share:all"]}
+    assert menus(form) == {"model": ["sdxl"], "shape": ["shape:5:4"], "switches": ["notify"], "share": []}
     filled = {"prompt": "in ink", "model": [], "shape": ["shape:3:2"], "switches": ["remix"], "share": ["share:me"]}
     told = await world.ada.submit_modal(form, filled)
     assert told.response is not None and told.response.ephemeral and "3:2" in told.response.content

@@ -17,7 +17,15 @@ from tests.patience import until
 
 
 def children() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if "bot.gallery" in each.cmdline()]
+    return [each for each in psutil.Process().children() if "bot.gallery" in command_of(each)]
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    """The command line; none of one that has just ended."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # a zombie, too
+        return []
 
 
 def free_port() -> int:

@@ -39,8 +39,11 @@ def sample(kind: type[Exception]) -> Exception:
     return kind(*values)
 
 
+ON_WEB_PAGES = "bot.gallery."
+"""Errors of these modules are shown in a browser, not in Discord."""
+KINDS = {*leaves(bot_errors.BotError), *leaves(engine_errors.EngineError)}
 ALL = sorted(
-    {*leaves(bot_errors.BotError), *leaves(engine_errors.EngineError)},
+    (kind for kind in KINDS if not kind.__module__.startswith(ON_WEB_PAGES)),
     key=lambda kind: (kind.__module__, kind.__name__),
 )
 

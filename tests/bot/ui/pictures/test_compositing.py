@@ -93,7 +93,7 @@ async def test_drawing_never_holds_up_the_loop() -> None:
     assert drawn.result()[1] == "png" and turns > 3
 
 
-def test_a_single_picture_keeps_its_transparency_and_a_grid_shows_it() -> None:
+def test_transparency_is_kept_and_shown_by_a_grid() -> None:
     buffer = io.BytesIO()
     clear = Image.new("RGBA", (64, 64))
     clear.paste((255, 0, 0, 255), (16, 16, 48, 48))
