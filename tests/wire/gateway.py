@@ -125,7 +125,7 @@ class Gateway:
 
     async def dispatch(self, kind: str, content: dict[str, Any]) -> None:
         """Send an event to its shard; direct messages go to shard 0."""
-        guild_id = int(content.get("guild_id") or (content["id"] if kind.startswith("GUILD_") else 0))
+        guild_id = int(content.get("guild_id") or (kind.startswith("GUILD_") and content.get("id")) or 0)
         for session in self.sessions:
             if session.shard == (guild_id >> 22) % session.count:
                 await session.dispatch(kind, content)
