@@ -64,6 +64,7 @@ tell();
 const buttonAt = ({ target }) => target.closest("button[data-control-key]");
 let pressed = null;
 timeline.addEventListener("pointerdown", (event) => { pressed = buttonAt(event); });
+timeline.addEventListener("dragstart", (event) => { if (pressed) event.preventDefault(); });  // a picture came below it
 timeline.addEventListener("pointerup", (event) => {
   const button = buttonAt(event);
   if (pressed && !pressed.isConnected && button?.dataset.controlKey === pressed.dataset.controlKey) button.click();
