@@ -107,8 +107,9 @@ class StoredServer:
     async def restart(self) -> None:
         """Stop as SIGTERM does, and come back."""
         await self.job_service.stop(0.0)
-        await self.database.close()
+        database = self.database
         await self.env.restart_bot(await self.open())
+        await database.close()  # last, as the app does: what the old client still reads would wait for ever
         await self._begin()
 
     async def stop(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.commands.buttons.derive_buttons import about_job, asked_in, derived
+from bot.commands.buttons.derive_buttons import about_job, asked_in, derived, options_of
 from bot.domain.model import Verb
 from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.prompt import render
@@ -19,9 +19,8 @@ async def branch(interaction: Pressed, pressed: ButtonId) -> None:
     """Open the form."""
     async with Answer(interaction, may_ask=True) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
-        own = {"seed": None, "repeat": 1, "strength": None, "image_weight": None, "draft": False}
-        begun = render(job.spec.options.model_copy(update=own))
-        await answer.modal(BranchForm("Branch", FormId(FormKind.BRANCH, str(pressed)), begun))
+        form_id = FormId(FormKind.BRANCH, str(pressed))
+        await answer.modal(BranchForm("Branch", form_id, render(options_of(job))))
 
 
 async def branched(interaction: Pressed, about: str, filled: Filled) -> None:

@@ -71,7 +71,7 @@ async def ask(interaction: Pressed, answer: Answer, pressed: ButtonId) -> None:
     if _lacks_words(pressed, job):
         await answer.modal(Form("What does it show?", FormId(FormKind.REMIX, str(pressed)), ""))
     elif preferences.remix and pressed.act in _REMIXED:
-        await answer.modal(Form("Remix", FormId(FormKind.REMIX, str(pressed)), render(_open(job, pressed.act))))
+        await answer.modal(Form("Remix", FormId(FormKind.REMIX, str(pressed)), render(options_of(job, pressed.act))))
     else:
         await submission.submit(interaction, answer, spec_of(pressed, job))
 
@@ -80,7 +80,7 @@ async def drafts(interaction: Pressed, pressed: ButtonId) -> None:
     """24 drafts of the same words, to choose from."""
     async with Answer(interaction) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
-        options = _open(job).model_copy(update={"draft": True})
+        options = options_of(job).model_copy(update={"draft": True})
         await submission.submit(interaction, answer, derived(job, Verb.REROLL, None, options))
 
 
@@ -124,7 +124,7 @@ async def zoom(interaction: Pressed, pressed: ButtonId) -> None:
     """\"Custom zoom\": open the form for the factor and the prompt."""
     async with Answer(interaction, may_ask=True) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
-        await answer.modal(ZoomForm("Custom zoom", FormId(FormKind.ZOOM, str(pressed)), render(_open(job))))
+        await answer.modal(ZoomForm("Custom zoom", FormId(FormKind.ZOOM, str(pressed)), render(options_of(job))))
 
 
 async def zoom_filled(interaction: Pressed, about: str, filled: Filled) -> None:
@@ -153,7 +153,7 @@ def spec_of(pressed: ButtonId, job: Job) -> JobSpec:
     """Return the spec of the job that a button asks for, with the words of its picture. Raises `BadOption`."""
     if _lacks_words(pressed, job):
         raise BadOption("prompt", "this picture has no words to draw by; press its button and say what it shows")
-    return _spec_for(pressed, job, _open(job, pressed.act))
+    return _spec_for(pressed, job, options_of(job, pressed.act))
 
 
 def _spec_for(pressed: ButtonId, job: Job, options: Options) -> JobSpec:
@@ -192,7 +192,7 @@ def as_drawn(job: Job, options: Options) -> Options:
     return options.model_copy(update=kept)
 
 
-def _open(job: Job, act: Act | None = None) -> Options:
+def options_of(job: Job, act: Act | None = None) -> Options:
     """Return the job's options without those of its own run; only what is drawn again stays a sheet of drafts."""
     own = {"relax": False, "seed": None, "repeat": 1, "strength": None, "image_weight": None}
     is_sheet = job.spec.options.draft and act is Act.REROLL

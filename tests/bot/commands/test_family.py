@@ -39,6 +39,14 @@ async def test_a_branch_names_its_source_and_what_was_liked(court: Court) -> Non
     assert redrawn.spec.credit == "" and f"From a picture by <@{court.ada.id}>" in shown(court, redrawn).content
 
 
+async def test_the_form_leaves_out_what_was_of_that_run_alone(court: Court) -> None:
+    await court.ada.slash(court.channel, "imagine", prompt="a fox --relax --seed 4 --ar 3:2")
+    one = await court.bo.click(shown(court, await court.draw()), label="U1")
+    form = await court.bo.click(one.response, label="Branch")
+    said_first = str(form.modal)
+    assert "a fox --ar 3:2" in said_first and "--relax" not in said_first and "--seed" not in said_first
+
+
 async def test_a_line_of_credit_obeys_the_rules_for_words(court: Court) -> None:
     await court.say(court.mo, "mod words add", pattern="rubbish", kind="word", label="manners")
     job = await court.imagine(court.ada)
