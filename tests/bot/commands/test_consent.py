@@ -215,6 +215,24 @@ async def test_others_own_pictures_take_their_posters_yes(court: Court) -> None:
     assert own.response is not None and not own.response.ephemeral
 
 
+async def test_a_picture_of_ones_own_beside_it_makes_no_yes(court: Court) -> None:
+    await court.imagine(court.bo, picture=painted(2, size=256))
+    form = await court.bo.context_menu(court.channel, "Darkroom: edit", await posted(court, court.ada, painted(1)))
+    beside = ("mine.jpg", painted(2, size=200, quality=70))
+    await court.bo.submit_modal(form, {"prompt": "a green cat", "pictures": [beside]})
+    await court.counted()
+    assert pinged(court) == [[str(court.ada.id)]]
+
+
+async def test_of_two_known_pictures_the_others_maker_is_asked(court: Court) -> None:
+    await court.imagine(court.bo, picture=painted(2, size=256))
+    await court.imagine(court.ada, picture=painted(1, size=256))
+    await consents(court, court.ada, "me")
+    both = {"picture": ("mine.png", painted(2, size=200)), "second": ("hers.png", painted(1, size=200))}
+    refused = await court.bo.slash(court.channel, "edit", what="a green cat", **both)
+    assert "keeps this to themselves" in said(refused)
+
+
 def shown(court: Court, job: Job) -> str:
     return court.message(job.reply.message_id or 0).content
 
