@@ -31,11 +31,12 @@ async def recognised(interaction: Pressed, spec: JobSpec) -> JobSpec:
     services, guild_id = interaction.client.services, interaction.guild_id
     if services.fingerprints is None or guild_id is None or spec.parent_id or spec.source:
         return spec
-    known = {key: one for key in spec.images if (one := await _known(services, guild_id, key)) is not None}
+    uploads = (*spec.images, *spec.references)
+    known = {key: one for key in uploads if (one := await _known(services, guild_id, key)) is not None}
     if not known:
         return spec
     found, _ = next((each for each in known.values() if each[1] != interaction.user.id), next(iter(known.values())))
-    poster_id = None if spec.images[0] in known else spec.poster_id
+    poster_id = None if uploads[0] in known else spec.poster_id
     return spec.model_copy(update={"origin": found, "poster_id": poster_id, "parent_id": None})
 
 
