@@ -12,7 +12,7 @@ from bot.domain.rounds.entry import EntryRole
 from bot.domain.rounds.show_ports import Found
 from bot.store.database import Database
 from bot.store.schema import favourites, jobs
-from bot.store.schema_rounds import entries
+from bot.store.schema_rounds import entries, rounds
 from bot.store.schema_sums import member_days
 
 MOST = 300
@@ -28,7 +28,10 @@ class ShowCandidates:
     async def found(self, guild_id: int, since: datetime) -> list[Found]:
         """Those made since then that no show has had: the most starred ones, and the newest without a star."""
         here = jobs.c.guild_id == guild_id, jobs.c.created_at >= since, jobs.c.state == JobState.DELIVERED
-        had = sa.exists().where(entries.c.picture_job_id == jobs.c.id, entries.c.role == EntryRole.CHOICE)
+        # What could not be hung has not been had.
+        hung = entries.join(rounds, sa.and_(rounds.c.id == entries.c.round_id, rounds.c.message_id.is_not(None)))
+        chosen = entries.c.picture_job_id == jobs.c.id, entries.c.role == EntryRole.CHOICE
+        had = sa.select(entries.c.round_id).select_from(hung).where(*chosen).exists()
         others = favourites.c.job_id == jobs.c.id, favourites.c.member_id != jobs.c.member_id
         stars = sa.func.count().label("stars")
         starred = (

@@ -85,17 +85,14 @@ class ShowStore:
         """What hangs, or was taken down and still shows, in shows that take votes; whether its picture may be shown."""
         pictured = sa.and_(cells.c.job_id == entries.c.picture_job_id, cells.c.cell == entries.c.picture_cell)
         there = sa.select(cells.c.job_id).join(jobs).where(pictured, jobs.c.state.in_(_SHOWABLE)).exists()
-        shows = sa.or_(
-            entries.c.state == EntryState.OPEN,
-            sa.and_(entries.c.state == EntryState.VOID, entries.c.is_secret),
-        )
+        shows = entries.c.state == EntryState.OPEN, sa.and_(entries.c.state == EntryState.VOID, entries.c.is_secret)
         here = SHOWN, rounds.c.state.in_(_LOOKED_AT), *self._database.ours(rounds.c.guild_id)
-        query = sa.select(entries, there.label("is_there")).select_from(
-            rounds.join(entries, entries.c.round_id == rounds.c.id)
-        ).where(*here, entries.c.role == EntryRole.CHOICE, shows)  # fmt: skip
         async with self._database.read() as connection:
-            rows = (await connection.execute(query)).mappings()
-            return [(entry_from(row), bool(row["is_there"])) for row in rows]
+            # Asked first: in one query SQLite would begin with all entries there are.
+            ids = list(await connection.scalars(sa.select(rounds.c.id).where(*here)))
+            theirs = entries.c.round_id.in_(ids), entries.c.role == EntryRole.CHOICE, sa.or_(*shows)
+            rows = await connection.execute(sa.select(entries, there.label("is_there")).where(*theirs))
+            return [(entry_from(row), bool(row["is_there"])) for row in rows.mappings()]
 
     async def of_maker(self, member_id: int) -> list[Entry]:
         """What hangs of a member in shows that are not over."""

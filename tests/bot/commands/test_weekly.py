@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
-from PIL import Image
 
-from bot.domain.rounds.entry import EntryState
 from bot.domain.rounds.round import RoundState
-from tests.bot.court import Court, said
+from tests.bot.court import Court
 from tests.bot.evolution import labels
 from tests.bot.weekly import TWO_DAYS, Weekly
 
