@@ -28,6 +28,7 @@ from bot.domain.rounds.interventions import Interventions
 from bot.domain.rounds.ports import Play
 from bot.domain.rounds.round import RoundKind
 from bot.domain.rounds.round_service import RoundService
+from bot.domain.rounds.show_picker import ShowPicker
 from bot.domain.rounds.showing import Showing
 from bot.domain.rounds.shows import Shows
 from bot.store.database import Database
@@ -97,6 +98,7 @@ class GroupPlay:
         """Compose the rounds and start moving them on."""
         store, entries = RoundStore(self.database), EntryStore(self.database)
         shown, lines = (self.jobs, self.pictures, self.drawing), ExhibitReads(self.database)
+        picker = ShowPicker(ShowCandidates(self.database), lines, self.clock)
         plans, hall = ShowStore(self.database), Hall(self.database, self.pictures)
         pages: dict[RoundKind, RoundPages] = {
             RoundKind.DECIDE: DecisionPages(*shown),
@@ -117,12 +119,20 @@ class GroupPlay:
                 submit=self.job_service.submit,
             ),
             RoundKind.SHOW: Showing(
-                rounds, store, entries, plans, announcer, candidates=ShowCandidates(self.database), lines=lines,
-                hall=hall, jobs=self.jobs, makers=partial(authors, self.jobs),
+                rounds, store, entries, plans, announcer, picker=picker, hall=hall, jobs=self.jobs,
+                makers=partial(authors, self.jobs),
             ),
         }  # fmt: skip
         shows = Shows(
-            rounds, store, entries, plans, announcer, rules=self.rules.get, banned=self._banned, clock=self.clock
+            rounds,
+            store,
+            entries,
+            plans,
+            announcer,
+            picker,
+            rules=self.rules.get,
+            banned=self._banned,
+            clock=self.clock,
         )
 
         async def hurry() -> None:

@@ -90,7 +90,7 @@ class Weekly(commands.Cog):
             opened = await service.begin_now(place, str(interaction.id), open_for=open_for)
             subject = f"show {opened.id} in <#{place.channel_id}>"
             await interaction.client.services.log.add(entry(interaction, "weekly now", subject))
-            await answer.private(f"🖼️ It begins in <#{place.channel_id}>, if there are at least two pictures.")
+            await answer.private(f"🖼️ It begins in <#{place.channel_id}>.")
 
     @weekly.command(name="cancel", description=locale_str("For moderators: end the show without a result"))
     async def cancel(self, interaction: Pressed) -> None:

@@ -35,6 +35,7 @@ from bot.domain.rounds.follow_up import VaryWinner
 from bot.domain.rounds.interventions import Interventions
 from bot.domain.rounds.round import RoundKind
 from bot.domain.rounds.round_service import RoundService
+from bot.domain.rounds.show_picker import ShowPicker
 from bot.domain.rounds.showing import Showing
 from bot.domain.rounds.shows import Shows
 from bot.store.gallery.exhibits import ExhibitReads
@@ -102,12 +103,13 @@ class Court(StoredServer):
             self.rounds, self.round_store, self.entries, announcer, consents=self.consents, grants=self.grants,
             jobs=self.jobs, submit=self.job_service.submit,
         )  # fmt: skip
+        picker = ShowPicker(ShowCandidates(self.database), lines, self.now)
         showing = Showing(
-            self.rounds, self.round_store, self.entries, self.plans, announcer, lines=lines, hall=self.hall,
-            candidates=ShowCandidates(self.database), jobs=self.jobs, makers=partial(authors, self.jobs),
+            self.rounds, self.round_store, self.entries, self.plans, announcer, picker=picker, hall=self.hall,
+            jobs=self.jobs, makers=partial(authors, self.jobs),
         )  # fmt: skip
         self.shows = Shows(
-            self.rounds, self.round_store, self.entries, self.plans, announcer, rules=self.rules_store.get,
+            self.rounds, self.round_store, self.entries, self.plans, announcer, picker, rules=self.rules_store.get,
             banned=self._banned, clock=self.now,
         )  # fmt: skip
         plays = {

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Sequence
 from datetime import datetime
 
 from bot.domain.model import CellRef
-from bot.domain.moderation.publicity import Line
 from bot.domain.ports import Jobs
-from bot.domain.rounds import fame, show_pick
+from bot.domain.rounds import fame
 from bot.domain.rounds.ballots import count
 from bot.domain.rounds.entry import Entry, EntryRole, EntryState
 from bot.domain.rounds.fame import Fame
 from bot.domain.rounds.ports import EntryStore, RoundStore
 from bot.domain.rounds.round import Ballot, Round, RoundState
 from bot.domain.rounds.round_service import RoundService
-from bot.domain.rounds.show_pick import WINDOW, Candidate
+from bot.domain.rounds.show_picker import ShowPicker
 from bot.domain.rounds.show_plan import settings_of
-from bot.domain.rounds.show_ports import Candidates, Hall, Lines, Makers, ShowAnnouncer, ShowStore
-from bot.domain.rounds.show_rules import may_hang
+from bot.domain.rounds.show_ports import Hall, Makers, ShowAnnouncer, ShowStore
 from bot.errors import DeliveryError, DeliveryLater, JobNotFound
 
 log = logging.getLogger(__name__)
 
-_BATCH = 100
 _UNSHOWN = "it cannot be shown in its channel"
 
 
@@ -40,14 +36,13 @@ class Showing:
         shows: ShowStore,
         announcer: ShowAnnouncer,
         *,
-        candidates: Candidates,
-        lines: Lines,
+        picker: ShowPicker,
         hall: Hall,
         jobs: Jobs,
         makers: Makers,
     ) -> None:
         self._rounds, self._store, self._entries, self._shows = rounds, store, entries, shows
-        self._announcer, self._candidates, self._lines, self._hall = announcer, candidates, lines, hall
+        self._announcer, self._picker, self._hall = announcer, picker, hall
         self._jobs, self._makers = jobs, makers
 
     async def advance(self, current: Round, began: datetime) -> None:
@@ -68,7 +63,7 @@ class Showing:
     async def _hung(self, current: Round) -> None:
         choices = await self._entries.of(current.id, role=EntryRole.CHOICE)
         if not choices:
-            choices = await self._picked(current)
+            choices = await self._picker.pick(current)
             least = settings_of(current).least
             if len(choices) < least:
                 return await self._left_out(current, f"there were too few pictures: {len(choices)} of {least}")
@@ -94,48 +89,12 @@ class Showing:
         await self._store.change(current, state=RoundState.ENDED, outcome=why)
         log.info("no show: %s", why, extra={"round": current.id})
 
-    async def _picked(self, current: Round) -> list[Entry]:
-        now, dice = self._rounds.now(), random.Random(f"cells {current.seed}")  # noqa: S311 - no secret
-        found = await self._candidates.found(current.guild_id, now - WINDOW)
-        lines = await self._fit(current, [one.picture.job_id for one in found])
-        fit = list[Candidate]()
-        for one in found:
-            if (line := lines.get(one.picture.job_id)) is None:
-                continue
-            job, cells = line.exhibits[0].job, line.exhibits[0].cells
-            picture = one.picture if one.stars else CellRef(job_id=job.id, cell=dice.choice(cells).cell)
-            if picture.cell in {cell.cell for cell in cells}:
-                fit.append(
-                    Candidate(
-                        picture=picture, member_id=job.member_id, stars=one.stars, created_at=job.created_at,
-                        family=line.exhibits[-1].job.id,
-                    )
-                )  # fmt: skip
-        members = {one.member_id for one in fit}
-        new = await self._candidates.newcomers(current.guild_id, members, now - WINDOW)
-        return [
-            Entry(
-                round_id=current.id, role=EntryRole.CHOICE, place=place, member_id=one.member_id, picture=one.picture,
-                is_secret=True, entered_at=now,
-            )
-            for place, one in enumerate(show_pick.pick(fit, new, current.seed, now))
-        ]  # fmt: skip
-
-    async def _fit(self, current: Round, job_ids: Sequence[str]) -> dict[str, Line]:
-        """The lines of those that may hang."""
-        fit, now, ids = dict[str, Line](), self._rounds.now(), list(dict.fromkeys(job_ids))
-        for start in range(0, len(ids), _BATCH):
-            lines = await self._lines.lines(ids[start : start + _BATCH])
-            here = current.guild_id, current.channel_id, now
-            fit |= {job_id: line for job_id, line in lines.items() if may_hang(line, *here)}
-        return fit
-
     # --- the outcome ------------------------------------------------------------------------------------
 
     async def _count(self, current: Round) -> None:
         """Take down what may not hang any more, and count the rest."""
         hanging = await self._hanging(current)
-        fit = await self._fit(current, [one.picture.job_id for one in hanging if one.picture])
+        fit = await self._picker.fit(current, [one.picture.job_id for one in hanging if one.picture])
         down = [one for one in hanging if one.picture is None or one.picture.job_id not in fit]
         void = [one.model_copy(update={"state": EntryState.VOID}) for one in down]
         current = await self._store.change(current, entries=void) if void else current

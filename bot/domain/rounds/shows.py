@@ -15,7 +15,8 @@ from bot.domain.rounds.entry import Entry, EntryState
 from bot.domain.rounds.ports import BannedIn, EntryStore, RoundStore
 from bot.domain.rounds.round import Round
 from bot.domain.rounds.round_service import RoundService
-from bot.domain.rounds.show_plan import OPEN_FOR, ShowPlan, next_run, show_of
+from bot.domain.rounds.show_picker import ShowPicker
+from bot.domain.rounds.show_plan import LEAST, OPEN_FOR, ShowPlan, next_run, show_of
 from bot.domain.rounds.show_ports import ShowAnnouncer, ShowStore
 from bot.errors import BadOption, DeliveryError, DeliveryLater, Fenced, RoundNotFound, RoundUnderWay
 from engine import MAX_SEED
@@ -36,13 +37,14 @@ class Shows:
         entries: EntryStore,
         shows: ShowStore,
         announcer: ShowAnnouncer,
+        picker: ShowPicker,
         *,
         rules: Callable[[int], Awaitable[GuildRules]],
         banned: BannedIn,
         clock: Clock,
     ) -> None:
         self._rounds, self._store, self._entries, self._shows = rounds, store, entries, shows
-        self._announcer, self._rules, self._banned, self._clock = announcer, rules, banned, clock
+        self._announcer, self._picker, self._rules, self._banned, self._clock = announcer, picker, rules, banned, clock
         self._looked_at: datetime | None = None
 
     async def plan(self, guild_id: int) -> ShowPlan | None:
@@ -68,8 +70,11 @@ class Shows:
             await self._shows.put(plan.model_copy(update={"next_at": at}))
 
     async def begin_now(self, place: Place, unique: str, *, open_for: timedelta = OPEN_FOR) -> Round:
-        """Begin a show beside the weekly ones. Raises `RoundUnderWay`."""
+        """Begin a show beside the weekly ones. Raises `RoundUnderWay`, and `BadOption` where too little may hang."""
         new = show_of(place, unique, _seed(), self._clock(), open_for=open_for)
+        there = len(await self._picker.pick(new))
+        if there < LEAST and await self._shows.under_way(new.guild_id) is None:
+            raise BadOption("show", f"{there} of the pictures of the last weeks may hang here, and it takes {LEAST}")
         opened = await self._shows.begin(new)
         if opened.id != new.id:
             raise RoundUnderWay(opened.guild_id, opened.channel_id, opened.message_id)

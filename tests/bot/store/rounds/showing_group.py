@@ -11,6 +11,7 @@ from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.rounds.deadlines import Deadlines
 from bot.domain.rounds.entry import Entry, EntryRole
 from bot.domain.rounds.round import Round, RoundKind
+from bot.domain.rounds.show_picker import ShowPicker
 from bot.domain.rounds.show_plan import ShowPlan
 from bot.domain.rounds.showing import Showing
 from bot.domain.rounds.shows import Shows
@@ -51,10 +52,13 @@ class ShowingGroup(Group):
             return [99] if job.member_id == MAKERS[0] else []
 
         shows: Any = plans
-        self.shows = Shows(self.service, store, entries, shows, board, rules=rules, banned=banned, clock=self.clock)
+        picker: Any = ShowPicker(Mortal(self.candidates, self.life), self.lines, self.clock)
+        self.shows = Shows(
+            self.service, store, entries, shows, board, picker, rules=rules, banned=banned, clock=self.clock
+        )
         showing: Any = Showing(
-            self.service, store, entries, shows, board, candidates=Mortal(self.candidates, self.life), lines=self.lines,
-            hall=hall, jobs=Mortal(self.jobs, self.life), makers=makers,
+            self.service, store, entries, shows, board, picker=picker, hall=hall,
+            jobs=Mortal(self.jobs, self.life), makers=makers,
         )  # fmt: skip
         self.deadlines = Deadlines(store, {RoundKind.SHOW: showing}, clock=self.clock, hurry=self.hurry)
 
