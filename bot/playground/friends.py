@@ -28,11 +28,12 @@ _HELLO: Mapping[str, str] = {
     "sam": "evening. Dark pictures, please",
 }
 _DRAWN: Mapping[str, str] = {
-    "kim": "a red dragon",
-    "lou": "a blue whale",
-    "nia": "a snowman in the snow",
-    "sam": "a black cat under a night sky",
+    "kim": "a snowman in the snow",
+    "lou": "a red dragon",
+    "nia": "a black cat under a night sky",
+    "sam": "a blue whale",
 }
+"""What another of them likes: a vote for one's own picture does not count."""
 _BUTTONS = re.compile(r"dr-(?:round|game):[a-z]{1,2}:[0-9a-z]{1,16}:[0-9]{1,3}|dr-guess:[0-9a-z]{1,16}:[0-9]{1,3}")
 
 log = logging.getLogger(__name__)
