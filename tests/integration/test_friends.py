@@ -46,6 +46,7 @@ def test_a_newcomer_sees_a_whole_show(tmp_path: Path) -> None:
         tab.locator("#bring-friends").click()
         page.until(lambda: page.look()[1] == 4)  # each of them has drawn
         tab.locator("#viewer-picker").select_option(label="mo")
+        page.until(lambda: tab.evaluate("window.simcordPreview.ready"))
         tab.locator("[data-command='weekly now']").click()
         tab.keyboard.press("Enter")
         page.until(lambda: tab.get_by_role("button", name="D", exact=True).count())
