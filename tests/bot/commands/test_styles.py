@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.domain.model import Job
+from bot.store.members.kept_styles import StylePicture
 from tests.bot.archives import exported
 from tests.bot.court import Court, said
 from tests.bot.painted import painted
@@ -102,9 +103,11 @@ async def test_words_that_are_refused_are_no_names(court: Court) -> None:
     assert "✅" not in await saved(court, court.ada, "slur")
 
 
-async def test_the_twenty_sixth_style_is_refused_and_a_new_one_replaces(court: Court) -> None:
-    for number in range(25):
-        await saved(court, court.ada, f"s{number}")
+async def test_the_twenty_sixth_is_refused_and_a_new_one_replaces(court: Court) -> None:
+    await saved(court, court.ada, "s24")
+    [key] = [f"uploads/{path.name}" for path in uploads(court)]
+    for number in range(24):
+        await court.client.services.kept_styles.save(f"s{number}", [StylePicture(key, 1.0, 100)], court.ada.id)
     assert "25" in await saved(court, court.ada, "s25")
     assert "✅" in await saved(court, court.ada, "s24", "blue")
     assert len(uploads(court)) == 2
@@ -134,7 +137,7 @@ async def test_what_was_made_keeps_its_pictures_when_the_name_is_gone(court: Cou
         await court.draw()
         assert court.engine.streams[-1].request.style_images == first.style_images
     await court.say(court.bo, "settings", remix=True)
-    form = await court.bo.click(grid, label="V1")
+    form = await court.bo.click(grid, label="V2")
     await court.bo.submit_modal(form, {"prompt": "a hen --style fog"})
     await court.draw()
     assert court.engine.streams[-1].request.style_images == first.style_images, "as the prompt it came from meant"
@@ -204,7 +207,7 @@ async def test_a_quarantined_picture_is_in_no_style(court: Court) -> None:
     job, again = await by_ada(court, "all")
     assert "✅" in await court.say(court.bo, "style save", name="fog", picture=again)
     await court.say(court.mo, "mod quarantine add", job=job.id)
-    assert "quarantine" in said(await court.bo.slash(court.channel, "imagine", prompt=FOX)).lower()
+    assert "moderator has hidden" in said(await court.bo.slash(court.channel, "imagine", prompt=FOX))
 
 
 async def test_a_larger_picture_is_made_without_the_style(court: Court) -> None:

@@ -252,6 +252,7 @@ async def tidying(stores: Stores) -> None:
     await stores.jobs.channel_gone(10)
     await stores.retention.forget_tokens(NOW)
     await stores.retention.sweep(NOW + timedelta(days=3))
+    await stores.retention.delete_files(["uploads/gone.png"], set())
     for records in (stores.records, stores.retention):
         for delete in (records.drop_pictures, records.delete_job):
             await delete("j1")
