@@ -40,15 +40,16 @@ async def test_a_picture_is_cut_out_and_becomes_a_sticker(tmp_path: Path) -> Non
         own, _ = await bot.finished(await bot.ada.slash(bot.channel, "cutout", picture=upload))
         alpha = Image.open(io.BytesIO(await bot.picture(own))).mode
         assert (own.spec.verb, own.spec.count, alpha) == (Verb.CUT_OUT, 1, "RGBA")
-        await bot.ada.slash(bot.channel, "privacy consent", share="me")
-        refused = last_said(await bot.bo.slash(bot.channel, "cutout", picture=upload))
-        assert refused.ephemeral and "keeps this to themselves" in refused.content
 
         role = bot.channel.guild.create_role("artists", permissions=discord.Permissions(create_expressions=True))
         cy = bot.channel.guild.add_member(bot.env.create_user("cy"), roles=[role])
         form = await cy.click(message, label="Use as emoji / sticker")
         said = last_said(await cy.submit_modal(form, {"prompt": "apple", "kind": "sticker"}))
         assert "1 of 5 stickers" in said.content
+
+        await bot.ada.slash(bot.channel, "privacy consent", share="me")
+        refused = last_said(await bot.bo.slash(bot.channel, "cutout", picture=upload))
+        assert refused.ephemeral and "keeps this to themselves" in refused.content
 
 
 async def test_without_a_model_for_it_an_upload_is_refused_uncharged(tmp_path: Path) -> None:
