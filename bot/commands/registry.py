@@ -55,6 +55,7 @@ from bot.commands.privacy import Privacy
 from bot.commands.sets import Sets
 from bot.commands.settings import MySettings
 from bot.commands.shorten import Shorten
+from bot.commands.styles import Styles
 from bot.commands.weekly import Weekly
 from bot.domain.rounds.round import RoundAct
 from bot.ui.content.buttons import JobButton
@@ -70,7 +71,7 @@ RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (
-    Imagine, Draw, Edit, Images, Offers, Evolve, Games, Weekly, Jobs, MySettings, Sets, Shorten, Help,
+    Imagine, Draw, Edit, Images, Offers, Evolve, Games, Weekly, Jobs, MySettings, Sets, Styles, Shorten, Help,
     Privacy, Quota, Mod, Stats,
 )  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (

@@ -102,9 +102,10 @@ class Consents:
 
 def sources(spec: JobSpec) -> list[str]:
     """The jobs that a spec is directly made from: of its picture, of its words, of uploads that were recognised."""
+    kept = spec.options.kept_style.origins if spec.options.kept_style is not None else ()
     pictures = [one.job_id for one in (spec.source, spec.origin, *spec.also) if one is not None]
     words = [spec.parent_id] if spec.parent_id else []
-    return list(dict.fromkeys([*pictures[:1], *words, *pictures[1:]]))
+    return list(dict.fromkeys([*pictures[:1], *words, *pictures[1:], *kept]))
 
 
 def _worst(found: dict[int, Needed], one: Needed) -> None:
