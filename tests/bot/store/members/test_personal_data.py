@@ -50,9 +50,9 @@ def row_about(table: sa.Table, member: int) -> dict[str, Any]:
         "subject": f"<@{member}>", "body": GuildRules(guild_id=1, bans=(Ban(member_id=member),)).model_dump_json(),
         "job_id": f"job{member}", "guild_id": member, "message_id": member, "interaction_id": member,
         "host_id": member, "host": "{}", "place": "{}", "round_id": f"round{member}", "picks": "0",
-        "game_id": f"game{member}",
+        "game_id": f"game{member}", "scope_id": member,
         "notes": [], "captions": [], "spans": [], "frames_key": f"{member}/frames.zip", "latents_key": None,
-        "key": f"{member}/{'upload' if table.name == 'uploads' else 'cell'}.png",
+        "key": f"{member}/{'upload' if table.name in ('uploads', 'kept_styles') else 'cell'}.png",
     }  # fmt: skip
     if table.name == "jobs":
         named |= {"id": f"job{member}", "state": "delivered"}
