@@ -34,7 +34,7 @@ MODERATORS = """
 **Prompts:** `/mod words add` `/mod words remove` `/mod words list` `/mod words meaning`
 **Channels:** `/mod channel allow` `/mod channel deny` `/mod channel limits` `/mod channel defaults` `/mod channel list`
 **Flagged pictures:** `/mod picture` `/mod review on` `/mod review off` `/mod review list`
-**Who did what:** `/mod roles` `/mod reactions` `/mod relax` `/mod log` `/stats`"""
+**Who did what:** `/mod roles` `/mod reactions` `/mod relax` `/mod results` `/mod log` `/stats`"""
 
 
 class Help(commands.Cog):

@@ -39,8 +39,9 @@ T = TypeVar("T")
 class Words:
     """One answer: text, buttons, files, and whether only the member who asked sees it."""
 
-    text: str
-    view: discord.ui.View | None = None
+    text: str | None
+    """None: the view is an album, and its text stands in it."""
+    view: discord.ui.View | discord.ui.LayoutView | None = None
     files: Sequence[discord.File] = ()
     embed: discord.Embed | None = None
     is_private: bool = False
