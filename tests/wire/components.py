@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from tests.wire.world import as_json
 
 IS_COMPONENTS_V2 = 1 << 15
 ROW, BUTTON, SECTION, TEXT, THUMBNAIL, GALLERY, FILE, SEPARATOR, CONTAINER = 1, 2, 9, 10, 11, 12, 13, 14, 17
@@ -16,10 +18,18 @@ _MOST, _MOST_TEXT, _MOST_ALT = 40, 4000, 1024
 _LEGACY = "The '{0}' field cannot be used when using MessageFlags.IS_COMPONENTS_V2"
 
 
-def refused(why: str) -> web.HTTPBadRequest:
-    """50035 in Discord's words."""
-    told = {"message": "Invalid Form Body", "code": 50035, "errors": {"_errors": [{"code": "INVALID", "message": why}]}}
-    return web.HTTPBadRequest(body=json.dumps(told).encode(), content_type="application/json")
+class Refused(Exception):
+    """What Discord answers with 50035."""
+
+
+@web.middleware
+async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer in Discord's words."""
+    try:
+        return await handler(request)
+    except Refused as error:
+        told = {"_errors": [{"code": "INVALID", "message": str(error)}]}
+        return as_json({"message": "Invalid Form Body", "code": 50035, "errors": told}, status=400)
 
 
 def is_v2(message: dict[str, Any]) -> bool:
@@ -28,33 +38,33 @@ def is_v2(message: dict[str, Any]) -> bool:
 
 
 def check(before: dict[str, Any], body: dict[str, Any], names: set[str]) -> None:
-    """Raise `web.HTTPBadRequest` for what Discord would not take; `names` are the files that the message has then."""
+    """Raise `Refused` for what Discord would not take; `names` are the files that the message has then."""
     after = {**before, **body}
     components: list[dict[str, Any]] = after.get("components") or []
     if not is_v2(before) and not is_v2(body):
         if any(part["type"] != ROW for part in components):
-            raise refused("components of this type need MessageFlags.IS_COMPONENTS_V2")
+            raise Refused("components of this type need MessageFlags.IS_COMPONENTS_V2")
         return
     for name in ("content", "embeds", "poll", "sticker_ids"):
         if after.get(name):
-            raise refused(_LEGACY.format(name))
+            raise Refused(_LEGACY.format(name))
     if not components:
-        raise refused("a message of components needs one")
+        raise Refused("a message of components needs one")
     for part in components:
         _check_part(part, names, _LAYOUT)
     if len(list(walk(components))) > _MOST:
-        raise refused(f"more than {_MOST} components")
+        raise Refused(f"more than {_MOST} components")
     if sum(len(part["content"]) for part in walk(components) if part["type"] == TEXT) > _MOST_TEXT:
-        raise refused(f"more than {_MOST_TEXT} characters")
+        raise Refused(f"more than {_MOST_TEXT} characters")
     ids = [part["custom_id"] for part in walk(components) if part.get("custom_id")]
     if len(ids) != len(set(ids)) or any(len(custom_id) > 100 for custom_id in ids):
-        raise refused("custom_id cannot be duplicated or longer than 100")
+        raise Refused("custom_id cannot be duplicated or longer than 100")
 
 
 def _check_part(part: dict[str, Any], names: set[str], allowed: set[int]) -> None:
     kind = part["type"]
     if kind not in allowed:
-        raise refused(f"a component of type {kind} cannot stand here")
+        raise Refused(f"a component of type {kind} cannot stand here")
     match kind:
         case 1:
             _check_inner(part["components"], names, _INTERACTIVE, 1, 5)
@@ -63,12 +73,12 @@ def _check_part(part: dict[str, Any], names: set[str], allowed: set[int]) -> Non
             _check_part(part["accessory"], names, {BUTTON, THUMBNAIL})
         case 10:
             if not 1 <= len(part["content"]) <= _MOST_TEXT:
-                raise refused("a text display has 1 to 4000 characters")
+                raise Refused("a text display has 1 to 4000 characters")
         case 11:
             _check_media(part, "media", names)
         case 12:
             if not 1 <= len(part["items"]) <= 10:
-                raise refused("a gallery has 1 to 10 items")
+                raise Refused("a gallery has 1 to 10 items")
             for item in part["items"]:
                 _check_media(item, "media", names)
         case 13:
@@ -81,7 +91,7 @@ def _check_part(part: dict[str, Any], names: set[str], allowed: set[int]) -> Non
 
 def _check_inner(parts: list[dict[str, Any]], names: set[str], allowed: set[int], least: int, most: int) -> None:
     if not least <= len(parts) <= most:
-        raise refused(f"{least} to {most} components go here")
+        raise Refused(f"{least} to {most} components go here")
     for part in parts:
         _check_part(part, names, allowed)
 
@@ -89,9 +99,9 @@ def _check_inner(parts: list[dict[str, Any]], names: set[str], allowed: set[int]
 def _check_media(holder: dict[str, Any], key: str, names: set[str]) -> None:
     url, alt = holder[key]["url"], holder.get("description")
     if alt is not None and not 1 <= len(alt) <= _MOST_ALT:
-        raise refused(f"a description has 1 to {_MOST_ALT} characters")
+        raise Refused(f"a description has 1 to {_MOST_ALT} characters")
     if url.startswith("attachment://") and url.removeprefix("attachment://") not in names:
-        raise refused(f"{url} was not uploaded")
+        raise Refused(f"{url} was not uploaded")
 
 
 def walk(components: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -329,12 +329,11 @@ class Rest:
         """
         broken = self.world.violations
         try:
-            components.check(
-                message, body, {*(one["filename"] for one in message["attachments"]), *(n for n, _ in files.values())}
-            )
-        except web.HTTPBadRequest as error:
+            names = [one["filename"] for one in message["attachments"]] + [name for name, _ in files.values()]
+            components.check(message, body, set(names))
+        except components.Refused as error:
             if not (components.is_v2(message) and body.get("content")):
-                broken.append(str(error.text))
+                broken.append(str(error))
             raise
         if sum(len(content) for _, content in files.values()) > 25 * 1024 * 1024:
             broken.append("a request of more than 25 MiB")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from tests.wire.components import TEXT, media, walk
+from tests.wire.components import TEXT, media, refusals, walk
 from tests.wire.faults import Faults
 from tests.wire.gateway import Gateway
 from tests.wire.limits import Limits
@@ -241,7 +241,7 @@ async def running(limited: bool = True) -> AsyncIterator[Discord]:
     world, faults, limits = World(), Faults(), Limits()
     app = web.Application(
         client_max_size=64 * 1024 * 1024,
-        middlewares=[faults.middleware, *((limits.middleware,) if limited else ())],
+        middlewares=[faults.middleware, *((limits.middleware,) if limited else ()), refusals],
     )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     rest, gateway = Rest(world, ""), Gateway(world, "")
