@@ -30,6 +30,7 @@ from bot.commands.buttons.family_buttons import KinMenu
 from bot.commands.buttons.foreign_recipes import DrawThis
 from bot.commands.buttons.game_buttons import GameButton, GuessMenu
 from bot.commands.buttons.modal_dispatch import Forms
+from bot.commands.buttons.proposals import ProposalButton
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
 from bot.commands.draw import Draw
@@ -81,6 +82,7 @@ DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     OfferMenu,
     OfferPageButton,
     DrawThis,
+    ProposalButton,
     ReviewButton,
     OlderButton,
     RetentionButton,
