@@ -73,6 +73,7 @@ from engine.requests import (
     LoRA,
     Outpaint,
     PromptPart,
+    Rewrite,
     Upscale,
 )
 from engine.serving.cost_estimates import kind_of_work, pixels_of, steps_of
@@ -141,6 +142,7 @@ __all__ = [
     "RequestAborted",
     "RequestStream",
     "Resolved",
+    "Rewrite",
     "Safety",
     "SandboxedDecoder",
     "Section",
