@@ -9,7 +9,7 @@ from typing import Any
 from discord.ext import commands
 from discord.ui import DynamicItem
 
-from bot.commands import draw, settings
+from bot.commands import draw, richer, settings
 from bot.commands.buttons import (
     branch_buttons,
     consent_buttons,
@@ -52,6 +52,7 @@ from bot.commands.offers import Offers
 from bot.commands.open_channels import OpenChannels
 from bot.commands.presence import Presence
 from bot.commands.privacy import Privacy
+from bot.commands.richer import Richer
 from bot.commands.sets import Sets
 from bot.commands.settings import MySettings
 from bot.commands.shorten import Shorten
@@ -69,7 +70,7 @@ RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (
-    Imagine, Draw, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Sets, Shorten, Help,
+    Imagine, Draw, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Sets, Shorten, Richer, Help,
     Privacy, Quota, Mod, Stats,
 )  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (
@@ -109,6 +110,8 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.EDIT_REGION: edit_buttons.region,
         Act.EXPRESSION: expression_buttons.ask,
         Act.PERMUTE: permutations.confirmed,
+        Act.RICHER: richer.pressed,
+        Act.FORM: draw.pressed,
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
         Act.DECIDE: round_buttons.decide,

@@ -17,7 +17,6 @@ from bot.domain.prompting.prompt import clean, expand, parse, render
 from bot.domain.prompting.repeats import repeated
 from bot.errors import AlreadyAsked, BadOption
 from bot.ui.content.custom_ids import FormId, FormKind
-from bot.ui.content.error_texts import words
 from bot.ui.content.modals import Form
 from bot.ui.content.proposal_page import proposal_text, proposed_in
 from bot.ui.interactions import submission
@@ -80,7 +79,8 @@ async def translate(
     try:
         flags = render_flags(parse("", needs_words=False, **given))
         text = render(parse(" ".join(filter(None, (found.text, flags))))) if flags else found.text
-        await propose(answer, clean(prompt), text, f"{words(error)}\nIn my words:", found.lost)
+        why = f"`{error.word}`: that is not written so here. In my words:"
+        await propose(answer, clean(prompt), text, why, found.lost)
     except BadOption:
         raise error from None
 
