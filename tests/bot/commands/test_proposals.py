@@ -120,7 +120,8 @@ async def test_a_paste_is_translated_at_a_press(world: World) -> None:
     told = await world.ada.slash(world.channel, "imagine", prompt=pasted, seed=7)
     assert told.response is not None and told.response.ephemeral and not world.job_service.asks
     said = told.response.content
-    assert "not written so here" in said and "--v 6: Midjourney's own" in said and ", (snow:1.3) <lora:ink:0.8> Negative prompt:~~" in said
+    assert "not written so here" in said and "--v 6: Midjourney's own" in said
+    assert ", (snow:1.3) <lora:ink:0.8> Negative prompt:~~" in said
     await world.ada.click(told.response, label="Draw this")
     await world.job_service.done()
     options = world.job_service.asks[0].spec.options
