@@ -10,6 +10,7 @@ from bot.commands.buttons.proposals import propose
 from bot.domain.model import Options
 from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting import richer
+from bot.domain.prompting.dynamic_prompts import Lists
 from bot.domain.prompting.prompt import parse, render
 from bot.errors import BadOption, NoProposal, UserError
 from bot.ui.content.custom_ids import ButtonId
@@ -55,7 +56,7 @@ async def _richer(interaction: Pressed, prompt: str) -> tuple[str, str]:
     """Return richer words, and a sentence on whose they are. Raises `NoProposal`, and `EngineError`s."""
     services = interaction.client.services
     if services.settings.engine.writer is None:
-        lists = {} if services.wildcards is None else await services.wildcards.all()
+        lists: Lists = {} if services.wildcards is None else await services.wildcards.all()
         after = await richer.from_lists(prompt, lists, services.engine.embed)
         return after, "The nearest lines of this host's word lists."
     after, cut = richer.proposed(await _answer(interaction, prompt), prompt)

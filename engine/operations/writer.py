@@ -53,5 +53,6 @@ class Writer:
         # No dice: the same prompt always gets the same answer. And no cache, which a pass would change.
         plainly = {"do_sample": False, "use_cache": False, "pad_token_id": self.tokenizer.eos_token_id}
         plainly |= {"temperature": None, "top_p": None, "top_k": None}
-        tokens = parking_view(self.model, lane).generate(**inputs, **plainly, max_new_tokens=MAX_NEW_TOKENS)
+        parking: Any = parking_view(self.model, lane)
+        tokens = parking.generate(**inputs, **plainly, max_new_tokens=MAX_NEW_TOKENS)
         return str(self.tokenizer.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))

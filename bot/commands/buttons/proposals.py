@@ -77,7 +77,7 @@ async def translate(
     if found is None:
         raise error
     try:
-        flags = render_flags(parse("", needs_words=False, **given))
+        flags = render_flags(parse("", suffixes=(), set_text=None, needs_words=False, **given))
         text = render(parse(" ".join(filter(None, (found.text, flags))))) if flags else found.text
         why = f"`{error.word}`: that is not written so here. In my words:"
         await propose(answer, clean(prompt), text, why, found.lost)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVarTuple
 
 import sqlalchemy as sa
 
@@ -16,6 +16,7 @@ from bot.store.schema_gallery import AGREED, gallery_choices, open_channels
 from bot.store.schema_rules import guild_rules
 
 _MOST_RECENT = 2000
+ColumnsT = TypeVarTuple("ColumnsT")
 
 
 class Place(NamedTuple):
@@ -82,7 +83,7 @@ class Candidates:
             return [(row.id, row.member_id) for row in await connection.execute(newest)]
 
 
-def _of_member(selected: sa.Select[Any], member_id: int, after: Place | None) -> sa.Select[Any]:
+def _of_member(selected: sa.Select[*ColumnsT], member_id: int, after: Place | None) -> sa.Select[*ColumnsT]:
     query = selected.where(jobs.c.member_id == member_id, jobs.c.state == JobState.DELIVERED)
     if after is not None:
         earlier = (jobs.c.created_at < after.created_at) | (jobs.c.id < after.job_id)

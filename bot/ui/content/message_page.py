@@ -67,12 +67,16 @@ class Page:
         album.add_item(Section(text, accessory=_thumbnail(beside[0])) if beside else text)
         if pictures := [item for item in items if item not in beside]:
             album.add_item(MediaGallery(*pictures))
-        buttons = () if self.view is None else self.view.children
-        for _, row in groupby(buttons, key=lambda button: button.row):
-            album.add_item(ActionRow(*row))
+        buttons: list[Any] = [] if self.view is None else list(self.view.children)
+        for _, row in groupby(buttons, key=_row):
+            album.add_item(ActionRow[LayoutView](*row))
         # A stopped view is drawn but not remembered: the buttons are found by their ids, in this process or the next.
         album.stop()
         return album
+
+
+def _row(button: Any) -> int:
+    return button.row
 
 
 def _thumbnail(item: discord.MediaGalleryItem) -> Thumbnail[LayoutView]:

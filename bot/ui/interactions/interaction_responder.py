@@ -48,7 +48,7 @@ class Words:
 
     def new(self) -> dict[str, Any]:
         """Arguments for a new message."""
-        parts = {"view": self.view, "embed": self.embed}
+        parts = {"content": self.text, "view": self.view, "embed": self.embed}
         given = {name: part for name, part in parts.items() if part is not None}
         return {"files": list(self.files), "ephemeral": self.is_private, **given}
 
@@ -130,14 +130,14 @@ class InteractionResponder:
             if await self._first(self._defer_as(is_private=words.is_private)):
                 self._is_private = words.is_private
         if is_first:
-            said = await self._first(self._interaction.response.send_message(words.text, **words.new()))
+            said = await self._first(self._interaction.response.send_message(**words.new()))
             if said is not None:
                 return said.message_id
             words.rewind()
         if not self.has_answered and words.is_private and not self._is_private:
             await self._take_thinking_away()
         if self.has_answered:
-            return (await self._interaction.followup.send(words.text, **words.new(), wait=True)).id
+            return (await self._interaction.followup.send(**words.new(), wait=True)).id
         edited = await self._interaction.edit_original_response(
             content=words.text, view=words.view, attachments=words.files, embed=words.embed
         )
