@@ -27,8 +27,8 @@ _EVEN = 0.02
 """A weight so near 1 is none."""
 _MINE = "Midjourney's own, with no counterpart here"
 _GIVEN_AS: Mapping[str, str] = {
-    **dict.fromkeys(("sref", "style-reference"), "upload that picture as `style_image`"),
-    **dict.fromkeys(("oref", "cref"), "upload that picture as `reference`"),
+    **dict.fromkeys(("sref", "style-reference"), "upload that picture in the option style_image"),
+    **dict.fromkeys(("oref", "cref"), "upload that picture in the option reference"),
     **dict.fromkeys(
         ("v", "version", "niji", "q", "quality", "s", "stylize", "w", "weird", "hd", "raw", "exp", "p", "personalize",
          "profile", "turbo", "public", "stealth", "sw", "cw", "ow", "sv", "video", "motion", "loop", "creative", "hq",
@@ -73,7 +73,7 @@ def translated_prompt(text: str, loras: Collection[str]) -> Translated | None:
     if negative:
         found.flags.append(f"--no {negative}")  # it takes everything up to the next flag: the last one
     after = _QUOTED.sub(lambda place: quoted[int(place[1])], " ".join(filter(None, (words, *found.flags))))
-    if after == before or not _is_read(after):
+    if after in (before, _without_links(before, _Found())) or not _is_read(after):  # a link alone is no spelling
         return None
     return Translated(after, tuple(dict.fromkeys(found.lost)))
 
@@ -147,7 +147,7 @@ def _without_flags(text: str, found: _Found) -> str:
 
 def _without_links(text: str, found: _Found) -> str:
     links = _LINK.findall(text)
-    found.lost += [f"{link[:60]}: upload that picture as `image`" for link in links]
+    found.lost += [f"{link[:60]}: upload that picture in the option image" for link in links]
     return " ".join(_LINK.sub(" ", text).split()) if links else text
 
 

@@ -51,7 +51,16 @@ def test_each_spelling_has_its_counterpart(pasted: str, here: str, lost: int) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["a plain fox", "a fox --stepz 3", "--v 6", "Negative prompt: x", 'a sign "(x:1.2)"', ""]
+    "text",
+    [
+        "a plain fox",
+        "a fox --stepz 3",
+        "--v 6",
+        "Negative prompt: x",
+        "https://x.y/z.png a cat",
+        'a sign "(x:1.2)"',
+        "",
+    ],
 )
 def test_what_is_not_foreign_or_cannot_be_read_is_left(text: str) -> None:
     assert translated_prompt(text, []) is None
