@@ -150,6 +150,11 @@ def recipe_view(job_id: str, *, is_owner: bool = False) -> View:
     return _view([[ButtonId(act, job_id) for act in (Act.AGAIN, Act.RICHER)], [ButtonId(act, job_id) for act in lets]])
 
 
+def again_view(job_id: str) -> View:
+    """The button under a job that failed."""
+    return _view([[ButtonId(Act.AGAIN, job_id)]])
+
+
 def form_view() -> View:
     """The button that opens the form of `/draw`."""
     return _view([[ButtonId(Act.FORM, "new")]])

@@ -15,7 +15,7 @@ from bot.domain.ports import Jobs, Pictures
 from bot.errors import DeliveryLater, ReplyGone
 from bot.tasks import Tasks
 from bot.ui.content import texts
-from bot.ui.content.buttons import recipe_view
+from bot.ui.content.buttons import again_view
 from bot.ui.content.custom_ids import Act
 from bot.ui.content.error_texts import words
 from bot.ui.content.message_page import Page
@@ -148,7 +148,7 @@ class DiscordReplies:
             self._forget(job.id)
             return
         message = await self._quiet(job)
-        view = recipe_view(job.id) if isinstance(error, InferenceFailed) else None
+        view = again_view(job.id) if isinstance(error, InferenceFailed) else None
         await self._say(job, message, f"✖️ {words(error)}", view)
         self._forget(job.id)
 
