@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 from discord import app_commands
 from discord.app_commands import Range, locale_str
 from discord.ext import commands
@@ -20,6 +23,9 @@ from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.permitted_jobs import permitted
 from engine import Finished, Rewrite
+
+ANSWER_WITHIN_S = 600.0
+"""Discord takes answers for 15 minutes; a request that still waits then is given up."""
 
 
 class Richer(commands.Cog):
@@ -68,9 +74,14 @@ async def _answer(interaction: Pressed, prompt: str) -> str:
     """What the host's instruct model says; it waits its turn like any request of the member."""
     engine = interaction.client.services.engine
     asked = Rewrite(prompt=prompt, instruction=richer.INSTRUCTION, member=str(interaction.user.id))
-    async for event in engine.submit(await engine.resolve(asked)):
-        if isinstance(event, Finished):
-            return event.captions[0] if event.captions else ""
+    resolved = await engine.resolve(asked)
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S), contextlib.aclosing(engine.submit(resolved)) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    return event.captions[0] if event.captions else ""
+    except TimeoutError:
+        raise NoProposal("this host is too busy now") from None
     return ""
 
 

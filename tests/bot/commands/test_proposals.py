@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bot.commands import richer as richer_command
 from bot.errors import PromptRejected
 from bot.ui.content.proposal_page import LONGEST
 from engine import LoRACard, LoRASettings
@@ -96,6 +98,25 @@ async def test_forbidden_words_of_the_model_are_not_shown(world: World) -> None:
     world.job_service.check_words = check
     told = await richer(world)
     assert "There is no proposal" in told.content and "no gnomes" in told.content and "and a gnome" not in told.content
+
+
+async def test_a_host_that_does_not_come_to_it_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    writing = await with_writer(world, "")
+    ended: list[bool] = []
+
+    def never(resolved: Any) -> AsyncIterator[Any]:
+        async def events() -> AsyncIterator[Any]:
+            try:
+                await asyncio.Event().wait()
+                yield None
+            finally:
+                ended.append(True)
+
+        return events()
+
+    monkeypatch.setattr(richer_command, "ANSWER_WITHIN_S", 0.05)
+    world.bot.services.engine.submit = never
+    assert "too busy" in (await richer(world)).content and ended and writing.asked, "and its request is ended"
 
 
 async def test_without_a_model_and_lists_it_says_what_is_missing(world: World) -> None:
