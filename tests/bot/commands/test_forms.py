@@ -99,7 +99,7 @@ async def test_an_emptied_settings_form_empties_and_a_role_stays(world: World) -
     assert world.members.set[world.ada.id] == Preferences(share="role", share_role=7, results="grid")
 
 
-async def test_the_form_of_results_is_kept_where_it_is_not_the_usual_one(world: World) -> None:
+async def test_the_form_of_results_is_kept_where_it_is_unusual(world: World) -> None:
     for usual, ticked, kept in (("album", ["album"], None), ("album", [], "grid"), ("grid", ["album"], "album")):
         world.rules.set[world.guild.id] = GuildRules(guild_id=world.guild.id, results=usual)
         form = await world.ada.slash(world.channel, "settings")

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bot.commands import richer as richer_command
+from bot.commands.richer import ANSWER_WITHIN_S
 from bot.errors import PromptRejected
 from bot.ui.content.proposal_page import LONGEST
 from engine import LoRACard, LoRASettings
 from engine.events import Finished
+from tests.bot.whole import last_said
 from tests.bot.world import World, labels
 
 
@@ -100,23 +101,25 @@ async def test_forbidden_words_of_the_model_are_not_shown(world: World) -> None:
     assert "There is no proposal" in told.content and "no gnomes" in told.content and "and a gnome" not in told.content
 
 
-async def test_a_host_that_does_not_come_to_it_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("world", [{"settle_timeout": 1.0}], indirect=True)
+async def test_a_host_that_does_not_come_to_it_says_so(world: World) -> None:
     writing = await with_writer(world, "")
     ended: list[bool] = []
 
     def never(resolved: Any) -> AsyncIterator[Any]:
         async def events() -> AsyncIterator[Any]:
             try:
-                await asyncio.Event().wait()
+                await world.env.external_wait(asyncio.Event().wait(), reason="others are drawn")
                 yield None
             finally:
                 ended.append(True)
 
         return events()
 
-    monkeypatch.setattr(richer_command, "ANSWER_WITHIN_S", 0.05)
     world.bot.services.engine.submit = never
-    assert "too busy" in (await richer(world)).content and ended and writing.asked, "and its request is ended"
+    asked = await world.ada.slash(world.channel, "richer", prompt="a red fox")
+    await world.env.advance_time(ANSWER_WITHIN_S + 1)
+    assert "too busy" in last_said(asked).content and ended and writing.asked, "and its request is ended"
 
 
 async def test_without_a_model_and_lists_it_says_what_is_missing(world: World) -> None:

@@ -142,7 +142,7 @@ async def test_after_fifteen_minutes_the_bot_makes_the_album(swiping: World) -> 
     assert len(pictures(swiping.messages[-1])) == 4 and len(swiping.messages) == 1
 
 
-async def test_shown_privately_it_is_an_album_too_and_known_by_its_files(swiping: World) -> None:
+async def test_a_private_album_is_known_by_its_files(swiping: World) -> None:
     await drawn(swiping)
     swiping.job_service.barred = Paused("a new card comes")
     again = await swiping.ada.slash(swiping.channel, "show", job="job0000001")
