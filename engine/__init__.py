@@ -74,6 +74,7 @@ from engine.requests import (
     Outpaint,
     PromptPart,
     Rewrite,
+    StyleImage,
     Upscale,
 )
 from engine.serving.cost_estimates import kind_of_work, pixels_of, steps_of
@@ -148,6 +149,7 @@ __all__ = [
     "Section",
     "Snapshot",
     "Started",
+    "StyleImage",
     "TextEmbedder",
     "UnknownLoRA",
     "UnknownModel",

@@ -51,3 +51,5 @@ class Preferences(Value):
     """How this member's results are shown; None: as the server says."""
     gallery: bool = False
     """Whether the host's gallery may show this member's pictures, with their prompts and the member's name."""
+    show: bool | None = None
+    """Whether the server's shows may hang this member's pictures; None: unless `share` is "me"."""
