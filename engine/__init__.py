@@ -73,6 +73,7 @@ from engine.requests import (
     LoRA,
     Outpaint,
     PromptPart,
+    Rewrite,
     StyleImage,
     Upscale,
 )
@@ -142,6 +143,7 @@ __all__ = [
     "RequestAborted",
     "RequestStream",
     "Resolved",
+    "Rewrite",
     "Safety",
     "SandboxedDecoder",
     "Section",

@@ -279,6 +279,16 @@ class Describe(ImageRequest):
     """How many captions."""
 
 
+class Rewrite(ImageRequest):
+    """Put a prompt into richer words: `Finished.captions` holds what the host's instruct model says, no pictures."""
+
+    kind: ClassVar[str] = "rewrite"
+    has_spread: ClassVar[bool] = False
+    instruction: Words = Field(min_length=1)
+    """What the model is told to do with the prompt."""
+    num_images: int = Field(default=1, ge=1, le=1)
+
+
 class CutOut(ImageRequest):
     """Take the background away: the picture keeps its size and gets an alpha channel."""
 
@@ -305,4 +315,6 @@ def _luck(seed: int, place: int) -> float:
 
 def is_undrawn(request: ImageRequest) -> bool:
     """Whether no diffusion model has a part in the result, and so no prompt, seed or steps."""
-    return isinstance(request, Describe | CutOut) or (isinstance(request, Upscale) and request.mode == "subtle")
+    return isinstance(request, Describe | CutOut | Rewrite) or (
+        isinstance(request, Upscale) and request.mode == "subtle"
+    )

@@ -127,6 +127,9 @@ class EngineSettings(Section):
     captioner: HomePath | None = None
     """A folder with an image-to-text model (BLIP and its like, safetensors) for descriptions, instead of the embedded
     picture encoder."""
+    writer: HomePath | None = None
+    """A folder with an instruct model of transformers (a causal language model with a chat template, safetensors) that
+    proposes richer prompts; None: the nearest lines of the host's word lists are proposed."""
     cutout: HomePath | None = None
     """A folder with a semantic segmentation model of transformers (SegFormer and its like, safetensors) that tells
     things from their background; None: nobody can cut out pictures."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import discord
 from discord import app_commands
 from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
 
-from bot.commands.buttons import permutations
+from bot.commands.buttons import permutations, proposals
 from bot.domain.model import Options, Verb
 from bot.domain.prompting.member_options import read
 from bot.domain.prompting.prompt import expand, render, shorten
@@ -22,8 +23,20 @@ from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.kept_styles import style_names
 from bot.ui.interactions.offers import Offer, Shelf, offers_of
 
-Reading = Callable[[str], Options]
 MAX_CHOICES = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Reads prompts of one member in one channel."""
+
+    given: Mapping[str, str | float | None]
+    """What was said in options of the command: it overrides flags."""
+    read: Callable[[str], Options]
+
+    def __call__(self, text: str) -> Options:
+        """Return the options of a prompt. Raises `BadOption`."""
+        return self.read(text)
 
 
 class Imagine(commands.Cog):
@@ -116,7 +129,7 @@ def choices(names: Sequence[str], typed: str) -> list[Choice[str]]:
 
 async def reader(interaction: Pressed, *, has_picture: bool = False, **given: str | float | None) -> Reading:
     """Return what reads one prompt of this member in this channel."""
-    return functools.partial(
+    reads = functools.partial(
         read,
         preferences=await submission.preferences_of(interaction),
         styles=interaction.client.services.settings.styles,
@@ -124,6 +137,7 @@ async def reader(interaction: Pressed, *, has_picture: bool = False, **given: st
         has_picture=has_picture,
         **given,
     )
+    return Reading(given, reads)
 
 
 async def begin(
@@ -137,9 +151,16 @@ async def begin(
     reference: discord.Attachment | None = None,
 ) -> None:
     """Accept one job, or ask for confirmation of several."""
-    prompt = await submission.rolled(interaction, prompt)
-    prompts = expand(prompt)
-    asked = [reading(text) for text in prompts]
+    pasted = prompt
+    try:
+        prompt = await submission.rolled(interaction, prompt)
+        prompts = expand(prompt)
+        asked = [reading(text) for text in prompts]
+    except BadOption as error:
+        if image or style_image or reference:
+            raise  # a proposal is of words: it could not keep the pictures
+        await proposals.translate(interaction, answer, pasted, reading.given, error)
+        return
     if len(prompts) > 1 or asked[0].repeat > 1:
         if any(picture is not None for picture in (image, style_image, reference)):
             raise BadOption("image", "not together with {…} or --repeat; start them one by one")

@@ -82,7 +82,7 @@ class LaneFactory:
         clock: Callable[[], float] = time.monotonic,
         rows: Rows | None = None,
     ) -> None:
-        self._tools = Tools(device, settings.upscaler, settings.captioner, settings.cutout)
+        self._tools = Tools(device, settings.upscaler, settings.captioner, settings.cutout, settings.writer)
         self._send, self._clock, self._rows = send, clock, rows
         self._time_budget = TimeBudget()
         self._encoders = ThreadPoolExecutor(1, thread_name_prefix="preview")
