@@ -118,7 +118,9 @@ class Wording:
             return options
         style = self.styles.get(options.style)
         if style is None:
-            raise BadOption(f"--style {options.style}", f"known: {', '.join(sorted(self.styles)) or 'none'}")
+            known = ", ".join(sorted(self.styles)) or "none"
+            hint = f"known: {known}; pictures kept by name go with /imagine, /draw and what is made from their results"
+            raise BadOption(f"--style {options.style}", hint)
         return options.model_copy(
             update={
                 "prompt": _filled(style.prompt, options.prompt),
