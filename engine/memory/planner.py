@@ -77,7 +77,7 @@ def _component(
     lasting = on_device = every
     if not is_resident and sizes.role == "denoiser":
         # What it has outside of its blocks is little, and needed at every step.
-        lasting, on_device = sizes.outside.bytes(storage, compute), sizes.streamed_bytes(storage, compute)
+        lasting, on_device = sizes.outside.bytes(storage, compute, sizes.packed), sizes.streamed_bytes(storage, compute)
     elif not is_resident:
         lasting, on_device = 0, sizes.passing_bytes(storage, compute)
     activations = sizes.activations.bytes(drawing.width, drawing.height, drawing.rows, compute)

@@ -11,7 +11,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from engine.errors import ModelLoadFailed
 from engine.model_files import atomic_file
-from engine.model_spec import Source
+from engine.model_files.hub_cache import home_of, in_hub_cache
+from engine.model_spec import EVERY, Source
 
 
 def hub_folder(models_dir: Path) -> Path:
@@ -32,6 +33,8 @@ class _File(BaseModel):
 class _Pulled(BaseModel):
     revision: str
     licence: str = "not stated"
+    left_out: tuple[str, ...] = ()
+    """Components of which no weights were fetched."""
     files: dict[str, _File]
 
 
@@ -39,7 +42,7 @@ _LOCK = TypeAdapter(dict[str, _Pulled])
 
 
 def read_lock(models_dir: Path) -> dict[str, Any]:
-    """Repository -> {"revision", "licence", "files"}; {} when nothing was pulled yet.
+    """Repository -> {"revision", "licence", "left_out", "files"}; {} when nothing was pulled yet.
 
     Raises `ModelLoadFailed` when it says nothing that could be understood.
     """
@@ -60,13 +63,21 @@ def write_lock(models_dir: Path, lock: Mapping[str, Any]) -> None:
 
 
 def find_pulled(source: Source, models_dir: Path) -> Path | None:
-    """The snapshot folder (or the one file) of a hub source, or None when it was not pulled."""
+    """The snapshot folder (or the one file) of a hub source, or None when it was not pulled.
+
+    What other programs have fetched into the user's own Hugging Face cache is found too.
+    """
+    return _in_models_dir(source, models_dir) or in_hub_cache(source)
+
+
+def _in_models_dir(source: Source, models_dir: Path) -> Path | None:
     pulled = read_lock(models_dir).get(source.location, {})
     revision = source.revision or pulled.get("revision")
     # Without the lock's word a download may be half done.
     if revision is None or pulled.get("revision") != revision or source.file not in (None, *pulled["files"]):
         return None
-    repository = "models--" + source.location.replace("/", "--")
-    snapshot = hub_folder(models_dir) / repository / "snapshots" / revision
+    if EVERY not in source.weightless and not set(pulled["left_out"]) <= set(source.weightless):
+        return None
+    snapshot = hub_folder(models_dir) / home_of(source.location) / "snapshots" / revision
     wanted = snapshot / source.file if source.file else snapshot
     return wanted if wanted.exists() else None
