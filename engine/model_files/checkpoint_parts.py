@@ -13,7 +13,7 @@ from typing import Any
 import diffusers
 import torch
 import transformers
-from diffusers.loaders.single_file import load_single_file_sub_model
+from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
 from torch import nn
 
 from engine.errors import ModelLoadFailed
@@ -23,7 +23,6 @@ from engine.model_files.checkpoint_tensors import Tensors, denoiser_tensors, rea
 from engine.model_files.diffusers_folder import REMEDY, ModelFolder
 
 _CLIPS = ("cond_stage_model.", "conditioner.")
-_IN_PARTS = "text_encoders."
 _INSIDE = ".transformer."
 """Where ComfyUI puts an encoder's tensors: "text_encoders.t5xxl.transformer.shared.weight"."""
 
@@ -85,21 +84,19 @@ def _widen_the_rest(module: nn.Module, dtype: torch.dtype) -> None:
 
 
 def _encoder(tensors: Tensors, start: str, name: str, class_name: str, configuration: Path, dtype: torch.dtype) -> Any:
-    is_clip = class_name.startswith("CLIP")
-    if start.startswith(_CLIPS) or (is_clip and "WithProjection" in class_name):
-        return load_single_file_sub_model(
-            library_name="transformers",
-            class_name=class_name,
-            name=name,
-            checkpoint=dict(tensors),
-            pipelines=diffusers.pipelines,
-            is_pipeline_module=False,
-            cached_model_config_path=str(configuration),
-            local_files_only=True,
+    own = {key: tensor for key, tensor in tensors.items() if key.startswith(start)}
+    if start.startswith(_CLIPS) or "WithProjection" in class_name:
+        return create_diffusers_clip_model_from_ldm(
+            getattr(transformers, class_name),
+            checkpoint=own,
+            subfolder=name,
+            config=str(configuration),
             torch_dtype=dtype,
+            local_files_only=True,
         )
-    own = {key.partition(_INSIDE)[2]: tensor for key, tensor in tensors.items() if key.startswith(start)}
-    return encoder_of(own, class_name, configuration / name, dtype)
+    return encoder_of(
+        {key.partition(_INSIDE)[2]: tensor for key, tensor in own.items()}, class_name, configuration / name, dtype
+    )
 
 
 def encoder_of(tensors: Tensors, class_name: str, configuration: Path, dtype: torch.dtype) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +60,21 @@ def _read(path: Path) -> Header:
     gguf: Any = importlib.import_module("gguf")
     try:
         reader = gguf.GGUFReader(str(path))
-        tensors = {
-            str(each.name): Tensor(str(each.tensor_type.name), tuple(int(side) for side in reversed(each.shape)))
-            for each in reader.tensors
-        }
         metadata = {str(key): said for key, field in reader.fields.items() if (said := _said(str(key), field))}
+        tensors = {
+            str(each.name): Tensor(str(each.tensor_type.name), _shape(each, metadata)) for each in reader.tensors
+        }
     except (OSError, ValueError, LookupError, OverflowError) as error:
         why = f"{path.name} cannot be read as GGUF ({getattr(error, 'strerror', None) or error})"
         raise ModelLoadFailed(path.stem, why, "download it again") from error
     return Header(tensors, metadata)
+
+
+def _shape(tensor: Any, metadata: Mapping[str, str]) -> tuple[int, ...]:
+    """The tensor's shape before it was packed."""
+    before = metadata.get(SHAPE_BEFORE + str(tensor.name))
+    sides = before.split(",") if before else reversed(tensor.shape)
+    return tuple(int(side) for side in sides)
 
 
 def _said(key: str, field: Any) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import gguf
 import torch
 from safetensors.torch import save_file
+
+from engine.model_files.gguf_file import SHAPE_BEFORE
 
 PREFIX = "model.diffusion_model."
 State = Mapping[str, torch.Tensor]
@@ -253,11 +254,16 @@ def save(tensors: State, file: Path, prefix: str = "", **metadata: str) -> Path:
 
 def save_gguf(tensors: State, file: Path, kind: str = "Q8_0", architecture: str = "flux", prefix: str = "") -> Path:
     """As GGUF: matrices whose rows are whole blocks are quantised, all else is float32, as the converters do."""
+    import gguf  # an extra
+
     writer = gguf.GGUFWriter(str(file), architecture)
     quantised = gguf.GGMLQuantizationType[kind]
     block, _ = gguf.GGML_QUANT_SIZES[quantised]
     for key, value in tensors.items():
         array = value.float().numpy()
+        if array.ndim == 4 and array.size % block == 0:  # what ComfyUI-GGUF does with convolutions
+            writer.add_array(SHAPE_BEFORE + prefix + key, list(array.shape))
+            array = array.reshape(-1, block)
         if array.ndim == 2 and array.shape[1] % block == 0:
             writer.add_tensor(prefix + key, gguf.quants.quantize(array, quantised), raw_dtype=quantised)
         else:
