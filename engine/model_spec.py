@@ -129,12 +129,13 @@ class ModelSpec:
 
     @property
     def skipped_layers(self) -> int | None:
-        """`clip_skip` as diffusers counts: from the layer that the pipeline uses, which is 0 and given as None."""
-        if self.clip_skip is None:
+        """`clip_skip` as the pipelines of SDXL and SD 3 count; None for their own choice, and for all others.
+
+        Those were trained with the last layer but one, which is what others mean there by 1 and by 2.
+        """
+        if self.clip_skip is None or not self.pipeline.startswith(("StableDiffusionXL", "StableDiffusion3")):
             return None
-        # SDXL and SD 3 were trained with the last layer but one, which is also what others mean there by 1 and 2.
-        usual = 2 if self.pipeline.startswith(("StableDiffusionXL", "StableDiffusion3")) else 1
-        return max(0, self.clip_skip - usual) or None
+        return max(0, self.clip_skip - 2) or None
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -1,4 +1,4 @@
-"""A host's further keys for a model, applied to the pipeline that was read: prediction, textual inversions."""
+"""A host's further keys for a model, applied to the pipeline that was read: prediction, layers, textual inversions."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 # (diffusers has hardly any types)
@@ -23,6 +23,8 @@ def apply_keys(spec: ModelSpec, base: Any) -> None:
     """Change what the settings say. Raises `ModelLoadFailed` naming the key that the model cannot take."""
     if spec.prediction_type is not None:
         _predict(spec, spec.prediction_type, base)
+    if spec.clip_skip is not None:
+        _skip(spec, spec.clip_skip, base)
     if spec.embeddings and not isinstance(base, TextualInversionLoaderMixin):
         why = f"embeddings: {type(base).__name__} takes no textual inversions"
         raise ModelLoadFailed(spec.name, why, "remove embeddings")
@@ -36,6 +38,18 @@ def _predict(spec: ModelSpec, prediction: str, base: Any) -> None:
         why = "prediction_type: it was trained with flow matching, which predicts neither noise nor v"
         raise ModelLoadFailed(spec.name, why, "remove prediction_type")
     base.scheduler = type(base.scheduler).from_config(config, prediction_type=prediction)
+
+
+def _skip(spec: ModelSpec, counted: int, base: Any) -> None:
+    """Leave out CLIP's last layers, where the pipeline's own way to do it does not know this transformers."""
+    encoder = base.text_encoder
+    inner = getattr(encoder, "text_model", encoder).encoder
+    if counted > len(inner.layers):
+        why = f"clip_skip: {counted} counts from the last of only {len(inner.layers)} layers"
+        raise ModelLoadFailed(spec.name, why, "choose a smaller number")
+    if not spec.pipeline.startswith(("StableDiffusionXL", "StableDiffusion3")):
+        inner.layers = inner.layers[: len(inner.layers) - counted + 1]
+        encoder.config.num_hidden_layers = len(inner.layers)
 
 
 def _teach(spec: ModelSpec, base: Any, word: str, file: Path) -> None:

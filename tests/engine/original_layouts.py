@@ -264,7 +264,7 @@ def save_gguf(tensors: State, file: Path, kind: str = "Q8_0", architecture: str 
         if array.ndim == 4 and array.size % block == 0:  # what ComfyUI-GGUF does with convolutions
             writer.add_array(SHAPE_BEFORE + prefix + key, list(array.shape))
             array = array.reshape(-1, block)
-        if array.ndim == 2 and array.shape[1] % block == 0:
+        if key.endswith(".weight") and array.ndim == 2 and array.shape[1] % block == 0:
             writer.add_tensor(prefix + key, gguf.quants.quantize(array, quantised), raw_dtype=quantised)
         else:
             writer.add_tensor(prefix + key, array)
