@@ -247,7 +247,7 @@ def test_without_the_package_a_gguf_names_its_install_command(tmp_path: Path, mo
         Catalogue(settings_of(tmp_path / "x.gguf")).spec("mine")
 
 
-def test_a_base_that_lacks_weights_the_file_does_not_hold_is_refused(
+def test_a_base_without_the_weights_a_file_lacks_is_refused(
     family_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
     folder = family_folder("z-image")
