@@ -214,7 +214,8 @@ def _base(spec: ModelSpec, path: Path, reading: Reading, settings: EngineSetting
         base.load_lora_weights(str(file.parent), weight_name=file.name, local_files_only=True)
         base.fuse_lora()
         base.unload_lora_weights()
-    apply_keys(spec, base)
+    if spec.prediction_type or spec.clip_skip or spec.embeddings:
+        apply_keys(spec, base)
     return base
 
 

@@ -59,6 +59,8 @@ def read_folder(path: Path, variant: str | None, reading: Reading, given: Mappin
     options |= {**dict.fromkeys(absent), **given}
     if configurations:
         options["quantization_config"] = PipelineQuantizationConfig(quant_mapping=configurations)
+    if not any(weights.variant for weights in found.weights.values()):
+        return DiffusionPipeline.from_pretrained(str(path), **options)
     with plain_folder(path, found) as plain:
         return DiffusionPipeline.from_pretrained(str(plain), **options)
 
