@@ -1,17 +1,23 @@
-"""Where pulled models lie on this machine, and at which commits. Torch-free."""
+"""Where pulled models lie on this machine, and at which commits; what other programs fetched is found too. Torch-free.
+
+The user's own Hugging Face cache has `models--ORG--NAME/snapshots/COMMIT/...`, links into `blobs`, and `refs/main` with
+the branch's commit. A file is linked there when it is complete. No network is asked.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from engine.errors import ModelLoadFailed
 from engine.model_files import atomic_file
-from engine.model_files.hub_cache import home_of, in_hub_cache
+from engine.model_files.diffusers_folder import INDEXES, UNWANTED, WEIGHTLESS, components_of, read_json
+from engine.model_files.weight_files import choose_weights
 from engine.model_spec import EVERY, Source
 
 
@@ -81,3 +87,69 @@ def _in_models_dir(source: Source, models_dir: Path) -> Path | None:
     snapshot = hub_folder(models_dir) / home_of(source.location) / "snapshots" / revision
     wanted = snapshot / source.file if source.file else snapshot
     return wanted if wanted.exists() else None
+
+
+def home_of(repository: str) -> str:
+    """The name of a repository's folder in a cache."""
+    return "models--" + repository.replace("/", "--")
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where huggingface_hub keeps files, by the variables that it reads itself."""
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if environ.get(name):
+            return Path(environ[name]).expanduser()
+    if environ.get("HF_HOME"):
+        return Path(environ["HF_HOME"]).expanduser() / "hub"
+    home = environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(home).expanduser() / "huggingface" / "hub"
+
+
+def in_hub_cache(source: Source) -> Path | None:
+    """The snapshot folder (or the one file) of a hub source in the cache; None where it is not there as a whole."""
+    home = cache_folder() / home_of(source.location)
+    revision = source.revision or _branch(home)
+    snapshot = home / "snapshots" / revision if revision else None
+    if snapshot is None or not snapshot.is_dir():
+        return None
+    if source.file is not None:
+        return snapshot / source.file if (snapshot / source.file).is_file() else None
+    try:
+        return snapshot if _is_whole(snapshot, source) else None
+    except ModelLoadFailed:
+        return None
+
+
+def _branch(home: Path) -> str | None:
+    try:
+        return (home / "refs" / "main").read_text("ascii").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _is_whole(snapshot: Path, source: Source) -> bool:
+    index = next((name for name in INDEXES if (snapshot / name).is_file()), None)
+    if index is None:
+        return False
+    left_out = {*UNWANTED, *source.shared}
+    parts = {name: kind for name, kind in components_of(read_json(snapshot, index)).items() if name not in left_out}
+    return all(_has(snapshot / name, library, cls, source) for name, (library, cls) in parts.items())
+
+
+def _has(component: Path, library: str, class_name: str, source: Source) -> bool:
+    """Whether a component's files are there: its configuration, and its weights where they are needed."""
+    if not component.is_dir():
+        return False
+    needs_none = WEIGHTLESS.search(class_name) or component.name in source.weightless or EVERY in source.weightless
+    names = [path.name for path in component.iterdir() if path.is_file()]
+    if needs_none:
+        return bool(names)
+    chosen = choose_weights(names, library, source.variant)
+    if chosen is None or not chosen.is_sharded:
+        return chosen is not None
+    return chosen.index is not None and _shards(component, chosen.index) <= set(names)
+
+
+def _shards(component: Path, index: str) -> set[str]:
+    places: Any = read_json(component, index).get("weight_map")
+    return {str(file) for file in cast("dict[str, Any]", places).values()} if isinstance(places, dict) else set()

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.model_files.content_hash import bytes_sha256
-from engine.model_files.hub_cache import home_of
-from engine.model_files.local_models import find_pulled, hub_folder, read_lock, write_lock
+from engine.model_files.local_models import find_pulled, home_of, hub_folder, read_lock, write_lock
 from engine.model_spec import ModelSpec, Source
 
 

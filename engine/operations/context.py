@@ -274,7 +274,7 @@ class OperationContext:
             "output_type": "np",
             **self._own_size(),
             **self.references,
-            "clip_skip": self.model.spec.skipped_layers,
+            "clip_skip": self.model.spec.clip_skip and self.model.spec.skipped_layers,
             "guidance_schedule": [guidance] * steps,  # Ideogram's default is for 48 steps only
             "ip_adapter_image": None if request.style_image is None else open_picture(request.style_image),
         }

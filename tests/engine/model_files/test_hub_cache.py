@@ -10,8 +10,7 @@ import pytest
 
 from engine.catalogue.catalogue import Catalogue
 from engine.loading.load import load
-from engine.model_files.hub_cache import cache_folder, in_hub_cache
-from engine.model_files.local_models import find_pulled
+from engine.model_files.local_models import cache_folder, find_pulled, in_hub_cache
 from engine.model_spec import EVERY, Source
 from engine.settings import EngineSettings
 
