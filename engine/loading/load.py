@@ -103,8 +103,11 @@ def prove_plan(spec: ModelSpec, device: torch.device, settings: EngineSettings) 
     if plan.residency == "streamed" and (why := _cannot_stream(spec)):
         raise ModelLoadFailed(spec.name, f'residency = "streamed" takes no {why}', "remove one of the two")
     # Passes may do with less than is reckoned, tile by tile; weights cannot.
-    if plan.weight_bytes > device_memory(device, settings).all_usable_bytes:
+    memory = device_memory(device, settings)
+    if plan.weight_bytes > memory.all_usable_bytes:
         raise ModelTooLarge(spec.name, plan.why, SMALLER)
+    if memory.main_bytes is not None and plan.main_bytes > memory.main_bytes:
+        raise ModelTooLarge(spec.name, plan.why, "or give this machine more memory")
     return plan
 
 

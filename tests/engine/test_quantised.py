@@ -268,6 +268,14 @@ def test_a_model_that_is_too_large_is_named_not_the_picture(
         loaded("stable-diffusion")
 
 
+def test_weights_that_main_memory_cannot_hold_are_refused(
+    loaded: Callable[..., LoadedModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.loading.load.device_memory", lambda *_: DeviceMemory("cuda", 2**33, main_bytes=2**16))
+    with pytest.raises(ModelTooLarge, match=r"'mine'.* GB of it would lie in main memory, .* smaller precision"):
+        loaded("z-image", residency="streamed")
+
+
 def asked(**more: Any) -> ImageRequest:
     return ImageRequest(
         **{
