@@ -6,7 +6,7 @@ import os.path
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 
 def _at_home(path: Path) -> Path:
@@ -23,6 +23,10 @@ StepCacheLevel = Literal["off", "careful", "fast"]
 """How readily denoiser outputs are foretold from earlier ones: never, where it can hardly be seen, more often."""
 
 
+FILE = "file"
+"""The `source` of a model whose file is named by `path`."""
+
+
 class Section(BaseModel):
     """A frozen group of settings; an unknown key is an error that names it."""
 
@@ -33,7 +37,19 @@ class ModelSettings(Section):
     """One model the host offers under a name of their choice."""
 
     source: HomeText
-    """A preset's name, a local diffusers folder, a single safetensors file, or `hf:org/repo@revision`."""
+    """A preset's name, a local diffusers folder, a .safetensors or .gguf file, `hf:org/repo@revision`, or `FILE`."""
+    path: HomeText | None = None
+    """The file, where `source` is `FILE`."""
+    base: HomeText | None = None
+    """Whose configuration a file shares, where that is not told by the file: a preset, a folder or `hf:org/repo`."""
+    vae: HomeText | None = None
+    """An autoencoder instead of the model's own: a diffusers folder or a .safetensors file."""
+    prediction_type: Literal["epsilon", "v_prediction"] | None = None
+    """What the model was trained to predict, where its files do not say so."""
+    clip_skip: int | None = Field(default=None, ge=1, le=12)
+    """Which layer of CLIP is used, counted from the last, which is 1, as Civitai counts."""
+    embeddings: dict[str, HomePath] = Field(default_factory=dict[str, HomePath])
+    """Word -> file of the textual inversion (safetensors) that it stands for in prompts."""
     num_inference_steps: int | None = Field(default=None, ge=1, le=500)
     guidance_scale: float | None = Field(default=None, ge=0.0, le=50.0)
     width: int | None = Field(default=None, ge=16, le=4096)
@@ -53,6 +69,17 @@ class ModelSettings(Section):
     """The folder of the image encoder that they were trained with; `image_encoder` beside the file unless set."""
     style_weight: float | None = Field(default=None, ge=0.0, le=2.0)
     """How strongly a style picture acts; 0.6 unless set."""
+
+    @property
+    def location(self) -> str:
+        """Where the weights are: what `source` says, or the file."""
+        return self.path if self.source == FILE and self.path else self.source
+
+    @model_validator(mode="after")
+    def _has_its_path(self) -> ModelSettings:
+        if (self.source == FILE) != (self.path is not None):
+            raise ValueError(f'path and source = "{FILE}" go together: write both, or the path as source')
+        return self
 
 
 class LoRASettings(Section):

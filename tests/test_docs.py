@@ -40,8 +40,10 @@ def uncommented() -> dict[str, dict[str, object]]:
     flat: dict[str, dict[str, object]] = {}
 
     def walk(prefix: str, table: dict[str, object]) -> None:
-        in_style = prefix.startswith("styles")
-        plain = {k: v for k, v in table.items() if not isinstance(v, dict) or (in_style and k == "loras")}
+        written_inside = (
+            {"styles": "loras", "engine": "embeddings"}.get(prefix.partition(".")[0]) if "." in prefix else ""
+        )
+        plain = {k: v for k, v in table.items() if not isinstance(v, dict) or k == written_inside}
         if plain:
             flat[prefix] = plain
         for name, value in table.items():

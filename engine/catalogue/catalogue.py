@@ -227,7 +227,7 @@ class Catalogue:
         return (
             path.is_file()
             if source.origin == "file"
-            else any((path / name).is_file() for name in diffusers_folder.INDEXES)
+            else any((path / name).is_file() for name in (*diffusers_folder.INDEXES, "config.json"))
         )
 
     def _configured(self) -> Mapping[str, ModelSettings]:

@@ -156,7 +156,7 @@ class OperationContext:
         recordings = [Recording(part) for part in self.request.prompt_parts]
         for recording in recordings:
             self.lane.listeners.append(recording.listen)
-            encode(pipeline, recording.part.text, self.model.device)
+            encode(pipeline, recording.part.text, self.model.device, self.model.spec.skipped_layers)
             self.lane.listeners.remove(recording.listen)
         weights = [part.weight for part in self.request.prompt_parts]
         if not self._chaos:
@@ -274,6 +274,7 @@ class OperationContext:
             "output_type": "np",
             **self._own_size(),
             **self.references,
+            "clip_skip": self.model.spec.clip_skip and self.model.spec.skipped_layers,
             "guidance_schedule": [guidance] * steps,  # Ideogram's default is for 48 steps only
             **(style_inputs(request, self.model, pipeline) if request.style_images else {}),
         }
