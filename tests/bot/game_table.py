@@ -37,7 +37,11 @@ class Table(Court):
     @property
     def board(self) -> Any:
         """The newest message of the game."""
-        told = [message for message in self.messages if re.search("Bluff|Telephone|Chain|chain", message.content)]
+        told = [
+            message
+            for message in self.messages
+            if re.search("Bluff|Telephone|Chain|chain|corpse|[Ff]igure", message.content)
+        ]
         return max(told, key=lambda message: message.id)
 
     async def press(self, actor: Any, label: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from discord.utils import format_dt
 
 from bot.domain.games.any_game import AnyGame
-from bot.domain.games.game import names
+from bot.domain.games.player import names
 
 
 def closes(game: AnyGame, verb: str = "Closes") -> str:

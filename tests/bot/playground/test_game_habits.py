@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.games.bluff import Bluff
-from bot.domain.games.game import Phase
+from bot.domain.games.phases import Phase
 from bot.domain.games.telephone import Telephone
 from bot.playground.friends import Friends
 from tests.bot.game_table import Table
