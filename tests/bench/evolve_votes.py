@@ -50,27 +50,21 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """How a generation is made: strengths by round, how many variations and wild cards, and when it ends."""
+    """How generations are made after the first four pictures, and when they end."""
 
-    first: int = 4
-    """Pictures of the first grid."""
     strengths: tuple[float, ...] = (0.9, 0.75, 0.6)
-    variations: int = 2
-    wild: int = 1
-    wild_strength: float = 1.0
-    """1 draws a wild card anew, less starts from the winner."""
+    """Of the variations, by generation."""
+    variations: tuple[int, ...] = (2, 2, 2)
+    wild: tuple[int, ...] = (1, 1, 1)
+    """How many members' lines are drawn, by generation."""
     patience: int = 2
     """It ends when a winner was kept so often in a row."""
-    merges: bool = False
-    """A wild card that came second gives its line to the words that the next round starts from."""
 
 
 DESIGNS = {
     "evolve": Design(),
-    "lines": Design(variations=0, wild=3),
-    "lines from winner": Design(variations=0, wild=3, wild_strength=0.85),
-    "wide lines": Design(first=7, variations=0, wild=2),
-    "merging": Design(variations=1, wild=2, merges=True, strengths=(0.75, 0.6, 0.5)),
+    "lines": Design(variations=(0, 0, 0), wild=(3, 3, 3), patience=3),
+    "lines, then both": Design(variations=(0, 0, 2), wild=(3, 3, 1), patience=3),
 }
 """Further ones are added here to be compared in the same runs."""
 
@@ -153,38 +147,23 @@ async def evolved(
     kept = 0
     before: Picture | None = None
     for number in range(1, ROUNDS + 1):
-        first_place, second_place = (shown[slot] for slot in ranked(voters, shown, dice)[:2])
-        winner = first_place
+        winner = shown[ranked(voters, shown, dice)[0]]
         kept = kept + 1 if winner is before else 0
         if kept == design.patience or number == ROUNDS:
             return winner, cost
-        before = winner
-        words = _merged(winner, second_place) if design.merges else winner.prompt
-        strength = design.strengths[min(number, len(design.strengths)) - 1]
-        base = seed + 10 * number
-        shown = [
-            winner,
-            *(
-                await studio.draw(words, base, design.variations, start=winner.png, strength=strength)
-                if design.variations
-                else ()
-            ),
-        ]
-        for card in range(design.wild):
+        before, shown, base = winner, [winner], seed + 10 * number
+        strength, varied, wild = (each[number - 1] for each in (design.strengths, design.variations, design.wild))
+        if varied:
+            shown += await studio.draw(winner.prompt, base, varied, start=winner.png, strength=strength)
+        for card in range(wild):
             there = [member for member in range(len(members)) if members[member] in voters]
             turn = min(there, key=lambda member: (served[member], dice.random()))
             served[turn] += 1
-            line = f"{words}, {dice.choice(members[turn].words)}"
-            shown += await studio.draw(line, base + 5 + card, 1, start=winner.png, strength=design.wild_strength)
+            words = f"{winner.prompt}, {dice.choice(members[turn].words)}"
+            shown += await studio.draw(words, base + 5 + card, 1)
         cost += len(shown) - 1
         dice.shuffle(shown)
     raise AssertionError
-
-
-def _merged(winner: Picture, second: Picture) -> str:
-    """The winner's words with the lines that only the second has."""
-    more = [line for line in second.prompt.split(", ") if line not in winner.prompt.split(", ")]
-    return ", ".join((winner.prompt, *more))
 
 
 async def one_run(studio: Studio, number: int) -> dict[str, Any]:
@@ -213,7 +192,7 @@ async def one_run(studio: Studio, number: int) -> dict[str, Any]:
         "one big batch with lines": (batch_with_lines[ranked(members, batch_with_lines, dice)[0]], len(batch)),
     }
     for name, design in DESIGNS.items():
-        found[name] = await evolved(studio, design, batch[: design.first], members, members, seed + 1000)
+        found[name] = await evolved(studio, design, first, members, members, seed + 1000)
     found["host alone"] = await evolved(studio, DESIGNS["evolve"], first, members, members[:1], seed + 1000)
     return {
         "run": number, "prompt": prompt,

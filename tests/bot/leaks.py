@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from bot.commands.moderation.mod_review import ReviewAct
@@ -21,8 +22,11 @@ async def everything(table: Table) -> str:
     return "\n".join(parts)
 
 
-async def asked(table: Table, owner: Any, when: str) -> str:
-    """What every command, button and form tells bo, mo and ada about the newest job of one of them."""
+async def asked(table: Table, owner: Any, when: str, writers: Collection[Any] = ()) -> str:
+    """What every command, button and form tells bo, mo and ada about the newest job of one of them.
+
+    Who wrote a secret may take it along: neither the owner nor the other `writers` export theirs here.
+    """
     (job,) = await table.jobs.recent(owner.id, 1)
     assert job.state in (JobState.QUEUED, JobState.RUNNING, JobState.RENDERED, JobState.DELIVERED), when
     for command in ("mod", "quota", "stats"):
@@ -40,8 +44,8 @@ async def asked(table: Table, owner: Any, when: str) -> str:
         walker = Walker(table, actor, table.channel, job.id, "5ec2e7")
         for name, step in {**COMMANDS, **PUSHED}.items():
             is_his = actor is table.mo or not name.startswith(("mod", "quota", "stats"))
-            if name in ends_it or not is_his or (actor is owner and name == "privacy export"):
-                continue  # the last: who wrote the secret may take it along
+            if name in ends_it or not is_his or (name == "privacy export" and actor in (owner, *writers)):
+                continue
             heard = (await told(await step(walker))).replace("\n", " ")
             said.append(f"{actor.name} {name} {when}: {heard}")
     return "\n".join(said)
