@@ -46,6 +46,14 @@ FIGURES = (
     "two brown boots",
     "a yellow duck",
     "a clown face",
+    "a ghost",
+    "an alien",
+    "a koala",
+    "a jack-o-lantern",
+    "a cactus",
+    "a blue rocket",
+    "a red rose",
+    "a frog",
 )
 """Bands of a corpse."""
 

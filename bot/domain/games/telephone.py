@@ -97,11 +97,10 @@ class Telephone(ChainGame):
         on_show = next((chain for chain in self.showable if chain >= least), None)
         if on_show is None:
             return self.stopped("a moderator took everything away", now)
-        shown = self.to(Phase.SHOW, now, self.tempo.show_s, on_show=on_show, band=band, why=why)
-        if self.shape is None:
-            return shown
-        is_whole = len(shown.told) == len(shown.chains[on_show])
-        return shown.model_copy(update={"length_s": self.tempo.figure_s if is_whole else self.tempo.band_s})
+        told = self.model_copy(update={"on_show": on_show, "band": band}).told
+        whole_s = self.tempo.show_s if self.shape is None else self.tempo.figure_s
+        length_s = whole_s if len(told) == len(self.chains[on_show]) else self.tempo.band_s
+        return self.to(Phase.SHOW, now, length_s, on_show=on_show, band=band, why=why)
 
     def _best(self) -> int | None:
         """The chain with the most marks of those who still play; dice decide a tie."""
