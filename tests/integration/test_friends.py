@@ -37,8 +37,9 @@ def test_a_newcomer_evolves_a_picture_with_friends(tmp_path: Path) -> None:
         browser.close()
 
 
-def word_a_band(page: Page, text: str) -> None:
+def word_a_band(page: Page, number: int, text: str) -> None:
     tab = page.page
+    page.until(lambda: any(f"band {number} of 3" in said and "waiting for" in said for said in page.messages()))
     shown = tab.get_by_role("button", name="Word my band", exact=True)
     before = shown.count()
     page.press("My turn")
@@ -65,8 +66,7 @@ def test_a_newcomer_draws_a_corpse_with_friends(tmp_path: Path) -> None:
         page.until(lambda: "Joined (5)" in tab.inner_text("body"))
         page.press("Start")
         for number, text in ((1, "an owl"), (2, "a penguin"), (3, "a dinosaur")):
-            page.until(lambda: any(f"band {number} of 3" in said and "waiting for" in said for said in page.messages()))
-            word_a_band(page, text)
+            word_a_band(page, number, text)
         figure = page.until(lambda: next((said for said in page.messages() if "Figure 1 of 5" in said), ""))
         whole = page.until(lambda: next((said for said in page.messages() if "@ada" in said and "Figure" in said), ""))
         assert figure.count("@") >= 1 and "Which figure" not in whole
