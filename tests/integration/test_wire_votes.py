@@ -35,7 +35,8 @@ async def test_forty_vote_while_the_engine_is_full(
         pressed = await discord.press(grid, "Let the group decide")
         paper = await discord.until(lambda: paper_of(discord, pressed))
         alone = [await confirmed(discord, await discord.press(paper, "A", user=500)) for _ in range(ALONE)]
-        asked = [await ask(discord, f"thing {n} --steps 500", user=100 + n) for n in range(JOBS)]
+        for number in range(JOBS):
+            await ask(discord, f"thing {number} --steps 500", user=100 + number)
         await discord.until(lambda: process.rows("select count(*) from jobs where state = 'running'") >= [(1,)])
         voting = [await vote(discord, paper, number, turn) for turn in range(ROUNDS) for number in range(VOTERS)]
         took = await asyncio.gather(*voting)
