@@ -1,4 +1,4 @@
-"""`/evolve`: the group votes round after round; a winner stands against members' wild cards and variations of itself."""
+"""`/evolve`: the group votes round after round; a winner stands against wild cards and variations of itself."""
 
 from __future__ import annotations
 
