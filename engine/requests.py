@@ -200,6 +200,7 @@ class Outpaint(ImageRequest):
     """Put the picture on a larger canvas and draw the rest: zoom out and pan.
 
     The canvas is the picture scaled by `1 / zoom`, then grown by the given shares of its shorter side.
+    With a `trim`, what is drawn goes on from inside the picture; with a small `reach`, it follows the prompt alone.
     """
 
     kind: ClassVar[str] = "outpaint"
@@ -211,6 +212,10 @@ class Outpaint(ImageRequest):
     bottom: float = Field(default=0.0, ge=0.0, le=1.0)
     strength: float = Field(default=0.7, ge=0.0, le=1.0)
     """Below 1 the new parts begin with the colours at the picture's edge, and go on with them."""
+    trim: float = Field(default=0.0, ge=0.0, le=0.5)
+    """What is cut off first at each side that grows, as a share of the shorter side."""
+    reach: float = Field(default=1.0, ge=0.1, le=1.0)
+    """How much of the picture beside the new parts is seen while they are drawn, as a share of the shorter side."""
 
 
 class Blend(ImageRequest):

@@ -108,6 +108,10 @@ class JobSpec(Value):
     """Outpainting factor: 2 makes the shown area twice as wide and high."""
     pan: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     """Pixels to add left, right, at the top and at the bottom, as fractions of the shorter side."""
+    fold: tuple[float, float] | None = None
+    """Of a pan whose new part shows something else: how much beside it is seen while it is drawn, and how much is cut
+    off first where it joins, as fractions of the shorter side. None: the pan goes on with what the picture shows.
+    """
     factor: float = 4.0
     """Upscaling factor."""
     origin: CellRef | None = None
