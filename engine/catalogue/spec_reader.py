@@ -51,6 +51,8 @@ class SpecReader:
     def _chosen(self, base: ModelSpec, chosen: ModelSettings) -> ModelSpec:
         """The model with the host's settings for it."""
         said = chosen.model_dump(exclude={"source"}, exclude_none=True)
+        if chosen.num_inference_steps is not None:
+            said["picture_steps"] = None  # a host's number is meant for everything
         if chosen.noise_scheduler is not None:
             sampler = sampler_named(chosen.noise_scheduler, base.noise_schedulers)
             if sampler is None:

@@ -159,6 +159,8 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
         raise ModelLoadFailed(spec.name, "its index names no denoiser", "give the index a unet or transformer")
     for module in parts.values():
         module.requires_grad_(False).eval()
+        if hasattr(module, "fixed_shapes"):  # `pocket`, which leaves out what is padding and guides inside
+            module.fixed_shapes = settings.deterministic
     alone = replace(spec, stages=(), prior=None, fused_lora=None, noise_scheduler=None, noise_scheduler_options={})
     alone = replace(alone, enlarge=1, style_adapter=None)
     stages = tuple(_load(replace(alone, source=stage), device, settings, base) for stage in spec.stages)
