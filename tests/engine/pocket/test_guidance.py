@@ -9,9 +9,8 @@ from diffusers.pipelines.latent_consistency_models.pipeline_latent_consistency_t
 from safetensors.torch import save_file
 
 from engine.pocket import WEIGHTS
-from engine.pocket.denoiser import PocketDenoiser
+from engine.pocket.denoiser import GUIDANCE_EMBEDDING, PocketDenoiser, excess_of, spoken
 from engine.pocket.errors import BrokenWeights
-from engine.pocket.guidance import EMBEDDING, excess, spoken
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def denoiser() -> PocketDenoiser:
 
 def embedded(*scales: float) -> torch.Tensor:
     embed = LatentConsistencyModelPipeline.get_guidance_scale_embedding
-    return embed(None, torch.tensor(scales) - 1, embedding_dim=EMBEDDING)
+    return embed(None, torch.tensor(scales) - 1, embedding_dim=GUIDANCE_EMBEDDING)
 
 
 def words(rows: int, count: int = 5) -> torch.Tensor:
@@ -36,7 +35,7 @@ def words(rows: int, count: int = 5) -> torch.Tensor:
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.5, 7.0, 30.0])
 def test_the_scale_is_read_from_what_pipelines_embed(scale):
-    torch.testing.assert_close(excess(embedded(scale)), torch.tensor([scale - 1]), atol=2e-4, rtol=1e-4)
+    torch.testing.assert_close(excess_of(embedded(scale)), torch.tensor([scale - 1]), atol=2e-4, rtol=1e-4)
 
 
 @torch.inference_mode()
@@ -44,7 +43,7 @@ def test_the_sketch_is_that_of_two_rows(denoiser):
     sample, ratio, states = torch.randn(2, 4, 32, 32), torch.tensor([0.1, 1.0]), words(2)
     empty = torch.cat((denoiser.no_words, torch.zeros(1, 3, 12)), dim=1).expand(2, -1, -1)
 
-    inside = denoiser.estimates(sample, ratio, states, excess(embedded(3.0, 3.0)))[0]
+    inside = denoiser.estimates(sample, ratio, states, excess_of(embedded(3.0, 3.0)))[0]
 
     given, without = (denoiser.estimates(sample, ratio, each)[0] for each in (states, empty))
     torch.testing.assert_close(inside, without + 3.0 * (given - without), atol=1e-3, rtol=1e-3)
