@@ -23,6 +23,7 @@ from diffusers.quantizers.pipe_quant_config import PipelineQuantizationConfig
 from torch import nn
 
 from engine.base.foreign_errors import reason
+from engine.batching.compiled_blocks import attach
 from engine.batching.forward import is_out_of_memory
 from engine.batching.lanes import Stage
 from engine.batching.module_proxies import stage_of
@@ -161,6 +162,10 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
         module.requires_grad_(False).eval()
         if hasattr(module, "fixed_shapes"):  # `pocket`, which leaves out what is padding and guides inside
             module.fixed_shapes = settings.deterministic
+    if settings.compile == "auto" and device.type == "cuda" and not settings.deterministic:
+        for part in parts.values():
+            if stage_of(part) is Stage.DENOISE:
+                attach(part)
     alone = replace(spec, stages=(), prior=None, fused_lora=None, noise_scheduler=None, noise_scheduler_options={})
     alone = replace(alone, enlarge=1, style_adapter=None)
     stages = tuple(_load(replace(alone, source=stage), device, settings, base) for stage in spec.stages)
