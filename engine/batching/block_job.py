@@ -65,15 +65,20 @@ class _WithWeights(nn.Module):
         return torch.func.functional_call(vars(self)["block"], given, args, kwargs)
 
 
+def exported_from(job: BlockJob) -> torch.export.ExportedProgram:
+    """The block as a graph of tensor operations, for the shapes of the job."""
+    args, kwargs = tree_map(lambda leaf: leaf.made() if isinstance(leaf, TensorLike) else leaf, (job.args, job.kwargs))
+    weights = [like.made() for like in job.weights]
+    with torch.no_grad():
+        return torch.export.export(_WithWeights(job.block), (weights, args, kwargs), strict=False)
+
+
 def compile_into(job: BlockJob, file: Path) -> None:
     """Write the job's compiled code (AOTInductor). Needs a C++ compiler for a CPU, Triton for a GPU."""
     import torch._inductor
 
-    args, kwargs = tree_map(lambda leaf: leaf.made() if isinstance(leaf, TensorLike) else leaf, (job.args, job.kwargs))
-    weights = [like.made() for like in job.weights]
     with torch.no_grad():
-        exported = torch.export.export(_WithWeights(job.block), (weights, args, kwargs), strict=False)
-        torch._inductor.aoti_compile_and_package(exported, package_path=str(file))
+        torch._inductor.aoti_compile_and_package(exported_from(job), package_path=str(file))
 
 
 def compiled_elsewhere(job: BlockJob, file: Path) -> Callable[[list[torch.Tensor]], list[torch.Tensor]]:

@@ -40,7 +40,7 @@ MOST = 12
 """Most kinds and shapes that are compiled for one denoiser."""
 _COMPUTED = frozenset({torch.float32, torch.bfloat16, torch.float16})
 _ALIGNED = 16
-"""Bytes: compiled code may read this much at once."""
+"""Bytes: Triton's code may read this much at once. Code for processors does not mind."""
 
 Runner = Callable[[list[torch.Tensor]], list[torch.Tensor]]
 """Compiled code: weights and inputs in, output tensors out."""
@@ -130,7 +130,7 @@ class CompiledBlocks:
         metas: list[Hashable] = [type(block), form]
         for leaf in (*self._weights[block], *leaves):
             if isinstance(leaf, torch.Tensor):
-                if leaf.data_ptr() % _ALIGNED or leaf.requires_grad:
+                if leaf.is_cuda and leaf.data_ptr() % _ALIGNED or leaf.requires_grad:
                     return None
                 metas.append(TensorLike.of(leaf))
             elif isinstance(leaf, PLAIN):

@@ -15,13 +15,13 @@ from torch import nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from engine.batching import compiled_blocks
-from engine.batching.block_job import BlockJob, TensorLike, compiled_elsewhere
+from engine.batching.block_job import BlockJob, TensorLike, compiled_elsewhere, exported_from
 from engine.batching.compiled_blocks import MOST, CompiledBlocks, Runner, attach
 from engine.batching.forward import COMPILED
 from engine.pocket.blocks import JointBlock
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
-from tests.engine.local_worker import PocketWorker, ask
+from tests.engine.local_worker import SIZE, LocalWorker, PocketWorker, ask
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -48,6 +48,25 @@ class Compiler:
             )
             made = torch.func.functional_call(job.block, dict(zip(names, given, strict=False)), args, kwargs)
             return [made + self._spoil]
+
+        return run
+
+
+class Exporter:
+    """Stands in for the compiling process: exports as it does, and runs what was exported without compiling it."""
+
+    runs = 0
+
+    def __call__(self, job: BlockJob, file: Path) -> Runner:
+        exported = exported_from(job).module()
+
+        def run(given: list[torch.Tensor]) -> list[torch.Tensor]:
+            self.runs += 1
+            rest = iter(given[len(job.weights) :])
+            args, kwargs = tree_map(
+                lambda leaf: next(rest) if isinstance(leaf, TensorLike) else leaf, (job.args, job.kwargs)
+            )
+            return tree_leaves(exported(given[: len(job.weights)], args, kwargs))
 
         return run
 
@@ -217,3 +236,27 @@ def _inputs(rows: int) -> tuple[object, ...]:
     torch.manual_seed(rows)
     rotation = torch.randn(6, 8), torch.randn(6, 8)
     return torch.randn(rows, 6, 32), torch.randn(rows, 6, 32), rotation, torch.ones(rows, 1, 1, 6, dtype=torch.bool)
+
+
+@pytest.mark.parametrize("family", ["stable-diffusion", "z-image", "flux"])
+def test_families_blocks_can_be_exported_and_draw_the_same(
+    family_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, family: str
+) -> None:
+    monkeypatch.setattr(compiled_blocks, "SEEN", 1)
+    worker = LocalWorker(family_folder(family))
+    denoiser = next(worker.model.parkable[name] for name in ("unet", "transformer") if name in worker.model.parkable)
+    request = ask(num_inference_steps=2, num_images=1, **SIZE)
+    (before,) = worker.draw(request)
+    exporter = Exporter()
+    blocks = attach(denoiser, exporter)
+    assert blocks is not None
+
+    worker.draw(request)
+    settled(blocks)
+    drawn = [worker.draw(request)[0] for _ in range(2)]
+
+    assert exporter.runs and not blocks.failed
+    for each in drawn:
+        assert np.abs(before.astype(int) - each).max() <= 2
+    worker.model.close()
+    assert blocks.failed, "closed with its model"
