@@ -45,6 +45,7 @@ from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
 from bot.store.leases import Lease
 from bot.store.members.grants import GrantStore
+from bot.store.members.kept_styles import KeptStyleStore
 from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
@@ -117,7 +118,7 @@ async def build(
         def latency_s() -> float | None:
             return client.latency_s if client.is_ready() else None
 
-        gauges = Gauges(engine, services.statistics, settings.data_dir, latency_s, database.unreadable)
+        gauges = Gauges(engine, services.statistics, settings.data_dir, latency_s, database)
         yield App(services, client, housekeeping, gauges, evicted, keeper)
 
 
@@ -184,6 +185,7 @@ def _compose(
         consent_requests=rounds.consent_requests,
         fingerprints=FingerprintStore(database),
         quarantines=Quarantines(database),
+        kept_styles=KeptStyleStore(database, pictures, clock),
         pending_answers=pending_answers,
         clock=clock,
         rounds=rounds.rounds,

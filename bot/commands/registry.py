@@ -54,6 +54,7 @@ from bot.commands.privacy import Privacy
 from bot.commands.sets import Sets
 from bot.commands.settings import MySettings
 from bot.commands.shorten import Shorten
+from bot.commands.styles import Styles
 from bot.domain.rounds.round import RoundAct
 from bot.ui.content.buttons import JobButton
 from bot.ui.content.custom_ids import Act, ButtonId, FormKind, RoundId
@@ -68,7 +69,7 @@ RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (
-    Imagine, Draw, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Sets, Shorten, Help,
+    Imagine, Draw, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Sets, Styles, Shorten, Help,
     Privacy, Quota, Mod, Stats,
 )  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (

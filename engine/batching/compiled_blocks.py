@@ -130,7 +130,7 @@ class CompiledBlocks:
         metas: list[Hashable] = [type(block), form]
         for leaf in (*self._weights[block], *leaves):
             if isinstance(leaf, torch.Tensor):
-                if leaf.is_cuda and leaf.data_ptr() % _ALIGNED or leaf.requires_grad:
+                if (leaf.is_cuda and leaf.data_ptr() % _ALIGNED) or leaf.requires_grad:
                     return None
                 metas.append(TensorLike.of(leaf))
             elif isinstance(leaf, PLAIN):

@@ -162,7 +162,7 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
         module.requires_grad_(False).eval()
         if hasattr(module, "fixed_shapes"):  # `pocket`, which leaves out what is padding and guides inside
             module.fixed_shapes = settings.deterministic
-    if settings.compile == "auto" and device.type == "cuda" and not settings.deterministic:
+    if _may_compile(spec, device, settings):
         for part in parts.values():
             if stage_of(part) is Stage.DENOISE:
                 attach(part)
@@ -173,10 +173,18 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
     styled = None
     if spec.style_adapter is not None:
         variant = with_style_adapter(spec, base, VAE_NAMES)
-        files = (path, *others, *adapter_files(spec.style_adapter))
+        files = (path, *others, *adapter_files(spec.style_adapter, spec.style_encoder))
         known = FileHashes(settings.models_dir / "hashes.json").of_model(files)
-        styled = LoadedModel(spec, variant, device, dtype, known, previewer, stages, LoRAFiles(settings))
+        styled = LoadedModel(
+            spec, variant, device, dtype, known, previewer, stages, LoRAFiles(settings), has_style=True
+        )
     return LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
+
+
+def _may_compile(spec: ModelSpec, device: torch.device, settings: EngineSettings) -> bool:
+    """A style adapter draws with copies of the same blocks, and fixed shapes mean the same bits at all times."""
+    is_wanted = settings.compile == "auto" and device.type == "cuda"
+    return is_wanted and not settings.deterministic and spec.style_adapter is None
 
 
 def _locate(spec: ModelSpec, source: Source, settings: EngineSettings) -> Path:

@@ -102,7 +102,8 @@ class Consents:
 
 def sources(spec: JobSpec) -> list[str]:
     """The jobs that a spec is directly made from: of its picture, of its words, of the upload that was recognised."""
-    named = (spec.source and spec.source.job_id, spec.parent_id, spec.origin and spec.origin.job_id)
+    kept = spec.options.kept_style.origins if spec.options.kept_style is not None else ()
+    named = (spec.source and spec.source.job_id, spec.parent_id, spec.origin and spec.origin.job_id, *kept)
     return list(dict.fromkeys(job_id for job_id in named if job_id))
 
 

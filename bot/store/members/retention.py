@@ -21,6 +21,7 @@ from bot.store.schema import OUTSIDE, UNFINISHED, cells, favourites, hints, jobs
 from bot.store.schema_consent import fingerprints, grants
 from bot.store.schema_games import games
 from bot.store.schema_rounds import ballots, entries, rounds
+from bot.store.schema_styles import kept_styles
 from bot.store.schema_sums import member_days
 
 _BATCH, _FOUND = 20, 500
@@ -76,7 +77,7 @@ class Retention:
         """Delete what a member uploaded, wherever it is used; jobs that others made of it say so when asked again."""
         with self._pictures.put_meanwhile() as put:
             keys = await self._drop_uploads(member_id)
-            await self._delete_files(keys, put)
+            await self.delete_files(keys, put)
 
     async def _drop_uploads(self, member_id: int) -> set[str]:
         async with self._database.write() as connection:
@@ -91,10 +92,13 @@ class Retention:
                 left = spec.without_uploads({upload.key for upload in theirs if upload.job_id == row.id})
                 await connection.execute(sa.update(jobs).where(jobs.c.id == row.id).values(spec=left.model_dump_json()))
             await connection.execute(sa.delete(uploads).where(uploads.c.member_id == member_id))
-        return {upload.key for upload in theirs}
+            saved = kept_styles.c.member_id == member_id
+            styles = set(await connection.scalars(sa.select(kept_styles.c.key).where(saved)))
+            await connection.execute(sa.delete(kept_styles).where(saved))
+        return {upload.key for upload in theirs} | styles
 
-    async def _delete_files(self, keys: Iterable[str], put: Set[str]) -> int:
-        """Delete what no row names; a picture that somebody else uploaded too is theirs."""
+    async def delete_files(self, keys: Iterable[str], put: Set[str]) -> int:
+        """Delete what no row names by now; a picture that somebody else uploaded or keeps too is theirs."""
         return await self._pictures.delete_unneeded(keys, self._named, put)
 
     async def _named(self, keys: Sequence[str]) -> set[str]:
@@ -115,7 +119,7 @@ class Retention:
     async def drop_pictures(self, job_id: str) -> None:
         """Delete a finished job's pictures, those it began from too; leave its row, for statistics and lineage."""
         with self._pictures.put_meanwhile() as put:
-            await self._delete_files(await self._drop_cells(job_id), put)
+            await self.delete_files(await self._drop_cells(job_id), put)
 
     async def _drop_cells(self, job_id: str) -> list[str]:
         async with self._database.write() as connection:
@@ -142,7 +146,7 @@ class Retention:
             async for page in self._pictures.pages():
                 old = [stored.key for stored in page if stored.modified_at < now - _STRAY_AFTER]
                 strays = set(old) - await self._named(old)
-                swept += await self._delete_files(strays, put)
+                swept += await self.delete_files(strays, put)
         return swept
 
     async def _delete_where(self, *conditions: sa.ColumnElement[bool]) -> int:
@@ -163,7 +167,7 @@ class Retention:
                 keys = await _keys_of(connection, ids) + await _unshared_uploads(connection, ids)
                 # Cells, posts, uploads, favourites and owed deliveries go with the job.
                 await connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
-            await self._delete_files(keys, put)
+            await self.delete_files(keys, put)
 
 
 async def _keys_of(connection: AsyncConnection, ids: Sequence[str]) -> list[str]:
@@ -184,5 +188,9 @@ async def _unshared_uploads(connection: AsyncConnection, ids: Sequence[str]) -> 
 async def _named(connection: AsyncConnection, keys: Sequence[str]) -> set[str]:
     """Those of the keys that some row names."""
     ids = {job_id for folder, job_id, *_ in (key.split("/") for key in keys) if folder == "jobs"}
-    uploaded = await connection.scalars(sa.select(uploads.c.key).where(uploads.c.key.in_(keys)))
-    return {*await _keys_of(connection, list(ids)), *uploaded}
+    named = [
+        key
+        for column in (uploads.c.key, kept_styles.c.key)
+        for key in await connection.scalars(sa.select(column).where(column.in_(keys)))
+    ]
+    return {*await _keys_of(connection, list(ids)), *named}

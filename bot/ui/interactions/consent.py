@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bot.domain.model import Ask, CellRef, JobSpec
+from bot.domain.model import Ask, CellRef, JobSpec, Member
 from bot.domain.moderation.consents import Stance
-from bot.errors import JobNotFound, NotYours, PictureHidden
+from bot.errors import BadPicture, JobNotFound, NotYours, PictureHidden
 from bot.ui.interactions.interaction_responder import Pressed
 from bot.ui.interactions.services import Services
 from bot.ui.pictures.fingerprints import fingerprint
@@ -31,8 +31,8 @@ async def recognised(interaction: Pressed, spec: JobSpec) -> JobSpec:
     services, guild_id = interaction.client.services, interaction.guild_id
     if services.fingerprints is None or guild_id is None or spec.parent_id or spec.source:
         return spec
-    uploads = (*spec.images, *spec.references)
-    known = {key: one for key in uploads if (one := await _known(services, guild_id, key)) is not None}
+    uploads = (*spec.images, *spec.references, *([spec.style_image] if spec.style_image else []))
+    known = {key: one for key in uploads if (one := await known_picture(services, guild_id, key)) is not None}
     if not known:
         return spec
     found, _ = next((each for each in known.values() if each[1] != interaction.user.id), next(iter(known.values())))
@@ -40,7 +40,26 @@ async def recognised(interaction: Pressed, spec: JobSpec) -> JobSpec:
     return spec.model_copy(update={"origin": found, "poster_id": poster_id, "parent_id": None})
 
 
-async def _known(services: Services, guild_id: int, key: str) -> tuple[CellRef, int] | None:
+async def origin_of(services: Services, by: Member, key: str) -> str | None:
+    """The job of another member whose picture an upload is, where they let this member keep it.
+
+    Raises `PictureHidden`, `NotYours`, and `BadPicture` where its maker wants to be asked each time.
+    """
+    if services.fingerprints is None or by.guild_id is None:
+        return None
+    found = await known_picture(services, by.guild_id, key)
+    if found is None or found[1] == by.id:
+        return None
+    job = await services.jobs.get(found[0].job_id)
+    stance = await services.consents.of(job, by)
+    if stance is Stance.ASK:
+        raise BadPicture(f"<@{job.member_id}>, who made it, wants to be asked each time, so it cannot be kept")
+    if stance is Stance.NO:
+        raise NotYours(job.member_id)
+    return job.id
+
+
+async def known_picture(services: Services, guild_id: int, key: str) -> tuple[CellRef, int] | None:
     """The kept picture that an upload is, and its maker. Raises `PictureHidden`."""
     if services.fingerprints is None:
         return None

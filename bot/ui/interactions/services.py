@@ -29,6 +29,7 @@ from bot.store.jobs.fingerprints import FingerprintStore
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.quarantines import Quarantines
 from bot.store.members.grants import GrantStore
+from bot.store.members.kept_styles import KeptStyleStore
 from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.statistics import Statistics
@@ -79,6 +80,8 @@ class Services:
     fingerprints: FingerprintStore | None = None
     """Recognises pictures that are uploaded again; None: none is."""
     quarantines: Quarantines | None = None
+    kept_styles: KeptStyleStore | None = None
+    """Style pictures that members keep by name; None: nobody can."""
     pending_answers: PendingAnswers | None = None
     """Interactions that show "thinking…", for the next start; None: they are not stored."""
     clock: Callable[[], datetime] = now

@@ -38,6 +38,7 @@ from bot.store.jobs.quarantines import Quarantines
 from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
 from bot.store.members.grants import GrantStore
+from bot.store.members.kept_styles import KeptStyleStore, StylePicture
 from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
@@ -94,6 +95,7 @@ class Stores:
         self.games: Any = Walked(GameStore(database))
         self.entries: Any = Walked(EntryStore(database))
         self.grants: Any = Walked(GrantStore(database))
+        self.kept_styles: Any = Walked(KeptStyleStore(database, pictures, lambda: NOW))
         self.fingerprints: Any = Walked(FingerprintStore(database))
         self.quarantines: Any = Walked(Quarantines(database))
         self.channels: Any = Walked(OpenChannelStore(database))
@@ -122,6 +124,9 @@ async def work(stores: Stores) -> None:
     await stores.jobs.share(job.id, "ask")
     await stores.grants.allow(1, 2, NOW)
     await stores.grants.withdraw(1)
+    for name in ("fog", "ink"):
+        await stores.kept_styles.save(name, [StylePicture("uploads/s.png", 1.0, 9)], 1)
+    await stores.kept_styles.remove("ink", 1)
     await stores.jobs.extracted([job.id], 10, 79)
     child = await stores.jobs.claim(await accepted(stores, spec=derive(job, Verb.VARY_STRONG, 0, seed=1)))
     held = await stores.jobs.keep(child, kept(child, state=JobState.REVIEW), NOW)
@@ -214,6 +219,7 @@ async def questions(stores: Stores) -> None:
     await stores.rounds.hosted(1, RoundKind.CONSENT, NOW)
     await stores.rounds.before(job.id, limit=8)
     await stores.grants.allows(1, 2)
+    assert await stores.kept_styles.find("fog", 1, 5) and await stores.kept_styles.all(1, 5)
     await stores.fingerprints.nearest(5, FINGERPRINT)
     await stores.quarantines.holds(job.id, 5)
     await stores.rounds.present(5, 10, NOW - timedelta(minutes=30))
@@ -246,6 +252,7 @@ async def tidying(stores: Stores) -> None:
     await stores.jobs.channel_gone(10)
     await stores.retention.forget_tokens(NOW)
     await stores.retention.sweep(NOW + timedelta(days=3))
+    await stores.retention.delete_files(["uploads/gone.png"], set())
     for records in (stores.records, stores.retention):
         for delete in (records.drop_pictures, records.delete_job):
             await delete("j1")
@@ -265,7 +272,7 @@ async def test_no_query_reads_a_growing_table_whole(year: Database, tmp_path: Pa
             await beside_other_bots(stores, year)
     assert stores.left_out == set(), "methods whose queries nobody looked at"
     found: dict[str, list[str]] = {}
-    async with year.read() as connection:
+    async with year.write() as connection:
         await without_seq_scans(connection)
         for text, parameters in dict(statements).items():
             if steps := await scans(connection, (text, parameters)):
