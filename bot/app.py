@@ -191,6 +191,8 @@ def _compose(
         rounds=rounds.rounds,
         evolutions=rounds.evolutions,
         interventions=rounds.interventions,
+        shows=rounds.shows,
+        hall=rounds.hall,
         announcer=rounds.announcer,
         wildcards=WildcardLists(settings.data_dir / "wildcards"),
         samples=Samples(settings.data_dir / "samples", engine, drawing, tasks, draws=settings.operation.draw_samples),

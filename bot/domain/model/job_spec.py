@@ -112,6 +112,8 @@ class JobSpec(Value):
     """Upscaling factor."""
     origin: CellRef | None = None
     """The stored picture that an uploaded one was recognised as."""
+    also: tuple[CellRef, ...] = ()
+    """Further stored pictures that uploaded ones were recognised as; their makers' yes is needed, too."""
     poster_id: int | None = None
     """The member who posted the uploaded picture, where that is not who asks; they said yes."""
     credit: str = ""

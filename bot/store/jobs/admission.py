@@ -61,7 +61,7 @@ async def admit(connection: AsyncConnection, ask: Ask, limits: AdmissionLimits, 
 
 async def _require_shown(connection: AsyncConnection, ask: Ask) -> None:
     """In the same transaction: what comes after a quarantine began would not be hidden by it."""
-    made_from = [one.job_id for one in (ask.spec.source, ask.spec.origin) if one is not None]
+    made_from = [one.job_id for one in (ask.spec.source, ask.spec.origin, *ask.spec.also) if one is not None]
     if (style := ask.spec.options.kept_style) is not None:
         made_from += style.origins
     if not made_from:

@@ -16,6 +16,7 @@ from bot.domain.model import JobSpec
 from bot.store.database import Database
 from bot.store.jobs.sealing import unseal
 from bot.store.pictures import PictureStore
+from bot.store.rounds import hall
 from bot.store.rounds.games import forget
 from bot.store.schema import OUTSIDE, UNFINISHED, cells, favourites, hints, jobs, members, uploads
 from bot.store.schema_consent import fingerprints, grants
@@ -56,6 +57,7 @@ class Retention:
         """Delete what a member made, uploaded, set, marked and voted; returns how many jobs. Theirs must be over."""
         deleted = await self._delete_where(_is_over, jobs.c.member_id == member_id)
         await self._take_back_uploads(member_id)
+        await self._leave_the_hall(member_id)
         async with self._database.write() as connection:
             await connection.execute(sa.delete(favourites).where(favourites.c.member_id == member_id))
             await connection.execute(sa.delete(hints).where(hints.c.member_id == member_id))
@@ -72,6 +74,12 @@ class Retention:
             await connection.execute(sa.delete(member_days).where(member_days.c.member_id == member_id))
             await connection.execute(sa.delete(members).where(members.c.member_id == member_id))
         return deleted
+
+    async def _leave_the_hall(self, member_id: int) -> None:
+        with self._pictures.put_meanwhile() as put:
+            async with self._database.write() as connection:
+                keys = await hall.forget_maker(connection, member_id)
+            await self._delete_files(keys, put)
 
     async def _take_back_uploads(self, member_id: int) -> None:
         """Delete what a member uploaded, wherever it is used; jobs that others made of it say so when asked again."""
@@ -113,7 +121,11 @@ class Retention:
             return await connection.scalar(query) or 0
 
     async def delete_job(self, job_id: str) -> bool:
-        """Delete one finished job with its pictures; False when there is none."""
+        """Delete one finished job with its pictures, out of the hall, too; False when there is none."""
+        with self._pictures.put_meanwhile() as put:
+            async with self._database.write() as connection:
+                keys = await hall.forget_jobs(connection, [job_id])
+            await self._delete_files(keys, put)
         return await self._delete_where(_is_over, jobs.c.id == job_id) > 0
 
     async def drop_pictures(self, job_id: str) -> None:
@@ -126,6 +138,7 @@ class Retention:
             if not await connection.scalar(sa.select(jobs.c.id).where(jobs.c.id == job_id, _is_over)):
                 return []
             keys = await _keys_of(connection, [job_id]) + await _unshared_uploads(connection, [job_id])
+            keys += await hall.forget_jobs(connection, [job_id])
             await connection.execute(sa.delete(cells).where(cells.c.job_id == job_id))
             await connection.execute(sa.delete(fingerprints).where(fingerprints.c.job_id == job_id))
             await connection.execute(sa.delete(uploads).where(uploads.c.job_id == job_id))
@@ -193,4 +206,4 @@ async def _named(connection: AsyncConnection, keys: Sequence[str]) -> set[str]:
         for column in (uploads.c.key, kept_styles.c.key)
         for key in await connection.scalars(sa.select(column).where(column.in_(keys)))
     ]
-    return {*await _keys_of(connection, list(ids)), *named}
+    return {*await _keys_of(connection, list(ids)), *named, *await hall.named(connection, keys)}

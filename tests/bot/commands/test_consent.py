@@ -220,6 +220,47 @@ async def test_of_two_known_pictures_the_others_maker_is_asked(court: Court) -> 
     assert "keeps this to themselves" in said(refused)
 
 
+async def test_every_maker_of_several_pictures_is_asked(court: Court) -> None:
+    for actor, number in ((court.ada, 1), (court.ria, 2)):
+        await court.imagine(actor, picture=painted(number, size=256))
+        await consents(court, actor, "ask")
+    both = {"picture": ("a.png", painted(1, size=200)), "second": ("b.png", painted(2, size=200))}
+    await court.bo.slash(court.channel, "edit", what="a green cat", **both)
+    await court.counted()
+    for actor in (court.ada, court.ria):
+        assert await court.jobs.active() == [], "all must say yes"
+        assert "this once" in said(await actor.click(question(court), label="Once"))
+        await court.counted()
+        await court.counted()
+    assert pinged(court) == [[str(court.ada.id)], [str(court.ria.id)]]
+    made = await court.draw()
+    assert made.member_id == court.bo.id and len(made.spec.also) == 1
+
+
+async def test_one_no_of_several_makers_is_enough(court: Court) -> None:
+    for actor, number in ((court.ada, 1), (court.ria, 2)):
+        await court.imagine(actor, picture=painted(number, size=256))
+    await consents(court, court.ada, "ask")
+    await consents(court, court.ria, "me")
+    both = {"picture": ("a.png", painted(1, size=200)), "second": ("b.png", painted(2, size=200))}
+    refused = await court.bo.slash(court.channel, "edit", what="a green cat", **both)
+    assert f"<@{court.ria.id}>" in said(refused) and "keeps this to themselves" in said(refused)
+    assert pinged(court) == []
+
+
+async def test_a_style_picture_and_one_beside_a_kept_picture_are_known(court: Court) -> None:
+    await court.imagine(court.ada, picture=painted(1, size=256))
+    own = await court.imagine(court.bo, picture=painted(2, size=256))
+    await consents(court, court.ada, "me")
+    hers = ("style.jpg", painted(1, size=200, quality=70))
+    refused = await court.bo.slash(court.channel, "imagine", prompt="a cat", style_image=hers)
+    assert "keeps this to themselves" in said(refused)
+    single = await court.bo.click(court.message(own.reply.message_id or 0), label="U1")
+    form = await court.bo.click(single.response, label="Edit")
+    refused = await court.bo.submit_modal(form, {"prompt": "a green cat", "pictures": [hers]})
+    assert "keeps this to themselves" in said(refused)
+
+
 def shown(court: Court, job: Job) -> str:
     return court.message(job.reply.message_id or 0).content
 
