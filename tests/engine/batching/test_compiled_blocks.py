@@ -168,7 +168,7 @@ def settled_quietly(blocks: CompiledBlocks) -> None:
         settled(blocks)
 
 
-def test_what_needs_its_own_bits_or_changes_the_module_stays_eager(
+def test_what_needs_its_own_bits_stays_eager(
     worker: PocketWorker, attached: Callable[[Compiler], CompiledBlocks]
 ) -> None:
     compiler = Compiler()
