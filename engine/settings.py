@@ -131,6 +131,8 @@ class EngineSettings(Section):
     step_cache: StepCacheLevel = "off"
     """Which denoiser outputs may be foretold instead of computed, where a request does not say: "off" none, "careful"
     where it can hardly be seen, "fast" more often."""
+    compile: Literal["auto", "off"] = "auto"
+    """Whether the repeated blocks of denoisers are compiled in the background; "auto" on CUDA devices only."""
     max_lanes: int = Field(default=16, ge=1)
     """Requests that run at the same time on one device."""
     max_waiting: int = Field(default=200, ge=1)

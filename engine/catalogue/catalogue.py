@@ -86,7 +86,7 @@ class Catalogue:
             "model": spec.name,
             "width": width,
             "height": height,
-            "num_inference_steps": request.num_inference_steps or spec.num_inference_steps,
+            "num_inference_steps": request.num_inference_steps or spec.steps_of(request.kind),
             "guidance_scale": spec.guidance_scale if request.guidance_scale is None else request.guidance_scale,
             "noise_scheduler": request.noise_scheduler or spec.noise_scheduler,
             "step_cache": request.step_cache or self._settings.step_cache,

@@ -56,6 +56,8 @@ class SpecReader:
         """The model with the host's settings for it."""
         said = chosen.model_dump(exclude={"source", "path", "base", "vae"}, exclude_none=True)
         said |= prove_keys(base, chosen, self._signatures.of(base.pipeline))
+        if chosen.num_inference_steps is not None:
+            said["picture_steps"] = None  # a host's number is meant for everything
         if chosen.noise_scheduler is not None:
             sampler = sampler_named(chosen.noise_scheduler, base.noise_schedulers)
             if sampler is None:

@@ -20,6 +20,7 @@ from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import nn
 
 from engine.batching.attention_processors import AttentionProcessors
+from engine.batching.forward import COMPILED
 from engine.batching.lora_hooks import ActiveAdapters
 from engine.batching.style_scale import STYLE
 from engine.batching.weight_tensors import EXECUTES_ON, STREAMED, can_widen, weight_bytes
@@ -138,6 +139,8 @@ class LoadedModel:
         """Free the weights' memory, also where pipelines still refer to the modules."""
         self.adapters.clear()
         for module in self.parkable.values():
+            if compiled := vars(module).get(COMPILED):
+                compiled.close()
             module.to("meta")
             if STREAMED in vars(module):
                 vars(module)[STREAMED].close()

@@ -94,7 +94,7 @@ class OperationContext:
 
     def at_least_a_step(self, strength: float) -> float:
         """The strength, raised to one step's share: diffusers' pipelines raise for a loop without steps."""
-        steps = self.request.num_inference_steps or self.model.spec.num_inference_steps
+        steps = self.request.num_inference_steps or self.model.spec.steps_of(self.request.kind)
         return min(1.0, max(strength, (1 + 1e-6) / steps))
 
     def pipeline(self, task: Task) -> Pipeline:
@@ -107,12 +107,25 @@ class OperationContext:
         made = self.model.pipeline(
             task, self.request.noise_scheduler, wrap=lambda _, module: parking_view(module, self.lane)
         )
+        self._let_guide_itself(made)
         self.watch.attach(made)
         if (noise_scheduler := _noise_scheduler(made)) is not None:
             name = type(noise_scheduler).__name__
             self.noise_schedulers.append(name)
             self.samplers.append(sampler_name(name, noise_scheduler.config))
         return made
+
+    def _let_guide_itself(self, pipeline: Pipeline) -> None:
+        """Let a denoiser that can (`pocket`) guide inside, where nothing needs a row of its own for other words.
+
+        What starts from a picture keeps both rows: little noise is left there, and its words may be far from it. So do
+        LoRAs, whose hooks know the rows of a pass and not those inside.
+        """
+        request = self.request
+        if request.kind == ImageRequest.kind and not (request.negative_prompt or request.loras or self.beside):
+            denoiser = getattr(pipeline, "unet", None)
+            if hasattr(denoiser, "guide_itself"):
+                denoiser.guide_itself()
 
     def takes_pairs(self) -> bool:
         """Whether one call may draw rows of two prompts, each from its own noise; read from the signature."""
@@ -260,7 +273,7 @@ class OperationContext:
         guidance = self.model.spec.guidance_scale if request.guidance_scale is None else request.guidance_scale
         parameter = self.model.spec.guidance_parameter
         negative = request.negative_prompt or (" " if parameter == "true_cfg_scale" and guidance > 1 else None)
-        steps = request.num_inference_steps or self.model.spec.num_inference_steps
+        steps = request.num_inference_steps or self.model.spec.steps_of(request.kind)
         if guider := getattr(pipeline, "guider", None):
             prove_guidance(self.model.spec, guidance, request.negative_prompt)
             guider.guidance_scale = guidance

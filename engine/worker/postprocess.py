@@ -33,7 +33,7 @@ def recipe_of(request: ImageRequest, model: LoadedModel, outcome: Outcome, *, al
         model=spec.name,
         model_hash=model.hash,
         noise_scheduler=outcome.noise_scheduler,
-        num_inference_steps=request.num_inference_steps or spec.num_inference_steps,
+        num_inference_steps=request.num_inference_steps or spec.steps_of(request.kind),
         guidance_scale=spec.guidance_scale if request.guidance_scale is None else request.guidance_scale,
         width=width,
         height=height,
