@@ -45,6 +45,7 @@ from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
 from bot.store.leases import Lease
 from bot.store.members.grants import GrantStore
+from bot.store.members.kept_styles import KeptStyleStore
 from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
@@ -53,6 +54,7 @@ from bot.store.picture_turns import PictureTurns
 from bot.store.pictures import PictureStore
 from bot.store.wildcards import WildcardLists
 from bot.tasks import Tasks
+from bot.ui.content.result_pages import chosen_form
 from bot.ui.interactions.services import Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
@@ -136,7 +138,9 @@ def _compose(
     jobs = JobStore(database, quotas)
     pictures = PictureStore.open(settings.pictures_url or settings.data_dir / "pictures")
     pictures.turns = PictureTurns(database) if lease else None
-    replies = DiscordReplies(jobs, pictures, drawing, tasks, clock=clock)
+    members = MemberStore(database, clock)
+    form_of = chosen_form(members.preferences, rules.get, settings.discord.results)
+    replies = DiscordReplies(jobs, pictures, drawing, tasks, clock=clock, form_of=form_of)
     semantic_filter, hints = _read_meanings(database, engine, tasks)
     ports = Ports(
         engine=engine,
@@ -153,7 +157,7 @@ def _compose(
         fingerprint=fingerprint,
         tasks=tasks,
     )
-    job_service, members, grants = JobService(ports), MemberStore(database, clock), GrantStore(database)
+    job_service, grants = JobService(ports), GrantStore(database)
     consents = Consents(members.preferences, rules.get, jobs.get, grants)
     play = GroupPlay(
         database, engine, rules, jobs, pictures, drawing, job_service, consents, grants, tasks, clock
@@ -184,11 +188,14 @@ def _compose(
         consent_requests=rounds.consent_requests,
         fingerprints=FingerprintStore(database),
         quarantines=Quarantines(database),
+        kept_styles=KeptStyleStore(database, pictures, clock),
         pending_answers=pending_answers,
         clock=clock,
         rounds=rounds.rounds,
         evolutions=rounds.evolutions,
         interventions=rounds.interventions,
+        shows=rounds.shows,
+        hall=rounds.hall,
         announcer=rounds.announcer,
         wildcards=WildcardLists(settings.data_dir / "wildcards"),
         samples=Samples(settings.data_dir / "samples", engine, drawing, tasks, draws=settings.operation.draw_samples),

@@ -73,6 +73,8 @@ from engine.requests import (
     LoRA,
     Outpaint,
     PromptPart,
+    Rewrite,
+    StyleImage,
     Upscale,
 )
 from engine.serving.cost_estimates import kind_of_work, pixels_of, steps_of
@@ -141,11 +143,13 @@ __all__ = [
     "RequestAborted",
     "RequestStream",
     "Resolved",
+    "Rewrite",
     "Safety",
     "SandboxedDecoder",
     "Section",
     "Snapshot",
     "Started",
+    "StyleImage",
     "TextEmbedder",
     "UnknownLoRA",
     "UnknownModel",

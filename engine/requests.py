@@ -28,6 +28,9 @@ MAX_PROMPT_CHARS = 6000
 MAX_SEED = 2**32 - 1
 MAX_SIDE = 4096
 MAX_IMAGES = 24
+MAX_STYLE_IMAGES = 8
+USUAL_STYLE_WEIGHT = 100.0
+MAX_STYLE_WEIGHT = 1000.0
 MOST_LEFT_OUT = 0.5
 """At chaos 1: the probability that a cell leaves out a word of the prompt."""
 WORDLESS_BLEND = "a blend of pictures"
@@ -83,6 +86,13 @@ Picture = Annotated[bytes, Field(min_length=1, max_length=64 * 1024 * 1024)]
 """An encoded picture (PNG, JPEG, WebP, AVIF or HEIC); the largest that the engine makes fits as a PNG."""
 
 
+class StyleImage(Frozen):
+    """A picture in whose manner to draw, and what it counts beside the others of a request."""
+
+    image: Picture
+    weight: float = Field(default=1.0, gt=0.0, le=10.0)
+
+
 class ImageRequest(Frozen):
     """Text to image; the other kinds add pictures to it.
 
@@ -120,8 +130,10 @@ class ImageRequest(Frozen):
     """A diffusers class name; None means the model's own."""
     step_cache: StepCacheLevel | None = None
     """Which denoiser outputs may be foretold instead of computed; None means the engine's setting."""
-    style_image: Picture | None = None
-    """Draw in the manner of this picture; for models with a style adapter."""
+    style_images: tuple[StyleImage, ...] = Field(default=(), max_length=MAX_STYLE_IMAGES)
+    """Draw in the manner of these pictures, of their weighted mean; for models with a style adapter."""
+    style_weight: float = Field(default=USUAL_STYLE_WEIGHT, ge=0.0, le=MAX_STYLE_WEIGHT)
+    """How strongly they act, on Midjourney's scale: see `engine.model_spec.ModelSpec.style_scale`."""
     loras: tuple[LoRA, ...] = Field(default=(), max_length=8)
 
     id: str = Field(default_factory=lambda: uuid.uuid4().hex, min_length=1, max_length=64)
@@ -267,6 +279,16 @@ class Describe(ImageRequest):
     """How many captions."""
 
 
+class Rewrite(ImageRequest):
+    """Put a prompt into richer words: `Finished.captions` holds what the host's instruct model says, no pictures."""
+
+    kind: ClassVar[str] = "rewrite"
+    has_spread: ClassVar[bool] = False
+    instruction: Words = Field(min_length=1)
+    """What the model is told to do with the prompt."""
+    num_images: int = Field(default=1, ge=1, le=1)
+
+
 class CutOut(ImageRequest):
     """Take the background away: the picture keeps its size and gets an alpha channel."""
 
@@ -293,4 +315,6 @@ def _luck(seed: int, place: int) -> float:
 
 def is_undrawn(request: ImageRequest) -> bool:
     """Whether no diffusion model has a part in the result, and so no prompt, seed or steps."""
-    return isinstance(request, Describe | CutOut) or (isinstance(request, Upscale) and request.mode == "subtle")
+    return isinstance(request, Describe | CutOut | Rewrite) or (
+        isinstance(request, Upscale) and request.mode == "subtle"
+    )

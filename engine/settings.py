@@ -64,7 +64,9 @@ class ModelSettings(Section):
     taesd: HomeText | None = None
     """A folder with a tiny autoencoder for previews."""
     style_adapter: HomeText | None = None
-    """IP-Adapter weights (safetensors), with their `image_encoder` folder beside the file."""
+    """IP-Adapter weights (safetensors): SD 1.5, SDXL, SD 3, Flux."""
+    style_encoder: HomeText | None = None
+    """The folder of the image encoder that they were trained with; `image_encoder` beside the file unless set."""
     style_weight: float | None = Field(default=None, ge=0.0, le=2.0)
     """How strongly a style picture acts; 0.6 unless set."""
 
@@ -152,6 +154,9 @@ class EngineSettings(Section):
     captioner: HomePath | None = None
     """A folder with an image-to-text model (BLIP and its like, safetensors) for descriptions, instead of the embedded
     picture encoder."""
+    writer: HomePath | None = None
+    """A folder with an instruct model of transformers (a causal language model with a chat template, safetensors) that
+    proposes richer prompts; None: the nearest lines of the host's word lists are proposed."""
     cutout: HomePath | None = None
     """A folder with a semantic segmentation model of transformers (SegFormer and its like, safetensors) that tells
     things from their background; None: nobody can cut out pictures."""

@@ -6,6 +6,7 @@ from discord import app_commands
 from discord.app_commands import locale_str
 from discord.ext import commands
 
+from bot.ui.content.buttons import form_view
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
@@ -22,8 +23,8 @@ TEXT = """\
 **Under one picture:** upscale, vary, vary a region, edit, zoom out, pan, describe, use as emoji or sticker
 **React to a result:** ✉️ send it to me, ⭐ mark it, ❌ stop or delete it (yours); under a grid \
 1️⃣-4️⃣ U, 🇦-🇩 V, 🔄
-**More:** `/edit` `/blend` `/describe` `/shorten` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` `/set` \
-`/settings` `/privacy`
+**More:** `/edit` `/blend` `/describe` `/shorten` `/richer` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` \
+`/set` `/settings` `/weekly hall` `/privacy`
 **On any picture:** right-click → Apps → Darkroom"""
 
 MODERATORS = """
@@ -34,7 +35,8 @@ MODERATORS = """
 **Prompts:** `/mod words add` `/mod words remove` `/mod words list` `/mod words meaning`
 **Channels:** `/mod channel allow` `/mod channel deny` `/mod channel limits` `/mod channel defaults` `/mod channel list`
 **Flagged pictures:** `/mod picture` `/mod review on` `/mod review off` `/mod review list`
-**Who did what:** `/mod roles` `/mod reactions` `/mod relax` `/mod log` `/stats`"""
+**The show:** `/weekly setup` `/weekly now` `/weekly cancel` `/weekly off`
+**Who did what:** `/mod roles` `/mod reactions` `/mod relax` `/mod results` `/mod log` `/stats`"""
 
 
 class Help(commands.Cog):
@@ -46,4 +48,4 @@ class Help(commands.Cog):
         """Answer with the help page."""
         async with Answer(interaction, ephemeral=True) as answer:
             member = await submission.member_of(interaction)
-            await answer.private(TEXT + MODERATORS if member.is_moderator else TEXT)
+            await answer.private(TEXT + MODERATORS if member.is_moderator else TEXT, view=form_view())

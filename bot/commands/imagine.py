@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import discord
 from discord import app_commands
 from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
 
-from bot.commands.buttons import permutations
+from bot.commands.buttons import permutations, proposals
 from bot.domain.model import Options, Verb
 from bot.domain.prompting.member_options import read
 from bot.domain.prompting.prompt import expand, render, shorten
@@ -19,10 +20,23 @@ from bot.errors import BadOption
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
+from bot.ui.interactions.kept_styles import style_names
 from bot.ui.interactions.offers import Offer, Shelf, offers_of
 
-Reading = Callable[[str], Options]
 MAX_CHOICES = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Reads prompts of one member in one channel."""
+
+    given: Mapping[str, str | float | None]
+    """What was said in options of the command: it overrides flags."""
+    read: Callable[[str], Options]
+
+    def __call__(self, text: str) -> Options:
+        """Return the options of a prompt. Raises `BadOption`."""
+        return self.read(text)
 
 
 class Imagine(commands.Cog):
@@ -37,7 +51,7 @@ class Imagine(commands.Cog):
         steps=locale_str("How many steps of denoising"),
         guidance=locale_str("How closely to follow the words"),
         model=locale_str("Which model draws"),
-        style=locale_str("A style of this host"),
+        style=locale_str("A style of this host, or pictures kept by name"),
         image=locale_str("A picture to start from"),
         strength=locale_str("How far from that picture, 0 to 1"),
         style_image=locale_str("A picture in whose manner to draw"),
@@ -78,8 +92,8 @@ class Imagine(commands.Cog):
 
     @imagine.autocomplete("style")
     async def styles(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
-        """The host's styles."""
-        return choices(list(interaction.client.services.settings.styles), typed)
+        """The host's styles, and those that are kept by name."""
+        return choices(await style_names(interaction), typed)
 
     @imagine.autocomplete("lora")
     async def loras(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
@@ -115,7 +129,7 @@ def choices(names: Sequence[str], typed: str) -> list[Choice[str]]:
 
 async def reader(interaction: Pressed, *, has_picture: bool = False, **given: str | float | None) -> Reading:
     """Return what reads one prompt of this member in this channel."""
-    return functools.partial(
+    reads = functools.partial(
         read,
         preferences=await submission.preferences_of(interaction),
         styles=interaction.client.services.settings.styles,
@@ -123,6 +137,7 @@ async def reader(interaction: Pressed, *, has_picture: bool = False, **given: st
         has_picture=has_picture,
         **given,
     )
+    return Reading(given, reads)
 
 
 async def begin(
@@ -136,9 +151,16 @@ async def begin(
     reference: discord.Attachment | None = None,
 ) -> None:
     """Accept one job, or ask for confirmation of several."""
-    prompt = await submission.rolled(interaction, prompt)
-    prompts = expand(prompt)
-    asked = [reading(text) for text in prompts]
+    pasted = prompt
+    try:
+        prompt = await submission.rolled(interaction, prompt)
+        prompts = expand(prompt)
+        asked = [reading(text) for text in prompts]
+    except BadOption as error:
+        if image or style_image or reference:
+            raise  # a proposal is of words: it could not keep the pictures
+        await proposals.translate(interaction, answer, pasted, reading.given, error)
+        return
     if len(prompts) > 1 or asked[0].repeat > 1:
         if any(picture is not None for picture in (image, style_image, reference)):
             raise BadOption("image", "not together with {…} or --repeat; start them one by one")

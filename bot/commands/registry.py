@@ -9,7 +9,7 @@ from typing import Any
 from discord.ext import commands
 from discord.ui import DynamicItem
 
-from bot.commands import draw, settings
+from bot.commands import draw, richer, settings
 from bot.commands.buttons import (
     branch_buttons,
     consent_buttons,
@@ -29,7 +29,9 @@ from bot.commands.buttons import (
 from bot.commands.buttons.family_buttons import KinMenu
 from bot.commands.buttons.foreign_recipes import DrawThis
 from bot.commands.buttons.game_buttons import GameButton, GuessMenu
+from bot.commands.buttons.hall_buttons import HallButton
 from bot.commands.buttons.modal_dispatch import Forms
+from bot.commands.buttons.proposals import ProposalButton
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
 from bot.commands.draw import Draw
@@ -51,9 +53,12 @@ from bot.commands.offers import Offers
 from bot.commands.open_channels import OpenChannels
 from bot.commands.presence import Presence
 from bot.commands.privacy import Privacy
+from bot.commands.richer import Richer
 from bot.commands.sets import Sets
 from bot.commands.settings import MySettings
 from bot.commands.shorten import Shorten
+from bot.commands.styles import Styles
+from bot.commands.weekly import Weekly
 from bot.domain.rounds.round import RoundAct
 from bot.ui.content.buttons import JobButton
 from bot.ui.content.custom_ids import Act, ButtonId, FormKind, RoundId
@@ -68,7 +73,7 @@ RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (
-    Imagine, Draw, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Sets, Shorten, Help,
+    Imagine, Draw, Edit, Images, Offers, Evolve, Games, Weekly, Jobs, MySettings, Sets, Styles, Shorten, Richer, Help,
     Privacy, Quota, Mod, Stats,
 )  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (
@@ -81,12 +86,14 @@ DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     OfferMenu,
     OfferPageButton,
     DrawThis,
+    ProposalButton,
     ReviewButton,
     OlderButton,
     RetentionButton,
     RoundButton,
     GameButton,
     GuessMenu,
+    HallButton,
     KinMenu,
 )
 PRESSES: Mapping[Act, Press] = MappingProxyType(
@@ -107,6 +114,8 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.EDIT_REGION: edit_buttons.region,
         Act.EXPRESSION: expression_buttons.ask,
         Act.PERMUTE: permutations.confirmed,
+        Act.RICHER: richer.pressed,
+        Act.FORM: draw.pressed,
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
         Act.DECIDE: round_buttons.decide,

@@ -20,6 +20,7 @@ from engine.requests import (
     ImageToImage,
     Inpaint,
     Outpaint,
+    Rewrite,
     Upscale,
 )
 
@@ -49,7 +50,7 @@ def choose_size(spec: ModelSpec, request: ImageRequest) -> tuple[Size, tuple[str
             return pictures[0], ()
         case CutOut():
             return pictures[0], ()
-        case Describe():
+        case Describe() | Rewrite():
             return (spec.width, spec.height), ()
         case _:
             return _asked_size(spec, request, pictures)

@@ -64,7 +64,7 @@ class SpecReader:
             said["noise_scheduler"] = sampler.noise_scheduler
             said["noise_scheduler_options"] = {**base.noise_scheduler_options, **sampler.options}
         if chosen.style_adapter is not None:
-            prove_adapter(base.name, chosen.style_adapter)
+            prove_adapter(base.name, chosen.style_adapter, chosen.style_encoder)
         return replace(base, **said)
 
     def _prove_pulled(self, spec: ModelSpec) -> None:

@@ -20,6 +20,8 @@ from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import nn
 
 from engine.batching.attention_processors import AttentionProcessors
+from engine.batching.lora_hooks import ActiveAdapters
+from engine.batching.style_scale import STYLE
 from engine.batching.weight_tensors import EXECUTES_ON, STREAMED, can_widen, weight_bytes
 from engine.loading.pipeline_classes import Task, build, class_for
 from engine.lora.lora_adapters import Adapters
@@ -53,6 +55,8 @@ class LoadedModel:
         stages: tuple[LoadedModel, ...] = (),
         loras: Mapping[str, LoRASettings] | None = None,
         styled: LoadedModel | None = None,
+        *,
+        has_style: bool = False,
     ) -> None:
         self.spec, self.device, self.dtype, self.hash = spec, device, dtype, hash_
         self.previewer = previewer
@@ -66,6 +70,8 @@ class LoadedModel:
             name: part for name, part in base.components.items() if isinstance(part, nn.Module)
         }
         """Component name -> shared module: denoisers, text encoders, VAEs."""
+        self.has_style = has_style
+        """Whether a style adapter is part of it."""
         self.styled = styled
         """The same weights with a style adapter, for requests with a style picture."""
         every = [*self.parkable.values(), *(styled.parkable.values() if styled else ())]
@@ -95,8 +101,12 @@ class LoadedModel:
 
     def for_request(self, request: ImageRequest) -> LoadedModel:
         """This model, or its variant with a style adapter where the request has pictures for it."""
-        sees = request.style_image is not None or (isinstance(request, Blend) and request.strength is None)
+        sees = bool(request.style_images) or (isinstance(request, Blend) and request.strength is None)
         return self.styled if sees and self.styled else self
+
+    def own_adapters(self, request: ImageRequest) -> ActiveAdapters:
+        """What is active of the variant with a style adapter in each row of the request; () for the plain model."""
+        return ((STYLE, self.spec.style_scale(request.style_weight)),) if self.has_style else ()
 
     def supports(self, task: Task) -> bool:
         """Whether the family has its own pipeline for this task (with `strength` for image-to-image)."""

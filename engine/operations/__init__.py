@@ -17,7 +17,19 @@ from engine.operations.outpainting import outpaint
 from engine.operations.pixels import Pixels
 from engine.operations.prompt_tokens import listen
 from engine.operations.upscaling import upscale
-from engine.requests import Blend, CutOut, Describe, Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
+from engine.operations.writing import rewrite
+from engine.requests import (
+    Blend,
+    CutOut,
+    Describe,
+    Edit,
+    ImageRequest,
+    ImageToImage,
+    Inpaint,
+    Outpaint,
+    Rewrite,
+    Upscale,
+)
 
 OPERATIONS: dict[type[ImageRequest], Callable[[OperationContext], list[Pixels]]] = {
     ImageRequest: text_to_image,
@@ -28,6 +40,7 @@ OPERATIONS: dict[type[ImageRequest], Callable[[OperationContext], list[Pixels]]]
     Upscale: upscale,
     Describe: describe,
     CutOut: cut_out,
+    Rewrite: rewrite,
     Edit: edit,
 }
 

@@ -17,6 +17,7 @@ from engine.model_files.tool_files import prove_upscaler
 from engine.model_spec import ModelSpec
 from engine.operations.captioner import Captioner
 from engine.operations.segmenter import Segmenter
+from engine.operations.writer import Writer
 from engine.pocket.errors import BrokenWeights
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.text import embed
@@ -66,6 +67,8 @@ class Tools:
     """An image-to-text model of the host's own."""
     segmenter_folder: Path | None = None
     """A segmentation model of the host's own."""
+    writer_folder: Path | None = None
+    """An instruct model of the host's own."""
 
     def upscaler_of(self, spec: ModelSpec) -> SuperResolution:
         """What enlarges the pictures of a model: the host's own network, else the model's, else Real-ESRGAN.
@@ -98,6 +101,11 @@ class Tools:
     def segmenter(self) -> Segmenter | None:
         """The host's own segmentation model; None where nothing cuts out pictures. Raises `ModelLoadFailed`."""
         return None if self.segmenter_folder is None else Segmenter.load(self.segmenter_folder, self.device)
+
+    @cached_property
+    def writer(self) -> Writer | None:
+        """The host's own instruct model; None where nothing writes prompts. Raises `ModelLoadFailed`."""
+        return None if self.writer_folder is None else Writer.load(self.writer_folder, self.device)
 
     @cached_property
     def describer(self) -> Describer:

@@ -33,7 +33,7 @@ def main() -> None:
     verdicts = [_device(name) for name in settings.devices]
     for model in sys.argv[1:]:
         verdicts += _model(Catalogue(settings), model, settings)
-    tools = Tools(_CPU, settings.upscaler, settings.captioner, settings.cutout)
+    tools = Tools(_CPU, settings.upscaler, settings.captioner, settings.cutout, settings.writer)
     verdicts.append(
         _tried("upscaler", lambda: f"{settings.upscaler or REALESRGAN} enlarges {tools.upscaler.scale} times")
     )
@@ -41,6 +41,8 @@ def main() -> None:
         verdicts.append(_tried("captioner", lambda: tools.captioner.name if tools.captioner else ""))
     if settings.cutout is not None:
         verdicts.append(_tried("cutout", lambda: tools.segmenter.name if tools.segmenter else ""))
+    if settings.writer is not None:
+        verdicts.append(_tried("writer", lambda: tools.writer.name if tools.writer else ""))
     sys.stdout.buffer.write(VERDICTS.dump_json(tuple(verdicts)) + b"\n")
 
 

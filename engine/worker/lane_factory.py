@@ -82,7 +82,7 @@ class LaneFactory:
         clock: Callable[[], float] = time.monotonic,
         rows: Rows | None = None,
     ) -> None:
-        self._tools = Tools(device, settings.upscaler, settings.captioner, settings.cutout)
+        self._tools = Tools(device, settings.upscaler, settings.captioner, settings.cutout, settings.writer)
         self._send, self._clock, self._rows = send, clock, rows
         self._time_budget = TimeBudget()
         self._encoders = ThreadPoolExecutor(1, thread_name_prefix="preview")
@@ -106,7 +106,7 @@ class LaneFactory:
                 opened.context.notes += drawn_by.adapters.attach(loras)
             return operate(opened.context)
 
-        options = RunOptions(loras, upcast, request.tile)
+        options = RunOptions((*loras, *drawn_by.own_adapters(request)), upcast, request.tile)
         lane = Lane(request.id, draw, options, request.alone, processors=model.processors())
         previews = self._previews_of(request, model, tell)
         watch = StepWatch(lane, previews.wants_x0, previews.show, request.stop_at)

@@ -137,6 +137,7 @@ FLAGS: tuple[Flag, ...] = (
         for name, level in SPEEDS
     ),
     Flag("style", ("style",), "--style 3d", name, takes="name"),
+    Flag("style_weight", ("sw",), "--sw 200", whole(0, 1000)),
     Flag("strength", ("strength",), "--strength 0.7", decimal(0, 1)),
     Flag("loras", ("lora",), "--lora ink:0.8", lora, takes="name", repeatable=True),
 )
