@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -89,9 +90,9 @@ def _plain(parameter: nn.Parameter) -> torch.Tensor:
 
 
 def _wrapper(parameter: nn.Parameter) -> Callable[[torch.Tensor], nn.Parameter]:
-    kind: Any = type(parameter)
-    known = {"quant_type": parameter.quant_type} if hasattr(parameter, "quant_type") else {}
-    return lambda tensor: (kind if known else nn.Parameter)(tensor, requires_grad=False, **known)
+    packed, kind = getattr(parameter, "quant_type", None), type(parameter)
+    make: Any = nn.Parameter if packed is None else functools.partial(kind, quant_type=packed)
+    return functools.partial(make, requires_grad=False)
 
 
 class _Packer:

@@ -50,6 +50,10 @@ def _own(tensors: Mapping[str, torch.Tensor]) -> dict[str, Any]:
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
+def _of_ldm(tensors: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    return convert_ldm_vae_checkpoint(tensors, config)
+
+
 def _of_flux2(tensors: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
     """Latents are normalised by running statistics, which have the same names in both."""
     statistics = {name: tensor for name, tensor in tensors.items() if name.startswith("bn.")}
@@ -65,7 +69,7 @@ def _of_wan(tensors: dict[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _CONVERSIONS: Mapping[str, Convert] = {
-    "AutoencoderKL": lambda tensors, config: convert_ldm_vae_checkpoint(tensors, config),
+    "AutoencoderKL": _of_ldm,
     "AutoencoderDC": _of_compression,
     "AutoencoderKLFlux2": _of_flux2,
     "AutoencoderKLWan": _of_wan,

@@ -22,6 +22,7 @@ from engine.model_files.checkpoint import Checkpoint
 from engine.model_files.checkpoint_tensors import Tensors, denoiser_tensors, read_tensors, unpacked
 from engine.model_files.diffusers_folder import REMEDY, ModelFolder
 
+_library: Any = diffusers
 _CLIPS = ("cond_stage_model.", "conditioner.")
 _INSIDE = ".transformer."
 """Where ComfyUI puts an encoder's tensors: "text_encoders.t5xxl.transformer.shared.weight"."""
@@ -59,7 +60,7 @@ def _denoiser(
     tensors: Tensors, checkpoint: Checkpoint, class_name: str, configuration: Path, dtype: torch.dtype, chosen: Any
 ) -> Any:
     if checkpoint.is_gguf:
-        chosen = diffusers.GGUFQuantizationConfig(compute_dtype=dtype)
+        chosen = _library.GGUFQuantizationConfig(compute_dtype=dtype)
     module = getattr(diffusers, class_name).from_single_file(
         denoiser_tensors(tensors, checkpoint),
         config=str(configuration),

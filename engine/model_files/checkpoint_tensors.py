@@ -47,7 +47,8 @@ def denoiser_tensors(tensors: Tensors, checkpoint: Checkpoint) -> Tensors:
 
 
 def _of_gguf(path: Path, checkpoint: Checkpoint, dtype: torch.dtype) -> Tensors:
-    found: Tensors = load_single_file_checkpoint(str(path))
+    read: Any = load_single_file_checkpoint(str(path))
+    found: Tensors = read
     for name, tensor in found.items():
         is_elsewhere = not name.startswith(checkpoint.prefix)
         if name in checkpoint.shapes:
