@@ -3,7 +3,10 @@
 # torch and diffusers leave many types open
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +21,7 @@ from engine.pocket.blocks import JointBlock, Refiner, ResidualBlock, axial_rotat
 from engine.pocket.checkpoint import naming
 from engine.pocket.codec import LUMINANCE
 from engine.pocket.errors import BrokenWeights
+from engine.pocket.hints import Hints
 from engine.pocket.noise import alphas_cumprod
 
 _FREQUENCIES = 64
@@ -112,6 +116,7 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         timestep: Tensor | float,
         encoder_hidden_states: Tensor,
         return_dict: bool = True,
+        down_intrablock_additional_residuals: Sequence[Tensor] | None = None,
         **_: object,
     ) -> UNet2DConditionOutput | tuple[Tensor]:
         """Predict v.
@@ -121,44 +126,55 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
             timestep: 0..999, one for all rows or one per row; fractions are interpolated.
             encoder_hidden_states: Token states (B, L, 384); all-zero rows are padding.
             return_dict: False returns a 1-tuple, as diffusers pipelines ask for.
+            down_intrablock_additional_residuals: What an adapter says of a control picture, see `Hints`.
         """
+        hints = Hints.of(down_intrablock_additional_residuals)
         steps = torch.as_tensor(timestep, device=sample.device, dtype=torch.float32).expand(len(sample))
         alpha, sigma = self._levels(steps)
-        clean = self.predict_clean(sample, alpha / sigma, encoder_hidden_states)
+        clean = self.predict_clean(sample, alpha / sigma, encoder_hidden_states, hints)
         alpha, sigma = alpha[:, None, None, None], sigma[:, None, None, None]
         velocity = ((alpha * sample.float() - clean.float()) / sigma).to(sample.dtype)
         return UNet2DConditionOutput(sample=velocity) if return_dict else (velocity,)
 
-    def predict_clean(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor) -> Tensor:
+    def predict_clean(
+        self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, hints: Hints | None = None
+    ) -> Tensor:
         """The clean latents (B, 4, H, W) behind `sample`, given alpha / sigma per row (B,)."""
         height, width = sample.shape[2:]
         padding = (0, -width % self._multiple, 0, -height % self._multiple)
         padded = F.pad(sample, padding, mode="replicate") if any(padding) else sample
-        colour = self.estimates(padded, signal_to_noise, states)[-1][:, :, :height, :width]
+        hints = hints and hints.padded(padded.shape[2:])
+        colour = self.estimates(padded, signal_to_noise, states, hints)[-1][:, :, :height, :width]
         luminance = (colour * colour.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
         return torch.cat((colour, luminance), dim=1)
 
-    def estimates(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor) -> tuple[Tensor, ...]:
+    def estimates(
+        self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, hints: Hints | None = None
+    ) -> tuple[Tensor, ...]:
         """What training compares: the sketch (B, 3, h, w) if there is one, and the picture (B, 3, H, W)."""
         if self.refine is None:
-            return (self.sketch(sample, signal_to_noise, states)[0],)
+            return (self.sketch(sample, signal_to_noise, states, hints)[0],)
         small, ratio = reduced(sample, signal_to_noise, self._reduction)
-        sketch, features, condition = self.sketch(small, ratio, states)
-        return sketch, self.refine(sample, sketch, features, condition)
+        sketch, features, condition = self.sketch(small, ratio, states, hints)
+        return sketch, self.refine(sample, sketch, features, condition, hints and hints.refined)
 
-    def sketch(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def sketch(
+        self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, hints: Hints | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Clean colours (B, 3, h, w) at the sample's own size, features (B, F, h, w) and condition (B, D)."""
         present = states.abs().amax(-1) > 0
         condition = F.silu(self._condition(signal_to_noise, states, present))
         patches = F.pixel_unshuffle(sample, self._patch).to(memory_format=torch.channels_last)
-        hidden = self.patch_in(patches)
+        hidden = self.patch_in(patches) if hints is None else self.patch_in(patches) + hints.patches
         for block in self.encode:
             hidden = block(hidden, condition)
+        hidden = hidden if hints is None else hidden + hints.planned
         planned = self._plan(hidden, condition, states, present)
         hidden = self.merge(torch.cat((hidden, planned), dim=1))
         for block in self.decode:
             hidden = block(hidden, condition)
         features = F.pixel_shuffle(self.patch_out(hidden), self._patch)
+        features = features if hints is None else features + hints.drawn
         return self.finish(torch.cat((features, sample), dim=1)), features, condition
 
     def _levels(self, steps: Tensor) -> tuple[Tensor, Tensor]:
