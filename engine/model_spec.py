@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from engine.pipelines.controls import ControlNetwork
 from engine.pipelines.names import Need
 from engine.pipelines.references import References
+from engine.settings import ControlType
 
 FLOW_NOISE_SCHEDULERS = (
     "FlowMatchEulerDiscreteScheduler",
@@ -91,6 +93,8 @@ class ModelSpec:
     style_adapter: str | None = None
     """A file of IP-Adapter weights; None means that it takes no style pictures."""
     style_weight: float = 0.6
+    controls: Mapping[ControlType, ControlNetwork] = field(default_factory=dict[ControlType, ControlNetwork])
+    """What it draws control pictures with, by what they say; the first one where a request does not say that."""
     need: Need = "words"
     """The least that a request must bring for it to draw."""
     references: References | None = None

@@ -22,7 +22,7 @@ from pydantic import (
 
 from engine.base.refusals import in_words
 from engine.errors import InvalidRequest
-from engine.settings import StepCacheLevel
+from engine.settings import ControlType, StepCacheLevel
 
 MAX_PROMPT_CHARS = 6000
 MAX_SEED = 2**32 - 1
@@ -83,6 +83,18 @@ Picture = Annotated[bytes, Field(min_length=1, max_length=64 * 1024 * 1024)]
 """An encoded picture (PNG, JPEG, WebP, AVIF or HEIC); the largest that the engine makes fits as a PNG."""
 
 
+class Control(Frozen):
+    """A picture that says where things are; the prompt says what they are."""
+
+    image: Picture
+    type: ControlType | None = None
+    """None means the model's first."""
+    strength: float | None = Field(default=None, ge=0.0, le=2.0)
+    """How firmly it is kept to; None means as the model's class does by itself (1, Z-Image 0.75)."""
+    is_map: bool = False
+    """Whether the picture is a finished map of its kind already: what "as_it_is" becomes."""
+
+
 class ImageRequest(Frozen):
     """Text to image; the other kinds add pictures to it.
 
@@ -122,6 +134,8 @@ class ImageRequest(Frozen):
     """Which denoiser outputs may be foretold instead of computed; None means the engine's setting."""
     style_image: Picture | None = None
     """Draw in the manner of this picture; for models with a style adapter."""
+    control: Control | None = None
+    """Draw things where this picture has them; for models with a control network, from words or from a picture."""
     loras: tuple[LoRA, ...] = Field(default=(), max_length=8)
 
     id: str = Field(default_factory=lambda: uuid.uuid4().hex, min_length=1, max_length=64)

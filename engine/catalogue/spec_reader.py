@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from engine.catalogue.controls import chosen_controls, own_controls, packaged_controls
 from engine.errors import ModelLoadFailed
 from engine.model_files import diffusers_folder
 from engine.model_files.checkpoint import read_checkpoint
@@ -18,6 +19,7 @@ from engine.model_files.local_models import find_pulled
 from engine.model_files.single_file import tensor_names
 from engine.model_files.tool_files import prove_adapter
 from engine.model_spec import FLOW_NOISE_SCHEDULERS, NOISE_SCHEDULERS, ModelSpec, Source
+from engine.pipelines.controls import needs_control, plain_class
 from engine.pipelines.names import Need, need_of, unfit
 from engine.pipelines.references import references_of
 from engine.pipelines.sampler_names import sampler_named
@@ -50,7 +52,7 @@ class SpecReader:
 
     def _chosen(self, base: ModelSpec, chosen: ModelSettings) -> ModelSpec:
         """The model with the host's settings for it."""
-        said = chosen.model_dump(exclude={"source"}, exclude_none=True)
+        said = chosen.model_dump(exclude={"source", "controls"}, exclude_none=True)
         if chosen.noise_scheduler is not None:
             sampler = sampler_named(chosen.noise_scheduler, base.noise_schedulers)
             if sampler is None:
@@ -60,6 +62,8 @@ class SpecReader:
             said["noise_scheduler_options"] = {**base.noise_scheduler_options, **sampler.options}
         if chosen.style_adapter is not None:
             prove_adapter(base.name, chosen.style_adapter)
+        if chosen.controls:
+            said["controls"] = chosen_controls(base, chosen.controls, self._models_dir)
         return replace(base, **said)
 
     def _prove_pulled(self, spec: ModelSpec) -> None:
@@ -94,6 +98,8 @@ class SpecReader:
             "stages": tuple(_source(stage) for stage in preset.get("stages", ())),
         }
         parts |= {key: _source(preset[key]) for key in ("prior", "fused_lora") if key in preset}
+        if "controls" in preset:
+            parts["controls"] = packaged_controls(preset["controls"])
         if "vocabulary" in preset:
             parts["vocabulary"] = _lines(str(preset["vocabulary"]))
         return replace(base, **{**known, **parts})
@@ -131,7 +137,7 @@ class SpecReader:
             prove_files(path, found)
         except ModelLoadFailed as error:  # a folder does not know under which name it is offered
             raise ModelLoadFailed(name, error.why, error.remedy) from error
-        base = self._of_class(name, Source("folder", str(path)), found.pipeline)
+        base = self._of_class(name, Source("folder", str(path)), plain_class(found.pipeline))
         own: dict[str, Any] = {} if found.guidance is None else {"guidance_scale": found.guidance}
         if found.distilled:
             own = {"num_inference_steps": 4, "guidance_scale": 1.0}
@@ -144,12 +150,16 @@ class SpecReader:
             licence=found.licence,
             noise_schedulers=_compatible(found.noise_scheduler, found.is_flow),
             need=found.need or self._need(found),
+            controls=own_controls(found.pipeline, path),
             **own,
         )
 
     def _need(self, found: diffusers_folder.ModelFolder) -> Need:
+        if needs_control(found.pipeline):
+            return "control"
         # A Modular pipeline is one class for everything its blocks can do.
-        return "words" if found.modular else need_of(found.pipeline, lambda name: self._signatures.of(name).is_known)
+        plain = plain_class(found.pipeline)
+        return "words" if found.modular else need_of(plain, lambda name: self._signatures.of(name).is_known)
 
     def _check_pipeline(self, name: str, found: diffusers_folder.ModelFolder) -> None:
         signature = self._signatures.of(found.pipeline)

@@ -28,6 +28,7 @@ from engine.batching.lanes import Stage
 from engine.batching.module_proxies import stage_of
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, ModelTooLarge
 from engine.loading.device import device_memory
+from engine.loading.load_controls import load_controls
 from engine.loading.loaded_model import VAE_NAMES, LoadedModel
 from engine.loading.passing_weights import pass_through
 from engine.loading.streamed_weights import stream_through
@@ -46,6 +47,7 @@ from engine.model_files.local_models import find_pulled
 from engine.model_files.plain_folder import plain_folder
 from engine.model_files.tool_files import adapter_files, tiny_autoencoder_flaw
 from engine.model_spec import ModelSpec, Source
+from engine.pipelines.controls import plain_class
 from engine.previews.previewer import Previewer
 from engine.sampling.latent_layout import LatentLayout
 from engine.sampling.latent_rgb import RGBMap, remembered_rgb_map
@@ -160,7 +162,7 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
     for module in parts.values():
         module.requires_grad_(False).eval()
     alone = replace(spec, stages=(), prior=None, fused_lora=None, noise_scheduler=None, noise_scheduler_options={})
-    alone = replace(alone, enlarge=1, style_adapter=None)
+    alone = replace(alone, enlarge=1, style_adapter=None, controls={})
     stages = tuple(_load(replace(alone, source=stage), device, settings, base) for stage in spec.stages)
     previewer = _previewer(spec, base, parts, settings, identity)
     styled = None
@@ -169,7 +171,8 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
         files = (path, *others, *adapter_files(spec.style_adapter))
         known = FileHashes(settings.models_dir / "hashes.json").of_model(files)
         styled = LoadedModel(spec, variant, device, dtype, known, previewer, stages, LoRAFiles(settings))
-    return LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
+    model = LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
+    return load_controls(model, lambda more: FileHashes(settings.models_dir / "hashes.json").of_model((path, *more)))
 
 
 def _locate(spec: ModelSpec, source: Source, settings: EngineSettings) -> Path:
@@ -251,7 +254,13 @@ def _read_folder(path: Path, variant: str | None, reading: Reading, given: Mappi
     if configurations:
         options["quantization_config"] = PipelineQuantizationConfig(quant_mapping=configurations)
     with plain_folder(path, found) as plain:
-        return DiffusionPipeline.from_pretrained(str(plain), **options)
+        return _class_without_control(found.pipeline).from_pretrained(str(plain), **options)
+
+
+def _class_without_control(pipeline: str) -> Any:
+    """A folder may bring a control network, which is read beside it for the requests that want it."""
+    plain = plain_class(pipeline)
+    return DiffusionPipeline if plain == pipeline else getattr(diffusers, plain)
 
 
 def _read_file(spec: ModelSpec, path: Path, dtype: torch.dtype, settings: EngineSettings) -> Any:

@@ -8,7 +8,6 @@ With an adapter a UNet needs a picture at every call, so requests without a styl
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from diffusers.loaders.ip_adapter import IPAdapterMixin
@@ -17,6 +16,7 @@ from transformers import CLIPVisionModelWithProjection
 
 from engine.errors import ModelLoadFailed
 from engine.loading.pipeline_classes import build
+from engine.loading.same_weights import module_with_same_weights
 from engine.model_files.tool_files import adapter_files, prove_adapter
 from engine.model_spec import ModelSpec
 
@@ -50,4 +50,4 @@ def _module_with_same_weights(name: str, part: Any, kept: tuple[str, ...]) -> An
     """A module of its own around the same parameters, so that what is added to one is not in the other."""
     if name in kept or not isinstance(part, nn.Module):
         return part
-    return copy.deepcopy(part, {id(tensor): tensor for tensor in (*part.parameters(), *part.buffers())})
+    return module_with_same_weights(part)

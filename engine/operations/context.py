@@ -9,7 +9,7 @@ import functools
 import inspect
 from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -51,6 +51,18 @@ class Outcome:
     """The super-resolution network, where it alone made the picture."""
     mask: Image.Image | None = None
     """Where the picture was changed, where an edit found that itself."""
+    control: Image.Image | None = None
+    """The control picture as the network saw it."""
+
+
+class ControlArguments(Protocol):
+    """A control picture as the network sees it."""
+
+    map: Image.Image
+
+    def arguments(self, known: Collection[str], channels: int) -> dict[str, Any]:
+        """The arguments of a pipeline that can be called with those `known`."""
+        ...
 
 
 @dataclass
@@ -69,6 +81,10 @@ class OperationContext:
     captions: tuple[str, ...] = ()
     references: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The pictures of an edit, by the pipeline's parameter; the same for all cells."""
+    control: ControlArguments | None = None
+    """The control picture as the network sees it."""
+    control_flaw: str = ""
+    """Why the request's control picture cannot be followed; "" where it can, or where there is none."""
     beside: str | None = None
     """Words of a second row for each cell, before the cells in the batch: what `Walk`s compare with."""
     upscaler: str = ""
@@ -274,6 +290,7 @@ class OperationContext:
             "output_type": "np",
             **self._own_size(),
             **self.references,
+            **(self.control.arguments(accepted(pipeline), _channels(pipeline)) if self.control else {}),
             "guidance_schedule": [guidance] * steps,  # Ideogram's default is for 48 steps only
             "ip_adapter_image": None if request.style_image is None else open_picture(request.style_image),
         }
@@ -295,6 +312,12 @@ class OperationContext:
 def _images(output: Any) -> Any:
     """The pictures of a pipeline's output: `images`, `image` (Kandinsky 5), or the output itself (Modular)."""
     return next((getattr(output, name) for name in ("images", "image") if hasattr(output, name)), output)
+
+
+def _channels(pipeline: Pipeline) -> int:
+    """How many channels of a control picture its network looks at: T2I-Adapters for edges take one."""
+    adapter = getattr(pipeline, "adapter", None)
+    return adapter.config.in_channels if adapter is not None else 3
 
 
 @functools.cache

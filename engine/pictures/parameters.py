@@ -69,6 +69,10 @@ def _extras(request: ImageRequest) -> dict[str, object]:
     extras: dict[str, object] = {} if strength is None else {"Denoising strength": _exact(strength)}
     if request.chaos:
         extras["Chaos"] = _exact(request.chaos * 100)
+    if request.control is not None and request.control.type is not None:
+        extras["Control"] = request.control.type.replace("_", " ")
+        if request.control.strength is not None:
+            extras["Control weight"] = _exact(request.control.strength)
     if request.step_cache not in (None, "off"):
         extras["Step cache"] = request.step_cache
     if request.loras:
@@ -125,6 +129,8 @@ def _fingerprint(value: Any) -> Any:
         return "sha256:" + hashlib.sha256(value).hexdigest()
     if isinstance(value, list | tuple):
         return [_fingerprint(item) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {key: _fingerprint(item) for key, item in cast("dict[str, Any]", value).items()}
     return value
 
 
@@ -156,4 +162,6 @@ def read_request(png: bytes, **changes: Any) -> ImageRequest:
         raise InvalidRequest("image", f"this picture was made from another picture ({kind}); that one is needed too")
     if isinstance(fields.get("style_image"), str):
         raise InvalidRequest("style_image", "this picture follows the style of another; that one is needed too")
+    if fields.get("control") is not None:
+        raise InvalidRequest("control", "this picture follows a control picture; that one is needed too")
     return ImageRequest.model_validate(fields)
