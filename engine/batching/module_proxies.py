@@ -15,7 +15,6 @@ from transformers import PreTrainedModel
 from engine.batching.lanes import Lane, ParkedCall, Stage
 from engine.batching.weight_tensors import EXECUTES_ON
 
-
 ANSWERS_A_LIST = "answers_a_list"
 """The attribute of a module whose answer is a tuple of batches, which its pipelines want as a list."""
 _LISTS_OF_BATCHES = frozenset(

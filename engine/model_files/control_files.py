@@ -60,13 +60,17 @@ def control_files(network: ControlNetwork) -> tuple[Path, ...]:
 
 def _lora(pipeline: str, file: Path) -> ControlNetwork:
     if pipeline not in CLASSES[LORA].pipelines:
-        return ControlNetwork(str(file), LORA, flaw=f"{file.name} is a file, which is taken as a Control LoRA; {_for(LORA)}")
+        return ControlNetwork(
+            str(file), LORA, flaw=f"{file.name} is a file, which is taken as a Control LoRA; {_for(LORA)}"
+        )
     try:
         names = tensor_names(file)
     except ModelLoadFailed as error:
         return ControlNetwork(str(file), LORA, flaw=error.why)
     if not any("lora" in name.lower() and ("x_embedder" in name or "img_in" in name) for name in names):
-        return ControlNetwork(str(file), LORA, flaw=f"{file.name} is no Control LoRA: it adds nothing to what looks at the picture")
+        return ControlNetwork(
+            str(file), LORA, flaw=f"{file.name} is no Control LoRA: it adds nothing to what looks at the picture"
+        )
     return ControlNetwork(str(file), LORA)
 
 

@@ -116,7 +116,9 @@ class LaneFactory:
         cache = self._step_cache(request, watch)
         if cache:
             lane.around = cache.answer
-        context = OperationContext(request, drawn_by, lane, watch, self._tools, control_flaw=model.control_flaw(request))
+        context = OperationContext(
+            request, drawn_by, lane, watch, self._tools, control_flaw=model.control_flaw(request)
+        )
         arrived_s = self._clock() - admit.waited_s if admit.arrived_s is None else admit.arrived_s
         opened = OpenLane(admit, model, lane, context, previews, arrived_s, step_cache=cache)
         return opened

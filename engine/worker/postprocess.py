@@ -95,7 +95,9 @@ def finish(
     images = tuple(_image(request, outcome, recipe, cell, check) for cell in range(len(outcome.cells)))
     if check and is_harmless:
         images = tuple(image if image.safety.error else replace(image, safety=Safety(0.0)) for image in images)
-    return Finished(images, gpu_ms, recipe, frames, outcome.captions, outcome.notes, *map(_small, (outcome.mask, outcome.control)))
+    return Finished(
+        images, gpu_ms, recipe, frames, outcome.captions, outcome.notes, *map(_small, (outcome.mask, outcome.control))
+    )
 
 
 def _small(picture: Image.Image | None) -> bytes | None:

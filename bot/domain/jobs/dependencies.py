@@ -61,7 +61,9 @@ class Ports:
         references = tuple(uploads[key] for key in spec.references)
         mask = None if spec.mask is None else uploads[spec.mask]
         style = None if spec.style_image is None else uploads[spec.style_image]
-        return Sources(source=source, images=images, references=references, mask=mask, style=style, description=said)
+        control = None if spec.control is None else uploads[spec.control]
+        given = {"images": images, "references": references, "mask": mask, "style": style, "control": control}
+        return Sources(source=source, description=said, **given)
 
     async def _cell(self, job_id: str, index: int) -> tuple[bytes, str]:
         """A stored picture, and what it shows as far as its words say that."""

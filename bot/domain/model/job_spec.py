@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Final, Literal
 
 from bot.domain.model.value import Value
+from engine import ControlType
 
 
 class Verb(enum.StrEnum):
@@ -63,6 +64,10 @@ class Options(Value):
     """diffusers' `strength`, 0 to 1: 0 keeps the start picture, 1 ignores it."""
     loras: tuple[tuple[str, float], ...] = ()
     """Names and weights of LoRAs."""
+    control_type: ControlType | None = None
+    """What the control picture says; None means the model's first kind."""
+    control_strength: float | None = None
+    """How firmly the control picture is kept to, 0 to 2."""
 
 
 class CellRef(Value):
@@ -72,6 +77,8 @@ class CellRef(Value):
     cell: int
 
 
+_SINGLE: Final = ("mask", "style_image", "control")
+"""Fields that name one uploaded picture each."""
 WITHDRAWN: Final = "uploads/withdrawn"
 """Replaces the key of an upload that its uploader has deleted."""
 
@@ -98,6 +105,8 @@ class JobSpec(Value):
     """Key of the inpainting mask; white pixels are redrawn."""
     style_image: str | None = None
     """Key of the style picture."""
+    control: str | None = None
+    """Key of the control picture: things are drawn where it has them."""
     zoom: float = 1.0
     """Outpainting factor: 2 makes the shown area twice as wide and high."""
     pan: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
@@ -119,7 +128,9 @@ class JobSpec(Value):
     def uploads(self) -> frozenset[str]:
         """The keys of all uploaded pictures that the spec names."""
         return frozenset(
-            key for key in (*self.images, *self.references, self.mask, self.style_image) if key is not None
+            key
+            for key in (*self.images, *self.references, *(getattr(self, name) for name in _SINGLE))
+            if key is not None
         )
 
     def without_words(self) -> JobSpec:
@@ -130,5 +141,5 @@ class JobSpec(Value):
         """Return a copy in which `WITHDRAWN` replaces these keys."""
         kept = {key: WITHDRAWN if key in keys else key for key in self.uploads}
         update = {name: tuple(kept[key] for key in getattr(self, name)) for name in ("images", "references")}
-        named = {name: kept[key] for name in ("mask", "style_image") if (key := getattr(self, name)) is not None}
+        named = {name: kept[key] for name in _SINGLE if (key := getattr(self, name)) is not None}
         return self.model_copy(update=update | named)

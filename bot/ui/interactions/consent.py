@@ -31,7 +31,7 @@ async def recognised(interaction: Pressed, spec: JobSpec) -> JobSpec:
     services, guild_id = interaction.client.services, interaction.guild_id
     if services.fingerprints is None or guild_id is None or spec.parent_id or spec.source:
         return spec
-    uploads = (*spec.images, *spec.references)
+    uploads = (*spec.images, *spec.references, *(() if spec.control is None else (spec.control,)))
     known = {key: one for key in uploads if (one := await _known(services, guild_id, key)) is not None}
     if not known:
         return spec

@@ -43,7 +43,9 @@ def _of_unet(base: Any) -> Any:
 
 
 def _union(base: Any) -> Any:
-    known = {key: value for key, value in base.unet.config.items() if key in _taken(ControlNetUnionModel, base.unet.config)}
+    known = {
+        key: value for key, value in base.unet.config.items() if key in _taken(ControlNetUnionModel, base.unet.config)
+    }
     small = {"num_trans_channel": 8, "num_trans_head": 2, "num_proj_channel": 8}
     return ControlNetUnionModel(**known | _TINY | small)
 
@@ -72,7 +74,9 @@ def _flux_union(base: Any) -> Any:
 
 
 def _z_image(_: Any) -> Any:
-    return ZImageControlNetModel([0], [0], 4, "control_noise_refiner", dim=32, n_refiner_layers=1, n_heads=2, n_kv_heads=2)
+    return ZImageControlNetModel(
+        [0], [0], 4, "control_noise_refiner", dim=32, n_refiner_layers=1, n_heads=2, n_kv_heads=2
+    )
 
 
 def _qwen(base: Any) -> Any:
@@ -94,7 +98,6 @@ def _sana(base: Any) -> Any:
 
 
 def _taken(cls: Any, known: Mapping[str, Any]) -> set[str]:
-    import inspect
 
     return set(inspect.signature(cls.__init__).parameters) & set(known)
 
@@ -208,6 +211,5 @@ def _controlled(pipeline: Any, request: ImageRequest, spec: ModelSpec) -> dict[s
 
 
 def _parameters(pipeline: Any) -> frozenset[str]:
-    import inspect
 
     return frozenset(inspect.signature(type(pipeline).__call__).parameters)

@@ -29,7 +29,9 @@ ROUND, SQUARE = shape("ellipse"), shape("rectangle", "orange")
 def crowd(type_: Any, img2img: bool) -> list[Any]:
     """Controlled requests that differ in everything, beside plain ones."""
     one, two = Control(image=ROUND, type=type_), Control(image=SQUARE, type=type_, strength=0.6)
-    more = [ask(ImageToImage, image=SQUARE, strength=0.6, control=one, seed=4, num_images=1, guidance_scale=3.0, **SIZE)]
+    more = [
+        ask(ImageToImage, image=SQUARE, strength=0.6, control=one, seed=4, num_images=1, guidance_scale=3.0, **SIZE)
+    ]
     return [
         ask(control=one, guidance_scale=4.0, **SIZE),
         ask(prompt="a blue bird in the rain", control=two, seed=9, num_images=1, guidance_scale=2.5,
@@ -55,9 +57,7 @@ def worker(family_folder: Callable[[str], Path], tmp_path: Path) -> Callable[[st
 
 
 @pytest.mark.parametrize("name", [*CONTROLLED, "flux-lora"])
-def test_control_in_a_crowd_is_stock(
-    name: str, worker: Callable[[str], tuple[LocalWorker, Path, Path]]
-) -> None:
+def test_control_in_a_crowd_is_stock(name: str, worker: Callable[[str], tuple[LocalWorker, Path, Path]]) -> None:
     local, base, location = worker(name)
     (type_,) = local.model.controls
     spec = local.catalogue.spec("model")
