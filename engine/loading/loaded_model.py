@@ -112,7 +112,7 @@ class LoadedModel:
         return next((self.parkable[name] for name in VAE_NAMES if name in self.parkable), None)
 
     def for_request(self, request: ImageRequest) -> LoadedModel:
-        """This model, or its variant with a control network or a style adapter where the request has pictures for it."""
+        """This model, or its variant with a control network or style adapter where the request has pictures for it."""
         if request.control is not None and request.control.type in self.controls:
             return self.controls[request.control.type]
         sees = request.style_image is not None or (isinstance(request, Blend) and request.strength is None)

@@ -127,11 +127,8 @@ class JobSpec(Value):
     @property
     def uploads(self) -> frozenset[str]:
         """The keys of all uploaded pictures that the spec names."""
-        return frozenset(
-            key
-            for key in (*self.images, *self.references, *(getattr(self, name) for name in _SINGLE))
-            if key is not None
-        )
+        single: list[str | None] = [getattr(self, name) for name in _SINGLE]
+        return frozenset(key for key in (*self.images, *self.references, *single) if key is not None)
 
     def without_words(self) -> JobSpec:
         """Return a copy in which the prompt is empty."""

@@ -1,4 +1,4 @@
-"""Control networks of every class that diffusers has for pictures, small and random, beside the families they are for."""
+"""Control networks of every class that draws here, small and random, beside the families they are for."""
 
 from __future__ import annotations
 
