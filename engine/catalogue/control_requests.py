@@ -32,7 +32,7 @@ def prove_place(request: ImageRequest) -> None:
 
 def prove_control(spec: ModelSpec, control: Control, able: Able, settings: EngineSettings) -> Control:
     """The control picture with its kind filled in. Raises `InvalidRequest`."""
-    type_ = control.type or next(iter(usable(spec)), None)
+    type_ = control.type or next(iter(usable(spec) or spec.controls), None)
     if type_ is None or not spec.controls:
         raise InvalidRequest(_FIELD, f"{spec.name} follows no control pictures; {_others(able(control.type))}")
     if type_ == "as_it_is" and type_ not in spec.controls:

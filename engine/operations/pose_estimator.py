@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from PIL import Image, ImageDraw
-from transformers import AutoImageProcessor, AutoModelForKeypointDetection
+from transformers import AutoImageProcessor, VitPoseForPoseEstimation
 
 from engine.base.foreign_errors import FAILURES, reason
 from engine.batching.lanes import Lane
@@ -56,7 +56,7 @@ class PoseEstimator:
                 "pose", "scipy is missing", "in Darkroom's folder: pip install -c constraints.txt '.[pose]'"
             )
         try:
-            model: Any = AutoModelForKeypointDetection.from_pretrained(folder, use_safetensors=True, **safely)
+            model: Any = VitPoseForPoseEstimation.from_pretrained(folder, use_safetensors=True, **safely)
             processor = AutoImageProcessor.from_pretrained(folder, **safely)
         except FAILURES as error:
             raise ModelLoadFailed("pose", reason(error)) from error

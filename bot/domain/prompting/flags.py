@@ -198,6 +198,8 @@ def _rendered(flag: Flag, options: Options) -> list[str]:
             return [word]
         case "step_cache", level:
             return [word] if (flag.names[0], level) in SPEEDS else []
+        case "control_type", kind:
+            return [f"{word} {kind.replace('_', '-')}"]
         case "negative", text:
             return [f"{word} {masked(text)}"]
         case _, float(figure):
