@@ -117,7 +117,7 @@ async def build(
         def latency_s() -> float | None:
             return client.latency_s if client.is_ready() else None
 
-        gauges = Gauges(engine, services.statistics, settings.data_dir, latency_s, database.unreadable)
+        gauges = Gauges(engine, services.statistics, settings.data_dir, latency_s, database)
         yield App(services, client, housekeeping, gauges, evicted, keeper)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bot.operation.http import Health, Metric
 from bot.operation.lag import LoopLag
+from bot.store.database import Database
 from bot.store.members.statistics import Statistics
-from bot.store.unreadable import UnreadableRows
 from engine import Engine
 
 Latency = Callable[[], float | None]
@@ -21,10 +21,10 @@ class Gauges:
     """Reads every metric from its source at the moment of a scrape; keeps only the event loop's lag."""
 
     def __init__(
-        self, engine: Engine, numbers: Statistics, data_dir: Path, latency_s: Latency, unreadable: UnreadableRows
+        self, engine: Engine, numbers: Statistics, data_dir: Path, latency_s: Latency, database: Database
     ) -> None:
         self._engine, self._numbers, self._data_dir, self._latency_s = engine, numbers, data_dir, latency_s
-        self._unreadable = unreadable
+        self._database = database
         self.lag = LoopLag()
 
     async def health(self) -> Health:
@@ -46,12 +46,18 @@ class Gauges:
             for name in ("delivered", "failed", "cancelled")
             for label in [(("outcome", name),)]
         ]
-        return [*counters, *self._set_aside(), *self._of_engine(), *self._of_host()]
+        return [*counters, *self._set_aside(), *self._of_shards(), *self._of_engine(), *self._of_host()]
 
     def _set_aside(self) -> Iterable[Metric]:
         for table in ("jobs", "outbox"):
-            found, label = len(self._unreadable.ids(table)), (("table", table),)
+            found, label = len(self._database.unreadable.ids(table)), (("table", table),)
             yield Metric("darkroom_unreadable_rows", "Rows set aside that this version cannot read.", found, label)
+
+    def _of_shards(self) -> Iterable[Metric]:
+        """Only where several bots share the database: added up over all of them, held should equal all."""
+        if (shards := self._database.shards) is not None:
+            yield Metric("darkroom_shards_held", "Shards that belong to this bot at the moment.", len(shards.ids))
+            yield Metric("darkroom_shards", "Shards of all bots that share the database.", shards.count)
 
     def _of_engine(self) -> Iterable[Metric]:
         snapshot = self._engine.snapshot()

@@ -14,6 +14,7 @@ from bot.store.backup.exchange import Journal
 from bot.store.database import Database, is_sqlite, locate, shown
 from bot.store.jobs.job_reads import JobReads
 from bot.store.jobs.outbox import OutboxStore
+from bot.store.leases import who_shares
 from bot.store.picture_audit import audit
 from bot.store.pictures import PictureStore
 
@@ -78,7 +79,23 @@ async def _look(database: Database) -> list[Finding]:
     await OutboxStore(database).set_unknown_aside()
     rows = [f"{table} {row_id}: {why}" for (table, row_id), why in database.unreadable.rows.items()]
     remedy = "they are set aside, everything else goes on; update Darkroom to the version that wrote them"
-    return [Finding("database", name), _listed("unreadable rows", rows, remedy, "none")]
+    return [Finding("database", name), _listed("unreadable rows", rows, remedy, "none"), *await _bots(database)]
+
+
+async def _bots(database: Database) -> list[Finding]:
+    if is_sqlite(database.url):
+        return []
+    sharing = await who_shares(database)
+    if not sharing.bots:
+        return []
+    text = f"{sharing.bots} share the database and its {sharing.shards} shards"
+    if not sharing.free:
+        return [Finding("bots", text)]
+    return [
+        Finding(
+            "bots", f"{text}; {sharing.free} belong to none", "a bot takes them up within seconds; if not, read its log"
+        )
+    ]
 
 
 def _listed(name: str, found: list[str], remedy: str, well: str) -> Finding:

@@ -26,7 +26,7 @@ from simcord.backend.errors import SetupError
 from bot.app import App, build
 from bot.errors import ConfigError
 from bot.folders import writable
-from bot.playground import world
+from bot.playground import emojis, world
 from bot.playground.clock import WallClock
 from bot.playground.friends import Friends
 from bot.playground.page import LivePreview
@@ -80,6 +80,7 @@ async def _serve(
             built = world.build(env)
         is_known = kept.restore()
         await env.start()
+        emojis.keep_pictures(env, app.client.http)
         try:
             # Jobs run in a context of their own: they reach the simulated Discord, but no action waits for them.
             context.run(_dpy_internals.set_webhook_adapter, env._webhook_adapter)

@@ -44,6 +44,9 @@ def build(env: simcord.Env) -> World:
     """Create the server. The page opens as the first member."""
     env.backend.bot_user.name = "Darkroom"
     guild = env.create_guild("The Darkroom")
+    everyone = env.backend.guilds[guild.id].everyone_role
+    trying = discord.Permissions(everyone.permissions) | discord.Permissions(create_expressions=True)
+    env.backend.edit_role(guild.id, everyone.id, {"permissions": trying.value})
     channel = guild.create_text_channel("darkroom")
     moderators = guild.create_role(
         "Moderators", permissions=discord.Permissions(manage_guild=True, manage_messages=True)

@@ -143,7 +143,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection]:
-        """A consistent view that never waits for writers. Raises `StoreError`."""
+        """A view that never waits for writers; on PostgreSQL each statement has its own. Raises `StoreError`."""
         with _our_errors():
             async with self._reader.connect() as connection:
                 yield connection
@@ -256,7 +256,9 @@ def _engines(url: sa.URL, *, is_read_only: bool = False) -> tuple[AsyncEngine, A
             "connect_args": {"server_settings": {"timezone": "UTC", **_KEEPALIVE, **read_only}},
         }  # fmt: skip
         engine = create_async_engine(url, pool_size=10, **served)
-        return engine, engine, create_async_engine(url, pool_size=2, max_overflow=0, **served)
+        student = create_async_engine(url, pool_size=2, max_overflow=0, **served)
+        # A statement that only reads sees one moment by itself: beginning and ending would be two more round trips.
+        return engine, _each_alone(engine), _each_alone(student)
     if not url.database or url.database == ":memory:":
         raise ConfigError("database", "a database in memory forgets everything; give a file")
     file = Path(url.database)
@@ -277,6 +279,10 @@ def _engines(url: sa.URL, *, is_read_only: bool = False) -> tuple[AsyncEngine, A
         event.listen(engine.sync_engine, "begin", _begin_with(begin))
         event.listen(engine.sync_engine, "reset", _on_reset)
     return writer, reader, student
+
+
+def _each_alone(engine: AsyncEngine) -> AsyncEngine:
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _looking(url: sa.URL, file: Path) -> tuple[AsyncEngine, AsyncEngine, AsyncEngine]:

@@ -45,6 +45,25 @@ class Deal:
     surplus: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How many bots share the database at the moment, and how many shards there are, and belong to nobody yet."""
+
+    bots: int
+    shards: int
+    free: int
+
+
+async def who_shares(database: Database) -> Sharing:
+    """Look who shares the database; no bot where one has it to itself. Raises `StoreError`."""
+    orphaned = shards.c.bot_id.is_(None) | shards.c.bot_id.not_in(_living())
+    async with database.read() as connection:
+        living = await connection.scalar(sa.select(sa.func.count()).select_from(_living().subquery()))
+        counts = sa.select(sa.func.count(), sa.func.count().filter(orphaned)).select_from(shards)
+        every, free = (await connection.execute(counts)).one()
+    return Sharing(living or 0, every, free)
+
+
 class Lease:
     """This bot's lease, on connections of its own: a busy pool must not delay a renewal."""
 

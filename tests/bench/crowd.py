@@ -1,10 +1,12 @@
 """A large crowd on stand-in devices: 2,500 servers, 50,000 members, 20 jobs a second, two bots over one PostgreSQL.
 
-python -m tests.bench.crowd --seconds 3600      # simulated; needs DARKROOM_TEST_POSTGRES
+python -m tests.bench.crowd --seconds 3600            # simulated; needs DARKROOM_TEST_POSTGRES
+python -m tests.bench.crowd --seconds 300 --paced     # asks no faster than 20 a second of real time
 
 Real: job service, quotas, leases, PostgreSQL. Stand-ins: devices (see `stand_ins`), Discord and the picture files. The
 simulated clock moves 50 ms with each job that is asked for; how long that takes depends on the machine. An admission is
-measured from `submit` to the accepted job, while up to `AT_ONCE` other jobs are being written down.
+measured from `submit` to the accepted job: unpaced while up to `AT_ONCE` other jobs are being written down as fast as
+the machine can, which shows the backlog and the memory; paced as members would wait for it.
 """
 
 from __future__ import annotations
@@ -119,7 +121,12 @@ def until_few_are_written(all_bots: Sequence[Bot]) -> Iterator[None]:
         yield
 
 
-async def simulate(url: str, seconds: float) -> None:
+async def in_step(clock: Clock, began_s: float) -> None:
+    """Wait until real time has caught up with the simulated."""
+    await asyncio.sleep(max(0.0, clock.passed_s - (time.monotonic() - began_s)))
+
+
+async def simulate(url: str, seconds: float, *, is_paced: bool) -> None:
     """Ask, draw, deliver; print a line for each simulated minute."""
     dice, clock, took_ms, refused = random.Random(20), Clock(), list[float](), 0
     process, began_s = psutil.Process(), time.monotonic()
@@ -130,6 +137,8 @@ async def simulate(url: str, seconds: float) -> None:
             clock.passed_s = number / JOBS_A_SECOND
             for bot in all_bots:
                 bot.devices.advance(clock.passed_s)
+            if is_paced:
+                await in_step(clock, began_s)
             for _ in until_few_are_written(all_bots):
                 await asyncio.sleep(0.001)
             ask = asked(number, dice)
@@ -158,13 +167,15 @@ async def simulate(url: str, seconds: float) -> None:
         print(f"memory after a minute {memory[0]:.0f} MiB, at the end {memory[-1]:.0f} MiB")
 
 
-async def main(seconds: float) -> None:
+async def main(seconds: float, *, is_paced: bool = False) -> None:
     """On a database of its own."""
     async with FreshPostgres() as url:
-        await simulate(url, seconds)
+        await simulate(url, seconds, is_paced=is_paced)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3600.0, help="simulated seconds")
-    asyncio.run(main(parser.parse_args().seconds))
+    parser.add_argument("--paced", action="store_true", help="not faster than real time")
+    told = parser.parse_args()
+    asyncio.run(main(told.seconds, is_paced=told.paced))

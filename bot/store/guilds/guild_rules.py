@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,18 +18,22 @@ from bot.store.schema_rules import guild_rules
 
 _CACHED = 1000
 """Number of servers whose rules stay in memory."""
+_SHARED_S = 5.0
+"""How long they stay where bots share the database: a server may have passed to another bot and back meanwhile."""
 
 Change = Callable[[GuildRules], GuildRules]
 
 
 class GuildRulesStore:
-    """Reads and changes rules. Caches them where one bot has the database to itself: nobody else changes a row."""
+    """Reads and changes rules, and caches them: only the bot to which a server belongs changes its row."""
 
-    def __init__(self, database: Database, direct: GuildRules | None = None) -> None:
+    def __init__(
+        self, database: Database, direct: GuildRules | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         """`direct`: the host's rules outside servers, from the configuration."""
-        self._database = database
+        self._database, self._monotonic = database, monotonic
         self._direct = direct or GuildRules(guild_id=DIRECT_MESSAGES)
-        self._known: dict[int, tuple[int, GuildRules]] = {}
+        self._known: dict[int, _Known] = {}
 
     async def get(self, guild_id: int) -> GuildRules:
         """Return the rules of a server; the defaults when it has set nothing."""
@@ -71,20 +78,30 @@ class GuildRulesStore:
     def _recall(self, guild_id: int) -> GuildRules | None:
         if guild_id == DIRECT_MESSAGES:
             return self._direct
-        if self._database.shards is not None:
-            return None
         known = self._known.get(guild_id)
-        return known and known[1]
+        return known.rules if known is not None and self._monotonic() < known.until else None
 
     def _remember(self, version: int, rules: GuildRules) -> GuildRules:
         """Cache the rules unless a newer version is cached; return the newest."""
-        if self._database.shards is not None:
-            return rules
-        known = self._known.pop(rules.guild_id, (version, rules))
+        known = self._known.pop(rules.guild_id, None)
+        if known is None or known.version <= version or known.until <= self._monotonic():
+            known = _Known(version, rules, self._until())
         if len(self._known) >= _CACHED:
             self._known.pop(next(iter(self._known)))
-        self._known[rules.guild_id] = max(known, (version, rules), key=lambda one: one[0])
-        return self._known[rules.guild_id][1]
+        if self._database.is_ours(rules.guild_id):
+            self._known[rules.guild_id] = known
+        return known.rules
+
+    def _until(self) -> float:
+        return math.inf if self._database.shards is None else self._monotonic() + _SHARED_S
+
+
+class _Known(NamedTuple):
+    """Rules in memory, and until when they count, in seconds of the monotonic clock."""
+
+    version: int
+    rules: GuildRules
+    until: float
 
 
 async def _read(connection: AsyncConnection, guild_id: int) -> tuple[int, GuildRules]:

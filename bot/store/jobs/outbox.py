@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -12,6 +12,7 @@ from bot.store.database import Database
 from bot.store.schema import jobs, outbox
 
 _KINDS = [kind.value for kind in OutboxKind]
+_LOOK_EVERY = timedelta(minutes=1)
 
 
 class OutboxStore:
@@ -19,13 +20,16 @@ class OutboxStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._looked_at: datetime | None = None
 
     async def due(self, now: datetime, *, besides: Collection[str] = (), limit: int = 50) -> list[OutboxEntry]:
         """Return entries that are due, oldest first, except those of the jobs in `besides`.
 
         Entries further ahead than `LONGEST_DELAY` are due as well: the clock was set back after they were written.
         """
-        await self.set_unknown_aside()
+        if self._looked_at is None or abs(now - self._looked_at) >= _LOOK_EVERY:
+            await self.set_unknown_aside()
+            self._looked_at = now
         is_due = (outbox.c.due_at <= now) | (outbox.c.due_at > now + LONGEST_DELAY)
         query = sa.select(outbox).where(is_due, *self._deliverable(besides)).order_by(outbox.c.due_at).limit(limit)
         async with self._database.read() as connection:
@@ -53,8 +57,7 @@ class OutboxStore:
     def _deliverable(self, besides: Collection[str]) -> tuple[sa.ColumnElement[bool], ...]:
         """Of a kind that is known, for jobs that can be read, are this bot's work, and are not among these."""
         apart = {*besides, *self._database.unreadable.ids("jobs")}
-        job = jobs.alias()
-        ours = (sa.exists().where(job.c.id == outbox.c.job_id, here) for here in self._database.ours(job.c.guild_id))
+        ours = (sa.exists().where(jobs.c.id == outbox.c.job_id, here) for here in self._database.ours(jobs.c.guild_id))
         return outbox.c.kind.in_(_KINDS), outbox.c.job_id.not_in(apart), *ours
 
     async def owes(self, job_id: str) -> bool:

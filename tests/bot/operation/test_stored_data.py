@@ -17,6 +17,7 @@ from bot.settings import Settings
 from bot.store.backup.exchange import Exchange, Journal
 from bot.store.database import Database
 from bot.store.jobs.jobs import JobStore
+from bot.store.leases import shared_use
 from bot.store.pictures import PictureStore
 from bot.store.schema import jobs, outbox
 from bot.store.single_instance import sole_use
@@ -113,3 +114,20 @@ async def test_an_interrupted_restore_is_named(tmp_path: Path) -> None:
     Journal(tmp_path).write(Exchange(moves=()))
     [finding] = await check_database(settings)
     assert not finding.is_well and "restore was interrupted" in finding.found
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_bots_that_share_the_database_are_counted(url: str, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=url)
+    await (await Database.open(url)).close()
+    assert "bots" not in {finding.name for finding in await check_database(settings)}
+    shared = await Database.connect(url)
+    async with shared_use(shared, 60.0) as lease:
+        await lease.agree(3, is_configured=False)
+        [free] = [finding for finding in await check_database(settings) if finding.name == "bots"]
+        assert not free.is_well and free.found == "1 share the database and its 3 shards; 3 belong to none"
+        await lease.deal()
+        [dealt] = [finding for finding in await check_database(settings) if finding.name == "bots"]
+        assert dealt.is_well
+    await shared.close()

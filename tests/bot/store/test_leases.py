@@ -10,12 +10,14 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.model import Ask, Place
+from bot.domain.moderation.audit_entry import AuditEntry
 from bot.errors import ConfigError, StoreError
 from bot.shards import HeldShards
 from bot.store.database import Database
+from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
-from bot.store.leases import IDENTIFY_S, Lease, shared_use
+from bot.store.leases import IDENTIFY_S, Lease, Sharing, shared_use, who_shares
 from bot.store.rounds.games import GameStore
 from bot.store.rounds.rounds import RoundStore
 from bot.store.schema import members, outbox
@@ -210,3 +212,38 @@ async def test_work_is_that_of_held_shards(crew: Crew, database: Database) -> No
         assert await RoundStore(of_bot).due(NOW) == await GameStore(of_bot).due(NOW) == []
         assert of_bot.is_ours(None) == (0 in held)
     assert lease.bot_id
+
+
+async def test_one_can_see_who_shares_the_database(crew: Crew, database: Database) -> None:
+    assert await who_shares(database) == Sharing(bots=0, shards=0, free=0)
+    first, second = await crew.joins(), await crew.joins()
+    await first.agree(4, is_configured=False)
+    await first.deal()
+    assert await who_shares(database) == Sharing(bots=2, shards=4, free=2)
+    await second.deal()
+    assert await who_shares(database) == Sharing(bots=2, shards=4, free=0)
+    await expire(database, second)
+    assert await who_shares(database) == Sharing(bots=1, shards=4, free=2)
+
+
+async def test_rules_stay_in_memory_only_while_the_server_is_ours(crew: Crew) -> None:
+    await (await crew.joins()).agree(1, is_configured=False)
+    [mine] = crew.databases
+    mine.shards, passed_s = HeldShards(1), [0.0]
+    mine.shards.ids = frozenset({0})
+    here, elsewhere = GuildRulesStore(mine, monotonic=lambda: passed_s[0]), GuildRulesStore(mine)
+    assert (await here.get(5)).relaxed
+    await elsewhere.change(lambda rules: rules.model_copy(update={"relaxed": False}), entry(1))
+    assert (await here.get(5)).relaxed, "within seconds it is not read again"
+    passed_s[0] += 6.0
+    assert not (await here.get(5)).relaxed
+    mine.shards.ids = frozenset()
+    passed_s[0] += 6.0
+    assert not (await here.get(5)).relaxed
+    await elsewhere.change(lambda rules: rules.model_copy(update={"relaxed": True}), entry(2))
+    assert (await here.get(5)).relaxed, "another bot's server is not remembered"
+
+
+def entry(interaction_id: int) -> AuditEntry:
+    """What a moderator did in server 5."""
+    return AuditEntry(at=NOW, guild_id=5, actor_id=1, action="limits", interaction_id=interaction_id)

@@ -265,7 +265,7 @@ async def test_no_query_reads_a_growing_table_whole(year: Database, tmp_path: Pa
             await beside_other_bots(stores, year)
     assert stores.left_out == set(), "methods whose queries nobody looked at"
     found: dict[str, list[str]] = {}
-    async with year.read() as connection:
+    async with year.write() as connection:
         await without_seq_scans(connection)
         for text, parameters in dict(statements).items():
             if steps := await scans(connection, (text, parameters)):
