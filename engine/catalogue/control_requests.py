@@ -32,11 +32,12 @@ def prove_place(request: ImageRequest) -> None:
 
 def prove_control(spec: ModelSpec, control: Control, able: Able, settings: EngineSettings) -> Control:
     """The control picture with its kind filled in. Raises `InvalidRequest`."""
-    type_ = control.type or next(iter(usable(spec) or spec.controls), None)
+    named: Sequence[ControlType] = usable(spec) or tuple(spec.controls)
+    type_: ControlType | None = control.type or next(iter(named), None)
     if type_ is None or not spec.controls:
         raise InvalidRequest(_FIELD, f"{spec.name} follows no control pictures; {_others(able(control.type))}")
     if type_ == "as_it_is" and type_ not in spec.controls:
-        type_ = next(iter(usable(spec)), type_)
+        type_ = next(iter(named), type_)
         control = control.model_copy(update={"is_map": True})
     network = spec.controls.get(type_)
     if network is None or network.flaw:

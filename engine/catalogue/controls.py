@@ -43,14 +43,17 @@ def packaged_controls(preset: Mapping[str, str]) -> Controls:
 def chosen_controls(base: ModelSpec, chosen: Mapping[ControlType, str], models_dir: Path) -> Controls:
     """The host's choice beside what the model brings; nothing is refused here, a `flaw` says what cannot be used."""
     own = base.controls.get(_BROUGHT)
-    kept = {type_: each for type_, each in base.controls.items() if each is not own or OWN not in chosen.values()}
+    kept: dict[ControlType, ControlNetwork] = {
+        type_: each for type_, each in base.controls.items() if each is not own or OWN not in chosen.values()
+    }
     denoiser = _denoiser_of(base, models_dir)
     for type_, location in chosen.items():
         if location == OWN and own is not None and not own.network:
             kept[type_] = own
         else:
             kept[type_] = read_control(base.pipeline, denoiser, type_, location, own.location if own else "")
-    return {**{type_: kept[type_] for type_ in chosen}, **kept}
+    first: dict[ControlType, ControlNetwork] = {type_: kept[type_] for type_ in chosen}
+    return {**first, **kept}
 
 
 def _denoiser_of(spec: ModelSpec, models_dir: Path) -> Mapping[str, Any]:
@@ -62,5 +65,7 @@ def _denoiser_of(spec: ModelSpec, models_dir: Path) -> Mapping[str, Any]:
 
 
 def _denoiser(folder: Path) -> Mapping[str, Any]:
-    configs = (f"{name}/config.json" for name in ("unet", "transformer"))
-    return next((read_json(folder, config) for config in configs if (folder / config).is_file()), {})
+    for config in ("unet/config.json", "transformer/config.json"):
+        if (folder / config).is_file():
+            return read_json(folder, config)
+    return {}

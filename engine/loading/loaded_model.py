@@ -113,8 +113,9 @@ class LoadedModel:
 
     def for_request(self, request: ImageRequest) -> LoadedModel:
         """This model, or its variant with a control network or style adapter where the request has pictures for it."""
-        if request.control is not None and request.control.type in self.controls:
-            return self.controls[request.control.type]
+        type_ = request.control.type if request.control else None
+        if type_ is not None and type_ in self.controls:
+            return self.controls[type_]
         sees = request.style_image is not None or (isinstance(request, Blend) and request.strength is None)
         return self.styled if sees and self.styled else self
 

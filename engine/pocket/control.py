@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -68,13 +68,11 @@ def adapter() -> T2IAdapter:
     """An adapter that says nothing yet: a stock class with its residual branches at zero."""
     made = T2IAdapter(1, list(CHANNELS), RESIDUAL_BLOCKS, downscale_factor=2, adapter_type="full_adapter")
     inner = made.adapter
-    if isinstance(inner, FullAdapter):
-        nn.init.zeros_(inner.conv_in.weight)
-        nn.init.zeros_(inner.conv_in.bias)
-    for block in made.modules():
-        if isinstance(block, AdapterResnetBlock):
-            nn.init.zeros_(block.block2.weight)
-            nn.init.zeros_(block.block2.bias)
+    quiet = [inner.conv_in] if isinstance(inner, FullAdapter) else []
+    quiet += [block.block2 for block in made.modules() if isinstance(block, AdapterResnetBlock)]
+    for layer in quiet:
+        for parameter in layer.parameters():
+            nn.init.zeros_(parameter)
     return made
 
 
@@ -108,7 +106,7 @@ class EdgeTrainer:
         self._denoiser = PocketDenoiser.from_pretrained(weights / "unet", torch_dtype=torch.float32)
         self._denoiser.requires_grad_(False)
         for module in (self.adapter, self._denoiser):
-            nn.Module.to(module, memory_format=torch.channels_last)
+            cast(Any, module).to(memory_format=torch.channels_last)
         self._optimizer = torch.optim.AdamW(self.adapter.parameters(), lr=recipe.rate, weight_decay=0.01)
         self.averaged = EMAModel(
             self.adapter.parameters(), decay=recipe.ema_decay, use_ema_warmup=True, power=0.8, foreach=True
@@ -221,4 +219,4 @@ def averaged(run: Path) -> T2IAdapter:
 
 def export(made: T2IAdapter, folder: Path) -> None:
     """Write the adapter in float16, as any `T2IAdapter` folder."""
-    made.to(torch.float16).save_pretrained(folder)
+    cast(Any, made).to(torch.float16).save_pretrained(folder)
