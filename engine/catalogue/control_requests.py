@@ -33,11 +33,11 @@ def prove_place(request: ImageRequest) -> None:
 def prove_control(spec: ModelSpec, control: Control, able: Able, settings: EngineSettings) -> Control:
     """The control picture with its kind filled in. Raises `InvalidRequest`."""
     named: Sequence[ControlType] = usable(spec) or tuple(spec.controls)
-    type_: ControlType | None = control.type or next(iter(named), None)
-    if type_ is None or not spec.controls:
+    if not named:
         raise InvalidRequest(_FIELD, f"{spec.name} follows no control pictures; {_others(able(control.type))}")
+    type_ = control.type or named[0]
     if type_ == "as_it_is" and type_ not in spec.controls:
-        type_ = next(iter(named), type_)
+        type_ = named[0]
         control = control.model_copy(update={"is_map": True})
     network = spec.controls.get(type_)
     if network is None or network.flaw:
@@ -51,8 +51,9 @@ def prove_control(spec: ModelSpec, control: Control, able: Able, settings: Engin
 def _refusal(spec: ModelSpec, type_: ControlType, able: Able) -> str:
     network, has = spec.controls.get(type_), usable(spec)
     why = f": {network.flaw}" if network else ""
-    kinds = f"choose {' or '.join(map(spoken, has))}, or " if has else ""
-    return f"{spec.name} does not follow {spoken(type_)}{why}; {kinds}{_others(able(type_))}"
+    others, kinds = able(type_), f"choose {' or '.join(map(spoken, has))}" if has else ""
+    remedy = ", or ".join(filter(None, (kinds, _others(others) if others or not kinds else "")))
+    return f"{spec.name} does not follow {spoken(type_)}{why}; {remedy}"
 
 
 def _others(models: Sequence[str]) -> str:

@@ -71,7 +71,7 @@ def test_a_model_without_one_names_those_that_have(catalogue: Callable[..., Cata
 
 def test_another_kind_is_answered_with_those_it_has(catalogue: Callable[..., Catalogue]) -> None:
     said = why(catalogue(), control=Control(image=picture(), type="scribble"))
-    assert said == "model does not follow scribble; choose edges, or no model here does that"
+    assert said == "model does not follow scribble; choose edges"
 
 
 @pytest.mark.parametrize("kind", ["depth", "pose"])

@@ -35,6 +35,10 @@ def depth_model(folder: Path) -> Path:
         backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[8, 8, 8, 8], fusion_hidden_size=8, is_hybrid=False,
     )  # fmt: skip
     model = DPTForDepthEstimation(config)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.ndim > 1:
+                weight.normal_(std=weight[0].numel() ** -0.5)
     torch.nn.init.constant_(model.head.head[-2].bias, 5.0)
     model.save_pretrained(folder)
     DPTImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
