@@ -45,6 +45,7 @@ from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
 from bot.store.leases import Lease
 from bot.store.members.grants import GrantStore
+from bot.store.members.kept_styles import KeptStyleStore
 from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
@@ -184,11 +185,14 @@ def _compose(
         consent_requests=rounds.consent_requests,
         fingerprints=FingerprintStore(database),
         quarantines=Quarantines(database),
+        kept_styles=KeptStyleStore(database, pictures, clock),
         pending_answers=pending_answers,
         clock=clock,
         rounds=rounds.rounds,
         evolutions=rounds.evolutions,
         interventions=rounds.interventions,
+        shows=rounds.shows,
+        hall=rounds.hall,
         announcer=rounds.announcer,
         wildcards=WildcardLists(settings.data_dir / "wildcards"),
         samples=Samples(settings.data_dir / "samples", engine, drawing, tasks, draws=settings.operation.draw_samples),

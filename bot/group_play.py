@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from bot.domain.games.conductor import Conductor
 from bot.domain.games.game_draws import GameDraws
@@ -27,21 +28,30 @@ from bot.domain.rounds.interventions import Interventions
 from bot.domain.rounds.ports import Play
 from bot.domain.rounds.round import RoundKind
 from bot.domain.rounds.round_service import RoundService
+from bot.domain.rounds.show_picker import ShowPicker
+from bot.domain.rounds.showing import Showing
+from bot.domain.rounds.shows import Shows
 from bot.store.database import Database
+from bot.store.gallery.exhibits import ExhibitReads
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.jobs.jobs import JobStore
 from bot.store.members.grants import GrantStore
 from bot.store.pictures import PictureStore
 from bot.store.rounds.entries import EntryStore
 from bot.store.rounds.games import GameStore
+from bot.store.rounds.hall import Hall
 from bot.store.rounds.rounds import RoundStore
+from bot.store.rounds.show_candidates import ShowCandidates
+from bot.store.rounds.show_plans import ShowStore
 from bot.tasks import Tasks
+from bot.ui.content.credits import authors
 from bot.ui.job_reply.consent_pages import ConsentPages
 from bot.ui.job_reply.decision_pages import DecisionPages
 from bot.ui.job_reply.evolution_pages import EvolutionPages
 from bot.ui.job_reply.game_announcer import GameAnnouncer
 from bot.ui.job_reply.game_pictures import GamePictures
 from bot.ui.job_reply.round_announcer import RoundAnnouncer, RoundPages
+from bot.ui.job_reply.show_pages import ShowPages
 from bot.ui.pictures.compositing import Drawing
 from engine import POCKET_WEIGHTS, Engine
 
@@ -55,6 +65,8 @@ class Rounds:
     evolutions: Evolutions
     interventions: Interventions
     announcer: RoundAnnouncer
+    shows: Shows
+    hall: Hall
 
 
 @dataclass(frozen=True)
@@ -85,13 +97,16 @@ class GroupPlay:
     def rounds(self) -> Rounds:
         """Compose the rounds and start moving them on."""
         store, entries = RoundStore(self.database), EntryStore(self.database)
-        shown = (self.jobs, self.pictures, self.drawing)
+        shown, lines = (self.jobs, self.pictures, self.drawing), ExhibitReads(self.database)
+        picker = ShowPicker(ShowCandidates(self.database), lines, self.clock)
+        plans, hall = ShowStore(self.database), Hall(self.database, self.pictures)
         pages: dict[RoundKind, RoundPages] = {
             RoundKind.DECIDE: DecisionPages(*shown),
             RoundKind.EVOLVE: EvolutionPages(*shown, store, entries),
             RoundKind.CONSENT: ConsentPages(self.jobs, entries),
+            RoundKind.SHOW: ShowPages(*shown, entries, lines),
         }
-        announcer = RoundAnnouncer(pages, self.tasks)
+        announcer = RoundAnnouncer(pages, self.tasks, clock=self.clock)
         electorate = Electorate(store, entries, store.present, self._banned, self.clock)
         rounds = RoundService(store, electorate, announcer)
         follow_up = VaryWinner(self.jobs, self.job_service.submit, self.consents.of)
@@ -103,13 +118,33 @@ class GroupPlay:
                 rounds, store, entries, announcer, consents=self.consents, grants=self.grants, jobs=self.jobs,
                 submit=self.job_service.submit,
             ),
+            RoundKind.SHOW: Showing(
+                rounds, store, entries, plans, announcer, picker=picker, hall=hall, jobs=self.jobs,
+                makers=partial(authors, self.jobs),
+            ),
         }  # fmt: skip
-        deadlines = Deadlines(store, plays, clock=self.clock, hurry=rounds.hurry)
+        shows = Shows(
+            rounds,
+            store,
+            entries,
+            plans,
+            announcer,
+            picker,
+            rules=self.rules.get,
+            banned=self._banned,
+            clock=self.clock,
+        )
+
+        async def hurry() -> None:
+            await rounds.hurry()
+            await shows.turn()
+
+        deadlines = Deadlines(store, plays, clock=self.clock, hurry=hurry)
         self._start("rounds", announcer.attached, deadlines.run)
         evolutions = Evolutions(store, entries, studio, self.job_service.check, self.clock)
         interventions = Interventions(rounds, store, entries, announcer, self.clock)
         asks = ConsentRequests(store, entries, self.clock)
-        return Rounds(rounds, asks, evolutions, interventions, announcer)
+        return Rounds(rounds, asks, evolutions, interventions, announcer, shows, hall)
 
     def games(self) -> Games:
         """Compose the games and start moving them on."""

@@ -74,6 +74,7 @@ from engine.requests import (
     LoRA,
     Outpaint,
     PromptPart,
+    StyleImage,
     Upscale,
 )
 from engine.serving.cost_estimates import kind_of_work, pixels_of, steps_of
@@ -149,6 +150,7 @@ __all__ = [
     "Section",
     "Snapshot",
     "Started",
+    "StyleImage",
     "TextEmbedder",
     "UnknownLoRA",
     "UnknownModel",

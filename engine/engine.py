@@ -16,9 +16,12 @@ from engine.catalogue.catalogue import Catalogue
 from engine.catalogue.sizes import fit_area
 from engine.embedding.embedder import Embedder
 from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest, UnknownModel
+from engine.events import Safety
 from engine.fair_share import FairShare
 from engine.lora_shelf.card import LoRACard
 from engine.model_spec import ModelSpec
+from engine.pictures.images import open_picture
+from engine.pictures.picture_check import PictureCheck
 from engine.pocket import WEIGHTS
 from engine.processes.child_main import WORKER, LaunchOptions
 from engine.processes.device_names import device_names, is_cpu
@@ -90,6 +93,8 @@ class Engine:
         self._state = EngineState.STOPPED
         self._dispatcher: Dispatcher | None = None
         self._embedding: Embedder | None = None
+        self._check: PictureCheck | None = None
+        """Judges pictures that somebody gave; there from the first one on."""
         self._begun: Spawner | None = None
         self._readable: tuple[ModelSpec, ...] = ()
 
@@ -198,6 +203,19 @@ class Engine:
             raise EngineNotReady(self._state.value)
         return await self._embedding.ask(texts)
 
+    async def judge(self, picture: bytes) -> Safety:
+        """How unsafe a picture is that somebody gave; empty where the host switched the check off. Needs no worker.
+
+        Raises:
+            InvalidRequest: it cannot be decoded.
+        """
+        if not self._settings.safety:
+            return Safety()
+        if self._check is None:
+            self._check = PictureCheck()
+        seen = await asyncio.to_thread(open_picture, picture)
+        return await asyncio.wrap_future(self._check.submit(seen))
+
     @property
     def default_model(self) -> str:
         """The name of the model that draws where a request names none."""
@@ -276,6 +294,9 @@ class Engine:
         if self._embedding:
             self._embedding.close()
         self._embedding = None
+        if self._check:
+            self._check.close()
+        self._check = None
 
     def _set_paused(self, is_paused: bool) -> None:
         if not self._dispatcher or self._state is EngineState.STOPPING:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from engine.pipelines.controls import ControlNetwork
 from engine.pipelines.names import Need
 from engine.pipelines.references import References
+from engine.requests import MAX_STYLE_WEIGHT, USUAL_STYLE_WEIGHT
 from engine.settings import ControlType
 
 FLOW_NOISE_SCHEDULERS = (
@@ -92,6 +93,8 @@ class ModelSpec:
     """A folder with a tiny autoencoder for previews."""
     style_adapter: str | None = None
     """A file of IP-Adapter weights; None means that it takes no style pictures."""
+    style_encoder: str | None = None
+    """The folder of the image encoder; None means `image_encoder` beside the file."""
     style_weight: float = 0.6
     controls: Mapping[ControlType, ControlNetwork] = field(default_factory=dict[ControlType, ControlNetwork])
     """What it draws control pictures with, by what they say; the first one where a request does not say that."""
@@ -111,6 +114,17 @@ class ModelSpec:
     """Everything it can draw, where that is little enough to list."""
     hint: str = ""
     """What to tell somebody whose prompt is about nothing in its vocabulary."""
+
+    def style_scale(self, weight: float) -> float:
+        """diffusers' scale of the style adapter for a weight on Midjourney's scale.
+
+        0 is none, 100 the model's own `style_weight`, 1000 a scale of 1, with which adapters are trained; in between
+        it grows evenly.
+        """
+        if weight <= USUAL_STYLE_WEIGHT:
+            return self.style_weight * weight / USUAL_STYLE_WEIGHT
+        share = (weight - USUAL_STYLE_WEIGHT) / (MAX_STYLE_WEIGHT - USUAL_STYLE_WEIGHT)
+        return self.style_weight + share * max(0.0, 1.0 - self.style_weight)
 
     @property
     def has_own_upscaler(self) -> bool:

@@ -28,6 +28,9 @@ MAX_PROMPT_CHARS = 6000
 MAX_SEED = 2**32 - 1
 MAX_SIDE = 4096
 MAX_IMAGES = 24
+MAX_STYLE_IMAGES = 8
+USUAL_STYLE_WEIGHT = 100.0
+MAX_STYLE_WEIGHT = 1000.0
 MOST_LEFT_OUT = 0.5
 """At chaos 1: the probability that a cell leaves out a word of the prompt."""
 WORDLESS_BLEND = "a blend of pictures"
@@ -95,6 +98,13 @@ class Control(Frozen):
     """Whether the picture is a finished map of its kind already: what "as_it_is" becomes."""
 
 
+class StyleImage(Frozen):
+    """A picture in whose manner to draw, and what it counts beside the others of a request."""
+
+    image: Picture
+    weight: float = Field(default=1.0, gt=0.0, le=10.0)
+
+
 class ImageRequest(Frozen):
     """Text to image; the other kinds add pictures to it.
 
@@ -132,8 +142,10 @@ class ImageRequest(Frozen):
     """A diffusers class name; None means the model's own."""
     step_cache: StepCacheLevel | None = None
     """Which denoiser outputs may be foretold instead of computed; None means the engine's setting."""
-    style_image: Picture | None = None
-    """Draw in the manner of this picture; for models with a style adapter."""
+    style_images: tuple[StyleImage, ...] = Field(default=(), max_length=MAX_STYLE_IMAGES)
+    """Draw in the manner of these pictures, of their weighted mean; for models with a style adapter."""
+    style_weight: float = Field(default=USUAL_STYLE_WEIGHT, ge=0.0, le=MAX_STYLE_WEIGHT)
+    """How strongly they act, on Midjourney's scale: see `engine.model_spec.ModelSpec.style_scale`."""
     control: Control | None = None
     """Draw things where this picture has them; for models with a control network, from words or from a picture."""
     loras: tuple[LoRA, ...] = Field(default=(), max_length=8)

@@ -53,7 +53,9 @@ class ModelSettings(Section):
     taesd: HomeText | None = None
     """A folder with a tiny autoencoder for previews."""
     style_adapter: HomeText | None = None
-    """IP-Adapter weights (safetensors), with their `image_encoder` folder beside the file."""
+    """IP-Adapter weights (safetensors): SD 1.5, SDXL, SD 3, Flux."""
+    style_encoder: HomeText | None = None
+    """The folder of the image encoder that they were trained with; `image_encoder` beside the file unless set."""
     style_weight: float | None = Field(default=None, ge=0.0, le=2.0)
     """How strongly a style picture acts; 0.6 unless set."""
     controls: dict[ControlType, HomeText] = Field(default_factory=dict[ControlType, HomeText])

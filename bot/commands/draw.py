@@ -21,6 +21,7 @@ from bot.ui.content.modals import Filled
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
+from bot.ui.interactions.kept_styles import style_offers
 from bot.ui.interactions.offers import Shelf, offers_of
 
 
@@ -59,8 +60,8 @@ async def imagined(interaction: Pressed, about: str, filled: Filled) -> None:
 
 async def _menus(interaction: Pressed, shown: Options) -> Menus:
     models = interaction.client.services.models()
-    styles, loras = interaction.client.services.settings.styles, await offers_of(interaction.client, Shelf.LORA)
-    looks = [Option(f"style:{short_name(name)}", name, "style") for name in styles]
+    styles, loras = await style_offers(interaction), await offers_of(interaction.client, Shelf.LORA)
+    looks = [Option(f"style:{short_name(offer.name)}", offer.name, "style") for offer in styles]
     looks += [Option(f"lora:{short_name(offer.name)}", offer.name, offer.hint or "LoRA") for offer in loras]
     chosen = {f"lora:{short_name(name)}" for name, _ in shown.loras}
     chosen |= {f"style:{short_name(shown.style)}"} if shown.style else set()

@@ -24,7 +24,7 @@ TEXT = """\
 **React to a result:** ✉️ send it to me, ⭐ mark it, ❌ stop or delete it (yours); under a grid \
 1️⃣-4️⃣ U, 🇦-🇩 V, 🔄
 **More:** `/edit` `/blend` `/describe` `/shorten` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` `/set` \
-`/settings` `/privacy`
+`/settings` `/weekly hall` `/privacy`
 **On any picture:** right-click → Apps → Darkroom"""
 
 MODERATORS = """
@@ -35,6 +35,7 @@ MODERATORS = """
 **Prompts:** `/mod words add` `/mod words remove` `/mod words list` `/mod words meaning`
 **Channels:** `/mod channel allow` `/mod channel deny` `/mod channel limits` `/mod channel defaults` `/mod channel list`
 **Flagged pictures:** `/mod picture` `/mod review on` `/mod review off` `/mod review list`
+**The show:** `/weekly setup` `/weekly now` `/weekly cancel` `/weekly off`
 **Who did what:** `/mod roles` `/mod reactions` `/mod relax` `/mod log` `/stats`"""
 
 

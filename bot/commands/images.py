@@ -1,4 +1,4 @@
-"""`/blend`, `/describe`, `/style` and `/lineage`: commands that start from pictures or show their lineage."""
+"""`/blend`, `/describe`, `/cutout` and `/lineage`: commands that start from pictures or show their lineage."""
 
 from __future__ import annotations
 
@@ -12,20 +12,16 @@ from discord.ext import commands
 from bot.commands.buttons import foreign_recipes
 from bot.commands.buttons.relatives import relative
 from bot.commands.buttons.reposts import Post, PostKind
-from bot.commands.imagine import choices
 from bot.commands.jobs import own_newest
 from bot.domain.model import Options, Verb
 from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.derivation import family
-from bot.domain.prompting.short_names import with_short_name
-from bot.errors import BadOption, BadPicture
+from bot.errors import BadPicture
 from bot.ui.content import texts
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
-from bot.ui.interactions.offer_page import show
-from bot.ui.interactions.offers import Shelf
 from bot.ui.interactions.permitted_jobs import permitted
 from bot.ui.interactions.submissions import submit_each
 from bot.ui.pictures.lineage_tree import draw
@@ -35,8 +31,6 @@ MAX_FAMILY = 40
 
 class Images(commands.Cog):
     """Commands that take pictures and return pictures or text."""
-
-    style = everywhere(app_commands.Group(name="style", description=locale_str("The styles of this host")))
 
     @app_commands.command(name="blend", description=locale_str("Mix two to five pictures"))
     @app_commands.describe(
@@ -86,32 +80,15 @@ class Images(commands.Cog):
             with contextlib.suppress(BadPicture):  # most pictures carry no recipe
                 await foreign_recipes.tell(interaction, answer, await foreign_recipes.recipe_in(interaction, content))
 
-    @style.command(name="list", description=locale_str("All styles of this host"))
-    async def styles(self, interaction: Pressed) -> None:
-        """List the styles with their descriptions."""
-        await show(interaction, Shelf.STYLE)
-
-    @style.command(name="show", description=locale_str("What one style does"))
-    @app_commands.describe(name=locale_str("The style's name"))
-    async def one_style(self, interaction: Pressed, name: str) -> None:
-        """Show everything that a style adds to a prompt."""
-        async with Answer(interaction, ephemeral=True) as answer:
-            styles = interaction.client.services.settings.styles
-            found = with_short_name(styles, name)
-            if found is None:
-                raise BadOption(name, f"known: {', '.join(styles)}" if styles else "no styles are set up here")
-            style = styles[found]
-            adds = {
-                "Prompt": style.prompt, "Not": style.negative, "Model": style.model, "Steps": style.steps,
-                "Guidance": style.guidance, "LoRAs": ", ".join(style.loras),
-            }  # fmt: skip
-            lines = [f"{label}: {texts.safe(str(value))}" for label, value in adds.items() if value]
-            await answer.private("\n".join([f"**{texts.safe(found)}** {texts.safe(style.description)}", *lines]))
-
-    @one_style.autocomplete("name")
-    async def style_names(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
-        """The host's styles."""
-        return choices(list(interaction.client.services.settings.styles), typed)
+    @app_commands.command(name="cutout", description=locale_str("Take the background of a picture away"))
+    @app_commands.describe(picture=locale_str("The picture to cut out"))
+    @everywhere
+    async def cutout(self, interaction: Pressed, picture: discord.Attachment) -> None:
+        """Cut out an uploaded picture."""
+        async with Answer(interaction) as answer:
+            key = await submission.take(interaction, picture)
+            spec = submission.spec(Verb.CUT_OUT, Options(prompt=""), images=(key,), count=1)
+            await submission.submit(interaction, answer, spec)
 
     @app_commands.command(name="lineage", description=locale_str("The family tree of a picture"))
     @app_commands.describe(job=locale_str("The job's id"))

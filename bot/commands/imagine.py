@@ -20,6 +20,7 @@ from bot.errors import BadOption
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
+from bot.ui.interactions.kept_styles import style_names
 from bot.ui.interactions.offers import Offer, Shelf, offers_of
 
 Reading = Callable[[str], Options]
@@ -38,7 +39,7 @@ class Imagine(commands.Cog):
         steps=locale_str("How many steps of denoising"),
         guidance=locale_str("How closely to follow the words"),
         model=locale_str("Which model draws"),
-        style=locale_str("A style of this host"),
+        style=locale_str("A style of this host, or pictures kept by name"),
         image=locale_str("A picture to start from"),
         strength=locale_str("How far from that picture, 0 to 1"),
         style_image=locale_str("A picture in whose manner to draw"),
@@ -89,8 +90,8 @@ class Imagine(commands.Cog):
 
     @imagine.autocomplete("style")
     async def styles(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
-        """The host's styles."""
-        return choices(list(interaction.client.services.settings.styles), typed)
+        """The host's styles, and those that are kept by name."""
+        return choices(await style_names(interaction), typed)
 
     @imagine.autocomplete("lora")
     async def loras(self, interaction: Pressed, typed: str) -> list[Choice[str]]:

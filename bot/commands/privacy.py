@@ -45,6 +45,13 @@ SHARED = {
     "me": "Your pictures may be varied by only you.",
     "server": "Your pictures may be varied as each server says.",
 }
+HANGS = (
+    "✅ Shows may hang your pictures of channels that everybody on the server can read: without your name while the "
+    "vote goes on, with it at the end."
+)
+HANGS_NOT = (
+    "✅ Shows do not hang your pictures; what hangs now is taken down. Winners of earlier shows stay in the hall."
+)
 
 
 class Privacy(commands.Cog):
@@ -124,6 +131,17 @@ class Privacy(commands.Cog):
     async def newest(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
         """The member's newest jobs."""
         return await own_newest(interaction, typed)
+
+    @privacy.command(name="weekly", description=locale_str("Whether shows on your servers may hang your pictures"))
+    @app_commands.describe(show=locale_str("Hang them without your name until the vote is over; or never"))
+    async def weekly(self, interaction: Pressed, show: bool) -> None:
+        """Set whether shows may hang the member's pictures; what hangs now is taken down, too."""
+        async with Answer(interaction, ephemeral=True) as answer:
+            services = interaction.client.services
+            await services.members.change(interaction.user.id, lambda before: before.model_copy(update={"show": show}))
+            if not show and services.shows is not None:
+                await services.shows.withdraw(interaction.user.id)
+            await answer.private(HANGS if show else HANGS_NOT)
 
     @privacy.command(name="retention", description=locale_str("How long results are kept on this server"))
     @app_commands.describe(days=locale_str("With Manage Server: delete results after so many days; 0 keeps them"))

@@ -29,6 +29,7 @@ from bot.commands.buttons import (
 from bot.commands.buttons.family_buttons import KinMenu
 from bot.commands.buttons.foreign_recipes import DrawThis
 from bot.commands.buttons.game_buttons import GameButton, GuessMenu
+from bot.commands.buttons.hall_buttons import HallButton
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
@@ -54,6 +55,8 @@ from bot.commands.privacy import Privacy
 from bot.commands.sets import Sets
 from bot.commands.settings import MySettings
 from bot.commands.shorten import Shorten
+from bot.commands.styles import Styles
+from bot.commands.weekly import Weekly
 from bot.domain.rounds.round import RoundAct
 from bot.ui.content.buttons import JobButton
 from bot.ui.content.custom_ids import Act, ButtonId, FormKind, RoundId
@@ -68,7 +71,7 @@ RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (
-    Imagine, Draw, Edit, Images, Offers, Evolve, Games, Jobs, MySettings, Sets, Shorten, Help,
+    Imagine, Draw, Edit, Images, Offers, Evolve, Games, Weekly, Jobs, MySettings, Sets, Styles, Shorten, Help,
     Privacy, Quota, Mod, Stats,
 )  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (
@@ -87,6 +90,7 @@ DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     RoundButton,
     GameButton,
     GuessMenu,
+    HallButton,
     KinMenu,
 )
 PRESSES: Mapping[Act, Press] = MappingProxyType(

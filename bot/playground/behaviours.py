@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from bot.domain.rounds.round import RoundAct
-from bot.playground.tastes import liked
+from bot.playground.tastes import COLUMNS, liked
+from bot.ui.pictures import show_sheet
 
 _BUTTON = re.compile(r"dr-round:(?P<act>[a-z]{1,2}):(?P<round>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,2})")
 WILD_CARDS: Mapping[str, str] = MappingProxyType(
@@ -75,7 +76,8 @@ class Votes:
     async def act(self, name: str, seen: Seen, hands: Hands) -> None:
         """Press the letters."""
         votes = seen.of(RoundAct.VOTE)
-        for slot in await asyncio.to_thread(liked, name, seen.picture, len(votes)):
+        across = show_sheet.columns(len(votes)) if "**The show**" in seen.text else COLUMNS
+        for slot in await asyncio.to_thread(liked, name, seen.picture, len(votes), across):
             if slot < len(votes):
                 await hands.press(votes[slot][1])
 

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import random
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from simcord.backend.errors import SetupError
@@ -27,6 +27,13 @@ _HELLO: Mapping[str, str] = {
     "nia": "hello, the brighter the better",
     "sam": "evening. Dark pictures, please",
 }
+_DRAWN: Mapping[str, str] = {
+    "kim": "a snowman in the snow",
+    "lou": "a red dragon",
+    "nia": "a black cat under a night sky",
+    "sam": "a blue whale",
+}
+"""What another of them likes: a vote for one's own picture does not count."""
 _BUTTONS = re.compile(r"dr-(?:round|game):[a-z]{1,2}:[0-9a-z]{1,16}:[0-9]{1,3}|dr-guess:[0-9a-z]{1,16}:[0-9]{1,3}")
 
 log = logging.getLogger(__name__)
@@ -63,6 +70,7 @@ class Friends:
             async with self.turn:
                 with contextlib.suppress(SetupError, TimeoutError):
                     await member.send(self._channel, _HELLO.get(name, "hi"))
+            self._start(self._draw(name), f"picture of {name}")
         for number in list(self._messages()):
             self._look(number)
 
@@ -87,9 +95,19 @@ class Friends:
                 about = habit.about(name, seen)
                 if about is not None and (name, about) not in self._done:
                     self._done.add((name, about))
-                    task = asyncio.get_running_loop().create_task(self._act(name, habit, number), name=about)
-                    self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
+                    self._start(self._act(name, habit, number), about)
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _draw(self, name: str) -> None:
+        """A picture of theirs, so that there is something by others than the newcomer."""
+        await self._sleep(self._dice.uniform(1.0, 6.0))
+        async with self.turn:
+            with contextlib.suppress(SetupError, TimeoutError):
+                await self._members[name].slash(self._channel, "imagine", prompt=_DRAWN.get(name, "a red apple"))
 
     async def _act(self, name: str, habit: Behaviour, number: int) -> None:
         await self._sleep(self._dice.uniform(*habit.pause_s))

@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from bot.store.database import Database
 from bot.store.pictures import PictureStore
 from bot.store.schema import cells, jobs, uploads
+from bot.store.schema_shows import fame
+from bot.store.schema_styles import kept_styles
 
 _YOUNG = timedelta(days=1)
-_NAMES = (cells.c.key, cells.c.latents_key, jobs.c.frames_key, uploads.c.key)
+_NAMES = (cells.c.key, cells.c.latents_key, jobs.c.frames_key, uploads.c.key, fame.c.key, kept_styles.c.key)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,10 @@ sa.Index("uq_rounds_open", rounds.c.job_id, unique=True, sqlite_where=_OPEN, pos
 _JOBLESS = rounds.c.job_id.is_(None)
 sa.Index("ix_rounds_jobless", rounds.c.guild_id, rounds.c.created_at, sqlite_where=_JOBLESS, postgresql_where=_JOBLESS)
 sa.Index("ix_rounds_due", rounds.c.due_at, sqlite_where=UNDER_WAY, postgresql_where=UNDER_WAY)
+SHOWN = sa.and_(rounds.c.kind == sa.literal_column("'show'"), UNDER_WAY)
+"""The shows under way."""
+# One show at a time on each server.
+sa.Index("uq_rounds_show", rounds.c.guild_id, unique=True, sqlite_where=SHOWN, postgresql_where=SHOWN)
 
 ballots = sa.Table(
     "ballots",

@@ -14,7 +14,8 @@ TOKEN_SPENT = frozenset({50027, 10015, 10062})
 UNKNOWN_WEBHOOK = 10015
 UNKNOWN_MESSAGE = 10008
 TOO_LARGE = 40005
-WRITE_ANEW = frozenset({30046, 50083})
+TOO_OFTEN = 30046
+WRITE_ANEW = frozenset({TOO_OFTEN, 50083})
 """Messages older than an hour may be edited rarely, those in an archived thread not at all: write a new one."""
 _GONE = frozenset({UNKNOWN_MESSAGE, 10003, 50001})
 DM_TOO_FAST = 40003

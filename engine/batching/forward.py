@@ -34,7 +34,9 @@ def forward(call: ParkedCall) -> Any:
             stack.enter_context(circular(call.module))
         if any(adapters := call.adapters or (options.loras,)):
             stack.enter_context(active_adapters(call.module, adapters))
-        return getattr(call.module, call.method)(*call.args, **call.kwargs)
+        # Some modules take things out of a dict they are given (Flux), and the same call may run again.
+        kwargs = {name: {**value} if type(value) is dict else value for name, value in call.kwargs.items()}
+        return getattr(call.module, call.method)(*call.args, **kwargs)
 
 
 def _cast_floats(call: ParkedCall, dtype: torch.dtype) -> ParkedCall:

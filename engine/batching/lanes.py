@@ -44,7 +44,7 @@ class RunOptions:
     """How a lane's calls run. Calls share a forward pass only if their options differ in nothing but LoRAs."""
 
     loras: tuple[tuple[str, float], ...] = ()
-    """LoRA names and their weights."""
+    """Adapters by name with their weights: LoRAs, and the style adapter where it acts."""
     upcast: bool = False
     """Run modules in float32: the second try after a broken picture."""
     circular: bool = False

@@ -1,4 +1,4 @@
-"""LoRA adapters of single rows of a forward pass.
+"""Adapters of single rows of a forward pass: LoRAs, and the weight of a style adapter.
 
 Adapters are attached beside a module and its weights stay as loaded. For the time of one pass the layers concerned get
 a forward hook that adds to the output of those rows that have the adapter active. A pass without active adapters runs
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +20,11 @@ from torch import nn
 
 from engine.batching.low_rank import LowRank
 
+Around = Callable[[Sequence[float]], contextlib.AbstractContextManager[None]]
+"""What an adapter does to its module for one pass; it is given its weight in each row, 0 where it is not active."""
+
 ActiveAdapters = tuple[tuple[str, float], ...]
-"""The adapters of one row: LoRA names with their weights; () is the bare model."""
+"""The adapters of one row: names with their weights; () is the bare model."""
 AdapterLayers = Mapping[nn.Module, LowRank]
 """One LoRA in one module: by layer."""
 _ATTRIBUTE = "lora_adapters"
@@ -35,6 +38,11 @@ def attach(module: nn.Module, name: str, layers: AdapterLayers) -> None:
     attached: _AttachedAdapters = vars(module).setdefault(_ATTRIBUTE, _AttachedAdapters())
     attached.layers[name] = layers
     attached.hooks.clear()
+
+
+def attach_around(module: nn.Module, name: str, around: Around) -> None:
+    """Attach an adapter that is part of the module and needs its weights at each pass where a row has it active."""
+    vars(module).setdefault(_ATTRIBUTE, _AttachedAdapters()).around[name] = around
 
 
 def detach_all(module: nn.Module) -> None:
@@ -54,7 +62,11 @@ def active_adapters(module: nn.Module, rows: Sequence[ActiveAdapters]) -> Genera
     # Before the hooks that take a layer's weights from the device: a DoRA looks at its bias.
     handles = [layer.register_forward_hook(hook, prepend=True) for layer, hook in hooks]
     try:
-        yield
+        with contextlib.ExitStack() as stack:
+            for name, around in attached.around.items() if attached else ():
+                weights = [dict(row).get(name, 0.0) for row in rows]
+                stack.enter_context(around(weights))
+            yield
     finally:
         for handle in handles:
             handle.remove()
@@ -115,6 +127,8 @@ class _AttachedAdapters:
 
     layers: dict[str, AdapterLayers] = field(default_factory=dict[str, AdapterLayers])
     """By name."""
+    around: dict[str, Around] = field(default_factory=dict[str, Around])
+    """By name, for adapters that are no LoRAs."""
     hooks: OrderedDict[tuple[ActiveAdapters, ...], list[tuple[nn.Module, _Hook]]] = field(
         default_factory=OrderedDict[tuple[ActiveAdapters, ...], list[tuple[nn.Module, "_Hook"]]]
     )

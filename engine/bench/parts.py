@@ -55,18 +55,19 @@ class Ledger(TimeBudget):
         super().spend(seconds)
 
 
-class _Free:
+class Free:
     """Mixed into a denoiser's class: an answer without work, of the right shape."""
 
     def forward(self, sample: torch.Tensor, *_args: Any, **_kwargs: Any) -> tuple[torch.Tensor]:
+        """Zeros, which take no memory."""
         return (sample.new_zeros(()).expand_as(sample),)
 
 
 def overhead(model: LoadedModel, settings: EngineSettings, like: ImageRequest, noise_scheduler: str) -> Overhead:
     """Eight lanes with a denoiser that costs nothing; `model` is of no other use afterwards."""
     denoiser = model.parkable["unet"]
-    if not isinstance(denoiser, _Free):
-        denoiser.__class__ = type("Free", (_Free, type(denoiser)), {})
+    if not isinstance(denoiser, Free):
+        denoiser.__class__ = type("Free", (Free, type(denoiser)), {})
     like = like.model_copy(update={"noise_scheduler": noise_scheduler, "num_inference_steps": 30})
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # or the processor time of others would be missing

@@ -21,7 +21,7 @@ from engine.model_files.local_models import find_pulled
 from engine.model_files.single_file import is_of_family, is_surely_of_family
 from engine.model_spec import ModelSpec, Source
 from engine.pictures.images import open_picture
-from engine.requests import CutOut, Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, is_undrawn
+from engine.requests import Blend, CutOut, Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, is_undrawn
 from engine.settings import ControlType, EngineSettings, ModelSettings
 
 
@@ -77,7 +77,7 @@ class Catalogue:
         self._check_references(spec, request)
         self._check_noise_scheduler(spec, request)
         cards = self._check_loras(spec, request)
-        self._check_style_image(spec, request)
+        self._check_style_images(spec, request)
         request = self._with_control(spec, request)
         (width, height), notes = choose_size(spec, request)
         if request.draft:
@@ -200,14 +200,18 @@ class Catalogue:
     def _lora_names(self) -> tuple[str, ...]:
         return tuple(card.name for card in self._shelf.cards() if not card.refusal)
 
-    def _check_style_image(self, spec: ModelSpec, request: ImageRequest) -> None:
-        if request.style_image is None:
+    def _check_style_images(self, spec: ModelSpec, request: ImageRequest) -> None:
+        if not request.style_images:
             return
         if spec.style_adapter is None:
             able = [name for name, chosen in self._configured().items() if chosen.style_adapter is not None]
-            those = f"; those that can: {', '.join(able)}" if able else ""
-            raise InvalidRequest("style_image", f"{spec.name} cannot follow a style picture{those}")
-        open_picture(request.style_image, "style_image")
+            those = f"those that can: {', '.join(able)}" if able else "no model here can"
+            raise InvalidRequest("style_image", f"{spec.name} cannot follow a style picture; {those}")
+        if isinstance(request, Blend) and request.strength is None:
+            why = "a blend already follows what its pictures show; give a strength, or leave the style picture out"
+            raise InvalidRequest("style_image", why)
+        for each in request.style_images:
+            open_picture(each.image, "style_image")
 
     def _with_control(self, spec: ModelSpec, request: ImageRequest) -> ImageRequest:
         """The request with the kind of its control picture filled in. Raises `InvalidRequest`."""

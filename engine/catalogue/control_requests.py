@@ -26,7 +26,7 @@ def prove_place(request: ImageRequest) -> None:
     if type(request) not in (ImageRequest, ImageToImage):
         kind = request.kind.replace("_", " ")
         raise InvalidRequest(_FIELD, f"it goes with drawing from words or from one picture, and this is {kind}")
-    if request.style_image is not None:
+    if request.style_images:
         raise InvalidRequest(_FIELD, "it does not go together with a style picture; leave one of them out")
 
 

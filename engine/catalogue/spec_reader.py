@@ -61,7 +61,7 @@ class SpecReader:
             said["noise_scheduler"] = sampler.noise_scheduler
             said["noise_scheduler_options"] = {**base.noise_scheduler_options, **sampler.options}
         if chosen.style_adapter is not None:
-            prove_adapter(base.name, chosen.style_adapter)
+            prove_adapter(base.name, chosen.style_adapter, chosen.style_encoder)
         if chosen.controls:
             said["controls"] = chosen_controls(base, chosen.controls, self._models_dir)
         return replace(base, **said)

@@ -168,9 +168,11 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
     styled = None
     if spec.style_adapter is not None:
         variant = with_style_adapter(spec, base, VAE_NAMES)
-        files = (path, *others, *adapter_files(spec.style_adapter))
+        files = (path, *others, *adapter_files(spec.style_adapter, spec.style_encoder))
         known = FileHashes(settings.models_dir / "hashes.json").of_model(files)
-        styled = LoadedModel(spec, variant, device, dtype, known, previewer, stages, LoRAFiles(settings))
+        styled = LoadedModel(
+            spec, variant, device, dtype, known, previewer, stages, LoRAFiles(settings), has_style=True
+        )
     model = LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
     return load_controls(model, lambda more: FileHashes(settings.models_dir / "hashes.json").of_model((path, *more)))
 

@@ -20,6 +20,8 @@ from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import nn
 
 from engine.batching.attention_processors import AttentionProcessors
+from engine.batching.lora_hooks import ActiveAdapters
+from engine.batching.style_scale import STYLE
 from engine.batching.weight_tensors import EXECUTES_ON, STREAMED, can_widen, weight_bytes
 from engine.loading.pipeline_classes import Task, build, class_for
 from engine.lora.lora_adapters import Adapters
@@ -54,6 +56,8 @@ class LoadedModel:
         loras: Mapping[str, LoRASettings] | None = None,
         styled: LoadedModel | None = None,
         adapters: Adapters | None = None,
+        *,
+        has_style: bool = False,
     ) -> None:
         self.spec, self.device, self.dtype, self.hash = spec, device, dtype, hash_
         self.previewer = previewer
@@ -67,6 +71,8 @@ class LoadedModel:
             name: part for name, part in base.components.items() if isinstance(part, nn.Module)
         }
         """Component name -> shared module: denoisers, text encoders, VAEs."""
+        self.has_style = has_style
+        """Whether a style adapter is part of it."""
         self.styled = styled
         """The same weights with a style adapter, for requests with a style picture."""
         self.controls: Mapping[ControlType, LoadedModel] = {}
@@ -116,7 +122,7 @@ class LoadedModel:
         type_ = request.control.type if request.control else None
         if type_ is not None and type_ in self.controls:
             return self.controls[type_]
-        sees = request.style_image is not None or (isinstance(request, Blend) and request.strength is None)
+        sees = bool(request.style_images) or (isinstance(request, Blend) and request.strength is None)
         return self.styled if sees and self.styled else self
 
     def control_flaw(self, request: ImageRequest) -> str:
@@ -125,6 +131,10 @@ class LoadedModel:
         if type_ is None or type_ in self.controls:
             return ""
         return self.control_flaws.get(type_) or "there is no network for it"
+
+    def own_adapters(self, request: ImageRequest) -> ActiveAdapters:
+        """What is active of the variant with a style adapter in each row of the request; () for the plain model."""
+        return ((STYLE, self.spec.style_scale(request.style_weight)),) if self.has_style else ()
 
     def supports(self, task: Task) -> bool:
         """Whether the family has its own pipeline for this task (with `strength` for image-to-image)."""

@@ -1,6 +1,6 @@
 """A model's variant with an IP-Adapter (arXiv 2308.06721): the same weights, and the adapter's layers beside them.
 
-With an adapter a UNet needs a picture at every call, so requests without a style picture use the plain model.
+With an adapter a denoiser needs a picture at every call, so requests without a style picture use the plain model.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -8,17 +8,21 @@ With an adapter a UNet needs a picture at every call, so requests without a styl
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from diffusers.loaders.ip_adapter import IPAdapterMixin
+from diffusers.loaders.ip_adapter import FluxIPAdapterMixin, IPAdapterMixin, SD3IPAdapterMixin
 from torch import nn
-from transformers import CLIPVisionModelWithProjection
+from transformers import CLIPVisionModelWithProjection, SiglipImageProcessor, SiglipVisionModel
 
+from engine.batching.style_scale import weigh_by_row
 from engine.errors import ModelLoadFailed
 from engine.loading.pipeline_classes import build
 from engine.loading.same_weights import module_with_same_weights
 from engine.model_files.tool_files import adapter_files, prove_adapter
 from engine.model_spec import ModelSpec
+
+_FAMILIES = (IPAdapterMixin, FluxIPAdapterMixin, SD3IPAdapterMixin)
 
 
 def with_style_adapter(spec: ModelSpec, base: Any, kept: tuple[str, ...]) -> Any:
@@ -27,23 +31,35 @@ def with_style_adapter(spec: ModelSpec, base: Any, kept: tuple[str, ...]) -> Any
     Raises `ModelLoadFailed` for families without one, and what diffusers and transformers raise for files that do
     not fit.
     """
-    file, encoder_folder = adapter_files(str(spec.style_adapter))
-    if not issubclass(type(base), IPAdapterMixin):
+    file, encoder_folder = adapter_files(str(spec.style_adapter), spec.style_encoder)
+    if not issubclass(type(base), _FAMILIES):
         raise ModelLoadFailed(spec.name, f"{type(base).__name__} takes no style adapter", "remove style_adapter")
-    prove_adapter(spec.name, str(spec.style_adapter))
+    prove_adapter(spec.name, str(spec.style_adapter), spec.style_encoder)
     made = build(
         type(base), base, {name: _module_with_same_weights(name, part, kept) for name, part in base.components.items()}
     )
-    encoder = CLIPVisionModelWithProjection.from_pretrained(
-        encoder_folder, local_files_only=True, use_safetensors=True, dtype=base.dtype
-    )
-    made.register_modules(image_encoder=encoder.to(base.device).requires_grad_(False).eval())
-    made.load_ip_adapter(
-        str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None, local_files_only=True
-    )
-    made.set_ip_adapter_scale(spec.style_weight)
-    made.unet.requires_grad_(False).eval()
+    made.register_modules(**_encoder(base, encoder_folder))
+    made.load_ip_adapter(str(file.parent), subfolder="", weight_name=file.name, local_files_only=True)
+    denoiser = made.unet if isinstance(base, IPAdapterMixin) else made.transformer
+    weigh_by_row(denoiser.requires_grad_(False).eval())
     return made
+
+
+def _encoder(base: Any, folder: Path) -> dict[str, Any]:
+    """The image encoder, and where the family knows only one kind of them, what cuts pictures to its size."""
+    is_siglip = isinstance(base, SD3IPAdapterMixin)
+    cls: Any = SiglipVisionModel if is_siglip else CLIPVisionModelWithProjection
+    encoder = cls.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=base.dtype)
+    parts = {"image_encoder": encoder.to(base.device).requires_grad_(False).eval()}
+    if is_siglip:
+        is_told = (folder / "preprocessor_config.json").is_file()
+        size = {"height": encoder.config.image_size, "width": encoder.config.image_size}
+        parts["feature_extractor"] = (
+            SiglipImageProcessor.from_pretrained(folder, local_files_only=True)
+            if is_told
+            else SiglipImageProcessor(size=size)
+        )
+    return parts
 
 
 def _module_with_same_weights(name: str, part: Any, kept: tuple[str, ...]) -> Any:

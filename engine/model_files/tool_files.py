@@ -50,18 +50,21 @@ def prove_tool(tool: str, folder: Path) -> None:
             raise ModelLoadFailed(tool, error.why, error.remedy) from error
 
 
-def adapter_files(location: str) -> tuple[Path, Path]:
+def adapter_files(location: str, encoder: str | None = None) -> tuple[Path, Path]:
     """A style adapter's weights, and the folder of the encoder they were trained with."""
     file = Path(location)
-    return file, file.parent / ENCODER
+    return file, file.parent / ENCODER if encoder is None else Path(encoder)
 
 
-def prove_adapter(model: str, location: str) -> None:
-    """Raises `ModelLoadFailed` for what is no safetensors file with an encoder's folder beside it."""
-    file, encoder = adapter_files(location)
-    if file.suffix != ".safetensors" or not file.is_file() or not encoder.is_dir():
-        why = f"{file.name} is no safetensors file with a folder `{ENCODER}` beside it"
+def prove_adapter(model: str, location: str, encoder: str | None = None) -> None:
+    """Raises `ModelLoadFailed` for what is no safetensors file with the folder of its encoder."""
+    file, folder = adapter_files(location, encoder)
+    if file.suffix != ".safetensors" or not file.is_file():
+        why = f"{file.name} is no safetensors file"
         raise ModelLoadFailed(model, why, "correct style_adapter in the settings")
+    if not (folder / "config.json").is_file():
+        why = f"{file.name} needs its image encoder, and there is none in the folder `{folder.name}`"
+        raise ModelLoadFailed(model, why, "name that folder as style_encoder in the settings")
     try:
         tensor_names(file)
     except ModelLoadFailed as error:

@@ -24,9 +24,9 @@ from engine.loading.loaded_model import LoadedModel
 from engine.loading.pipeline_classes import Task
 from engine.operations.pixels import Pixels, flaw, without_idle_alpha
 from engine.operations.spread import Spread, weighed
+from engine.operations.style_pictures import style_inputs
 from engine.operations.tools import Tools
 from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
-from engine.pictures.images import open_picture
 from engine.pipelines.sampler_names import sampler_name
 from engine.requests import ImageRequest
 from engine.sampling.step_watch import StepWatch, with_inner
@@ -210,7 +210,7 @@ class OperationContext:
             wanted |= self._worded(wanted, seeds)
         if self.beside is not None:
             wanted |= self._pairs(self.beside, wanted, generators)
-        if "ip_adapter_image" in wanted and "ip_adapter_image" not in known:
+        if self.request.style_images and "ip_adapter_image" not in known:
             raise InvalidRequest("style_image", f"{self.model.spec.name} cannot follow a style picture in this")
         if "guidance_schedule" in known:
             wanted.pop("guidance_scale", None)  # Ideogram takes one of them
@@ -292,7 +292,7 @@ class OperationContext:
             **self.references,
             **(self.control.arguments(accepted(pipeline), _channels(pipeline)) if self.control else {}),
             "guidance_schedule": [guidance] * steps,  # Ideogram's default is for 48 steps only
-            "ip_adapter_image": None if request.style_image is None else open_picture(request.style_image),
+            **(style_inputs(request, self.model, pipeline) if request.style_images else {}),
         }
         return {name: value for name, value in wanted.items() if value is not None}
 

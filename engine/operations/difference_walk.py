@@ -30,7 +30,7 @@ class DifferenceWalk:
     _generators: list[torch.Generator] = field(default_factory=list[torch.Generator])
     _picture: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
     _change: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
-    _ratio: float = 1.0
+    _level: _Level = field(default_factory=lambda: _Level(1.0, 0.0))
 
     def begin(self, like: torch.Tensor, noise_scheduler: Any, index: int) -> torch.Tensor:
         """The picture, twice for each cell, with the noise of timestep number `index`."""
@@ -40,35 +40,50 @@ class DifferenceWalk:
         self._generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
         self._picture = self.origin.clean(like[:cells], noise_scheduler).float()
         self._change = torch.zeros_like(self._picture)
-        return self._sample(noise_scheduler, index).to(like.dtype)
+        self._level = _Level.of(noise_scheduler, index, like.ndim)
+        return self._sample().to(like.dtype)
 
     def step(self, x0: torch.Tensor, noise_scheduler: Any, index: int) -> torch.Tensor:
         """Move the change on, and return the next sample."""
-        cells, before = len(x0) // 2, self._ratio
-        is_last = index >= len(noise_scheduler.timesteps)
-        share = 0.0 if is_last else _ratio(self._change, noise_scheduler, index) / before
-        moved = share * self._change + (1 - share) * (x0[cells:] - x0[:cells])
-        self._change = self.origin.keep(moved, torch.zeros_like(moved))
-        return self._sample(noise_scheduler, index)
+        cells, before = len(x0) // 2, self._level
+        self._level = _Level.of(noise_scheduler, index, x0.ndim)
+        share = self._level.ratio / before.ratio
+        moved = torch.sub(x0[cells:], x0[:cells]).mul_(1 - share).add_(self._change, alpha=share)
+        self._change = self.origin.inside(moved)
+        return self._sample()
 
     @property
     def shown(self) -> torch.Tensor:
         """The picture as it is changed so far."""
         return self._picture + self._change
 
-    def _sample(self, noise_scheduler: Any, index: int) -> torch.Tensor:
-        one = self._picture[:1]
+    def _sample(self) -> torch.Tensor:
+        signal, noise = self._level.signal, self._level.noise
+        if not noise:
+            return torch.cat((self._picture, self.shown))
         # Fresh noise for every step: what the two rows share of it cancels out, the rest averages out.
-        drawn = [torch.randn(one.shape, generator=generator) for generator in self._generators]
-        noise = torch.cat(drawn).to(one)
-        if index < len(noise_scheduler.timesteps):
-            self._ratio = _ratio(one, noise_scheduler, index)
-        return noised_to(torch.cat((self._picture, self.shown)), torch.cat((noise, noise)), noise_scheduler, index)
+        drawn = [torch.randn((1, *self._picture.shape[1:]), generator=generator) for generator in self._generators]
+        old = torch.cat(drawn).to(self._picture).mul_(noise).add_(self._picture, alpha=signal)
+        return torch.cat((old, torch.add(old, self._change, alpha=signal)))
 
 
-def _ratio(like: torch.Tensor, noise_scheduler: Any, index: int) -> float:
-    """How much noise there is for one part of the picture, at timestep number `index`."""
-    one, none = torch.ones_like(like[:1]), torch.zeros_like(like[:1])
-    signal = float(noised_to(one, none, noise_scheduler, index).flatten()[0])
-    noise = float(noised_to(none, one, noise_scheduler, index).flatten()[0])
-    return noise / max(signal, 1e-6)
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """How much a sample has of the picture, and how much of noise."""
+
+    signal: float
+    noise: float
+
+    @property
+    def ratio(self) -> float:
+        """How much noise there is for one part of the picture."""
+        return self.noise / max(self.signal, 1e-6)
+
+    @staticmethod
+    def of(noise_scheduler: Any, index: int, dimensions: int) -> _Level:
+        """At timestep number `index`, asked with two single numbers; past the last one there is no noise."""
+        if index >= len(noise_scheduler.timesteps):
+            return _Level(1.0, 0.0)
+        one = torch.eye(2).view(2, 2, *(1,) * (dimensions - 2))
+        signal, noise = noised_to(one[:, :1], one[:, 1:], noise_scheduler, index).flatten().tolist()
+        return _Level(signal, noise)

@@ -13,6 +13,7 @@ from PIL import Image
 from engine.operations.context import OperationContext
 from engine.operations.draw import draw
 from engine.operations.pixels import Pixels
+from engine.operations.style_pictures import mean_embeds
 from engine.requests import WORDLESS_BLEND, Blend
 
 NOTE = "mixed by what the pictures show; give a strength to mix their pixels instead"
@@ -35,16 +36,9 @@ def from_meaning(context: OperationContext, pictures: Sequence[Image.Image], sha
 def _by_adapter(
     context: OperationContext, pipeline: Any, pictures: Sequence[Image.Image], shares: Sequence[float]
 ) -> list[Pixels]:
-    """IP-Adapter: the layers beside the UNet's attention look at the mean."""
-    asked = context.request.guidance_scale
-    guidance = context.model.spec.guidance_scale if asked is None else asked
-    guided = guidance > 1 and pipeline.unet.config.time_cond_proj_dim is None
-    seen = [
-        pipeline.prepare_ip_adapter_image_embeds(picture, None, context.model.device, 1, guided)[0]
-        for picture in pictures
-    ]
-    mean = torch.stack([share * embeds for share, embeds in zip(shares, seen, strict=True)]).sum(0)
-    return draw(context, "text_to_image", ip_adapter_image_embeds=[mean])
+    """IP-Adapter: the layers beside the denoiser's attention look at the mean."""
+    seen = mean_embeds(context.request, context.model, pipeline, pictures, shares)
+    return draw(context, "text_to_image", **seen)
 
 
 def _by_prior(

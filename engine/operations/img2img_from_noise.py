@@ -56,9 +56,17 @@ class PictureOrigin:
         """`latents` where the mask is white, `noised` where it is black."""
         if self.mask is None:
             return latents
+        share = self._shares(latents, self.mask)
+        return share * latents + (1 - share) * noised
+
+    def inside(self, change: torch.Tensor) -> torch.Tensor:
+        """A change of latents where the mask is white, nothing where it is black."""
+        return change if self.mask is None else self._shares(change, self.mask) * change
+
+    def _shares(self, like: torch.Tensor, mask: Image.Image) -> torch.Tensor:
         if self._share is None:
-            self._share = self._white(latents, self.mask)
-        return self._share * latents + (1 - self._share) * noised
+            self._share = self._white(like, mask)
+        return self._share
 
     def _latents(self, like: torch.Tensor) -> torch.Tensor:
         pixels = tensor_of(self.picture.resize(self._size(like), Image.Resampling.LANCZOS)).to(like.device)

@@ -77,6 +77,9 @@ def _extras(request: ImageRequest) -> dict[str, object]:
         extras["Step cache"] = request.step_cache
     if request.loras:
         extras["Lora"] = " ".join(f"<lora:{lora.name}:{_exact(lora.weight)}>" for lora in request.loras)
+    if request.style_images:
+        extras["Style pictures"] = " ".join(_exact(each.weight) for each in request.style_images)
+        extras["Style weight"] = _exact(request.style_weight)
     return extras
 
 
@@ -127,10 +130,10 @@ def _plain(request: ImageRequest) -> dict[str, Any]:
 def _fingerprint(value: Any) -> Any:
     if isinstance(value, bytes):
         return "sha256:" + hashlib.sha256(value).hexdigest()
-    if isinstance(value, list | tuple):
-        return [_fingerprint(item) for item in cast("list[Any]", value)]
     if isinstance(value, dict):
         return {key: _fingerprint(item) for key, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_fingerprint(item) for item in cast("list[Any]", value)]
     return value
 
 
@@ -160,8 +163,9 @@ def read_request(png: bytes, **changes: Any) -> ImageRequest:
         raise InvalidRequest("image", "this picture carries no recipe of Darkroom's") from error
     if kind != ImageRequest.kind:
         raise InvalidRequest("image", f"this picture was made from another picture ({kind}); that one is needed too")
-    if isinstance(fields.get("style_image"), str):
-        raise InvalidRequest("style_image", "this picture follows the style of another; that one is needed too")
+    # One picture in one field, in files of earlier versions.
+    if isinstance(fields.pop("style_image", None), str) or "sha256:" in str(fields.get("style_images", "")):
+        raise InvalidRequest("style_images", "this picture follows the style of another; that one is needed too")
     if fields.get("control") is not None:
         raise InvalidRequest("control", "this picture follows a control picture; that one is needed too")
     return ImageRequest.model_validate(fields)

@@ -108,7 +108,7 @@ class LaneFactory:
                 opened.context.notes += drawn_by.adapters.attach(loras)
             return operate(opened.context)
 
-        options = RunOptions(loras, upcast, request.tile)
+        options = RunOptions((*loras, *drawn_by.own_adapters(request)), upcast, request.tile)
         lane = Lane(request.id, draw, options, request.alone, processors=model.processors())
         previews = self._previews_of(request, model, tell)
         watch = StepWatch(lane, previews.wants_x0, previews.show, request.stop_at)

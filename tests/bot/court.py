@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import discord
@@ -34,17 +35,26 @@ from bot.domain.rounds.follow_up import VaryWinner
 from bot.domain.rounds.interventions import Interventions
 from bot.domain.rounds.round import RoundKind
 from bot.domain.rounds.round_service import RoundService
+from bot.domain.rounds.show_picker import ShowPicker
+from bot.domain.rounds.showing import Showing
+from bot.domain.rounds.shows import Shows
+from bot.store.gallery.exhibits import ExhibitReads
 from bot.store.jobs.timings import TimingStore
 from bot.store.rounds.entries import EntryStore
 from bot.store.rounds.games import GameStore
+from bot.store.rounds.hall import Hall
 from bot.store.rounds.rounds import RoundStore
+from bot.store.rounds.show_candidates import ShowCandidates
+from bot.store.rounds.show_plans import ShowStore
 from bot.tasks import Tasks
+from bot.ui.content.credits import authors
 from bot.ui.job_reply.consent_pages import ConsentPages
 from bot.ui.job_reply.decision_pages import DecisionPages
 from bot.ui.job_reply.evolution_pages import EvolutionPages
 from bot.ui.job_reply.game_announcer import GameAnnouncer
 from bot.ui.job_reply.game_pictures import GamePictures
 from bot.ui.job_reply.round_announcer import RoundAnnouncer
+from bot.ui.job_reply.show_pages import ShowPages
 from bot.ui.pictures.compositing import Drawing
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.scripted import COLOURS, NamedModels, png
@@ -68,12 +78,15 @@ class Court(StoredServer):
         self.quotas, self.log = client.services.quotas, client.services.log
         self.round_store, pictures = RoundStore(self.database), client.services.pictures
         self.entries, drawing = EntryStore(self.database), Drawing(self.executor)
+        lines, self.hall = ExhibitReads(self.database), Hall(self.database, pictures)
+        self.plans = ShowStore(self.database)
         shown = {
             RoundKind.DECIDE: DecisionPages(self.jobs, pictures, drawing),
             RoundKind.EVOLVE: EvolutionPages(self.jobs, pictures, drawing, self.round_store, self.entries),
             RoundKind.CONSENT: ConsentPages(self.jobs, self.entries),
+            RoundKind.SHOW: ShowPages(self.jobs, pictures, drawing, self.entries, lines),
         }
-        announcer = RoundAnnouncer(shown, Tasks(self.context), interval_s=0.0)
+        announcer = RoundAnnouncer(shown, Tasks(self.context), interval_s=0.0, clock=self.now)
         electorate = Electorate(self.round_store, self.entries, self.round_store.present, self._banned, self.now)
         self.rounds = RoundService(self.round_store, electorate, announcer)
         follow_up = VaryWinner(self.jobs, self.job_service.submit, self.consents.of)
@@ -90,15 +103,26 @@ class Court(StoredServer):
             self.rounds, self.round_store, self.entries, announcer, consents=self.consents, grants=self.grants,
             jobs=self.jobs, submit=self.job_service.submit,
         )  # fmt: skip
-        plays = {RoundKind.DECIDE: deciding, RoundKind.EVOLVE: evolving, RoundKind.CONSENT: asking}
-        self.deadlines = Deadlines(self.round_store, plays, clock=self.now, hurry=self.rounds.hurry)
+        picker = ShowPicker(ShowCandidates(self.database), lines, self.now)
+        showing = Showing(
+            self.rounds, self.round_store, self.entries, self.plans, announcer, picker=picker, hall=self.hall,
+            jobs=self.jobs, makers=partial(authors, self.jobs),
+        )  # fmt: skip
+        self.shows = Shows(
+            self.rounds, self.round_store, self.entries, self.plans, announcer, picker, rules=self.rules_store.get,
+            banned=self._banned, clock=self.now,
+        )  # fmt: skip
+        plays = {
+            RoundKind.DECIDE: deciding, RoundKind.EVOLVE: evolving, RoundKind.CONSENT: asking, RoundKind.SHOW: showing
+        }  # fmt: skip
+        self.deadlines = Deadlines(self.round_store, plays, clock=self.now, hurry=self._hurry)
         client.services = replace(
             client.services, games=self.games, game_announcer=board, game_pictures=game_pictures, rounds=self.rounds,
             announcer=announcer, engine=self.switch, has_semantic_filter=True,
             evolutions=Evolutions(self.round_store, self.entries, studio, self.job_service.check, self.now),
             interventions=Interventions(self.rounds, self.round_store, self.entries, announcer, self.now),
             consent_requests=ConsentRequests(self.round_store, self.entries, self.now),
-            prices=PriceList(TimingStore(self.database, self.now)),
+            prices=PriceList(TimingStore(self.database, self.now)), shows=self.shows, hall=self.hall,
         )  # fmt: skip
         self.client, self.drawn = client, 0
         return client
@@ -127,6 +151,10 @@ class Court(StoredServer):
 
     async def _banned(self, guild_id: int, now: datetime) -> frozenset[int]:
         return banned_now((await self.rules_store.get(guild_id)).bans, now)
+
+    async def _hurry(self) -> None:
+        await self.rounds.hurry()
+        await self.shows.turn()
 
     async def counted(self, *, after_s: float = 0.0) -> None:
         """Let time pass for votes; what is due is done."""

@@ -30,6 +30,7 @@ from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.outbox import OutboxStore
 from bot.store.jobs.quarantines import Quarantines
 from bot.store.members.grants import GrantStore
+from bot.store.members.kept_styles import KeptStyleStore
 from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.statistics import Statistics
@@ -79,6 +80,7 @@ class StoredServer:
         services = Services(
             consents=self.consents, grants=self.grants, fingerprints=FingerprintStore(self.database),
             quarantines=Quarantines(self.database),
+            kept_styles=KeptStyleStore(self.database, pictures, self.now),
             settings=Settings(data_dir=self.folder), job_service=self.job_service, jobs=jobs, pictures=pictures,
             members=members, rules=self.rules_store, quotas=quotas,
             log=AuditLog(self.database), records=MemberRecordStore(self.database, pictures),

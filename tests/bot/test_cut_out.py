@@ -13,6 +13,7 @@ from PIL import Image
 from bot.domain.model import Verb
 from bot.settings import Settings
 from engine.settings import EngineSettings
+from tests.bot.scripted import png
 from tests.bot.whole import last_said, whole
 from tests.bot.world import World, labels
 from tests.engine.segmenting import segmenter
@@ -35,11 +36,27 @@ async def test_a_picture_is_cut_out_and_becomes_a_sticker(tmp_path: Path) -> Non
         assert Image.open(io.BytesIO(await shown.read())).tobytes() == made.tobytes()
         assert "Cut out" not in labels(message)
 
+        upload = ("mine.png", await bot.picture(first, 2))
+        own, _ = await bot.finished(await bot.ada.slash(bot.channel, "cutout", picture=upload))
+        alpha = Image.open(io.BytesIO(await bot.picture(own))).mode
+        assert (own.spec.verb, own.spec.count, alpha) == (Verb.CUT_OUT, 1, "RGBA")
+
         role = bot.channel.guild.create_role("artists", permissions=discord.Permissions(create_expressions=True))
         cy = bot.channel.guild.add_member(bot.env.create_user("cy"), roles=[role])
         form = await cy.click(message, label="Use as emoji / sticker")
         said = last_said(await cy.submit_modal(form, {"prompt": "apple", "kind": "sticker"}))
         assert "1 of 5 stickers" in said.content
+
+        await bot.ada.slash(bot.channel, "privacy consent", share="me")
+        refused = last_said(await bot.bo.slash(bot.channel, "cutout", picture=upload))
+        assert refused.ephemeral and "keeps this to themselves" in refused.content
+
+
+async def test_without_a_model_for_it_an_upload_is_refused_uncharged(tmp_path: Path) -> None:
+    async with whole(Settings(data_dir=tmp_path, engine=EngineSettings(devices=("cpu",), threads=1))) as bot:
+        refused = last_said(await bot.ada.slash(bot.channel, "cutout", picture=("a.png", png("red"))))
+        assert refused.ephemeral and "nothing is set up here that cuts out" in refused.content
+        assert await bot.app.services.jobs.recent(bot.ada.id, 10) == []
 
 
 async def test_without_a_model_for_it_there_is_no_button(world: World) -> None:

@@ -28,7 +28,7 @@ MODAL_SUBMIT = 5
 TAKES_NO_JOB = frozenset(
     {
         "imagine", "draw", "edit", "loras", "models", "blend", "describe", "style list", "style show", "settings",
-        "help", "set save", "set list", "set delete", "shorten",
+        "help", "set save", "set list", "set delete", "shorten", "style save", "style rm", "cutout",
         "privacy delete", "privacy consent", "privacy retention", "quota set", "quota grant", "quota reset",
         "quota list", "quota timezone", "quota jobs", "mod pause", "mod drain", "mod resume", "mod ban", "mod unban",
         "mod weight", "mod picture", "mod roles", "mod words add", "mod words remove", "mod words list",
@@ -194,7 +194,7 @@ COMPLETED = frozenset({"cancel job", "lineage job", "show job", "privacy gallery
 NO_JOB_COMPLETED = frozenset(
     {
         "imagine model", "imagine style", "imagine lora", "edit model", "style show name", "settings model",
-        "set delete name",
+        "set delete name", "style rm name",
         "loras lora", "models model",
     }
 )  # fmt: skip

@@ -35,3 +35,30 @@ def test_a_newcomer_evolves_a_picture_with_friends(tmp_path: Path) -> None:
         page.shot("friends")
         assert page.errors == []
         browser.close()
+
+
+def test_a_newcomer_sees_a_whole_show(tmp_path: Path) -> None:
+    with playground(tmp_path / "data") as url, playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        tab = browser.new_page(viewport={"width": 1200, "height": 900})
+        tab.goto(url)
+        page = Page(tab)
+        tab.locator("#bring-friends").click()
+        page.until(lambda: page.look()[1] == 4)  # each of them has drawn
+        tab.locator("#viewer-picker").select_option(label="mo")
+        page.until(lambda: tab.evaluate("window.simcordPreview.ready"))
+        tab.locator("[data-command='weekly now']").click()
+        tab.keyboard.press("Enter")
+        page.until(lambda: tab.get_by_role("button", name="D", exact=True).count())
+        page.press("A")
+        page.until(lambda: any("5 voted so far" in said for said in page.messages()))
+        page.shot("show")
+        page.press("Count now")
+        reveal = page.until(lambda: next((said for said in page.messages() if "has won the show" in said), ""))
+        assert "(5 voted)" in reveal and all(name in reveal for name in ("@kim", "@lou", "@nia", "@sam"))
+        page.shot("show-told")
+        tab.locator("[data-command='weekly hall']").click()
+        tab.keyboard.press("Enter")
+        page.until(lambda: any("among 4 pictures" in said for said in page.messages()))
+        assert page.errors == []
+        browser.close()

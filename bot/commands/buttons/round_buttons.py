@@ -14,7 +14,7 @@ from bot.commands.moderation.moderator_actions import entry
 from bot.domain.model import Job, Member, Place
 from bot.domain.moderation.access import check_ban, check_queue_state
 from bot.domain.moderation.job_access import Deed
-from bot.domain.rounds.round import Round, RoundAct
+from bot.domain.rounds.round import Round, RoundAct, RoundKind
 from bot.domain.rounds.round_service import RoundService
 from bot.errors import BadOption, ConfigError, JobNotFound, RoundNotFound, RoundUnderWay
 from bot.ui.content.custom_ids import ROUND_TEMPLATE, ButtonId, RoundId
@@ -117,7 +117,9 @@ async def _end(interaction: Pressed, current: Round, act: RoundAct) -> str:
     end = service.close if act is RoundAct.CLOSE else service.cancel
     await end(current.id, member)
     if member.id != current.host.id:
-        subject = f"vote of <@{current.host.id}> on job {current.job_id}"
+        subject = f"show {current.id}"
+        if current.kind is not RoundKind.SHOW:
+            subject = f"vote of <@{current.host.id}> on job {current.job_id}"
         action = "count vote" if act is RoundAct.CLOSE else "cancel vote"
         await interaction.client.services.log.add(entry(interaction, action, subject))
     return "The votes are counted." if act is RoundAct.CLOSE else "The vote is cancelled."

@@ -10,7 +10,7 @@ from discord.app_commands import Range, locale_str
 
 from bot.commands.moderation.moderator_actions import entry, guild_id, moderator
 from bot.domain.rounds.entry import EntryRole
-from bot.domain.rounds.round import Round
+from bot.domain.rounds.round import Round, RoundKind
 from bot.errors import BadOption
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.playing import interventions
@@ -94,5 +94,6 @@ async def _found(interaction: Pressed, action: str, message: str) -> Round:
 
 
 async def _log(interaction: Pressed, action: str, found: Round, what: str = "") -> None:
-    subject = f"{what}round {found.id} of <@{found.host.id}>"
+    whose = f"show {found.id}" if found.kind is RoundKind.SHOW else f"round {found.id} of <@{found.host.id}>"
+    subject = f"{what}{whose}"
     await interaction.client.services.log.add(entry(interaction, action, subject))

@@ -179,6 +179,8 @@ class Quota(commands.Cog):
             await change(
                 interaction, "quota timezone", lambda rules, _: rules.model_copy(update={"timezone": key}), subject=key
             )
+            if (shows := interaction.client.services.shows) is not None:
+                await shows.rezone(guild_id(interaction))
             await answer.private(f"✅ Windows begin at midnight in {key}.")
 
     @quota.command(name="jobs", description=locale_str("How many jobs one member may have at once"))

@@ -60,9 +60,11 @@ class Ports:
         images = tuple(uploads[key] for key in spec.images)
         references = tuple(uploads[key] for key in spec.references)
         mask = None if spec.mask is None else uploads[spec.mask]
-        style = None if spec.style_image is None else uploads[spec.style_image]
+        named = () if spec.style_image is None else ((spec.style_image, 1.0),)
+        kept = () if spec.options.kept_style is None else spec.options.kept_style.pictures
+        styles = tuple((uploads[key], weight) for key, weight in (*named, *kept))
         control = None if spec.control is None else uploads[spec.control]
-        given = {"images": images, "references": references, "mask": mask, "style": style, "control": control}
+        given = {"images": images, "references": references, "mask": mask, "styles": styles, "control": control}
         return Sources(source=source, description=said, **given)
 
     async def _cell(self, job_id: str, index: int) -> tuple[bytes, str]:

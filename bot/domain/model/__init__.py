@@ -14,6 +14,7 @@ from bot.domain.model.expression import (
 )
 from bot.domain.model.job import Cell, Charge, Job, JobState, Kept, Verdict
 from bot.domain.model.job_spec import WITHDRAWN, CellRef, JobSpec, Options, Verb
+from bot.domain.model.kept_style import KeptStyle, NamedStyle
 from bot.domain.model.member import Member, Preferences, Share
 from bot.domain.model.outbox_entry import LONGEST_DELAY, OutboxEntry, OutboxKind
 from bot.domain.model.place import DIRECT_MESSAGES, Place, ReplyTo
@@ -35,7 +36,9 @@ __all__ = [
     "JobSpec",
     "JobState",
     "Kept",
+    "KeptStyle",
     "Member",
+    "NamedStyle",
     "Options",
     "OutboxEntry",
     "OutboxKind",

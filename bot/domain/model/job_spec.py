@@ -6,6 +6,7 @@ import enum
 from collections.abc import Collection
 from typing import Final, Literal
 
+from bot.domain.model.kept_style import KeptStyle
 from bot.domain.model.value import Value
 from engine import ControlType
 
@@ -60,6 +61,11 @@ class Options(Value):
     step_cache: Literal["off", "careful", "fast"] | None = None
     """Which denoiser outputs may be foretold: `--fine`, `--careful`, `--fast`."""
     style: str | None = None
+    """A style of the host, or one that is kept by name."""
+    kept_style: KeptStyle | None = None
+    """What `style` stands for where it is kept by name; filled in when the job is asked for."""
+    style_weight: int | None = None
+    """How strongly style pictures act, 0 to 1000: `--sw`."""
     strength: float | None = None
     """diffusers' `strength`, 0 to 1: 0 keeps the start picture, 1 ignores it."""
     loras: tuple[tuple[str, float], ...] = ()
@@ -115,6 +121,8 @@ class JobSpec(Value):
     """Upscaling factor."""
     origin: CellRef | None = None
     """The stored picture that an uploaded one was recognised as."""
+    also: tuple[CellRef, ...] = ()
+    """Further stored pictures that uploaded ones were recognised as; their makers' yes is needed, too."""
     poster_id: int | None = None
     """The member who posted the uploaded picture, where that is not who asks; they said yes."""
     credit: str = ""
@@ -127,8 +135,9 @@ class JobSpec(Value):
     @property
     def uploads(self) -> frozenset[str]:
         """The keys of all uploaded pictures that the spec names."""
+        kept = [] if self.options.kept_style is None else [key for key, _ in self.options.kept_style.pictures]
         single: list[str | None] = [getattr(self, name) for name in _SINGLE]
-        return frozenset(key for key in (*self.images, *self.references, *single) if key is not None)
+        return frozenset(key for key in (*self.images, *self.references, *single, *kept) if key is not None)
 
     def without_words(self) -> JobSpec:
         """Return a copy in which the prompt is empty."""
@@ -138,5 +147,8 @@ class JobSpec(Value):
         """Return a copy in which `WITHDRAWN` replaces these keys."""
         kept = {key: WITHDRAWN if key in keys else key for key in self.uploads}
         update = {name: tuple(kept[key] for key in getattr(self, name)) for name in ("images", "references")}
-        named = {name: kept[key] for name in _SINGLE if (key := getattr(self, name)) is not None}
+        named: dict[str, object] = {name: kept[key] for name in _SINGLE if (key := getattr(self, name)) is not None}
+        if (style := self.options.kept_style) is not None:
+            style = style.model_copy(update={"pictures": tuple((kept[key], weight) for key, weight in style.pictures)})
+            named["options"] = self.options.model_copy(update={"kept_style": style})
         return self.model_copy(update=update | named)

@@ -46,3 +46,5 @@ class Preferences(Value):
     """With `share="role"`: the id of the role whose members may."""
     gallery: bool = False
     """Whether the host's gallery may show this member's pictures, with their prompts and the member's name."""
+    show: bool | None = None
+    """Whether the server's shows may hang this member's pictures; None: unless `share` is "me"."""

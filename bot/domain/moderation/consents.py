@@ -101,9 +101,11 @@ class Consents:
 
 
 def sources(spec: JobSpec) -> list[str]:
-    """The jobs that a spec is directly made from: of its picture, of its words, of the upload that was recognised."""
-    named = (spec.source and spec.source.job_id, spec.parent_id, spec.origin and spec.origin.job_id)
-    return list(dict.fromkeys(job_id for job_id in named if job_id))
+    """The jobs that a spec is directly made from: of its picture, of its words, of uploads that were recognised."""
+    kept = spec.options.kept_style.origins if spec.options.kept_style is not None else ()
+    pictures = [one.job_id for one in (spec.source, spec.origin, *spec.also) if one is not None]
+    words = [spec.parent_id] if spec.parent_id else []
+    return list(dict.fromkeys([*pictures[:1], *words, *pictures[1:], *kept]))
 
 
 def _worst(found: dict[int, Needed], one: Needed) -> None:

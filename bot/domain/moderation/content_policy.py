@@ -10,7 +10,8 @@ from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules, Pictu
 from bot.domain.moderation.semantic_filter import SemanticFilter
 from bot.domain.moderation.word_filter import WordFilter
 from bot.domain.moderation.word_rules import WordRule
-from bot.errors import PromptRejected
+from bot.errors import BadPicture, PromptRejected
+from engine import Safety
 
 SEXUAL = "sexual"
 """The kind of meaning that is allowed in age-restricted channels."""
@@ -90,6 +91,19 @@ def picture_verdict(rules: GuildRules, cells: Sequence[Cell], *, age_restricted:
     if policy is PicturePolicy.REVIEW and rules.guild_id == DIRECT_MESSAGES:
         return Verdict.BLOCK
     return Verdict(policy)
+
+
+def check_given(rules: GuildRules, safety: Safety, *, age_restricted: bool) -> None:
+    """Raise `BadPicture` for a picture to be kept that the picture check flags, or could not judge.
+
+    One without score and without error was not checked, because the host switched the check off.
+    """
+    if _policy(rules, age_restricted) is PicturePolicy.OFF:
+        return
+    if safety.error:
+        raise BadPicture("it could not be checked just now; try again later")
+    if (safety.score or 0.0) >= rules.picture_threshold:
+        raise BadPicture("the picture check of this server does not let it be kept")
 
 
 def verdict_in(rules: GuildRules, job: Job, cells: Sequence[Cell], place: Place) -> Verdict:

@@ -55,6 +55,8 @@ def derive(
         sized = {}
     if verb in (Verb.PAN, Verb.EDIT):  # the aspect ratio is that of what comes of it, also for jobs derived from that
         options, sized = options.model_copy(update={"aspect": None}), {}
+    if verb in UNDRAWN and options.kept_style is not None:
+        options = options.model_copy(update={"style": None, "kept_style": None, "style_weight": None})
     defaults: dict[str, Any] = {
         **sized,
         "count": _count(verb),

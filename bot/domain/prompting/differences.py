@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from bot.domain.model import Options
 
 _WORD = re.compile(r"[^\s,;]+")
-_NAMES = ("negative", "model", "style", "aspect", "strength", "guidance", "steps", "loras")
+_NAMES = ("negative", "model", "style", "style_weight", "aspect", "strength", "guidance", "steps", "loras")
 
 
 def difference(before: Options, after: Options) -> str:

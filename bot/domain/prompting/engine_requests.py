@@ -22,6 +22,7 @@ from engine import (
     LoRA,
     Outpaint,
     PromptPart,
+    StyleImage,
     Upscale,
 )
 
@@ -70,7 +71,8 @@ class Sources:
     source: bytes | None = None
     images: tuple[bytes, ...] = ()
     mask: bytes | None = None
-    style: bytes | None = None
+    styles: tuple[tuple[bytes, float], ...] = ()
+    """Style pictures and what they count."""
     description: str = ""
     """What the source shows, where the words it was drawn from say that."""
     references: tuple[bytes, ...] = ()
@@ -111,12 +113,11 @@ class Wording:
         """Return the engine request of a spec. Raises `BadOption`, `BadPicture` or `InvalidRequest`."""
         options = self._styled(spec.options)
         common = {**_words(options), **_numbers(spec, options), **_size(spec, options, size, model), **_who(asker)}
-        common |= {"model": options.model or model, "style_image": sources.style}
-        common["control"] = _control(options, sources)
+        common |= {"model": options.model or model, **_style(spec, sources), "control": _control(options, sources)}
         return _build(spec, options, sources, common)
 
     def _styled(self, options: Options) -> Options:
-        if options.style is None:
+        if options.style is None or options.kept_style is not None:
             return options
         style = self.styles.get(options.style)
         if style is None:
@@ -172,6 +173,17 @@ def _numbers(spec: JobSpec, options: Options) -> dict[str, Any]:
     }
 
 
+def _style(spec: JobSpec, sources: Sources) -> dict[str, Any]:
+    weight = spec.options.style_weight
+    if not sources.styles:
+        if weight is not None and spec.verb in (Verb.IMAGINE, Verb.DRAFT) and spec.source is None:
+            why = "this is the weight of style pictures; give one in `style_image`, or name a kept style of pictures"
+            raise BadOption("--sw", why)
+        return {}
+    pictures = tuple(StyleImage(image=picture, weight=counts) for picture, counts in sources.styles)
+    return {"style_images": pictures, **({} if weight is None else {"style_weight": float(weight)})}
+
+
 def _size(spec: JobSpec, options: Options, size: Size, model: str) -> dict[str, int | None]:
     if spec.width is not None or spec.height is not None or options.aspect is None:
         return {"width": spec.width, "height": spec.height}
@@ -212,7 +224,9 @@ def _build(spec: JobSpec, options: Options, sources: Sources, common: dict[str, 
 
 
 def _edit(options: Options, sources: Sources, common: dict[str, Any]) -> ImageRequest:
-    common = {**_without_size(common), "style_image": None}
+    if options.kept_style is not None and sources.source is None:
+        raise BadOption(f"--style {options.style}", "an edit follows no style pictures; leave it out")
+    common = {**_without_size(common), "style_images": ()}
     first, *others = sources.pictures
     strength = _asked_strength(options)
     if strength is None:
@@ -232,7 +246,9 @@ def _with_references(options: Options, sources: Sources, common: dict[str, Any])
     if common["draft"]:
         raise BadOption("--draft", "there are no drafts with a reference; leave one of them out")
     first, *others = (*sources.images, *sources.references)
-    common = {**common, "style_image": None}
+    if options.kept_style is not None:
+        raise BadOption(f"--style {options.style}", "style pictures and a reference do not go together; leave one out")
+    common = {**common, "style_images": ()}
     return Edit(image=first, references=tuple(others), is_reference=not sources.images, **common)
 
 

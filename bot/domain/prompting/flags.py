@@ -148,6 +148,7 @@ FLAGS: tuple[Flag, ...] = (
         for name, level in SPEEDS
     ),
     Flag("style", ("style",), "--style 3d", name, takes="name"),
+    Flag("style_weight", ("sw",), "--sw 200", whole(0, 1000)),
     Flag("strength", ("strength",), "--strength 0.7", decimal(0, 1)),
     Flag("control_type", ("ct", "control-type"), "--ct edges", control_type, takes="name"),
     Flag("control_strength", ("cw", "control-strength"), "--cw 0.8", decimal(0, 2)),

@@ -14,7 +14,7 @@ MAX_SETS = 25
 """As many as a menu of Discord can list."""
 MAX_CHARS = 500
 _NAME = re.compile(r"[\w-]{1,32}")
-_FOR_ONE_JOB = ("seed", "repeat", "image_weight", "strength", "draft")
+_FOR_ONE_JOB = ("seed", "repeat", "image_weight", "style_weight", "strength", "draft")
 """What a channel cannot have by default: it belongs to one job, or needs a picture."""
 
 OptionSet = tuple[str, str]

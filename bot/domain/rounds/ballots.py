@@ -11,6 +11,7 @@ import random
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from bot.domain.rounds.entry import Entry
 from bot.domain.rounds.round import Ballot
 
 QUORUM_SHARE = 0.4
@@ -35,6 +36,15 @@ def without_slots(ballots: Iterable[Ballot], void: Collection[int]) -> list[Ball
     """The ballots without their marks at slots that were taken out."""
     return [
         ballot.model_copy(update={"picks": tuple(pick for pick in ballot.picks if pick not in void)})
+        for ballot in ballots
+    ]
+
+
+def without_own(ballots: Iterable[Ballot], choices: Sequence[Entry]) -> list[Ballot]:
+    """The ballots without marks of members at what they made themselves."""
+    own = {(entry.member_id, entry.place) for entry in choices}
+    return [
+        ballot.model_copy(update={"picks": tuple(pick for pick in ballot.picks if (ballot.member_id, pick) not in own)})
         for ballot in ballots
     ]
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.domain.model import Ask, CellRef, Value
+from bot.domain.model import Ask, CellRef, JobSpec, Value
 from bot.domain.moderation.consents import Needed
 from bot.domain.rounds.entry import Entry, EntryRole
 from bot.domain.rounds.round import Round, RoundAct, RoundKind, RoundState
@@ -37,16 +37,16 @@ def asking(request: ConsentRequest, needed: Needed, now: datetime, unique: str) 
         settings=request.model_dump_json(), slots=0, seed=0, due_at=now, duration_s=ASKS_FOR.total_seconds(),
         created_at=now,
     )  # fmt: skip
-    source = ask.spec.source or ask.spec.origin
-    picture = CellRef(job_id=needed.job_id, cell=_cell(source, needed.job_id)) if needed.job_id else None
+    picture = CellRef(job_id=needed.job_id, cell=_cell(ask.spec, needed.job_id)) if needed.job_id else None
     entry = Entry(
         round_id=round_id, role=EntryRole.ASKED, place=0, member_id=needed.owner_id, picture=picture, entered_at=now
     )
     return new, entry
 
 
-def _cell(source: CellRef | None, job_id: str) -> int:
-    return source.cell if source is not None and source.job_id == job_id else 0
+def _cell(spec: JobSpec, job_id: str) -> int:
+    pictures = (spec.source, spec.origin, *spec.also)
+    return next((one.cell for one in pictures if one is not None and one.job_id == job_id), 0)
 
 
 def owner_of(entries: Sequence[Entry]) -> Entry | None:

@@ -23,15 +23,16 @@ class ConsentRequests:
     def __init__(self, store: RoundStore, entries: EntryStore, clock: Clock) -> None:
         self._store, self._entries, self._clock = store, entries, clock
 
-    async def ask(self, ask: Ask, needed: Needed) -> OwnerAsked:
+    async def ask(self, ask: Ask, needed: Needed, *others: Needed) -> OwnerAsked:
         """Ask an owner, once a day for each member; returns what to tell that member.
 
-        Raises `NotYours` where the owner said no within a day.
+        The `others` are asked one after the other, each once the one before has said yes.
+        Raises `NotYours` where one of them said no within a day.
         """
-        now = self._clock()
+        now, owners = self._clock(), {needed.owner_id, *(other.owner_id for other in others)}
         for earlier in await self._store.hosted(ask.member.id, RoundKind.CONSENT, now - ASKS_FOR):
             for entry in await self._entries.of(earlier.id, role=EntryRole.ASKED):
-                if entry.member_id == needed.owner_id and earlier.guild_id == ask.place.guild_id:
+                if entry.member_id in owners and earlier.guild_id == ask.place.guild_id:
                     _require_unanswered(entry, earlier)
         new, entry = asking(ConsentRequest(ask=_later(ask)), needed, now, f"{ask.interaction_id} {ask.index}")
         # Not due before it says who is asked.

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from bot.domain.ports import Clock
-from bot.domain.rounds.ballots import Tally, count, is_settled, quorum, without_slots
+from bot.domain.rounds.ballots import Tally, count, is_settled, quorum, without_own, without_slots
 from bot.domain.rounds.entry import EntryRole, EntryState
 from bot.domain.rounds.ports import BannedIn, EntryStore, Presence, RoundStore
-from bot.domain.rounds.round import Ballot, Round
+from bot.domain.rounds.round import Ballot, Round, RoundKind
 
 PRESENT_FOR = timedelta(minutes=30)
 """Who asked for a picture this recently is expected to vote."""
@@ -39,14 +39,20 @@ class Electorate:
         if not current.job_id:
             choices = await self._entries.of(current.id, role=EntryRole.CHOICE)
             theirs = without_slots(theirs, {each.place for each in choices if each.state is EntryState.VOID})
+            if current.kind is RoundKind.SHOW:
+                theirs = without_own(theirs, choices)
         return count(theirs, current.slots), theirs
 
     async def is_enough(self, current: Round, tally: Tally) -> bool:
-        """Whether the quorum is there."""
+        """Whether the quorum is there; of a show, which hangs for days, nobody is expected to have seen it."""
+        if current.kind is RoundKind.SHOW:
+            return tally.voters >= quorum(0)
         return tally.voters >= quorum(len(await self._expected(current)))
 
     async def is_settled(self, current: Round) -> bool:
-        """Whether waiting could change nothing."""
+        """Whether waiting could change nothing; a show hangs for its whole time."""
+        if current.kind is RoundKind.SHOW:
+            return False
         tally, ballots = await self.counted(current)
         voted = {ballot.member_id for ballot in ballots if ballot.picks}
         return is_settled(tally, await self._expected(current), voted)

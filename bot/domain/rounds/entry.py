@@ -45,5 +45,8 @@ class Entry(Value):
     text: str = ""
     picture: CellRef | None = None
     is_secret: bool = False
-    """Whether nobody but its author may see it before the round is over."""
+    """Whether nobody but its author may see it before the round is over.
+
+    In a show: whose it is; where it was taken out, its message may still show the picture.
+    """
     entered_at: datetime

@@ -17,6 +17,8 @@ class RoundKind(enum.StrEnum):
     """One of several votes: the winner, its variations and a member's wild card stand against each other next."""
     CONSENT = "consent"
     """No vote: the owner of a picture is asked whether somebody may make something of it."""
+    SHOW = "show"
+    """An approval vote on pictures of the last weeks, whose makers are told at the end."""
 
 
 class RoundState(enum.StrEnum):

@@ -39,6 +39,11 @@ class RoundService:
         """Who may not take part."""
         return await self._electorate.banned(current)
 
+    async def valid(self, current: Round) -> list[Ballot]:
+        """The ballots that count, without the marks that do not."""
+        _, ballots = await self._electorate.counted(current)
+        return ballots
+
     async def open(self, new: Round) -> Round:
         """Begin a round, or find the one that this job has already."""
         return await self._store.open(new)

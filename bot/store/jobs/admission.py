@@ -52,7 +52,7 @@ async def admit(connection: AsyncConnection, ask: Ask, limits: AdmissionLimits, 
     if ask.spec.sealed:
         await connection.execute(sa.insert(sealed_words), {"job_id": job.id, "prompt": ask.spec.options.prompt})
     if keys := job.spec.uploads:
-        whose = await _uploaders(connection, job)
+        whose = _of_kept_style(ask) | await _uploaders(connection, job)
         owner = ask.spec.poster_id or job.member_id
         rows = [{"job_id": job.id, "key": key, "member_id": whose.get(key, owner)} for key in keys]
         await connection.execute(sa.insert(uploads), rows)
@@ -61,12 +61,20 @@ async def admit(connection: AsyncConnection, ask: Ask, limits: AdmissionLimits, 
 
 async def _require_shown(connection: AsyncConnection, ask: Ask) -> None:
     """In the same transaction: what comes after a quarantine began would not be hidden by it."""
-    made_from = [one.job_id for one in (ask.spec.source, ask.spec.origin) if one is not None]
+    made_from = [one.job_id for one in (ask.spec.source, ask.spec.origin, *ask.spec.also) if one is not None]
+    if (style := ask.spec.options.kept_style) is not None:
+        made_from += style.origins
     if not made_from:
         return
     hidden = sa.select(jobs.c.id).where(jobs.c.id.in_(made_from), jobs.c.state == JobState.HIDDEN)
     if await connection.scalar(hidden) is not None:
         raise PictureHidden
+
+
+def _of_kept_style(ask: Ask) -> dict[str, int]:
+    """Return who saved each picture of the style that the job names."""
+    style = ask.spec.options.kept_style
+    return {} if style is None else {key: style.owner_id for key, _ in style.pictures}
 
 
 async def _uploaders(connection: AsyncConnection, job: Job) -> dict[str, int]:

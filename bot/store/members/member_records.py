@@ -27,7 +27,8 @@ _RESERVE = 64 * 1024
 README = """\
 records.json holds every row that is stored about you, by table. Its entry "promises" holds your commands that have no
 answer yet.
-pictures/ holds your pictures, uploads/ the pictures that you uploaded, and frames/ the previews of your pictures.
+pictures/ holds your pictures, uploads/ the pictures that you uploaded or keep as
+styles, hall/ copies of those that won a show, and frames/ the previews of your pictures.
 Discord limits the size of this file. Pictures that did not fit are listed in records.json under "cells", "uploads"
 and "jobs", and are still in your messages.
 """
@@ -114,13 +115,14 @@ class MemberRecordStore:
 
 
 def _kept(rows: dict[str, list[dict[str, Any]]]) -> list[tuple[str, str, int]]:
-    """Return file name, key and minimum size in bytes of every kept file: pictures, then uploads, then frames."""
+    """File name, key and minimum size in bytes of every kept file: pictures, uploads, copies in the hall, frames."""
     pictures = [(f"{cell['job_id']}-{cell['cell'] + 1}.png", cell["key"], cell["size_bytes"]) for cell in _shown(rows)]
-    uploads = dict.fromkeys(upload["key"] for upload in rows["uploads"])
+    uploads = dict.fromkeys(row["key"] for table in ("uploads", "kept_styles") for row in rows[table])
     frames = {job["id"]: job["frames_key"] for job in rows["jobs"] if job["frames_key"] and _is_shown(job)}
     return [
         *((f"pictures/{name}", key, size_bytes) for name, key, size_bytes in pictures),
         *((f"uploads/{key.rpartition('/')[2]}", key, 1) for key in uploads),
+        *((row["key"], row["key"], 1) for row in rows["fame"]),
         *((f"frames/{job_id}.zip", key, 1) for job_id, key in frames.items()),
     ]
 

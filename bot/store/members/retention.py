@@ -16,11 +16,13 @@ from bot.domain.model import JobSpec
 from bot.store.database import Database
 from bot.store.jobs.sealing import unseal
 from bot.store.pictures import PictureStore
+from bot.store.rounds import hall
 from bot.store.rounds.games import forget
 from bot.store.schema import OUTSIDE, UNFINISHED, cells, favourites, hints, jobs, members, uploads
 from bot.store.schema_consent import fingerprints, grants
 from bot.store.schema_games import games
 from bot.store.schema_rounds import ballots, entries, rounds
+from bot.store.schema_styles import kept_styles
 from bot.store.schema_sums import member_days
 
 _BATCH, _FOUND = 20, 500
@@ -55,6 +57,7 @@ class Retention:
         """Delete what a member made, uploaded, set, marked and voted; returns how many jobs. Theirs must be over."""
         deleted = await self._delete_where(_is_over, jobs.c.member_id == member_id)
         await self._take_back_uploads(member_id)
+        await self._leave_the_hall(member_id)
         async with self._database.write() as connection:
             await connection.execute(sa.delete(favourites).where(favourites.c.member_id == member_id))
             await connection.execute(sa.delete(hints).where(hints.c.member_id == member_id))
@@ -72,11 +75,17 @@ class Retention:
             await connection.execute(sa.delete(members).where(members.c.member_id == member_id))
         return deleted
 
+    async def _leave_the_hall(self, member_id: int) -> None:
+        with self._pictures.put_meanwhile() as put:
+            async with self._database.write() as connection:
+                keys = await hall.forget_maker(connection, member_id)
+            await self._delete_files(keys, put)
+
     async def _take_back_uploads(self, member_id: int) -> None:
         """Delete what a member uploaded, wherever it is used; jobs that others made of it say so when asked again."""
         with self._pictures.put_meanwhile() as put:
             keys = await self._drop_uploads(member_id)
-            await self._delete_files(keys, put)
+            await self.delete_files(keys, put)
 
     async def _drop_uploads(self, member_id: int) -> set[str]:
         async with self._database.write() as connection:
@@ -91,10 +100,13 @@ class Retention:
                 left = spec.without_uploads({upload.key for upload in theirs if upload.job_id == row.id})
                 await connection.execute(sa.update(jobs).where(jobs.c.id == row.id).values(spec=left.model_dump_json()))
             await connection.execute(sa.delete(uploads).where(uploads.c.member_id == member_id))
-        return {upload.key for upload in theirs}
+            saved = kept_styles.c.member_id == member_id
+            styles = set(await connection.scalars(sa.select(kept_styles.c.key).where(saved)))
+            await connection.execute(sa.delete(kept_styles).where(saved))
+        return {upload.key for upload in theirs} | styles
 
-    async def _delete_files(self, keys: Iterable[str], put: Set[str]) -> int:
-        """Delete what no row names; a picture that somebody else uploaded too is theirs."""
+    async def delete_files(self, keys: Iterable[str], put: Set[str]) -> int:
+        """Delete what no row names by now; a picture that somebody else uploaded or keeps too is theirs."""
         return await self._pictures.delete_unneeded(keys, self._named, put)
 
     async def _named(self, keys: Sequence[str]) -> set[str]:
@@ -109,19 +121,24 @@ class Retention:
             return await connection.scalar(query) or 0
 
     async def delete_job(self, job_id: str) -> bool:
-        """Delete one finished job with its pictures; False when there is none."""
+        """Delete one finished job with its pictures, out of the hall, too; False when there is none."""
+        with self._pictures.put_meanwhile() as put:
+            async with self._database.write() as connection:
+                keys = await hall.forget_jobs(connection, [job_id])
+            await self._delete_files(keys, put)
         return await self._delete_where(_is_over, jobs.c.id == job_id) > 0
 
     async def drop_pictures(self, job_id: str) -> None:
         """Delete a finished job's pictures, those it began from too; leave its row, for statistics and lineage."""
         with self._pictures.put_meanwhile() as put:
-            await self._delete_files(await self._drop_cells(job_id), put)
+            await self.delete_files(await self._drop_cells(job_id), put)
 
     async def _drop_cells(self, job_id: str) -> list[str]:
         async with self._database.write() as connection:
             if not await connection.scalar(sa.select(jobs.c.id).where(jobs.c.id == job_id, _is_over)):
                 return []
             keys = await _keys_of(connection, [job_id]) + await _unshared_uploads(connection, [job_id])
+            keys += await hall.forget_jobs(connection, [job_id])
             await connection.execute(sa.delete(cells).where(cells.c.job_id == job_id))
             await connection.execute(sa.delete(fingerprints).where(fingerprints.c.job_id == job_id))
             await connection.execute(sa.delete(uploads).where(uploads.c.job_id == job_id))
@@ -142,7 +159,7 @@ class Retention:
             async for page in self._pictures.pages():
                 old = [stored.key for stored in page if stored.modified_at < now - _STRAY_AFTER]
                 strays = set(old) - await self._named(old)
-                swept += await self._delete_files(strays, put)
+                swept += await self.delete_files(strays, put)
         return swept
 
     async def _delete_where(self, *conditions: sa.ColumnElement[bool]) -> int:
@@ -163,7 +180,7 @@ class Retention:
                 keys = await _keys_of(connection, ids) + await _unshared_uploads(connection, ids)
                 # Cells, posts, uploads, favourites and owed deliveries go with the job.
                 await connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
-            await self._delete_files(keys, put)
+            await self.delete_files(keys, put)
 
 
 async def _keys_of(connection: AsyncConnection, ids: Sequence[str]) -> list[str]:
@@ -184,5 +201,9 @@ async def _unshared_uploads(connection: AsyncConnection, ids: Sequence[str]) -> 
 async def _named(connection: AsyncConnection, keys: Sequence[str]) -> set[str]:
     """Those of the keys that some row names."""
     ids = {job_id for folder, job_id, *_ in (key.split("/") for key in keys) if folder == "jobs"}
-    uploaded = await connection.scalars(sa.select(uploads.c.key).where(uploads.c.key.in_(keys)))
-    return {*await _keys_of(connection, list(ids)), *uploaded}
+    named = [
+        key
+        for column in (uploads.c.key, kept_styles.c.key)
+        for key in await connection.scalars(sa.select(column).where(column.in_(keys)))
+    ]
+    return {*await _keys_of(connection, list(ids)), *named, *await hall.named(connection, keys)}

@@ -16,6 +16,8 @@ from bot.store.schema_consent import grants as grants
 from bot.store.schema_gallery import open_channels as open_channels
 from bot.store.schema_games import games as games
 from bot.store.schema_rounds import rounds as rounds
+from bot.store.schema_shows import show_plans as show_plans
+from bot.store.schema_styles import kept_styles as kept_styles
 from bot.store.schema_sums import metadata
 
 

@@ -30,7 +30,7 @@ class EntryStore:
             query = query.where(entries.c.role == role)
         async with self._database.read() as connection:
             rows = (await connection.execute(query.order_by(*(entries.c[name] for name in _KEY)))).mappings()
-            return [_entry(row) for row in rows]
+            return [entry_from(row) for row in rows]
 
     async def enter(self, new: Entry, during: Collection[RoundState]) -> Entry | None:
         """Bring something into a round; None when it is in none of these states any more.
@@ -45,7 +45,7 @@ class EntryStore:
             if (await connection.execute(bumped)).rowcount == 0:
                 return None
             rows = (await connection.execute(sa.select(entries).where(*mine).order_by(entries.c.place))).mappings()
-            there = [_entry(row) for row in rows]
+            there = [entry_from(row) for row in rows]
             open_ones = [entry for entry in there if entry.state is EntryState.OPEN]
             own = [entry.place for entry in open_ones if entry.member_id == new.member_id]
             place = own[0] if own else max((entry.place + 1 for entry in there), default=0)
@@ -65,7 +65,7 @@ class EntryStore:
             if changed is not None:
                 here = rounds.c.id == before.round_id
                 await connection.execute(sa.update(rounds).where(here).values(version=rounds.c.version + 1))
-        return None if changed is None else _entry(changed)
+        return None if changed is None else entry_from(changed)
 
 
 async def put(connection: AsyncConnection, placed: Sequence[Entry]) -> None:
@@ -83,7 +83,8 @@ def _columns(entry: Entry) -> dict[str, Any]:
     return {**entry.model_dump(exclude={"picture"}), **named}
 
 
-def _entry(row: Mapping[Any, Any]) -> Entry:
+def entry_from(row: Mapping[Any, Any]) -> Entry:
+    """An entry as its row says."""
     known = {name: row[name] for name in Entry.model_fields if name != "picture"}
     picture = CellRef(job_id=row["picture_job_id"], cell=row["picture_cell"]) if row["picture_job_id"] else None
     return Entry.model_validate({**known, "picture": picture})

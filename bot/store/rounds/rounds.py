@@ -29,21 +29,21 @@ class RoundStore:
         """Store it; one with the same id, or an open one on the same job, is given back instead."""
         on_the_job = sa.and_(rounds.c.job_id == new.job_id, rounds.c.state == RoundState.OPEN)
         async with self._database.write() as connection:
-            await _insert(connection, new)
+            await insert_round(connection, new)
             here = sa.select(rounds).where(on_the_job if new.job_id else rounds.c.id == new.id)
-            return _round(await _one(connection, here, new.id))
+            return round_from(await _one(connection, here, new.id))
 
     async def get(self, round_id: str) -> Round:
         """Raises `RoundNotFound`."""
         async with self._database.read() as connection:
-            return _round(await _one(connection, sa.select(rounds).where(rounds.c.id == round_id), round_id))
+            return round_from(await _one(connection, sa.select(rounds).where(rounds.c.id == round_id), round_id))
 
     async def at_message(self, message_id: int) -> Round | None:
         """The round of a ballot paper."""
         query = sa.select(rounds).where(rounds.c.message_id == message_id).limit(1)
         async with self._database.read() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
-        return None if row is None else _round(row)
+        return None if row is None else round_from(row)
 
     async def change(
         self,
@@ -68,11 +68,11 @@ class RoundStore:
                 if void:
                     await connection.execute(sa.delete(ballots).where(*theirs))
                 if following is not None:
-                    await _insert(connection, following)
+                    await insert_round(connection, following)
                 await put(connection, entries)
         if changed is None:
             raise Fenced(before.id, before.version)
-        return _round(changed)
+        return round_from(changed)
 
     async def toggle(self, round_id: str, member_id: int, slot: int, now: datetime) -> Ballot | None:
         """Set or take away a member's mark; None when the round takes no ballots any more."""
@@ -104,19 +104,19 @@ class RoundStore:
         here = self._database.ours(rounds.c.guild_id)
         query = sa.select(rounds).where(UNDER_WAY, rounds.c.due_at <= now, *here).order_by(rounds.c.due_at)
         async with self._database.read() as connection:
-            return [_round(row) for row in (await connection.execute(query)).mappings()]
+            return [round_from(row) for row in (await connection.execute(query)).mappings()]
 
     async def game(self, game_id: str) -> list[Round]:
         """All rounds of a game in their order."""
         query = sa.select(rounds).where(rounds.c.game_id == game_id).order_by(rounds.c.number)
         async with self._database.read() as connection:
-            return [_round(row) for row in (await connection.execute(query)).mappings()]
+            return [round_from(row) for row in (await connection.execute(query)).mappings()]
 
     async def hosted(self, host_id: int, kind: RoundKind, since: datetime) -> list[Round]:
         """The rounds of a kind that a member began since then."""
         theirs = rounds.c.host_id == host_id, rounds.c.kind == kind, rounds.c.created_at >= since
         async with self._database.read() as connection:
-            return [_round(row) for row in (await connection.execute(sa.select(rounds).where(*theirs))).mappings()]
+            return [round_from(row) for row in (await connection.execute(sa.select(rounds).where(*theirs))).mappings()]
 
     async def before(self, job_id: str, limit: int) -> list[Round]:
         """The chain of rounds that led to a job, oldest first: each winner became the next one's job."""
@@ -127,7 +127,7 @@ class RoundStore:
                 row = (await connection.execute(query)).mappings().one_or_none()
                 if row is None:
                     break
-                found.insert(0, _round(row))
+                found.insert(0, round_from(row))
                 job_id = found[0].job_id
         return found
 
@@ -145,7 +145,8 @@ async def _one(connection: AsyncConnection, query: sa.Select[Any], round_id: str
     return dict(row)
 
 
-async def _insert(connection: AsyncConnection, new: Round) -> None:
+async def insert_round(connection: AsyncConnection, new: Round) -> None:
+    """Store a round unless it, or one that excludes it, is there already."""
     await connection.execute(upsert(connection, rounds).values(_columns(new)).on_conflict_do_nothing())
 
 
@@ -154,7 +155,8 @@ def _columns(new: Round) -> dict[str, Any]:
     return {**new.model_dump(), **ids, "host": new.host.model_dump_json(), "place": new.place.model_dump_json()}
 
 
-def _round(row: Mapping[Any, Any]) -> Round:
+def round_from(row: Mapping[Any, Any]) -> Round:
+    """A round as its row says."""
     known = {name: row[name] for name in Round.model_fields if name not in ("host", "place")}
     host, place = Member.model_validate_json(row["host"]), Place.model_validate_json(row["place"])
     return Round.model_validate({**known, "job_id": row["job_id"] or "", "host": host, "place": place})

@@ -14,6 +14,7 @@ _COMPILED = re.compile(TEMPLATE)
 GAME_TEMPLATE = r"dr-game:(?P<act>[jqsxtdfhlnb]):(?P<game>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,3})"
 GUESS_TEMPLATE = r"dr-guess:(?P<game>[0-9a-z]{1,16}):(?P<stage>[0-9]{1,3})"
 ROUND_TEMPLATE = r"dr-round:(?P<act>[a-z]{1,2}):(?P<round>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,2})"
+HALL_TEMPLATE = r"dr-hall:(?P<way>[on]):(?P<round>[0-9a-f]{1,16})"
 KIN_TEMPLATE = r"dr-kin:(?P<job>[0-9A-Za-z_-]{1,64})"
 SHEET_TEMPLATE = r"dr-sheet:(?P<act>dv|dm):(?P<job>[0-9A-Za-z_-]{1,64})"
 ID_LIMIT = 100

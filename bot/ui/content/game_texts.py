@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from discord.utils import format_dt
 
 from bot.domain.games.any_game import AnyGame
 from bot.domain.games.game import names
+
+_PAST: Mapping[str, str] = MappingProxyType({"Closes": "Closed", "Goes on": "It went on", "Starts": "Closed"})
+_DEADLINE = re.compile(rf"({'|'.join(_PAST)}) <t:[0-9]+:R>(?: \([^)\n]*\))?")
 
 
 def closes(game: AnyGame, verb: str = "Closes") -> str:
@@ -14,6 +21,11 @@ def closes(game: AnyGame, verb: str = "Closes") -> str:
         return "⏸️ A moderator has paused the game."
     more = f" ({game.why})" if game.is_extended else ""
     return f"{verb} {format_dt(game.closes_at, 'R')}{more}"
+
+
+def past(text: str) -> str:
+    """A message whose phase is over: its deadline would count on, "Closes 3 days ago"."""
+    return _DEADLINE.sub(lambda found: _PAST[found[1]], text)
 
 
 def before(game: AnyGame) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from bot.domain.model import Ask, CellRef, JobSpec
+from bot.domain.model import Ask, CellRef, JobSpec, Member
 from bot.domain.moderation.consents import Stance
-from bot.errors import JobNotFound, NotYours, PictureHidden
+from bot.errors import BadPicture, JobNotFound, NotYours, PictureHidden
 from bot.ui.interactions.interaction_responder import Pressed
 from bot.ui.interactions.services import Services
 from bot.ui.pictures.fingerprints import fingerprint
 
 
 async def require_consent(services: Services, ask: Ask) -> None:
-    """Return where all owners let it. Raises `NotYours`, or `OwnerAsked` once the owner is asked in the channel."""
+    """Return where all owners let it. Raises `NotYours`, or `OwnerAsked` once the first is asked in the channel."""
     needed = await services.consents.needed(ask.spec, ask.member)
     if not needed:
         return
@@ -19,28 +19,56 @@ async def require_consent(services: Services, ask: Ask) -> None:
     if needed[0].stance is Stance.NO or services.consent_requests is None or not is_here:
         raise NotYours(needed[0].owner_id)
     await services.job_service.check(ask)  # nobody is asked for what is refused anyway
-    raise await services.consent_requests.ask(ask, needed[0])
+    raise await services.consent_requests.ask(ask, *needed)
 
 
 async def recognised(interaction: Pressed, spec: JobSpec) -> JobSpec:
-    """The spec with the kept picture of this server that it uploads again, others' before one's own.
+    """The spec with the kept pictures of this server that it uploads again, others' before one's own.
 
-    Only where the first upload is known, which is the one that a menu takes from a message, is its poster asked for
+    What it is drawn from counts as its parent, unless it has one; a picture of which only the style is followed never
+    does. Where the first upload is known, which is the one that a menu takes from a message, its poster is asked for
     nothing: its maker's word counts then. Raises `PictureHidden`.
     """
-    services, guild_id = interaction.client.services, interaction.guild_id
-    if services.fingerprints is None or guild_id is None or spec.parent_id or spec.source:
+    uploads = (*spec.images, *spec.references)
+    named = [*uploads, *(key for key in (spec.style_image, spec.control) if key is not None)]
+    # What is drawn again with another seed names already what was recognised.
+    if not named or spec.parent_id:
         return spec
-    uploads = (*spec.images, *spec.references, *(() if spec.control is None else (spec.control,)))
-    known = {key: one for key in uploads if (one := await _known(services, guild_id, key)) is not None}
+    services, guild_id = interaction.client.services, interaction.guild_id
+    if guild_id is None:
+        return spec
+    found = {key: await known_picture(services, guild_id, key) for key in dict.fromkeys(named)}
+    known = {key: one for key, one in found.items() if one is not None}
     if not known:
         return spec
-    found, _ = next((each for each in known.values() if each[1] != interaction.user.id), next(iter(known.values())))
-    poster_id = None if uploads[0] in known else spec.poster_id
-    return spec.model_copy(update={"origin": found, "poster_id": poster_id, "parent_id": None})
+    mine = interaction.user.id
+    drawn = sorted((known[key] for key in uploads if key in known), key=lambda one: one[1] == mine)
+    origin = drawn[0][0] if drawn and spec.source is None else None
+    also = dict.fromkeys(cell for cell, _ in known.values() if cell != origin)
+    poster_id = None if uploads and uploads[0] in known else spec.poster_id
+    return spec.model_copy(update={"origin": origin, "also": tuple(also), "poster_id": poster_id})
 
 
-async def _known(services: Services, guild_id: int, key: str) -> tuple[CellRef, int] | None:
+async def origin_of(services: Services, by: Member, key: str) -> str | None:
+    """The job of another member whose picture an upload is, where they let this member keep it.
+
+    Raises `PictureHidden`, `NotYours`, and `BadPicture` where its maker wants to be asked each time.
+    """
+    if services.fingerprints is None or by.guild_id is None:
+        return None
+    found = await known_picture(services, by.guild_id, key)
+    if found is None or found[1] == by.id:
+        return None
+    job = await services.jobs.get(found[0].job_id)
+    stance = await services.consents.of(job, by)
+    if stance is Stance.ASK:
+        raise BadPicture(f"<@{job.member_id}>, who made it, wants to be asked each time, so it cannot be kept")
+    if stance is Stance.NO:
+        raise NotYours(job.member_id)
+    return job.id
+
+
+async def known_picture(services: Services, guild_id: int, key: str) -> tuple[CellRef, int] | None:
     """The kept picture that an upload is, and its maker. Raises `PictureHidden`."""
     if services.fingerprints is None:
         return None

@@ -20,6 +20,7 @@ from bot.ui.content.message_page import Page, Upload
 from bot.ui.content.modals import Filled, Form
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.kept_styles import style_offers
 from bot.ui.interactions.offers import Offer, Shelf, offers_of
 from bot.ui.interactions.services import Darkroom
 from bot.ui.interactions.submissions import submit_each
@@ -35,7 +36,7 @@ _FORMS: Mapping[Shelf, FormKind] = {
     Shelf.MODEL: FormKind.MODEL,
 }
 _EMPTY: Mapping[Shelf, str] = {
-    Shelf.STYLE: "No styles are set up here.",
+    Shelf.STYLE: "No styles are set up here. `/style save` keeps pictures under a name.",
     Shelf.LORA: "No LoRAs are here yet. The host puts LoRA files into the folder `loras`.",
     Shelf.MODEL: "No models are here.",
 }
@@ -71,7 +72,7 @@ class OfferMenu(DynamicItem[Select[View]], template=r"drs:(?P<shelf>style|lora|m
         """Ask for the words."""
         short = self.item.values[0]
         async with Answer(interaction, ephemeral=True, may_ask=True) as answer:
-            offers = await offers_of(interaction.client, self.shelf)
+            offers = await _offered(interaction, self.shelf)
             name = with_short_name((offer.name for offer in offers), short)
             if name is None:
                 raise BadOption(short, _GONE[self.shelf])
@@ -103,7 +104,7 @@ class OfferPageButton(
 async def show(interaction: Pressed, shelf: Shelf, *, number: int = 0, name: str | None = None) -> None:
     """Answer privately with a page, or with the one of that name. Raises nothing: what is wrong is said."""
     async with Answer(interaction, ephemeral=True) as answer:
-        offers = await offers_of(interaction.client, shelf)
+        offers = await _offered(interaction, shelf)
         if name is not None:
             found = with_short_name((offer.name for offer in offers), name)
             if found is None:
@@ -170,6 +171,10 @@ async def _sheet(client: Darkroom, shelf: Shelf, shown: Sequence[tuple[int, Offe
     return (Upload(f"darkroom-{shelf.value}s.webp", sheet, alt[: texts.ALT_LIMIT]),)
 
 
+async def _offered(interaction: Pressed, shelf: Shelf) -> list[Offer]:
+    return await (style_offers(interaction) if shelf is Shelf.STYLE else offers_of(interaction.client, shelf))
+
+
 def _known(offers: Sequence[Offer]) -> str:
     return f"known: {', '.join(offer.name for offer in offers)}" if offers else ""
 
@@ -177,7 +182,7 @@ def _known(offers: Sequence[Offer]) -> str:
 async def _chosen(interaction: Pressed, shelf: Shelf, about: str, filled: Filled) -> None:
     """Draw with the one that was chosen."""
     async with Answer(interaction) as answer:
-        offers = {offer.name: offer for offer in await offers_of(interaction.client, shelf)}
+        offers = {offer.name: offer for offer in await _offered(interaction, shelf)}
         name = with_short_name(offers, about)
         if name is None:
             raise BadOption(about, _GONE[shelf])

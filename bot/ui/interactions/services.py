@@ -19,6 +19,7 @@ from bot.domain.rounds.consent_requests import ConsentRequests
 from bot.domain.rounds.evolutions import Evolutions
 from bot.domain.rounds.interventions import Interventions
 from bot.domain.rounds.round_service import RoundService
+from bot.domain.rounds.shows import Shows
 from bot.settings import Settings
 from bot.store.gallery.choices import GalleryChoiceStore
 from bot.store.gallery.open_channels import OpenChannelStore
@@ -29,10 +30,12 @@ from bot.store.jobs.fingerprints import FingerprintStore
 from bot.store.jobs.jobs import JobStore
 from bot.store.jobs.quarantines import Quarantines
 from bot.store.members.grants import GrantStore
+from bot.store.members.kept_styles import KeptStyleStore
 from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
+from bot.store.rounds.hall import Hall
 from bot.store.wildcards import WildcardLists
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, RoundId
 from bot.ui.content.modals import Filled
@@ -79,6 +82,8 @@ class Services:
     fingerprints: FingerprintStore | None = None
     """Recognises pictures that are uploaded again; None: none is."""
     quarantines: Quarantines | None = None
+    kept_styles: KeptStyleStore | None = None
+    """Style pictures that members keep by name; None: nobody can."""
     pending_answers: PendingAnswers | None = None
     """Interactions that show "thinking…", for the next start; None: they are not stored."""
     clock: Callable[[], datetime] = now
@@ -88,6 +93,10 @@ class Services:
     evolutions: Evolutions | None = None
     interventions: Interventions | None = None
     """Votes of groups; None: nobody can begin one."""
+    shows: Shows | None = None
+    """Weekly shows; None: there are none."""
+    hall: Hall | None = None
+    """The winners of shows."""
     wildcards: WildcardLists | None = None
     """The host's lists for prompts; None: there are none."""
     samples: Samples | None = None

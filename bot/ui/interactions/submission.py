@@ -17,6 +17,7 @@ from bot.errors import FileLimitTooSmall, MissingPermissions, StoreError
 from bot.ui.content import cost_texts, texts
 from bot.ui.content.buttons import cancel_view
 from bot.ui.discord_errors import REFUSALS
+from bot.ui.interactions import kept_styles
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.consent import recognised, require_consent
 from bot.ui.interactions.open_channels import open_channel_id
@@ -172,7 +173,7 @@ async def submit(
     preflight(place)
     member = await member_of(interaction)
     ask = Ask(
-        spec=await recognised(interaction, spec),
+        spec=await recognised(interaction, await _with_kept_style(interaction, spec)),
         member=member,
         place=place,
         reply=reply_to(interaction, place, follows=answer.was_given),
@@ -188,6 +189,13 @@ async def submit(
             used = cost_texts.share(await services.usage(member, place))
         await _acknowledge(interaction, answer, job, used)
     return job
+
+
+async def _with_kept_style(interaction: Pressed, spec: JobSpec) -> JobSpec:
+    """The spec with the pictures of a style that is kept by name. Raises `BadOption`."""
+    style, styles = spec.options.style, interaction.client.services.settings.styles
+    is_complete = style is None or style in styles or spec.options.kept_style is not None
+    return spec if is_complete else await kept_styles.filled(interaction, spec)
 
 
 async def _acknowledge(interaction: Pressed, answer: Answer, job: Job, used: str) -> None:

@@ -17,6 +17,7 @@ from bot.domain.ports import Jobs
 from bot.errors import DeliveryError, DeliveryLater, RoundNotFound
 from bot.tasks import Tasks
 from bot.ui.content.bluff_pages import bluff_page
+from bot.ui.content.game_texts import past
 from bot.ui.content.game_view import game_view
 from bot.ui.content.message_page import Page
 from bot.ui.content.telephone_pages import telephone_page
@@ -110,11 +111,13 @@ class GameAnnouncer:
             await self._jobs.extracted(game.revealed, game.channel_id, message_id)
 
     async def _retire(self, channel: discord.PartialMessageable, game: AnyGame) -> None:
-        """The message before keeps its words and loses its buttons; it does not matter much when that fails."""
+        """The message before loses its buttons and its deadline; it does not matter much when that fails."""
         if game.message_id is None:
             return
         try:
-            await channel.get_partial_message(game.message_id).edit(view=None)
+            message = await channel.get_partial_message(game.message_id).edit(view=None)
+            if (said := past(message.content)) != message.content:
+                await message.edit(content=said)
         except REFUSALS as error:
             log.info("buttons stay: %s", delivery_error(game.id, error), extra={"game": game.id})
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
@@ -16,10 +17,13 @@ from bot.domain.rounds.round import Ballot, Round, RoundKind, RoundState
 from bot.errors import DeliveryError, DeliveryLater, JobNotFound, RoundNotFound
 from bot.tasks import Tasks
 from bot.ui.content.message_page import Page, Upload
-from bot.ui.discord_errors import REFUSALS, WRITE_ANEW, delivery_error
+from bot.ui.discord_errors import REFUSALS, TOO_OFTEN, WRITE_ANEW, delivery_error
+from bot.ui.job_reply.reply_message import now
 
 COUNTER_S = 2.0
 """A counter is edited this often at most: Discord takes about five edits in five seconds for each channel."""
+OLD, OLD_COUNTER_S = timedelta(hours=1), 900.0
+"""Discord takes few edits of messages older than an hour."""
 _COUNTER_TRIES = 5
 _OVER = (RoundState.DECIDED, RoundState.ENDED)
 
@@ -52,8 +56,10 @@ class RoundAnnouncer:
         *,
         interval_s: float = COUNTER_S,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], datetime] = now,
     ) -> None:
         self._pages, self._tasks, self._interval_s, self._sleep = pages, tasks, interval_s, sleep
+        self._clock = clock
         self._client: discord.Client | None = None
         self.attached = asyncio.Event()
         """Set once there is a client."""
@@ -88,6 +94,14 @@ class RoundAnnouncer:
         async with self._edit_of(shown.id):
             await self._edit(shown, page)
 
+    async def reveal(self, shown: Round, ballots: Sequence[Ballot]) -> int:
+        """Write the outcome below, as `post`; its id. Raises `DeliveryError` and `JobNotFound`."""
+        page = await self._pages[shown.kind].over(shown, ballots, ())
+        try:
+            return await _send(self._channel(shown), page, f"over-{shown.id}")
+        except REFUSALS as error:
+            raise delivery_error(shown.id, error) from error
+
     async def ended(self, shown: Round, ballots: Sequence[Ballot], chain: Sequence[Round]) -> int | None:
         """Turn the round's message into the outcome. Raises `DeliveryError` and `JobNotFound`."""
         page = await self._pages[shown.kind].over(shown, ballots, chain)
@@ -99,10 +113,13 @@ class RoundAnnouncer:
         return replace(await pages.current(shown, 0), uploads=await pages.files(shown))
 
     async def _update(self, round_id: str, read: Reader) -> None:
-        pause_s = self._interval_s
+        pause_s, is_new = self._interval_s, True
         for _ in range(_COUNTER_TRIES):
             await self._sleep(pause_s)
             try:
+                if is_new and self._is_old((await read(round_id))[0]):
+                    pause_s, is_new = OLD_COUNTER_S, False
+                    continue
                 return await self._show(round_id, read)
             except DeliveryLater as error:
                 pause_s = max(self._interval_s, error.retry_after_s)
@@ -120,6 +137,9 @@ class RoundAnnouncer:
             if shown.state not in _OVER and shown.message_id is not None:
                 await self._edit(shown, await self._pages[shown.kind].current(shown, voters))
 
+    def _is_old(self, shown: Round) -> bool:
+        return shown.created_at < self._clock() - OLD
+
     def _edit_of(self, round_id: str) -> asyncio.Lock:
         return self._edits.setdefault(round_id, asyncio.Lock())
 
@@ -133,6 +153,8 @@ class RoundAnnouncer:
         try:
             return await _replace(self._channel(shown), shown, page, anew=anew)
         except REFUSALS as error:
+            if isinstance(error, discord.HTTPException) and error.code == TOO_OFTEN:
+                raise DeliveryLater(OLD_COUNTER_S, "too many edits of an old message") from error
             raise delivery_error(shown.id, error) from error
 
 

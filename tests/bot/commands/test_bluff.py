@@ -74,8 +74,13 @@ async def test_a_whole_game_of_bluff(table: Table) -> None:
     await table.lead()
     assert "is over" in table.board.content and f"<@{table.bo.id}> 4" in table.board.content
     assert table.board.components == [] and table.board.attachments[0].filename.startswith("darkroom-game-")
+    assert deadlines(table) == [], "a deadline that is past would count on"
     with pytest.raises(GameOver):
         await table.client.services.games.get(game.id)
+
+
+def deadlines(table: Table) -> list[str]:
+    return [message.content for message in table.messages if "<t:" in message.content]
 
 
 async def settled(table: Table, text: str) -> bool:

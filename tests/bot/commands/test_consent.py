@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from datetime import timedelta
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from bot.domain.model import Job, JobState
 from bot.domain.rounds.round import RoundKind, RoundState
 from tests.bot.court import Court, said
-
-
-def painted(number: int = 0, *, size: int = 96, quality: int | None = None) -> bytes:
-    """A picture with something on it, as PNG or as JPEG of that quality."""
-    waves = np.random.default_rng(number).uniform(0.5, 3.0, (3, 2))
-    y, x = np.mgrid[0 : 2 * np.pi : size * 1j, 0 : 2 * np.pi : size * 1j]
-    shades = [127 + 120 * np.sin(a * x + number) * np.cos(b * y + number) for a, b in waves]
-    buffer = io.BytesIO()
-    picture = Image.fromarray(np.stack(shades, axis=-1).astype(np.uint8))
-    picture.save(buffer, "PNG") if quality is None else picture.save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
+from tests.bot.painted import painted
 
 
 async def consents(court: Court, actor: Any, share: str) -> None:
@@ -230,6 +217,47 @@ async def test_of_two_known_pictures_the_others_maker_is_asked(court: Court) -> 
     await consents(court, court.ada, "me")
     both = {"picture": ("mine.png", painted(2, size=200)), "second": ("hers.png", painted(1, size=200))}
     refused = await court.bo.slash(court.channel, "edit", what="a green cat", **both)
+    assert "keeps this to themselves" in said(refused)
+
+
+async def test_every_maker_of_several_pictures_is_asked(court: Court) -> None:
+    for actor, number in ((court.ada, 1), (court.ria, 2)):
+        await court.imagine(actor, picture=painted(number, size=256))
+        await consents(court, actor, "ask")
+    both = {"picture": ("a.png", painted(1, size=200)), "second": ("b.png", painted(2, size=200))}
+    await court.bo.slash(court.channel, "edit", what="a green cat", **both)
+    await court.counted()
+    for actor in (court.ada, court.ria):
+        assert await court.jobs.active() == [], "all must say yes"
+        assert "this once" in said(await actor.click(question(court), label="Once"))
+        await court.counted()
+        await court.counted()
+    assert pinged(court) == [[str(court.ada.id)], [str(court.ria.id)]]
+    made = await court.draw()
+    assert made.member_id == court.bo.id and len(made.spec.also) == 1
+
+
+async def test_one_no_of_several_makers_is_enough(court: Court) -> None:
+    for actor, number in ((court.ada, 1), (court.ria, 2)):
+        await court.imagine(actor, picture=painted(number, size=256))
+    await consents(court, court.ada, "ask")
+    await consents(court, court.ria, "me")
+    both = {"picture": ("a.png", painted(1, size=200)), "second": ("b.png", painted(2, size=200))}
+    refused = await court.bo.slash(court.channel, "edit", what="a green cat", **both)
+    assert f"<@{court.ria.id}>" in said(refused) and "keeps this to themselves" in said(refused)
+    assert pinged(court) == []
+
+
+async def test_a_style_picture_and_one_beside_a_kept_picture_are_known(court: Court) -> None:
+    await court.imagine(court.ada, picture=painted(1, size=256))
+    own = await court.imagine(court.bo, picture=painted(2, size=256))
+    await consents(court, court.ada, "me")
+    hers = ("style.jpg", painted(1, size=200, quality=70))
+    refused = await court.bo.slash(court.channel, "imagine", prompt="a cat", style_image=hers)
+    assert "keeps this to themselves" in said(refused)
+    single = await court.bo.click(court.message(own.reply.message_id or 0), label="U1")
+    form = await court.bo.click(single.response, label="Edit")
+    refused = await court.bo.submit_modal(form, {"prompt": "a green cat", "pictures": [hers]})
     assert "keeps this to themselves" in said(refused)
 
 

@@ -75,6 +75,7 @@ async def test_a_whole_game_of_telephone(table: Table) -> None:
     assert "**Chain 2** went wrong best (2 liked it)" in table.board.content
     (strip,) = table.board.attachments
     assert strip.filename.startswith("darkroom-game-")
+    assert [message.content for message in table.messages if "<t:" in message.content] == []
 
 
 async def test_a_hand_shows_the_picture_and_no_words(table: Table) -> None:

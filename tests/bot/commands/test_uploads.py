@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from bot.domain.model import Job
+from tests.bot.archives import exported
 from tests.bot.court import Court, said
 from tests.bot.scripted import png
 
 
 def uploads(court: Court) -> list[Path]:
     return [path for path in (court.folder / "pictures" / "uploads").rglob("*") if path.is_file()]
-
-
-async def exported(court: Court, actor: Any) -> tuple[list[str], dict[str, list[dict[str, Any]]]]:
-    """The uploads in an archive, and its rows."""
-    result = await actor.slash(court.channel, "privacy export")
-    assert result.response is not None
-    with zipfile.ZipFile(io.BytesIO(await result.response.message.attachments[0].read())) as archive:
-        names = [name for name in archive.namelist() if name.startswith("uploads/")]
-        return names, json.loads(archive.read("records.json"))
 
 
 async def from_a_photo(court: Court) -> Job:

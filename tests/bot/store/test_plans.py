@@ -19,7 +19,9 @@ from bot.domain.quotas.cost_estimates import CostClass
 from bot.domain.quotas.quota import Limit, Scope, Unit
 from bot.domain.quotas.windows import Window, last_days
 from bot.domain.rounds.entry import Entry, EntryRole
+from bot.domain.rounds.fame import Fame
 from bot.domain.rounds.round import Round, RoundKind, RoundState
+from bot.domain.rounds.show_plan import ShowPlan, show_of
 from bot.shards import HeldShards
 from bot.store.database import Database, is_sqlite
 from bot.store.gallery.candidates import Candidates
@@ -38,6 +40,7 @@ from bot.store.jobs.quarantines import Quarantines
 from bot.store.jobs.timings import TimingStore
 from bot.store.jobs.told_hints import HintStore
 from bot.store.members.grants import GrantStore
+from bot.store.members.kept_styles import KeptStyleStore, StylePicture
 from bot.store.members.member_records import MemberRecordStore
 from bot.store.members.members import MemberStore
 from bot.store.members.retention import Retention
@@ -45,7 +48,10 @@ from bot.store.members.statistics import Statistics
 from bot.store.pictures import PictureStore
 from bot.store.rounds.entries import EntryStore
 from bot.store.rounds.games import GameStore
+from bot.store.rounds.hall import Hall
 from bot.store.rounds.rounds import RoundStore
+from bot.store.rounds.show_candidates import ShowCandidates
+from bot.store.rounds.show_plans import ShowStore
 from engine.errors import OutOfMemory
 from tests.bot.store.asks import NOW, ask, kept
 from tests.bot.store.plans import Walked, noted, scans, without_seq_scans
@@ -94,12 +100,16 @@ class Stores:
         self.games: Any = Walked(GameStore(database))
         self.entries: Any = Walked(EntryStore(database))
         self.grants: Any = Walked(GrantStore(database))
+        self.kept_styles: Any = Walked(KeptStyleStore(database, pictures, lambda: NOW))
         self.fingerprints: Any = Walked(FingerprintStore(database))
         self.quarantines: Any = Walked(Quarantines(database))
         self.channels: Any = Walked(OpenChannelStore(database))
         self.choices: Any = Walked(GalleryChoiceStore(database))
         self.candidates: Any = Walked(Candidates(database))
         self.exhibits: Any = Walked(ExhibitReads(database))
+        self.shows: Any = Walked(ShowStore(database))
+        self.show_candidates: Any = Walked(ShowCandidates(database))
+        self.hall: Any = Walked(Hall(database, pictures))
 
     @property
     def left_out(self) -> set[str]:
@@ -122,6 +132,9 @@ async def work(stores: Stores) -> None:
     await stores.jobs.share(job.id, "ask")
     await stores.grants.allow(1, 2, NOW)
     await stores.grants.withdraw(1)
+    for name in ("fog", "ink"):
+        await stores.kept_styles.save(name, [StylePicture("uploads/s.png", 1.0, 9)], 1)
+    await stores.kept_styles.remove("ink", 1)
     await stores.jobs.extracted([job.id], 10, 79)
     child = await stores.jobs.claim(await accepted(stores, spec=derive(job, Verb.VARY_STRONG, 0, seed=1)))
     held = await stores.jobs.keep(child, kept(child, state=JobState.REVIEW), NOW)
@@ -155,6 +168,13 @@ async def work(stores: Stores) -> None:
     line = Entry(round_id=opened.id, role=EntryRole.WILD, place=0, member_id=1, text="rain", entered_at=NOW)
     entered = await stores.entries.enter(line, (RoundState.OPEN,))
     await stores.entries.change(entered, text="snow")
+    plan = ShowPlan(place=PLACE, weekday=6, hour=18, next_at=NOW)
+    await stores.shows.put(plan)
+    show = show_of(PLACE, "x", 1, NOW)
+    await stores.shows.begin(show, plan, NOW + timedelta(days=7))
+    await stores.shows.note(5, "why")
+    await stores.hall._pictures.put(f"jobs/{job.id}/0.png", b"x")
+    await stores.hall.keep(famed(job.id), CellRef(job_id=job.id, cell=0))
     now = await stores.rounds.get(opened.id)
     following = vote("").model_copy(update={"id": "2"})
     await stores.rounds.change(now, void={2, 3}, entries=[line], following=following, message_id=79)
@@ -162,6 +182,13 @@ async def work(stores: Stores) -> None:
 
 def played() -> Bluff:
     return Bluff(id="1", host=ADA, place=PLACE, seed=1, closes_at=NOW, created_at=NOW, players=(Player(member=ADA),))
+
+
+def famed(job_id: str) -> Fame:
+    return Fame(
+        round_id="f", guild_id=5, channel_id=10, message_id=1, shown_at=NOW, member_id=1, job_id=job_id,
+        key="hall/f.png", prompt="x", votes=1, voters=1, pictures=6, credits=((1, 60), (2, 40)),
+    )  # fmt: skip
 
 
 def vote(job_id: str) -> Round:
@@ -214,8 +241,20 @@ async def questions(stores: Stores) -> None:
     await stores.rounds.hosted(1, RoundKind.CONSENT, NOW)
     await stores.rounds.before(job.id, limit=8)
     await stores.grants.allows(1, 2)
+    assert await stores.kept_styles.find("fog", 1, 5) and await stores.kept_styles.all(1, 5)
     await stores.fingerprints.nearest(5, FINGERPRINT)
     await stores.quarantines.holds(job.id, 5)
+    await stores.shows.plan(5)
+    await stores.shows.under_way(5)
+    await stores.shows.of_maker(1)
+    await stores.shows.hung()
+    await stores.shows.due(NOW + timedelta(days=9))
+    await stores.show_candidates.found(5, NOW - timedelta(days=28))
+    await stores.show_candidates.newcomers(5, [1, 2, 3], NOW)
+    assert await stores.hall.page(5)
+    await stores.hall.page(5, NOW + timedelta(days=1))
+    await stores.hall.after(5, NOW)
+    await stores.hall.get(5, "f")
     await stores.rounds.present(5, 10, NOW - timedelta(minutes=30))
     assert (await stores.candidates.agreements()).members == (1,)
     assert await stores.candidates.of_member(1, None, 10)
@@ -231,7 +270,8 @@ async def beside_other_bots(stores: Stores, database: Database) -> None:
     database.shards = HeldShards(2)
     database.shards.ids = frozenset({1})
     await stores.jobs.here()
-    for asked in (stores.outbox.due, stores.rounds.due, stores.games.due):
+    await stores.shows.hung()
+    for asked in (stores.outbox.due, stores.rounds.due, stores.games.due, stores.shows.due):
         await asked(NOW)
     await stores.outbox.next_at()
 
@@ -246,6 +286,7 @@ async def tidying(stores: Stores) -> None:
     await stores.jobs.channel_gone(10)
     await stores.retention.forget_tokens(NOW)
     await stores.retention.sweep(NOW + timedelta(days=3))
+    await stores.retention.delete_files(["uploads/gone.png"], set())
     for records in (stores.records, stores.retention):
         for delete in (records.drop_pictures, records.delete_job):
             await delete("j1")

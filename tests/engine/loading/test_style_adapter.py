@@ -9,49 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import DiffusionPipeline, StableDiffusionPipeline
+from diffusers import StableDiffusionPipeline
 from PIL import Image
-from safetensors.torch import save_file
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers import CLIPVisionModelWithProjection
 
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed
 from engine.loading.load import load
 from engine.processes.protocol import LaneFinished
-from engine.requests import Blend, ImageRequest, LoRA
+from engine.requests import Blend, ImageRequest, LoRA, StyleImage
 from engine.settings import EngineSettings, LoRASettings, ModelSettings
 from tests.engine.local_worker import SIZE, LocalWorker, as_array, ask, png
 from tests.engine.lora_files import save_lora
+from tests.engine.style_adapters import save_adapter
 
-SEEN = 12
-"""Dimensions of the tiny image encoder's embedding."""
 WEIGHT = 1.5
-
-
-def save_adapter(model: Path, folder: Path) -> Path:
-    """Random IP-Adapter weights that fit the UNet of `model`, with their image encoder beside them."""
-    torch.manual_seed(3)
-    unet = DiffusionPipeline.from_pretrained(model).unet
-    across = unet.config.cross_attention_dim
-    state = {
-        "image_proj.proj.weight": torch.randn(4 * across, SEEN),
-        "image_proj.proj.bias": torch.randn(4 * across),
-        "image_proj.norm.weight": torch.ones(across),
-        "image_proj.norm.bias": torch.zeros(across),
-    }
-    crossing = [name for name in unet.attn_processors if not name.endswith("attn1.processor")]
-    for index, name in enumerate(crossing):
-        inner = unet.get_submodule(name.removesuffix(".processor")).to_k.weight.shape[0]
-        for part in ("to_k_ip", "to_v_ip"):
-            state[f"ip_adapter.{2 * index + 1}.{part}.weight"] = torch.randn(inner, across)
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(state, folder / "adapter.safetensors")
-    config = CLIPVisionConfig(
-        hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=30, patch_size=15,
-        projection_dim=SEEN,
-    )  # fmt: skip
-    CLIPVisionModelWithProjection(config).save_pretrained(folder / "image_encoder")
-    return folder / "adapter.safetensors"
 
 
 def worker(folder: Path, adapter: Path, **settings: object) -> LocalWorker:
@@ -85,6 +57,10 @@ def colour(name: str) -> bytes:
 RED, BLUE = colour("red"), colour("blue")
 
 
+def like(*pictures: bytes | None) -> tuple[StyleImage, ...]:
+    return tuple(StyleImage(image=picture) for picture in pictures if picture is not None)
+
+
 def test_a_style_picture_gives_what_stock_diffusers_gives(styled: LocalWorker, folder: Path, adapter: Path) -> None:
     encoder = CLIPVisionModelWithProjection.from_pretrained(adapter.parent / "image_encoder")
     stock = StableDiffusionPipeline.from_pretrained(folder, image_encoder=encoder)
@@ -95,7 +71,7 @@ def test_a_style_picture_gives_what_stock_diffusers_gives(styled: LocalWorker, f
         "a red apple", num_inference_steps=4, num_images_per_prompt=2, generator=generators, guidance_scale=5.0,
         ip_adapter_image=Image.new("RGB", (64, 48), "red"), output_type="np", **SIZE,
     ).images  # fmt: skip
-    ours = styled.draw(ask(style_image=RED, guidance_scale=5.0, **SIZE))
+    ours = styled.draw(ask(style_images=like(RED), guidance_scale=5.0, **SIZE))
     for one, other in zip(ours, expected, strict=True):
         assert np.abs(one.astype(int) - (other * 255).round().astype(int)).max() <= 1
 
@@ -103,7 +79,7 @@ def test_a_style_picture_gives_what_stock_diffusers_gives(styled: LocalWorker, f
 @pytest.mark.parametrize("guidance", [1.0, 5.0], ids=["alone", "guided"])
 def test_styled_and_plain_requests_run_together_as_if_alone(styled: LocalWorker, guidance: float) -> None:
     wishes: list[ImageRequest] = [
-        ask(style_image=picture, num_images=1, guidance_scale=guidance, seed=seed, **SIZE)
+        ask(style_images=like(picture), num_images=1, guidance_scale=guidance, seed=seed, **SIZE)
         for seed, picture in ((1, RED), (2, BLUE), (3, None), (4, None))
     ]
     alone = [styled.draw(wish)[0] for wish in wishes]
@@ -117,7 +93,7 @@ def test_styled_and_plain_requests_run_together_as_if_alone(styled: LocalWorker,
 def test_a_style_changes_the_picture_and_not_the_plain_model(styled: LocalWorker, folder: Path) -> None:
     plain = LocalWorker(folder).draw(ask(**SIZE))
     assert all(np.array_equal(*pair) for pair in zip(styled.draw(ask(**SIZE)), plain, strict=True))
-    red, blue = (styled.draw(ask(style_image=picture, **SIZE))[0] for picture in (RED, BLUE))
+    red, blue = (styled.draw(ask(style_images=like(picture), **SIZE))[0] for picture in (RED, BLUE))
     assert not np.array_equal(red, blue) and not np.array_equal(red, plain[0])
 
 
@@ -134,7 +110,9 @@ def test_loras_and_styles_go_together(folder: Path, adapter: Path) -> None:
     ink = LoRASettings(path=save_lora(folder, "ink-beside", 2, 4, text=True), model="model")
     both = worker(folder, adapter, loras={"ink": ink})
     active = {"loras": (LoRA(name="ink"),), "num_images": 1, **SIZE}
-    drawn = [both.draw(ask(**wish))[0] for wish in ({"style_image": RED, **active}, active, {"num_images": 1, **SIZE})]
+    drawn = [
+        both.draw(ask(**wish))[0] for wish in ({"style_images": like(RED), **active}, active, {"num_images": 1, **SIZE})
+    ]
     assert len({picture.tobytes() for picture in drawn}) == 3
 
 
@@ -144,9 +122,9 @@ def test_families_without_an_adapter_say_so_before_drawing(
     models = {**styled.settings.models, "flux": ModelSettings(source=str(family_folder("flux")))}
     catalogue = Catalogue(EngineSettings(default_model="flux", models=models))
     with pytest.raises(InvalidRequest, match="flux cannot follow a style picture; those that can: model"):
-        catalogue.resolve(ask(style_image=RED, **SIZE))
+        catalogue.resolve(ask(style_images=like(RED), **SIZE))
     with pytest.raises(InvalidRequest, match="style_image"):
-        styled.catalogue.resolve(ask(style_image=b"no picture", **SIZE))
+        styled.catalogue.resolve(ask(style_images=like(b"no picture"), **SIZE))
 
 
 @pytest.mark.parametrize("name", ["adapter.bin", "missing.safetensors"])
@@ -168,7 +146,7 @@ def test_a_blend_without_a_strength_mixes_what_the_pictures_show(styled: LocalWo
         wish = ask(Blend, images=(RED, BLUE), weights=(first, second), num_images=1, **SIZE, **more)
         return styled.draw(wish)[0].astype(int)
 
-    seen = styled.draw(ask(prompt="a red apple", style_image=RED, num_images=1, **SIZE))[0]
+    seen = styled.draw(ask(prompt="a red apple", style_images=like(RED), num_images=1, **SIZE))[0]
     assert np.abs(blended(1, 0) - seen).max() <= 1, "all of the weight on one picture is that picture's style"
     assert np.abs(blended(1, 1) - blended(1, 0)).max() > 1
     assert np.abs(blended(1, 1, strength=0.5) - blended(1, 1)).max() > 1, "a strength asks for the pixels"

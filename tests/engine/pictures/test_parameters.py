@@ -101,7 +101,7 @@ def test_a_forged_recipe_is_judged_like_any_request():
 def test_a_picture_in_the_style_of_another_needs_that_one_again():
     source = io.BytesIO()
     Image.new("RGB", (8, 8)).save(source, "PNG")
-    data = png(ImageRequest(prompt="fox", style_image=source.getvalue()))
+    data = png(ImageRequest(prompt="fox", style_images=({"image": source.getvalue()},)))
     with pytest.raises(InvalidRequest, match="style of another"):
         read_request(data)
-    assert read_request(data, style_image=source.getvalue()).prompt == "fox"
+    assert read_request(data, style_images=({"image": source.getvalue()},)).prompt == "fox"

@@ -22,7 +22,7 @@ from engine.previews.preview_gate import FIRST_SHARE, PreviewChecker, PreviewGat
 from engine.previews.thumbnails import coarse
 from engine.previews.time_budget import TimeBudget
 from engine.processes.protocol import LaneFinished, LaneProgress
-from engine.requests import ImageRequest, ImageToImage, LoRA
+from engine.requests import ImageRequest, ImageToImage, LoRA, StyleImage
 from engine.settings import EngineSettings
 from engine.worker.postprocess import finish
 from tests.engine.local_worker import SIZE, LocalWorker, as_array, ask
@@ -160,7 +160,7 @@ def test_only_listed_vocabularies_drawn_from_words_need_no_check() -> None:
     words = ImageRequest(prompt="a cat", preview_limit=0.4)
     assert limit_of(words, pocket) is None
     assert limit_of(words, of_everything) == 0.4
-    assert limit_of(words.model_copy(update={"style_image": b"picture"}), pocket) == 0.4
+    assert limit_of(words.model_copy(update={"style_images": (StyleImage(image=b"picture"),)}), pocket) == 0.4
     assert limit_of(words.model_copy(update={"loras": (LoRA(name="x"),)}), pocket) == 0.4
     assert limit_of(ImageToImage(prompt="a cat", image=b"picture", preview_limit=0.4), pocket) == 0.4
 

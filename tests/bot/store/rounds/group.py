@@ -77,6 +77,8 @@ class Board:
         self.error: Exception | None = None
         self.changes = 0
         self.posted: dict[str, int] = {}
+        self.told: dict[str, int] = {}
+        self.renewed: list[str] = []
 
     async def post(self, shown: Round) -> int:
         if self.error is not None:
@@ -88,6 +90,13 @@ class Board:
         assert shown.message_id is not None
         if self.error is not None:
             raise self.error
+        self.renewed.append(shown.id)
+
+    async def reveal(self, shown: Round, ballots: Sequence[Ballot]) -> int:
+        if self.error is not None:
+            raise self.error
+        self.marks.append(ballots)
+        return self.told.setdefault(shown.id, 20000 + len(self.told))
 
     def changed(self, round_id: str, read: Reader) -> None:
         self.changes += 1
