@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from engine.model_files.control_files import read_control
 from engine.model_files.diffusers_folder import read_json
 from engine.model_files.local_models import find_pulled
 from engine.model_spec import ModelSpec
-from engine.pipelines.controls import OWN, ControlNetwork, needs_control, network_of, plain_class
+from engine.pipelines.controls import OWN, ControlNetwork, needs_control, plain_class
 from engine.settings import ControlType
 
 _BROUGHT: ControlType = "as_it_is"
@@ -29,15 +28,6 @@ def own_controls(pipeline: str, folder: Path) -> Controls:
         return {}
     denoiser, own = _denoiser(folder), folder / ("adapter" if "Adapter" in pipeline else "controlnet")
     return {_BROUGHT: read_control(plain, denoiser, _BROUGHT, OWN, str(own))}
-
-
-def packaged_controls(preset: Mapping[str, str]) -> Controls:
-    """What a preset brings with the package: kind -> (class, folder in the package)."""
-    found: dict[ControlType, ControlNetwork] = {}
-    for type_, said in preset.items():
-        network, _, folder = said.partition(" ")
-        found[type_] = network_of(str(resources.files("engine") / folder), network, type_)  # pyright: ignore[reportArgumentType]
-    return found
 
 
 def chosen_controls(base: ModelSpec, chosen: Mapping[ControlType, str], models_dir: Path) -> Controls:

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from engine.catalogue.controls import chosen_controls, own_controls, packaged_controls
+from engine.catalogue.controls import chosen_controls, own_controls
 from engine.errors import ModelLoadFailed
 from engine.model_files import diffusers_folder
 from engine.model_files.checkpoint import read_checkpoint
@@ -98,8 +98,6 @@ class SpecReader:
             "stages": tuple(_source(stage) for stage in preset.get("stages", ())),
         }
         parts |= {key: _source(preset[key]) for key in ("prior", "fused_lora") if key in preset}
-        if "controls" in preset:
-            parts["controls"] = packaged_controls(preset["controls"])
         if "vocabulary" in preset:
             parts["vocabulary"] = _lines(str(preset["vocabulary"]))
         return replace(base, **{**known, **parts})
