@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from engine.pipelines.controls import ControlNetwork
 from engine.pipelines.names import Need
 from engine.pipelines.references import References
 from engine.requests import MAX_STYLE_WEIGHT, USUAL_STYLE_WEIGHT
+from engine.settings import ControlType
 
 FLOW_NOISE_SCHEDULERS = (
     "FlowMatchEulerDiscreteScheduler",
@@ -103,6 +105,8 @@ class ModelSpec:
     style_encoder: str | None = None
     """The folder of the image encoder; None means `image_encoder` beside the file."""
     style_weight: float = 0.6
+    controls: Mapping[ControlType, ControlNetwork] = field(default_factory=dict[ControlType, ControlNetwork])
+    """What it draws control pictures with, by what they say; the first one where a request does not say that."""
     need: Need = "words"
     """The least that a request must bring for it to draw."""
     references: References | None = None

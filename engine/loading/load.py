@@ -25,6 +25,7 @@ from engine.batching.module_proxies import stage_of
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, ModelTooLarge
 from engine.loading.apply_keys import apply_keys
 from engine.loading.device import device_memory
+from engine.loading.load_controls import load_controls
 from engine.loading.loaded_model import VAE_NAMES, LoadedModel
 from engine.loading.passing_weights import pass_through
 from engine.loading.read_file import read_autoencoder, read_file
@@ -158,7 +159,7 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
             if stage_of(part) is Stage.DENOISE:
                 attach(part)
     alone = replace(spec, stages=(), prior=None, fused_lora=None, noise_scheduler=None, noise_scheduler_options={})
-    alone = replace(alone, enlarge=1, style_adapter=None, vae=None, embeddings={}, prediction_type=None)
+    alone = replace(alone, enlarge=1, style_adapter=None, controls={}, vae=None, embeddings={}, prediction_type=None)
     stages = tuple(_load(replace(alone, source=stage), device, settings, base) for stage in spec.stages)
     previewer = _previewer(spec, base, parts, settings, identity)
     styled = None
@@ -169,7 +170,8 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
         styled = LoadedModel(
             spec, variant, device, dtype, known, previewer, stages, LoRAFiles(settings), has_style=True
         )
-    return LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
+    model = LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
+    return load_controls(model, lambda more: FileHashes(settings.models_dir / "hashes.json").of_model((path, *more)))
 
 
 def _may_compile(spec: ModelSpec, device: torch.device, settings: EngineSettings) -> bool:
