@@ -1,10 +1,10 @@
 """How near the group gets to what it likes: `/evolve` against a random pick, the host alone, and one big batch.
 
 `python -m tests.bench.evolve_votes 40 runs.jsonl [FOLDER]` draws with `pocket` and appends one line a run; a folder
-keeps the pictures for the next time. `... table runs.jsonl` prints the means with their 95 % intervals. Eight members have hidden tastes, vectors in the
-space of the embedded picture encoder, each of a picture drawn from the prompt with words of that member's own. They
-mark what is nearer to their taste than half way between the mean and the best of what is shown. What counts is the
-cosine between the final picture and the mean of the eight tastes.
+keeps the pictures for the next time. `... table runs.jsonl` prints the means with their 95 % intervals. Eight members
+have hidden tastes, vectors in the space of the embedded picture encoder, each of a picture drawn from the prompt with
+words of that member's own. They mark what is nearer to their taste than half way between the mean and the best of what
+is shown. What counts is the cosine between the final picture and the mean of the eight tastes.
 
 Measured in 36 runs of 6 steps, cosine and [95 %]: random pick 0.716 [0.685, 0.746], one big batch of 13 pictures and
 one vote 0.759 [0.732, 0.785], /evolve with 12.5 pictures 0.783 [0.761, 0.805]. Paired with the big batch /evolve is
