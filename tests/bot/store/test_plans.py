@@ -259,6 +259,8 @@ async def questions(stores: Stores) -> None:
     assert (await stores.candidates.agreements()).members == (1,)
     assert await stores.candidates.of_member(1, None, 10)
     await stores.candidates.of_member(1, Posted(NOW, job.id), 10)
+    assert await stores.candidates.words_of_member(1, None, 10)
+    await stores.candidates.words_of_member(1, Posted(NOW, job.id), 10)
     await stores.candidates.rendered(NOW)
     assert await stores.exhibits.lines([job.id])
     for records in (stores.records, stores.retention):

@@ -139,11 +139,11 @@ def test_words_may_be_missing_where_a_picture_speaks() -> None:
 
 
 def test_a_reference_is_looked_at_beside_the_picture() -> None:
-    both = build(Verb.IMAGINE, Sources(images=(b"a",), references=(b"b",), style=b"s"))
+    both = build(Verb.IMAGINE, Sources(images=(b"a",), references=(b"b",), styles=((b"s", 1.0),)))
     assert isinstance(both, Edit) and (both.image, both.references, both.is_reference) == (b"a", (b"b",), False)
     alone = build(Verb.IMAGINE, Sources(references=(b"b",)), {"aspect": (3, 2)})
     assert isinstance(alone, Edit) and (alone.image, alone.references, alone.is_reference) == (b"b", (), True)
-    assert (alone.width, alone.height) == (300, 200) and both.style_image is None
+    assert (alone.width, alone.height) == (300, 200) and both.style_images == ()
     for options in ({"strength": 0.5}, {"image_weight": 1.0}):
         with pytest.raises(BadOption, match="strength"):
             build(Verb.IMAGINE, Sources(references=(b"b",)), options)
