@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from engine.settings import ControlType
-
 LORA = "Control LoRA"
 """In place of a network's class: a file of low-rank weights."""
 OWN = "own"
@@ -21,7 +19,7 @@ class ControlClass:
     pipelines: Mapping[str, str]
     """A model's pipeline -> the one that draws with the network too."""
     component: str = "controlnet"
-    modes: Mapping[ControlType, int] = field(default_factory=dict[ControlType, int])
+    modes: Mapping[str, int] = field(default_factory=dict[str, int])
     """Of a network for several kinds of maps: the number of each. Empty for one that is not told."""
     alike: tuple[str, ...] = ()
     """What its configuration must have in common with the denoiser's."""
@@ -116,12 +114,12 @@ def plain_class(pipeline: str) -> str:
     return pipeline
 
 
-def spoken(type_: ControlType) -> str:
+def spoken(type_: str) -> str:
     """A kind of control picture in words."""
     return type_.replace("_", " ")
 
 
-def network_of(location: str, network: str, type_: ControlType) -> ControlNetwork:
+def network_of(location: str, network: str, type_: str) -> ControlNetwork:
     """A network for one kind of map, with its number where its class counts them."""
     modes = CLASSES[network].modes
     flaw = "" if not modes or type_ in modes else f"it was not trained for {spoken(type_)}"
