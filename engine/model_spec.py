@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from engine.pipelines.controls import ControlNetwork
 from engine.pipelines.names import Need
 from engine.pipelines.references import References
 from engine.requests import MAX_STYLE_WEIGHT, USUAL_STYLE_WEIGHT
+from engine.settings import ControlType
 
 FLOW_NOISE_SCHEDULERS = (
     "FlowMatchEulerDiscreteScheduler",
@@ -89,6 +91,9 @@ class ModelSpec:
     """How its weights lie in memory."""
     residency: str = "auto"
     """Whether all its weights stay on the device."""
+    picture_steps: int | None = None
+    """Steps of requests that start from a picture, of which they take the share that their strength says; None means
+    `num_inference_steps`. Of few steps a little redrawing would be none."""
     draft_scale: float = 0.5
     """How much smaller the sides of a draft are: the least at which the model still draws what it is told."""
     enlarge: int = 1
@@ -100,6 +105,8 @@ class ModelSpec:
     style_encoder: str | None = None
     """The folder of the image encoder; None means `image_encoder` beside the file."""
     style_weight: float = 0.6
+    controls: Mapping[ControlType, ControlNetwork] = field(default_factory=dict[ControlType, ControlNetwork])
+    """What it draws control pictures with, by what they say; the first one where a request does not say that."""
     need: Need = "words"
     """The least that a request must bring for it to draw."""
     references: References | None = None
@@ -124,6 +131,11 @@ class ModelSpec:
     """Everything it can draw, where that is little enough to list."""
     hint: str = ""
     """What to tell somebody whose prompt is about nothing in its vocabulary."""
+
+    def steps_of(self, kind: str) -> int:
+        """The steps of a request of that kind which names no number."""
+        from_picture = kind != "text_to_image" and self.picture_steps is not None
+        return self.picture_steps or self.num_inference_steps if from_picture else self.num_inference_steps
 
     def style_scale(self, weight: float) -> float:
         """diffusers' scale of the style adapter for a weight on Midjourney's scale.

@@ -25,6 +25,9 @@ StepCacheLevel = Literal["off", "careful", "fast"]
 
 FILE = "file"
 """The `source` of a model whose file is named by `path`."""
+ControlType = Literal["edges", "scribble", "depth", "pose", "tile", "as_it_is"]
+"""What a control picture says, or what is made of it: outlines, rough lines, distances, a body's pose, the colours of
+its parts; "as_it_is" for a picture that is a finished map."""
 
 
 class Section(BaseModel):
@@ -69,6 +72,9 @@ class ModelSettings(Section):
     """The folder of the image encoder that they were trained with; `image_encoder` beside the file unless set."""
     style_weight: float | None = Field(default=None, ge=0.0, le=2.0)
     """How strongly a style picture acts; 0.6 unless set."""
+    controls: dict[ControlType, HomeText] = Field(default_factory=dict[ControlType, HomeText])
+    """For each kind of control picture what draws by it: the folder of a ControlNet or T2I-Adapter, a Control LoRA
+    (safetensors, FLUX.1), or "own" for a model that brings its own."""
 
     @property
     def location(self) -> str:
@@ -131,6 +137,8 @@ class EngineSettings(Section):
     step_cache: StepCacheLevel = "off"
     """Which denoiser outputs may be foretold instead of computed, where a request does not say: "off" none, "careful"
     where it can hardly be seen, "fast" more often."""
+    compile: Literal["auto", "off"] = "auto"
+    """Whether the repeated blocks of denoisers are compiled in the background; "auto" on CUDA devices only."""
     max_lanes: int = Field(default=16, ge=1)
     """Requests that run at the same time on one device."""
     max_waiting: int = Field(default=200, ge=1)
@@ -160,6 +168,11 @@ class EngineSettings(Section):
     cutout: HomePath | None = None
     """A folder with a semantic segmentation model of transformers (SegFormer and its like, safetensors) that tells
     things from their background; None: nobody can cut out pictures."""
+    depth: HomePath | None = None
+    """A folder with a depth estimation model of transformers (Depth Anything, DPT; safetensors), for control pictures
+    of distances."""
+    pose: HomePath | None = None
+    """A folder with a ViTPose model of transformers (safetensors), for control pictures of poses."""
     upscaler: HomePath | None = None
     """A super-resolution checkpoint (safetensors) that spandrel reads, instead of the embedded networks."""
     threads: int | None = Field(default=None, ge=1)

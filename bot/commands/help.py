@@ -15,6 +15,7 @@ TEXT = """\
 **Make pictures:** `/imagine` a red fox in the snow, or `/draw` with a form
 **Flags in the prompt:** `--ar 3:2` shape, `--seed 7` same again, `--no text, logo` not these, `--steps 30`, \
 `--cfg 5`, `--model NAME`, `--style NAME`, `--stop 80` unfinished, `--tile`, `--iw 0.7` weight of your picture, \
+`--ct edges` `--cw 0.8` what is kept of a control picture, \
 `--set NAME` of your own, `--repeat 3`, `--draft` 24 small ones to choose from, `--fast` sooner, \
 `--fine` every step computed, `--chaos 60` how much they differ, `--relax` outside of the quota
 **Weights:** `cat::2 dog::-0.5` · **By chance:** `__animal__` `{red|blue}` · \

@@ -28,7 +28,8 @@ from bot.commands.buttons import (
 )
 from bot.commands.buttons.family_buttons import KinMenu
 from bot.commands.buttons.foreign_recipes import DrawThis
-from bot.commands.buttons.game_buttons import GameButton, GuessMenu
+from bot.commands.buttons.game_buttons import GameButton
+from bot.commands.buttons.guess_menu import GuessMenu
 from bot.commands.buttons.hall_buttons import HallButton
 from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.proposals import ProposalButton

@@ -15,6 +15,9 @@ from engine.batching.lora_hooks import active_adapters
 from engine.batching.module_modes import circular, in_float32
 from engine.errors import OutOfMemory
 
+COMPILED = "compiled_blocks"
+"""The attribute of a denoiser that holds its `CompiledBlocks`."""
+
 
 def forward(call: ParkedCall) -> Any:
     """Run one forward pass of the call's module with the run options of its lane. Raises what the module raises."""
@@ -34,7 +37,15 @@ def forward(call: ParkedCall) -> Any:
             stack.enter_context(circular(call.module))
         if any(adapters := call.adapters or (options.loras,)):
             stack.enter_context(active_adapters(call.module, adapters))
+        elif (compiled := vars(call.module).get(COMPILED)) and _is_usual(call):
+            stack.enter_context(compiled.in_use())
         return getattr(call.module, call.method)(*call.args, **call.kwargs)
+
+
+def _is_usual(call: ParkedCall) -> bool:
+    """Does nothing change the module for this pass, and need its bits not be those of another one?"""
+    options = call.lane.options
+    return not (options.upcast or options.circular or call.lane.alone or call.lane.processors)
 
 
 def _cast_floats(call: ParkedCall, dtype: torch.dtype) -> ParkedCall:

@@ -97,7 +97,7 @@ def _picture_sizes(request: ImageRequest) -> tuple[Size, ...]:
         return (open_picture(request.image).size,)
     if isinstance(request, Blend):
         return tuple(open_picture(picture, f"images.{i}").size for i, picture in enumerate(request.images))
-    return ()
+    return () if request.control is None else (open_picture(request.control.image, "control").size,)
 
 
 def _edited_sizes(request: Edit) -> tuple[Size, ...]:

@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from engine.catalogue.controls import chosen_controls, own_controls
 from engine.catalogue.file_spec import base_of, of_file, prove_base
 from engine.catalogue.model_keys import prove_keys
 from engine.errors import ModelLoadFailed
@@ -20,6 +21,7 @@ from engine.model_files.local_models import find_pulled
 from engine.model_files.single_file import tensor_names
 from engine.model_files.tool_files import prove_adapter
 from engine.model_spec import FLOW_NOISE_SCHEDULERS, NOISE_SCHEDULERS, ModelSpec, Source
+from engine.pipelines.controls import needs_control, plain_class
 from engine.pipelines.names import Need, need_of, unfit
 from engine.pipelines.references import references_of
 from engine.pipelines.sampler_names import sampler_named
@@ -54,8 +56,10 @@ class SpecReader:
 
     def _chosen(self, base: ModelSpec, chosen: ModelSettings) -> ModelSpec:
         """The model with the host's settings for it."""
-        said = chosen.model_dump(exclude={"source", "path", "base", "vae"}, exclude_none=True)
+        said = chosen.model_dump(exclude={"source", "path", "base", "vae", "controls"}, exclude_none=True)
         said |= prove_keys(base, chosen, self._signatures.of(base.pipeline))
+        if chosen.num_inference_steps is not None:
+            said["picture_steps"] = None  # a host's number is meant for everything
         if chosen.noise_scheduler is not None:
             sampler = sampler_named(chosen.noise_scheduler, base.noise_schedulers)
             if sampler is None:
@@ -65,6 +69,8 @@ class SpecReader:
             said["noise_scheduler_options"] = {**base.noise_scheduler_options, **sampler.options}
         if chosen.style_adapter is not None:
             prove_adapter(base.name, chosen.style_adapter, chosen.style_encoder)
+        if chosen.controls:
+            said["controls"] = chosen_controls(base, chosen.controls, self._models_dir)
         return replace(base, **said)
 
     def _prove_pulled(self, spec: ModelSpec) -> None:
@@ -146,7 +152,7 @@ class SpecReader:
             prove_files(path, found, weightless=weightless)
         except ModelLoadFailed as error:  # a folder does not know under which name it is offered
             raise ModelLoadFailed(name, error.why, error.remedy) from error
-        base = self._of_class(name, Source("folder", str(path), weightless=weightless), found.pipeline)
+        base = self._of_class(name, Source("folder", str(path), weightless=weightless), plain_class(found.pipeline))
         own: dict[str, Any] = {} if found.guidance is None else {"guidance_scale": found.guidance}
         if found.distilled:
             own = {"num_inference_steps": 4, "guidance_scale": 1.0}
@@ -159,12 +165,16 @@ class SpecReader:
             licence=found.licence,
             noise_schedulers=_compatible(found.noise_scheduler, found.is_flow),
             need=found.need or self._need(found),
+            controls=own_controls(found.pipeline, path),
             **own,
         )
 
     def _need(self, found: diffusers_folder.ModelFolder) -> Need:
+        if needs_control(found.pipeline):
+            return "control"
         # A Modular pipeline is one class for everything its blocks can do.
-        return "words" if found.modular else need_of(found.pipeline, lambda name: self._signatures.of(name).is_known)
+        plain = plain_class(found.pipeline)
+        return "words" if found.modular else need_of(plain, lambda name: self._signatures.of(name).is_known)
 
     def _check_pipeline(self, name: str, found: diffusers_folder.ModelFolder) -> None:
         signature = self._signatures.of(found.pipeline)

@@ -18,12 +18,14 @@ from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from torch import nn
 
 from engine.base.foreign_errors import reason
+from engine.batching.compiled_blocks import attach
 from engine.batching.forward import is_out_of_memory
 from engine.batching.lanes import Stage
 from engine.batching.module_proxies import stage_of
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, ModelTooLarge
 from engine.loading.apply_keys import apply_keys
 from engine.loading.device import device_memory
+from engine.loading.load_controls import load_controls
 from engine.loading.loaded_model import VAE_NAMES, LoadedModel
 from engine.loading.passing_weights import pass_through
 from engine.loading.read_file import read_autoencoder, read_file
@@ -150,8 +152,14 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
         raise ModelLoadFailed(spec.name, "its index names no denoiser", "give the index a unet or transformer")
     for module in parts.values():
         module.requires_grad_(False).eval()
+        if hasattr(module, "fixed_shapes"):  # `pocket`, which leaves out what is padding and guides inside
+            module.fixed_shapes = settings.deterministic
+    if _may_compile(spec, device, settings):
+        for part in parts.values():
+            if stage_of(part) is Stage.DENOISE:
+                attach(part)
     alone = replace(spec, stages=(), prior=None, fused_lora=None, noise_scheduler=None, noise_scheduler_options={})
-    alone = replace(alone, enlarge=1, style_adapter=None, vae=None, embeddings={}, prediction_type=None)
+    alone = replace(alone, enlarge=1, style_adapter=None, controls={}, vae=None, embeddings={}, prediction_type=None)
     stages = tuple(_load(replace(alone, source=stage), device, settings, base) for stage in spec.stages)
     previewer = _previewer(spec, base, parts, settings, identity)
     styled = None
@@ -162,7 +170,14 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
         styled = LoadedModel(
             spec, variant, device, dtype, known, previewer, stages, LoRAFiles(settings), has_style=True
         )
-    return LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
+    model = LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
+    return load_controls(model, lambda more: FileHashes(settings.models_dir / "hashes.json").of_model((path, *more)))
+
+
+def _may_compile(spec: ModelSpec, device: torch.device, settings: EngineSettings) -> bool:
+    """A style adapter draws with copies of the same blocks, and fixed shapes mean the same bits at all times."""
+    is_wanted = settings.compile == "auto" and device.type == "cuda"
+    return is_wanted and not settings.deterministic and spec.style_adapter is None
 
 
 def _locate(spec: ModelSpec, source: Source, settings: EngineSettings) -> Path:

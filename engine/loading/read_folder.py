@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
 from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
@@ -21,6 +22,7 @@ from engine.loading.weight_precision import dtypes_of, quantization_of
 from engine.memory.plan import MemoryPlan
 from engine.model_files import diffusers_folder
 from engine.model_files.plain_folder import plain_folder
+from engine.pipelines.controls import plain_class
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,17 @@ def read_folder(path: Path, variant: str | None, reading: Reading, given: Mappin
     options |= {**dict.fromkeys(absent), **given}
     if configurations:
         options["quantization_config"] = PipelineQuantizationConfig(quant_mapping=configurations)
-    if not any(weights.variant for weights in found.weights.values()):
-        return DiffusionPipeline.from_pretrained(str(path), **options)
+    cls = _class_without_control(found.pipeline)
+    if cls is DiffusionPipeline and not any(weights.variant for weights in found.weights.values()):
+        return cls.from_pretrained(str(path), **options)
     with plain_folder(path, found) as plain:
-        return DiffusionPipeline.from_pretrained(str(plain), **options)
+        return cls.from_pretrained(str(plain), **options)
+
+
+def _class_without_control(pipeline: str) -> Any:
+    """A folder may bring a control network, which is read beside it for the requests that want it."""
+    plain = plain_class(pipeline)
+    return DiffusionPipeline if plain == pipeline else getattr(diffusers, plain)
 
 
 def _read_modular(

@@ -9,7 +9,7 @@ import functools
 import inspect
 from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -51,6 +51,18 @@ class Outcome:
     """The super-resolution network, where it alone made the picture."""
     mask: Image.Image | None = None
     """Where the picture was changed, where an edit found that itself."""
+    control: Image.Image | None = None
+    """The control picture as the network saw it."""
+
+
+class ControlArguments(Protocol):
+    """A control picture as the network sees it."""
+
+    map: Image.Image
+
+    def arguments(self, known: Collection[str], channels: int) -> dict[str, Any]:
+        """The arguments of a pipeline that can be called with those `known`."""
+        ...
 
 
 @dataclass
@@ -69,6 +81,10 @@ class OperationContext:
     captions: tuple[str, ...] = ()
     references: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The pictures of an edit, by the pipeline's parameter; the same for all cells."""
+    control: ControlArguments | None = None
+    """The control picture as the network sees it."""
+    control_flaw: str = ""
+    """Why the request's control picture cannot be followed; "" where it can, or where there is none."""
     beside: str | None = None
     """Words of a second row for each cell, before the cells in the batch: what `Walk`s compare with."""
     upscaler: str = ""
@@ -94,7 +110,7 @@ class OperationContext:
 
     def at_least_a_step(self, strength: float) -> float:
         """The strength, raised to one step's share: diffusers' pipelines raise for a loop without steps."""
-        steps = self.request.num_inference_steps or self.model.spec.num_inference_steps
+        steps = self.request.num_inference_steps or self.model.spec.steps_of(self.request.kind)
         return min(1.0, max(strength, (1 + 1e-6) / steps))
 
     def pipeline(self, task: Task) -> Pipeline:
@@ -107,12 +123,26 @@ class OperationContext:
         made = self.model.pipeline(
             task, self.request.noise_scheduler, wrap=lambda _, module: parking_view(module, self.lane)
         )
+        self._let_guide_itself(made)
         self.watch.attach(made)
         if (noise_scheduler := _noise_scheduler(made)) is not None:
             name = type(noise_scheduler).__name__
             self.noise_schedulers.append(name)
             self.samplers.append(sampler_name(name, noise_scheduler.config))
         return made
+
+    def _let_guide_itself(self, pipeline: Pipeline) -> None:
+        """Let a denoiser that can (`pocket`) guide inside, where nothing needs a row of its own for other words.
+
+        What starts from a picture keeps both rows: little noise is left there, and its words may be far from it. So do
+        LoRAs, whose hooks know the rows of a pass and not those inside, and control, which was trained with both.
+        """
+        request = self.request
+        needs_rows = request.negative_prompt or request.loras or self.beside or self.control
+        if request.kind == ImageRequest.kind and not needs_rows:
+            denoiser = getattr(pipeline, "unet", None)
+            if hasattr(denoiser, "guide_itself"):
+                denoiser.guide_itself()
 
     def takes_pairs(self) -> bool:
         """Whether one call may draw rows of two prompts, each from its own noise; read from the signature."""
@@ -260,7 +290,7 @@ class OperationContext:
         guidance = self.model.spec.guidance_scale if request.guidance_scale is None else request.guidance_scale
         parameter = self.model.spec.guidance_parameter
         negative = request.negative_prompt or (" " if parameter == "true_cfg_scale" and guidance > 1 else None)
-        steps = request.num_inference_steps or self.model.spec.num_inference_steps
+        steps = request.num_inference_steps or self.model.spec.steps_of(request.kind)
         if guider := getattr(pipeline, "guider", None):
             prove_guidance(self.model.spec, guidance, request.negative_prompt)
             guider.guidance_scale = guidance
@@ -275,6 +305,7 @@ class OperationContext:
             **self._own_size(),
             **self.references,
             "clip_skip": self.model.spec.clip_skip and self.model.spec.skipped_layers,
+            **(self.control.arguments(accepted(pipeline), _channels(pipeline)) if self.control else {}),
             "guidance_schedule": [guidance] * steps,  # Ideogram's default is for 48 steps only
             **(style_inputs(request, self.model, pipeline) if request.style_images else {}),
         }
@@ -296,6 +327,12 @@ class OperationContext:
 def _images(output: Any) -> Any:
     """The pictures of a pipeline's output: `images`, `image` (Kandinsky 5), or the output itself (Modular)."""
     return next((getattr(output, name) for name in ("images", "image") if hasattr(output, name)), output)
+
+
+def _channels(pipeline: Pipeline) -> int:
+    """How many channels of a control picture its network looks at: T2I-Adapters for edges take one."""
+    adapter = getattr(pipeline, "adapter", None)
+    return adapter.config.in_channels if adapter is not None else 3
 
 
 @functools.cache

@@ -54,7 +54,7 @@ def refined(context: OperationContext, picture: Image.Image, strength: float) ->
     whole, width, height = pixels_of(picture), spec.width, spec.height
     corners = [(x, y) for y in _starts(picture.height, height) for x in _starts(picture.width, width)]
     drawn, weight = np.zeros_like(whole), np.full((*whole.shape[:2], 1), 1e-6, dtype=np.float32)
-    steps = max(1, int((context.request.num_inference_steps or spec.num_inference_steps) * strength))
+    steps = max(1, int((context.request.num_inference_steps or spec.steps_of(context.request.kind)) * strength))
     for number, (left, top) in enumerate(corners):
         context.watch.more_steps = steps * (len(corners) - number - 1)
         box = (left, top, min(left + width, picture.width), min(top + height, picture.height))

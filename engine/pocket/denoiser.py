@@ -3,7 +3,10 @@
 # torch and diffusers leave many types open
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,13 +18,18 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 from torch import Tensor, nn
 
 from engine.pocket.blocks import JointBlock, Refiner, ResidualBlock, axial_rotation
-from engine.pocket.checkpoint import naming
+from engine.pocket.checkpoint import naming, read_no_words, write_no_words
 from engine.pocket.codec import LUMINANCE
 from engine.pocket.errors import BrokenWeights
-from engine.pocket.noise import alphas_cumprod
+from engine.pocket.hints import Hints
+from engine.pocket.noise import levels, reduced
 
 _FREQUENCIES = 64
 _FULL_RESOLUTION_CHANNELS = 16
+GUIDANCE_EMBEDDING = 4
+"""Width of diffusers' embedding of the guidance scale: sine and cosine of 1000 w and of 0.1 w, w the scale - 1."""
+_SLOW_SINE, _SLOW_COSINE = 1, 3
+_SLOW = 0.1
 
 
 class PocketDenoiser(ModelMixin, ConfigMixin):
@@ -32,6 +40,9 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
     text, convolutions with a skip draw. A `Refiner` then makes the full picture of sketch and sample. The
     network estimates the clean picture x and returns v = (alpha x_t - x) / sigma (x-prediction, arXiv
     2511.13720), so every diffusers noise scheduler with `prediction_type="v_prediction"` drives it.
+
+    It takes two rows for each picture, as every model does, or one row with an embedded guidance scale: see
+    `guide_itself`.
 
     Args:
         sample_size: Edge of the pictures it was trained on; any size runs.
@@ -44,7 +55,14 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         cross_attention_dim: Width of the text encoder's states.
         reduction: How much smaller the sketch is; 1 draws at full size without a refiner.
         refine_channels: Width of the refiner.
+        time_cond_proj_dim: 4 makes pipelines of diffusers hand over the guidance scale; see `guide_itself`.
     """
+
+    _repeated_blocks = ("JointBlock", "ResidualBlock")
+    fixed_shapes: bool = False
+    """Compute every row by the same operations whatever the others are; costs time."""
+    no_words: Tensor | None
+    """Token states of the empty prompt (1, L, D), for guidance inside."""
 
     @register_to_config
     def __init__(
@@ -62,6 +80,7 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         refine_channels: int = 48,
     ) -> None:
         super().__init__()
+        self.register_buffer("no_words", None, persistent=False)
         self._reduction, self._multiple = reduction, reduction * patch_size * 2
         self._patch, self._head = patch_size, width // heads
         self.time = nn.Sequential(nn.Linear(2 * _FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
@@ -104,7 +123,26 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
             model, found = load(str(pretrained_model_name_or_path), **kwargs | {"output_loading_info": True})
         if found["missing_keys"] or found["unexpected_keys"] or found["mismatched_keys"]:
             raise BrokenWeights(file, "its tensors are of another model")
+        no_words = read_no_words(folder)
+        model.no_words = None if no_words is None else no_words.to(model.dtype)
         return model
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Write config.json and weights, as every ModelMixin does, and the empty prompt's states beside them."""
+        save: Any = super().save_pretrained
+        save(save_directory, **kwargs)
+        if self.no_words is not None:
+            write_no_words(self.no_words, Path(save_directory))
+
+    def guide_itself(self) -> bool:
+        """Have pipelines give one row with the guidance scale; False where the empty prompt's states are not known.
+
+        Pipelines leave a negative prompt out then: call it for requests without one. What it changes is only this
+        object's configuration: of several that share their weights, each may be used in its own way.
+        """
+        if self.no_words is not None:
+            self.register_to_config(time_cond_proj_dim=GUIDANCE_EMBEDDING)
+        return self.no_words is not None
 
     def forward(
         self,
@@ -112,6 +150,8 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         timestep: Tensor | float,
         encoder_hidden_states: Tensor,
         return_dict: bool = True,
+        timestep_cond: Tensor | None = None,
+        down_intrablock_additional_residuals: Sequence[Tensor] | None = None,
         **_: object,
     ) -> UNet2DConditionOutput | tuple[Tensor]:
         """Predict v.
@@ -121,55 +161,91 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
             timestep: 0..999, one for all rows or one per row; fractions are interpolated.
             encoder_hidden_states: Token states (B, L, 384); all-zero rows are padding.
             return_dict: False returns a 1-tuple, as diffusers pipelines ask for.
+            timestep_cond: The guidance scale, embedded by the pipeline (B, 4), to guide inside.
+            down_intrablock_additional_residuals: What an adapter says of a control picture, see `Hints`.
         """
+        hints = Hints.of(down_intrablock_additional_residuals)
         steps = torch.as_tensor(timestep, device=sample.device, dtype=torch.float32).expand(len(sample))
-        alpha, sigma = self._levels(steps)
-        clean = self.predict_clean(sample, alpha / sigma, encoder_hidden_states)
+        alpha, sigma = levels(steps)
+        states = encoder_hidden_states if self.fixed_shapes else spoken(encoder_hidden_states)
+        excess = None if timestep_cond is None else excess_of(timestep_cond)
+        clean = self.predict_clean(sample, alpha / sigma, states, excess, hints)
         alpha, sigma = alpha[:, None, None, None], sigma[:, None, None, None]
         velocity = ((alpha * sample.float() - clean.float()) / sigma).to(sample.dtype)
         return UNet2DConditionOutput(sample=velocity) if return_dict else (velocity,)
 
-    def predict_clean(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor) -> Tensor:
-        """The clean latents (B, 4, H, W) behind `sample`, given alpha / sigma per row (B,)."""
+    def predict_clean(
+        self,
+        sample: Tensor,
+        signal_to_noise: Tensor,
+        states: Tensor,
+        excess: Tensor | None = None,
+        hints: Hints | None = None,
+    ) -> Tensor:
+        """The clean latents (B, 4, H, W) behind `sample`, given alpha / sigma per row (B,); the rest as `estimates`."""
         height, width = sample.shape[2:]
         padding = (0, -width % self._multiple, 0, -height % self._multiple)
         padded = F.pad(sample, padding, mode="replicate") if any(padding) else sample
-        colour = self.estimates(padded, signal_to_noise, states)[-1][:, :, :height, :width]
+        hints = hints and hints.padded(padded.shape[2:])
+        colour = self.estimates(padded, signal_to_noise, states, excess, hints)[-1][:, :, :height, :width]
         luminance = (colour * colour.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
         return torch.cat((colour, luminance), dim=1)
 
-    def estimates(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor) -> tuple[Tensor, ...]:
-        """What training compares: the sketch (B, 3, h, w) if there is one, and the picture (B, 3, H, W)."""
-        if self.refine is None:
-            return (self.sketch(sample, signal_to_noise, states)[0],)
-        small, ratio = reduced(sample, signal_to_noise, self._reduction)
-        sketch, features, condition = self.sketch(small, ratio, states)
-        return sketch, self.refine(sample, sketch, features, condition)
+    def estimates(
+        self,
+        sample: Tensor,
+        signal_to_noise: Tensor,
+        states: Tensor,
+        excess: Tensor | None = None,
+        hints: Hints | None = None,
+    ) -> tuple[Tensor, ...]:
+        """What training compares: the sketch (B, 3, h, w) if there is one, and the picture (B, 3, H, W).
 
-    def sketch(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        `excess` (B,) is the guidance scale less 1, for guidance inside.
+        """
+        weights = None if excess is None else excess.clamp(min=0)
+        if self.refine is None:
+            return (self._guided_sketch(sample, signal_to_noise, states, weights, hints)[0],)
+        small, ratio = reduced(sample, signal_to_noise, self._reduction)
+        sketch, features, condition = self._guided_sketch(small, ratio, states, weights, hints)
+        return sketch, self.refine(sample, sketch, features, condition, hints and hints.refined)
+
+    def _guided_sketch(
+        self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, weights: Tensor | None, hints: Hints | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As `sketch`; rows with a weight above 0 (B,) are moved by as much away from what they are without words."""
+        if weights is None or self.no_words is None:
+            return self.sketch(sample, signal_to_noise, states, hints)
+        rows = (torch.ones_like(weights) if self.fixed_shapes else weights).nonzero()[:, 0]
+        states, empty = _like(states, self.no_words, len(rows))
+        sketch, features, condition = self.sketch(
+            torch.cat((sample, sample[rows])),
+            torch.cat((signal_to_noise, signal_to_noise[rows])),
+            torch.cat((states, empty)),
+            hints and hints.with_more(rows),
+        )
+        count = len(sample)
+        away = weights[rows, None, None, None].to(sketch) * (sketch[rows] - sketch[count:])
+        return sketch[:count].index_add(0, rows, away), features[:count], condition[:count]
+
+    def sketch(
+        self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, hints: Hints | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Clean colours (B, 3, h, w) at the sample's own size, features (B, F, h, w) and condition (B, D)."""
         present = states.abs().amax(-1) > 0
         condition = F.silu(self._condition(signal_to_noise, states, present))
         patches = F.pixel_unshuffle(sample, self._patch).to(memory_format=torch.channels_last)
-        hidden = self.patch_in(patches)
+        hidden = self.patch_in(patches) if hints is None else self.patch_in(patches) + hints.patches
         for block in self.encode:
             hidden = block(hidden, condition)
+        hidden = hidden if hints is None else hidden + hints.planned
         planned = self._plan(hidden, condition, states, present)
         hidden = self.merge(torch.cat((hidden, planned), dim=1))
         for block in self.decode:
             hidden = block(hidden, condition)
         features = F.pixel_shuffle(self.patch_out(hidden), self._patch)
+        features = features if hints is None else features + hints.drawn
         return self.finish(torch.cat((features, sample), dim=1)), features, condition
-
-    def _levels(self, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """Alpha and sigma at fractional steps: the log signal-to-noise ratio is interpolated."""
-        # Tables are made here, not kept as buffers: `.to(bfloat16)` would round them to uselessness.
-        table = alphas_cumprod(steps.device)
-        log_ratio = 0.5 * (table.log() - torch.log1p(-table))
-        lower = steps.floor().long().clamp(0, len(table) - 2)
-        ratio = torch.lerp(log_ratio[lower], log_ratio[lower + 1], steps - lower).double().exp()
-        sigma = 1 / (1 + ratio**2).sqrt()
-        return (ratio * sigma).float(), sigma.float()
 
     def _condition(self, signal_to_noise: Tensor, states: Tensor, present: Tensor) -> Tensor:
         """Noise level and sentence mean in one vector (B, D)."""
@@ -196,11 +272,23 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         return F.pixel_shuffle(planned, 2)
 
 
-def reduced(sample: Tensor, signal_to_noise: Tensor, reduction: int) -> tuple[Tensor, Tensor]:
-    """A variance-preserving sample averaged over squares of pixels, and its higher signal-to-noise ratio.
+def excess_of(embedding: Tensor) -> Tensor:
+    """By how much the guidance scale exceeds 1 (B,), from its embedding (B, 4); right for scales of 0 to 32."""
+    return torch.atan2(embedding[:, _SLOW_SINE].float(), embedding[:, _SLOW_COSINE].float()) / _SLOW
 
-    The mean of n = reduction^2 independent noises is reduction times smaller; rescaled, it is variance preserving.
-    """
-    square = signal_to_noise.float() ** 2
-    kept = ((square + 1 / reduction**2) / (square + 1)).sqrt().to(sample.dtype)
-    return F.avg_pool2d(sample, reduction) / kept[:, None, None, None], signal_to_noise * reduction
+
+def _like(states: Tensor, no_words: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+    """Token states (B, L, D), and those of the empty prompt (rows, L, D) beside them, L the longer of both."""
+    length = max(states.shape[1], no_words.shape[1])
+    empty = no_words.to(states).expand(rows, -1, -1)
+    return _padded(states, length), _padded(empty, length)
+
+
+def spoken(states: Tensor) -> Tensor:
+    """Token states (B, L, D) without the places that are padding in every row: nobody looks at those."""
+    heard = (states.abs().amax(-1) > 0).any(0).nonzero()
+    return states[:, : int(heard[-1]) + 1] if len(heard) else states[:, :1]
+
+
+def _padded(states: Tensor, length: int) -> Tensor:
+    return F.pad(states, (0, 0, 0, length - states.shape[1]))

@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
 import torch
+import torch.nn.functional as F
 from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from torch import Tensor
@@ -35,3 +36,24 @@ def alphas_cumprod(device: torch.device | None = None) -> Tensor:
     shares = torch.cumprod(1.0 - rescale_zero_terminal_snr(betas), dim=0)
     shares[-1] = 2**-24
     return shares
+
+
+def levels(steps: Tensor) -> tuple[Tensor, Tensor]:
+    """Alpha and sigma (B,) at fractional steps (B,): the log signal-to-noise ratio is interpolated."""
+    # Tables are made here, not kept as buffers: `.to(bfloat16)` would round them to uselessness.
+    table = alphas_cumprod(steps.device)
+    log_ratio = 0.5 * (table.log() - torch.log1p(-table))
+    lower = steps.floor().long().clamp(0, len(table) - 2)
+    ratio = torch.lerp(log_ratio[lower], log_ratio[lower + 1], steps - lower).double().exp()
+    sigma = 1 / (1 + ratio**2).sqrt()
+    return (ratio * sigma).float(), sigma.float()
+
+
+def reduced(sample: Tensor, signal_to_noise: Tensor, reduction: int) -> tuple[Tensor, Tensor]:
+    """A variance-preserving sample averaged over squares of pixels, and its higher signal-to-noise ratio.
+
+    The mean of n = reduction^2 independent noises is reduction times smaller; rescaled, it is variance preserving.
+    """
+    square = signal_to_noise.float() ** 2
+    kept = ((square + 1 / reduction**2) / (square + 1)).sqrt().to(sample.dtype)
+    return F.avg_pool2d(sample, reduction) / kept[:, None, None, None], signal_to_noise * reduction

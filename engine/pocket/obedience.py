@@ -14,6 +14,7 @@ from torch import Tensor
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.fixed_prompts import STYLED, TWO_OBJECTS
 from engine.pocket.palette import COLOURS, MainColour, rgb
+from engine.pocket.sampling import GUIDANCE, STEPS
 from engine.pocket.scenes import held_out, unpainted
 from engine.pocket.text import SentenceEncoder
 from engine.pocket.vision import PictureEncoder
@@ -44,7 +45,7 @@ Draw = Callable[[Sequence[str]], Tensor]
 """Prompts -> pictures (n, 3, H, W) in [-1, 1]."""
 
 
-def drawing_with(pipeline: Any, steps: int = 12, guidance: float = 2.5, batch: int = 8) -> Draw:
+def drawing_with(pipeline: Any, steps: int = STEPS, guidance: float = GUIDANCE, batch: int = 8) -> Draw:
     """Draw prompts through a stock text-to-image pipeline; prompt i has seed i."""
 
     def draw(prompts: Sequence[str]) -> Tensor:

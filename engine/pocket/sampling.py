@@ -17,7 +17,7 @@ from engine.pocket.codec import PixelCodec
 from engine.pocket.errors import BrokenWeights
 from engine.pocket.export import INDEX
 
-STEPS = 12
+STEPS = 8
 GUIDANCE = 2.5
 
 CONTACT_SHEET = (
@@ -59,6 +59,8 @@ STATIC = (
 def load(weights: Path = WEIGHTS) -> Any:
     """The shipped pipeline (a stock StableDiffusionPipeline, whose own types are looser than its behaviour), quiet.
 
+    It gives one row for each picture and takes no negative prompt (`PocketDenoiser.guide_itself`).
+
     Raises:
         BrokenWeights: a file is missing, damaged or belongs to something else.
     """
@@ -66,6 +68,7 @@ def load(weights: Path = WEIGHTS) -> Any:
         raise BrokenWeights(weights / INDEX, "it is missing")  # diffusers would look for it on a hub
     pipeline = StableDiffusionPipeline.from_pretrained(weights)
     pipeline.set_progress_bar_config(disable=True)
+    pipeline.unet.guide_itself()
     return pipeline
 
 

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import torch
 from transformers import BertModel, BertTokenizer
 
+from engine.pocket.checkpoint import write_no_words
 from engine.pocket.errors import MissingTool, WrongHash
 from engine.pocket.text_encoder import PocketTextEncoder
 
@@ -23,7 +25,7 @@ MAX_TOKENS = 24
 
 
 def pack_text_encoder(cache: Path, weights: Path) -> None:
-    """Fetch the encoder without its dependencies into `cache`, write `text_encoder/` and `tokenizer/`.
+    """Fetch the encoder without its dependencies into `cache`; write it, its tokenizer and the empty prompt's states.
 
     Raises:
         WrongHash: the package does not carry the pinned file.
@@ -42,6 +44,10 @@ def pack_text_encoder(cache: Path, weights: Path) -> None:
     encoder.save_pretrained(weights / "text_encoder")
     tokenizer = BertTokenizer.from_pretrained(folder / _MODEL, model_max_length=MAX_TOKENS)
     tokenizer.save_pretrained(weights / "tokenizer")
+    shipped, empty = PocketTextEncoder.from_pretrained(weights / "text_encoder"), tokenizer("", return_tensors="pt")
+    with torch.inference_mode():
+        states = shipped(empty.input_ids, empty.attention_mask).last_hidden_state
+    write_no_words(states, weights / "unet")
 
 
 def _install(folder: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import discord
 
-from bot.domain.jobs.stored_files import unpack_mask
+from bot.domain.jobs.stored_files import unpack_control, unpack_mask
 from bot.domain.model import Cell, Job, Preferences, ResultForm, Verb
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.ports import Jobs, Pictures
@@ -68,8 +68,7 @@ class ResultPages:
             return Page(text, view=captions_view(job))
         is_album = await self._is_album(job, cells, limit)
         uploads = [*await (self._album(job, cells, limit) if is_album else self._grid(job, cells, limit))]
-        if (mask := await self._found_mask(job)) is not None:
-            uploads.append(Upload(texts.mask_name(job), mask, texts.MASK_ALT, spoiler=job.spoiler, is_aside=True))
+        uploads += await self._small(job)
         if job.spec.verb is Verb.DRAFT:
             view = sheet_view(job, [cell.cell for cell in cells], self._offered_for(job))
         elif len(cells) == 1:
@@ -97,14 +96,18 @@ class ResultPages:
             uploads.append(Upload(name, content, alt, spoiler=job.spoiler))
         return uploads
 
-    async def _found_mask(self, job: Job) -> bytes | None:
-        """Where an edit changed the picture, where it found that itself."""
-        if job.spec.verb is not Verb.EDIT or job.frames_key is None:
-            return None
+    async def _small(self, job: Job) -> list[Upload]:
+        """Where an edit changed the picture, where it found that itself; what was seen of a control picture."""
+        is_controlled = job.spec.control is not None
+        if job.frames_key is None or not (is_controlled or job.spec.verb is Verb.EDIT):
+            return []
+        unpack = unpack_control if is_controlled else unpack_mask
         try:
-            return await asyncio.to_thread(unpack_mask, await self._pictures.get(job.frames_key))
+            found = await asyncio.to_thread(unpack, await self._pictures.get(job.frames_key))
         except KeyError:
-            return None
+            return []
+        named = (texts.control_name, texts.CONTROL_ALT) if is_controlled else (texts.mask_name, texts.MASK_ALT)
+        return [] if found is None else [Upload(named[0](job), found, named[1], spoiler=job.spoiler)]
 
     async def _kept(self, cell: Cell) -> bytes:
         try:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.domain.games.bluff import Bluff
-from bot.domain.games.game import Player
+from bot.domain.games.player import Player
 from bot.domain.model import CellRef, Charge, JobState, Member, Place, Preferences, Verb
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.prompting.derivation import derive

@@ -2,9 +2,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from engine.pocket.denoiser import PocketDenoiser, reduced
+from engine.pocket.denoiser import PocketDenoiser
 from engine.pocket.errors import BrokenWeights
-from engine.pocket.noise import alphas_cumprod, noise_scheduler
+from engine.pocket.noise import alphas_cumprod, noise_scheduler, reduced
 
 
 @pytest.fixture

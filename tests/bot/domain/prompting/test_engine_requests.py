@@ -90,6 +90,14 @@ def test_how_far_from_the_picture(verb: Verb, options: dict[str, object], streng
     assert request.strength == pytest.approx(strength, abs=0.01)
 
 
+def test_a_folded_pan_shows_something_else_from_an_edge() -> None:
+    request = build(Verb.PAN, Sources(b"a"), pan=(0.0, 0.0, 0.0, 0.75), fold=(0.25, 0.125))
+    assert isinstance(request, Outpaint)
+    assert (request.reach, request.trim, request.strength) == (0.25, 0.125, 1.0)
+    plain = build(Verb.PAN, Sources(b"a"), pan=(0.0, 0.0, 0.0, 0.75))
+    assert isinstance(plain, Outpaint) and (plain.reach, plain.trim) == (1.0, 0.0) and plain.strength < 1.0
+
+
 def test_zoom_and_pan_say_where_the_canvas_grows() -> None:
     request = build(Verb.PAN, Sources(b"a"), pan=(0.5, 0.0, 0.25, 0.0), width=64)
     assert isinstance(request, Outpaint)

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.games.bluff import Bluff
-from bot.domain.games.game import Player
+from bot.domain.games.player import Player
 from bot.domain.jobs.pending_answers import PendingAnswer
 from bot.domain.model import Member, Place
 from bot.domain.moderation.access import Ban
