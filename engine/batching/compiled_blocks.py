@@ -26,7 +26,7 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_flatten, tree_map
 
-from engine.batching.block_job import BlockJob, TensorLike, compiled_elsewhere
+from engine.batching.block_job import BlockJob, TensorLike, compiled_elsewhere, without_values
 from engine.batching.forward import COMPILED
 from engine.batching.merge_proof import difference
 from engine.batching.row_layout import PLAIN
@@ -143,10 +143,12 @@ class CompiledBlocks:
         self._seen[key] += 1
         if self._seen[key] < SEEN or key in self._asked or len(self._asked) >= MOST:
             return
-        likes = tree_map(lambda leaf: TensorLike.of(leaf) if isinstance(leaf, torch.Tensor) else leaf, (args, kwargs))
+        likes, named = tree_map(without_values, (args, kwargs))
         file = Path(self._folder.name) / f"{len(self._asked)}.pt2"
         weights = [TensorLike.of(each) for each in self._weights[block]]
-        self._asked[key] = self._thread.submit(lambda: self.compile(BlockJob(_bare(block), *likes, weights), file))
+        self._asked[key] = self._thread.submit(
+            lambda: self.compile(BlockJob(_bare(block), likes, named, weights), file)
+        )
 
     def _arrived(self, key: Hashable) -> _Compiled | None:
         """The code, if it was asked for and is there now."""
