@@ -54,6 +54,7 @@ from bot.store.picture_turns import PictureTurns
 from bot.store.pictures import PictureStore
 from bot.store.wildcards import WildcardLists
 from bot.tasks import Tasks
+from bot.ui.content.result_pages import chosen_form
 from bot.ui.interactions.services import Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
@@ -137,7 +138,9 @@ def _compose(
     jobs = JobStore(database, quotas)
     pictures = PictureStore.open(settings.pictures_url or settings.data_dir / "pictures")
     pictures.turns = PictureTurns(database) if lease else None
-    replies = DiscordReplies(jobs, pictures, drawing, tasks, clock=clock)
+    members = MemberStore(database, clock)
+    form_of = chosen_form(members.preferences, rules.get, settings.discord.results)
+    replies = DiscordReplies(jobs, pictures, drawing, tasks, clock=clock, form_of=form_of)
     semantic_filter, hints = _read_meanings(database, engine, tasks)
     ports = Ports(
         engine=engine,
@@ -154,7 +157,7 @@ def _compose(
         fingerprint=fingerprint,
         tasks=tasks,
     )
-    job_service, members, grants = JobService(ports), MemberStore(database, clock), GrantStore(database)
+    job_service, grants = JobService(ports), GrantStore(database)
     consents = Consents(members.preferences, rules.get, jobs.get, grants)
     play = GroupPlay(
         database, engine, rules, jobs, pictures, drawing, job_service, consents, grants, tasks, clock

@@ -4,6 +4,7 @@ BotError
 ├── UserError                               shown to the member only, never charged
 │   ├── BadOption(word, hint)               a wrong flag or value, and the right form
 │   ├── PromptRejected(rule)                the name of the rule, not its pattern
+│   ├── NoProposal(why)                     no richer words could be proposed
 │   ├── QuotaExceeded(scope, unit, used, limit, needed, resets_at)
 │   ├── TooManyJobs(waiting, limit)
 │   ├── Banned(until, reason)
@@ -63,6 +64,14 @@ class BadOption(UserError):
     def __init__(self, word: str, hint: str) -> None:
         self.word, self.hint = word, hint
         super().__init__(f"{word}: {hint}")
+
+
+class NoProposal(UserError):
+    """No richer words could be proposed."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
 
 
 class PromptRejected(UserError):

@@ -64,6 +64,7 @@ from engine.requests import (
     MAX_SEED,
     WORDLESS_BLEND,
     Blend,
+    Control,
     CutOut,
     Describe,
     Edit,
@@ -73,12 +74,13 @@ from engine.requests import (
     LoRA,
     Outpaint,
     PromptPart,
+    Rewrite,
     StyleImage,
     Upscale,
 )
 from engine.serving.cost_estimates import kind_of_work, pixels_of, steps_of
 from engine.serving.stream import RequestStream
-from engine.settings import ClusterSettings, EngineSettings, HomePath, LoRASettings, ModelSettings, Section
+from engine.settings import ClusterSettings, ControlType, EngineSettings, HomePath, LoRASettings, ModelSettings, Section
 from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
 from engine.trial.devices import device_here
 from engine.trial.trial import try_out
@@ -96,6 +98,8 @@ __all__ = [
     "CivitaiVersion",
     "ClusterRefused",
     "ClusterSettings",
+    "Control",
+    "ControlType",
     "CutOut",
     "Describe",
     "DeviceLost",
@@ -142,6 +146,7 @@ __all__ = [
     "RequestAborted",
     "RequestStream",
     "Resolved",
+    "Rewrite",
     "Safety",
     "SandboxedDecoder",
     "Section",

@@ -104,6 +104,8 @@ class Finished:
     """Sentences for the member ("size snapped to 1024x768")."""
     mask: bytes | None = None
     """A small PNG, white where the pictures were changed, where an edit found that itself."""
+    control: bytes | None = None
+    """A small PNG of the control picture as the network saw it."""
 
 
 Event = Queued | Started | Progress | Finished

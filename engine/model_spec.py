@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
+from engine.pipelines.controls import ControlNetwork
 from engine.pipelines.names import Need
 from engine.pipelines.references import References
 from engine.requests import MAX_STYLE_WEIGHT, USUAL_STYLE_WEIGHT
+from engine.settings import ControlType
 
 FLOW_NOISE_SCHEDULERS = (
     "FlowMatchEulerDiscreteScheduler",
@@ -38,9 +41,12 @@ NOISE_SCHEDULERS = (
 """What models that predict noise or v run with."""
 
 
+EVERY = "*"
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where files come from: a folder, one safetensors file, or a hub repository at a commit."""
+    """Where files come from: a folder, one safetensors or GGUF file, or a hub repository at a commit."""
 
     origin: Literal["folder", "file", "hub"]
     location: str
@@ -53,6 +59,8 @@ class Source:
     """Which weights of the repository to fetch ("fp16")."""
     shared: tuple[str, ...] = ()
     """Components that a further stage takes from the first one instead of its own repository."""
+    weightless: tuple[str, ...] = ()
+    """Components of which only configuration and vocabulary are needed; `EVERY` among them means all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +105,22 @@ class ModelSpec:
     style_encoder: str | None = None
     """The folder of the image encoder; None means `image_encoder` beside the file."""
     style_weight: float = 0.6
+    controls: Mapping[ControlType, ControlNetwork] = field(default_factory=dict[ControlType, ControlNetwork])
+    """What it draws control pictures with, by what they say; the first one where a request does not say that."""
     need: Need = "words"
     """The least that a request must bring for it to draw."""
     references: References | None = None
     """How its pipeline takes pictures that it edits by words; None for a model that was not made for that."""
     configuration: Source | None = None
-    """The repository that lends a single file its configuration and vocabulary."""
+    """Where a single file has its configuration and vocabulary from, and the components that it does not hold."""
+    vae: Source | None = None
+    """An autoencoder instead of the model's own: a folder, or one file."""
+    prediction_type: str | None = None
+    """What the model predicts ("epsilon", "v_prediction"), where that is not what its files say."""
+    clip_skip: int | None = None
+    """Which layer of CLIP is used, counted from the last, which is 1; None means the pipeline's own choice."""
+    embeddings: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    """Word -> file of the textual inversion that it stands for."""
     prior: Source | None = None
     """The repository of the first stage, where a pipeline needs two (Kandinsky 2.2)."""
     stages: tuple[Source, ...] = ()
@@ -136,7 +154,17 @@ class ModelSpec:
         return self.enlarge > 1 and not self.stages
 
     @property
+    def skipped_layers(self) -> int | None:
+        """`clip_skip` as the pipelines of SDXL and SD 3 count; None for their own choice, and for all others.
+
+        Those were trained with the last layer but one, which is what others mean there by 1 and by 2.
+        """
+        if self.clip_skip is None or not self.pipeline.startswith(("StableDiffusionXL", "StableDiffusion3")):
+            return None
+        return max(0, self.clip_skip - 2) or None
+
+    @property
     def sources(self) -> tuple[Source, ...]:
         """Everything that must be on disk."""
-        more = (self.configuration, self.prior, *self.stages, self.fused_lora)
+        more = (self.configuration, self.vae, self.prior, *self.stages, self.fused_lora)
         return (self.source, *(source for source in more if source is not None))

@@ -22,7 +22,7 @@ from pydantic import (
 
 from engine.base.refusals import in_words
 from engine.errors import InvalidRequest
-from engine.settings import StepCacheLevel
+from engine.settings import ControlType, StepCacheLevel
 
 MAX_PROMPT_CHARS = 6000
 MAX_SEED = 2**32 - 1
@@ -86,6 +86,18 @@ Picture = Annotated[bytes, Field(min_length=1, max_length=64 * 1024 * 1024)]
 """An encoded picture (PNG, JPEG, WebP, AVIF or HEIC); the largest that the engine makes fits as a PNG."""
 
 
+class Control(Frozen):
+    """A picture that says where things are; the prompt says what they are."""
+
+    image: Picture
+    type: ControlType | None = None
+    """None means the model's first."""
+    strength: float | None = Field(default=None, ge=0.0, le=2.0)
+    """How firmly it is kept to; None means as the model's class does by itself (1, Z-Image 0.75)."""
+    is_map: bool = False
+    """Whether the picture is a finished map of its kind already: what "as_it_is" becomes."""
+
+
 class StyleImage(Frozen):
     """A picture in whose manner to draw, and what it counts beside the others of a request."""
 
@@ -134,6 +146,8 @@ class ImageRequest(Frozen):
     """Draw in the manner of these pictures, of their weighted mean; for models with a style adapter."""
     style_weight: float = Field(default=USUAL_STYLE_WEIGHT, ge=0.0, le=MAX_STYLE_WEIGHT)
     """How strongly they act, on Midjourney's scale: see `engine.model_spec.ModelSpec.style_scale`."""
+    control: Control | None = None
+    """Draw things where this picture has them; for models with a control network, from words or from a picture."""
     loras: tuple[LoRA, ...] = Field(default=(), max_length=8)
 
     id: str = Field(default_factory=lambda: uuid.uuid4().hex, min_length=1, max_length=64)
@@ -200,6 +214,7 @@ class Outpaint(ImageRequest):
     """Put the picture on a larger canvas and draw the rest: zoom out and pan.
 
     The canvas is the picture scaled by `1 / zoom`, then grown by the given shares of its shorter side.
+    With a `trim`, what is drawn goes on from inside the picture; with a small `reach`, it follows the prompt alone.
     """
 
     kind: ClassVar[str] = "outpaint"
@@ -211,6 +226,10 @@ class Outpaint(ImageRequest):
     bottom: float = Field(default=0.0, ge=0.0, le=1.0)
     strength: float = Field(default=0.7, ge=0.0, le=1.0)
     """Below 1 the new parts begin with the colours at the picture's edge, and go on with them."""
+    trim: float = Field(default=0.0, ge=0.0, le=0.5)
+    """What is cut off first at each side that grows, as a share of the shorter side."""
+    reach: float = Field(default=1.0, ge=0.1, le=1.0)
+    """How much of the picture beside the new parts is seen while they are drawn, as a share of the shorter side."""
 
 
 class Blend(ImageRequest):
@@ -279,6 +298,16 @@ class Describe(ImageRequest):
     """How many captions."""
 
 
+class Rewrite(ImageRequest):
+    """Put a prompt into richer words: `Finished.captions` holds what the host's instruct model says, no pictures."""
+
+    kind: ClassVar[str] = "rewrite"
+    has_spread: ClassVar[bool] = False
+    instruction: Words = Field(min_length=1)
+    """What the model is told to do with the prompt."""
+    num_images: int = Field(default=1, ge=1, le=1)
+
+
 class CutOut(ImageRequest):
     """Take the background away: the picture keeps its size and gets an alpha channel."""
 
@@ -305,4 +334,6 @@ def _luck(seed: int, place: int) -> float:
 
 def is_undrawn(request: ImageRequest) -> bool:
     """Whether no diffusion model has a part in the result, and so no prompt, seed or steps."""
-    return isinstance(request, Describe | CutOut) or (isinstance(request, Upscale) and request.mode == "subtle")
+    return isinstance(request, Describe | CutOut | Rewrite) or (
+        isinstance(request, Upscale) and request.mode == "subtle"
+    )

@@ -6,7 +6,7 @@ import os.path
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 
 def _at_home(path: Path) -> Path:
@@ -23,6 +23,13 @@ StepCacheLevel = Literal["off", "careful", "fast"]
 """How readily denoiser outputs are foretold from earlier ones: never, where it can hardly be seen, more often."""
 
 
+FILE = "file"
+"""The `source` of a model whose file is named by `path`."""
+ControlType = Literal["edges", "scribble", "depth", "pose", "tile", "as_it_is"]
+"""What a control picture says, or what is made of it: outlines, rough lines, distances, a body's pose, the colours of
+its parts; "as_it_is" for a picture that is a finished map."""
+
+
 class Section(BaseModel):
     """A frozen group of settings; an unknown key is an error that names it."""
 
@@ -33,7 +40,19 @@ class ModelSettings(Section):
     """One model the host offers under a name of their choice."""
 
     source: HomeText
-    """A preset's name, a local diffusers folder, a single safetensors file, or `hf:org/repo@revision`."""
+    """A preset's name, a local diffusers folder, a .safetensors or .gguf file, `hf:org/repo@revision`, or `FILE`."""
+    path: HomeText | None = None
+    """The file, where `source` is `FILE`."""
+    base: HomeText | None = None
+    """Whose configuration a file shares, where that is not told by the file: a preset, a folder or `hf:org/repo`."""
+    vae: HomeText | None = None
+    """An autoencoder instead of the model's own: a diffusers folder or a .safetensors file."""
+    prediction_type: Literal["epsilon", "v_prediction"] | None = None
+    """What the model was trained to predict, where its files do not say so."""
+    clip_skip: int | None = Field(default=None, ge=1, le=12)
+    """Which layer of CLIP is used, counted from the last, which is 1, as Civitai counts."""
+    embeddings: dict[str, HomePath] = Field(default_factory=dict[str, HomePath])
+    """Word -> file of the textual inversion (safetensors) that it stands for in prompts."""
     num_inference_steps: int | None = Field(default=None, ge=1, le=500)
     guidance_scale: float | None = Field(default=None, ge=0.0, le=50.0)
     width: int | None = Field(default=None, ge=16, le=4096)
@@ -53,6 +72,20 @@ class ModelSettings(Section):
     """The folder of the image encoder that they were trained with; `image_encoder` beside the file unless set."""
     style_weight: float | None = Field(default=None, ge=0.0, le=2.0)
     """How strongly a style picture acts; 0.6 unless set."""
+    controls: dict[ControlType, HomeText] = Field(default_factory=dict[ControlType, HomeText])
+    """For each kind of control picture what draws by it: the folder of a ControlNet or T2I-Adapter, a Control LoRA
+    (safetensors, FLUX.1), or "own" for a model that brings its own."""
+
+    @property
+    def location(self) -> str:
+        """Where the weights are: what `source` says, or the file."""
+        return self.path if self.source == FILE and self.path else self.source
+
+    @model_validator(mode="after")
+    def _has_its_path(self) -> ModelSettings:
+        if (self.source == FILE) != (self.path is not None):
+            raise ValueError(f'path and source = "{FILE}" go together: write both, or the path as source')
+        return self
 
 
 class LoRASettings(Section):
@@ -129,9 +162,17 @@ class EngineSettings(Section):
     captioner: HomePath | None = None
     """A folder with an image-to-text model (BLIP and its like, safetensors) for descriptions, instead of the embedded
     picture encoder."""
+    writer: HomePath | None = None
+    """A folder with an instruct model of transformers (a causal language model with a chat template, safetensors) that
+    proposes richer prompts; None: the nearest lines of the host's word lists are proposed."""
     cutout: HomePath | None = None
     """A folder with a semantic segmentation model of transformers (SegFormer and its like, safetensors) that tells
     things from their background; None: nobody can cut out pictures."""
+    depth: HomePath | None = None
+    """A folder with a depth estimation model of transformers (Depth Anything, DPT; safetensors), for control pictures
+    of distances."""
+    pose: HomePath | None = None
+    """A folder with a ViTPose model of transformers (safetensors), for control pictures of poses."""
     upscaler: HomePath | None = None
     """A super-resolution checkpoint (safetensors) that spandrel reads, instead of the embedded networks."""
     threads: int | None = Field(default=None, ge=1)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 
 from hypothesis import HealthCheck, settings
 
@@ -9,6 +10,8 @@ from hypothesis import HealthCheck, settings
 # every process that a test starts.
 for library in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[library] = "1"
+# Models in the cache of whoever runs the tests are none of theirs. Read here and in every process that a test starts.
+os.environ["HF_HUB_CACHE"] = os.path.join(tempfile.gettempdir(), "darkroom-tests-have-no-hub-cache")  # noqa: PTH118
 if "torch" in sys.modules:
     sys.modules["torch"].set_num_threads(1)
 

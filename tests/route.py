@@ -18,7 +18,9 @@ from types import FrameType
 from engine import Engine, EngineSettings
 
 ROOT = Path(__file__).parents[1]
-BY_THE_CLOCK = ("bot/playground/", "bot/commands/presence.py")
+BY_THE_CLOCK = (
+    "bot/playground/", "bot/commands/presence.py", "bot/domain/rounds/shows.py", "bot/store/rounds/show_plans.py"
+)  # fmt: skip
 """What runs whenever its time comes, whether a picture is drawn or not."""
 TRACE = "route.txt"
 """The worker's list of files, in the engine's `models_dir`."""

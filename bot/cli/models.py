@@ -55,16 +55,22 @@ def _row(catalogue: Catalogue, spec: ModelSpec, fits: str) -> tuple[str, ...]:
     return spec.name, here, f"{spec.width}x{spec.height}", str(spec.num_inference_steps), memory, fits, spec.licence
 
 
+ConfigOnly = Annotated[
+    bool, typer.Option("--config-only", help="Only configurations and vocabularies, which a model in one file needs.")
+]
+
+
 @app.command()
-def pull(name: Name, config: Config = None) -> None:
+def pull(name: Name, config_only: ConfigOnly = False, config: Config = None) -> None:
     """Download a model's weights (safetensors only); an interrupted download continues."""
     settings = load(config).engine
     spec = Catalogue(settings).spec(name)
-    if said := warning(spec, device_here(settings), settings.models_dir):
+    if not config_only and (said := warning(spec, device_here(settings), settings.models_dir)):
         typer.echo(said, err=True)
         if sys.stdin.isatty():
             typer.confirm("Download it all the same?", abort=True)
     command = [sys.executable, "-m", "engine.catalogue.pull", name, "--settings", settings.model_dump_json()]
+    command += ["--config-only"] * config_only
     raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own module, checked name
 
 

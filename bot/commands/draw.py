@@ -16,7 +16,7 @@ from bot.domain.prompting.quotes import quoted
 from bot.domain.prompting.short_names import short_name, with_short_name
 from bot.errors import BadOption
 from bot.ui.content.choice_form import ImagineForm, Menus, Option
-from bot.ui.content.custom_ids import FormId, FormKind
+from bot.ui.content.custom_ids import ButtonId, FormId, FormKind
 from bot.ui.content.modals import Filled
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
@@ -37,6 +37,12 @@ class Draw(commands.Cog):
         """Open the form."""
         async with Answer(interaction, may_ask=True) as answer:
             await ask(interaction, answer)
+
+
+async def pressed(interaction: Pressed, button: ButtonId) -> None:
+    """*Imagine…* under results and in the help: the form."""
+    async with Answer(interaction, may_ask=True) as answer:
+        await ask(interaction, answer)
 
 
 async def ask(interaction: Pressed, answer: Answer) -> None:

@@ -1,4 +1,4 @@
-"""`/evolve`: the group votes round after round; each winner stands against variations of itself and a wild card."""
+"""`/evolve`: the group votes round after round; a winner stands against wild cards and variations of itself."""
 
 from __future__ import annotations
 

@@ -10,17 +10,19 @@ from discord import app_commands
 from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
-from bot.commands.buttons.game_buttons import checked, games
+from bot.commands.buttons.game_access import checked, games
 from bot.domain.games.bluff import Bluff
-from bot.domain.games.game import LOBBY_S, MOST_PLAYERS, Player
+from bot.domain.games.corpse import Shape
+from bot.domain.games.game import LOBBY_S, MOST_PLAYERS
+from bot.domain.games.player import Player
 from bot.domain.games.telephone import Telephone
+from bot.domain.games.tempo import LIVE, SLOW
 from bot.errors import BadOption
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import servers_only
 
 _ID_BYTES = 8
-SLOW_LOBBY_S = 24 * 3600.0
 
 
 class Games(commands.Cog):
@@ -39,6 +41,7 @@ class Games(commands.Cog):
     @app_commands.describe(
         mode=locale_str("A minute for each turn, or a day"),
         steps=locale_str("How many lines each chain gets; without it one from each player"),
+        corpse=locale_str("Draw one picture together, band by band: each sees only the edge before"),
     )
     @servers_only
     async def telephone(
@@ -46,11 +49,13 @@ class Games(commands.Cog):
         interaction: Pressed,
         mode: Literal["live", "slow"] = "live",
         steps: Range[int, 2, MOST_PLAYERS] | None = None,
+        corpse: Literal["tall", "wide"] | None = None,
     ) -> None:
         """Open a lobby."""
         async with Answer(interaction, ephemeral=True) as answer:
-            begun = await _begun(interaction, SLOW_LOBBY_S if mode == "slow" else LOBBY_S)
-            await games(interaction).open(Telephone(is_slow=mode == "slow", steps=steps, **begun))
+            is_slow, shape = mode == "slow", None if corpse is None else Shape(corpse)
+            begun = await _begun(interaction, (SLOW if is_slow else LIVE).lobby_s)
+            await games(interaction).open(Telephone(is_slow=is_slow, steps=steps, shape=shape, **begun))
             await answer.private("The lobby is open, and you are in. It starts when you press **Start**.")
 
 

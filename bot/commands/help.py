@@ -6,6 +6,7 @@ from discord import app_commands
 from discord.app_commands import locale_str
 from discord.ext import commands
 
+from bot.ui.content.buttons import form_view
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
@@ -14,6 +15,7 @@ TEXT = """\
 **Make pictures:** `/imagine` a red fox in the snow, or `/draw` with a form
 **Flags in the prompt:** `--ar 3:2` shape, `--seed 7` same again, `--no text, logo` not these, `--steps 30`, \
 `--cfg 5`, `--model NAME`, `--style NAME`, `--stop 80` unfinished, `--tile`, `--iw 0.7` weight of your picture, \
+`--ct edges` `--cw 0.8` what is kept of a control picture, \
 `--set NAME` of your own, `--repeat 3`, `--draft` 24 small ones to choose from, `--fast` sooner, \
 `--fine` every step computed, `--chaos 60` how much they differ, `--relax` outside of the quota
 **Weights:** `cat::2 dog::-0.5` · **By chance:** `__animal__` `{red|blue}` · \
@@ -22,8 +24,8 @@ TEXT = """\
 **Under one picture:** upscale, vary, vary a region, edit, zoom out, pan, describe, use as emoji or sticker
 **React to a result:** ✉️ send it to me, ⭐ mark it, ❌ stop or delete it (yours); under a grid \
 1️⃣-4️⃣ U, 🇦-🇩 V, 🔄
-**More:** `/edit` `/blend` `/describe` `/shorten` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` `/set` \
-`/settings` `/weekly hall` `/privacy`
+**More:** `/edit` `/blend` `/describe` `/shorten` `/richer` `/style` `/lineage` `/show` `/queue` `/cancel` `/info` \
+`/set` `/settings` `/weekly hall` `/privacy`
 **On any picture:** right-click → Apps → Darkroom"""
 
 MODERATORS = """
@@ -35,7 +37,7 @@ MODERATORS = """
 **Channels:** `/mod channel allow` `/mod channel deny` `/mod channel limits` `/mod channel defaults` `/mod channel list`
 **Flagged pictures:** `/mod picture` `/mod review on` `/mod review off` `/mod review list`
 **The show:** `/weekly setup` `/weekly now` `/weekly cancel` `/weekly off`
-**Who did what:** `/mod roles` `/mod reactions` `/mod relax` `/mod log` `/stats`"""
+**Who did what:** `/mod roles` `/mod reactions` `/mod relax` `/mod results` `/mod log` `/stats`"""
 
 
 class Help(commands.Cog):
@@ -47,4 +49,4 @@ class Help(commands.Cog):
         """Answer with the help page."""
         async with Answer(interaction, ephemeral=True) as answer:
             member = await submission.member_of(interaction)
-            await answer.private(TEXT + MODERATORS if member.is_moderator else TEXT)
+            await answer.private(TEXT + MODERATORS if member.is_moderator else TEXT, view=form_view())

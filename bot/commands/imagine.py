@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import discord
 from discord import app_commands
 from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
 
-from bot.commands.buttons import permutations
+from bot.commands.buttons import permutations, proposals
 from bot.domain.model import Options, Verb
+from bot.domain.prompting.flags import CONTROL_TYPES
 from bot.domain.prompting.member_options import read
 from bot.domain.prompting.prompt import expand, render, shorten
 from bot.domain.prompting.short_names import short_name
@@ -22,8 +24,20 @@ from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.kept_styles import style_names
 from bot.ui.interactions.offers import Offer, Shelf, offers_of
 
-Reading = Callable[[str], Options]
 MAX_CHOICES = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Reads prompts of one member in one channel."""
+
+    given: Mapping[str, str | float | None]
+    """What was said in options of the command: it overrides flags."""
+    read: Callable[[str], Options]
+
+    def __call__(self, text: str) -> Options:
+        """Return the options of a prompt. Raises `BadOption`."""
+        return self.read(text)
 
 
 class Imagine(commands.Cog):
@@ -43,7 +57,13 @@ class Imagine(commands.Cog):
         strength=locale_str("How far from that picture, 0 to 1"),
         style_image=locale_str("A picture in whose manner to draw"),
         reference=locale_str("A picture of a person or thing that shall be in it again"),
+        control=locale_str("A picture that says where things are"),
+        control_type=locale_str("What of that picture is kept"),
+        control_strength=locale_str("How firmly it is kept to, 0 to 2"),
         lora=locale_str("A LoRA of this host, with its weight if you like: ink:0.8"),
+    )
+    @app_commands.choices(
+        control_type=[Choice(name=locale_str(each.replace("_", " ")), value=each) for each in CONTROL_TYPES]
     )
     @everywhere
     async def imagine(
@@ -61,15 +81,19 @@ class Imagine(commands.Cog):
         strength: Range[float, 0.0, 1.0] | None = None,
         style_image: discord.Attachment | None = None,
         reference: discord.Attachment | None = None,
+        control: discord.Attachment | None = None,
+        control_type: Choice[str] | None = None,
+        control_strength: Range[float, 0.0, 2.0] | None = None,
         lora: Range[str, 1, 310] | None = None,
     ) -> None:
         """Accept one job, or ask for confirmation of several."""
         async with Answer(interaction) as answer:
             reading = await reader(
-                interaction, has_picture=image is not None, negative=negative, aspect=aspect, seed=seed, steps=steps,
-                guidance=guidance, model=model, style=style, strength=strength, loras=lora,
+                interaction, has_picture=image is not None, has_control=control is not None, negative=negative,
+                aspect=aspect, seed=seed, steps=steps, guidance=guidance, model=model, style=style, strength=strength,
+                loras=lora, control_type=control_type and control_type.value, control_strength=control_strength,
             )  # fmt: skip
-            pictures = {"image": image, "style_image": style_image, "reference": reference}
+            pictures = {"image": image, "style_image": style_image, "reference": reference, "control": control}
             await begin(interaction, answer, prompt, reading, **pictures)
 
     @imagine.autocomplete("model")
@@ -114,16 +138,20 @@ def choices(names: Sequence[str], typed: str) -> list[Choice[str]]:
     ]
 
 
-async def reader(interaction: Pressed, *, has_picture: bool = False, **given: str | float | None) -> Reading:
+async def reader(
+    interaction: Pressed, *, has_picture: bool = False, has_control: bool = False, **given: str | float | None
+) -> Reading:
     """Return what reads one prompt of this member in this channel."""
-    return functools.partial(
+    reads = functools.partial(
         read,
         preferences=await submission.preferences_of(interaction),
         styles=interaction.client.services.settings.styles,
         channel=await submission.channel_defaults(interaction),
         has_picture=has_picture,
+        has_control=has_control,
         **given,
     )
+    return Reading(given, reads)
 
 
 async def begin(
@@ -135,19 +163,31 @@ async def begin(
     image: discord.Attachment | None = None,
     style_image: discord.Attachment | None = None,
     reference: discord.Attachment | None = None,
+    control: discord.Attachment | None = None,
 ) -> None:
     """Accept one job, or ask for confirmation of several."""
-    prompt = await submission.rolled(interaction, prompt)
-    prompts = expand(prompt)
-    asked = [reading(text) for text in prompts]
+    pasted = prompt
+    try:
+        prompt = await submission.rolled(interaction, prompt)
+        prompts = expand(prompt)
+        asked = [reading(text) for text in prompts]
+    except BadOption as error:
+        if image or style_image or reference:
+            raise  # a proposal is of words: it could not keep the pictures
+        await proposals.translate(interaction, answer, pasted, reading.given, error)
+        return
     if len(prompts) > 1 or asked[0].repeat > 1:
-        if any(picture is not None for picture in (image, style_image, reference)):
+        if any(picture is not None for picture in (image, style_image, reference, control)):
             raise BadOption("image", "not together with {…} or --repeat; start them one by one")
         await permutations.offer(interaction, answer, asked, _compact(prompt, reading))
         return
     images, references = [await _taken(interaction, picture) for picture in (image, reference)]
-    manner = None if style_image is None else await submission.take(interaction, style_image, "style_image")
-    pictures = {"images": images, "references": references, "style_image": manner}
+    single = {
+        field: await submission.take(interaction, picture, field)
+        for field, picture in (("style_image", style_image), ("control", control))
+        if picture is not None
+    }
+    pictures = {"images": images, "references": references, **single}
     await submission.submit(interaction, answer, submission.spec(Verb.IMAGINE, asked[0], **pictures))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from discord.ext import commands
 from discord.ui import DynamicItem
 
-from bot.commands import draw, settings
+from bot.commands import draw, richer, settings
 from bot.commands.buttons import (
     branch_buttons,
     consent_buttons,
@@ -28,9 +28,11 @@ from bot.commands.buttons import (
 )
 from bot.commands.buttons.family_buttons import KinMenu
 from bot.commands.buttons.foreign_recipes import DrawThis
-from bot.commands.buttons.game_buttons import GameButton, GuessMenu
+from bot.commands.buttons.game_buttons import GameButton
+from bot.commands.buttons.guess_menu import GuessMenu
 from bot.commands.buttons.hall_buttons import HallButton
 from bot.commands.buttons.modal_dispatch import Forms
+from bot.commands.buttons.proposals import ProposalButton
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
 from bot.commands.draw import Draw
@@ -52,6 +54,7 @@ from bot.commands.offers import Offers
 from bot.commands.open_channels import OpenChannels
 from bot.commands.presence import Presence
 from bot.commands.privacy import Privacy
+from bot.commands.richer import Richer
 from bot.commands.sets import Sets
 from bot.commands.settings import MySettings
 from bot.commands.shorten import Shorten
@@ -71,7 +74,7 @@ RoundPress = Callable[[Pressed, RoundId], Awaitable[None]]
 Fill = Callable[[Pressed, str, Filled], Awaitable[None]]
 
 COGS: tuple[type[commands.Cog], ...] = (
-    Imagine, Draw, Edit, Images, Offers, Evolve, Games, Weekly, Jobs, MySettings, Sets, Styles, Shorten, Help,
+    Imagine, Draw, Edit, Images, Offers, Evolve, Games, Weekly, Jobs, MySettings, Sets, Styles, Shorten, Richer, Help,
     Privacy, Quota, Mod, Stats,
 )  # fmt: skip
 LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (
@@ -84,6 +87,7 @@ DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     OfferMenu,
     OfferPageButton,
     DrawThis,
+    ProposalButton,
     ReviewButton,
     OlderButton,
     RetentionButton,
@@ -111,6 +115,8 @@ PRESSES: Mapping[Act, Press] = MappingProxyType(
         Act.EDIT_REGION: edit_buttons.region,
         Act.EXPRESSION: expression_buttons.ask,
         Act.PERMUTE: permutations.confirmed,
+        Act.RICHER: richer.pressed,
+        Act.FORM: draw.pressed,
         Act.STAR: stars.mark,
         Act.STAR_ALL: stars.mark,
         Act.DECIDE: round_buttons.decide,

@@ -12,7 +12,7 @@ from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
 
 from bot.commands.imagine import choices
-from bot.domain.model import Preferences
+from bot.domain.model import Preferences, ResultForm
 from bot.domain.prompting.prompt import parse
 from bot.domain.prompting.short_names import short_name, with_short_name
 from bot.errors import BadOption
@@ -20,12 +20,16 @@ from bot.ui.content import texts
 from bot.ui.content.choice_form import Menus, Option, SettingsForm
 from bot.ui.content.custom_ids import FormId, FormKind
 from bot.ui.content.modals import Filled
+from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 from engine import UnknownModel
 
 NOTHING = "none"
 """What to type to empty a setting."""
+_FORMS: Mapping[ResultForm | None, str] = {
+    "album": "to swipe through", "grid": "as one picture", None: "as the server says",
+}  # fmt: skip
 
 
 class MySettings(commands.Cog):
@@ -40,6 +44,7 @@ class MySettings(commands.Cog):
         notify=locale_str("Ping me when a picture is ready"),
         share=locale_str("Who may press the buttons under my pictures"),
         share_role=locale_str("The role whose members may, when shared with a role"),
+        results=locale_str("Four pictures to swipe through, or all as one picture"),
     )
     @everywhere
     async def settings(
@@ -52,19 +57,21 @@ class MySettings(commands.Cog):
         notify: bool | None = None,
         share: Literal["all", "role", "ask", "me"] | None = None,
         share_role: discord.Role | None = None,
+        results: Literal["album", "grid", "server"] | None = None,
     ) -> None:
         """Store the given settings, and show all of them."""
         members = interaction.client.services.members
-        given = (model, aspect, suffix, remix, notify, share, share_role)
+        given = (model, aspect, suffix, remix, notify, share, share_role, results)
         is_asked = all(value is None for value in given)
         async with Answer(interaction, ephemeral=True, may_ask=is_asked) as answer:
             preferences = await members.preferences(interaction.user.id)
             if is_asked:
-                await answer.modal(_form(preferences, interaction.client.services.models()))
+                await answer.modal(_form(preferences, interaction.client.services.models(), await _usual(interaction)))
                 return
             changes = {
                 **_words(model, aspect, suffix, interaction.client.services.models()),
                 **_given(remix=remix, notify=notify, share=share, share_role=share_role and share_role.id),
+                **({} if results is None else {"results": None if results == "server" else results}),
             }
             if changes:
                 preferences = await members.change(interaction.user.id, functools.partial(_changed, changes))
@@ -84,10 +91,12 @@ async def filled_in(interaction: Pressed, about: str, filled: Filled) -> None:
         model = NOTHING if named is None else with_short_name(models, named) or named
         shape = next(iter(picked.get("shape", ())), NOTHING).removeprefix("shape:")
         switches, shares = picked.get("switches", ()), picked.get("share", ())
+        form: ResultForm = "album" if "album" in switches else "grid"
         changes = {
             **_words(model if "model" in picked else None, shape, filled.prompt.strip() or NOTHING, models),
             "remix": "remix" in switches,
             "notify": "notify" in switches,
+            "results": None if form == await _usual(interaction) else form,
             **_given(share=shares[0].removeprefix("share:") if shares else None),
         }
         members = interaction.client.services.members
@@ -95,9 +104,17 @@ async def filled_in(interaction: Pressed, about: str, filled: Filled) -> None:
         await answer.private(shown(preferences))
 
 
-def _form(preferences: Preferences, models: Sequence[str]) -> SettingsForm:
+async def _usual(interaction: Pressed) -> ResultForm:
+    """How results are shown here of members who said nothing."""
+    services = interaction.client.services
+    rules = await services.rules.get(submission.place_of(interaction).rules_id)
+    return rules.results or services.settings.discord.results
+
+
+def _form(preferences: Preferences, models: Sequence[str], usual: ResultForm) -> SettingsForm:
     """The form, filled with what is set."""
     chosen = {name for name in ("remix", "notify") if getattr(preferences, name)}
+    chosen |= {preferences.results or usual}
     chosen |= {f"share:{preferences.share}"} | ({short_name(preferences.model)} if preferences.model else set())
     chosen |= {"shape:{}:{}".format(*preferences.aspect)} if preferences.aspect else set()
     menus = Menus(tuple(Option(short_name(name), name) for name in models), chosen=frozenset(chosen))
@@ -118,6 +135,7 @@ def shown(preferences: Preferences) -> str:
             f"Remix mode: **{'on' if preferences.remix else 'off'}**",
             f"Ping when ready: **{'on' if preferences.notify else 'off'}**",
             f"Who may press my buttons: {shared}",
+            f"Four pictures: **{_FORMS[preferences.results]}**",
         )
     )
 

@@ -39,11 +39,13 @@ class Query(NamedTuple):
 
     def matches(self, entry: Entry) -> bool:
         """Whether an entry is looked for."""
-        if self.member_id is not None and entry.member_id != self.member_id:
-            return False
+        return self.member_id in (None, entry.member_id) and self.finds(entry.words)
+
+    def finds(self, words: str) -> bool:
+        """Whether each word begins one of these folded words."""
         # A loop: this runs for every entry, and a generator would take twice as long.
         for word in self.words:  # noqa: SIM110
-            if word not in entry.words:
+            if word not in words:
                 return False
         return True
 
@@ -81,8 +83,21 @@ class Catalogue:
     def find(self, query: Query, after: Place | None = None) -> Iterator[Entry]:
         """Yield the matching entries, newest first, that are older than `after`."""
         end = len(self._order) if after is None else bisect.bisect_left(self._order, after)
-        older = (self._entries[self._order[number].job_id] for number in range(end - 1, -1, -1))
-        return (entry for entry in older if query.matches(entry))
+        return self._matching(query, end)
+
+    def _matching(self, query: Query, end: int) -> Iterator[Entry]:
+        # Everything is looked at where little is found: written out, for each call in here is made for every job.
+        entries, words, member_id = self._entries, query.words, query.member_id
+        for number in range(end - 1, -1, -1):
+            entry = entries[self._order[number].job_id]
+            if member_id is not None and entry.member_id != member_id:
+                continue
+            said = entry.words
+            for word in words:
+                if word not in said:
+                    break
+            else:
+                yield entry
 
     def newest(self, count: int) -> list[Entry]:
         """Return the newest entries."""
@@ -93,8 +108,13 @@ def entry_of(line: Line) -> Entry:
     """Return the entry of a line's first job."""
     exhibit = line.exhibits[0]
     job = exhibit.job
-    words = " ".join(folded(" ".join((render(job.spec.options), *job.captions, job.member_name))).split())
-    return Entry(Place(job.created_at, job.id), job.member_id, len(exhibit.cells), f" {words}")
+    words = worded(" ".join((render(job.spec.options), *job.captions, job.member_name)))
+    return Entry(Place(job.created_at, job.id), job.member_id, len(exhibit.cells), words)
+
+
+def worded(text: str) -> str:
+    """Return the text's folded words, each behind a space."""
+    return f" {' '.join(folded(text).split())}"
 
 
 def folded(text: str) -> str:

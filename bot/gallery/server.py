@@ -21,6 +21,7 @@ from bot.gallery.gate import Gate
 from bot.gallery.guard import answering, hosts_of
 from bot.gallery.keeper import Keeper
 from bot.gallery.likeness import Likeness
+from bot.gallery.own import OwnPictures
 from bot.gallery.pages import Pages
 from bot.gallery.plan import GalleryPlan
 from bot.gallery.requests import JOB, NUMBER
@@ -86,9 +87,8 @@ async def serve(plan: GalleryPlan, clock: Clock = now) -> AsyncGenerator[Gallery
             origin = plan.origin(port)
             login = DiscordLogin(plan, origin / "signed-in") if plan.can_sign_in else None
             visitors = Visitors(login, origin, clock)
-            views = Views(
-                gate, catalogue, likeness, candidates, JobReads(database), tracer, texts, pages, visitors, clock
-            )
+            own, jobs = OwnPictures(candidates), JobReads(database)
+            views = Views(gate, catalogue, likeness, own, jobs, tracer, texts, pages, visitors, clock)
             made = web.Application(client_max_size=1024, middlewares=[answering(pages, hosts_of(origin, port))])
             made.add_routes(_routes(views, Downloads(gate, pictures, tracer, visitors), visitors, pages))
             return made

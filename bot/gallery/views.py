@@ -18,11 +18,12 @@ from bot.gallery import cards
 from bot.gallery.catalogue import Catalogue, Entry, Query
 from bot.gallery.gate import Gate, cell_of
 from bot.gallery.likeness import Likeness, Vector, unpacked
+from bot.gallery.own import OwnPictures
 from bot.gallery.pages import Pages
 from bot.gallery.requests import Asked, asked_for, cursor, job_and_number
 from bot.gallery.tracer import Tracer
 from bot.gallery.visitors import Visitors
-from bot.store.gallery.candidates import Candidates, Place
+from bot.store.gallery.candidates import Place
 from bot.store.gallery.traces import Key
 from bot.store.jobs.job_reads import JobReads
 from engine import EngineError, TextEmbedder
@@ -45,7 +46,7 @@ class Views:
         gate: Gate,
         catalogue: Catalogue,
         likeness: Likeness,
-        candidates: Candidates,
+        own: OwnPictures,
         jobs: JobReads,
         tracer: Tracer,
         texts: TextEmbedder | None,
@@ -53,7 +54,7 @@ class Views:
         visitors: Visitors,
         clock: Callable[[], datetime],
     ) -> None:
-        self._gate, self._catalogue, self._likeness, self._candidates = gate, catalogue, likeness, candidates
+        self._gate, self._catalogue, self._likeness, self._own = gate, catalogue, likeness, own
         self._jobs, self._tracer, self._texts, self._pages = jobs, tracer, texts, pages
         self._visitors, self._clock = visitors, clock
 
@@ -67,11 +68,11 @@ class Views:
         return self._listed("index", asked, lines, member, who=who)
 
     async def mine(self, request: web.Request) -> web.Response:
-        """Everything of one's own, newest first."""
+        """Everything of one's own, newest first; what is searched for by words."""
         asked, member = asked_for(request), self._visitors.member(request)
         if member is None:
             raise web.HTTPForbidden(text=SIGN_IN_FIRST)
-        places = await self._candidates.of_member(member.id, asked.after, PAGE)
+        places = await self._own.places(member.id, Query.of(asked.query), asked.after, PAGE)
         lines = await self._gate.permitted([place.job_id for place in places], member)
         following = places[-1] if len(places) == PAGE else None
         return self._listed("mine", asked, lines, member, following=following)
@@ -126,15 +127,18 @@ class Views:
         """Public pictures with their words, the most alike first."""
         keys: Sequence[Key] = await asyncio.to_thread(self._likeness.nearest, vector, 2 * ALIKE)
         keys = [key for key in keys if key[0] != besides]
-        lines = await self._gate.permitted(list(dict.fromkeys(job_id for job_id, _ in keys)), None)
-        public = {line.exhibits[0].job.id: line for line in lines}
         found = list[tuple[cards.Picture, str]]()
-        for job_id, cell in keys:
-            if job_id in public and len(found) < ALIKE:
-                exhibit = public[job_id].exhibits[0]
-                shown = [each for each in exhibit.cells if each.cell == cell]
-                found += [(cards.picture(each), cards.words_of(exhibit.job)) for each in shown]
+        while keys and len(found) < ALIKE:  # hardly any is private: what is read is what is shown
+            some, keys = keys[: ALIKE - len(found)], keys[ALIKE - len(found) :]
+            found += await self._public_cells(some)
         return found
+
+    async def _public_cells(self, keys: Sequence[Key]) -> list[tuple[cards.Picture, str]]:
+        lines = await self._gate.permitted(list(dict.fromkeys(job_id for job_id, _ in keys)), None)
+        public = {line.exhibits[0].job.id: line.exhibits[0] for line in lines}
+        shown = [(public[job_id], cell) for job_id, cell in keys if job_id in public]
+        return [(cards.picture(each), cards.words_of(exhibit.job))
+                for exhibit, cell in shown for each in exhibit.cells if each.cell == cell]  # fmt: skip
 
     async def _public(self, query: Query, after: Place | None, member: Member | None) -> list[Line]:
         """A page of the catalogue; what is no longer public is taken out of it on the way."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
-from bot.domain.games.deals import DEALT
+from bot.domain.games.deals import DEALT, FIGURES
 from bot.playground.behaviours import Hands, Seen
 from bot.ui.content.custom_ids import GAME_TEMPLATE, GUESS_TEMPLATE, GameAct
 
@@ -52,9 +53,9 @@ class Writes:
         key, button = buttons_of(seen, *self._acts)[0]
         form = await hands.press(button)
         if f":{GameAct.HAND.value}:" in button and hands.press_below is not None:
-            form = await hands.press_below(form, "Say what you see")
+            form = await hands.press_below(form, "Word my band" if _is_corpse(seen) else "Say what you see")
         if form is not None and form.modal is not None:
-            await hands.fill(form, {"prompt": line_of(name, key)})
+            await hands.fill(form, {"prompt": line_of(name, key, FIGURES if _is_corpse(seen) else DEALT)})
 
 
 class Guesses:
@@ -95,9 +96,13 @@ class LikesAChain:
         await hands.press(found[_dice(name, found[0][0]) % len(found)][1])
 
 
-def line_of(name: str, key: str) -> str:
+def line_of(name: str, key: str, among: Sequence[str] = DEALT) -> str:
     """What a friend writes, another line in each stage."""
-    return DEALT[_dice(name, key) % len(DEALT)]
+    return among[_dice(name, key) % len(among)]
+
+
+def _is_corpse(seen: Seen) -> bool:
+    return "Exquisite corpse" in seen.text
 
 
 def _dice(name: str, key: str) -> int:

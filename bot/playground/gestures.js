@@ -2,7 +2,7 @@
 const list = document.getElementById("channel-message-list");
 const buttons = document.getElementById("playground-gestures").content;
 
-const WITHOUT = ".channel-message:has(.message-attachments):not(:has(.message-ephemeral-note, [data-gesture]))";
+const WITHOUT = ".channel-message:has(.message-attachments, .component-gallery):not(:has(.message-ephemeral-note, [data-gesture]))";
 
 function offer() {
   for (const corner of list.querySelectorAll(`${WITHOUT} .message-context-actions`)) corner.prepend(buttons.cloneNode(true));

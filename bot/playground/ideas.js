@@ -10,6 +10,24 @@ function type(text) {
   box.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
+/* The list of options closes, so that Enter sends. */
+function closeList() {
+  const closing = new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true });
+  document.activeElement.dispatchEvent(closing);
+}
+
+/* From the lists that open: an option of the command, then one of its values. */
+function choose([value, ...others], tries = 60) {
+  const item = document.querySelector(`.command-suggestion[data-value="${value}"]`);
+  item?.click();
+  const left = item ? others : [value, ...others];
+  if (!tries) return;
+  requestAnimationFrame(() => {
+    if (left.length) choose(left, tries - 1);
+    else if (document.querySelector(".command-suggestion")) closeList();
+  });
+}
+
 document.querySelector(".ideas").addEventListener("click", ({ target }) => {
   const idea = target.closest("[data-command]");
   if (!idea) return;
@@ -29,11 +47,9 @@ document.querySelector(".ideas").addEventListener("click", ({ target }) => {
     return;
   }
   entry.click();
+  if (idea.dataset.options) return choose(idea.dataset.options.split(" "));
   const field = document.querySelector(".command-option-input");
-  if (!field) {
-    const closing = new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true });
-    return document.activeElement.dispatchEvent(closing); // the list of options, so that Enter sends
-  }
+  if (!field) return closeList();
   if (!idea.dataset.words) return;
   field.value = idea.dataset.words;
   field.dispatchEvent(new Event("input", { bubbles: true }));

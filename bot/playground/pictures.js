@@ -6,12 +6,12 @@ document.addEventListener("load", ({ target }) => {
 const isThere = (image) => image.complete && image.naturalWidth > 0;
 
 function keep(message, removed) {
-  const [next] = message.querySelectorAll(".attachment-image");
+  const [next] = message.querySelectorAll(".attachment-image, .gallery-image");
   const shown = removed.flatMap((node) => [...(node.querySelectorAll?.(".attachment-image, .attachment-before") ?? [])]);
   const before = shown.findLast(isThere);
   if (!before || !next || isThere(next) || next.closest(".spoiler-content")) return;
   before.className = "attachment-before";
-  next.closest(".attachment-media").prepend(before);
+  next.closest(".attachment-media, .component-gallery").prepend(before);
   next.addEventListener("load", () => before.remove(), { once: true });
 }
 

@@ -14,6 +14,7 @@ TOKEN_SPENT = frozenset({50027, 10015, 10062})
 UNKNOWN_WEBHOOK = 10015
 UNKNOWN_MESSAGE = 10008
 TOO_LARGE = 40005
+INVALID = 50035
 TOO_OFTEN = 30046
 WRITE_ANEW = frozenset({TOO_OFTEN, 50083})
 """Messages older than an hour may be edited rarely, those in an archived thread not at all: write a new one."""
@@ -41,6 +42,16 @@ def is_passing(error: BaseException) -> bool:
 def is_too_large(error: discord.HTTPException) -> bool:
     """Whether the files of the message are larger than the place allows."""
     return error.status == 413 or error.code == TOO_LARGE
+
+
+def is_of_album(error: discord.HTTPException) -> bool:
+    """Whether the message has Components V2, which exclude a text, and cannot be changed back."""
+    return error.status == 400 and "components_v2" in error.text.lower()
+
+
+def is_album_refused(error: discord.HTTPException) -> bool:
+    """Whether the pictures may be taken as one file where they were not as several."""
+    return error.code == INVALID or is_too_large(error)
 
 
 def delivery_error(job_id: str, error: Exception) -> DeliveryError:

@@ -39,9 +39,7 @@ def forward(call: ParkedCall) -> Any:
             stack.enter_context(active_adapters(call.module, adapters))
         elif (compiled := vars(call.module).get(COMPILED)) and _is_usual(call):
             stack.enter_context(compiled.in_use())
-        # Some modules take things out of a dict they are given (Flux), and the same call may run again.
-        kwargs = {name: {**value} if type(value) is dict else value for name, value in call.kwargs.items()}
-        return getattr(call.module, call.method)(*call.args, **kwargs)
+        return getattr(call.module, call.method)(*call.args, **call.kwargs)
 
 
 def _is_usual(call: ParkedCall) -> bool:

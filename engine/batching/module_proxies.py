@@ -15,6 +15,20 @@ from transformers import PreTrainedModel
 from engine.batching.lanes import Lane, ParkedCall, Stage
 from engine.batching.weight_tensors import EXECUTES_ON
 
+ANSWERS_A_LIST = "answers_a_list"
+"""The attribute of a module whose answer is a tuple of batches, which its pipelines want as a list."""
+_LISTS_OF_BATCHES = frozenset(
+    {
+        "block_controlnet_hidden_states",
+        "controlnet_block_samples",
+        "controlnet_cond",
+        "controlnet_single_block_samples",
+        "down_block_additional_residuals",
+        "down_intrablock_additional_residuals",
+    }
+)
+"""Arguments that diffusers passes as lists of batches."""
+
 
 def stage_of(module: torch.nn.Module) -> Stage:
     """DECODE for autoencoders (also when they encode pictures), ENCODE for text encoders, DENOISE for the others."""
@@ -53,10 +67,17 @@ def _where_it_computes(known: property) -> property:
 
 def _parking(method: str) -> Callable[..., Any]:
     def parked(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._lane.park(ParkedCall(self._lane, self._parked_module, method, args, kwargs, self._stage))
+        kwargs = {name: _whole(name, value) for name, value in kwargs.items()}
+        output = self._lane.park(ParkedCall(self._lane, self._parked_module, method, args, kwargs, self._stage))
+        return list(output) if ANSWERS_A_LIST in vars(self) else output
 
     parked.__name__ = method
     return parked
+
+
+def _whole(name: str, value: Any) -> Any:
+    """Control networks' answers are whole batches: in a list they would be taken for the rows of one."""
+    return tuple(value) if name in _LISTS_OF_BATCHES and isinstance(value, list) else value
 
 
 def _keep_weights(self: torch.nn.Module, *_args: Any, **_kwargs: Any) -> torch.nn.Module:

@@ -26,7 +26,6 @@ from engine.processes.protocol import Activity
 from engine.requests import Edit, ImageRequest, ImageToImage
 from engine.settings import EngineSettings, ModelSettings
 
-_LANES, _SIDE, _TIMES = 4, 512, 3
 _SHORT, _LONG = 20, 80
 """Steps of two runs: their difference leaves out what happens once."""
 
@@ -40,31 +39,32 @@ class EditOverhead:
     """An edit by the difference of two answers, with its mask given; each step has two rows for each picture."""
 
 
-def measure() -> EditOverhead:
-    """Load a small random model and measure both ways in turn; the least of three runs counts."""
+def measure(lanes: int = 4, side: int = 512, times: int = 3) -> EditOverhead:
+    """Load a small random model and measure both ways in turn, several times; the least of each counts."""
     with tempfile.TemporaryDirectory() as scratch, torch.inference_mode():
         source = ModelSettings(source=str(save_stand_in(Path(scratch) / "stand-in")), guidance_scale=5.0)
         settings = EngineSettings(devices=("cpu",), models={"small": source}, default_model="small", safety=False)
         model = load(Catalogue(settings).spec("small"), "cpu", settings=settings)
         denoiser = model.parkable["unet"]
         denoiser.__class__ = type("Free", (Free, type(denoiser)), {})
-        picture, mask = (_png(colour) for colour in ("red", "white"))
+        picture, mask = (_png(colour, side) for colour in ("red", "white"))
         common: dict[str, Any] = {"prompt": "a lighthouse", "image": picture, "num_images": 1}
         variation = ImageToImage(**common, strength=0.9)
         edit = Edit(**common, description="a boat", mask=mask)
         whole = [Catalogue(settings).resolve(each)[0] for each in (variation, edit)]
-        rounds = [[_step_ms(model, settings, each) for each in whole] for _ in range(_TIMES + 1)][1:]
+        rounds = [[_step_ms(model, settings, each, lanes) for each in whole] for _ in range(times + 1)][1:]
     return EditOverhead(*(min(column) for column in zip(*rounds, strict=True)))
 
 
-def _step_ms(model: LoadedModel, settings: EngineSettings, like: ImageRequest) -> float:
+def _step_ms(model: LoadedModel, settings: EngineSettings, like: ImageRequest, lanes: int) -> float:
     (short_s, few), (long_s, many) = (
-        _denoise_s(model, settings, like.model_copy(update={"num_inference_steps": steps})) for steps in (_SHORT, _LONG)
+        _denoise_s(model, settings, like.model_copy(update={"num_inference_steps": steps}), lanes)
+        for steps in (_SHORT, _LONG)
     )
     return 1000 * (long_s - short_s) / (many - few)
 
 
-def _denoise_s(model: LoadedModel, settings: EngineSettings, like: ImageRequest) -> tuple[float, int]:
+def _denoise_s(model: LoadedModel, settings: EngineSettings, like: ImageRequest, lanes: int) -> tuple[float, int]:
     """Processor seconds in ticks that denoise, and how many request-steps they made."""
     desk, calls = Desk(model, settings), list[ParkedCall]()
 
@@ -72,7 +72,7 @@ def _denoise_s(model: LoadedModel, settings: EngineSettings, like: ImageRequest)
         if call.stage is Stage.DENOISE:
             calls.append(call)
 
-    for request in requests(like, _LANES):
+    for request in requests(like, lanes):
         desk.open(request, previews=False).lane.listeners.append(count)
     seconds, threads = 0.0, torch.get_num_threads()
     torch.set_num_threads(1)  # or the processor time of others would be missing
@@ -83,13 +83,13 @@ def _denoise_s(model: LoadedModel, settings: EngineSettings, like: ImageRequest)
             seconds += time.thread_time() - began_s
         for opened in list(desk.tick_loop.lanes.values()):
             parked = opened.lane.parked
-            if len(calls) > _LANES and parked is not None and parked.stage is Stage.DECODE:
+            if len(calls) > lanes and parked is not None and parked.stage is Stage.DECODE:
                 desk.tick_loop.cancel(opened.request.id, 1, AbortReason.SHUTDOWN)  # what decodes is not measured
     torch.set_num_threads(threads)
     return seconds, len(calls)
 
 
-def _png(colour: str) -> bytes:
+def _png(colour: str, side: int) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (_SIDE, _SIDE), colour).save(buffer, "PNG")
+    Image.new("RGB", (side, side), colour).save(buffer, "PNG")
     return buffer.getvalue()

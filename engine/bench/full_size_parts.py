@@ -137,6 +137,17 @@ def _flux(transformer: Any, side: int) -> object:
     )
 
 
+def _chroma(transformer: Any, side: int) -> object:
+    tokens = (side // 16) ** 2
+    return transformer(
+        hidden_states=_empty(1, tokens, 64),
+        encoder_hidden_states=_empty(1, TEXT_TOKENS, 4096),
+        timestep=_empty(1),
+        img_ids=_empty(tokens, 3),
+        txt_ids=_empty(TEXT_TOKENS, 3),
+    )
+
+
 def _flux2(transformer: Any, side: int) -> object:
     tokens = (side // 16) ** 2
     return transformer(
@@ -194,6 +205,7 @@ PARTS: Mapping[str, Part] = {
         TEXT_TOKENS,
     ),
     "qwen-image": Part("denoiser", lambda: _library.QwenImageTransformer2DModel(), _qwen, 16, TEXT_TOKENS),
+    "chroma": Part("denoiser", lambda: _library.ChromaTransformer2DModel(), _chroma, 16, TEXT_TOKENS),
     "flux": Part("denoiser", lambda: _library.FluxTransformer2DModel(), _flux, 16, TEXT_TOKENS),
     "clip-l": _clip(transformers.CLIPTextModel, 768, 12, 12),
     "clip-g": _clip(transformers.CLIPTextModelWithProjection, 1280, 32, 20),
@@ -218,9 +230,12 @@ PARTS: Mapping[str, Part] = {
 }
 """By names of our own; a component that several presets share is here once."""
 
+_QWEN = {"text_encoder": "qwen-vl", "transformer": "qwen-image", "vae": "vae-qwen"}
+_Z_IMAGE = {"text_encoder": "qwen3", "transformer": "z-image", "vae": "vae-16"}
 _XL = {"text_encoder": "clip-l", "text_encoder_2": "clip-g", "unet": "unet-xl", "vae": "vae-4"}
 REPOSITORIES: Mapping[str, Mapping[str, str]] = {
-    "Tongyi-MAI/Z-Image-Turbo": {"text_encoder": "qwen3", "transformer": "z-image", "vae": "vae-16"},
+    "Tongyi-MAI/Z-Image-Turbo": _Z_IMAGE,
+    "Tongyi-MAI/Z-Image": _Z_IMAGE,
     "black-forest-labs/FLUX.2-klein-4B": {"text_encoder": "qwen3-lm", "transformer": "klein-4b", "vae": "vae-32"},
     "black-forest-labs/FLUX.1-schnell": {
         "text_encoder": "clip-l",
@@ -230,6 +245,9 @@ REPOSITORIES: Mapping[str, Mapping[str, str]] = {
     },
     "stabilityai/stable-diffusion-xl-base-1.0": _XL,
     "stable-diffusion-v1-5/stable-diffusion-v1-5": {"text_encoder": "clip-l", "unet": "unet-1", "vae": "vae-4"},
-    "Qwen/Qwen-Image": {"text_encoder": "qwen-vl", "transformer": "qwen-image", "vae": "vae-qwen"},
+    "Qwen/Qwen-Image": _QWEN,
+    "Qwen/Qwen-Image-2512": _QWEN,
+    "Qwen/Qwen-Image-Edit-2511": _QWEN,
+    "lodestones/Chroma1-HD": {"text_encoder": "t5-xxl", "transformer": "chroma", "vae": "vae-16"},
 }
 """Repository -> component -> part."""

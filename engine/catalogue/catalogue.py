@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.catalogue.control_requests import prove_control, prove_place, usable
 from engine.catalogue.drafts import drafted
 from engine.catalogue.guidance import has_guider, prove_guidance
 from engine.catalogue.sizes import choose_size
@@ -21,7 +22,7 @@ from engine.model_files.single_file import is_of_family, is_surely_of_family
 from engine.model_spec import ModelSpec, Source
 from engine.pictures.images import open_picture
 from engine.requests import Blend, CutOut, Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, is_undrawn
-from engine.settings import EngineSettings, ModelSettings
+from engine.settings import ControlType, EngineSettings, ModelSettings
 
 
 class Catalogue:
@@ -77,6 +78,7 @@ class Catalogue:
         self._check_noise_scheduler(spec, request)
         cards = self._check_loras(spec, request)
         self._check_style_images(spec, request)
+        request = self._with_control(spec, request)
         (width, height), notes = choose_size(spec, request)
         if request.draft:
             request, notes = request.model_copy(update=drafted(spec, request, (width, height))), ()
@@ -149,6 +151,10 @@ class Catalogue:
         has_mask = isinstance(request, Inpaint | Outpaint) or (isinstance(request, Edit) and request.mask is not None)
         if spec.need == "mask" and not has_mask:
             raise InvalidRequest("model", f"{spec.name} draws only inside a mask; choose another model")
+        if spec.need == "control" and request.control is None:
+            raise InvalidRequest(
+                "model", f"{spec.name} draws only from a control picture; give one, or choose another model"
+            )
         if spec.need == "picture" and type(request) is ImageRequest:
             raise InvalidRequest("model", f"{spec.name} draws only from a picture; give one, or choose another model")
 
@@ -207,6 +213,19 @@ class Catalogue:
         for each in request.style_images:
             open_picture(each.image, "style_image")
 
+    def _with_control(self, spec: ModelSpec, request: ImageRequest) -> ImageRequest:
+        """The request with the kind of its control picture filled in. Raises `InvalidRequest`."""
+        if request.control is None:
+            return request
+        prove_place(request)
+        control = prove_control(spec, request.control, self._controlled, self._settings)
+        return request.model_copy(update={"control": control})
+
+    def _controlled(self, type_: ControlType | None) -> list[str]:
+        """The names of the models on offer that follow control pictures of a kind, of any kind for None."""
+        able = ((name, usable(self.spec(name))) for name in self._offered())
+        return [name for name, kinds in able if (type_ in kinds if type_ else kinds)]
+
     def _check_card(self, card: LoRACard, spec: ModelSpec | None) -> None:
         if card.is_broken:
             raise InvalidRequest("loras", f"{card.name!r} has a broken file; tell the person who runs me")
@@ -227,7 +246,7 @@ class Catalogue:
         return (
             path.is_file()
             if source.origin == "file"
-            else any((path / name).is_file() for name in diffusers_folder.INDEXES)
+            else any((path / name).is_file() for name in (*diffusers_folder.INDEXES, "config.json"))
         )
 
     def _configured(self) -> Mapping[str, ModelSettings]:

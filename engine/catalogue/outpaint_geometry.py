@@ -22,6 +22,8 @@ class Canvas:
     right: int
     above: int
     below: int
+    reach: int
+    """How many pixels beside the new parts are seen while they are drawn."""
 
     @classmethod
     def of(cls, size: Size, request: Outpaint) -> Self:
@@ -33,14 +35,17 @@ class Canvas:
 
     @classmethod
     def _of(cls, size: Size, request: Outpaint) -> Self:
-        inner, shorter = scaled(size, 1 / request.zoom), min(size)
-        beside, above = size[0] - inner[0], size[1] - inner[1]
+        left, top, right, bottom = trimmed(size, request)
+        shown, shorter = (right - left, bottom - top), min(size)
+        inner = scaled(shown, 1 / request.zoom)
+        beside, above = shown[0] - inner[0], shown[1] - inner[1]
         return cls(
             inner,
             left=beside // 2 + round(request.left * shorter),
             right=beside - beside // 2 + round(request.right * shorter),
             above=above // 2 + round(request.top * shorter),
             below=above - above // 2 + round(request.bottom * shorter),
+            reach=max(1, min(*inner, round(request.reach * shorter / request.zoom))),
         )
 
     @property
@@ -50,16 +55,24 @@ class Canvas:
 
     @property
     def window(self) -> Box:
-        """What is drawn: the new parts, with as much beside them as the picture's shorter side.
+        """What is drawn: the new parts, with as much beside them as is seen.
 
         Drawing all of a long canvas would make everything new in it as small as the model's own size forces it to be.
         """
-        (width, height), reach = self.size, min(self.inner)
+        width, height = self.size
         if (self.left or self.right) and (self.above or self.below):
             return 0, 0, width, height
-        x = _beside(self.left, self.right, width, reach)
-        y = _beside(self.above, self.below, height, reach)
+        x = _beside(self.left, self.right, width, self.reach)
+        y = _beside(self.above, self.below, height, self.reach)
         return x[0], y[0], x[1], y[1]
+
+
+def trimmed(size: Size, request: Outpaint) -> Box:
+    """What is left of a picture of that size, in its own pixels, once each side that grows is trimmed."""
+    cut = round(request.trim * min(size))
+    left, top = cut * (request.left > 0), cut * (request.top > 0)
+    right, bottom = size[0] - cut * (request.right > 0), size[1] - cut * (request.bottom > 0)
+    return left, top, max(left + 1, right), max(top + 1, bottom)
 
 
 def scaled(size: Size, scale: float) -> Size:

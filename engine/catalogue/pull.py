@@ -15,9 +15,10 @@ from engine.settings import EngineSettings
 
 
 def main() -> None:
-    """`python -m engine.catalogue.pull NAME [--settings JSON]`, with a progress bar."""
+    """`python -m engine.catalogue.pull NAME [--config-only] [--settings JSON]`, with a progress bar."""
     parser = argparse.ArgumentParser(description="Fetch a model's weights (safetensors only).")
     parser.add_argument("name")
+    parser.add_argument("--config-only", action="store_true", help="configurations and vocabularies, no weights")
     parser.add_argument("--settings", default="{}", help="the engine's settings as JSON")
     arguments = parser.parse_args()
     settings = EngineSettings.model_validate_json(arguments.settings)
@@ -36,7 +37,7 @@ def main() -> None:
             task = bars.add_task(spec.name, total=None)
             Downloader(
                 settings, lambda news: bars.update(task, description=news.file, completed=news.done, total=news.total)
-            ).pull(spec)
+            ).pull(spec, arguments.config_only)
         console.print(f"{spec.name} is here.")
     except ModelLoadFailed as error:
         console.print(str(error), style="red")

@@ -20,6 +20,7 @@ from engine.requests import (
     ImageToImage,
     Inpaint,
     Outpaint,
+    Rewrite,
     Upscale,
 )
 
@@ -49,7 +50,7 @@ def choose_size(spec: ModelSpec, request: ImageRequest) -> tuple[Size, tuple[str
             return pictures[0], ()
         case CutOut():
             return pictures[0], ()
-        case Describe():
+        case Describe() | Rewrite():
             return (spec.width, spec.height), ()
         case _:
             return _asked_size(spec, request, pictures)
@@ -96,7 +97,7 @@ def _picture_sizes(request: ImageRequest) -> tuple[Size, ...]:
         return (open_picture(request.image).size,)
     if isinstance(request, Blend):
         return tuple(open_picture(picture, f"images.{i}").size for i, picture in enumerate(request.images))
-    return ()
+    return () if request.control is None else (open_picture(request.control.image, "control").size,)
 
 
 def _edited_sizes(request: Edit) -> tuple[Size, ...]:

@@ -9,15 +9,19 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from engine.catalogue.controls import chosen_controls, own_controls
+from engine.catalogue.file_spec import base_of, of_file, prove_base
+from engine.catalogue.model_keys import prove_keys
 from engine.errors import ModelLoadFailed
 from engine.model_files import diffusers_folder
-from engine.model_files.checkpoint import read_checkpoint
+from engine.model_files.checkpoint import SUFFIXES, read_checkpoint
 from engine.model_files.diffusers_folder import REMEDY
 from engine.model_files.folder_check import prove_files
 from engine.model_files.local_models import find_pulled
 from engine.model_files.single_file import tensor_names
 from engine.model_files.tool_files import prove_adapter
 from engine.model_spec import FLOW_NOISE_SCHEDULERS, NOISE_SCHEDULERS, ModelSpec, Source
+from engine.pipelines.controls import needs_control, plain_class
 from engine.pipelines.names import Need, need_of, unfit
 from engine.pipelines.references import references_of
 from engine.pipelines.sampler_names import sampler_named
@@ -40,17 +44,20 @@ class SpecReader:
 
     def read(self, name: str, chosen: ModelSettings | None) -> ModelSpec:
         """The model the host chose under that name, or the preset; raises `ModelLoadFailed` for what is no model."""
-        source = chosen.source if chosen else name
+        source = chosen.location if chosen else name
+        if chosen and chosen.base and Path(source).suffix not in SUFFIXES:
+            raise ModelLoadFailed(name, f"base is for models in one file, and {Path(source).name} is none", "remove it")
         if preset := self.presets.get(source):
             base = self._preset(name, preset)
             self._prove_pulled(base)
         else:
-            base = self._inspect(name, source)
+            base = self._inspect(name, source, chosen)
         return self._chosen(base, chosen) if chosen else base
 
     def _chosen(self, base: ModelSpec, chosen: ModelSettings) -> ModelSpec:
         """The model with the host's settings for it."""
-        said = chosen.model_dump(exclude={"source"}, exclude_none=True)
+        said = chosen.model_dump(exclude={"source", "path", "base", "vae", "controls"}, exclude_none=True)
+        said |= prove_keys(base, chosen, self._signatures.of(base.pipeline))
         if chosen.num_inference_steps is not None:
             said["picture_steps"] = None  # a host's number is meant for everything
         if chosen.noise_scheduler is not None:
@@ -62,6 +69,8 @@ class SpecReader:
             said["noise_scheduler_options"] = {**base.noise_scheduler_options, **sampler.options}
         if chosen.style_adapter is not None:
             prove_adapter(base.name, chosen.style_adapter, chosen.style_encoder)
+        if chosen.controls:
+            said["controls"] = chosen_controls(base, chosen.controls, self._models_dir)
         return replace(base, **said)
 
     def _prove_pulled(self, spec: ModelSpec) -> None:
@@ -73,9 +82,8 @@ class SpecReader:
                 if source.file:
                     tensor_names(pulled)
                 else:
-                    prove_files(
-                        pulled, diffusers_folder.read(pulled, source.variant, self._takes), frozenset(source.shared)
-                    )
+                    read = diffusers_folder.read(pulled, source.variant, self._takes)
+                    prove_files(pulled, read, source.shared, source.weightless)
             except ModelLoadFailed as error:
                 remedy = f"darkroom models verify {spec.name}, then darkroom models pull {spec.name}"
                 raise ModelLoadFailed(spec.name, error.why, remedy) from error
@@ -100,40 +108,51 @@ class SpecReader:
             parts["vocabulary"] = _lines(str(preset["vocabulary"]))
         return replace(base, **{**known, **parts})
 
-    def _inspect(self, name: str, location: str) -> ModelSpec:
+    def _inspect(self, name: str, location: str, chosen: ModelSettings | None) -> ModelSpec:
         if location.startswith("hf:"):
             source = _hub_source(location)
             pulled = find_pulled(source, self._models_dir)
             return replace(self._folder(name, pulled), source=source) if pulled else self._of_class(name, source, "")
         path = Path(location)
-        return self._single_file(name, path) if path.suffix == ".safetensors" else self._folder(name, path)
+        return self._single_file(name, path, chosen) if path.suffix in SUFFIXES else self._folder(name, path)
 
-    def _single_file(self, name: str, path: Path) -> ModelSpec:
+    def _single_file(self, name: str, path: Path, chosen: ModelSettings | None) -> ModelSpec:
         try:
             found = read_checkpoint(path)
         except ModelLoadFailed as error:  # a file does not know under which name it is offered
             raise ModelLoadFailed(name, error.why, error.remedy) from error
-        base = self._preset(name, self.presets[found.preset])
+        said = base_of(name, path, found, chosen.base if chosen else None)
+        held = found.components | ({"vae"} if chosen and chosen.vae else set[str]())
+        base = self._base(name, said, tuple(sorted(held)), found.family.pipeline)
+        lent = base.source
+        folder = find_pulled(lent, self._models_dir) if lent.origin == "hub" else Path(lent.location)
+        prove_base(name, path, found, base, folder)
+        return of_file(path, found, base, lent, 0.0 if folder is None else base.memory_gb)
+
+    def _base(self, name: str, said: str, held: tuple[str, ...], pipeline: str) -> ModelSpec:
+        """Who lends a file its configuration, and the weights of all but the components that are `held` elsewhere."""
+        if preset := self.presets.get(said):
+            base = self._preset(name, preset)
+            base = replace(base, source=replace(base.source, weightless=held), fused_lora=None, prior=None, stages=())
+            self._prove_pulled(base)
+            return replace(base, memory_gb=0.0)
+        if not said.startswith("hf:"):
+            return self._folder(name, Path(said), held)
+        source = replace(_hub_source(said), weightless=held)
+        pulled = find_pulled(source, self._models_dir)
         return replace(
-            base,
-            source=Source("file", str(path)),
-            configuration=replace(base.source, variant=None),
-            pipeline=base.pipeline.replace("Pipeline", "InpaintPipeline") if found.inpaints else base.pipeline,
-            need="mask" if found.inpaints else base.need,
-            # float8 is computed with as a format of twice the size
-            memory_gb=path.stat().st_size * (2 if found.scales else 1) / 1e9,
-            licence="see where the file came from",
+            self._folder(name, pulled, held) if pulled else self._of_class(name, source, pipeline), source=source
         )
 
-    def _folder(self, name: str, path: Path) -> ModelSpec:
+    def _folder(self, name: str, path: Path, weightless: tuple[str, ...] = ()) -> ModelSpec:
         try:
             found = diffusers_folder.read(path, takes=self._takes)
             self._check_pipeline(name, found)
             self._check_components(name, found)
-            prove_files(path, found)
+            prove_files(path, found, weightless=weightless)
         except ModelLoadFailed as error:  # a folder does not know under which name it is offered
             raise ModelLoadFailed(name, error.why, error.remedy) from error
-        base = self._of_class(name, Source("folder", str(path)), found.pipeline)
+        base = self._of_class(name, Source("folder", str(path), weightless=weightless), plain_class(found.pipeline))
         own: dict[str, Any] = {} if found.guidance is None else {"guidance_scale": found.guidance}
         if found.distilled:
             own = {"num_inference_steps": 4, "guidance_scale": 1.0}
@@ -142,16 +161,20 @@ class SpecReader:
             width=found.side,
             height=found.side,
             size_multiple=found.size_multiple,
-            memory_gb=found.bytes / 1e9,
+            memory_gb=found.bytes_without(weightless) / 1e9,
             licence=found.licence,
             noise_schedulers=_compatible(found.noise_scheduler, found.is_flow),
             need=found.need or self._need(found),
+            controls=own_controls(found.pipeline, path),
             **own,
         )
 
     def _need(self, found: diffusers_folder.ModelFolder) -> Need:
+        if needs_control(found.pipeline):
+            return "control"
         # A Modular pipeline is one class for everything its blocks can do.
-        return "words" if found.modular else need_of(found.pipeline, lambda name: self._signatures.of(name).is_known)
+        plain = plain_class(found.pipeline)
+        return "words" if found.modular else need_of(plain, lambda name: self._signatures.of(name).is_known)
 
     def _check_pipeline(self, name: str, found: diffusers_folder.ModelFolder) -> None:
         signature = self._signatures.of(found.pipeline)

@@ -16,5 +16,6 @@ def device_memory(device: torch.device, settings: EngineSettings) -> DeviceMemor
     budget = None if settings.memory_budget_gb is None else int(settings.memory_budget_gb * 1e9)
     if device.type == "cuda":
         has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        return DeviceMemory("cuda", torch.cuda.get_device_properties(device).total_memory, has_bfloat16, budget)
+        total, main = torch.cuda.get_device_properties(device).total_memory, psutil.virtual_memory().total
+        return DeviceMemory("cuda", total, has_bfloat16, budget, main)
     return DeviceMemory("mps" if device.type == "mps" else "cpu", psutil.virtual_memory().total, budget_bytes=budget)

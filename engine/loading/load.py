@@ -1,15 +1,13 @@
-"""From files to a `LoadedModel`: any diffusers folder, pulled repository or single safetensors checkpoint."""
+"""From files to a `LoadedModel`: any diffusers folder, pulled repository, or checkpoint in one file."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 # (diffusers has hardly any types)
 
 from __future__ import annotations
 
-import importlib
 import logging
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,6 @@ import diffusers
 import torch
 import transformers
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
-from diffusers.modular_pipelines.modular_pipeline import ModularPipeline
-from diffusers.pipelines.pipeline_utils import DiffusionPipeline
-from diffusers.quantizers.pipe_quant_config import PipelineQuantizationConfig
 from torch import nn
 
 from engine.base.foreign_errors import reason
@@ -28,23 +23,23 @@ from engine.batching.forward import is_out_of_memory
 from engine.batching.lanes import Stage
 from engine.batching.module_proxies import stage_of
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, ModelTooLarge
+from engine.loading.apply_keys import apply_keys
 from engine.loading.device import device_memory
+from engine.loading.load_controls import load_controls
 from engine.loading.loaded_model import VAE_NAMES, LoadedModel
 from engine.loading.passing_weights import pass_through
+from engine.loading.read_file import read_autoencoder, read_file
+from engine.loading.read_folder import Reading, read_folder
 from engine.loading.streamed_weights import stream_through
 from engine.loading.style_adapter import with_style_adapter
-from engine.loading.weight_precision import DTYPES, dtypes_of, narrow, prove_precision, quantization_of
+from engine.loading.weight_precision import DTYPES, narrow, prove_precision
 from engine.lora_shelf.files import LoRAFiles
 from engine.memory.elements import QUANTISED
 from engine.memory.model_plan import plan_of
 from engine.memory.plan import MemoryPlan
 from engine.model_files import diffusers_folder
-from engine.model_files.checkpoint import read_checkpoint
-from engine.model_files.checkpoint_parts import read_parts, unpacked
 from engine.model_files.content_hash import FileHashes
-from engine.model_files.lent_configuration import lent_configuration
 from engine.model_files.local_models import find_pulled
-from engine.model_files.plain_folder import plain_folder
 from engine.model_files.tool_files import adapter_files, tiny_autoencoder_flaw
 from engine.model_spec import ModelSpec, Source
 from engine.previews.previewer import Previewer
@@ -56,14 +51,6 @@ logger = logging.getLogger(__name__)
 
 SMALLER = "choose a smaller model, or a smaller precision for this one"
 _PATH = re.compile(r"/(?:[^\s/'\"]+/)+([^\s/'\"]*)")
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How files are read: the format of whatever the plan says nothing about."""
-
-    dtype: torch.dtype
-    plan: MemoryPlan | None = None
 
 
 def quiet() -> None:
@@ -118,8 +105,11 @@ def prove_plan(spec: ModelSpec, device: torch.device, settings: EngineSettings) 
     if plan.residency == "streamed" and (why := _cannot_stream(spec)):
         raise ModelLoadFailed(spec.name, f'residency = "streamed" takes no {why}', "remove one of the two")
     # Passes may do with less than is reckoned, tile by tile; weights cannot.
-    if plan.weight_bytes > device_memory(device, settings).all_usable_bytes:
+    memory = device_memory(device, settings)
+    if plan.weight_bytes > memory.all_usable_bytes:
         raise ModelTooLarge(spec.name, plan.why, SMALLER)
+    if memory.main_bytes is not None and plan.main_bytes > memory.main_bytes:
+        raise ModelTooLarge(spec.name, plan.why, "or give this machine more memory")
     return plan
 
 
@@ -132,6 +122,7 @@ def _cannot_stream(spec: ModelSpec) -> str:
 
 _MISFITS = {
     "expected shape": "its weights do not fit its configuration",
+    "split_with_sizes": "its weights do not fit its configuration",
     "size mismatch": "its weights do not fit its configuration",
     "mismatched": "its weights do not fit its configuration",
     "out of meta tensor": "its weights are not complete",
@@ -148,8 +139,9 @@ def _why(error: Exception) -> str:
 
 
 def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first: Any = None) -> LoadedModel:
-    # A single file takes its configuration from a preset, whose weights are no part of the hash.
+    # A single file takes its configuration from its base, whose weights are no part of the hash.
     path, *others = [_locate(spec, source, settings) for source in spec.sources if source is not spec.configuration]
+    others += spec.embeddings.values()
     identity = FileHashes(settings.models_dir / "hashes.json").of_model((path, *others))
     plan = prove_plan(spec, device, settings)
     dtype = choose_dtype(spec, device, plan)
@@ -167,7 +159,7 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
             if stage_of(part) is Stage.DENOISE:
                 attach(part)
     alone = replace(spec, stages=(), prior=None, fused_lora=None, noise_scheduler=None, noise_scheduler_options={})
-    alone = replace(alone, enlarge=1, style_adapter=None)
+    alone = replace(alone, enlarge=1, style_adapter=None, controls={}, vae=None, embeddings={}, prediction_type=None)
     stages = tuple(_load(replace(alone, source=stage), device, settings, base) for stage in spec.stages)
     previewer = _previewer(spec, base, parts, settings, identity)
     styled = None
@@ -178,7 +170,8 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
         styled = LoadedModel(
             spec, variant, device, dtype, known, previewer, stages, LoRAFiles(settings), has_style=True
         )
-    return LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
+    model = LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
+    return load_controls(model, lambda more: FileHashes(settings.models_dir / "hashes.json").of_model((path, *more)))
 
 
 def _may_compile(spec: ModelSpec, device: torch.device, settings: EngineSettings) -> bool:
@@ -223,12 +216,16 @@ def _place(base: Any, device: torch.device, plan: MemoryPlan | None) -> None:
 
 def _base(spec: ModelSpec, path: Path, reading: Reading, settings: EngineSettings, first: Any = None) -> Any:
     """The pipeline in main memory, all of its parts together; `first` is the stage before it."""
-    if spec.source.origin == "file":
-        return _read_file(spec, path, reading.dtype, settings)
-    shared = {name: first.components[name] for name in spec.source.shared}
-    base = _read_folder(path, spec.source.variant, reading, shared)
+    lent = None if spec.configuration is None else _locate(spec, spec.configuration, settings)
+    given = {name: first.components[name] for name in spec.source.shared}
+    if spec.vae is not None:
+        given["vae"] = read_autoencoder(spec, _locate(spec, spec.vae, settings), lent or path, reading)
+    if lent is not None:
+        base = read_file(spec, path, lent, reading, given)
+    else:
+        base = read_folder(path, spec.source.variant, reading, given)
     if spec.prior is not None:
-        prior = _read_folder(_locate(spec, spec.prior, settings), spec.prior.variant, Reading(reading.dtype))
+        prior = read_folder(_locate(spec, spec.prior, settings), spec.prior.variant, Reading(reading.dtype))
         # One pipeline of two repositories: the prior's components get the prefix `prior_`.
         parts = {**base.components, **{f"prior_{name}": part for name, part in prior.components.items()}}
         base = getattr(diffusers, spec.pipeline)(**parts)
@@ -237,50 +234,9 @@ def _base(spec: ModelSpec, path: Path, reading: Reading, settings: EngineSetting
         base.load_lora_weights(str(file.parent), weight_name=file.name, local_files_only=True)
         base.fuse_lora()
         base.unload_lora_weights()
+    if spec.prediction_type or spec.clip_skip or spec.embeddings:
+        apply_keys(spec, base)
     return base
-
-
-def _read_folder(path: Path, variant: str | None, reading: Reading, given: Mapping[str, Any] | None = None) -> Any:
-    found = diffusers_folder.read(path, variant)
-    for library, _ in found.components.values():
-        if library.startswith("engine."):
-            # diffusers imports no library because a folder names it; ours is known to be harmless.
-            importlib.import_module(library)
-    options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True, "dtype": reading.dtype}
-    configurations: dict[str, Any] = {}
-    if reading.plan is not None:
-        options["dtype"] = dtypes_of(reading.plan, reading.dtype)
-        configurations = quantization_of(reading.plan, {name: kind[0] for name, kind in found.components.items()})
-    if found.modular:
-        pipeline = ModularPipeline.from_pretrained(str(path), local_files_only=True)
-        variants = {name: weights.variant for name, weights in found.weights.items() if weights.variant}
-        if configurations:
-            options["quantization_config"] = configurations
-        pipeline.load_components(variant=variants, **options)
-        # It only warns of parts that it cannot load.
-        if unread := sorted(name for name in found.weights if getattr(pipeline, name, None) is None):
-            raise ModelLoadFailed(path.name, f"its {' and '.join(unread)} cannot be read", diffusers_folder.REMEDY)
-        return pipeline
-    absent = (diffusers_folder.UNWANTED & found.components.keys()) | found.left_out
-    options |= {**dict.fromkeys(absent), **(given or {})}
-    if configurations:
-        options["quantization_config"] = PipelineQuantizationConfig(quant_mapping=configurations)
-    with plain_folder(path, found) as plain:
-        return DiffusionPipeline.from_pretrained(str(plain), **options)
-
-
-def _read_file(spec: ModelSpec, path: Path, dtype: torch.dtype, settings: EngineSettings) -> Any:
-    """Read a single checkpoint, which holds weights only; configuration and vocabulary come from a preset."""
-    if spec.configuration is None:
-        raise ModelLoadFailed(spec.name, "nothing says which configuration it shares")
-    checkpoint = read_checkpoint(path)
-    like = _locate(spec, spec.configuration, settings)
-    cls: Any = getattr(diffusers, spec.pipeline)
-    with lent_configuration(like, checkpoint, spec.pipeline) as lent:
-        options = {"config": str(lent), "dtype": dtype, "local_files_only": True, "safety_checker": None}
-        if checkpoint.scales:
-            options |= read_parts(unpacked(path, checkpoint, dtype), lent, diffusers_folder.read(lent), dtype)
-        return cls.from_single_file(str(path), **options)
 
 
 def _previewer(

@@ -10,7 +10,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import diffusers
 import torch
@@ -29,7 +29,7 @@ from engine.lora.lora_adapters import Adapters
 from engine.model_spec import ModelSpec
 from engine.previews.previewer import Previewer
 from engine.requests import Blend, ImageRequest
-from engine.settings import LoRASettings
+from engine.settings import ControlType, LoRASettings
 
 Wrap = Callable[[str, nn.Module], Any]
 _EXCHANGES, _LISTENS = re.compile("attn_proc|set_processor"), "register_forward"
@@ -56,6 +56,7 @@ class LoadedModel:
         stages: tuple[LoadedModel, ...] = (),
         loras: Mapping[str, LoRASettings] | None = None,
         styled: LoadedModel | None = None,
+        adapters: Adapters | None = None,
         *,
         has_style: bool = False,
     ) -> None:
@@ -65,7 +66,7 @@ class LoadedModel:
         """Models that enlarge what this one draws, in order (DeepFloyd IF)."""
         self.base = base
         """The pipeline as loaded. Never run it: its noise scheduler is the template of all lanes."""
-        self.adapters = Adapters(base, loras or {})
+        self.adapters = adapters or Adapters(base, loras or {})
         """LoRAs beside the shared weights. Device thread only."""
         self.parkable: dict[str, nn.Module] = {
             name: part for name, part in base.components.items() if isinstance(part, nn.Module)
@@ -75,15 +76,32 @@ class LoadedModel:
         """Whether a style adapter is part of it."""
         self.styled = styled
         """The same weights with a style adapter, for requests with a style picture."""
-        every = [*self.parkable.values(), *(styled.parkable.values() if styled else ())]
+        self.controls: Mapping[ControlType, LoadedModel] = {}
+        """The same weights with a control network, by what a control picture says; filled in by `load`."""
+        self.control_flaws: Mapping[ControlType, str] = {}
+        """Why those that are not there cannot be used."""
+        self._count(styled)
+
+    def with_controls(self, controls: Mapping[ControlType, LoadedModel], flaws: Mapping[ControlType, str]) -> Self:
+        """This model itself, with variants for control pictures; `flaws` says which others cannot be had."""
+        self.controls, self.control_flaws = controls, flaws
+        self._count(self.styled, *controls.values())
+        return self
+
+    def _count(self, *variants: LoadedModel | None) -> None:
+        every = [*self.parkable.values()]
+        for variant in variants:
+            every += variant.parkable.values() if variant else ()
         self._weights_bytes = weight_bytes(module for module in every if EXECUTES_ON not in vars(module))
         self._weights_bytes += sum(vars(module)[STREAMED].bytes for module in every if STREAMED in vars(module))
 
     @property
     def bytes(self) -> int:
         """Memory that weights and LoRAs take, on this model's device."""
-        styled = self.styled.adapters.bytes if self.styled else 0
-        return self._weights_bytes + self.adapters.bytes + styled + sum(stage.bytes for stage in self.stages)
+        variants = [variant for variant in (self.styled, *self.controls.values()) if variant is not None]
+        adapters = {id(each.adapters): each.adapters for each in (self, *variants)}
+        loras = sum(each.bytes for each in adapters.values())
+        return self._weights_bytes + loras + sum(stage.bytes for stage in self.stages)
 
     @property
     def can_widen(self) -> bool:
@@ -101,9 +119,19 @@ class LoadedModel:
         return next((self.parkable[name] for name in VAE_NAMES if name in self.parkable), None)
 
     def for_request(self, request: ImageRequest) -> LoadedModel:
-        """This model, or its variant with a style adapter where the request has pictures for it."""
+        """This model, or its variant with a control network or style adapter where the request has pictures for it."""
+        type_ = request.control.type if request.control else None
+        if type_ is not None and type_ in self.controls:
+            return self.controls[type_]
         sees = bool(request.style_images) or (isinstance(request, Blend) and request.strength is None)
         return self.styled if sees and self.styled else self
+
+    def control_flaw(self, request: ImageRequest) -> str:
+        """Why the request's control picture cannot be followed; "" where it can, or where there is none."""
+        type_ = request.control.type if request.control else None
+        if type_ is None or type_ in self.controls:
+            return ""
+        return self.control_flaws.get(type_) or "there is no network for it"
 
     def own_adapters(self, request: ImageRequest) -> ActiveAdapters:
         """What is active of the variant with a style adapter in each row of the request; () for the plain model."""
@@ -145,8 +173,11 @@ class LoadedModel:
             if STREAMED in vars(module):
                 vars(module)[STREAMED].close()
         self.parkable.clear()
-        for other in (*self.stages, *([self.styled] if self.styled else [])):
-            other.close()
+        others = (*self.stages, *([self.styled] if self.styled else []), *self.controls.values())
+        self.controls = {}
+        for other in others:
+            if other is not self:
+                other.close()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 

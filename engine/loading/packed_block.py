@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ class _Weight:
     away: nn.Parameter
     """What stands in the layer while the block is not on the device: a view of main memory."""
     unpack: Unpack
+    wrap: Callable[[torch.Tensor], nn.Parameter]
+    """Makes a parameter of a tensor; a GGUF's says of which type its bytes are."""
 
 
 class PackedBlock:
@@ -42,7 +45,7 @@ class PackedBlock:
         self.module = module
         packer = _Packer(device.type == "cpu")
         found = [
-            (owner, name, packer.pack(parameter.detach()))
+            (owner, name, packer.pack(_plain(parameter)), _wrapper(parameter))
             for owner in module.modules()
             for name, parameter in owner._parameters.items()
             if parameter is not None
@@ -50,8 +53,7 @@ class PackedBlock:
         self.host = link.host_bytes(packer.size)
         packer.write(self.host)
         self._weights = tuple(
-            _Weight(owner, name, nn.Parameter(unpack(self.host), requires_grad=False), unpack)
-            for owner, name, unpack in found
+            _Weight(owner, name, wrap(unpack(self.host)), unpack, wrap) for owner, name, unpack, wrap in found
         )
         self._release = weakref.finalize(self, link.release, self.host)
         self._release.atexit = False
@@ -69,7 +71,7 @@ class PackedBlock:
             tensor = weight.unpack(arrived)
             if widen is not None and tensor.is_floating_point() and 1 < tensor.itemsize < widen.itemsize:
                 tensor = tensor.to(widen)  # narrower ones are widened by their layers as they run
-            weight.owner._parameters[weight.name] = nn.Parameter(tensor, requires_grad=False)
+            weight.owner._parameters[weight.name] = weight.wrap(tensor)
 
     def let_go(self) -> None:
         """Put main memory's weights back into the layers."""
@@ -80,6 +82,17 @@ class PackedBlock:
         """Give main memory back; the block computes no more."""
         self._release()
         self.host = self.host.new_empty(0)
+
+
+def _plain(parameter: nn.Parameter) -> torch.Tensor:
+    as_tensor: Callable[[], torch.Tensor] = getattr(parameter, "as_tensor", parameter.detach)
+    return as_tensor()
+
+
+def _wrapper(parameter: nn.Parameter) -> Callable[[torch.Tensor], nn.Parameter]:
+    packed, kind = getattr(parameter, "quant_type", None), type(parameter)
+    make: Any = nn.Parameter if packed is None else functools.partial(kind, quant_type=packed)
+    return functools.partial(make, requires_grad=False)
 
 
 class _Packer:

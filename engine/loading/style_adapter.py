@@ -8,7 +8,6 @@ With an adapter a denoiser needs a picture at every call, so requests without a 
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from transformers import CLIPVisionModelWithProjection, SiglipImageProcessor, Si
 from engine.batching.style_scale import weigh_by_row
 from engine.errors import ModelLoadFailed
 from engine.loading.pipeline_classes import build
+from engine.loading.same_weights import module_with_same_weights
 from engine.model_files.tool_files import adapter_files, prove_adapter
 from engine.model_spec import ModelSpec
 
@@ -66,4 +66,4 @@ def _module_with_same_weights(name: str, part: Any, kept: tuple[str, ...]) -> An
     """A module of its own around the same parameters, so that what is added to one is not in the other."""
     if name in kept or not isinstance(part, nn.Module):
         return part
-    return copy.deepcopy(part, {id(tensor): tensor for tensor in (*part.parameters(), *part.buffers())})
+    return module_with_same_weights(part)

@@ -23,6 +23,7 @@ from torch import nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from engine.errors import ModelLoadFailed
+from engine.memory.elements import QUANTISED
 from engine.memory.plan import ComponentPlan, MemoryPlan
 from engine.model_spec import ModelSpec
 
@@ -43,6 +44,11 @@ _WIDE_CLASSES = (nn.Embedding, nn.Conv2d, nn.Conv3d, NonDynamicallyQuantizableLi
 def prove_precision(spec: ModelSpec, device: torch.device) -> None:
     """Raises `ModelLoadFailed` where the precision asked for cannot be had on this machine or with these settings."""
     asked = spec.precision
+    if asked == "float8" and device.type == "mps":
+        raise ModelLoadFailed(spec.name, 'precision = "float8" is not known to mps devices', 'use "float16"')
+    if spec.source.location.endswith(".gguf") and asked in QUANTISED:
+        why = f'precision = "{asked}" is for weights that are not packed already, as those of a .gguf file are'
+        raise ModelLoadFailed(spec.name, why, "remove precision")
     library = _LIBRARIES.get(asked)
     if library is None:
         if asked == "float8" and spec.style_adapter is not None:
@@ -54,8 +60,8 @@ def prove_precision(spec: ModelSpec, device: torch.device) -> None:
     if asked == "nf4" and device.type != "cuda":
         remedy = 'use "float8" or "int8"'
         raise ModelLoadFailed(spec.name, f'precision = "nf4" is quantised on a CUDA device, not on {device}', remedy)
-    if spec.source.origin == "file" or spec.fused_lora is not None or spec.style_adapter is not None:
-        why = f'precision = "{asked}" is for folders without a fused LoRA and without a style adapter'
+    if spec.fused_lora is not None or spec.style_adapter is not None:
+        why = f'precision = "{asked}" is for models without a fused LoRA and without a style adapter'
         raise ModelLoadFailed(spec.name, why, 'use "float8"')
 
 

@@ -10,6 +10,8 @@ _CONTEXT_BYTES = GIB // 2
 """The driver's own, before anything is computed."""
 _USABLE_SHARE = 0.92
 """Of what is left: allocators lose some between tensors, and a desktop takes some too."""
+_MAIN_SHARE = 0.8
+"""Of main memory: the bot, the worker and the system need some too."""
 CARDS_GB = (8, 12, 16, 24, 48)
 """Sizes that graphics cards are sold in."""
 
@@ -24,6 +26,8 @@ class DeviceMemory:
     """Whether bfloat16 is computed natively; RTX 20, GTX 16 and T4 only emulate it."""
     budget_bytes: int | None = None
     """What the host allows; None means what is usable."""
+    main_bytes: int | None = None
+    """The machine's main memory, where that is another; None means enough."""
 
     @property
     def all_usable_bytes(self) -> int:
@@ -35,6 +39,11 @@ class DeviceMemory:
     def usable_bytes(self) -> int:
         """Bytes for weights and passes."""
         return min(self.all_usable_bytes, self.budget_bytes or self.all_usable_bytes)
+
+    @property
+    def spare_main_bytes(self) -> int | None:
+        """Bytes of main memory for weights that are not on the device; None means enough."""
+        return None if self.main_bytes is None else int(_MAIN_SHARE * self.main_bytes)
 
     @property
     def compute(self) -> Literal["float32", "bfloat16", "float16"]:

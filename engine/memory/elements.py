@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Storage = Literal["float32", "bfloat16", "float16", "float8", "int8", "nf4"]
-"""How weights lie in memory; the last three are computed with in a wider format."""
+Storage = Literal["float32", "bfloat16", "float16", "float8", "int8", "nf4", "gguf"]
+"""How weights lie in memory; the last four are computed with in a wider format, and the last is what a file has."""
 QUANTISED: frozenset[Storage] = frozenset({"float8", "int8", "nf4"})
 _WIDE_BYTES: dict[str, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
 _NF4_BYTES = 0.5 + 4 / 64
@@ -44,8 +44,8 @@ class Elements:
         """How many numbers there are."""
         return self.linear + self.modulation + self.tables + self.rest
 
-    def bytes(self, storage: Storage, compute: str) -> int:
-        """Bytes in memory, where what stays wide lies in the format `compute`."""
+    def bytes(self, storage: Storage, compute: str, packed: float = 0.0) -> int:
+        """Bytes in memory, where what stays wide lies in the format `compute`; `packed` are those of one "gguf"."""
         match storage:
             case "float8":
                 return self.linear + self.tables + width_of(compute) * (self.modulation + self.rest)
@@ -53,6 +53,8 @@ class Elements:
                 return self.linear + self.modulation + width_of(compute) * (self.tables + self.rest)
             case "nf4":
                 return int(_NF4_BYTES * (self.linear + self.modulation)) + width_of(compute) * (self.tables + self.rest)
+            case "gguf":
+                return int(packed * (self.linear + self.modulation + self.tables)) + width_of(compute) * self.rest
             case _:
                 return width_of(storage) * self.all
 

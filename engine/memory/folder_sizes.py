@@ -21,8 +21,8 @@ _SAVED: Mapping[str, Storage] = {"torchao": "int8", "quanto": "int8", "bitsandby
 
 def folder_sizes(folder: Path, found: ModelFolder) -> ModelSizes:
     """The sizes of a folder's components that have weights; raises `ModelLoadFailed` for a damaged one."""
-    configs: Mapping[str, Mapping[str, Any]] = {name: _config(folder, name) for name in found.weights}
-    edge, channels = found.vae_scale_factor, _latent_channels(configs)
+    configs: Mapping[str, Mapping[str, Any]] = {name: config_of(folder, name) for name in found.components}
+    edge, channels = found.vae_scale_factor, latent_channels(configs)
     components = [
         _component(folder, name, *found.components[name], weights, configs[name], edge, channels)
         for name, weights in found.weights.items()
@@ -66,11 +66,13 @@ def _stored(config: Mapping[str, Any]) -> Storage | None:
     return None
 
 
-def _config(folder: Path, name: str) -> dict[str, Any]:
+def config_of(folder: Path, name: str) -> dict[str, Any]:
+    """A component's configuration, {} where it has none."""
     return read_json(folder, f"{name}/config.json") if (folder / name / "config.json").is_file() else {}
 
 
-def _latent_channels(configs: Mapping[str, Mapping[str, Any]]) -> int:
+def latent_channels(configs: Mapping[str, Mapping[str, Any]]) -> int:
+    """Channels of a model's latents, by the configuration of its autoencoder."""
     config = next((config for name, config in configs.items() if name in _AUTOENCODERS), cast("Mapping[str, Any]", {}))
     found = config.get("latent_channels") or config.get("z_dim")
     return found if isinstance(found, int) else 4

@@ -41,7 +41,9 @@ class ComponentSizes:
     """Its repeated parts, of which a pass uses one after the other."""
     activations: Activations
     stored: Storage | None = None
-    """How a folder that was saved quantised holds it; such weights stay as they are."""
+    """How a folder or file that was saved quantised holds it; such weights stay as they are."""
+    packed: float = 0.0
+    """Bytes of one number of its matrices, where `stored` is "gguf"."""
 
     @property
     def elements(self) -> Elements:
@@ -50,18 +52,18 @@ class ComponentSizes:
 
     def bytes(self, storage: Storage, compute: str) -> int:
         """Bytes of all its weights."""
-        return self.elements.bytes(storage, compute)
+        return self.elements.bytes(storage, compute, self.packed)
 
     def passing_bytes(self, storage: Storage, compute: str) -> int:
         """Bytes on the device at most while its blocks, and before them what is in none, are brought in one by one."""
-        return max(self.outside.bytes(storage, compute), *self._largest(storage, compute)[:1])
+        return max(self.outside.bytes(storage, compute, self.packed), *self._largest(storage, compute)[:1])
 
     def streamed_bytes(self, storage: Storage, compute: str) -> int:
         """The same where the next block is on its way while one computes, and what is in none stays."""
-        return self.outside.bytes(storage, compute) + sum(self._largest(storage, compute)[:2])
+        return self.outside.bytes(storage, compute, self.packed) + sum(self._largest(storage, compute)[:2])
 
     def _largest(self, storage: Storage, compute: str) -> list[int]:
-        return sorted((block.bytes(storage, compute) for block in self.blocks), reverse=True) or [0]
+        return sorted((block.bytes(storage, compute, self.packed) for block in self.blocks), reverse=True) or [0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,11 @@ class MemoryPlan:
         return sum(each.lasting_bytes for each in self.components)
 
     @property
+    def main_bytes(self) -> int:
+        """Weights that lie in main memory and pass through the device."""
+        return sum(each.bytes for each in self.components if not each.is_resident)
+
+    @property
     def weight_bytes(self) -> int:
         """The most bytes of weights that are on the device at the same time."""
         return self.resident_bytes + max((each.passing_bytes for each in self.components), default=0)

@@ -39,9 +39,14 @@ def plan(
     candidates = [
         _plan(sizes, device, drawing, storage, place) for storage, place in _choices(device, precision, residency)
     ]
-    fitting = next((each for each in candidates if each.peak_bytes <= each.usable_bytes), None)
+    on_device = [each for each in candidates if each.peak_bytes <= each.usable_bytes]
+    spare = device.spare_main_bytes
+    fitting = next((each for each in on_device if spare is None or each.main_bytes <= spare), None)
     if fitting is not None:
         return fitting
+    if on_device and spare is not None:
+        smallest = min(on_device, key=lambda each: each.main_bytes)
+        return replace(smallest, why=_why_main(smallest.main_bytes, spare))
     least = min(candidates, key=lambda each: each.peak_bytes)
     return replace(least, why=_why(least, precision, residency))
 
@@ -77,7 +82,7 @@ def _component(
     lasting = on_device = every
     if not is_resident and sizes.role == "denoiser":
         # What it has outside of its blocks is little, and needed at every step.
-        lasting, on_device = sizes.outside.bytes(storage, compute), sizes.streamed_bytes(storage, compute)
+        lasting, on_device = sizes.outside.bytes(storage, compute, sizes.packed), sizes.streamed_bytes(storage, compute)
     elif not is_resident:
         lasting, on_device = 0, sizes.passing_bytes(storage, compute)
     activations = sizes.activations.bytes(drawing.width, drawing.height, drawing.rows, compute)
@@ -101,6 +106,13 @@ def precision_of(sizes: ComponentSizes, device: DeviceMemory, asked: Storage) ->
     if sizes.role == "autoencoder":
         storage = compute
     return storage, compute
+
+
+def _why_main(needed: int, spare: int) -> str:
+    return (
+        f"{needed / 1e9:.1f} GB of it would lie in main memory, which has {spare / 1e9:.1f} GB for it; "
+        "choose a smaller model or a smaller precision"
+    )
 
 
 def _why(least: MemoryPlan, precision: str, residency: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from engine.memory.file_sizes import file_sizes
 from engine.memory.folder_sizes import folder_sizes
 from engine.memory.known_sizes import known_sizes
 from engine.memory.model_sizes import ComponentSizes, ModelSizes
@@ -16,10 +17,13 @@ from engine.model_spec import ModelSpec, Source
 
 def sizes_of(spec: ModelSpec, models_dir: Path) -> ModelSizes | None:
     """All that is loaded for the model; None where that cannot be told. Raises `ModelLoadFailed` for damaged files."""
-    # A single file holds what its configuration describes.
-    first = spec.configuration if spec.source.origin == "file" else spec.source
-    sources = {"": first, "prior_": spec.prior, **{f"stage_{n}_": stage for n, stage in enumerate(spec.stages)}}
+    sources = {"": spec.source, "prior_": spec.prior, **{f"stage_{n}_": stage for n, stage in enumerate(spec.stages)}}
     found: list[ComponentSizes] = []
+    if spec.source.origin == "file":
+        sizes = _of_file(spec, models_dir)
+        if sizes is None:
+            return None
+        found, sources = list(sizes.components), {}
     for prefix, source in sources.items():
         if source is None:
             continue
@@ -28,6 +32,15 @@ def sizes_of(spec: ModelSpec, models_dir: Path) -> ModelSizes | None:
             return None
         found += _named(prefix, source, sizes)
     return ModelSizes(tuple(found))
+
+
+def _of_file(spec: ModelSpec, models_dir: Path) -> ModelSizes | None:
+    """A file's components by its header, the others by those of its base."""
+    lent = spec.configuration
+    if lent is None:
+        return None
+    folder = find_pulled(lent, models_dir) if lent.origin == "hub" else Path(lent.location)
+    return file_sizes(Path(spec.source.location), folder, _of_source(lent, models_dir))
 
 
 def _of_source(source: Source, models_dir: Path) -> ModelSizes | None:

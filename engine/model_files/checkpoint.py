@@ -1,46 +1,69 @@
-"""What a single-file checkpoint is, from its safetensors header alone. Torch-free."""
+"""What a single-file checkpoint is, from its header alone. Torch-free."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from engine.errors import ModelLoadFailed
+from engine.model_files.checkpoint_families import CheckpointFamily, family_in, first_layer, prefix_of, preset_for
 from engine.model_files.diffusers_folder import MASK_CHANNELS
+from engine.model_files.gguf_file import BYTES, SHAPE_BEFORE, SUFFIX, gguf_header
 from engine.model_files.single_file import Header, Tensor, header_of
 
 LATENT_CHANNELS = 4
-_SD1 = "cond_stage_model.transformer.text_model.embeddings.position_embedding.weight"
-_SDXL = "conditioner.embedders.1.model.transformer.resblocks.0.ln_1.weight"
-_BASES = {_SDXL: "sdxl", _SD1: "sd-1.5"}
-"""A tensor that only this family's checkpoints have -> the preset whose configuration they share."""
-_FIRST = "model.diffusion_model.input_blocks.0.0.weight"
-"""The UNet's first convolution: (width, channels of its input, 3, 3)."""
-_PARTS = {_FIRST: "UNet", "first_stage_model.decoder.conv_in.weight": "autoencoder"}
+SUFFIXES = (".safetensors", SUFFIX)
+"""What files are called that are read as checkpoints."""
+_AUTOENCODERS = ("first_stage_model.", "vae.")
+_GUIDED = ("guidance_in.in_layer.weight", "time_text_embed.guidance_embedder.linear_1.weight")
+"""What a FLUX.1 has that is given its guidance as an embedding (dev), and no other (schnell)."""
 FLOAT8 = frozenset({"F8_E4M3", "F8_E5M2"})
 _SCALES = (".scale_weight", ".weight_scale")
 """How the tensor that a layer's float8 weights are to be multiplied with is called: ComfyUI's older and newer way."""
 _BESIDE = (*_SCALES, ".scale_input", ".input_scale", ".comfy_quant", "scaled_fp8")
+_PACKED = ("U8", "I8", "I16", "I32")
 _TRUE = frozenset({"true", "1"})
 _EDM = ("edm_vpred.sigma_max", "edm_mean", "edm_std")
 _AS_FOLDER = "give the model as a diffusers folder instead"
+_OTHERS = {
+    "lora_": ("it is a LoRA", "put it into the folder of LoRAs"),
+    ".lora_": ("it is a LoRA", "put it into the folder of LoRAs"),
+    "control_model.": ("it is a ControlNet, which draws nothing by itself", "name an image model"),
+    "decoder.conv_in.": ("it is an autoencoder only", "name it as `vae` of a model"),
+    "model.layers.0.self_attn.": ("it is a language model, which draws no pictures", "name an image model"),
+    "encoder.block.0.layer.": ("it is a text encoder only", "name an image model"),
+}
+"""How names of tensors in other files begin, or what they hold -> (what it is, the way out)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """The facts of one file."""
 
+    family: CheckpointFamily
     preset: str
-    """Whose configuration it shares ("sdxl", "sd-1.5")."""
+    """Whose configuration it shares ("sdxl"); "" where the file does not tell."""
+    prefix: str
+    """What stands before the names of the denoiser's tensors."""
+    components: frozenset[str]
+    """Of which it holds the weights."""
     channels: int
-    """Of what its UNet is given: `MASK_CHANNELS` where it was trained to inpaint."""
+    """Of what its UNet is given: `MASK_CHANNELS` where it was trained to inpaint; 0 for a transformer."""
     predicts_v: bool
     """Trained with v-prediction (arXiv 2202.00512), not to predict noise."""
     zero_snr: bool
     """Trained on a schedule that ends in pure noise (arXiv 2305.08891)."""
+    takes_guidance: bool
+    """Whether a FLUX.1 is given its guidance as an embedding."""
     scales: Mapping[str, str]
     """Name of a float8 tensor -> that of the scale it is to be multiplied with."""
+    shapes: Mapping[str, tuple[int, ...]]
+    """Name of a tensor that was reshaped to be packed -> the shape it had."""
+    is_gguf: bool
+    bytes: int
+    """Of its weights once they are read: float8 is computed with as a format of twice the size."""
 
     @property
     def inpaints(self) -> bool:
@@ -48,33 +71,81 @@ class Checkpoint:
         return self.channels == MASK_CHANNELS
 
 
+def read_header(path: Path) -> Header:
+    """The header of a checkpoint, whichever format it has; raises `ModelLoadFailed`."""
+    return gguf_header(path) if path.suffix == SUFFIX else header_of(path)
+
+
 def read_checkpoint(path: Path) -> Checkpoint:
     """What the file is.
 
-    Raises `ModelLoadFailed` for a file that is no safetensors, of a family that is not loaded from one file, or of
-    which parts are missing or packed in a way that nothing here reads.
+    Raises `ModelLoadFailed` for a file that is damaged, of a family that is not loaded from one file, or packed in a
+    way that nothing here reads.
     """
-    header = header_of(path)
-    preset = next((preset for key, preset in _BASES.items() if key in header.tensors), None)
-    if preset is None:
-        raise ModelLoadFailed(path.stem, "it is no Stable Diffusion 1.x or XL checkpoint", _AS_FOLDER)
-    for key, part in _PARTS.items():
-        if key not in header.tensors:
-            raise ModelLoadFailed(path.stem, f"it holds no {part}", "get the whole checkpoint")
-    channels = header.tensors[_FIRST].shape[1]
-    if channels not in (LATENT_CHANNELS, MASK_CHANNELS):
-        why = f"its UNet takes {channels} channels, so it draws from more than words and masks"
-        raise ModelLoadFailed(path.stem, why, _AS_FOLDER)
+    header = read_header(path)
+    family = family_in(header.tensors)
+    if family is None:
+        raise ModelLoadFailed(path.stem, *_what_else(header.tensors))
+    channels = _channels(path, header) if family.denoiser == "unet" else 0
     if any(key in header.tensors for key in _EDM):
         raise ModelLoadFailed(path.stem, "it was trained with the EDM schedule, which no preset has", _AS_FOLDER)
-    scales = dict(_scales(path, header))
     predicts_v, zero_snr = _prediction(header)
-    return Checkpoint(preset, channels, predicts_v, zero_snr, scales)
+    prefix, is_gguf = prefix_of(header.tensors), path.suffix == SUFFIX
+    return Checkpoint(
+        family=family,
+        preset=preset_for(family, header.tensors),
+        prefix=prefix,
+        components=_components(path, family, header.tensors),
+        channels=channels,
+        predicts_v=predicts_v,
+        zero_snr=zero_snr,
+        takes_guidance=any(prefix + name in header.tensors for name in _GUIDED),
+        scales={} if is_gguf else dict(_scales(path, header)),
+        shapes=_shapes_before(path, header) if is_gguf else {},
+        is_gguf=is_gguf,
+        bytes=path.stat().st_size + sum(prod(each.shape) for each in header.tensors.values() if each.dtype in FLOAT8),
+    )
 
 
 def is_beside_weights(name: str) -> bool:
     """Whether a tensor only says how others are packed."""
     return name.endswith(_BESIDE)
+
+
+def packed_bytes(header: Header) -> float:
+    """Bytes of one number of a GGUF's matrices in memory, on average."""
+    matrices = [tensor for tensor in header.tensors.values() if len(tensor.shape) > 1]
+    numbers = sum(prod(tensor.shape) for tensor in matrices)
+    return sum(BYTES[tensor.dtype] * prod(tensor.shape) for tensor in matrices) / max(1, numbers)
+
+
+def _components(path: Path, family: CheckpointFamily, names: Mapping[str, Tensor]) -> frozenset[str]:
+    found = {family.denoiser}
+    if autoencoder := [name for name in names if name.startswith(_AUTOENCODERS)]:
+        if not any(".decoder.conv_in." in name or ".decoder.conv1." in name for name in autoencoder):
+            raise ModelLoadFailed(path.stem, "it holds only half of an autoencoder", "get the whole checkpoint")
+        found.add("vae")
+    found |= {name for name, start in family.encoders.items() if any(key.startswith(start) for key in names)}
+    return frozenset(found)
+
+
+def _channels(path: Path, header: Header) -> int:
+    first = first_layer(header.tensors)
+    if first is None:
+        raise ModelLoadFailed(path.stem, "it holds no UNet", "get the whole checkpoint")
+    channels = first.shape[1]
+    if channels not in (LATENT_CHANNELS, MASK_CHANNELS):
+        why = f"its UNet takes {channels} channels, so it draws from more than words and masks"
+        raise ModelLoadFailed(path.stem, why, _AS_FOLDER)
+    return channels
+
+
+def _what_else(names: Mapping[str, Tensor]) -> tuple[str, str]:
+    """(why it is refused, the way out), of a file of no family that is read."""
+    for mark, said in _OTHERS.items():
+        if any(name.startswith(mark) or (mark.startswith(".") and mark in name) for name in names):
+            return said
+    return "it is no checkpoint of a family that is read from one file", _AS_FOLDER
 
 
 def _prediction(header: Header) -> tuple[bool, bool]:
@@ -88,17 +159,28 @@ def _prediction(header: Header) -> tuple[bool, bool]:
     return predicts_v, "ztsnr" in header.tensors or said.get("ss_zero_terminal_snr") in _TRUE
 
 
+def _shapes_before(path: Path, header: Header) -> Mapping[str, tuple[int, ...]]:
+    for key, tensor in header.tensors.items():
+        if tensor.dtype not in BYTES:
+            why = f"{key} is quantised as {tensor.dtype}, which is not read here"
+            raise ModelLoadFailed(path.stem, why, "choose another quantization of it, such as Q4_K_M or Q8_0")
+    before = {key: said for key, said in header.metadata.items() if key.startswith(SHAPE_BEFORE)}
+    return {key.removeprefix(SHAPE_BEFORE): tuple(map(int, said.split(","))) for key, said in before.items()}
+
+
 def _scales(path: Path, header: Header) -> Iterator[tuple[str, str]]:
     for key, tensor in header.tensors.items():
         if key.endswith(_SCALES):
             weight = key.rpartition(".")[0] + ".weight"
             if not _can_be_scaled(header.tensors.get(weight), tensor):
-                why = f"{weight} is quantised in a way that is not read here"
-                raise ModelLoadFailed(path.stem, why, "choose the fp16 or bf16 file of it")
+                raise ModelLoadFailed(path.stem, *_unread(weight))
             yield weight, key
-        elif not key.endswith(_BESIDE) and tensor.dtype in ("U8", "I8") and len(tensor.shape) > 1:
-            why = f"{key} is quantised in a way that is not read here"
-            raise ModelLoadFailed(path.stem, why, "choose the fp16 or bf16 file of it")
+        elif not key.endswith(_BESIDE) and tensor.dtype in _PACKED and len(tensor.shape) > 1:
+            raise ModelLoadFailed(path.stem, *_unread(key))
+
+
+def _unread(weight: str) -> tuple[str, str]:
+    return f"{weight} is quantised in a way that is not read here", "choose the fp16 or bf16 file of it"
 
 
 def _can_be_scaled(weight: Tensor | None, scale: Tensor) -> bool:

@@ -1,54 +1,112 @@
-"""The parts of a single-file checkpoint whose weights are packed as float8 with a scale beside them."""
+"""The modules whose weights a single-file checkpoint holds."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 # (diffusers has hardly any types)
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
-from diffusers.loaders.single_file import load_single_file_sub_model
-from safetensors.torch import load_file
+import transformers
+from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
+from torch import nn
 
-from engine.model_files.checkpoint import Checkpoint, is_beside_weights
-from engine.model_files.diffusers_folder import UNWANTED, ModelFolder
+from engine.errors import ModelLoadFailed
+from engine.model_files.autoencoder_file import autoencoder_of
+from engine.model_files.checkpoint import Checkpoint
+from engine.model_files.checkpoint_tensors import Tensors, denoiser_tensors, read_tensors, unpacked
+from engine.model_files.diffusers_folder import REMEDY, ModelFolder
 
-
-def unpacked(path: Path, checkpoint: Checkpoint, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """Every tensor of the file as it was before it was packed: weight = float8 value * scale, computed in float32."""
-    packed = load_file(path)
-    return {
-        name: _scaled(tensor, packed[scale]).to(dtype) if (scale := checkpoint.scales.get(name)) else tensor
-        for name, tensor in packed.items()
-        if not is_beside_weights(name)
-    }
-
-
-def _scaled(weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """`scale` holds one number, or one for each row of `weight`."""
-    return weight.float() * scale.float().reshape(-1, *[1] * (weight.ndim - 1))
+_library: Any = diffusers
+_CLIPS = ("cond_stage_model.", "conditioner.")
+_INSIDE = ".transformer."
+"""Where ComfyUI puts an encoder's tensors: "text_encoders.t5xxl.transformer.shared.weight"."""
 
 
 def read_parts(
-    tensors: Mapping[str, torch.Tensor], configuration: Path, found: ModelFolder, dtype: torch.dtype
+    model: str,
+    path: Path,
+    checkpoint: Checkpoint,
+    configuration: Path,
+    found: ModelFolder,
+    dtypes: Mapping[str, torch.dtype],
+    quantization: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The pipeline's modules by name, as diffusers' `from_single_file` makes them of a file it has read itself."""
-    return {
-        name: load_single_file_sub_model(
-            library_name=library,
-            class_name=class_name,
-            name=name,
-            checkpoint=dict(tensors),
-            pipelines=diffusers.pipelines,
-            is_pipeline_module=False,
-            cached_model_config_path=str(configuration),
-            local_files_only=True,
+    """Component -> module, of those that the file holds and the pipeline takes; `found` is the configuration's index.
+
+    `dtypes` are the formats to compute in, "default" for components that are not named; `quantization` has the
+    libraries' configurations of those that are quantised while they are read. Raises `ModelLoadFailed`.
+    """
+    tensors = read_tensors(path, checkpoint, dtypes["default"])
+    made: dict[str, Any] = {}
+    for name in sorted(checkpoint.components & found.components.keys()):
+        dtype, class_name = dtypes.get(name, dtypes["default"]), found.components[name][1]
+        if name == checkpoint.family.denoiser:
+            made[name] = _denoiser(tensors, checkpoint, class_name, configuration, dtype, quantization.get(name))
+        elif name == "vae":
+            made[name] = autoencoder_of(model, tensors, class_name, configuration, dtype)
+        else:
+            made[name] = _encoder(tensors, checkpoint.family.encoders[name], name, class_name, configuration, dtype)
+        _prove_complete(model, path, name, made[name])
+    return made
+
+
+def _denoiser(
+    tensors: Tensors, checkpoint: Checkpoint, class_name: str, configuration: Path, dtype: torch.dtype, chosen: Any
+) -> Any:
+    if checkpoint.is_gguf:
+        chosen = _library.GGUFQuantizationConfig(compute_dtype=dtype)
+    module = getattr(diffusers, class_name).from_single_file(
+        denoiser_tensors(tensors, checkpoint),
+        config=str(configuration),
+        subfolder=checkpoint.family.denoiser,
+        dtype=dtype,
+        local_files_only=True,
+        **({} if chosen is None else {"quantization_config": chosen}),
+    )
+    if checkpoint.is_gguf:
+        _widen_the_rest(module, dtype)
+    return module
+
+
+def _widen_the_rest(module: nn.Module, dtype: torch.dtype) -> None:
+    """Unpack what no layer unpacks as it runs: only the weights of diffusers' GGUF layers are computed with packed."""
+    utils: Any = importlib.import_module("diffusers.quantizers.gguf.utils")
+    for owner in module.modules():
+        for name, weight in list(owner.named_parameters(recurse=False)):
+            is_read = isinstance(owner, utils.GGUFLinear) and name == "weight"
+            if isinstance(weight, utils.GGUFParameter) and not is_read:
+                owner.register_parameter(name, nn.Parameter(unpacked(weight, dtype), requires_grad=False))
+
+
+def _encoder(tensors: Tensors, start: str, name: str, class_name: str, configuration: Path, dtype: torch.dtype) -> Any:
+    own = {key: tensor for key, tensor in tensors.items() if key.startswith(start)}
+    if start.startswith(_CLIPS) or "WithProjection" in class_name:
+        return create_diffusers_clip_model_from_ldm(
+            getattr(transformers, class_name),
+            checkpoint=own,
+            subfolder=name,
+            config=str(configuration),
             torch_dtype=dtype,
+            local_files_only=True,
         )
-        for name, (library, class_name) in found.components.items()
-        if name not in UNWANTED and library in ("diffusers", "transformers")
-    }
+    return encoder_of(
+        {key.partition(_INSIDE)[2]: tensor for key, tensor in own.items()}, class_name, configuration / name, dtype
+    )
+
+
+def encoder_of(tensors: Tensors, class_name: str, configuration: Path, dtype: torch.dtype) -> Any:
+    """A text encoder of tensors that have transformers' names."""
+    cls: Any = getattr(transformers, class_name)
+    config = cls.config_class.from_pretrained(str(configuration), local_files_only=True)
+    return cls.from_pretrained(None, config=config, state_dict=tensors, dtype=dtype).eval()
+
+
+def _prove_complete(model: str, path: Path, name: str, module: nn.Module) -> None:
+    if any(weight.is_meta for weight in module.parameters()):
+        raise ModelLoadFailed(model, f"{path.name} lacks weights of its {name}", REMEDY)

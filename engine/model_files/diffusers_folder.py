@@ -6,7 +6,7 @@ import importlib.util
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +20,8 @@ ALLOWED_LIBRARIES = frozenset({"diffusers", "transformers", "engine.pocket"})
 """Libraries whose classes a model folder may name; loading a model runs no other code."""
 UNWANTED = frozenset({"safety_checker", "watermarker"})
 """Components never loaded: Darkroom checks every family's pictures itself; these only blank or mark some."""
+WEIGHTLESS = re.compile("Tokenizer|Processor|Extractor|Scheduler|Guidance|Guider")
+"""Classes of components that have no weights."""
 REMEDY = "copy or pull the model again"
 MASK_CHANNELS = 9
 """Of a UNet that was trained to inpaint: its own, those of the picture, and the mask."""
@@ -28,7 +30,7 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """The facts of one folder. `side` and `size_multiple` are in pixels, `bytes` on disk."""
+    """The facts of one folder. `side` and `size_multiple` are in pixels."""
 
     pipeline: str
     modular: bool
@@ -45,7 +47,8 @@ class ModelFolder:
     vae_scale_factor: int
     """Side in pixels of one position of the latents."""
     size_multiple: int
-    bytes: int
+    bytes: Mapping[str, int]
+    """Component name -> bytes of its weights on disk."""
     licence: str
     need: Need | None
     """What its weights ask of a request, whichever class draws with them; None where they leave that open."""
@@ -53,6 +56,10 @@ class ModelFolder:
     """Few steps, no guidance: what FLUX.2-klein's index says of itself."""
     guidance: float | None
     """How strongly its guider guides, where it has one (HunyuanImage)."""
+
+    def bytes_without(self, components: Collection[str]) -> int:
+        """Bytes of the weights of all other components."""
+        return sum(size for name, size in self.bytes.items() if name not in components)
 
 
 def read(
@@ -92,7 +99,7 @@ def read(
         side=_side(folder, index, components, factor),
         vae_scale_factor=factor,
         size_multiple=_size_multiple(folder, components, factor),
-        bytes=sum(_size(folder / name / file) for name, chosen in weights.items() for file in chosen.files),
+        bytes={name: sum(_size(folder / name / file) for file in each.files) for name, each in weights.items()},
         licence=_licence(folder),
         need=_need(folder, index, components),
         distilled=index.get("is_distilled") is True,

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,10 @@ from tqdm import tqdm
 
 from engine.errors import ModelLoadFailed
 from engine.model_files.content_hash import bytes_sha256
-from engine.model_files.diffusers_folder import INDEXES
+from engine.model_files.diffusers_folder import INDEXES, PICKLES
 from engine.model_files.file_choice import RemoteFile, choose_files
 from engine.model_files.local_models import find_pulled, hub_folder, read_lock, write_lock
-from engine.model_spec import ModelSpec, Source
+from engine.model_spec import EVERY, ModelSpec, Source
 from engine.settings import EngineSettings
 
 _SPARE_BYTES = 2_000_000_000
@@ -59,6 +59,8 @@ class Plan:
     revision: str
     licence: str
     files: tuple[RemoteFile, ...]
+    left_out: frozenset[str]
+    """Components of which no weights are fetched."""
 
 
 class Downloader:
@@ -74,13 +76,16 @@ class Downloader:
         self._cache = hub_folder(settings.models_dir)
         self._done = self._total = 0
 
-    def pull(self, spec: ModelSpec) -> None:
-        """Fetch all that `spec` needs and has not got; seconds to hours.
+    def pull(self, spec: ModelSpec, config_only: bool = False) -> None:
+        """Fetch all that `spec` needs and has not got, or only configurations and vocabularies; seconds to hours.
 
         Raises `ModelLoadFailed` naming the model and the remedy: no such repository, terms not accepted, pickled
         weights only, too little disk space, no network, a file whose hash is wrong.
         """
-        missing = [source for source in spec.sources if self._is_missing(source)]
+        wanted = spec.sources
+        if config_only:
+            wanted = tuple(replace(source, weightless=(EVERY,)) for source in wanted if source.file is None)
+        missing = [source for source in wanted if self._is_missing(source)]
         if missing and self._settings.offline:
             raise ModelLoadFailed(spec.name, "the settings say `offline`", "set offline = false to fetch it")
         for source in missing:
@@ -106,7 +111,7 @@ class Downloader:
                 raise ModelLoadFailed(spec.name, f"{source.location} is no diffusers repository", "choose another")
             index = json.loads(self._download(source.location, found, info.sha).read_text("utf-8"))
         licence = str(getattr(info.card_data, "license", None) or "not stated")
-        return Plan(source, info.sha, licence, choose_files(spec.name, source, files, index))
+        return Plan(source, info.sha, licence, choose_files(spec.name, source, files, index), _left_out(source, files))
 
     def _fetch(self, spec: ModelSpec, plan: Plan) -> None:
         self._done, self._total = 0, sum(file.bytes for file in plan.files)
@@ -119,11 +124,23 @@ class Downloader:
                 raise ModelLoadFailed(spec.name, f"{file.path} has the wrong sha256", "pull it again")
             self._done = before + file.bytes
             self._report(PullProgress(file.path, self._done, self._total))
+        self._note(plan)
+
+    def _note(self, plan: Plan) -> None:
+        """Keep what was fetched in the lock, beside what was fetched of the same commit before."""
         lock = read_lock(self._settings.models_dir)
+        left_out, files = (
+            plan.left_out,
+            {file.path: {"bytes": file.bytes, "sha256": file.sha256} for file in plan.files},
+        )
+        before = lock.get(plan.source.location)
+        if before is not None and before["revision"] == plan.revision:
+            left_out, files = left_out & set(before["left_out"]), before["files"] | files
         lock[plan.source.location] = {
             "revision": plan.revision,
             "licence": plan.licence,
-            "files": {file.path: {"bytes": file.bytes, "sha256": file.sha256} for file in plan.files},
+            "left_out": sorted(left_out),
+            "files": files,
         }
         write_lock(self._settings.models_dir, lock)
 
@@ -156,6 +173,12 @@ class Downloader:
                 return None
 
         return Bar
+
+
+def _left_out(source: Source, files: Sequence[RemoteFile]) -> frozenset[str]:
+    """Components that have weights in the repository, of which none are fetched."""
+    having = {file.path.partition("/")[0] for file in files if file.path.endswith((".safetensors", *PICKLES))}
+    return frozenset(having if EVERY in source.weightless else having & set(source.weightless))
 
 
 def _explained(spec: ModelSpec, source: Source, error: Exception) -> ModelLoadFailed:

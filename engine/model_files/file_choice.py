@@ -10,7 +10,7 @@ from typing import Any
 from engine.errors import ModelLoadFailed
 from engine.model_files.diffusers_folder import PICKLES, UNWANTED, components_of
 from engine.model_files.weight_files import choose_weights
-from engine.model_spec import Source
+from engine.model_spec import EVERY, Source
 
 _KEPT = (".json", ".txt", ".model", ".jinja")
 _ROOT = re.compile(r"(README\.md|LICENSE[\w.]*|(modular_)?model_index\.json)$")
@@ -46,6 +46,8 @@ def _of_component(
 ) -> list[RemoteFile]:
     inside = {file.path.removeprefix(component + "/"): file for file in files if file.path.startswith(component + "/")}
     kept = [file for name, file in inside.items() if name.endswith(_KEPT) and ".index." not in name]
+    if component in source.weightless or EVERY in source.weightless:
+        return kept
     chosen = choose_weights(inside, library, source.variant)
     weights = [inside[name] for name in (*chosen.files, *filter(None, [chosen.index]))] if chosen else []
     if not weights and any(name.endswith(PICKLES) for name in inside):

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from pathlib import Path
 from typing import Any, cast
 
 from engine.errors import ModelLoadFailed
 from engine.model_files.checkpoint import FLOAT8, is_beside_weights
-from engine.model_files.diffusers_folder import REMEDY, UNWANTED, ModelFolder, read_json
+from engine.model_files.diffusers_folder import REMEDY, UNWANTED, WEIGHTLESS, ModelFolder, read_json
 from engine.model_files.single_file import header_of, tensor_names
 from engine.model_files.weight_files import Weights
+from engine.model_spec import EVERY
 
-_WEIGHTLESS = re.compile("Tokenizer|Processor|Extractor|Scheduler|Guidance|Guider")
-"""Classes of components that have no weights."""
 _BYTES = re.compile("ByT5")
 """Tokenizers whose vocabulary is the 256 bytes."""
 _VOCABULARY = ("tokenizer.json", "vocab*", "*vocab.json", "*.model", "*.tiktoken", "merges.txt")
@@ -31,28 +30,36 @@ def files_below(folder: Path, above: tuple[Path, ...] = ()) -> Generator[Path]:
             yield path
 
 
-def prove_files(folder: Path, found: ModelFolder, elsewhere: frozenset[str] = frozenset()) -> None:
+def prove_files(
+    folder: Path,
+    found: ModelFolder,
+    elsewhere: Collection[str] = frozenset(),
+    weightless: Collection[str] = frozenset(),
+) -> None:
     """Check that no file of a folder is missing or cut short. Raises `ModelLoadFailed`.
 
-    Components named in `elsewhere` come from another folder.
+    Components named in `elsewhere` come from another folder; of those in `weightless` only the weights do, of all of
+    them where `EVERY` is among them.
     """
     for name, (_, class_name) in found.components.items():
-        if name in UNWANTED | elsewhere or (found.modular and not (folder / name).is_dir()):
+        if name in {*UNWANTED, *elsewhere} or (found.modular and not (folder / name).is_dir()):
             continue  # a Modular index may point to other places
         if not (folder / name).is_dir():
             what = "is a link to nothing" if (folder / name).is_symlink() else "is missing in it"
             raise ModelLoadFailed(folder.name, f"the folder {name} {what}", REMEDY)
         _prove_configuration(folder, name, class_name)
+        if name in weightless or EVERY in weightless:
+            continue
         if weights := found.weights.get(name):
             _prove_weights(folder, name, weights)
-        elif not _WEIGHTLESS.search(class_name):
+        elif not WEIGHTLESS.search(class_name):
             raise ModelLoadFailed(folder.name, f"there are no .safetensors in {name}", _weights_remedy(folder / name))
 
 
 def _prove_configuration(folder: Path, name: str, class_name: str) -> None:
     if "Scheduler" in class_name:
         read_json(folder, f"{name}/scheduler_config.json")
-    elif not _WEIGHTLESS.search(class_name):
+    elif not WEIGHTLESS.search(class_name):
         read_json(folder, f"{name}/config.json")
     elif "Tokenizer" in class_name and not _BYTES.search(class_name) and not _has_vocabulary(folder / name):
         raise ModelLoadFailed(folder.name, f"{name} holds no vocabulary", REMEDY)

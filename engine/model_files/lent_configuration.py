@@ -1,4 +1,4 @@
-"""The configuration that a single-file checkpoint computes with: a preset's, changed where the file says otherwise."""
+"""The configuration that a single-file checkpoint computes with: its base's, changed where the file says otherwise."""
 
 from __future__ import annotations
 
@@ -14,25 +14,45 @@ from engine.model_files.folder_check import files_below
 
 _ZERO_SNR = "EulerDiscreteScheduler"
 """Knows schedules that end in pure noise; PNDM, Stable Diffusion 1.5's own, does not."""
-_KEPT = (".json", ".txt", ".model")
+_KEPT = (".json", ".txt", ".model", ".jinja")
+_CONFIG = "config.json"
 
 
 @contextlib.contextmanager
-def lent_configuration(like: Path, checkpoint: Checkpoint, pipeline: str) -> Generator[Path]:
-    """A folder without weights, for as long as the checkpoint is read; `like` is the preset's, `pipeline` the class."""
+def lent_configuration(
+    like: Path, checkpoint: Checkpoint, pipeline: str, held: frozenset[str] = frozenset()
+) -> Generator[Path]:
+    """A folder like the base's, for as long as the checkpoint is read; `pipeline` is the class that draws.
+
+    Of components that are `held` elsewhere it has no weights; those of the others are links.
+    """
     with tempfile.TemporaryDirectory(prefix="darkroom-") as made:
         view = Path(made)
         for file in files_below(like):
-            if file.is_file() and file.suffix in _KEPT and ".index." not in file.name:
-                target = view / file.relative_to(like)
+            if not file.is_file():
+                continue
+            name = file.relative_to(like)
+            target, is_held = view / name, name.parts[0] in held or len(name.parts) == 1
+            if file.suffix in _KEPT and not (is_held and ".index." in file.name):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(file.read_bytes())
-        _change(view / "model_index.json", _class_name=pipeline)
-        _change(view / "unet" / "config.json", in_channels=checkpoint.channels)
-        _change(view / "scheduler" / "scheduler_config.json", **_schedule(checkpoint))
-        if checkpoint.zero_snr:
-            _change(view / "model_index.json", scheduler=["diffusers", _ZERO_SNR])
+            elif file.suffix == ".safetensors" and not is_held:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.symlink_to(file.resolve())
+        _obey(view, checkpoint, pipeline)
         yield view
+
+
+def _obey(view: Path, checkpoint: Checkpoint, pipeline: str) -> None:
+    """Write what the file says of itself into the configuration."""
+    _change(view / "model_index.json", _class_name=pipeline)
+    if checkpoint.family.denoiser == "unet":
+        _change(view / "unet" / _CONFIG, in_channels=checkpoint.channels)
+    if checkpoint.family.name == "flux":
+        _change(view / "transformer" / _CONFIG, guidance_embeds=checkpoint.takes_guidance)
+    _change(view / "scheduler" / "scheduler_config.json", **_schedule(checkpoint))
+    if checkpoint.zero_snr:
+        _change(view / "model_index.json", scheduler=["diffusers", _ZERO_SNR])
 
 
 def _schedule(checkpoint: Checkpoint) -> dict[str, Any]:

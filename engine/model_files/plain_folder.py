@@ -13,13 +13,10 @@ from engine.model_files.weight_files import Weights
 
 @contextlib.contextmanager
 def plain_folder(folder: Path, found: ModelFolder) -> Generator[Path]:
-    """The folder itself where all its weights are plain, else one of links without the names of variants.
+    """A folder of links without the names of variants.
 
     diffusers takes one variant for the whole folder, and fails where a part has none, or another one.
     """
-    if not any(weights.variant for weights in found.weights.values()):
-        yield folder
-        return
     with tempfile.TemporaryDirectory(prefix="darkroom-") as made:
         view = Path(made)
         for index in INDEXES:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.model_files.content_hash import bytes_sha256
-from engine.model_files.local_models import find_pulled, hub_folder, read_lock, write_lock
+from engine.model_files.local_models import find_pulled, home_of, hub_folder, read_lock, write_lock
 from engine.model_spec import ModelSpec, Source
 
 
@@ -72,7 +72,7 @@ def _repositories(spec: ModelSpec) -> list[Source]:
 
 
 def _home(repository: str, models_dir: Path) -> Path:
-    return hub_folder(models_dir) / ("models--" + repository.replace("/", "--"))
+    return hub_folder(models_dir) / home_of(repository)
 
 
 def _flaw(file: Path, size: int, sha256: str | None) -> str:

@@ -9,6 +9,7 @@ from engine.batching.module_modes import wrappable
 from engine.batching.module_proxies import stage_of
 from engine.errors import InvalidRequest
 from engine.operations.context import OperationContext, Outcome
+from engine.operations.control import controlled
 from engine.operations.cutting_out import cut_out
 from engine.operations.describing import describe
 from engine.operations.drawing import blend, image_to_image, inpaint, text_to_image
@@ -17,7 +18,19 @@ from engine.operations.outpainting import outpaint
 from engine.operations.pixels import Pixels
 from engine.operations.prompt_tokens import listen
 from engine.operations.upscaling import upscale
-from engine.requests import Blend, CutOut, Describe, Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, Upscale
+from engine.operations.writing import rewrite
+from engine.requests import (
+    Blend,
+    CutOut,
+    Describe,
+    Edit,
+    ImageRequest,
+    ImageToImage,
+    Inpaint,
+    Outpaint,
+    Rewrite,
+    Upscale,
+)
 
 OPERATIONS: dict[type[ImageRequest], Callable[[OperationContext], list[Pixels]]] = {
     ImageRequest: text_to_image,
@@ -28,6 +41,7 @@ OPERATIONS: dict[type[ImageRequest], Callable[[OperationContext], list[Pixels]]]
     Upscale: upscale,
     Describe: describe,
     CutOut: cut_out,
+    Rewrite: rewrite,
     Edit: edit,
 }
 
@@ -36,6 +50,8 @@ def operate(context: OperationContext) -> Outcome:
     """Run the request's operation. Raises `InvalidRequest` for what the model's family cannot do."""
     _refuse_tile(context)
     heard = listen(context.lane)
+    if context.request.control is not None:
+        context = controlled(context)
     cells = OPERATIONS[type(context.request)](context)
     context.notes += heard.notes(context.request, context.model.base.components)
     return Outcome(
@@ -47,6 +63,7 @@ def operate(context: OperationContext) -> Outcome:
         sampler=next(iter(context.samplers), ""),
         upscaler=context.upscaler,
         mask=context.mask,
+        control=context.control.map if context.control else None,
     )
 
 

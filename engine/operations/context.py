@@ -9,7 +9,7 @@ import functools
 import inspect
 from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -51,6 +51,18 @@ class Outcome:
     """The super-resolution network, where it alone made the picture."""
     mask: Image.Image | None = None
     """Where the picture was changed, where an edit found that itself."""
+    control: Image.Image | None = None
+    """The control picture as the network saw it."""
+
+
+class ControlArguments(Protocol):
+    """A control picture as the network sees it."""
+
+    map: Image.Image
+
+    def arguments(self, known: Collection[str], channels: int) -> dict[str, Any]:
+        """The arguments of a pipeline that can be called with those `known`."""
+        ...
 
 
 @dataclass
@@ -69,6 +81,10 @@ class OperationContext:
     captions: tuple[str, ...] = ()
     references: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The pictures of an edit, by the pipeline's parameter; the same for all cells."""
+    control: ControlArguments | None = None
+    """The control picture as the network sees it."""
+    control_flaw: str = ""
+    """Why the request's control picture cannot be followed; "" where it can, or where there is none."""
     beside: str | None = None
     """Words of a second row for each cell, before the cells in the batch: what `Walk`s compare with."""
     upscaler: str = ""
@@ -119,10 +135,11 @@ class OperationContext:
         """Let a denoiser that can (`pocket`) guide inside, where nothing needs a row of its own for other words.
 
         What starts from a picture keeps both rows: little noise is left there, and its words may be far from it. So do
-        LoRAs, whose hooks know the rows of a pass and not those inside.
+        LoRAs, whose hooks know the rows of a pass and not those inside, and control, which was trained with both.
         """
         request = self.request
-        if request.kind == ImageRequest.kind and not (request.negative_prompt or request.loras or self.beside):
+        needs_rows = request.negative_prompt or request.loras or self.beside or self.control
+        if request.kind == ImageRequest.kind and not needs_rows:
             denoiser = getattr(pipeline, "unet", None)
             if hasattr(denoiser, "guide_itself"):
                 denoiser.guide_itself()
@@ -169,7 +186,7 @@ class OperationContext:
         recordings = [Recording(part) for part in self.request.prompt_parts]
         for recording in recordings:
             self.lane.listeners.append(recording.listen)
-            encode(pipeline, recording.part.text, self.model.device)
+            encode(pipeline, recording.part.text, self.model.device, self.model.spec.skipped_layers)
             self.lane.listeners.remove(recording.listen)
         weights = [part.weight for part in self.request.prompt_parts]
         if not self._chaos:
@@ -287,6 +304,8 @@ class OperationContext:
             "output_type": "np",
             **self._own_size(),
             **self.references,
+            "clip_skip": self.model.spec.clip_skip and self.model.spec.skipped_layers,
+            **(self.control.arguments(accepted(pipeline), _channels(pipeline)) if self.control else {}),
             "guidance_schedule": [guidance] * steps,  # Ideogram's default is for 48 steps only
             **(style_inputs(request, self.model, pipeline) if request.style_images else {}),
         }
@@ -308,6 +327,12 @@ class OperationContext:
 def _images(output: Any) -> Any:
     """The pictures of a pipeline's output: `images`, `image` (Kandinsky 5), or the output itself (Modular)."""
     return next((getattr(output, name) for name in ("images", "image") if hasattr(output, name)), output)
+
+
+def _channels(pipeline: Pipeline) -> int:
+    """How many channels of a control picture its network looks at: T2I-Adapters for edges take one."""
+    adapter = getattr(pipeline, "adapter", None)
+    return adapter.config.in_channels if adapter is not None else 3
 
 
 @functools.cache

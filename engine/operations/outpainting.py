@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 from PIL import Image, ImageFilter
 
-from engine.catalogue.outpaint_geometry import Canvas
+from engine.catalogue.outpaint_geometry import Canvas, trimmed
 from engine.operations.context import OperationContext
 from engine.operations.drawing import within_mask
 from engine.operations.pixels import Pixels, picture_of, pixels_of, resized
@@ -29,7 +29,7 @@ def outpaint(context: OperationContext) -> list[Pixels]:
     cells: list[Pixels] = []
     for cell in within_mask(context, part, mask, request.strength):
         grown = canvas.copy()
-        grown[top:bottom, left:right] = join(under, resized(cell, part.size), kept)
+        grown[top:bottom, left:right] = join(under, resized(cell, part.size), kept, is_other=request.strength == 1.0)
         cells.append(grown)
     return cells
 
@@ -37,7 +37,7 @@ def outpaint(context: OperationContext) -> list[Pixels]:
 def lay_on_canvas(picture: Image.Image, request: Outpaint) -> tuple[Image.Image, Pixels]:
     """The canvas, its new parts filled with smeared edges, and how much of the picture each pixel keeps (0 to 1)."""
     canvas = Canvas.of(picture.size, request)
-    inner = picture.resize(canvas.inner, Image.Resampling.LANCZOS)
+    inner = picture.crop(trimmed(picture.size, request)).resize(canvas.inner, Image.Resampling.LANCZOS)
     spread = ((canvas.above, canvas.below), (canvas.left, canvas.right), (0, 0))
     whole = Image.fromarray(np.pad(np.asarray(inner), spread, mode="edge"))
     smeared = whole.filter(ImageFilter.GaussianBlur(max(whole.size) / 32))

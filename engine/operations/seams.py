@@ -13,12 +13,13 @@ MAX_TONE_GAP = 0.3
 """Larger differences are another content, not another tone, and are not corrected."""
 
 
-def join(under: Pixels, over: Pixels, kept: Pixels) -> Pixels:
+def join(under: Pixels, over: Pixels, kept: Pixels, *, is_other: bool = False) -> Pixels:
     """`under` fading into `over`, whose tone is first bent towards the picture's where they meet.
 
     `kept` (height, width) says how much of `under` each pixel keeps; where that is 1 it keeps its value to the bit.
+    `is_other`: `over` shows something else, whose colours are its own and are not bent.
     """
-    bent = (over + _tone_gap(under, over, kept)).clip(0, 1)
+    bent = over if is_other else (over + _tone_gap(under, over, kept)).clip(0, 1)
     return under + (1 - kept[..., None]) * (bent - under)
 
 

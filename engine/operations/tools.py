@@ -16,7 +16,10 @@ from engine.errors import ModelLoadFailed
 from engine.model_files.tool_files import prove_upscaler
 from engine.model_spec import ModelSpec
 from engine.operations.captioner import Captioner
+from engine.operations.depth_estimator import DepthEstimator
+from engine.operations.pose_estimator import PoseEstimator
 from engine.operations.segmenter import Segmenter
+from engine.operations.writer import Writer
 from engine.pocket.errors import BrokenWeights
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.text import embed
@@ -66,6 +69,12 @@ class Tools:
     """An image-to-text model of the host's own."""
     segmenter_folder: Path | None = None
     """A segmentation model of the host's own."""
+    writer_folder: Path | None = None
+    """An instruct model of the host's own."""
+    depth_folder: Path | None = None
+    """A depth estimation model of the host's own."""
+    pose_folder: Path | None = None
+    """A pose estimation model of the host's own."""
 
     def upscaler_of(self, spec: ModelSpec) -> SuperResolution:
         """What enlarges the pictures of a model: the host's own network, else the model's, else Real-ESRGAN.
@@ -98,6 +107,21 @@ class Tools:
     def segmenter(self) -> Segmenter | None:
         """The host's own segmentation model; None where nothing cuts out pictures. Raises `ModelLoadFailed`."""
         return None if self.segmenter_folder is None else Segmenter.load(self.segmenter_folder, self.device)
+
+    @cached_property
+    def writer(self) -> Writer | None:
+        """The host's own instruct model; None where nothing writes prompts. Raises `ModelLoadFailed`."""
+        return None if self.writer_folder is None else Writer.load(self.writer_folder, self.device)
+
+    @cached_property
+    def depth(self) -> DepthEstimator | None:
+        """The host's own depth estimation model; None where nothing sees depth. Raises `ModelLoadFailed`."""
+        return None if self.depth_folder is None else DepthEstimator.load(self.depth_folder, self.device)
+
+    @cached_property
+    def pose(self) -> PoseEstimator | None:
+        """The host's own pose estimation model; None where nothing sees poses. Raises `ModelLoadFailed`."""
+        return None if self.pose_folder is None else PoseEstimator.load(self.pose_folder, self.device)
 
     @cached_property
     def describer(self) -> Describer:

@@ -63,14 +63,14 @@ class WeightedPrompt:
         return NotImplemented
 
 
-def encode(pipeline: Pipeline, text: str, device: torch.device) -> None:
+def encode(pipeline: Pipeline, text: str, device: torch.device, skipped_layers: int | None = None) -> None:
     """Have the pipeline encode one text; raises `InvalidRequest` where it has no such method."""
     method = getattr(pipeline, "encode_prompt", None)
     if method is None:
         raise InvalidRequest("prompt_parts", "this model takes one prompt only, without weighted parts")
     takes = inspect.signature(method).parameters
     known = {"prompt": text, "prompt_2": None, "prompt_3": None, "device": device, "num_images_per_prompt": 1}
-    known |= {"do_classifier_free_guidance": False}
+    known |= {"do_classifier_free_guidance": False, "clip_skip": skipped_layers}
     method(**{name: value for name, value in known.items() if name in takes})
 
 

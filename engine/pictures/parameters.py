@@ -69,6 +69,10 @@ def _extras(request: ImageRequest) -> dict[str, object]:
     extras: dict[str, object] = {} if strength is None else {"Denoising strength": _exact(strength)}
     if request.chaos:
         extras["Chaos"] = _exact(request.chaos * 100)
+    if request.control is not None and request.control.type is not None:
+        extras["Control"] = request.control.type.replace("_", " ")
+        if request.control.strength is not None:
+            extras["Control weight"] = _exact(request.control.strength)
     if request.step_cache not in (None, "off"):
         extras["Step cache"] = request.step_cache
     if request.loras:
@@ -162,4 +166,6 @@ def read_request(png: bytes, **changes: Any) -> ImageRequest:
     # One picture in one field, in files of earlier versions.
     if isinstance(fields.pop("style_image", None), str) or "sha256:" in str(fields.get("style_images", "")):
         raise InvalidRequest("style_images", "this picture follows the style of another; that one is needed too")
+    if fields.get("control") is not None:
+        raise InvalidRequest("control", "this picture follows a control picture; that one is needed too")
     return ImageRequest.model_validate(fields)

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
+from engine.pipelines.controls import needs_control, plain_class
 from engine.pipelines.signatures import Signature
 
 Task = Literal["text_to_image", "image_to_image", "inpaint", "edit"]
-Need = Literal["words", "picture", "mask"]
+Need = Literal["words", "picture", "mask", "control"]
 
 TASK_MARK = re.compile("Img2Img|Inpainting|Inpaint|Text2Img")
 _WORDS, _MASK = "Text2Img", re.compile("Inpaint|Fill")
@@ -46,6 +47,8 @@ def need_of(pipeline: str, is_known: Callable[[str], bool]) -> Need:
 
 def unfit(pipeline: str, signature: Signature) -> str:
     """Why no request can be drawn with this class, "" if one can or if that is not known."""
+    if needs_control(pipeline) or plain_class(pipeline) != pipeline:
+        return ""
     for pattern, why in _NEEDS_MORE.items():
         if pattern.search(pipeline):
             return why

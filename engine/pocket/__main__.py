@@ -113,6 +113,29 @@ def companions(cache: Cache = _CACHE, weights: Weights = WEIGHTS, minutes: float
 
 
 @app.command()
+def edges(
+    to: Annotated[Path, typer.Argument(help="Folder to write; name it as `edges` under controls of the model.")],
+    cache: Cache = _CACHE,
+    weights: Weights = WEIGHTS,
+    run: Annotated[Path | None, typer.Option(help="Folder of this run; an unfinished one is resumed.")] = None,
+    minutes: Annotated[float, typer.Option(help="Processor time of the whole run, on one core.")] = 60,
+) -> None:
+    """Train an adapter that keeps to the edges of a control picture, and print how many outlines it keeps of 60."""
+    from engine.pocket import outlines, sampling
+    from engine.pocket.control import EdgeRecipe, EdgeTrainer, averaged, export
+
+    run = run or cache / "edges"
+    with _clock("edges", minutes) as advance:
+        EdgeTrainer(EdgeRecipe(minutes), cache, run, weights).run(lambda seconds, _: advance(seconds))
+    wanted, pipeline = outlines.outlines(cache), sampling.load(weights)
+    for name, adapter in (("with control", averaged(run)), ("without", None)):
+        found = outlines.shares(wanted, outlines.drawn(pipeline, wanted, adapter))
+        _console.print(name, outlines.score(found))
+    export(averaged(run), to)
+    _console.print(to)
+
+
+@app.command()
 def text(cache: Cache = _CACHE, weights: Weights = WEIGHTS, minutes: float = 15) -> None:
     """Distil a smaller text encoder and print how far it agrees with the shipped one (see TRAINING.md)."""
     from engine.pocket.distil import Distillation

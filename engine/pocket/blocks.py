@@ -44,9 +44,12 @@ class Refiner(nn.Module):
         self.conv_out = nn.Conv2d(channels, 3 * reduction**2, 3, padding=1)
         nn.init.zeros_(self.conv_out.weight)
 
-    def forward(self, sample: Tensor, sketch: Tensor, features: Tensor, condition: Tensor) -> Tensor:
+    def forward(
+        self, sample: Tensor, sketch: Tensor, features: Tensor, condition: Tensor, hint: Tensor | None = None
+    ) -> Tensor:
         """Sample (B, C, H, W), sketch (B, 3, h, w), its features (B, F, h, w), condition (B, D) -> (B, 3, H, W)."""
         hidden = self.conv_in(torch.cat((F.pixel_unshuffle(sample, self.reduction), sketch, features), dim=1))
+        hidden = hidden if hint is None else hidden + hint
         for block in self.blocks:
             hidden = block(hidden, condition)
         detail = F.pixel_shuffle(self.conv_out(hidden), self.reduction)

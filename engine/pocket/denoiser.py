@@ -3,7 +3,10 @@
 # torch and diffusers leave many types open
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +21,7 @@ from engine.pocket.blocks import JointBlock, Refiner, ResidualBlock, axial_rotat
 from engine.pocket.checkpoint import naming, read_no_words, write_no_words
 from engine.pocket.codec import LUMINANCE
 from engine.pocket.errors import BrokenWeights
+from engine.pocket.hints import Hints
 from engine.pocket.noise import levels, reduced
 
 _FREQUENCIES = 64
@@ -147,6 +151,7 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         encoder_hidden_states: Tensor,
         return_dict: bool = True,
         timestep_cond: Tensor | None = None,
+        down_intrablock_additional_residuals: Sequence[Tensor] | None = None,
         **_: object,
     ) -> UNet2DConditionOutput | tuple[Tensor]:
         """Predict v.
@@ -157,29 +162,42 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
             encoder_hidden_states: Token states (B, L, 384); all-zero rows are padding.
             return_dict: False returns a 1-tuple, as diffusers pipelines ask for.
             timestep_cond: The guidance scale, embedded by the pipeline (B, 4), to guide inside.
+            down_intrablock_additional_residuals: What an adapter says of a control picture, see `Hints`.
         """
+        hints = Hints.of(down_intrablock_additional_residuals)
         steps = torch.as_tensor(timestep, device=sample.device, dtype=torch.float32).expand(len(sample))
         alpha, sigma = levels(steps)
         states = encoder_hidden_states if self.fixed_shapes else spoken(encoder_hidden_states)
         excess = None if timestep_cond is None else excess_of(timestep_cond)
-        clean = self.predict_clean(sample, alpha / sigma, states, excess)
+        clean = self.predict_clean(sample, alpha / sigma, states, excess, hints)
         alpha, sigma = alpha[:, None, None, None], sigma[:, None, None, None]
         velocity = ((alpha * sample.float() - clean.float()) / sigma).to(sample.dtype)
         return UNet2DConditionOutput(sample=velocity) if return_dict else (velocity,)
 
     def predict_clean(
-        self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, excess: Tensor | None = None
+        self,
+        sample: Tensor,
+        signal_to_noise: Tensor,
+        states: Tensor,
+        excess: Tensor | None = None,
+        hints: Hints | None = None,
     ) -> Tensor:
-        """The clean latents (B, 4, H, W) behind `sample`, given alpha / sigma per row (B,), and `estimates`' excess."""
+        """The clean latents (B, 4, H, W) behind `sample`, given alpha / sigma per row (B,); the rest as `estimates`."""
         height, width = sample.shape[2:]
         padding = (0, -width % self._multiple, 0, -height % self._multiple)
         padded = F.pad(sample, padding, mode="replicate") if any(padding) else sample
-        colour = self.estimates(padded, signal_to_noise, states, excess)[-1][:, :, :height, :width]
+        hints = hints and hints.padded(padded.shape[2:])
+        colour = self.estimates(padded, signal_to_noise, states, excess, hints)[-1][:, :, :height, :width]
         luminance = (colour * colour.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
         return torch.cat((colour, luminance), dim=1)
 
     def estimates(
-        self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, excess: Tensor | None = None
+        self,
+        sample: Tensor,
+        signal_to_noise: Tensor,
+        states: Tensor,
+        excess: Tensor | None = None,
+        hints: Hints | None = None,
     ) -> tuple[Tensor, ...]:
         """What training compares: the sketch (B, 3, h, w) if there is one, and the picture (B, 3, H, W).
 
@@ -187,41 +205,46 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         """
         weights = None if excess is None else excess.clamp(min=0)
         if self.refine is None:
-            return (self._guided_sketch(sample, signal_to_noise, states, weights)[0],)
+            return (self._guided_sketch(sample, signal_to_noise, states, weights, hints)[0],)
         small, ratio = reduced(sample, signal_to_noise, self._reduction)
-        sketch, features, condition = self._guided_sketch(small, ratio, states, weights)
-        return sketch, self.refine(sample, sketch, features, condition)
+        sketch, features, condition = self._guided_sketch(small, ratio, states, weights, hints)
+        return sketch, self.refine(sample, sketch, features, condition, hints and hints.refined)
 
     def _guided_sketch(
-        self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, weights: Tensor | None
+        self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, weights: Tensor | None, hints: Hints | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """As `sketch`; rows with a weight above 0 (B,) are moved by as much away from what they are without words."""
         if weights is None or self.no_words is None:
-            return self.sketch(sample, signal_to_noise, states)
+            return self.sketch(sample, signal_to_noise, states, hints)
         rows = (torch.ones_like(weights) if self.fixed_shapes else weights).nonzero()[:, 0]
         states, empty = _like(states, self.no_words, len(rows))
         sketch, features, condition = self.sketch(
             torch.cat((sample, sample[rows])),
             torch.cat((signal_to_noise, signal_to_noise[rows])),
             torch.cat((states, empty)),
+            hints and hints.with_more(rows),
         )
         count = len(sample)
         away = weights[rows, None, None, None].to(sketch) * (sketch[rows] - sketch[count:])
         return sketch[:count].index_add(0, rows, away), features[:count], condition[:count]
 
-    def sketch(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def sketch(
+        self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, hints: Hints | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Clean colours (B, 3, h, w) at the sample's own size, features (B, F, h, w) and condition (B, D)."""
         present = states.abs().amax(-1) > 0
         condition = F.silu(self._condition(signal_to_noise, states, present))
         patches = F.pixel_unshuffle(sample, self._patch).to(memory_format=torch.channels_last)
-        hidden = self.patch_in(patches)
+        hidden = self.patch_in(patches) if hints is None else self.patch_in(patches) + hints.patches
         for block in self.encode:
             hidden = block(hidden, condition)
+        hidden = hidden if hints is None else hidden + hints.planned
         planned = self._plan(hidden, condition, states, present)
         hidden = self.merge(torch.cat((hidden, planned), dim=1))
         for block in self.decode:
             hidden = block(hidden, condition)
         features = F.pixel_shuffle(self.patch_out(hidden), self._patch)
+        features = features if hints is None else features + hints.drawn
         return self.finish(torch.cat((features, sample), dim=1)), features, condition
 
     def _condition(self, signal_to_noise: Tensor, states: Tensor, present: Tensor) -> Tensor:

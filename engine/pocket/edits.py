@@ -111,9 +111,9 @@ class EditJudge:
 
     def is_kept(self, wanted: Sequence[EditCase], before: Tensor, after: Tensor) -> list[bool]:
         """Whether the outline of each object, or of the one of two that stays, is kept."""
-        old, new = _ink(before), _ink(after)
+        old, new = ink(before), ink(after)
         halves = [slice(0, 32 if case.kind == "one of two" else 64) for case in wanted]
-        return [_overlap(old[i, :, half], new[i, :, half]) >= KEPT for i, half in enumerate(halves)]
+        return [overlap(old[i, :, half], new[i, :, half]) >= KEPT for i, half in enumerate(halves)]
 
 
 def small(pictures: Tensor) -> Tensor:
@@ -147,11 +147,13 @@ def _ground(pictures: Tensor) -> Tensor:
     return torch.stack(corners).median(0).values
 
 
-def _ink(pictures: Tensor) -> Tensor:
+def ink(pictures: Tensor) -> Tensor:
+    """Where the object is: (n, H, W) booleans of pictures (n, 3, H, W) in [-1, 1]."""
     return (pictures - _ground(pictures)[:, :, None, None]).abs().amax(1) / 2 > _INK
 
 
-def _overlap(old: Tensor, new: Tensor) -> float:
+def overlap(old: Tensor, new: Tensor) -> float:
+    """Intersection over union of two outlines (H, W)."""
     return float((old & new).sum() / (old | new).sum().clamp(min=1))
 
 

@@ -32,7 +32,8 @@ def limit_of(request: ImageRequest, spec: ModelSpec) -> float | None:
 
 def is_harmless(request: ImageRequest, spec: ModelSpec) -> bool:
     """Is the request words only, for a model whose whole vocabulary is listed (and harmless)?"""
-    is_from_words = request.kind == ImageRequest.kind and not request.loras and not request.style_images
+    is_from_words = request.kind == ImageRequest.kind and not request.loras
+    is_from_words = is_from_words and not request.style_images and request.control is None
     return bool(spec.vocabulary) and is_from_words
 
 

@@ -42,7 +42,9 @@ def _keys(request: ImageRequest) -> tuple[_Key, ...]:
 
 
 def kind_of_work(request: ImageRequest) -> str:
-    """The request's kind; the two ways to enlarge are kinds of their own."""
+    """The request's kind; the two ways to enlarge are kinds of their own, and so is what follows a control picture."""
+    if request.control is not None:
+        return f"{request.kind}_controlled"
     return f"{request.kind}_{request.mode}" if isinstance(request, Upscale) else request.kind
 
 

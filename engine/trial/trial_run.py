@@ -33,7 +33,9 @@ def main() -> None:
     verdicts = [_device(name) for name in settings.devices]
     for model in sys.argv[1:]:
         verdicts += _model(Catalogue(settings), model, settings)
-    tools = Tools(_CPU, settings.upscaler, settings.captioner, settings.cutout)
+    tools = Tools(
+        _CPU, settings.upscaler, settings.captioner, settings.cutout, settings.writer, settings.depth, settings.pose
+    )
     verdicts.append(
         _tried("upscaler", lambda: f"{settings.upscaler or REALESRGAN} enlarges {tools.upscaler.scale} times")
     )
@@ -41,6 +43,12 @@ def main() -> None:
         verdicts.append(_tried("captioner", lambda: tools.captioner.name if tools.captioner else ""))
     if settings.cutout is not None:
         verdicts.append(_tried("cutout", lambda: tools.segmenter.name if tools.segmenter else ""))
+    if settings.writer is not None:
+        verdicts.append(_tried("writer", lambda: tools.writer.name if tools.writer else ""))
+    if settings.depth is not None:
+        verdicts.append(_tried("depth", lambda: tools.depth.name if tools.depth else ""))
+    if settings.pose is not None:
+        verdicts.append(_tried("pose", lambda: tools.pose.name if tools.pose else ""))
     sys.stdout.buffer.write(VERDICTS.dump_json(tuple(verdicts)) + b"\n")
 
 
@@ -79,6 +87,8 @@ def _model(catalogue: Catalogue, name: str, settings: EngineSettings) -> list[Ve
         model = load(half, _CPU, settings=settings)
         if flaw := model.previewer.flaw:
             flaws.append(Verdict(f"previews of {name}", flaw, "correct taesd in the settings"))
+        for type_, why in model.control_flaws.items():
+            flaws.append(Verdict(f"control pictures of {name}", f"{type_}: {why}", "correct controls in the settings"))
         for task in ("text_to_image", "image_to_image", "inpaint", "edit"):
             if model.supports(task):
                 model.pipeline(task, spec.noise_scheduler)

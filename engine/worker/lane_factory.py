@@ -82,7 +82,10 @@ class LaneFactory:
         clock: Callable[[], float] = time.monotonic,
         rows: Rows | None = None,
     ) -> None:
-        self._tools = Tools(device, settings.upscaler, settings.captioner, settings.cutout)
+        self._tools = Tools(
+            device, settings.upscaler, settings.captioner, settings.cutout, settings.writer, settings.depth,
+            settings.pose,
+        )  # fmt: skip
         self._send, self._clock, self._rows = send, clock, rows
         self._time_budget = TimeBudget()
         self._encoders = ThreadPoolExecutor(1, thread_name_prefix="preview")
@@ -114,7 +117,9 @@ class LaneFactory:
         cache = self._step_cache(request, watch)
         if cache:
             lane.around = cache.answer
-        context = OperationContext(request, drawn_by, lane, watch, self._tools)
+        context = OperationContext(
+            request, drawn_by, lane, watch, self._tools, control_flaw=model.control_flaw(request)
+        )
         arrived_s = self._clock() - admit.waited_s if admit.arrived_s is None else admit.arrived_s
         opened = OpenLane(admit, model, lane, context, previews, arrived_s, step_cache=cache)
         return opened

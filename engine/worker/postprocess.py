@@ -10,6 +10,7 @@ import platform
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
+from PIL import Image
 from safetensors.torch import save
 
 from engine.events import Finished, GeneratedImage, Recipe, Safety
@@ -21,8 +22,8 @@ from engine.pictures.parameters import text_chunks, write_parameters
 from engine.pictures.picture_check import PictureCheck
 from engine.requests import ImageRequest, is_undrawn
 
-MASK_SIDE = 256
-"""A found mask is shown with at most so many pixels a side."""
+SHOWN_SIDE = 256
+"""A found mask and a control picture are shown with at most so many pixels a side."""
 
 
 def recipe_of(request: ImageRequest, model: LoadedModel, outcome: Outcome, *, alone: bool) -> Recipe:
@@ -94,14 +95,16 @@ def finish(
     images = tuple(_image(request, outcome, recipe, cell, check) for cell in range(len(outcome.cells)))
     if check and is_harmless:
         images = tuple(image if image.safety.error else replace(image, safety=Safety(0.0)) for image in images)
-    return Finished(images, gpu_ms, recipe, frames, outcome.captions, outcome.notes, _mask(outcome))
+    return Finished(
+        images, gpu_ms, recipe, frames, outcome.captions, outcome.notes, *map(_small, (outcome.mask, outcome.control))
+    )
 
 
-def _mask(outcome: Outcome) -> bytes | None:
-    if outcome.mask is None:
+def _small(picture: Image.Image | None) -> bytes | None:
+    if picture is None:
         return None
-    small = outcome.mask.copy()
-    small.thumbnail((MASK_SIDE, MASK_SIDE))
+    small = picture.copy()
+    small.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     return encode_png(small)
 
 

@@ -14,6 +14,7 @@ batch /evolve is 0.005 [-0.006, 0.020] nearer: not shown to be better than the b
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import random
 import sys
@@ -24,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from bot.domain.jobs.stored_files import pack_frames, unpack_frames
 from engine import Engine, EngineSettings, Finished, ImageRequest, ImageToImage, open_picture
 
 SUBJECTS = ("dragon", "cat", "castle", "robot", "ship", "bird", "fish", "tree", "house", "car", "horse", "flower")
@@ -48,30 +50,35 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """How a generation is made: strengths by round, how many variations and wild cards, and when it ends."""
+    """How generations are made after the first four pictures, and when they end."""
 
     strengths: tuple[float, ...] = (0.9, 0.75, 0.6)
-    variations: int = 2
-    wild: int = 1
-    wild_strength: float = 1.0
-    """1 draws a wild card anew, less starts from the winner."""
+    """Of the variations, by generation."""
+    variations: tuple[int, ...] = (2, 2, 2)
+    wild: tuple[int, ...] = (1, 1, 1)
+    """How many members' lines are drawn, by generation."""
     patience: int = 2
     """It ends when a winner was kept so often in a row."""
 
 
-DESIGNS = {"evolve": Design()}
+DESIGNS = {
+    "evolve": Design(),
+    "lines": Design(variations=(0, 0, 0), wild=(3, 3, 3), patience=3),
+    "lines, then both": Design(variations=(0, 0, 2), wild=(3, 3, 1), patience=3),
+}
 """Further ones are added here to be compared in the same runs."""
 
 
 class Studio:
     """Draws with pocket, and looks with its picture encoder."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, cache: Path | None = None) -> None:
         import torch
 
         from engine.pocket.vision import PictureEncoder
 
         self._engine, self._torch, self._encoder = engine, torch, PictureEncoder.load()
+        self._cache = cache
         self.drawn = 0
 
     async def draw(
@@ -81,12 +88,21 @@ class Studio:
         common: dict[str, Any] = {"prompt": prompt, "seed": seed, "num_images": count, "model": "pocket"}
         common["num_inference_steps"] = STEPS
         is_fresh = start is None or strength >= 1.0
+        key = repr((sorted(common.items()), None if is_fresh else (hashlib.sha256(start or b"").hexdigest(), strength)))
+        kept = self._cache and self._cache / hashlib.sha256(key.encode()).hexdigest()
+        if kept and kept.exists():
+            return [self._picture(png, prompt) for png in unpack_frames(kept.read_bytes())]
         request = ImageRequest(**common) if is_fresh else ImageToImage(image=start, strength=strength, **common)
         async for event in self._engine.submit(await self._engine.resolve(request)):
             if isinstance(event, Finished):
                 self.drawn += count
-                return [Picture(image.png, prompt, self._seen(image.png)) for image in event.images]
+                if kept:
+                    kept.write_bytes(pack_frames([image.png for image in event.images]))
+                return [self._picture(image.png, prompt) for image in event.images]
         raise RuntimeError("nothing was drawn")
+
+    def _picture(self, png: bytes, prompt: str) -> Picture:
+        return Picture(png, prompt, self._seen(png))
 
     def _seen(self, png: bytes) -> np.ndarray:
         pixels = np.asarray(open_picture(png).convert("RGB"), dtype=np.float32) / 127.5 - 1.0
@@ -135,19 +151,16 @@ async def evolved(
         kept = kept + 1 if winner is before else 0
         if kept == design.patience or number == ROUNDS:
             return winner, cost
-        before = winner
-        strength = design.strengths[min(number, len(design.strengths)) - 1]
-        base = seed + 10 * number
-        shown = [
-            winner,
-            *await studio.draw(winner.prompt, base, design.variations, start=winner.png, strength=strength),
-        ]
-        for card in range(design.wild):
+        before, shown, base = winner, [winner], seed + 10 * number
+        strength, varied, wild = (each[number - 1] for each in (design.strengths, design.variations, design.wild))
+        if varied:
+            shown += await studio.draw(winner.prompt, base, varied, start=winner.png, strength=strength)
+        for card in range(wild):
             there = [member for member in range(len(members)) if members[member] in voters]
             turn = min(there, key=lambda member: (served[member], dice.random()))
             served[turn] += 1
             words = f"{winner.prompt}, {dice.choice(members[turn].words)}"
-            shown += await studio.draw(words, base + 5 + card, 1, start=winner.png, strength=design.wild_strength)
+            shown += await studio.draw(words, base + 5 + card, 1)
         cost += len(shown) - 1
         dice.shuffle(shown)
     raise AssertionError
@@ -187,12 +200,12 @@ async def one_run(studio: Studio, number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def draw_runs(wanted: range, out: Path) -> None:
+async def draw_runs(wanted: range, out: Path, cache: Path | None = None) -> None:
     """Append a line for each run."""
     settings = EngineSettings(devices=("cpu",), threads=1, load_timeout_s=600.0)
     async with Engine(settings) as engine:
         engine.load()
-        studio, gate = Studio(engine), asyncio.Semaphore(AT_ONCE)
+        studio, gate = Studio(engine, cache), asyncio.Semaphore(AT_ONCE)
 
         async def run(number: int) -> None:
             async with gate:
@@ -226,7 +239,7 @@ def main() -> None:
     what, out = sys.argv[1], Path(sys.argv[2])
     if what != "table":
         first, _, last = what.rpartition("-")
-        asyncio.run(draw_runs(range(int(first or 0), int(last)), out))
+        asyncio.run(draw_runs(range(int(first or 0), int(last)), out, Path(sys.argv[3]) if sys.argv[3:] else None))
     print(table([json.loads(line) for line in out.read_text().splitlines()]))
 
 

@@ -15,6 +15,8 @@ from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.court import Court, said
 from tests.bot.scripted import COLOURS
 
+_OF_A_GAME = re.compile("Bluff|Telephone|[Cc]hain|corpse|[Ff]igure")
+
 
 class Table(Court):
     """ada, bo, ria and mo play."""
@@ -37,7 +39,7 @@ class Table(Court):
     @property
     def board(self) -> Any:
         """The newest message of the game."""
-        told = [message for message in self.messages if re.search("Bluff|Telephone|Chain|chain", message.content)]
+        told = [message for message in self.messages if _OF_A_GAME.search(message.content)]
         return max(told, key=lambda message: message.id)
 
     async def press(self, actor: Any, label: str) -> str:

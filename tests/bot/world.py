@@ -17,6 +17,7 @@ from bot.domain.moderation.consents import Consents
 from bot.settings import Settings
 from bot.store.jobs.pending_answers import PendingAnswerStore
 from bot.tasks import Tasks
+from bot.ui.content.result_pages import chosen_form
 from bot.ui.interactions.services import Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.pictures.compositing import Drawing
@@ -51,8 +52,9 @@ class World:
         self.rules = MemoryRules()
         self.pending_answers: PendingAnswerStore | None = None
         self.replies = DiscordReplies(
-            self.jobs, self.pictures, Drawing(self.executor), self.tasks, clock=self.now, preview_interval_s=0.0
-        )
+            self.jobs, self.pictures, Drawing(self.executor), self.tasks, clock=self.now, preview_interval_s=0.0,
+            form_of=chosen_form(self.members.preferences, self.rules.get, "grid"),
+        )  # fmt: skip
         self.job_service = ScriptedStudio(self.jobs, self.pictures, self.replies, self.tasks)
         self.env = simcord.Env(self.client(), settle_timeout=settle_timeout)
 
@@ -106,7 +108,8 @@ class World:
 
 def labels(message: discord.Message) -> list[str]:
     """What the buttons say, row by row."""
-    return [str(item.label or item.emoji) for row in message.components for item in row.children]
+    rows = [part for part in message.components if isinstance(part, discord.ActionRow)]
+    return [str(item.label or item.emoji) for row in rows for item in row.children]
 
 
 __all__ = ["World", "eventually", "labels"]

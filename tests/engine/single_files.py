@@ -15,4 +15,5 @@ def pretend_pulled(settings: EngineSettings, folder: Path) -> None:
     source = SpecReader(settings.models_dir).read("sd-1.5", None).source
     snapshot = hub_folder(settings.models_dir) / "models--stable-diffusion-v1-5--stable-diffusion-v1-5" / "snapshots"
     shutil.copytree(folder, snapshot / str(source.revision), ignore=shutil.ignore_patterns("*.safetensors"))
-    write_lock(settings.models_dir, {source.location: {"revision": source.revision, "files": {}}})
+    left_out = sorted({file.parent.name for file in folder.rglob("*.safetensors")})
+    write_lock(settings.models_dir, {source.location: {"revision": source.revision, "left_out": left_out, "files": {}}})

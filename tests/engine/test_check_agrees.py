@@ -109,9 +109,13 @@ def at(place: Callable[[Path], object]) -> Make:
 def both(*makes: Make) -> Make:
     def make(folder: Path) -> ModelSettings | None:
         said = [each(folder) for each in makes]
-        return next((each for each in said if isinstance(each, ModelSettings)), None)
+        return next((each for each in reversed(said) if isinstance(each, ModelSettings)), None)
 
     return make
+
+
+def based(folder: Path) -> ModelSettings:
+    return ModelSettings(source="file", path=str(folder / "one.safetensors"), base=str(folder))
 
 
 def checkpoint(change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]] = dict) -> Make:
@@ -162,6 +166,12 @@ WORKS: dict[str, Make] = {
     "a tiny autoencoder of other channels": tiny(16),
     "a tiny autoencoder that is none": offered(taesd="nowhere"),
     "one file": checkpoint(),
+    "a UNet alone": both(
+        checkpoint(lambda whole: {name: value for name, value in whole.items() if name.startswith("model.diffusion")}),
+        based,
+    ),
+    "one file and a base": both(checkpoint(), based),
+    "another autoencoder": lambda folder: ModelSettings(source=str(folder), vae=str(folder / "vae")),
     "one file with markers": checkpoint(lambda whole: whole | {"v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}),
 }
 REFUSED: dict[str, Make] = {
@@ -223,6 +233,24 @@ REFUSED: dict[str, Make] = {
     "one file in an unknown packing": checkpoint(
         lambda whole: whole | {"x.weight": torch.zeros(4, 4, dtype=torch.int8)}
     ),
+    "one file with half an autoencoder": checkpoint(
+        lambda whole: {name: value for name, value in whole.items() if "decoder.conv_in" not in name}
+    ),
+    "one file of another family than its base": both(
+        lambda folder: save_file({"layers.0.adaLN_modulation.0.weight": torch.zeros(4, 4)}, folder / "one.safetensors"),
+        lambda folder: ModelSettings(source=str(folder / "one.safetensors"), base=str(folder)),
+    ),
+    "one file of a family without a preset": both(
+        lambda folder: save_file(
+            {"joint_transformer_blocks.0.attn.to_q.weight": torch.zeros(4)}, folder / "one.safetensors"
+        ),
+        at(lambda folder: folder / "one.safetensors"),
+    ),
+    "a GGUF that is none": both(filled("one.gguf", b"<html>"), at(lambda folder: folder / "one.gguf")),
+    "a base for a folder": offered(base="sdxl"),
+    "an autoencoder that is not there": offered(vae="nowhere"),
+    "layers left out that are not there": offered(clip_skip=9),
+    "a textual inversion that is a pickle": offered(embeddings={"soft": Path("soft.pt")}),
     "one file of another width": checkpoint(lambda whole: whole | {FIRST: torch.zeros(12, 4, 3, 3)}),
 }
 CASES = WORKS | REFUSED

@@ -30,12 +30,16 @@ from engine.settings import EngineSettings, LoRASettings, ModelSettings
 from engine.worker.lane_factory import LaneFactory
 from tests.engine.batched_pipelines import Ask, BatchedPipelines, Model, stock
 from tests.engine.families import FAMILIES, T2I
+from tests.engine.file_models import loaded as loaded_file
+from tests.engine.file_models import narrow_conversions, weights_of
 from tests.engine.local_worker import SIZE, LocalWorker
 from tests.engine.lora_files import save_lora
+from tests.engine.original_layouts import original, save_gguf
 
 NAMES = ("stable-diffusion-xl", "stable-diffusion-3", "flux", "flux2-klein", "z-image", "qwen-image")
 STEP = 1 / 255
 """How far a value of a picture may be off."""
+needs_gguf = pytest.mark.skipif(importlib.util.find_spec("gguf") is None, reason="needs the extra gguf")
 needs_torchao = pytest.mark.skipif(importlib.util.find_spec("torchao") is None, reason="needs the extra int8 (torchao)")
 
 
@@ -103,6 +107,60 @@ def test_a_crowd_gets_what_diffusers_draws_quantised(
         assert float((picture - stock(expected, ask)).abs().max()) <= STEP
     assert not torch.equal(pictures[0], plain), "it was not quantised"
     assert model.bytes < 0.95 * weight_bytes(loaded(name).parkable.values())
+
+
+@needs_gguf
+@pytest.mark.parametrize("name", ["flux", "flux2-klein", "z-image", "qwen-image"])
+def test_a_crowd_gets_what_diffusers_draws_from_gguf(
+    name: str, family_folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow_conversions(monkeypatch)
+    family, folder = FAMILIES[name], family_folder(name)
+    file = save_gguf(original(name, weights_of(folder, family.denoiser)), tmp_path / "mine.gguf")
+    base = loaded_file(file, base=str(folder)).base
+    config = diffusers.GGUFQuantizationConfig(compute_dtype=torch.float32)
+    options = {"config": str(folder), "subfolder": family.denoiser, "dtype": torch.float32}
+    theirs = type(base.transformer).from_single_file(str(file), quantization_config=config, **options)
+    expected = Model(family, diffusers.DiffusionPipeline.from_pretrained(folder, transformer=theirs))
+    plain = stock(Model(family, family.load(folder)), crowd()[0])
+    pictures = together(Model(family, base))
+    for picture, ask in zip(pictures, crowd(), strict=True):
+        assert float((picture - stock(expected, ask)).abs().max()) <= STEP
+    assert not torch.equal(pictures[0], plain), "it was not quantised"
+
+
+@needs_gguf
+def test_a_streamed_gguf_changes_no_bit(family_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    family, folder = FAMILIES["z-image"], family_folder("z-image")
+    file = save_gguf(original(family.name, weights_of(folder, family.denoiser)), tmp_path / "mine.gguf")
+    resident, streamed = (loaded_file(file, base=str(folder), residency=each) for each in ("resident", "streamed"))
+    assert streamed.bytes < resident.bytes
+    for one, other in zip(together(Model(family, resident.base)), together(Model(family, streamed.base)), strict=True):
+        assert torch.equal(one, other)
+    streamed.close()
+
+
+@needs_gguf
+def test_a_lora_acts_on_gguf_weights(family_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    """Stock: diffusers puts the LoRA on the same packed layers."""
+    folder, layer = family_folder("z-image"), "layers.0.attention.to_q"
+    file = save_gguf(original("z-image", weights_of(folder, "transformer")), tmp_path / "mine.gguf")
+    matrices = {f"transformer.{layer}.lora_{letter}.weight": torch.randn(*shape) for letter, shape in LORA_SHAPES}
+    save_file(matrices, path := tmp_path / "ink.safetensors")
+    model = loaded_file(file, base=str(folder))
+    adapters = Adapters(model.base, {"ink": LoRASettings(path=path, model="mine")})
+    adapters.attach((("ink", 1.0),))
+    rows = torch.randn(1, 3, 32)
+    own = model.base.transformer.get_submodule(layer)
+    with torch.no_grad(), active_adapters(model.base.transformer, [(("ink", 1.0),)]):
+        dressed = own(rows)
+    down, up = (matrices[f"transformer.{layer}.lora_{letter}.weight"] for letter in "AB")
+    with torch.no_grad():
+        assert torch.allclose(own(rows) + rows @ down.T @ up.T, dressed, atol=1e-4)
+        assert not torch.allclose(own(rows), dressed, atol=1e-2)
+
+
+LORA_SHAPES = (("A", (4, 32)), ("B", (32, 4)))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -208,6 +266,14 @@ def test_a_model_that_is_too_large_is_named_not_the_picture(
     monkeypatch.setattr("engine.loading.load.device_memory", lambda *_: DeviceMemory("cuda", 2**29 + 2**16))
     with pytest.raises(ModelTooLarge, match=r"'mine' could not be loaded: it needs 0\.0 GB .* smaller model"):
         loaded("stable-diffusion")
+
+
+def test_weights_that_main_memory_cannot_hold_are_refused(
+    loaded: Callable[..., LoadedModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.loading.load.device_memory", lambda *_: DeviceMemory("cuda", 2**33, main_bytes=2**16))
+    with pytest.raises(ModelTooLarge, match=r"'mine'.* GB of it would lie in main memory, .* smaller precision"):
+        loaded("z-image", residency="streamed")
 
 
 def asked(**more: Any) -> ImageRequest:

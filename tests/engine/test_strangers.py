@@ -201,9 +201,11 @@ def test_a_pipeline_without_words_is_refused_by_name_unqueued(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("pipeline", "why"),
     [
-        ("StableDiffusionControlNetPipeline", "control picture"),
-        ("FluxControlPipeline", "control picture"),
-        ("StableDiffusionAdapterPipeline", "control picture"),
+        ("CogView4ControlPipeline", "control picture"),
+        ("StableDiffusionControlNetXSPipeline", "control picture"),
+        ("StableDiffusionControlNetPipeline", ""),
+        ("FluxControlPipeline", ""),
+        ("StableDiffusionAdapterPipeline", ""),
         ("StableDiffusionUpscalePipeline", "enlarges"),
         ("KandinskyV22PriorPipeline", "first half"),
         ("WanPipeline", "films"),

@@ -28,10 +28,10 @@ SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 
 
 @contextmanager
-def playground(data: Path) -> Iterator[str]:
+def playground(data: Path, results: str = "grid") -> Iterator[str]:
     """`darkroom demo` as a process; yields the page's address. What it says goes to a log beside its data."""
     command = [sys.executable, "-m", "bot", "demo", "--no-browser", "--data", str(data)]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "200", "DARKROOM_DISCORD__RESULTS": results}
     log = data.with_name("demo.log")
     with log.open("wb") as said:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=said)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.wired import ask, bot, everything_is_well, was_told
 from tests.wire.faults import Fault
-from tests.wire.server import buttons
+from tests.wire.server import buttons, pictures
 from tests.wire.world import GUILD_ID
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]
@@ -25,7 +25,7 @@ async def test_from_the_command_to_the_grid_and_its_buttons(tmp_path: Path, mode
 
         def look() -> dict[str, Any] | None:
             if reply := discord.reply(asked):
-                previews.update(discord.world.files[int(a["id"])] for a in reply["attachments"])
+                previews.update(discord.world.files[int(a["id"])] for a in pictures(reply))
             return discord.grid(asked)
 
         grid = await discord.until(look)
@@ -33,7 +33,7 @@ async def test_from_the_command_to_the_grid_and_its_buttons(tmp_path: Path, mode
         assert [b.get("label") or b["emoji"]["name"] for b in buttons(grid)][:9] == [
             "U1", "U2", "U3", "U4", "🔄", "V1", "V2", "V3", "V4",
         ]  # fmt: skip
-        assert all(a["description"] for a in grid["attachments"]), "alt text"
+        assert all(a["description"] for a in pictures(grid)), "alt text"
         cell = await discord.press(grid, "U2", user=12)
         # On a busy machine "thinking…" comes first.
         await discord.until(lambda: (shown := discord.reply(cell)) and shown["attachments"], 120)
@@ -142,7 +142,7 @@ async def test_in_a_direct_message_and_as_a_members_own_app(tmp_path: Path, mode
         for where in ("direct message", "carried"):
             asked = await ask(discord, "a red apple --steps 12", where=where)
             grid = await discord.until(lambda asked=asked: discord.grid(asked), 120)
-            assert grid["attachments"]
+            assert pictures(grid)
         await everything_is_well(process, jobs=2)
 
 
@@ -174,7 +174,7 @@ async def test_a_token_that_dies_early_does_not_lose_the_picture(tmp_path: Path,
     async with bot(tmp_path, model) as process:
         discord = process.discord
         asked = await ask(discord, "slow --steps 300")
-        await discord.until(lambda: (reply := discord.reply(asked)) and reply["attachments"])
+        await discord.until(lambda: (reply := discord.reply(asked)) and pictures(reply))
         discord.world.token_s = 0.0
         await discord.until(lambda: discord.grid(asked), 120)
         await everything_is_well(process, jobs=1)

@@ -15,7 +15,7 @@ import pytest
 from tests.integration.bot_process import BotProcess
 from tests.integration.wired import ask, bot, everything_is_well
 from tests.wire.faults import Fault
-from tests.wire.server import is_grid, running
+from tests.wire.server import is_grid, pictures, running
 from tests.wire.world import GUILD_ID, TOKEN
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]
@@ -82,7 +82,7 @@ async def test_an_interaction_that_comes_twice_is_done_once(tmp_path: Path, mode
         grid = await discord.until(lambda: discord.grid(asked))
         pressed = await discord.press(grid, "U1")
         await discord.gateway.dispatch("INTERACTION_CREATE", pressed.payload)
-        await discord.until(lambda: (reply := discord.reply(pressed)) and reply["attachments"])
+        await discord.until(lambda: (reply := discord.reply(pressed)) and pictures(reply))
         await asyncio.sleep(1)
         assert len(discord.world.shown()) == 2
         await everything_is_well(process, jobs=1)
@@ -108,7 +108,7 @@ async def test_a_result_that_discord_refuses_is_not_left_as_it_was(tmp_path: Pat
     async with bot(tmp_path, model) as process:
         discord = process.discord
         asked = await ask(discord, "a red apple --steps 60")
-        await discord.until(lambda: (reply := discord.reply(asked)) and reply["attachments"])
+        await discord.until(lambda: (reply := discord.reply(asked)) and pictures(reply))
         discord.faults.planned = [Fault("PATCH .*", 400, 50035)]
         await discord.until(lambda: process.rows("select 1 from jobs where state in ('delivered', 'failed')"), 120)
         await discord.until(lambda: not process.rows("select 1 from outbox"))
@@ -136,7 +136,7 @@ async def test_a_database_that_is_locked_for_ten_seconds_loses_nothing(tmp_path:
     async with bot(tmp_path, model) as process:
         discord = process.discord
         asked = [await ask(discord, "a red apple --steps 40")]
-        await discord.until(lambda: (reply := discord.reply(asked[0])) and reply["attachments"])
+        await discord.until(lambda: (reply := discord.reply(asked[0])) and pictures(reply))
         with contextlib.closing(sqlite3.connect(process.data / "darkroom.sqlite3", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             await asyncio.sleep(1)
@@ -153,7 +153,7 @@ async def test_the_bot_is_thrown_out_and_its_channel_deleted(tmp_path: Path, mod
     async with bot(tmp_path, model) as process:
         discord = process.discord
         asked = await ask(discord, "a red apple --steps 300")
-        await discord.until(lambda: (reply := discord.reply(asked)) and reply["attachments"])
+        await discord.until(lambda: (reply := discord.reply(asked)) and pictures(reply))
         await discord.gateway.dispatch("CHANNEL_DELETE", discord.world.channel())
         await discord.gateway.dispatch("GUILD_DELETE", {"id": str(GUILD_ID)})
         discord.faults.planned = [Fault(".*/(webhooks|channels)/.*", 404, 10003, times=10**6)]
@@ -169,7 +169,7 @@ async def test_a_worker_that_is_killed_or_frozen_costs_no_job(tmp_path: Path, mo
         discord = process.discord
         for number in (signal.SIGKILL, signal.SIGSTOP):
             asked = await ask(discord, "a red apple --steps 200")
-            await discord.until(lambda asked=asked: (reply := discord.reply(asked)) and reply["attachments"])
+            await discord.until(lambda asked=asked: (reply := discord.reply(asked)) and pictures(reply))
             process.workers()[-1].send_signal(number)
             await discord.until(lambda asked=asked: discord.grid(asked), 200)
         await everything_is_well(process, jobs=2)

@@ -19,7 +19,7 @@ from PIL import Image
 
 from tests.integration.bot_process import BotProcess
 from tests.integration.wired import was_told
-from tests.wire.server import Discord, Thing, brief, is_grid, running
+from tests.wire.server import Discord, Thing, brief, is_grid, running, text
 from tests.wire.world import Interaction
 
 KILLS = int(os.environ.get("DARKROOM_TEST_KILLS", "5"))
@@ -175,7 +175,7 @@ def judged(crowd: Crowd, process: BotProcess) -> dict[str, list[str]]:
         "select used from quota_counters where scope = 'channel' and unit = 'pictures' and span like 'month%'"
     )[0]
     extra = dict(process.rows("select subject_id, granted from quota_counters where granted > 0"))
-    shown = [message["content"] for message in discord.world.shown() if is_grid(message)]
+    shown = [text(message) for message in discord.world.shown() if is_grid(message)]
     return {
         "lost": [wish.kind for wish in acknowledged if was_told(discord, wish.asked)],
         "not drawn": [wish.kind for wish in drawn if delivered.get(wish.asked.id, (0, 0))[1] != 1],

@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.ui.interactions.pending_answers import INTERRUPTED
 from tests.integration.bot_process import BotProcess
-from tests.wire.server import Discord, brief, running
+from tests.wire.server import Discord, brief, running, text
 from tests.wire.world import Interaction
 
 
@@ -43,5 +43,5 @@ async def everything_is_well(process: BotProcess, jobs: int) -> None:
     assert len(states) == jobs, states
     assert set(states) <= {"delivered", "cancelled"}, (states, process.said())
     assert discord.world.thinking() == [], [brief(m) for m in discord.world.shown()]
-    assert not [brief(m) for m in discord.world.shown() if "⏳" in m["content"]], "nothing waits any more"
+    assert not [brief(m) for m in discord.world.shown() if "⏳" in text(m)], "nothing waits any more"
     assert discord.world.violations == []

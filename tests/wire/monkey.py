@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from tests.wire.server import Discord, Thing, buttons
+from tests.wire.server import Discord, Thing, buttons, pictures
 from tests.wire.world import CHANNEL_ID, GUILD_ID, Interaction
 
 TEXTS = (
@@ -114,7 +114,7 @@ class Monkey:
         return f"menu {menu['name']}"
 
     async def _react(self) -> str:
-        shown = [m for m in self.discord.world.shown() if m["attachments"]]
+        shown = [m for m in self.discord.world.shown() if pictures(m)]
         if not shown:
             return "nothing to react to"
         emoji = self.dice.choice(("⭐", "✉️", "❌", "🍕"))

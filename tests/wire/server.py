@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from tests.wire.components import TEXT, media, refusals, walk
 from tests.wire.faults import Faults
 from tests.wire.gateway import Gateway
 from tests.wire.limits import Limits
@@ -211,6 +212,18 @@ def buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [c for row in message["components"] for c in row.get("components", []) if c["type"] == 2]
 
 
+def pictures(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a message shows of files, each with its `id` and `description`, whichever form the message has."""
+    shown = [{**holder[key], "description": holder["description"]} for holder, key in media(message["components"])]
+    return [*message["attachments"], *shown]
+
+
+def text(message: dict[str, Any]) -> str:
+    """What a message says."""
+    said = [part["content"] for part in walk(message["components"]) if part["type"] == TEXT]
+    return message["content"] or "\n".join(said)
+
+
 def is_grid(message: dict[str, Any]) -> bool:
     """Does it have a grid's buttons?"""
     return any(b.get("label") == "U1" for b in buttons(message))
@@ -219,7 +232,7 @@ def is_grid(message: dict[str, Any]) -> bool:
 def brief(message: dict[str, Any]) -> str:
     """A message in one line, for failures."""
     labels = [b.get("label") or (b.get("emoji") or {}).get("name") for b in buttons(message)]
-    return f"{message['content'][:120]!r} files={len(message['attachments'])} buttons={labels} flags={message['flags']}"
+    return f"{text(message)[:120]!r} files={len(pictures(message))} buttons={labels} flags={message['flags']}"
 
 
 @asynccontextmanager
@@ -228,7 +241,7 @@ async def running(limited: bool = True) -> AsyncIterator[Discord]:
     world, faults, limits = World(), Faults(), Limits()
     app = web.Application(
         client_max_size=64 * 1024 * 1024,
-        middlewares=[faults.middleware, *((limits.middleware,) if limited else ())],
+        middlewares=[faults.middleware, *((limits.middleware,) if limited else ()), refusals],
     )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     rest, gateway = Rest(world, ""), Gateway(world, "")

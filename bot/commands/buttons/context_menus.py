@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import discord
 from discord import app_commands
@@ -171,8 +172,9 @@ async def _shown_by(interaction: Pressed, message: discord.Message) -> tuple[Job
     if await jobs.extract_at(original):
         raise BadPicture("it shows more than one picture; press U1 to U4 and use the picture that comes")
     # What only one person was shown, or was forwarded out of sight, says by its name what it is.
-    if named := texts.named_in(_attachment(message).filename):
-        return await jobs.get(named[0]), named[1]
+    named = [told for name in _file_names(message) if (told := texts.named_in(name))]
+    if named:
+        return await jobs.get(named[0][0]), named[0][1] if len(named) == 1 else None
     if is_ours:
         raise JobNotFound(str(original))
     return None
@@ -188,6 +190,14 @@ async def _remembered(interaction: Pressed, message: discord.Message) -> str:
 def _forwarded_from(message: discord.Message) -> int:
     reference = message.reference
     return (reference.message_id if reference else None) or message.id
+
+
+def _file_names(message: discord.Message) -> list[str]:
+    """The names of the pictures in a message, also of an album, whose files are among its components only."""
+    shown = [message, *message.message_snapshots]
+    galleries = [part for one in shown for part in one.components if isinstance(part, discord.MediaGalleryComponent)]
+    pictures = [item.media.url for gallery in galleries for item in gallery.items]
+    return [urlsplit(url).path.rpartition("/")[2] for url in pictures] or [_attachment(message).filename]
 
 
 def _attachment(message: discord.Message) -> discord.Attachment:

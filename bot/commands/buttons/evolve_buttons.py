@@ -40,6 +40,6 @@ async def handed_in(interaction: Pressed, about: str, filled: Filled) -> None:
             current.id, await submission.member_of(interaction), filled.prompt
         )
         await answer.private(
-            f"🃏 Your wild card: “{shorten(entry.text, 100)}”. One is used in each round, of whoever was served least "
+            f"🃏 Your wild card: “{shorten(entry.text, 100)}”. A round draws up to three, of whoever was served least "
             "so far; the others wait. Hand in another one to replace it."
         )

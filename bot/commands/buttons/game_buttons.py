@@ -8,22 +8,21 @@ from types import MappingProxyType
 from typing import Any, Self
 
 import discord
-from discord.ui import Button, DynamicItem, Select, View
+from discord.ui import Button, DynamicItem, View
 
+from bot.commands.buttons.game_access import checked, games, here
 from bot.commands.moderation.moderator_actions import entry
 from bot.domain.games.any_game import AnyGame
 from bot.domain.games.bluff import Bluff
-from bot.domain.games.game import Phase
-from bot.domain.games.game_service import GameService
+from bot.domain.games.phases import Phase
 from bot.domain.games.telephone import Telephone
 from bot.domain.model import Member
-from bot.errors import ConfigError, NotInGame, RoundNotFound
-from bot.ui.content.custom_ids import GAME_TEMPLATE, GUESS_TEMPLATE, FormId, FormKind, GameAct, GameId
+from bot.ui.content.corpse_pages import edge_text
+from bot.ui.content.custom_ids import GAME_TEMPLATE, FormId, FormKind, GameAct, GameId
 from bot.ui.content.game_view import line_view
 from bot.ui.content.modals import GameForm
 from bot.ui.content.telephone_pages import hand_text
 from bot.ui.content.texts import echo
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 
 _ECHO = 300
@@ -51,36 +50,6 @@ class GameButton(DynamicItem[Button[View]], template=GAME_TEMPLATE):
             member = await checked(interaction)
             await here(interaction, self.game_id.game_id)
             await _DONE[self.game_id.act](interaction, answer, member, self.game_id)
-
-
-class GuessMenu(DynamicItem[Select[View]], template=GUESS_TEMPLATE):
-    """The menu to guess with."""
-
-    def __init__(self, game_id: str, stage: int) -> None:
-        super().__init__(Select(custom_id=f"dr-guess:{game_id}:{stage}"))
-        self.game_id, self.stage = game_id, stage
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the menu; what was chosen stands in the interaction."""
-        return cls(match["game"], int(match["stage"]))
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Take the guess."""
-        place = int(self.item.values[0]) if self.item.values and self.item.values[0].isdecimal() else -1
-        async with Answer(interaction, ephemeral=True) as answer:
-            member = await checked(interaction)
-            await here(interaction, self.game_id)
-            now = interaction.client.services.clock()
-
-            def move(game: Bluff) -> Bluff:
-                game.require(Phase.VOTE, self.stage)
-                return game.voted(member.id, place, now)
-
-            await games(interaction).move(Bluff, self.game_id, move)
-            await answer.private(f"Your guess: **{place + 1}**. Choose again to change it.")
 
 
 async def _join(interaction: Pressed, answer: Answer, member: Member, pressed: GameId) -> None:
@@ -144,11 +113,11 @@ async def _hand(interaction: Pressed, answer: Answer, member: Member, pressed: G
     services, game = interaction.client.services, await games(interaction).telephone(pressed.game_id)
     game.require(Phase.WRITE, pressed.slot)
     chain, last = game.hand(member.id)
-    files = ()
-    if last is not None and last.job_id is not None and services.game_pictures is not None:
-        alt = f"The picture that came to you in turn {game.step + 1}"
-        files = await services.game_pictures.secret(last.job_id, "your-hand", alt, game.place.file_limit_bytes)
-    text = hand_text(game, last, game.hands.get(chain))
+    pictures, limit = services.game_pictures, game.place.file_limit_bytes
+    files = () if pictures is None else await pictures.hand(game, chain, limit)
+    written = game.hands.get(chain)
+    is_corpse = game.shape is not None
+    text = edge_text(game, chain, written, is_there=bool(files)) if is_corpse else hand_text(game, last, written)
     await answer.private(text, view=line_view(game), files=[upload.file() for upload in files])
 
 
@@ -156,8 +125,10 @@ async def _line(interaction: Pressed, answer: Answer, member: Member, pressed: G
     game = await games(interaction).telephone(pressed.game_id)
     game.require(Phase.WRITE, pressed.slot)
     chain, last = game.hand(member.id)
-    label = "The first line" if last is None else "What do you see?"
-    await answer.modal(_form("Your line", FormKind.LINE, pressed, game.hands.get(chain, ""), label))
+    title, label = "Your line", "The first line" if last is None else "What do you see?"
+    if game.shape is not None:
+        title, label = "Your band", "The first band" if last is None else "What goes on here?"
+    await answer.modal(_form(title, FormKind.LINE, pressed, game.hands.get(chain, ""), label))
 
 
 async def _best(interaction: Pressed, answer: Answer, member: Member, pressed: GameId) -> None:
@@ -166,7 +137,8 @@ async def _best(interaction: Pressed, answer: Answer, member: Member, pressed: G
         Telephone, pressed.game_id, lambda game: game.voted(member.id, pressed.slot, now)
     )
     liked = ", ".join(str(chain + 1) for chain in game.votes.get(member.id, ())) or "none"
-    await answer.private(f"Chains you like: **{liked}**. Press again to take one back.")
+    what = "Chains" if game.shape is None else "Figures"
+    await answer.private(f"{what} you like: **{liked}**. Press again to take one back.")
 
 
 _DONE: Mapping[GameAct, Callable[[Pressed, Answer, Member, GameId], Awaitable[None]]] = MappingProxyType(
@@ -186,34 +158,3 @@ async def _moved(interaction: Pressed, pressed: GameId, move: Callable[[Any], An
 
 def _form(title: str, kind: FormKind, pressed: GameId, text: str, label: str) -> GameForm:
     return GameForm(title, FormId(kind, f"{pressed.game_id}.{pressed.slot}"), text, label)
-
-
-async def checked(interaction: Pressed) -> Member:
-    """Whoever presses. Raises what keeps a member out of here: bans, pauses and channel rules."""
-    member = await submission.member_of(interaction)
-    await interaction.client.services.job_service.check_entry(member, submission.place_of(interaction))
-    return member
-
-
-async def here(interaction: Pressed, game_id: str) -> AnyGame:
-    """A game under way in this channel. Raises `RoundNotFound` and `GameOver`."""
-    found = await games(interaction).get(game_id)
-    if (interaction.guild_id, interaction.channel_id) != (found.guild_id, found.channel_id):
-        raise RoundNotFound(game_id)
-    return found
-
-
-def games(interaction: Pressed) -> GameService:
-    """The game service. Raises `ConfigError` where the bot was built without one."""
-    service = interaction.client.services.games
-    if service is None:
-        raise ConfigError("games", "this bot was built without games")
-    return service
-
-
-def stage_of(about: str) -> tuple[str, int]:
-    """The game and the stage that a form was opened in. Raises `NotInGame`."""
-    game_id, _, stage = about.partition(".")
-    if not stage.isdecimal():
-        raise NotInGame("The game has moved on.")
-    return game_id, int(stage)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bot.commands.buttons.game_buttons import checked, games, here, stage_of
+from bot.commands.buttons.game_access import checked, games, here, stage_of
 from bot.domain.games.bluff import Bluff
-from bot.domain.games.game import Phase
 from bot.domain.games.game_service import line
+from bot.domain.games.phases import Phase
 from bot.domain.games.telephone import Telephone
 from bot.ui.content.modals import Filled
 from bot.ui.content.texts import echo
@@ -47,8 +47,9 @@ async def wrote(interaction: Pressed, about: str, filled: Filled) -> None:
             game.require(Phase.WRITE, stage)
             return game.wrote(interaction.user.id, text, now)
 
-        await games(interaction).move(Telephone, game_id, move)
-        await answer.private(f"Your line: **{echo(text, _ECHO)}**. Press **My turn** again to write another.")
+        game = await games(interaction).move(Telephone, game_id, move)
+        what = "line" if game.shape is None else "band"
+        await answer.private(f"Your {what}: **{echo(text, _ECHO)}**. Press **My turn** again to write another.")
 
 
 async def _read(interaction: Pressed, about: str, filled: Filled) -> tuple[str, int, str]:

@@ -12,6 +12,7 @@ from bot.ui.content.error_texts import words
 from bot.ui.content.message_page import Page
 from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.services import Darkroom
+from bot.ui.job_reply.reply_message import change
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,6 @@ async def _is_of_several(client: Darkroom, message_id: int) -> bool:
 async def _edit(client: Darkroom, channel_id: int, message_id: int, page: Page) -> None:
     message = client.get_partial_messageable(channel_id).get_partial_message(message_id)
     try:
-        await message.edit(content=page.text, attachments=page.files(), view=page.view)
+        await change(message.edit, page)
     except REFUSALS as error:
         log.info("not edited: %s", error, extra={"action": "quarantine", "channel": channel_id})

@@ -112,6 +112,12 @@ class Mod(commands.Cog):
         """Switch `--relax` on or off."""
         await mod_switches.relax(interaction, enabled=enabled)
 
+    @mod.command(name="results", description=locale_str("How four pictures are shown here"))
+    @app_commands.describe(form=locale_str("Four pictures to swipe through, or all as one picture"))
+    async def results(self, interaction: Pressed, form: Literal["album", "grid"]) -> None:
+        """Set the server's default."""
+        await mod_switches.results(interaction, form)
+
     @mod.command(name="pause", description=locale_str("Take no new jobs; what waits is held where possible"))
     @app_commands.describe(reason=locale_str("Why; members read it"))
     async def pause(self, interaction: Pressed, reason: Range[str, 0, 200] = "") -> None:

@@ -1,8 +1,11 @@
-"""`/mod reactions` and `/mod relax`: what a server can switch off."""
+"""`/mod reactions`, `/mod relax` and `/mod results`: what a server can switch off or over."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bot.commands.moderation.moderator_actions import change
+from bot.domain.model import ResultForm
 from bot.ui.interactions.answer import Answer, Pressed
 
 
@@ -18,12 +21,18 @@ async def relax(interaction: Pressed, *, enabled: bool) -> None:
     await _switch(interaction, "relax", "relaxed", told, enabled=enabled)
 
 
+async def results(interaction: Pressed, form: ResultForm) -> None:
+    """How four pictures are shown of members who said nothing."""
+    shown = "one by one, to swipe through" if form == "album" else "as one picture"
+    told = f"✅ Four pictures are shown {shown} here. Members choose for themselves in `/settings`."
+    await _set(interaction, "results", {"results": form}, form, told)
+
+
 async def _switch(interaction: Pressed, action: str, field: str, told: str, *, enabled: bool) -> None:
+    await _set(interaction, action, {field: enabled}, "on" if enabled else "off", told)
+
+
+async def _set(interaction: Pressed, action: str, update: Mapping[str, object], subject: str, told: str) -> None:
     async with Answer(interaction, ephemeral=True) as answer:
-        await change(
-            interaction,
-            action,
-            lambda rules, _: rules.model_copy(update={field: enabled}),
-            subject="on" if enabled else "off",
-        )
+        await change(interaction, action, lambda rules, _: rules.model_copy(update=update), subject=subject)
         await answer.private(told)

@@ -11,36 +11,16 @@ from datetime import datetime
 from typing import Any, Literal, Self
 
 from bot.domain.games.bluff_points import points
-from bot.domain.games.captions import Caption, captions
+from bot.domain.games.bluff_turn import Turn, turn_without
+from bot.domain.games.captions import captions
 from bot.domain.games.deals import dealt
-from bot.domain.games.game import DRAW_S, LEAST_PLAYERS, Drawn, Game, GameKind, Order, Phase
-from bot.domain.model import Value
+from bot.domain.games.game import DRAW_S, LEAST_PLAYERS, Game
+from bot.domain.games.orders import Drawn, Order
+from bot.domain.games.phases import GameKind, Phase
 from bot.errors import NotInGame
 
 TELL_S, FAKE_S, VOTE_S, REVEAL_S = 60.0, 60.0, 40.0, 20.0
 MOST_IDLE = 2
-
-
-class Turn(Value):
-    """One secret and what was made of it."""
-
-    number: int
-    teller: int | None
-    """Who knows the secret; None: the teller was silent, and the bot dealt it."""
-    secret: str = ""
-    job_id: str | None = None
-    fakes: Mapping[int, str] = {}
-    """By member."""
-    captions: tuple[Caption, ...] = ()
-    """Shuffled, from VOTE on."""
-    votes: Mapping[int, int] = {}
-    """By member: the place among the captions."""
-    points: Mapping[int, int] = {}
-
-    @property
-    def truth(self) -> int:
-        """The place of the true caption."""
-        return next(place for place, caption in enumerate(self.captions) if caption.is_true)
 
 
 class Bluff(Game):
@@ -157,8 +137,8 @@ class Bluff(Game):
 
     def forgotten(self, member_id: int) -> Self:
         """Without anything that this member wrote."""
-        turns = tuple(_without(turn, member_id) for turn in self.done)
-        turn = None if self.turn is None else _without(self.turn, member_id)
+        turns = tuple(turn_without(turn, member_id) for turn in self.done)
+        turn = None if self.turn is None else turn_without(self.turn, member_id)
         players = tuple(each for each in self.players if each.id != member_id)
         return self.model_copy(update={"done": turns, "turn": turn, "players": players})
 
@@ -206,22 +186,3 @@ class Bluff(Game):
 
     def _dice(self) -> random.Random:
         return random.Random(f"{self.seed}:{self.now_on.number}")  # noqa: S311 - a shuffle, not a secret
-
-
-def _without(turn: Turn, member_id: int) -> Turn:
-    captions = tuple(
-        caption.model_copy(update={"text": "", "is_void": not caption.is_true, "authors": ()})
-        if member_id in caption.authors else caption
-        for caption in turn.captions
-    )  # fmt: skip
-    is_teller = turn.teller == member_id
-    return turn.model_copy(
-        update={
-            "teller": None if is_teller else turn.teller,
-            "secret": "" if is_teller and turn.captions else turn.secret,
-            "fakes": {member: text for member, text in turn.fakes.items() if member != member_id},
-            "votes": {member: place for member, place in turn.votes.items() if member != member_id},
-            "points": {member: won for member, won in turn.points.items() if member != member_id},
-            "captions": captions,
-        }
-    )

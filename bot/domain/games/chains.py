@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bot.domain.model import Value
 
@@ -43,3 +44,30 @@ def asleep(chain: Chain, author: int, opening: str) -> Line:
 def pictures_of(chain: Chain) -> tuple[str, ...]:
     """The jobs of a chain's pictures in their order, each once."""
     return tuple(dict.fromkeys(line.job_id for line in chain if line.job_id))
+
+
+def picture_of(chain: Chain) -> str | None:
+    """The job of a chain's newest picture."""
+    return next((line.job_id for line in reversed(chain) if line.job_id), None)
+
+
+def lined(chains: Sequence[Chain], changes: Mapping[int, Mapping[str, Any]]) -> tuple[Chain, ...]:
+    """With changes to the last lines of some chains."""
+    return tuple(
+        (*lines[:-1], lines[-1].model_copy(update=dict(changes[chain]))) if chain in changes else lines
+        for chain, lines in enumerate(chains)
+    )
+
+
+def without(chains: Sequence[Chain], member_id: int) -> tuple[Chain, ...]:
+    """Without the words and the name of a member."""
+    gone = {"author": None, "text": ""}
+    return tuple(
+        tuple(line.model_copy(update=gone) if line.author == member_id else line for line in chain) for chain in chains
+    )
+
+
+def best_of(showable: Sequence[int], marks: Sequence[int], order: Sequence[int]) -> int | None:
+    """The chain with the most marks; the one that comes later in `order` wins a tie, None where nobody marked any."""
+    liked = [chain for chain in showable if chain in marks]
+    return max(liked, key=lambda chain: (marks.count(chain), order[chain]), default=None)

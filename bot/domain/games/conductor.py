@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 from bot.domain.games.any_game import AnyGame
 from bot.domain.games.bluff import Bluff
-from bot.domain.games.game import Phase
 from bot.domain.games.game_draws import GameDraws
 from bot.domain.games.likeness import Likeness
+from bot.domain.games.phases import Phase
 from bot.domain.games.ports import BannedIn, GameAnnouncer, GameStore
 from bot.domain.ports import Clock
 from bot.errors import DeliveryError, DeliveryLater, Fenced, RoundNotFound, StoreError

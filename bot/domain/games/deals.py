@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 DEALT = (
     "a red apple on a blue table",
@@ -33,10 +33,34 @@ DEALT = (
 )
 """Plain things in plain colours: the embedded model can draw them, and no member wrote them."""
 
+FIGURES = (
+    "an owl",
+    "a penguin",
+    "a lion",
+    "a robot",
+    "a snowman",
+    "a green dinosaur",
+    "a red fox",
+    "a panda",
+    "a green dress",
+    "two brown boots",
+    "a yellow duck",
+    "a clown face",
+    "a ghost",
+    "an alien",
+    "a koala",
+    "a jack-o-lantern",
+    "a cactus",
+    "a blue rocket",
+    "a red rose",
+    "a frog",
+)
+"""Bands of a corpse."""
 
-def dealt(seed: int, number: int, without: Collection[str] = ()) -> str:
+
+def dealt(seed: int, number: int, without: Collection[str] = (), among: Sequence[str] = DEALT) -> str:
     """One of them for the turn or chain `number`, the same each time it is asked for."""
-    left = [words for words in DEALT if words not in without]
+    left = [words for words in among if words not in without]
     return random.Random(f"{seed}:{number}").choice(left)  # noqa: S311 - dealt words are no key
 
 

@@ -6,79 +6,19 @@ pointless brings the deadline to now. So two presses in one tick, a timer and a 
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from bot.domain.games.phases import Phase
+from bot.domain.games.player import Player
 from bot.domain.model import Member, Place, Value
 from bot.domain.moderation.access import MODERATOR
 from bot.errors import NotInGame, NotPermitted
 
 LEAST_PLAYERS, MOST_PLAYERS = 3, 8
-MOST_MISSES = 2
 LINE_CHARS = 200
 LOBBY_S, DRAW_S = 60.0, 600.0
-
-
-class GameKind(enum.StrEnum):
-    """What is played. The values stand in the database: never change one."""
-
-    BLUFF = "bluff"
-    TELEPHONE = "telephone"
-
-
-class Phase(enum.StrEnum):
-    """Where a game is. The values stand in the database: never change one."""
-
-    LOBBY = "lobby"
-    TELL = "tell"
-    """Bluff: the teller writes the secret."""
-    DRAW = "draw"
-    """Pictures are drawn; nobody can do anything."""
-    FAKE = "fake"
-    VOTE = "vote"
-    REVEAL = "reveal"
-    WRITE = "write"
-    """Telephone: everybody writes what they see."""
-    SHOW = "show"
-    """Telephone: one chain after the other is shown."""
-    BEST = "best"
-    OVER = "over"
-
-
-class Player(Value):
-    """Somebody who joined."""
-
-    member: Member
-    score: int = 0
-    misses: int = 0
-    is_out: bool = False
-    """Banned, deleted, or asleep too often: plays no more."""
-
-    @property
-    def id(self) -> int:
-        """The member's id."""
-        return self.member.id
-
-
-class Order(Value):
-    """A picture that a game needs."""
-
-    index: int
-    """Which one of this phase; with the message that announced the phase it makes the ask unique."""
-    text: str
-    member: Member
-    """Who wrote the words: the picture is theirs, and counts on their quota."""
-    job_id: str | None = None
-
-
-class Drawn(Value):
-    """What became of an order: the picture's job, or why there is none."""
-
-    index: int
-    job_id: str | None = None
-    why: str = ""
 
 
 class Game(Value):
@@ -230,8 +170,3 @@ class Game(Value):
             each.model_copy(update={"is_out": True}) if each.id in members else each for each in self.players
         )
         return self if players == self.players else self.model_copy(update={"players": players})
-
-
-def names(members: Sequence[int]) -> str:
-    """Members as mentions."""
-    return ", ".join(f"<@{member}>" for member in members) or "nobody"

@@ -9,11 +9,13 @@ from datetime import datetime
 from types import MappingProxyType
 
 from bot.domain.games.any_game import AnyGame
-from bot.domain.games.game import Drawn, Order
+from bot.domain.games.corpse import EDGE, TRIM
+from bot.domain.games.orders import Drawn, Order
 from bot.domain.games.ports import Draws, SealedJobs
-from bot.domain.model import Ask, Job, JobSpec, JobState, Options, ReplyTo, Verb
+from bot.domain.model import Ask, CellRef, Job, JobSpec, JobState, Options, ReplyTo, Verb
 from bot.errors import (
     AlreadyAsked,
+    BadPicture,
     Banned,
     DeliveryLater,
     JobNotFound,
@@ -65,13 +67,22 @@ class GameDraws:
 
     async def _ask(self, game: AnyGame, order: Order, asked: dict[int, str], refused: dict[int, str]) -> None:
         try:
-            asked[order.index] = (await self._draws.submit(_asked(game, order))).id
+            asked[order.index] = (await self._submitted(game, order)).id
         except AlreadyAsked as error:
             asked[order.index] = error.job_id
         except _PASSES as error:
             log.info("picture of a game has to wait: %s", type(error).__name__, extra={"game": game.id})
         except (UserError, EngineError) as error:
             refused[order.index] = _WHY.get(type(error), "it cannot be drawn")
+
+    async def _submitted(self, game: AnyGame, order: Order) -> Job:
+        """Where the picture that a band joins is gone, the band begins a picture of its own."""
+        try:
+            return await self._draws.submit(_asked(game, order))
+        except (JobNotFound, BadPicture):
+            if order.after is None:
+                raise
+            return await self._draws.submit(_asked(game, order.model_copy(update={"after": None})))
 
     async def _result(
         self, order: Order, asked: dict[int, str], refused: dict[int, str], is_late: bool
@@ -97,12 +108,21 @@ class GameDraws:
         return Drawn(index=order.index, why=why)
 
 
+def _spec(order: Order, seed: int) -> JobSpec:
+    alone = JobSpec(verb=Verb.IMAGINE, options=Options(prompt=order.text), seed=seed, count=1, sealed=True)
+    if order.shape is None or order.after is None:
+        return alone
+    source = CellRef(job_id=order.after, cell=0)
+    joined = {"verb": Verb.PAN, "source": source, "pan": order.shape.pan, "fold": (EDGE, TRIM)}
+    return alone.model_copy(update=joined)
+
+
 def _asked(game: AnyGame, order: Order) -> Ask:
     if game.message_id is None:
         raise DeliveryLater(1.0, "the phase is not shown yet")
     place, seed = game.place, zlib.crc32(f"{game.seed}:{game.stage}:{order.index}".encode())
     return Ask(
-        spec=JobSpec(verb=Verb.IMAGINE, options=Options(prompt=order.text), seed=seed, count=1, sealed=True),
+        spec=_spec(order, seed),
         member=order.member,
         place=place,
         reply=ReplyTo(channel_id=place.channel_id, file_limit_bytes=place.file_limit_bytes, hidden=True),

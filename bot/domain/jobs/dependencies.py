@@ -63,7 +63,9 @@ class Ports:
         named = () if spec.style_image is None else ((spec.style_image, 1.0),)
         kept = () if spec.options.kept_style is None else spec.options.kept_style.pictures
         styles = tuple((uploads[key], weight) for key, weight in (*named, *kept))
-        return Sources(source=source, images=images, references=references, mask=mask, styles=styles, description=said)
+        control = None if spec.control is None else uploads[spec.control]
+        given = {"images": images, "references": references, "mask": mask, "styles": styles, "control": control}
+        return Sources(source=source, description=said, **given)
 
     async def _cell(self, job_id: str, index: int) -> tuple[bytes, str]:
         """A stored picture, and what it shows as far as its words say that."""

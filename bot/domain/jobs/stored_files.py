@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from bot.domain.model import Cell, Job, JobState, Kept, Verdict
 from engine import Finished, GeneratedImage, Recipe
 
-_MASK = "mask.png"
+_MASK, _CONTROL = "mask.png", "control.png"
 
 
 def cells_of(job: Job, images: Sequence[GeneratedImage]) -> tuple[Cell, ...]:
@@ -32,8 +32,8 @@ def files_of(job: Job, finished: Finished) -> dict[str, bytes]:
         files[_key(job, f"{index}.png")] = image.png
         if image.latents is not None:
             files[_key(job, f"{index}.safetensors")] = image.latents
-    if finished.frames or finished.mask:
-        files[_key(job, "frames.zip")] = pack_frames(finished.frames, finished.mask)
+    if _has_small(finished):
+        files[_key(job, "frames.zip")] = pack_frames(finished.frames, finished.mask, finished.control)
     return files
 
 
@@ -55,34 +55,48 @@ def kept_from(
         recipe=_json(finished.recipe),
         notes=(*finished.notes, *hints),
         captions=finished.captions,
-        frames_key=_key(job, "frames.zip") if finished.frames or finished.mask else None,
+        frames_key=_key(job, "frames.zip") if _has_small(finished) else None,
     )
 
 
-def pack_frames(frames: Sequence[bytes], mask: bytes | None = None) -> bytes:
+def _has_small(finished: Finished) -> bool:
+    return bool(finished.frames or finished.mask or finished.control)
+
+
+def pack_frames(frames: Sequence[bytes], mask: bytes | None = None, control: bytes | None = None) -> bytes:
     """Many small pictures as one zip file, stored without compression: they are compressed already.
 
-    The mask that an edit found is one more of them.
+    The mask that an edit found and the control picture as it was seen are among them.
     """
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for index, frame in enumerate(frames):
             archive.writestr(f"{index:03d}", frame)
-        if mask is not None:
-            archive.writestr(_MASK, mask)
+        for name, picture in ((_MASK, mask), (_CONTROL, control)):
+            if picture is not None:
+                archive.writestr(name, picture)
     return packed.getvalue()
 
 
 def unpack_frames(packed: bytes) -> list[bytes]:
     """The frames in their order."""
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-        return [archive.read(name) for name in sorted(archive.namelist()) if name != _MASK]
+        return [archive.read(name) for name in sorted(archive.namelist()) if name not in (_MASK, _CONTROL)]
 
 
 def unpack_mask(packed: bytes) -> bytes | None:
     """The mask that an edit found, or None."""
+    return _unpack(packed, _MASK)
+
+
+def unpack_control(packed: bytes) -> bytes | None:
+    """The control picture as the model saw it, or None."""
+    return _unpack(packed, _CONTROL)
+
+
+def _unpack(packed: bytes, name: str) -> bytes | None:
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-        return archive.read(_MASK) if _MASK in archive.namelist() else None
+        return archive.read(name) if name in archive.namelist() else None
 
 
 def _cell(job: Job, index: int, image: GeneratedImage) -> Cell:

@@ -15,7 +15,7 @@ from bot.domain.model.expression import (
 from bot.domain.model.job import Cell, Charge, Job, JobState, Kept, Verdict
 from bot.domain.model.job_spec import WITHDRAWN, CellRef, JobSpec, Options, Verb
 from bot.domain.model.kept_style import KeptStyle, NamedStyle
-from bot.domain.model.member import Member, Preferences, Share
+from bot.domain.model.member import Member, Preferences, ResultForm, Share
 from bot.domain.model.outbox_entry import LONGEST_DELAY, OutboxEntry, OutboxKind
 from bot.domain.model.place import DIRECT_MESSAGES, Place, ReplyTo
 from bot.domain.model.value import Value
@@ -45,6 +45,7 @@ __all__ = [
     "Place",
     "Preferences",
     "ReplyTo",
+    "ResultForm",
     "Share",
     "Slots",
     "Value",

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from bot.domain.model.kept_style import KeptStyle
 from bot.domain.model.value import Value
+from engine import ControlType
 
 
 class Verb(enum.StrEnum):
@@ -69,6 +70,10 @@ class Options(Value):
     """diffusers' `strength`, 0 to 1: 0 keeps the start picture, 1 ignores it."""
     loras: tuple[tuple[str, float], ...] = ()
     """Names and weights of LoRAs."""
+    control_type: ControlType | None = None
+    """What the control picture says; None means the model's first kind."""
+    control_strength: float | None = None
+    """How firmly the control picture is kept to, 0 to 2."""
 
 
 class CellRef(Value):
@@ -78,6 +83,8 @@ class CellRef(Value):
     cell: int
 
 
+_SINGLE: Final = ("mask", "style_image", "control")
+"""Fields that name one uploaded picture each."""
 WITHDRAWN: Final = "uploads/withdrawn"
 """Replaces the key of an upload that its uploader has deleted."""
 
@@ -104,10 +111,16 @@ class JobSpec(Value):
     """Key of the inpainting mask; white pixels are redrawn."""
     style_image: str | None = None
     """Key of the style picture."""
+    control: str | None = None
+    """Key of the control picture: things are drawn where it has them."""
     zoom: float = 1.0
     """Outpainting factor: 2 makes the shown area twice as wide and high."""
     pan: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     """Pixels to add left, right, at the top and at the bottom, as fractions of the shorter side."""
+    fold: tuple[float, float] | None = None
+    """Of a pan whose new part shows something else: how much beside it is seen while it is drawn, and how much is cut
+    off first where it joins, as fractions of the shorter side. None: the pan goes on with what the picture shows.
+    """
     factor: float = 4.0
     """Upscaling factor."""
     origin: CellRef | None = None
@@ -127,8 +140,8 @@ class JobSpec(Value):
     def uploads(self) -> frozenset[str]:
         """The keys of all uploaded pictures that the spec names."""
         kept = [] if self.options.kept_style is None else [key for key, _ in self.options.kept_style.pictures]
-        named = (*self.images, *self.references, self.mask, self.style_image, *kept)
-        return frozenset(key for key in named if key is not None)
+        single: list[str | None] = [getattr(self, name) for name in _SINGLE]
+        return frozenset(key for key in (*self.images, *self.references, *single, *kept) if key is not None)
 
     def without_words(self) -> JobSpec:
         """Return a copy in which the prompt is empty."""
@@ -138,9 +151,7 @@ class JobSpec(Value):
         """Return a copy in which `WITHDRAWN` replaces these keys."""
         kept = {key: WITHDRAWN if key in keys else key for key in self.uploads}
         update = {name: tuple(kept[key] for key in getattr(self, name)) for name in ("images", "references")}
-        named: dict[str, object] = {
-            name: kept[key] for name in ("mask", "style_image") if (key := getattr(self, name)) is not None
-        }
+        named: dict[str, object] = {name: kept[key] for name in _SINGLE if (key := getattr(self, name)) is not None}
         if (style := self.options.kept_style) is not None:
             style = style.model_copy(update={"pictures": tuple((kept[key], weight) for key, weight in style.pictures)})
             named["options"] = self.options.model_copy(update={"kept_style": style})

@@ -9,6 +9,9 @@ from bot.domain.model.value import Value
 Share = Literal["all", "role", "ask", "me"]
 """Who may make something of a picture: everybody, a role's members, whoever its owner lets when asked, nobody else."""
 
+ResultForm = Literal["album", "grid"]
+"""How the pictures of one job are shown: every one by itself, to swipe through, or all of them as one picture."""
+
 
 class Member(Value):
     """The member of an interaction, as Discord describes them."""
@@ -44,6 +47,8 @@ class Preferences(Value):
     """Who may derive pictures from this member's pictures; None: what the server says."""
     share_role: int | None = None
     """With `share="role"`: the id of the role whose members may."""
+    results: ResultForm | None = None
+    """How this member's results are shown; None: as the server says."""
     gallery: bool = False
     """Whether the host's gallery may show this member's pictures, with their prompts and the member's name."""
     show: bool | None = None

@@ -6,7 +6,7 @@ import enum
 from typing import Literal
 
 from bot.domain.model import DIRECT_MESSAGES as DIRECT_MESSAGES
-from bot.domain.model import Value
+from bot.domain.model import ResultForm, Value
 from bot.domain.moderation.access import Ban, ChannelRule, QueueState
 from bot.domain.moderation.semantic_filter import DEFAULT_MARGIN
 from bot.domain.moderation.word_rules import WordRule
@@ -55,3 +55,5 @@ class GuildRules(Value):
     """Whether `--relax` is allowed: jobs outside of the quota, which are drawn when nobody else waits."""
     reaction_buttons: bool = True
     """Whether 1️⃣-4️⃣, 🇦-🇩 and 🔄 as reactions press the buttons of a grid."""
+    results: ResultForm | None = None
+    """How the results of members who said nothing are shown; None: as the host says."""

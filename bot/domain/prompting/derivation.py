@@ -23,6 +23,8 @@ DRAFTS = 24
 """Pictures of a sheet: as many as a menu can list."""
 _DRAFTED = frozenset({Verb.IMAGINE, Verb.REROLL, Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.DRAFT})
 """What `--draft` makes a sheet of."""
+_REDRAWN = frozenset({Verb.VARY_SUBTLE, Verb.VARY_STRONG, Verb.DRAFT, Verb.DEVELOP})
+"""Verbs that draw a picture again where the control picture has its things."""
 _FACTORS: Mapping[Verb, float] = {Verb.UPSCALE_SUBTLE: 4.0, Verb.UPSCALE_CREATIVE: 2.0}
 
 
@@ -61,6 +63,10 @@ def derive(
         "factor": _FACTORS.get(verb, 4.0),
         "style_image": None if verb in UNDRAWN or verb is Verb.EDIT else job.spec.style_image,
     }
+    if job.spec.control is not None and verb in _REDRAWN:
+        defaults["control"] = job.spec.control
+    else:
+        options = options.model_copy(update={"control_type": None, "control_strength": None})
     source = CellRef(job_id=job.id, cell=cell)
     return JobSpec(verb=verb, options=options, seed=seed, source=source, **{**defaults, **fields})
 

@@ -48,3 +48,15 @@ def _told(name: str, options: Options) -> str:
             return f"{getattr(options, name):g}"
         case _:
             return str(getattr(options, name))
+
+
+def steps(before: str, after: str) -> list[tuple[str, str]]:
+    """Words that stay (" "), went ("-") and came ("+"), in reading order."""
+    old, new, found = before.split(), after.split(), list[tuple[str, str]]()
+    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            found.append((" ", " ".join(old[a:b])))
+            continue
+        found += [("-", " ".join(old[a:b]))] if b > a else []
+        found += [("+", " ".join(new[c:d]))] if d > c else []
+    return found

@@ -12,6 +12,7 @@ from bot.errors import BadOption, BadPicture
 from engine import (
     WORDLESS_BLEND,
     Blend,
+    Control,
     CutOut,
     Describe,
     Edit,
@@ -76,6 +77,8 @@ class Sources:
     """What the source shows, where the words it was drawn from say that."""
     references: tuple[bytes, ...] = ()
     """Pictures of what shall be drawn again."""
+    control: bytes | None = None
+    """Things are drawn where this picture has them."""
 
     @property
     def pictures(self) -> tuple[bytes, ...]:
@@ -110,7 +113,7 @@ class Wording:
         """Return the engine request of a spec. Raises `BadOption`, `BadPicture` or `InvalidRequest`."""
         options = self._styled(spec.options)
         common = {**_words(options), **_numbers(spec, options), **_size(spec, options, size, model), **_who(asker)}
-        common |= {"model": options.model or model, **_style(spec, sources)}
+        common |= {"model": options.model or model, **_style(spec, sources), "control": _control(options, sources)}
         return _build(spec, options, sources, common)
 
     def _styled(self, options: Options) -> Options:
@@ -118,7 +121,9 @@ class Wording:
             return options
         style = self.styles.get(options.style)
         if style is None:
-            raise BadOption(f"--style {options.style}", f"known: {', '.join(sorted(self.styles)) or 'none'}")
+            known = ", ".join(sorted(self.styles)) or "none"
+            hint = f"known: {known}; pictures kept by name go with /imagine, /draw and what is made from their results"
+            raise BadOption(f"--style {options.style}", hint)
         return options.model_copy(
             update={
                 "prompt": _filled(style.prompt, options.prompt),
@@ -148,6 +153,12 @@ def _words(options: Options) -> dict[str, Any]:
         "tile": options.tile,
         "step_cache": options.step_cache,
     }
+
+
+def _control(options: Options, sources: Sources) -> Control | None:
+    if sources.control is None:
+        return None
+    return Control(image=sources.control, type=options.control_type, strength=options.control_strength)
 
 
 def _numbers(spec: JobSpec, options: Options) -> dict[str, Any]:
@@ -209,7 +220,8 @@ def _build(spec: JobSpec, options: Options, sources: Sources, common: dict[str, 
         case Verb.ZOOM | Verb.PAN:
             left, right, top, bottom = spec.pan
             pan = {"left": left, "right": right, "top": top, "bottom": bottom}
-            return Outpaint(image=sources.first, zoom=spec.zoom, **pan, **_without_size(common))
+            fold = {} if spec.fold is None else {"reach": spec.fold[0], "trim": spec.fold[1], "strength": 1.0}
+            return Outpaint(image=sources.first, zoom=spec.zoom, **pan, **fold, **_without_size(common))
         case Verb.IMAGINE | Verb.REROLL | Verb.VARY_SUBTLE | Verb.VARY_STRONG | Verb.DRAFT | Verb.DEVELOP:
             return _drawn(spec, options, sources, common)
 

@@ -7,12 +7,12 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from bot.domain.model import Options
 from bot.domain.prompting.quotes import masked, quoted
 from bot.errors import BadOption
-from engine import MAX_SEED
+from engine import MAX_SEED, ControlType
 
 MAX_REPEAT = 10
 MAX_LORAS = 8
@@ -115,6 +115,17 @@ def lora(text: str) -> tuple[tuple[str, float], ...]:
     return ((name(found), number(weight, *LORA_WEIGHTS) if weight else 1.0),)
 
 
+CONTROL_TYPES: Final[tuple[str, ...]] = get_args(ControlType)
+
+
+def control_type(text: str) -> str:
+    """Parse what a control picture says ("as it is" may be written with spaces). Raises `ValueError`."""
+    wanted = re.sub(r"[\s-]+", "_", text.strip().lower())
+    if wanted not in CONTROL_TYPES:
+        raise ValueError(f"one of {', '.join(CONTROL_TYPES)} goes here")
+    return wanted
+
+
 SPEEDS = (("fine", "off"), ("careful", "careful"), ("fast", "fast"))
 """Flags by what they say of the step cache."""
 
@@ -139,6 +150,8 @@ FLAGS: tuple[Flag, ...] = (
     Flag("style", ("style",), "--style 3d", name, takes="name"),
     Flag("style_weight", ("sw",), "--sw 200", whole(0, 1000)),
     Flag("strength", ("strength",), "--strength 0.7", decimal(0, 1)),
+    Flag("control_type", ("ct", "control-type"), "--ct edges", control_type, takes="name"),
+    Flag("control_strength", ("cw", "control-strength"), "--cw 0.8", decimal(0, 2)),
     Flag("loras", ("lora",), "--lora ink:0.8", lora, takes="name", repeatable=True),
 )
 
@@ -186,6 +199,8 @@ def _rendered(flag: Flag, options: Options) -> list[str]:
             return [word]
         case "step_cache", level:
             return [word] if (flag.names[0], level) in SPEEDS else []
+        case "control_type", kind:
+            return [f"{word} {kind.replace('_', '-')}"]
         case "negative", text:
             return [f"{word} {masked(text)}"]
         case _, float(figure):

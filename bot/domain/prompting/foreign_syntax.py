@@ -7,7 +7,7 @@ import re
 from bot.domain.prompting import quotes
 from bot.errors import BadOption
 
-_NETWORK = re.compile(
+NETWORK = re.compile(
     r"<(?P<kind>lora|lyco|hypernet):(?P<name>[^<>:]+)(?::(?P<weight>[+-]?[0-9.]+)?[^<>]*)?>", re.IGNORECASE
 )
 _WEIGHT = re.compile(
@@ -15,23 +15,32 @@ _WEIGHT = re.compile(
     r"(?P<weight>[0-9]{0,2}[.,][0-9]{1,4}|[0-9])\s*\)"
 )
 """Matches `(word:1.3)` of stable-diffusion-webui and ComfyUI, but no ratio (3:2) and no verse (John 3:16)."""
+NEGATIVE = re.compile(r"(?<!\S)negative prompt\s*:", re.IGNORECASE)
+SETTINGS = re.compile(r"(?<!\S)Steps: ?[0-9]+\s*,\s*(?:Sampler|CFG scale|Seed|Size|Schedule type|Model)\b.*$")
+"""What stable-diffusion-webui writes behind a prompt."""
 _ECHO = 60
 
 
 def refuse(words: str, negative: str) -> None:
-    """Raise `BadOption` for `(word:1.3)` or `<lora:ink:0.8>` outside quotation marks."""
+    """Raise `BadOption` for `(word:1.3)`, `<lora:ink:0.8>` or `Negative prompt:` outside quotation marks."""
     for text, is_negative in ((words, False), (negative, True)):
-        if found := _first(_NETWORK, text):
+        if found := _first(NETWORK, text):
             raise BadOption(found[0][:_ECHO], _network(found))
         if found := _first(_WEIGHT, text):
             raise BadOption(found[0][:_ECHO], _weight(found, is_negative=is_negative))
+        if found := _first(NEGATIVE, text):
+            raise BadOption(found[0], "that is another program's spelling; write --no and what should not be there")
+        if found := _first(SETTINGS, text):
+            raise BadOption(
+                found[0][:_ECHO], "these are another program's settings; write --steps, --cfg, --seed, --ar"
+            )
 
 
 def translated(text: str) -> tuple[str, tuple[str, ...]]:
     """The text without weights in brackets and networks, and sentences on what was left out."""
     lost: list[str] = []
-    if _NETWORK.search(text):
-        text = _NETWORK.sub("", text)
+    if NETWORK.search(text):
+        text = NETWORK.sub("", text)
     while (plain := _WEIGHT.sub(lambda found: found["words"].strip(), text)) != text:
         lost = ["weights in brackets were left out"]
         text = plain

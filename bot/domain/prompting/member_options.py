@@ -24,6 +24,7 @@ def read(
     *,
     channel: str = "",
     has_picture: bool = False,
+    has_control: bool = False,
     needs_words: bool = True,
     **given: str | float | None,
 ) -> Options:
@@ -42,6 +43,9 @@ def read(
     if not has_picture and (options.image_weight is not None or options.strength is not None):
         named = "--iw" if options.image_weight is not None else "strength"
         raise BadOption(named, "this is the weight of a start picture; give a picture in the option `image`")
+    if not has_control and (options.control_type is not None or options.control_strength is not None):
+        named = "--cw" if options.control_type is None else "--ct"
+        raise BadOption(named, "this is about a control picture; give a picture in the option `control`")
     if options.style and (named := with_short_name(styles, options.style)):
         options = options.model_copy(update={"style": named})
     style = styles.get(options.style or "")

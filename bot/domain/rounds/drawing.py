@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from bot.domain.model import Ask, CellRef, Job, JobSpec, JobState, Member, ReplyTo, Verb
@@ -12,13 +11,12 @@ from bot.domain.prompting.derivation import derive
 from bot.domain.rounds import evolution
 from bot.domain.rounds.deciding import PASSES
 from bot.domain.rounds.entry import Entry, EntryState
-from bot.domain.rounds.evolution import Part
+from bot.domain.rounds.evolution import Batch, Part
 from bot.domain.rounds.round import Round
-from bot.errors import AlreadyAsked, CellNotFound, JobNotFound
+from bot.errors import AlreadyAsked, CellNotFound, JobNotFound, PromptRejected
 
 _LIVE = (JobState.QUEUED, JobState.RUNNING)
-_INDEX: Mapping[Part, int] = {Part.FIRST: 0, Part.VARIED: 0, Part.NEW: 1}
-_UPSCALE = 2
+_UPSCALE = evolution.UPSCALE_INDEX
 _MOST = 2**63 - 1
 
 
@@ -37,27 +35,40 @@ class Studio:
 
     async def ask(self, current: Round, choices: Sequence[Entry]) -> list[Entry]:
         """The choices with their pictures named, which are drawn from now on. Raises `UserError` and `EngineError`."""
-        held = evolution.parts(current)
-        wanted = [entry for entry in choices if entry.picture is None and entry.state is EntryState.OPEN]
-        specs = await self._specs(current, choices)
-        made = {part: await self._once(_asked(current, specs[part], _INDEX[part])) for part in specs}
-        cells = {part: itertools.count() for part in specs}
-        parts = [held[entry.place] for entry in wanted]
-        pictures = [CellRef(job_id=made[part].id, cell=next(cells[part])) for part in parts]
-        drawn = [entry.model_copy(update={"picture": one}) for entry, one in zip(wanted, pictures, strict=True)]
-        places = {entry.place for entry in drawn}
-        return sorted([*drawn, *(entry for entry in choices if entry.place not in places)], key=lambda one: one.place)
+        open_ones = {entry.place: entry for entry in choices if entry.picture is None and _is_open(entry)}
+        drawn = {entry.place: entry for entry in choices}
+        parent, cell = await self._kept(current, choices)
+        for batch in evolution.batches(current, choices, parent, cell):
+            wanted = [open_ones[place] for place in batch.places if place in open_ones]
+            if not wanted:
+                continue
+            job, is_line = await self._batch(current, batch, parent, cell)
+            named = {} if is_line else {"text": "", "member_id": None}
+            for number, entry in enumerate(wanted):
+                picture = CellRef(job_id=job.id, cell=number)
+                drawn[entry.place] = entry.model_copy(update={"picture": picture, **named})
+        return [drawn[place] for place in sorted(drawn)]
 
-    async def _specs(self, current: Round, choices: Sequence[Entry]) -> Mapping[Part, JobSpec]:
+    async def _batch(self, current: Round, batch: Batch, parent: Job | None, cell: int) -> tuple[Job, bool]:
+        """Its job, and whether that draws the member's line."""
+        try:
+            return await self._once(_asked(current, batch.spec, batch.index)), bool(batch.line)
+        except PromptRejected:
+            if not batch.line or parent is None:
+                raise
+        # The rules have changed since the line was handed in: the place is drawn from another seed.
+        spec = evolution.anew(current, parent, cell, "", batch.number)
+        return await self._once(_asked(current, spec, batch.index)), False
+
+    async def _kept(self, current: Round, choices: Sequence[Entry]) -> tuple[Job | None, int]:
+        """The last winner, which the round is drawn from; None in the first round."""
         if current.number == 1:
-            return {Part.FIRST: evolution.agreed(current).spec}
+            return None, 0
         held = evolution.parts(current)
         kept = next(entry.picture for entry in choices if held[entry.place] is Part.KEPT)
         if kept is None:
             raise JobNotFound("")
-        parent = await self._jobs.get(kept.job_id)
-        line = next((entry.text for entry in choices if held[entry.place] is Part.NEW), "")
-        return evolution.specs(current, parent, kept.cell, line)
+        return await self._jobs.get(kept.job_id), kept.cell
 
     async def jobs(self, choices: Sequence[Entry]) -> dict[str, Job | None]:
         """The jobs of the pictures by id; None for those that are gone."""
@@ -116,6 +127,10 @@ class Studio:
             return await self._submit(ask)
         except AlreadyAsked as error:
             return await self._jobs.get(error.job_id)
+
+
+def _is_open(entry: Entry) -> bool:
+    return entry.state is EntryState.OPEN
 
 
 def _asked(current: Round, spec: JobSpec, index: int, *, hidden: bool = True) -> Ask:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.domain.model import Ask, JobSpec, Member, Place, ReplyTo
 from bot.domain.ports import Clock
-from bot.domain.rounds import evolution
+from bot.domain.rounds import evolution, wild_cards
 from bot.domain.rounds.drawing import Studio
 from bot.domain.rounds.entry import Entry, EntryRole
 from bot.domain.rounds.evolution import Evolution
@@ -91,9 +91,9 @@ class Evolutions:
 
         Raises `BadOption`, what the rules raise for its words, and as `require_open`.
         """
-        current, line = await self.require_open(round_id), evolution.one_line(text)
+        current, line = await self.require_open(round_id), wild_cards.one_line(text)
         spec = evolution.agreed(current).spec
-        changed = spec.model_copy(update={"options": evolution.with_line(spec.options, line)})
+        changed = spec.model_copy(update={"options": wild_cards.with_line(spec.options, line)})
         await self._check(_ask(changed, by, current.place))
         await self._check(_ask(_alone(changed, line), by, current.place))
         new = Entry(

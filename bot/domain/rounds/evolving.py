@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.jobs import error_codec
-from bot.domain.rounds import evolution
+from bot.domain.rounds import evolution, wild_cards
 from bot.domain.rounds.drawing import Studio
 from bot.domain.rounds.entry import Entry, EntryRole, EntryState
 from bot.domain.rounds.ports import Announcer, EntryStore, RoundStore
 from bot.domain.rounds.round import Round, RoundState
 from bot.domain.rounds.round_service import RoundService
-from bot.errors import DeliveryError, DeliveryLater, JobNotFound, PromptRejected, QuotaExceeded, UserError
+from bot.errors import DeliveryError, DeliveryLater, JobNotFound, QuotaExceeded, UserError
 from engine import EngineError
 
 log = logging.getLogger(__name__)
@@ -82,13 +82,6 @@ class Evolving:
         """Ask for the pictures; () while that has to wait."""
         try:
             drawn = await self._studio.ask(current, choices)
-        except PromptRejected as error:
-            if line := next((entry for entry in choices if entry.text), None):
-                # The rules have changed since it was handed in: the place is drawn from another seed.
-                await self._store.change(current, entries=[line.model_copy(update={"text": "", "member_id": None})])
-            else:
-                await self._refuse(current, error)
-            return current, ()
         except (UserError, EngineError) as error:
             is_passing = isinstance(error, (*self._studio.PASSES, QuotaExceeded))
             if is_passing and self._rounds.now() < current.created_at + LONGEST_WAIT:
@@ -164,8 +157,8 @@ class Evolving:
         game = await self._store.game(decided.game_id)
         lines = await self._entries.of(*(each.id for each in game), role=EntryRole.WILD)
         voted = [(each, await self._store.ballots(each.id)) for each in game]
-        line = evolution.next_line(lines, await self._rounds.banned(decided), voted)
-        new, entries = evolution.following(decided, choices, line, self._rounds.now())
+        chosen = wild_cards.next_lines(evolution.most_lines(decided), lines, await self._rounds.banned(decided), voted)
+        new, entries = evolution.following(decided, choices, chosen, self._rounds.now())
         await self._store.change(decided, state=RoundState.ENDED, following=new, entries=entries)
 
     async def _is_upscaled(self, decided: Round) -> bool:

@@ -14,7 +14,7 @@ class RoundKind(enum.StrEnum):
     DECIDE = "decide"
     """An approval vote on the cells of one grid; the winner is varied."""
     EVOLVE = "evolve"
-    """One of several votes: the winner, its variations and a member's wild card stand against each other next."""
+    """One of several votes: the winner, members' wild cards and variations stand against each other next."""
     CONSENT = "consent"
     """No vote: the owner of a picture is asked whether somebody may make something of it."""
     SHOW = "show"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVarTuple
 
 import sqlalchemy as sa
 
@@ -14,6 +16,7 @@ from bot.store.schema_gallery import AGREED, gallery_choices, open_channels
 from bot.store.schema_rules import guild_rules
 
 _MOST_RECENT = 2000
+ColumnsT = TypeVarTuple("ColumnsT")
 
 
 class Place(NamedTuple):
@@ -60,14 +63,16 @@ class Candidates:
 
     async def of_member(self, member_id: int, after: Place | None, limit: int) -> list[Place]:
         """Return a member's posted jobs, newest first; `after` is the last one of the page before."""
-        theirs = jobs.c.member_id == member_id, jobs.c.state == JobState.DELIVERED
-        query = sa.select(jobs.c.created_at, jobs.c.id).where(*theirs)
-        if after is not None:
-            earlier = (jobs.c.created_at < after.created_at) | (jobs.c.id < after.job_id)
-            query = query.where(jobs.c.created_at <= after.created_at, earlier)
-        newest = query.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)
+        query = _of_member(sa.select(jobs.c.created_at, jobs.c.id), member_id, after).limit(limit)
         async with self._database.study() as connection:
-            return [Place(row.created_at, row.id) for row in await connection.execute(newest)]
+            return [Place(row.created_at, row.id) for row in await connection.execute(query)]
+
+    async def words_of_member(self, member_id: int, after: Place | None, limit: int) -> list[tuple[Place, str]]:
+        """Return a member's posted jobs with what was asked for, newest first; `after` as in `of_member`."""
+        query = _of_member(sa.select(jobs.c.created_at, jobs.c.id, jobs.c.spec, jobs.c.captions), member_id, after)
+        async with self._database.study() as connection:
+            rows = await connection.execute(query.limit(limit))
+            return [(Place(row.created_at, row.id), _words(row.spec, row.captions)) for row in rows]
 
     async def rendered(self, since: datetime) -> list[tuple[str, int]]:
         """Return the jobs rendered since then with their owners, newest first, at most 2,000."""
@@ -76,3 +81,21 @@ class Candidates:
         newest = query.order_by(jobs.c.rendered_at.desc()).limit(_MOST_RECENT)
         async with self._database.study() as connection:
             return [(row.id, row.member_id) for row in await connection.execute(newest)]
+
+
+def _of_member(selected: sa.Select[*ColumnsT], member_id: int, after: Place | None) -> sa.Select[*ColumnsT]:
+    query = selected.where(jobs.c.member_id == member_id, jobs.c.state == JobState.DELIVERED)
+    if after is not None:
+        earlier = (jobs.c.created_at < after.created_at) | (jobs.c.id < after.job_id)
+        query = query.where(jobs.c.created_at <= after.created_at, earlier)
+    return query.order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
+
+
+def _words(spec: str, captions: Sequence[str]) -> str:
+    """What a job says of itself: prompt, style, model, captions."""
+    try:
+        options: dict[str, Any] = json.loads(spec)["options"]
+    except (ValueError, LookupError, TypeError):  # a row that this version cannot read
+        return ""
+    said = (options.get(name) for name in ("prompt", "negative", "style", "model"))
+    return " ".join(filter(None, (*said, *captions)))

@@ -122,7 +122,7 @@ def _kept(rows: dict[str, list[dict[str, Any]]]) -> list[tuple[str, str, int]]:
     return [
         *((f"pictures/{name}", key, size_bytes) for name, key, size_bytes in pictures),
         *((f"uploads/{key.rpartition('/')[2]}", key, 1) for key in uploads),
-        *((row["key"], row["key"], 1) for row in rows["fame"]),
+        *((f"hall/{row['round_id']}.png", row["key"], 1) for row in rows["fame"]),
         *((f"frames/{job_id}.zip", key, 1) for job_id, key in frames.items()),
     ]
 

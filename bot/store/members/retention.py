@@ -79,7 +79,7 @@ class Retention:
         with self._pictures.put_meanwhile() as put:
             async with self._database.write() as connection:
                 keys = await hall.forget_maker(connection, member_id)
-            await self._delete_files(keys, put)
+            await self.delete_files(keys, put)
 
     async def _take_back_uploads(self, member_id: int) -> None:
         """Delete what a member uploaded, wherever it is used; jobs that others made of it say so when asked again."""
@@ -125,7 +125,7 @@ class Retention:
         with self._pictures.put_meanwhile() as put:
             async with self._database.write() as connection:
                 keys = await hall.forget_jobs(connection, [job_id])
-            await self._delete_files(keys, put)
+            await self.delete_files(keys, put)
         return await self._delete_where(_is_over, jobs.c.id == job_id) > 0
 
     async def drop_pictures(self, job_id: str) -> None:

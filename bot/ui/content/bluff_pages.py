@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from bot.domain.games.bluff import Bluff, Turn
+from bot.domain.games.bluff import Bluff
+from bot.domain.games.bluff_turn import Turn
 from bot.domain.games.captions import Caption
-from bot.domain.games.game import LEAST_PLAYERS, MOST_PLAYERS, Phase, names
+from bot.domain.games.game import LEAST_PLAYERS, MOST_PLAYERS
+from bot.domain.games.phases import Phase
+from bot.domain.games.player import names
 from bot.ui.content.game_texts import before, closes, ended, joined, table
 from bot.ui.content.texts import echo
 

@@ -12,7 +12,7 @@ import discord
 from discord import ButtonStyle
 from discord.ui import Button, DynamicItem, View
 
-from bot.domain.model import Job, Place
+from bot.domain.model import Job, Place, Verb
 from bot.ui.content.custom_ids import TEMPLATE, Act, ButtonId
 
 
@@ -62,6 +62,8 @@ FACES: Mapping[Act, Face] = MappingProxyType(
         Act.STAR_ALL: Face("All", "⭐"),
         Act.BRANCH: Face("Branch", "🌿"),
         Act.FAMILY: Face("Family", "🌳"),
+        Act.RICHER: Face("Richer", "✨"),
+        Act.FORM: Face("Imagine…", "📝"),
         Act.LET_ALL: Face("Everybody may"),
         Act.LET_ASK: Face("Ask me first"),
         Act.LET_NOBODY: Face("Nobody else"),
@@ -145,16 +147,26 @@ def star_view(job_id: str, cells: Iterable[int]) -> View:
 def recipe_view(job_id: str, *, is_owner: bool = False) -> View:
     """The buttons on a recipe card; for the owner, who may make something of the pictures, too."""
     lets = (Act.LET_ALL, Act.LET_ASK, Act.LET_NOBODY, Act.LET_SAME) if is_owner else ()
-    return _view([[ButtonId(Act.AGAIN, job_id)], [ButtonId(act, job_id) for act in lets]])
+    return _view([[ButtonId(act, job_id) for act in (Act.AGAIN, Act.RICHER)], [ButtonId(act, job_id) for act in lets]])
+
+
+def again_view(job_id: str) -> View:
+    """The button under a job that failed."""
+    return _view([[ButtonId(Act.AGAIN, job_id)]])
+
+
+def form_view() -> View:
+    """The button that opens the form of `/draw`."""
+    return _view([[ButtonId(Act.FORM, "new")]])
 
 
 def grid_view(job: Job, cells: int, offered: Collection[Act]) -> View:
     """U and V for every cell, 🔄, and what concerns the whole grid."""
-    each = range(min(cells, 4))
+    each, once = range(min(cells, 4)), (Act.EDIT_REGION,) if job.spec.verb is Verb.EDIT else (Act.DRAFT,)
     rows = [
         [ButtonId(Act.SHOW, job.id, cell) for cell in each] + [ButtonId(Act.REROLL, job.id)],
         [ButtonId(Act.VARY, job.id, cell) for cell in each] + [ButtonId(Act.FAMILY, job.id)],
-        [ButtonId(act, job.id) for act in (Act.RECIPE, Act.TIMELAPSE, Act.EDIT_REGION, Act.DECIDE, Act.DRAFT)],
+        [ButtonId(act, job.id) for act in (Act.RECIPE, Act.TIMELAPSE, Act.DECIDE, *once, Act.FORM)],
     ]
     return _view(rows, offered)
 

@@ -19,7 +19,10 @@ SHAPES = (
     ("1:1", "Square"), ("3:2", "Landscape"), ("16:9", "Wide"), ("2:3", "Portrait"), ("9:16", "Tall"),
     ("4:3", "Landscape"), ("3:4", "Portrait"), ("2:1", "Panorama"),
 )  # fmt: skip
-SWITCHES = (("remix", "Ask for a new prompt before V and 🔄"), ("notify", "Ping me when a picture is ready"))
+SWITCHES = (
+    ("remix", "Ask for a new prompt before V and 🔄"), ("notify", "Ping me when a picture is ready"),
+    ("album", "Show four pictures to swipe through"),
+)  # fmt: skip
 SHARES = (("all", "Everybody"), ("ask", "Whoever asks me, and I say yes"), ("me", "Only me"))
 
 

@@ -63,6 +63,8 @@ class Act(enum.StrEnum):
     LET_SAME = "ls"
     EXPRESSION = "ex"
     CUT_OUT = "co"
+    RICHER = "ri"
+    FORM = "fm"
 
 
 @dataclass(frozen=True, slots=True)

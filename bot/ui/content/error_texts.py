@@ -94,6 +94,7 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.BotError: lambda error: GENERIC,
         bot.UserError: lambda error: str(error),
         bot.BadOption: lambda error: f"`{error.word}`: {error.hint}",
+        bot.NoProposal: lambda error: f"There is no proposal: {error.why}. Your prompt is as it was.",
         bot.PromptRejected: lambda error: (
             f"This server does not allow that prompt (rule: {error.rule}). Nothing was charged."
         ),

@@ -29,8 +29,8 @@ def plan(evolution: Evolution, minutes: float, used: str) -> str:
     said = f" {used} are used now." if used else ""
     return (
         f"🧬 **Evolve together**: {_prompt(evolution)}\nUp to {rounds} of {minutes:g} minutes. The group votes on four "
-        "pictures; the winner stays, and two variations of it and one wild card (a member's own line) stand against it "
-        "next.\n"
+        "pictures; the winner stays, and up to three wild cards (members' own lines) stand against it next, with "
+        "variations where there are fewer. In the last round it is one wild card and two variations.\n"
         f"It costs at most **{evolution.pictures} pictures** of your quota: {first} at first, 3 in each later round, "
         f"1 for the upscale at the end. It ends early when the winner is kept twice in a row.{said}"
     )

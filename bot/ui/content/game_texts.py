@@ -9,7 +9,7 @@ from types import MappingProxyType
 from discord.utils import format_dt
 
 from bot.domain.games.any_game import AnyGame
-from bot.domain.games.game import names
+from bot.domain.games.player import names
 
 _PAST: Mapping[str, str] = MappingProxyType({"Closes": "Closed", "Goes on": "It went on", "Starts": "Closed"})
 _DEADLINE = re.compile(rf"({'|'.join(_PAST)}) <t:[0-9]+:R>(?: \([^)\n]*\))?")

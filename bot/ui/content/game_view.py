@@ -7,7 +7,7 @@ from discord.ui import Button, Select, View
 
 from bot.domain.games.any_game import AnyGame
 from bot.domain.games.bluff import Bluff
-from bot.domain.games.game import Phase
+from bot.domain.games.phases import Phase
 from bot.domain.games.telephone import Telephone
 from bot.domain.prompting.prompt import shorten
 from bot.ui.content.custom_ids import GameAct, GameId
@@ -46,7 +46,8 @@ def game_view(game: AnyGame) -> View | None:
         view.add_item(_guesses(game))
     if isinstance(game, Telephone) and game.phase is Phase.BEST:
         for chain in game.showable:
-            view.add_item(_button(game, GameAct.BEST, chain, f"Chain {chain + 1}", ButtonStyle.primary))
+            label = f"{'Chain' if game.shape is None else 'Figure'} {chain + 1}"
+            view.add_item(_button(game, GameAct.BEST, chain, label, ButtonStyle.primary))
     for act in _ACTS[game.phase]:
         view.add_item(_button(game, act, game.stage, *_LABELS[act]))
     # A stopped view is drawn but not remembered: the buttons are found by their ids, in this process or the next.
@@ -57,7 +58,8 @@ def game_view(game: AnyGame) -> View | None:
 def line_view(game: Telephone) -> View:
     """The button below one's private hand."""
     view = View(timeout=None)
-    view.add_item(_button(game, GameAct.LINE, game.stage, *_LABELS[GameAct.LINE]))
+    label, style = _LABELS[GameAct.LINE]
+    view.add_item(_button(game, GameAct.LINE, game.stage, label if game.shape is None else "Word my band", style))
     view.stop()
     return view
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bot.domain.games.chains import Chain, Line
-from bot.domain.games.game import LEAST_PLAYERS, MOST_PLAYERS, Phase, names
+from bot.domain.games.game import LEAST_PLAYERS, MOST_PLAYERS
+from bot.domain.games.phases import Phase
+from bot.domain.games.player import names
 from bot.domain.games.telephone import Telephone
 from bot.ui.content.game_texts import before, closes, ended, joined
 from bot.ui.content.texts import MESSAGE_LIMIT, echo, shorten
@@ -22,11 +24,11 @@ def telephone_page(game: Telephone) -> str:
                 if game.step == 0
                 else "Look at the picture that came to you, and say what you see"
             )
-            return f"{_head(game)}\n{what}: press **My turn**. Only you see it.\n{closes(game)} · {_waits(game)}"
+            return f"{_head(game)}\n{what}: press **My turn**. Only you see it.\n{closes(game)} · {waits(game)}"
         case Phase.DRAW:
             return f"{_head(game)}\n🎨 All lines are in. I draw {len(game.orders())} pictures…"
         case Phase.SHOW:
-            return shorten(f"{before(game)}{chain_text(game, game.on_show)}\n{closes(game, 'Goes on')}", MESSAGE_LIMIT)
+            return shorten(f"{before(game)}{chain_text(game)}\n{closes(game, 'Goes on')}", MESSAGE_LIMIT)
         case Phase.BEST:
             voted = sum(bool(marks) for marks in game.votes.values())
             return (
@@ -37,10 +39,10 @@ def telephone_page(game: Telephone) -> str:
             return _over(game)
 
 
-def chain_text(game: Telephone, number: int) -> str:
-    """A chain from its first line to its last."""
-    lines = "\n".join(f"{step + 1}. {_line(line)}" for step, line in enumerate(game.chains[number]))
-    return f"☎️ **Chain {number + 1} of {len(game.chains)}**\n{lines}"
+def chain_text(game: Telephone) -> str:
+    """The chain on show, from its first line to its last."""
+    lines = "\n".join(f"{step + 1}. {line_text(line)}" for step, line in enumerate(game.told))
+    return f"☎️ **Chain {game.on_show + 1} of {len(game.chains)}**\n{lines}"
 
 
 def hand_text(game: Telephone, last: Line | None, written: str | None) -> str:
@@ -69,12 +71,14 @@ def _head(game: Telephone) -> str:
     return f"{before(game)}☎️ **Telephone**, line {game.step + 1} of {game.last_step + 1}"
 
 
-def _waits(game: Telephone) -> str:
+def waits(game: Telephone) -> str:
+    """Who has not written yet."""
     waiting = game.awaited
     return f"waiting for {names(waiting)}" if waiting else "all have written"
 
 
-def _line(line: Line) -> str:
+def line_text(line: Line) -> str:
+    """What one member wrote, and why there is no picture of it."""
     who = "by me, for a sleeper" if line.author is None else f"<@{line.author}>"
     if line.is_asleep:
         return f"*(asleep)* · {who}"

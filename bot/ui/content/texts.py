@@ -15,6 +15,7 @@ from engine import Event, Finished, Progress, Queued, Started
 
 MESSAGE_LIMIT = 2000
 ALT_LIMIT = 1024
+CONTROL_ALT = "What the model saw of the control picture."
 MASK_ALT = "Where the picture was changed: white on black. Edit region changes it somewhere else."
 NOT_SHOWN: Mapping[JobState, str] = MappingProxyType(
     {
@@ -179,6 +180,11 @@ def file_name(job: Job, suffix: str, cell: int | None = None) -> str:
 def mask_name(job: Job) -> str:
     """The file name of the mask that an edit found."""
     return f"darkroom-{job.id}-where.png"
+
+
+def control_name(job: Job) -> str:
+    """The file name of the control picture as the model saw it."""
+    return f"darkroom-{job.id}-control.png"
 
 
 _NAMED = re.compile(r"(?:SPOILER_)?darkroom-(?P<job>[0-9a-z]{10})(?:-(?P<cell>[1-9]))?\.\w+")

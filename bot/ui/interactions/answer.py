@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -14,8 +15,9 @@ from bot.domain.prompting.prompt import shorten
 from bot.errors import AlreadyAsked, BotError, FileLimitTooSmall, Restarting
 from bot.ui.content.error_texts import GENERIC, words
 from bot.ui.content.message_page import Page
+from bot.ui.content.result_pages import smaller
 from bot.ui.content.texts import MESSAGE_LIMIT
-from bot.ui.discord_errors import REFUSALS, is_too_large
+from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.interaction_responder import InteractionResponder, Pressed, Words
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
 from engine import EngineError
@@ -118,13 +120,14 @@ class Answer:
         """
         while True:
             page = await fitted(limit)
+            said = dataclasses.replace(page, text=shorten(page.text, MESSAGE_LIMIT)).new()
             try:
-                say = self.private if is_private else self.public
-                return await say(page.text, view=page.view, files=page.files())
+                words = Words(said.get("content"), said.get("view"), said["files"], is_private=is_private)
+                return await self._say(words)
             except discord.HTTPException as error:
-                if not is_too_large(error):
+                limit = smaller(limit, page, error)
+                if not limit:
                     raise
-                limit //= 2
                 if limit < SMALLEST_LIMIT:
                     raise FileLimitTooSmall(limit) from error
 

@@ -30,7 +30,7 @@ async def recognised(interaction: Pressed, spec: JobSpec) -> JobSpec:
     nothing: its maker's word counts then. Raises `PictureHidden`.
     """
     uploads = (*spec.images, *spec.references)
-    named = [*uploads, *([spec.style_image] if spec.style_image else [])]
+    named = [*uploads, *(key for key in (spec.style_image, spec.control) if key is not None)]
     # What is drawn again with another seed names already what was recognised.
     if not named or spec.parent_id:
         return spec

@@ -39,15 +39,16 @@ T = TypeVar("T")
 class Words:
     """One answer: text, buttons, files, and whether only the member who asked sees it."""
 
-    text: str
-    view: discord.ui.View | None = None
+    text: str | None
+    """None: the view is an album, and its text stands in it."""
+    view: discord.ui.View | discord.ui.LayoutView | None = None
     files: Sequence[discord.File] = ()
     embed: discord.Embed | None = None
     is_private: bool = False
 
     def new(self) -> dict[str, Any]:
         """Arguments for a new message."""
-        parts = {"view": self.view, "embed": self.embed}
+        parts = {"content": self.text, "view": self.view, "embed": self.embed}
         given = {name: part for name, part in parts.items() if part is not None}
         return {"files": list(self.files), "ephemeral": self.is_private, **given}
 
@@ -129,14 +130,14 @@ class InteractionResponder:
             if await self._first(self._defer_as(is_private=words.is_private)):
                 self._is_private = words.is_private
         if is_first:
-            said = await self._first(self._interaction.response.send_message(words.text, **words.new()))
+            said = await self._first(self._interaction.response.send_message(**words.new()))
             if said is not None:
                 return said.message_id
             words.rewind()
         if not self.has_answered and words.is_private and not self._is_private:
             await self._take_thinking_away()
         if self.has_answered:
-            return (await self._interaction.followup.send(words.text, **words.new(), wait=True)).id
+            return (await self._interaction.followup.send(**words.new(), wait=True)).id
         edited = await self._interaction.edit_original_response(
             content=words.text, view=words.view, attachments=words.files, embed=words.embed
         )

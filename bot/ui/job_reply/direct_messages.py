@@ -17,8 +17,7 @@ async def send(client: discord.Client, job: Job, page: Page) -> None:
     """Send the result to the member; with closed DMs it waits for the button on the reply. Raises `DeliveryError`."""
     try:
         member = await client.fetch_user(job.member_id)
-        view = page.view if page.view is not None else discord.utils.MISSING
-        await member.send(page.text, files=page.files(), view=view, nonce=f"dm-{job.id}")
+        await member.send(**page.new(), nonce=f"dm-{job.id}")
     except discord.Forbidden as error:
         if error.code not in DM_CLOSED:
             raise delivery_error(job.id, error) from error

@@ -15,12 +15,12 @@ from bot.domain.ports import Jobs, Pictures
 from bot.errors import DeliveryLater, ReplyGone
 from bot.tasks import Tasks
 from bot.ui.content import texts
-from bot.ui.content.buttons import recipe_view
+from bot.ui.content.buttons import again_view
 from bot.ui.content.custom_ids import Act
 from bot.ui.content.error_texts import words
 from bot.ui.content.message_page import Page
-from bot.ui.content.result_pages import ResultPages
-from bot.ui.discord_errors import REFUSALS, delivery_error, is_gone, is_too_large
+from bot.ui.content.result_pages import FormOf, ResultPages, smaller
+from bot.ui.discord_errors import REFUSALS, delivery_error, is_gone
 from bot.ui.job_reply import direct_messages
 from bot.ui.job_reply.edit_pacing import ChannelWindows, Pace
 from bot.ui.job_reply.live_reply import ProgressReply
@@ -55,9 +55,11 @@ class DiscordReplies:
         limits: RateLimits | None = None,
         clock: Callable[[], datetime] = now,
         preview_interval_s: float = PREVIEW_INTERVAL_S,
+        form_of: FormOf | None = None,
     ) -> None:
+        """`form_of`: how a job's pictures are shown; None: as grids."""
         self._jobs = jobs
-        self.results = ResultPages(jobs, pictures, drawing)
+        self.results = ResultPages(jobs, pictures, drawing, form_of)
         self._tasks, self._clock, self._interval_s = tasks, clock, preview_interval_s
         self.limits = limits or RateLimits()
         self._client: discord.Client | None = None
@@ -146,7 +148,7 @@ class DiscordReplies:
             self._forget(job.id)
             return
         message = await self._quiet(job)
-        view = recipe_view(job.id) if isinstance(error, InferenceFailed) else None
+        view = again_view(job.id) if isinstance(error, InferenceFailed) else None
         await self._say(job, message, f"✖️ {words(error)}", view)
         self._forget(job.id)
 
@@ -219,9 +221,8 @@ class DiscordReplies:
                     await direct_messages.send(self._connected(), job, page)
                 return None
             except REFUSALS as error:
-                limit //= 2
-                shrink = isinstance(error, discord.HTTPException) and is_too_large(error) and page.uploads
-                if not shrink or limit < SMALLEST_LIMIT:
+                limit = smaller(limit, page, error) if page.uploads else 0
+                if limit < SMALLEST_LIMIT:
                     if is_gone(error):
                         self._forget(job.id)
                     raise delivery_error(job.id, error) from error

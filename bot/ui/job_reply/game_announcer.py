@@ -11,12 +11,13 @@ from typing import Protocol
 import discord
 
 from bot.domain.games.any_game import AnyGame
-from bot.domain.games.game import Phase
+from bot.domain.games.phases import Phase
 from bot.domain.games.telephone import Telephone
 from bot.domain.ports import Jobs
 from bot.errors import DeliveryError, DeliveryLater, RoundNotFound
 from bot.tasks import Tasks
 from bot.ui.content.bluff_pages import bluff_page
+from bot.ui.content.corpse_pages import corpse_page
 from bot.ui.content.game_texts import past
 from bot.ui.content.game_view import game_view
 from bot.ui.content.message_page import Page
@@ -77,7 +78,7 @@ class GameAnnouncer:
             if game.phase is Phase.DRAW and game.message_id is not None:
                 await self._edit(channel, game.message_id, game)
                 return game.message_id
-            sent = await self._send(channel, game)
+            sent = await self._sent(channel, game)
         except REFUSALS as error:
             raise delivery_error(game.id, error) from error
         if game.message_id not in (None, sent.id):
@@ -85,15 +86,13 @@ class GameAnnouncer:
         await self._note(game, sent.id)
         return sent.id
 
-    async def _send(self, channel: discord.PartialMessageable, game: AnyGame) -> discord.Message:
+    async def _sent(self, channel: discord.PartialMessageable, game: AnyGame) -> discord.Message:
         """Where the message is too large, its pictures are made smaller."""
         limit = game.place.file_limit_bytes
         while True:
             page = Page(text_of(game), await self._pictures.of(game, limit), game_view(game))
-            said = partial(channel.send, page.text, files=page.files(), nonce=f"{game.id}-{game.stage}")
-            said = partial(said, allowed_mentions=_called(game))
             try:
-                return await (said() if page.view is None else said(view=page.view))
+                return await _send(channel, game, page)
             except discord.HTTPException as error:
                 limit //= 2
                 if not is_too_large(error) or limit < SMALLEST_LIMIT:
@@ -151,7 +150,19 @@ class GameAnnouncer:
 
 def text_of(game: AnyGame) -> str:
     """The text of a game's message."""
-    return telephone_page(game) if isinstance(game, Telephone) else bluff_page(game)
+    if not isinstance(game, Telephone):
+        return bluff_page(game)
+    return telephone_page(game) if game.shape is None else corpse_page(game)
+
+
+async def _send(channel: discord.PartialMessageable, game: AnyGame, page: Page) -> discord.Message:
+    """A new message; but a corpse unfolds in the message that shows its first band."""
+    if isinstance(game, Telephone) and game.band and game.phase is Phase.SHOW and game.message_id is not None:
+        message = channel.get_partial_message(game.message_id)
+        return await message.edit(content=page.text, attachments=page.files(), view=page.view)
+    said = partial(channel.send, page.text, files=page.files(), nonce=f"{game.id}-{game.stage}")
+    said = partial(said, allowed_mentions=_called(game))
+    return await (said() if page.view is None else said(view=page.view))
 
 
 def _called(game: AnyGame) -> discord.AllowedMentions:

@@ -6,14 +6,16 @@ from collections.abc import Collection
 
 from bot.domain.games.any_game import AnyGame
 from bot.domain.games.bluff import Bluff
-from bot.domain.games.chains import pictures_of
-from bot.domain.games.game import Phase
+from bot.domain.games.chains import picture_of, pictures_of
+from bot.domain.games.corpse import Shape
+from bot.domain.games.phases import Phase
 from bot.domain.games.telephone import Telephone
 from bot.domain.model import Job
 from bot.domain.ports import Jobs, Pictures
 from bot.errors import JobNotFound
 from bot.ui.content import texts
 from bot.ui.content.message_page import Upload
+from bot.ui.pictures import folding
 from bot.ui.pictures.compositing import Drawing
 
 _MOST_FILES = 10
@@ -46,12 +48,43 @@ class GamePictures:
         content, suffix = await self._drawing.plain(found[1], limit)
         return (Upload(f"{name}.{suffix}", content, alt, spoiler=found[0].spoiler),)
 
+    async def hand(self, game: Telephone, chain: int, limit: int) -> tuple[Upload, ...]:
+        """The picture that came with a hand, of a corpse its edge; nothing where it is there no more."""
+        job_id, alt = game.came(chain), f"The picture that came to you in turn {game.step + 1}"
+        if job_id is None:
+            return ()
+        if game.shape is None:
+            return await self.secret(job_id, "your-hand", alt, limit)
+        if (found := await self._found(job_id)) is None:
+            return ()
+        content, suffix = await self._drawing.run(folding.edge, found[1], game.shape, limit)
+        alt = f"The edge that came to you in turn {game.step + 1}"
+        return (Upload(f"your-hand.{suffix}", content, alt, spoiler=found[0].spoiler),)
+
     async def _of_telephone(self, game: Telephone, limit: int) -> tuple[Upload, ...]:
+        if game.shape is not None:
+            return await self._of_corpse(game, game.shape, limit)
         if game.phase is Phase.SHOW:
-            return await self._open(pictures_of(game.chains[game.on_show]), limit)
+            return await self._open(pictures_of(game.told), limit)
         if game.is_over and game.best is not None:
             return await self._strip(game, pictures_of(game.chains[game.best]), limit)
         return ()
+
+    async def _of_corpse(self, game: Telephone, shape: Shape, limit: int) -> tuple[Upload, ...]:
+        """The newest picture holds all bands before it."""
+        if game.phase is Phase.SHOW:
+            newest = picture_of(game.told)
+            return await self._open([newest] if newest else [], limit)
+        if not game.is_over or game.best is None:
+            return ()
+        whole = [picture_of(game.chains[chain]) for chain in game.showable]
+        found = [each for job_id in whole if job_id and (each := await self._found(job_id))]
+        if len(found) < 2:
+            return ()
+        content, suffix = await self._drawing.run(folding.album, [picture for _, picture in found], shape, limit)
+        alt = f"All {len(found)} figures of the game"
+        spoiler = any(job.spoiler for job, _ in found)
+        return (Upload(f"darkroom-game-{game.id}.{suffix}", content, alt, spoiler=spoiler),)
 
     async def _open(self, job_ids: Collection[str], limit: int) -> tuple[Upload, ...]:
         """Revealed pictures, as any other result."""

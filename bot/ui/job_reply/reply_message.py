@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import functools
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import discord
 
 from bot.domain.model import Job
 from bot.ui.content.message_page import Page
-from bot.ui.discord_errors import TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, WRITE_ANEW
+from bot.ui.discord_errors import TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, WRITE_ANEW, is_of_album
 
 HANDOVER = timedelta(seconds=60)
 """The token is not used in its last minute, so that no upload is cut off by minute 15."""
 
 
+T = TypeVar("T")
+
+
 def now() -> datetime:
     """The time in UTC as discord.py sees it."""
     return discord.utils.utcnow()
+
+
+async def change(edit: Callable[..., Awaitable[T]], page: Page) -> T:
+    """Make a message this page; one that was an album shows it as an album, for Discord changes none back."""
+    try:
+        return await edit(**page.changes())
+    except discord.HTTPException as error:
+        if page.is_album or not is_of_album(error):
+            raise
+    return await edit(**dataclasses.replace(page, is_album=True).changes())
 
 
 class Original(int):
@@ -103,18 +119,15 @@ class ReplyMessage:
 
     async def _edit_by_token(self, page: Page) -> int:
         webhook = discord.Webhook.partial(self._reply.application_id, self._reply.token, client=self._client)
-        message = await webhook.edit_message(
-            self.message_id or Original(), content=page.text, attachments=page.files(), view=page.view
-        )
-        return await self._found(message.id)
+        edit = functools.partial(webhook.edit_message, self.message_id or Original())
+        return await self._found((await change(edit, page)).id)
 
     async def _by_bot(self, page: Page) -> int:
         if self.message_id is None:
             return await self._write_anew(page)
         channel = self._client.get_partial_messageable(self._reply.channel_id, guild_id=self._guild_id)
         try:
-            edited = channel.get_partial_message(self.message_id)
-            await edited.edit(content=page.text, attachments=page.files(), view=page.view)
+            await change(channel.get_partial_message(self.message_id).edit, page)
         except discord.HTTPException as error:
             if error.code not in WRITE_ANEW:
                 raise
@@ -123,9 +136,8 @@ class ReplyMessage:
 
     async def _write_anew(self, page: Page) -> int:
         channel = self._client.get_partial_messageable(self._reply.channel_id, guild_id=self._guild_id)
-        view = page.view if page.view is not None else discord.utils.MISSING
         # Discord answers a repeated nonce with the message it already has: a retry posts nothing twice.
-        message = await channel.send(page.text, files=page.files(), view=view, nonce=f"dr-{self._job_id}")
+        message = await channel.send(**page.new(), nonce=f"dr-{self._job_id}")
         return await self._found(message.id)
 
     async def _found(self, message_id: int) -> int:

@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 
 from bot.commands.buttons.reactions import MEANT
-from bot.commands.moderation.mod_review import ReviewAct
 from bot.domain.games.bluff import Bluff
-from bot.domain.games.game import Phase
-from bot.domain.model import JobState
+from bot.domain.games.phases import Phase
 from bot.errors import GameOver
 from tests.bot.game_table import Table
-from tests.bot.walk import COMMANDS, PUSHED, Walker, told
+from tests.bot.leaks import asked, everything
+from tests.bot.walk import COMMANDS, Walker, told
 
 SECRET = "a quixotic xylophone beneath a zeppelin"
 RAREST = ("quixotic", "xylophone", "zeppelin")
@@ -90,17 +89,6 @@ async def settled(table: Table, text: str) -> bool:
     return True
 
 
-async def everything(table: Table) -> str:
-    """All that Discord ever got: texts, file names, alt texts, the bytes of files, components."""
-    parts: list[str] = []
-    for message in table.messages:
-        parts += [message.content, *(str(embed.to_dict()) for embed in message.embeds), str(message.components)]
-        for file in message.attachments:
-            content = await file.read()
-            parts += [file.filename, file.description or "", content.decode("latin-1")]
-    return "\n".join(parts)
-
-
 async def test_the_secret_leaks_nowhere_before_its_reveal(table: Table, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         await table.lobby()
@@ -108,9 +96,9 @@ async def test_the_secret_leaks_nowhere_before_its_reveal(table: Table, caplog: 
         await table.ada.submit_modal(form, {"prompt": SECRET})
         found = [await everything(table)]
         await table.lead()
-        found += [await asked(table, "while it waits"), await everything(table)]
+        found += [await asked(table, table.ada, "while it waits"), await everything(table)]
         await table.drawn_all()
-        found += [await asked(table, "as a picture"), await everything(table)]
+        found += [await asked(table, table.ada, "as a picture"), await everything(table)]
         await table.write(table.bo, "Write a fake", "a drum in the sea")
         for emoji in MEANT:
             await table.bo.react(table.board, emoji)
@@ -119,32 +107,6 @@ async def test_the_secret_leaks_nowhere_before_its_reveal(table: Table, caplog: 
     assert [
         line[:160] for text in found for line in text.split("\n") for word in RAREST if word in line.casefold()
     ] == []
-
-
-async def asked(table: Table, when: str) -> str:
-    """What every command, button and form tells bo, mo and ada about the job that draws the secret."""
-    (job,) = await table.jobs.recent(table.ada.id, 1)
-    assert job.state in (JobState.QUEUED, JobState.RUNNING, JobState.RENDERED, JobState.DELIVERED), when
-    for command in ("mod", "quota", "stats"):
-        await table.allow(command, table.mo)
-    said: list[str] = []
-    ends_it = {
-        "cancel",
-        "mod cancel",
-        "mod delete",
-        "mod quarantine add",
-        "press x",
-        *(f"review {act}" for act in ReviewAct),
-    }
-    for actor in (table.bo, table.mo, table.ada):
-        walker = Walker(table, actor, table.channel, job.id, "5ec2e7")
-        for name, step in {**COMMANDS, **PUSHED}.items():
-            is_his = actor is table.mo or not name.startswith(("mod", "quota", "stats"))
-            if name in ends_it or not is_his or (actor is table.ada and name == "privacy export"):
-                continue  # the last: who wrote the secret may take it along
-            heard = (await told(await step(walker))).replace("\n", " ")
-            said.append(f"{actor.name} {name} {when}: {heard}")
-    return "\n".join(said)
 
 
 async def test_after_the_reveal_it_is_a_picture_like_any_other(table: Table) -> None:

@@ -271,8 +271,9 @@ async def test_a_picture_that_is_uploaded_again_is_known(court: Court) -> None:
     again = ("mine.jpg", painted(2, size=200, quality=70))
     refused = await court.bo.slash(court.channel, "imagine", prompt="a cat", image=again)
     assert "keeps this to themselves" in said(refused)
-    refused = await court.bo.slash(court.channel, "imagine", prompt="a cat", reference=again)
-    assert "keeps this to themselves" in said(refused)
+    for option in ("reference", "control"):
+        refused = await court.bo.slash(court.channel, "imagine", prompt="a cat", **{option: again})
+        assert "keeps this to themselves" in said(refused)
     other = await court.bo.slash(court.channel, "imagine", prompt="a cat", image=("other.png", painted(3)))
     assert other.response is not None and not other.response.ephemeral
     await court.draw()

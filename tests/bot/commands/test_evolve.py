@@ -108,6 +108,30 @@ async def test_a_wild_card_draws_with_its_words(court: Court, evolve: Evolve) ->
     assert f"wild card “in the rain” by <@{court.bo.id}>" in paper_of(court, over)
 
 
+async def test_three_lines_a_round_and_one_in_the_last(court: Court, evolve: Evolve) -> None:
+    await evolve.begin(rounds=3)
+    await evolve.draw()
+    lines = {court.ada: "in the rain", court.bo: "at sunset", court.ria: "in the snow", court.mo: "on a beach"}
+    for actor, text in lines.items():
+        form = await actor.click(await evolve.paper(), label="Wild card")
+        await actor.submit_modal(form, {"prompt": text})
+    await evolve.decide("A")
+    drawn: list[str] = []
+    for held in ([Part.KEPT, Part.NEW, Part.NEW, Part.NEW], [Part.KEPT, Part.NEW, Part.VARIED, Part.VARIED]):
+        await evolve.draw()
+        current = await evolve.now()
+        assert sorted(parts(current), key=list(Part).index) == sorted(held, key=list(Part).index)
+        choices = await court.entries.of(current.id, role=EntryRole.CHOICE)
+        pictures = {entry.picture for entry in choices}
+        assert len(pictures) == 4 and None not in pictures
+        drawn += [entry.text for entry in choices if entry.text]
+        for entry in choices:
+            if entry.text and entry.picture is not None:
+                assert entry.text in (await court.jobs.get(entry.picture.job_id)).spec.options.prompt
+        await evolve.decide(letter(current, Part.KEPT))
+    assert sorted(drawn) == sorted(lines.values())
+
+
 @pytest.mark.parametrize("words", ["--steps 500", "a {red, blue} hat", " ", "violence here"])
 async def test_a_bad_wild_card_is_refused(court: Court, evolve: Evolve, words: str) -> None:
     await court.say(court.mo, "mod words add", pattern="violence")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.domain.model import Preferences
+from bot.domain.moderation.guild_rules import GuildRules
 from bot.settings import StyleSettings
 from tests.bot.scripted import png
 from tests.bot.world import World
@@ -74,8 +75,14 @@ async def test_the_settings_form_shows_and_stores_all(world: World) -> None:
     before = Preferences(model="sdxl", aspect=(5, 4), suffix="in oil", notify=True, sets=(("a", "--ar 3:2"),))
     await world.members.prefer(world.ada.id, before)
     form = await world.ada.slash(world.channel, "settings")
-    assert menus(form) == {"model": ["sdxl"], "shape": ["shape:5:4"], "switches": ["notify"], "share": []}
-    filled = {"prompt": "in ink", "model": [], "shape": ["shape:3:2"], "switches": ["remix"], "share": ["share:me"]}
+    assert menus(form) == {"model": ["sdxl"], "shape": ["shape:5:4"], "switches": ["notify", "album"], "share": []}
+    filled = {
+        "prompt": "in ink",
+        "model": [],
+        "shape": ["shape:3:2"],
+        "switches": ["remix", "album"],
+        "share": ["share:me"],
+    }
     told = await world.ada.submit_modal(form, filled)
     assert told.response is not None and told.response.ephemeral and "3:2" in told.response.content
     stored = world.members.set[world.ada.id]
@@ -89,7 +96,18 @@ async def test_an_emptied_settings_form_empties_and_a_role_stays(world: World) -
     form = await world.ada.slash(world.channel, "settings")
     assert menus(form)["share"] == []
     await world.ada.submit_modal(form, {"prompt": "", "shape": [], "switches": [], "share": []})
-    assert world.members.set[world.ada.id] == Preferences(share="role", share_role=7)
+    assert world.members.set[world.ada.id] == Preferences(share="role", share_role=7, results="grid")
+
+
+async def test_the_form_of_results_is_kept_where_it_is_unusual(world: World) -> None:
+    for usual, ticked, kept in (("album", ["album"], None), ("album", [], "grid"), ("grid", ["album"], "album")):
+        world.rules.set[world.guild.id] = GuildRules(guild_id=world.guild.id, results=usual)
+        form = await world.ada.slash(world.channel, "settings")
+        await world.ada.submit_modal(form, {"prompt": "", "shape": [], "switches": ticked, "share": []})
+        assert world.members.set[world.ada.id].results == kept
+    for said, kept in (("grid", "grid"), ("server", None), ("album", "album")):
+        await world.ada.slash(world.channel, "settings", results=said)
+        assert world.members.set[world.ada.id].results == kept
 
 
 async def test_a_wrong_suffix_in_the_form_changes_nothing(world: World) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 import discord
 import pytest
 
-from bot.domain.games.bluff import Bluff, Turn
-from bot.domain.games.game import Phase, Player
+from bot.domain.games.bluff import Bluff
+from bot.domain.games.bluff_turn import Turn
+from bot.domain.games.phases import Phase
+from bot.domain.games.player import Player
 from bot.domain.model import Job, JobState, Member, Place
 from bot.domain.rounds.round import Round
 from engine.events import Finished, GeneratedImage, Safety

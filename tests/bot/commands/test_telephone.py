@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.domain.games.chains import chain_of
-from bot.domain.games.game import Phase
+from bot.domain.games.phases import Phase
 from bot.domain.games.telephone import Telephone
 from tests.bot.court import said
 from tests.bot.game_table import Table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -50,9 +51,8 @@ class Hall:
 
     @property
     def plan(self) -> GalleryPlan:
-        return GalleryPlan(
-            data_dir=self.folder, database=str(self.database.url), pictures=str(self.folder / "pictures"), port=0
-        )
+        url, pictures = self.database.url.render_as_string(hide_password=False), str(self.folder / "pictures")
+        return GalleryPlan(data_dir=self.folder, database=url, pictures=pictures, port=0)
 
     async def hang(
         self,
@@ -143,6 +143,11 @@ class Visitor:
         async with asked as response:
             content = await response.read()
             return Answer(response.status, content.decode(errors="replace"), content, response.headers)
+
+
+def listed(page: str) -> list[str]:
+    """The ids of the jobs that a page shows, in its order."""
+    return list(dict.fromkeys(re.findall(r'href="/p/(\w+)/1"', page)))
 
 
 @asynccontextmanager

@@ -10,11 +10,7 @@ from urllib.parse import quote
 from PIL import Image
 
 from bot.gallery.views import PAGE
-from tests.bot.gallery.hall import ADA, AGREES, BO, Hall, png, visiting
-
-
-def listed(page: str) -> list[str]:
-    return list(dict.fromkeys(re.findall(r'href="/p/(\w+)/1"', page)))
+from tests.bot.gallery.hall import ADA, AGREES, BO, Hall, listed, png, visiting
 
 
 async def test_words_are_found_by_their_beginnings(hall: Hall) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -9,8 +10,10 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.model import JobSpec, JobState, Options, Place, Preferences, Verb
+from bot.gallery import own
+from bot.gallery.views import PAGE
 from tests.bot.gallery.discord_stand_in import CLIENT_ID, SECRET, DiscordStandIn, discord
-from tests.bot.gallery.hall import ADA, BO, Answer, Hall, Visitor, visiting
+from tests.bot.gallery.hall import ADA, BO, Answer, Hall, Visitor, listed, visiting
 
 
 @asynccontextmanager
@@ -47,6 +50,25 @@ async def test_the_owner_sees_what_is_private(hall: Hall) -> None:
             assert job.id not in (await visitor.get("/")).text
         assert theirs.id not in page.text and (await visitor.get(f"/p/{theirs.id}")).status == 404
         assert stand_in.tokens == set(), "the token was revoked"
+
+
+async def test_ones_own_are_searched_by_words(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own, "BATCH", 4)
+    await hall.members.prefer(ADA.id, Preferences())
+    direct = Place(guild_id=None, channel_id=99)
+    foxes = [(await hall.hang(f"a red fox {number}", place=direct)).id for number in range(PAGE + 2)]
+    owl, theirs = await hall.hang("An Öwl at night", place=direct), await hall.hang("bo's fox", by=BO)
+    async with beside_discord(hall) as (visitor, _):
+        await sign_in(visitor)
+        assert listed((await visitor.get("/mine?q=owl")).text) == [owl.id]
+        first = (await visitor.get("/mine?q=fox")).text
+        assert listed(first) == foxes[::-1][:PAGE] and theirs.id not in first
+        [older] = re.findall(r'rel="next" href="([^"]+)"', first)
+        assert listed((await visitor.get(older.replace("&amp;", "&"))).text) == foxes[::-1][PAGE:]
+        assert listed((await visitor.get(f"/mine?q=fox+{PAGE + 1}")).text) == [foxes[-1]]
+        nothing = await visitor.get("/mine?q=zebra%25'--")
+        assert nothing.status == 200 and "Nothing of yours matches" in nothing.text
+        assert (await visitor.get("/mine?q=" + "x" * 201)).status == 400
 
 
 async def test_what_even_its_owner_may_not_see(hall: Hall) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.games.bluff import Bluff
-from bot.domain.games.game import Phase
+from bot.domain.games.phases import Phase
 from bot.domain.games.telephone import Telephone
 from bot.playground.friends import Friends
 from tests.bot.game_table import Table
@@ -46,9 +46,9 @@ async def after(table: Table, phase: Phase) -> None:
     await table.lead()
 
 
-async def begun(table: Table, friends: Friends, command: str) -> None:
+async def begun(table: Table, friends: Friends, command: str, **options: str) -> None:
     async with friends.turn:
-        await table.ada.slash(table.channel, command)
+        await table.ada.slash(table.channel, command, **options)
     await table.lead()
     async with asyncio.timeout(PATIENCE_S):
         while len((await table.game()).players) < 4:  # noqa: ASYNC110
@@ -76,6 +76,18 @@ async def test_friends_play_telephone(table: Table, friends: Friends) -> None:
     async with friends.turn:
         hand = await table.ada.click(table.board, label="My turn")
         form = await table.ada.click(hand.response, label="Say what you see")
+        await table.ada.submit_modal(form, {"prompt": "a quixotic xylophone"})
+    await after(table, Phase.WRITE)
+    game = await table.game()
+    assert isinstance(game, Telephone) and game.phase is Phase.DRAW and [len(chain) for chain in game.chains] == [1] * 4
+    assert not [line for chain in game.chains for line in chain if line.is_asleep or line.author is None]
+
+
+async def test_friends_word_the_bands_of_a_corpse(table: Table, friends: Friends) -> None:
+    await begun(table, friends, "telephone", corpse="tall")
+    async with friends.turn:
+        hand = await table.ada.click(table.board, label="My turn")
+        form = await table.ada.click(hand.response, label="Word my band")
         await table.ada.submit_modal(form, {"prompt": "a quixotic xylophone"})
     await after(table, Phase.WRITE)
     game = await table.game()

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.domain.games.bluff import Bluff
-from bot.domain.games.game import Player
+from bot.domain.games.player import Player
 from bot.domain.model import CellRef, Charge, JobState, Member, Place, Preferences, Verb
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.prompting.derivation import derive
@@ -259,6 +259,8 @@ async def questions(stores: Stores) -> None:
     assert (await stores.candidates.agreements()).members == (1,)
     assert await stores.candidates.of_member(1, None, 10)
     await stores.candidates.of_member(1, Posted(NOW, job.id), 10)
+    assert await stores.candidates.words_of_member(1, None, 10)
+    await stores.candidates.words_of_member(1, Posted(NOW, job.id), 10)
     await stores.candidates.rendered(NOW)
     assert await stores.exhibits.lines([job.id])
     for records in (stores.records, stores.retention):

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 
+from bot.domain.model import Preferences
 from bot.ui.content.custom_ids import Act, ButtonId
 from tests.bot.world import World
 
@@ -112,6 +113,20 @@ async def test_a_whole_conversation_is_one_discord_takes(world: World) -> None:
     await world.ada.slash(world.channel, "info me")
 
     assert taken(world) >= 6
+
+
+async def test_an_album_is_one_discord_takes(world: World) -> None:
+    await world.members.prefer(world.ada.id, Preferences(results="album"))
+    for prompt in ("a red fox", *NASTY.values()):
+        await world.ada.slash(world.channel, "imagine", prompt=prompt)
+        await world.job_service.done()
+    await world.ada.slash(world.channel, "show", job="job0000001")
+    albums = [
+        entry.json
+        for entry in world.env.http_requests
+        if isinstance(entry.json, dict) and entry.json.get("flags", 0) & 1 << 15
+    ]
+    assert len(albums) >= 4 and taken(world) >= 5
 
 
 @pytest.mark.parametrize("prompt", NASTY.values(), ids=NASTY)

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from engine.catalogue.catalogue import Catalogue
-from engine.errors import ModelLoadFailed
+from engine.errors import ModelLoadFailed, ModelMissing
 from engine.loading.load import load
 from engine.model_files.downloader import Downloader
 from engine.model_files.local_models import read_lock
 from engine.model_files.pulled_files import discard, files_of, forget, needed_elsewhere
 from engine.model_spec import ModelSpec, Source
-from engine.settings import EngineSettings
+from engine.settings import EngineSettings, ModelSettings
+from tests.engine.checkpoint import write_checkpoint
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "people/tiny"
@@ -150,6 +152,38 @@ def test_one_file_of_a_repository_is_enough_for_a_lora(hub, settings):
     hub.files["style.safetensors"] = b"lora"
     Downloader(settings, endpoint=hub.url).pull(replace(spec, source=Source("folder", "here")))
     assert hub.fetched == ["style.safetensors"]
+
+
+def test_configurations_alone_come_first_weights_can_follow(hub, settings):
+    Downloader(settings, endpoint=hub.url).pull(spec_of(settings), config_only=True)
+    assert {"unet/config.json", "tokenizer/tokenizer.json", "scheduler/scheduler_config.json"} <= set(hub.fetched)
+    assert not any(name.endswith(".safetensors") for name in hub.fetched)
+    assert not Catalogue(settings).is_present(spec_of(settings))
+    hub.fetched.clear()
+    Downloader(settings, endpoint=hub.url).pull(spec_of(settings))
+    assert Catalogue(settings).is_present(spec_of(settings))
+    assert {name.partition("/")[0] for name in hub.fetched} == {"unet", "vae", "text_encoder"}
+    assert all(name.endswith(".safetensors") for name in hub.fetched), "the rest was here"
+
+
+@pytest.mark.parametrize("held", ["all", "unet"])
+def test_a_file_needs_of_its_base_what_it_does_not_hold(hub, tmp_path, family_folder, held):
+    write_checkpoint(family_folder("stable-diffusion"), tmp_path / "x.safetensors")
+    if held == "unet":
+        whole = load_file(tmp_path / "x.safetensors")
+        save_file({k: v for k, v in whole.items() if k.startswith("model.diffusion")}, tmp_path / "x.safetensors")
+    chosen = ModelSettings(source="file", path=str(tmp_path / "x.safetensors"), base=f"hf:{REPOSITORY}")
+    settings = EngineSettings(models_dir=tmp_path / "models", default_model="mine", models={"mine": chosen})
+    with pytest.raises(ModelMissing, match="darkroom models pull mine"):
+        load(spec_of(settings), "cpu", settings=settings)
+    Downloader(settings, endpoint=hub.url).pull(spec_of(settings))
+    fetched = {name.partition("/")[0] for name in hub.fetched if name.endswith(".safetensors")}
+    assert fetched == (set() if held == "all" else {"vae", "text_encoder"})
+    assert Catalogue(settings).is_present(spec_of(settings))
+    assert load(spec_of(settings), "cpu", settings=settings).parkable.keys() == {"unet", "vae", "text_encoder"}
+    assert not Catalogue(settings).is_present(
+        spec_of(settings.model_copy(update={"default_model": f"hf:{REPOSITORY}"}))
+    )
 
 
 def test_pickled_weights_only_are_refused(hub, settings):

@@ -112,6 +112,28 @@ def test_the_hosts_budget_counts_instead_of_the_whole_card() -> None:
     assert in_words(plan(preset("sdxl"), tight, LARGE)) == "bfloat16 encoders_offloaded"
 
 
+@pytest.mark.parametrize(
+    ("name", "main", "chosen"),
+    [
+        ("z-image-turbo", 64, "bfloat16 encoders_offloaded"),
+        ("z-image-turbo", 8, "float8 resident"),
+        ("flux2-klein-4b", 4, "float8 resident"),
+    ],
+)
+def test_what_passes_through_needs_main_memory(name: str, main: int, chosen: str) -> None:
+    """Less of it lies there in a smaller precision, and none where all is on the device."""
+    device = DeviceMemory("cuda", 16 * GIB, main_bytes=main * GIB)
+    made = plan(preset(name), device, LARGE)
+    assert in_words(made) == chosen and made.fits
+    assert made.main_bytes <= 0.8 * main * GIB
+
+
+def test_too_little_main_memory_is_said() -> None:
+    made = plan(preset("qwen-image"), DeviceMemory("cuda", 8 * GIB, main_bytes=16 * GIB), LARGE)
+    assert not made.fits
+    assert "GB of it would lie in main memory, which has 13.7 GB for it; choose a smaller" in made.why
+
+
 def test_larger_pictures_and_more_rows_need_more() -> None:
     def peak(drawing: Drawing) -> int:
         return plan(preset("sdxl"), card(48), drawing).peak_bytes

@@ -167,7 +167,7 @@ def test_an_inpainting_file_is_known_as_one(settings, family_folder):
 
 REFUSED = {
     "a UNet that sees another picture": ({FIRST: torch.zeros(8, 8, 3, 3)}, "takes 8 channels"),
-    "no autoencoder": ({"first_stage_model.decoder.conv_in.weight": None}, "holds no autoencoder"),
+    "no autoencoder": ({"first_stage_model.decoder.conv_in.weight": None}, "half of an autoencoder"),
     "no UNet": ({FIRST: None}, "holds no UNet"),
     "EDM": ({"edm_vpred.sigma_max": torch.ones(1)}, "EDM"),
     "packed in blocks": (

@@ -202,6 +202,29 @@ def test_each_further_pan_is_drawn_as_large_as_the_first(worker_of: Callable[[st
     assert len(drawn) == 1
 
 
+@pytest.mark.parametrize(("side", "size"), [("bottom", (64, 136)), ("right", (136, 64))])
+def test_a_band_joins_a_trimmed_edge_and_is_drawn_at_the_models_size(
+    worker_of: Callable[[str], LocalWorker], side: str, size: tuple[int, int]
+) -> None:
+    picture = gradient(*((64, 96) if side == "bottom" else (96, 64)))
+    wanted = ask(Outpaint, image=png(picture), num_images=1, strength=1.0, trim=0.125, reach=0.25, **{side: 0.75})
+    request = worker_of("stable-diffusion").admit(wanted).request
+    assert (request.width, request.height) == (SIDE, SIDE)
+    (cell,) = worker_of("stable-diffusion").draw(request)
+    assert cell.shape[1::-1] == size
+    canvas, kept = lay_on_canvas(Image.fromarray(picture), request)
+    assert np.array_equal(cell[kept == 1], np.asarray(canvas)[kept == 1])
+    rest = picture[:88] if side == "bottom" else picture[:, :88]
+    assert np.array_equal(np.asarray(canvas)[: rest.shape[0], : rest.shape[1]], rest)
+
+
+def test_something_else_keeps_its_colours_beyond_the_fade() -> None:
+    kept = ramp(64, 64)
+    under, over = np.full((64, 64, 3), 0.2, np.float32), np.full((64, 64, 3), 0.4, np.float32)
+    assert np.array_equal(join(under, over, kept, is_other=True)[kept == 0], over[kept == 0])
+    assert join(under, over, kept)[kept == 0].max() < 0.3
+
+
 def test_a_pan_is_of_a_size_that_kandinskys_masks_fit(worker_of: Callable[[str], LocalWorker]) -> None:
     request = ask(Outpaint, image=png(gradient(96, 64)), left=0.5, num_images=1)
     (cell,) = worker_of("kandinsky-2.2-inpaint").draw(request)

@@ -28,7 +28,7 @@ class Counter:
         self.pauses: list[float] = []
         services = court.client.services
         pages = DecisionPages(services.jobs, services.pictures, Drawing(court.executor))
-        self.announcer = RoundAnnouncer({RoundKind.DECIDE: pages}, self.tasks, sleep=self._sleep)
+        self.announcer = RoundAnnouncer({RoundKind.DECIDE: pages}, self.tasks, sleep=self._sleep, clock=court.now)
         self.announcer.attach(court.client)
         monkeypatch.setattr(discord.PartialMessage, "edit", self._edit)
 

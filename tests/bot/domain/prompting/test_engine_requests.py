@@ -90,6 +90,14 @@ def test_how_far_from_the_picture(verb: Verb, options: dict[str, object], streng
     assert request.strength == pytest.approx(strength, abs=0.01)
 
 
+def test_a_folded_pan_shows_something_else_from_an_edge() -> None:
+    request = build(Verb.PAN, Sources(b"a"), pan=(0.0, 0.0, 0.0, 0.75), fold=(0.25, 0.125))
+    assert isinstance(request, Outpaint)
+    assert (request.reach, request.trim, request.strength) == (0.25, 0.125, 1.0)
+    plain = build(Verb.PAN, Sources(b"a"), pan=(0.0, 0.0, 0.0, 0.75))
+    assert isinstance(plain, Outpaint) and (plain.reach, plain.trim) == (1.0, 0.0) and plain.strength < 1.0
+
+
 def test_zoom_and_pan_say_where_the_canvas_grows() -> None:
     request = build(Verb.PAN, Sources(b"a"), pan=(0.5, 0.0, 0.25, 0.0), width=64)
     assert isinstance(request, Outpaint)
@@ -131,11 +139,11 @@ def test_words_may_be_missing_where_a_picture_speaks() -> None:
 
 
 def test_a_reference_is_looked_at_beside_the_picture() -> None:
-    both = build(Verb.IMAGINE, Sources(images=(b"a",), references=(b"b",), style=b"s"))
+    both = build(Verb.IMAGINE, Sources(images=(b"a",), references=(b"b",), styles=((b"s", 1.0),)))
     assert isinstance(both, Edit) and (both.image, both.references, both.is_reference) == (b"a", (b"b",), False)
     alone = build(Verb.IMAGINE, Sources(references=(b"b",)), {"aspect": (3, 2)})
     assert isinstance(alone, Edit) and (alone.image, alone.references, alone.is_reference) == (b"b", (), True)
-    assert (alone.width, alone.height) == (300, 200) and both.style_image is None
+    assert (alone.width, alone.height) == (300, 200) and both.style_images == ()
     for options in ({"strength": 0.5}, {"image_weight": 1.0}):
         with pytest.raises(BadOption, match="strength"):
             build(Verb.IMAGINE, Sources(references=(b"b",)), options)

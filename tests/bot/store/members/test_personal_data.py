@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.games.bluff import Bluff
-from bot.domain.games.game import Player
+from bot.domain.games.player import Player
 from bot.domain.jobs.pending_answers import PendingAnswer
 from bot.domain.model import Member, Place
 from bot.domain.moderation.access import Ban
@@ -25,7 +25,7 @@ from bot.store.schema_rules import metadata
 from tests.bot.store.asks import NOW
 
 ADA, BO = 4711, 815
-ABOUT_NOBODY = {"timings", "model_days", "outcomes", "bots", "shards", "open_channels", "sealed_words"}
+ABOUT_NOBODY = {"timings", "model_days", "outcomes", "bots", "shards", "open_channels", "show_plans", "sealed_words"}
 """The last holds what is a secret from its owner too; what a member wrote stands in their games."""
 STAYS = {"quota_counters", "audit_log", "guild_rules", "pending_answers"}
 """What is used counts until its windows end; what moderators did stays in their log and rules. The command that erases
@@ -50,9 +50,9 @@ def row_about(table: sa.Table, member: int) -> dict[str, Any]:
         "subject": f"<@{member}>", "body": GuildRules(guild_id=1, bans=(Ban(member_id=member),)).model_dump_json(),
         "job_id": f"job{member}", "guild_id": member, "message_id": member, "interaction_id": member,
         "host_id": member, "host": "{}", "place": "{}", "round_id": f"round{member}", "picks": "0",
-        "game_id": f"game{member}",
+        "game_id": f"game{member}", "scope_id": member,
         "notes": [], "captions": [], "spans": [], "frames_key": f"{member}/frames.zip", "latents_key": None,
-        "key": f"{member}/{'upload' if table.name == 'uploads' else 'cell'}.png",
+        "key": f"{member}/{'upload' if table.name in ('uploads', 'kept_styles') else 'cell'}.png",
     }  # fmt: skip
     if table.name == "jobs":
         named |= {"id": f"job{member}", "state": "delivered"}
@@ -93,7 +93,7 @@ async def test_every_table_and_file_is_exported(records: MemberRecordStore) -> N
     rows = json.loads(archive.read("records.json"))
     assert {name for name, found in rows.items() if len(found) == 1} == set(metadata.tables) - ABOUT_NOBODY
     assert str(BO) not in str(rows)
-    kept = {f"pictures/job{ADA}-2.png", "uploads/upload.png", f"frames/job{ADA}.zip"}
+    kept = {f"pictures/job{ADA}-2.png", "uploads/upload.png", f"frames/job{ADA}.zip", f"hall/round{ADA}.png"}
     assert set(archive.namelist()) == {"README.txt", "records.json", *kept}
     assert {archive.read(name) for name in kept} == {b"file of %d" % ADA}
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from bot.domain.games.any_game import AnyGame
 from bot.domain.games.bluff import Bluff
 from bot.domain.games.conductor import Conductor
-from bot.domain.games.game import Phase, Player
+from bot.domain.games.corpse import Shape
 from bot.domain.games.game_draws import GameDraws
 from bot.domain.games.game_service import GameService
 from bot.domain.games.likeness import Likeness
+from bot.domain.games.phases import Phase
+from bot.domain.games.player import Player
 from bot.domain.games.telephone import Telephone
 from bot.domain.model import Ask, Job, Member, Place
 from bot.errors import NotInGame, RoundOver
@@ -80,7 +83,7 @@ class Party:
     async def cancel(self, job_id: str, by: Member) -> Job:
         return await self.jobs.get(job_id)
 
-    async def begun(self, kind: type[AnyGame], number: int) -> AnyGame:
+    async def begun(self, kind: Callable[..., AnyGame], number: int) -> AnyGame:
         """A game of four that has begun."""
         new = kind(
             id=f"{number:x}", host=MEMBERS[0], place=Place(guild_id=5, channel_id=1000 + number), seed=number,
@@ -118,4 +121,8 @@ class Party:
             return
 
 
-KINDS = {"bluff": Bluff, "telephone": Telephone}
+KINDS: Mapping[str, Callable[..., AnyGame]] = {
+    "bluff": Bluff,
+    "telephone": Telephone,
+    "corpse": partial(Telephone, shape=Shape.TALL),
+}

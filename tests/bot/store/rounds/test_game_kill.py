@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from bot.domain.games.any_game import AnyGame
 from bot.domain.games.bluff import Bluff
-from bot.domain.games.game import Phase
+from bot.domain.games.phases import Phase
 from bot.domain.model import Member
 from bot.errors import ReplyGone
 from bot.store.database import Database
@@ -36,7 +37,7 @@ async def lived(party: Party, work: list[object]) -> None:
         party.restart()
 
 
-async def played(party: Party, kind: type[AnyGame], number: int) -> AnyGame:
+async def played(party: Party, kind: Callable[..., AnyGame], number: int) -> AnyGame:
     """A whole game of random members, whose process dies after `number` steps."""
     dice, game = random.Random(number), await party.begun(kind, number + 1)
     party.restart(number)
