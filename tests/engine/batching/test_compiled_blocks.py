@@ -234,6 +234,7 @@ def test_on_a_processor_and_when_off_nothing_is_compiled(worker: PocketWorker) -
     assert attach(nn.Linear(2, 2)) is None, "it names no repeated blocks"
 
 
+@pytest.mark.timeout(900)  # a C++ compiler beside everything else that a machine does
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
 def test_a_block_is_really_compiled_in_a_process_of_its_own(tmp_path: Path) -> None:
     torch.manual_seed(0)
