@@ -65,9 +65,18 @@ class _WithWeights(nn.Module):
         return torch.func.functional_call(vars(self)["block"], given, args, kwargs)
 
 
+def without_values(leaf: Any) -> Any:
+    """A tensor as a `TensorLike`, and anything else as it is."""
+    return TensorLike.of(leaf) if isinstance(leaf, torch.Tensor) else leaf
+
+
+def _made(leaf: Any) -> Any:
+    return leaf.made() if isinstance(leaf, TensorLike) else leaf
+
+
 def exported_from(job: BlockJob) -> torch.export.ExportedProgram:
     """The block as a graph of tensor operations, for the shapes of the job."""
-    args, kwargs = tree_map(lambda leaf: leaf.made() if isinstance(leaf, TensorLike) else leaf, (job.args, job.kwargs))
+    args, kwargs = tree_map(_made, (job.args, job.kwargs))
     weights = [like.made() for like in job.weights]
     with torch.no_grad():
         return torch.export.export(_WithWeights(job.block), (weights, args, kwargs), strict=False)

@@ -26,8 +26,8 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_flatten, tree_map
 
-from engine.batching.block_job import BlockJob, TensorLike, compiled_elsewhere
-from engine.batching.forward import COMPILED
+from engine.batching.block_job import BlockJob, TensorLike, compiled_elsewhere, without_values
+from engine.batching.forward import COMPILED, is_out_of_memory
 from engine.batching.merge_proof import difference
 from engine.batching.row_layout import PLAIN
 from engine.batching.weight_tensors import EXECUTES_ON, STREAMED, can_widen
@@ -38,6 +38,7 @@ SEEN = 32
 """So often is a block called with the same shapes before they are worth compiling: a few steps of one picture."""
 MOST = 12
 """Most kinds and shapes that are compiled for one denoiser."""
+_MOST_SEEN = 1000
 _COMPUTED = frozenset({torch.float32, torch.bfloat16, torch.float16})
 _ALIGNED = 16
 """Bytes: Triton's code may read this much at once. Code for processors does not mind."""
@@ -112,8 +113,7 @@ class CompiledBlocks:
     def _run(self, compiled: _Compiled, block: nn.Module, leaves: list[Any], eager: Callable[[], Any]) -> Any:
         given = [*self._weights[block], *(leaf for leaf in leaves if isinstance(leaf, torch.Tensor))]
         if compiled.proved:
-            outputs = compiled.run(given)
-            return outputs[0] if len(outputs) == 1 else tuple(outputs)
+            return self._proved(compiled, given, eager)
         expected = eager()
         try:
             outputs = compiled.run(given)
@@ -124,6 +124,16 @@ class CompiledBlocks:
             self._give_up(why or "it returns more than tensors")
         compiled.proved = True
         return expected
+
+    def _proved(self, compiled: _Compiled, given: list[torch.Tensor], eager: Callable[[], Any]) -> Any:
+        try:
+            outputs = compiled.run(given)
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            self._give_up(str(error))
+            return eager()
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def _key(self, block: nn.Module, leaves: list[Any], form: Any) -> Hashable:
         """All that compiled code depends on; None for a call that it cannot be made for."""
@@ -140,13 +150,17 @@ class CompiledBlocks:
         return tuple(metas)
 
     def _note(self, key: Hashable, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if len(self._seen) > _MOST_SEEN:
+            self._seen.clear()  # a block that is called with ever new numbers
         self._seen[key] += 1
         if self._seen[key] < SEEN or key in self._asked or len(self._asked) >= MOST:
             return
-        likes = tree_map(lambda leaf: TensorLike.of(leaf) if isinstance(leaf, torch.Tensor) else leaf, (args, kwargs))
+        likes, named = tree_map(without_values, (args, kwargs))
         file = Path(self._folder.name) / f"{len(self._asked)}.pt2"
         weights = [TensorLike.of(each) for each in self._weights[block]]
-        self._asked[key] = self._thread.submit(lambda: self.compile(BlockJob(_bare(block), *likes, weights), file))
+        self._asked[key] = self._thread.submit(
+            lambda: self.compile(BlockJob(_bare(block), likes, named, weights), file)
+        )
 
     def _arrived(self, key: Hashable) -> _Compiled | None:
         """The code, if it was asked for and is there now."""

@@ -9,7 +9,7 @@ import functools
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -90,7 +90,7 @@ def _plain(parameter: nn.Parameter) -> torch.Tensor:
 
 
 def _wrapper(parameter: nn.Parameter) -> Callable[[torch.Tensor], nn.Parameter]:
-    packed, kind = getattr(parameter, "quant_type", None), type(parameter)
+    packed, kind = getattr(parameter, "quant_type", None), cast("Any", type(parameter))
     make: Any = nn.Parameter if packed is None else functools.partial(kind, quant_type=packed)
     return functools.partial(make, requires_grad=False)
 

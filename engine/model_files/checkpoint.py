@@ -17,6 +17,11 @@ LATENT_CHANNELS = 4
 SUFFIXES = (".safetensors", SUFFIX)
 """What files are called that are read as checkpoints."""
 _AUTOENCODERS = ("first_stage_model.", "vae.")
+_DECODER, _FIRST = (
+    ".decoder.",
+    (".conv_in.weight", ".decoder.conv1.weight", ".project_in.main.conv.weight", ".project_in.conv.weight"),
+)
+"""How the first layer of an autoencoder's decoder is called: in Stable Diffusion's code, in Wan's, in DC-AE's."""
 _GUIDED = ("guidance_in.in_layer.weight", "time_text_embed.guidance_embedder.linear_1.weight")
 """What a FLUX.1 has that is given its guidance as an embedding (dev), and no other (schnell)."""
 FLOAT8 = frozenset({"F8_E4M3", "F8_E5M2"})
@@ -122,7 +127,7 @@ def packed_bytes(header: Header) -> float:
 def _components(path: Path, family: CheckpointFamily, names: Mapping[str, Tensor]) -> frozenset[str]:
     found = {family.denoiser}
     if autoencoder := [name for name in names if name.startswith(_AUTOENCODERS)]:
-        if not any(".decoder.conv_in." in name or ".decoder.conv1." in name for name in autoencoder):
+        if not any(_DECODER in name and name.endswith(_FIRST) for name in autoencoder):
             raise ModelLoadFailed(path.stem, "it holds only half of an autoencoder", "get the whole checkpoint")
         found.add("vae")
     found |= {name for name, start in family.encoders.items() if any(key.startswith(start) for key in names)}

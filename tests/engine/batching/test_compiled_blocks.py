@@ -203,12 +203,38 @@ def test_no_more_shapes_than_a_bound_are_compiled(monkeypatch: pytest.MonkeyPatc
     assert "forward" not in vars(block)
 
 
+def test_code_that_breaks_later_gives_way_to_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled_blocks, "SEEN", 1)
+    block, calls = JointBlock(32, 2).eval().requires_grad_(False), list[int]()
+
+    def compile_once(job: BlockJob, file: Path) -> Runner:
+        def run(given: list[torch.Tensor]) -> list[torch.Tensor]:
+            calls.append(len(calls))
+            if len(calls) > 1:
+                raise RuntimeError("the driver was replaced")
+            return [JointBlock.forward(block, *_inputs(2))]
+
+        return run
+
+    blocks = CompiledBlocks("Tiny", compile_once)
+    blocks.take(block)
+    with torch.inference_mode(), blocks.in_use():
+        expected = block(*_inputs(2))
+        settled(blocks)
+        drawn = [block(*_inputs(2)) for _ in range(3)]
+
+    assert calls == [0, 1] and blocks.failed
+    assert all(torch.equal(each, expected) for each in drawn)
+    blocks.close()
+
+
 def test_on_a_processor_and_when_off_nothing_is_compiled(worker: PocketWorker) -> None:
     assert COMPILED not in vars(worker.model.parkable["unet"])
     assert EngineSettings().compile == "auto"
     assert attach(nn.Linear(2, 2)) is None, "it names no repeated blocks"
 
 
+@pytest.mark.timeout(900)  # a C++ compiler beside everything else that a machine does
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
 def test_a_block_is_really_compiled_in_a_process_of_its_own(tmp_path: Path) -> None:
     torch.manual_seed(0)

@@ -203,7 +203,7 @@ def test_each_further_pan_is_drawn_as_large_as_the_first(worker_of: Callable[[st
 
 
 @pytest.mark.parametrize(("side", "size"), [("bottom", (64, 136)), ("right", (136, 64))])
-def test_a_band_joins_a_trimmed_edge_and_is_drawn_at_the_models_size(
+def test_a_band_joins_an_edge_at_the_size_of_the_model(
     worker_of: Callable[[str], LocalWorker], side: str, size: tuple[int, int]
 ) -> None:
     picture = gradient(*((64, 96) if side == "bottom" else (96, 64)))
