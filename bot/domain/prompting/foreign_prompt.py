@@ -31,7 +31,7 @@ _GIVEN_AS: Mapping[str, str] = {
     **dict.fromkeys(("oref", "cref"), "upload that picture in the option reference"),
     **dict.fromkeys(
         ("v", "version", "niji", "q", "quality", "s", "stylize", "w", "weird", "hd", "raw", "exp", "p", "personalize",
-         "profile", "turbo", "public", "stealth", "sw", "cw", "ow", "sv", "video", "motion", "loop", "creative", "hq",
+         "profile", "turbo", "public", "stealth", "ow", "sv", "video", "motion", "loop", "creative", "hq",
          "test", "testp", "upbeta", "uplight", "upanime", "sameseed", "beta"),
         _MINE,
     ),

@@ -107,7 +107,8 @@ class ResultPages:
         except KeyError:
             return []
         named = (texts.control_name, texts.CONTROL_ALT) if is_controlled else (texts.mask_name, texts.MASK_ALT)
-        return [] if found is None else [Upload(named[0](job), found, named[1], spoiler=job.spoiler)]
+        name, alt = named
+        return [] if found is None else [Upload(name(job), found, alt, spoiler=job.spoiler, is_aside=True)]
 
     async def _kept(self, cell: Cell) -> bytes:
         try:
