@@ -45,7 +45,7 @@ async def test_from_the_command_to_the_album_and_its_buttons(tmp_path: Path, mod
         varied = await discord.press(shown, "V3", user=12)
         await album(process, varied)
         listed = await discord.menu("Darkroom: upscale", shown, user=11)
-        assert "this is a grid" in text(await discord.until(lambda: discord.reply(listed)))
+        await discord.until(lambda: (r := discord.reply(listed)) and "this is a grid" in text(r))
         await everything_is_well(process, jobs=2)
 
 
