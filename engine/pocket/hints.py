@@ -33,10 +33,8 @@ class Hints:
     planned: Tensor
 
     @staticmethod
-    def of(states: Sequence[Tensor] | None) -> Hints | None:
+    def of(states: Sequence[Tensor]) -> Hints:
         """From an adapter's states: (B, 64, H/2, W/2), (B, 32, H/4, W/4) and (B, 128, H/8, W/8)."""
-        if states is None:
-            return None
         fine, middle, coarse = states
         return Hints(fine[:, :DRAWN], fine[:, DRAWN:], F.pixel_unshuffle(middle, 2), coarse)
 
