@@ -171,6 +171,8 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
             spec, variant, device, dtype, known, previewer, stages, LoRAFiles(settings), has_style=True
         )
     model = LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
+    if not spec.controls:
+        return model
     return load_controls(model, lambda more: FileHashes(settings.models_dir / "hashes.json").of_model((path, *more)))
 
 

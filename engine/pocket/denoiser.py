@@ -164,8 +164,8 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
             timestep_cond: The guidance scale, embedded by the pipeline (B, 4), to guide inside.
             down_intrablock_additional_residuals: What an adapter says of a control picture, see `Hints`.
         """
-        said = down_intrablock_additional_residuals
-        hints = None if said is None else Hints.of(said)
+        told = down_intrablock_additional_residuals
+        hints = None if told is None else Hints.of(told)
         steps = torch.as_tensor(timestep, device=sample.device, dtype=torch.float32).expand(len(sample))
         alpha, sigma = levels(steps)
         states = encoder_hidden_states if self.fixed_shapes else spoken(encoder_hidden_states)
