@@ -56,7 +56,7 @@ async def imagined(interaction: Pressed, about: str, filled: Filled) -> None:
     """Read the form, remember its choices, and begin as `/imagine` does."""
     async with Answer(interaction) as answer:
         chosen = await _chosen(interaction, filled)
-        reading = await reader(interaction, has_picture=bool(filled.pictures), **chosen)
+        reading = await reader(interaction, has_picture=bool(filled.pictures), has_control=False, **chosen)
         flags = " ".join(f"--lora {quoted(lora)}" for lora in await _loras(interaction, filled))
         text = await submission.rolled(interaction, " ".join(filter(None, (filled.prompt, flags))))
         reading(expand(text)[0])  # what is refused is not remembered

@@ -31,7 +31,7 @@ class Sets(commands.Cog):
         """Make a set, or replace the one of that name."""
         async with Answer(interaction, ephemeral=True) as answer:
             # The names of its style, model and LoRAs are read like those of a prompt, but nothing is drawn.
-            await submission.read(interaction, f"x {options}", has_picture=True)
+            await submission.read(interaction, f"x {options}", has_picture=True, has_control=True)
             preferences = await interaction.client.services.members.change(
                 interaction.user.id,
                 lambda before: before.model_copy(update={"sets": with_set(before.sets, name, options)}),

@@ -153,7 +153,7 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
     for module in parts.values():
         module.requires_grad_(False).eval()
         if hasattr(module, "fixed_shapes"):  # `pocket`, which leaves out what is padding and guides inside
-            module.fixed_shapes = settings.deterministic
+            vars(module)["fixed_shapes"] = settings.deterministic
     if _may_compile(spec, device, settings):
         for part in parts.values():
             if stage_of(part) is Stage.DENOISE:

@@ -140,7 +140,7 @@ class OperationContext:
         request = self.request
         needs_rows = request.negative_prompt or request.loras or self.beside or self.control
         if request.kind == ImageRequest.kind and not needs_rows:
-            denoiser = getattr(pipeline, "unet", None)
+            denoiser: Any = getattr(pipeline, "unet", None)
             if hasattr(denoiser, "guide_itself"):
                 denoiser.guide_itself()
 

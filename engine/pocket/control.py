@@ -202,7 +202,7 @@ class EdgeTrainer:
             return velocity_error(self._denoiser.sketch(noisy, ratio, states, hints)[0], clean[:, :3], ratio)
         ratio = signal_to_noise(len(clean), recipe.noise_mean, recipe.noise_spread, self._noise)
         noisy = noised(clean, ratio, self._noise)
-        estimates = self._denoiser.estimates(noisy, ratio, states, hints)
+        estimates = self._denoiser.estimates(noisy, ratio, states, hints=hints)
         return torch.stack([velocity_error(each, clean[:, :3], ratio) for each in estimates]).sum()
 
 

@@ -64,8 +64,7 @@ class Ports:
         kept = () if spec.options.kept_style is None else spec.options.kept_style.pictures
         styles = tuple((uploads[key], weight) for key, weight in (*named, *kept))
         control = None if spec.control is None else uploads[spec.control]
-        given = {"images": images, "references": references, "mask": mask, "styles": styles, "control": control}
-        return Sources(source=source, description=said, **given)
+        return Sources(source, images, mask, styles, said, references, control)
 
     async def _cell(self, job_id: str, index: int) -> tuple[bytes, str]:
         """A stored picture, and what it shows as far as its words say that."""

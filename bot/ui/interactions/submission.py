@@ -106,6 +106,7 @@ async def read(
     text: str,
     *,
     has_picture: bool = False,
+    has_control: bool = False,
     needs_words: bool = True,
     **given: str | float | None,
 ) -> Options:
@@ -116,8 +117,9 @@ async def read(
     preferences, styles = await preferences_of(interaction), interaction.client.services.settings.styles
     channel = await channel_defaults(interaction)
     return member_options.read(
-        text, preferences, styles, channel=channel, has_picture=has_picture, needs_words=needs_words, **given
-    )
+        text, preferences, styles, channel=channel, has_picture=has_picture, has_control=has_control,
+        needs_words=needs_words, **given,
+    )  # fmt: skip
 
 
 async def rolled(interaction: Pressed, text: str) -> str:
