@@ -37,8 +37,8 @@ class DiscordSettings(Section):
     """Number of shards into which Discord divides the servers; None means as many as Discord recommends."""
     picture_origins: tuple[str, ...] = ("https://cdn.discordapp.com", "https://media.discordapp.net")
     """Origins (scheme and host) from which the bot downloads pictures; it refuses all others."""
-    results: Literal["album", "grid"] = "album"
-    """How four pictures are shown where neither member nor server says: to swipe through, or as one picture."""
+    results: Literal["album", "grid"] = "grid"
+    """How four pictures are shown where neither member nor server says: as one picture, or to swipe through."""
 
 
 class StyleSettings(Section):

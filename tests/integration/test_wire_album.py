@@ -14,6 +14,7 @@ from tests.wire.faults import Fault
 from tests.wire.server import buttons, pictures, text
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]
+ALBUMS = {"DARKROOM_DISCORD__RESULTS": "album"}
 
 
 async def album(process: BotProcess, asked: Any) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def kept(process: BotProcess) -> set[bytes]:
 
 
 async def test_from_the_command_to_the_album_and_its_buttons(tmp_path: Path, model: Path) -> None:
-    async with bot(tmp_path, model) as process:
+    async with bot(tmp_path, model, **ALBUMS) as process:
         discord = process.discord
         asked = await ask(discord, "a red apple --steps 150")
         preview = await discord.until(lambda: (r := discord.reply(asked)) and pictures(r) and dict(r))
@@ -50,7 +51,7 @@ async def test_from_the_command_to_the_album_and_its_buttons(tmp_path: Path, mod
 
 
 async def test_hidden_and_shown_again_an_album_stays_one(tmp_path: Path, model: Path) -> None:
-    async with bot(tmp_path, model) as process:
+    async with bot(tmp_path, model, **ALBUMS) as process:
         discord = process.discord
         asked = await ask(discord)
         shown = await album(process, asked)
@@ -65,7 +66,7 @@ async def test_hidden_and_shown_again_an_album_stays_one(tmp_path: Path, model: 
 
 
 async def test_killed_while_it_is_delivered_there_is_one_album(tmp_path: Path, model: Path) -> None:
-    async with bot(tmp_path, model) as process:
+    async with bot(tmp_path, model, **ALBUMS) as process:
         discord = process.discord
         discord.faults.planned = [Fault("PATCH .*", 0, took_effect=True, times=999)]
         asked = await ask(discord, "a red apple --steps 4")
@@ -81,7 +82,7 @@ async def test_killed_while_it_is_delivered_there_is_one_album(tmp_path: Path, m
 
 
 async def test_when_the_token_has_died_the_bot_makes_the_album(tmp_path: Path, model: Path) -> None:
-    async with bot(tmp_path, model) as process:
+    async with bot(tmp_path, model, **ALBUMS) as process:
         discord = process.discord
         asked = await ask(discord, "slow --steps 300")
         await discord.until(lambda: (r := discord.reply(asked)) and pictures(r))
@@ -91,7 +92,7 @@ async def test_when_the_token_has_died_the_bot_makes_the_album(tmp_path: Path, m
 
 
 async def test_members_and_moderators_choose_the_form(tmp_path: Path, model: Path) -> None:
-    async with bot(tmp_path, model) as process:
+    async with bot(tmp_path, model, **ALBUMS) as process:
         discord = process.discord
         set_here = await discord.command("mod results", user=12, moderator=True, form="grid")
         await discord.until(lambda: (r := discord.reply(set_here)) and "as one picture" in text(r))
