@@ -21,8 +21,8 @@ from engine import EngineSettings
 from tests.bot.whole import Whole, whole
 
 OUT = Path(__file__).parents[1] / "docs" / "pictures" / "evolve.webp"
-PROMPT = "an apple --seed 7"
-LINE = "on a blue background"
+PROMPT = "a sunflower --seed 7"
+LINE = "on a purple background"
 SIDE, BAR = 512, 44
 FRAME_MS, LAST_FRAME_MS = 2200, 4000
 _BACK, _FORE = "#202225", "#f2f3f5"

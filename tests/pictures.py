@@ -16,8 +16,8 @@ from PIL import Image
 from tests.integration.browser import CHROMIUM, ROOT, SWITCHES, Page, playground, playwright
 
 OUT = ROOT / "docs" / "pictures" / "imagine.webp"
-PROMPT = "a red apple on a blue background --steps 50"
-VIEW = {"width": 860, "height": 860}
+PROMPT = "a sunflower --seed 7 --steps 50"
+VIEW = {"width": 860, "height": 910}
 LAST_FRAME_MS = 3500
 LOADED = "[...document.images].every(image => image.complete && image.naturalWidth)"
 

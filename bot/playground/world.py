@@ -15,7 +15,7 @@ from bot.settings import StyleSettings
 
 WELCOME = (
     "**Welcome to the darkroom.** Type `/imagine` and say what to draw, for example "
-    "`a red apple on a blue background`. Watch it come out of the noise, then press **U** to get one picture large, "
+    "`a sunflower`. Watch it come out of the noise, then press **U** to get one picture large, "
     "**V** for four variations of it, or 🔄 to draw again.\n"
     "Everything here is real but Discord: the bot, the queue, the quotas and the diffusion model run on this machine. "
     "Switch between members at the top right; *mo* is a moderator and may use `/mod` and `/quota`."
