@@ -182,7 +182,9 @@ def _compose(
         statistics=Statistics(database),
         intake=Intake(fetch, drawing, pictures),
         drawing=drawing,
-        prices=PriceList(timings),
+        prices=PriceList(
+            timings, lambda name: next((m.picture_steps for m in engine.models() if m.name == name), None)
+        ),
         consents=consents,
         grants=grants,
         consent_requests=rounds.consent_requests,

@@ -16,7 +16,7 @@ SLEEPERS = {
     "bot/domain/test_studio_kill.py", "engine/test_chaos.py", "integration/test_ledger.py",  # strike at random moments
     "integration/test_monkey.py", "integration/test_wire.py", "integration/test_wire_faults.py",
     "integration/test_wire_crew.py", "integration/test_wire_kills.py",  # a bot in a process of its own, and its outages
-    "bench/test_wire_speed.py",
+    "bench/test_wire_speed.py", "integration/test_wire_votes.py",
 }  # fmt: skip
 """Test modules that really sleep for longer than a turn of the loop."""
 TURN_S = 0.25

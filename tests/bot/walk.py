@@ -36,11 +36,15 @@ TAKES_NO_JOB = frozenset(
         "mod channel list",
         "mod review on", "mod review off", "evolve", "mod game", "bluff",
         "telephone", "mod round pause", "mod round resume", "mod round ballot",
-        "mod round entry", "mod consent", "mod reactions", "mod relax",
+        "mod round entry", "mod consent", "mod reactions", "mod relax", "mod results", "richer", "privacy weekly",
+        "weekly setup", "weekly off", "weekly now", "weekly cancel", "weekly hall",
     }
 )  # fmt: skip
 """What neither takes the id of a job nor tells of jobs; everything else has a step below."""
-NO_JOB_ITEMS = frozenset({"OfferMenu", "OfferPageButton", "DrawThis", "OlderButton", "RetentionButton", "GuessMenu"})
+NO_JOB_ITEMS = frozenset({
+    "OfferMenu", "OfferPageButton", "DrawThis", "OlderButton", "RetentionButton", "GuessMenu", "HallButton",
+    "ProposalButton",
+})  # fmt: skip
 """Buttons and menus that carry no id of a job; the log's button is tried like the log itself."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -39,23 +39,25 @@ class Price:
 class PriceList:
     """Calculates prices from measured timings."""
 
-    def __init__(self, timings: Timings) -> None:
-        self._timings = timings
+    def __init__(self, timings: Timings, picture_steps: Callable[[str], int | None] = lambda _: None) -> None:
+        """`picture_steps`: the steps of a model that starts from a picture, where they differ from its others."""
+        self._timings, self._picture_steps = timings, picture_steps
 
     async def __call__(self, job: Job, cell: Cell) -> Mapping[Verb, Price]:
         """Return the price of each verb for a stored picture, with one database query."""
         known = await self._timings.of_model(job.model)
-        asked = {verb: _asked(job, cell, verb) for verb in _PRICED}
+        asked = {verb: _asked(job, cell, verb, self._picture_steps(job.model)) for verb in _PRICED}
         return {
             verb: Price(pictures(verb, request.num_images), expected_ms(request, known))
             for verb, request in asked.items()
         }
 
 
-def _asked(job: Job, cell: Cell, verb: Verb) -> ImageRequest:
+def _asked(job: Job, cell: Cell, verb: Verb, picture_steps: int | None) -> ImageRequest:
     """Return the request of a button. Its size is the one at which the model drew the job, not the cell's size."""
     recipe: dict[str, Any] = json.loads(job.recipe) if job.recipe else {}
-    options = job.spec.options.model_copy(update={**_OWN, "steps": recipe.get("num_inference_steps") or _STEPS})
+    steps = job.spec.options.steps or picture_steps or recipe.get("num_inference_steps") or _STEPS
+    options = job.spec.options.model_copy(update={**_OWN, "steps": steps})
     spec = derive(job, verb, cell.cell, seed=0, options=options)
     request = Wording().request(spec, Sources(source=_ANY, mask=_ANY), _no_size, Asker(), job.model)
     width, height = cell.width, cell.height

@@ -128,8 +128,7 @@ class Answer:
                 limit = smaller(limit, page, error)
                 if not limit:
                     raise
-                if limit < SMALLEST_LIMIT:
-                    raise FileLimitTooSmall(limit) from error
+                _prove_limit(limit)
 
     async def private(
         self,
@@ -169,3 +168,8 @@ class Answer:
 
 
 __all__ = ["Answer", "Pressed"]
+
+
+def _prove_limit(limit: int) -> None:
+    if limit < SMALLEST_LIMIT:
+        raise FileLimitTooSmall(limit)

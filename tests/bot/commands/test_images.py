@@ -294,4 +294,5 @@ async def test_a_style_picture_goes_with_all_drawn_from_the_result(world: World)
 
 async def test_a_style_given_as_a_link_is_explained(world: World) -> None:
     asked = await world.ada.slash(world.channel, "imagine", prompt="a fox --sref https://example.com/x")
-    assert asked.response is not None and asked.response.ephemeral and "style_image" in asked.response.content
+    assert asked.response is not None and asked.response.ephemeral and "upload that picture" in asked.response.content
+    assert "style\\_image" in asked.response.content

@@ -12,6 +12,7 @@ import pytest
 
 from bot import errors as bot_errors
 from bot.domain.moderation.word_rules import RuleKind, with_rule
+from bot.domain.prompting.kept_styles import weights_of
 from bot.domain.prompting.prompt import parse
 from bot.ui.content.error_texts import TABLE, words
 from bot.ui.pictures.compositing import Drawing
@@ -39,6 +40,10 @@ CASES: dict[str, list[Callable[[], Any]]] = {
         lambda: parse("a fox --ar 3to2"),
         lambda: parse("a fox --guidance 1e999"),
         lambda: parse("a fox --stop"),
+    ],
+    "bot/domain/prompting/kept_styles.py:weights_of": [
+        lambda: weights_of("1, many", 2),
+        lambda: weights_of("1, 1e999", 2),
     ],
     "bot/domain/prompting/prompt.py:_part": [lambda: parse("cat::99 dog::1")],
     "bot/domain/moderation/word_rules.py:_check_regex": [

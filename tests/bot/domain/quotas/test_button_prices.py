@@ -54,7 +54,7 @@ async def test_it_is_what_the_job_is_expected_to_take(options: dict[str, object]
     for _ in range(pans):
         spec = derive(job, Verb.PAN, 0, seed=1, pan=(0.0, 0.5, 0.0, 0.0))
         job, cell = drawn(job, spec, Sources(source=png_of(cell.width, cell.height)))
-    prices = await PriceList(Known())(job, cell)
+    prices = await PriceList(Known(), lambda name: CATALOGUE.spec(name).picture_steps)(job, cell)
     picture = png_of(cell.width, cell.height, "white")
     asked = [(verb, fields) for verb, fields in DERIVED.values()] + [(Verb.REGION, {"mask": "m"}), (Verb.EDIT, {})]
     for verb, fields in asked:

@@ -60,7 +60,7 @@ def row_about(table: sa.Table, member: int) -> dict[str, Any]:
         named |= {"id": f"round{member}", "state": "ended"}
     if table.name == "games":
         named |= {"id": f"game{member}", "channel_id": member, "body": played(member).model_dump_json()}
-    if table.name == "entries":
+    if table.name in ("entries", "kept_styles"):
         named["place"] = 1
     plain = {int: 1, str: "x", float: 1.0, bool: False}
     return {
