@@ -90,7 +90,9 @@ def compile_into(job: BlockJob, file: Path) -> None:
         torch._inductor.aoti_compile_and_package(exported_from(job), package_path=str(file))
 
 
-def compiled_elsewhere(job: BlockJob, file: Path) -> Callable[[list[torch.Tensor]], list[torch.Tensor]]:
+def compiled_elsewhere(
+    job: BlockJob, file: Path, niceness: int = 19
+) -> Callable[[list[torch.Tensor]], list[torch.Tensor]]:
     """Compile in a process of its own, and load the result; called on a thread.
 
     Raises `RuntimeError` with the last line that the process said, and `subprocess.TimeoutExpired`.
@@ -98,7 +100,7 @@ def compiled_elsewhere(job: BlockJob, file: Path) -> Callable[[list[torch.Tensor
     path = os.pathsep.join(each or str(Path.cwd()) for each in sys.path)
     done = subprocess.run(  # noqa: S603 - our own code in our own interpreter
         [sys.executable, "-P", "-c", _CHILD],
-        input=pickle.dumps((job, str(file))),
+        input=pickle.dumps((job, str(file), niceness)),
         capture_output=True,
         check=False,
         timeout=LONGEST_S,
@@ -113,7 +115,7 @@ def compiled_elsewhere(job: BlockJob, file: Path) -> Callable[[list[torch.Tensor
 
 def main() -> None:
     """Do the job on standard input, which this program's own process wrote."""
+    job, file, niceness = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - from our own parent process
     if hasattr(os, "nice"):
-        os.nice(19)
-    job, file = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - from our own parent process
+        os.nice(niceness)
     compile_into(job, Path(file))
