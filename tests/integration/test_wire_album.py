@@ -62,6 +62,7 @@ async def test_hidden_and_shown_again_an_album_stays_one(tmp_path: Path, model: 
         await discord.command("mod quarantine lift", user=12, moderator=True, job=job_id)
         await discord.until(lambda: len(pictures(shown)) == 4)
         assert [b.get("label") for b in buttons(shown)][:4] == ["U1", "U2", "U3", "U4"]
+        await discord.until(lambda: not discord.world.thinking())
         await everything_is_well(process, jobs=1)
 
 
