@@ -27,6 +27,8 @@ _HELLO: Mapping[str, str] = {
     "nia": "hello, the brighter the better",
     "sam": "evening. Dark pictures, please",
 }
+_TOO_FEW = "of the pictures of the last weeks may hang here"
+"""What the bot says where a show has too few pictures."""
 _DRAWN: Mapping[str, str] = {
     "kim": "a snowman in the snow",
     "lou": "a red dragon",
@@ -70,7 +72,6 @@ class Friends:
             async with self.turn:
                 with contextlib.suppress(SetupError, TimeoutError):
                     await member.send(self._channel, _HELLO.get(name, "hi"))
-            self._start(self._draw(name), f"picture of {name}")
         for number in list(self._messages()):
             self._look(number)
 
@@ -82,7 +83,10 @@ class Friends:
 
     def _heard(self, event: str, payload: Mapping[str, Any]) -> None:
         if event in ("MESSAGE_CREATE", "MESSAGE_UPDATE") and int(payload["channel_id"]) == self._channel.id:
-            self._look(int(payload["id"]))
+            number = int(payload["id"])
+            self._look(number)
+            if (message := self._messages().get(number)) is not None and _TOO_FEW in message.content:
+                self._draw_once()
 
     def _messages(self) -> dict[int, Any]:
         return self._env.backend.messages.get(self._channel.id, {})
@@ -102,8 +106,14 @@ class Friends:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _draw_once(self) -> None:
+        for name in self._members:
+            if (name, _TOO_FEW) not in self._done:
+                self._done.add((name, _TOO_FEW))
+                self._start(self._draw(name), f"picture of {name}")
+
     async def _draw(self, name: str) -> None:
-        """A picture of theirs, so that there is something by others than the newcomer."""
+        """A picture of theirs, so that a show has something by others than the newcomer."""
         await self._sleep(self._dice.uniform(1.0, 6.0))
         async with self.turn:
             with contextlib.suppress(SetupError, TimeoutError):

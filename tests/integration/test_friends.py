@@ -44,9 +44,13 @@ def test_a_newcomer_sees_a_whole_show(tmp_path: Path) -> None:
         tab.goto(url)
         page = Page(tab)
         tab.locator("#bring-friends").click()
-        page.until(lambda: page.look()[1] == 4)  # each of them has drawn
+        page.until(lambda: "sam are here" in tab.locator("#bring-friends").inner_text())
         tab.locator("#viewer-picker").select_option(label="mo")
         page.until(lambda: tab.evaluate("window.simcordPreview.ready"))
+        tab.locator("[data-command='weekly now']").click()
+        tab.keyboard.press("Enter")
+        page.until(lambda: any("may hang here" in said for said in page.messages()))
+        page.until(lambda: page.look()[1] == 4)  # each of them has drawn
         tab.locator("[data-command='weekly now']").click()
         tab.keyboard.press("Enter")
         page.until(lambda: tab.get_by_role("button", name="D", exact=True).count())
