@@ -53,7 +53,8 @@ def tab(browser: Any) -> Iterator[Any]:
     page.on("console", lambda said: said.type == "error" and errors.append(said.text))
     yield page
     page.close()
-    assert errors == []
+    # A page that was slow to load is shown without its transition, and Chromium says so.
+    assert [said for said in errors if "Transition was aborted" not in said] == []
 
 
 def faults(page: Any) -> list[tuple[str, list[str]]]:

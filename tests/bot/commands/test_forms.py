@@ -75,12 +75,12 @@ async def test_the_settings_form_shows_and_stores_all(world: World) -> None:
     before = Preferences(model="sdxl", aspect=(5, 4), suffix="in oil", notify=True, sets=(("a", "--ar 3:2"),))
     await world.members.prefer(world.ada.id, before)
     form = await world.ada.slash(world.channel, "settings")
-    assert menus(form) == {"model": ["sdxl"], "shape": ["shape:5:4"], "switches": ["notify", "album"], "share": []}
+    assert menus(form) == {"model": ["sdxl"], "shape": ["shape:5:4"], "switches": ["notify"], "share": []}
     filled = {
         "prompt": "in ink",
         "model": [],
         "shape": ["shape:3:2"],
-        "switches": ["remix", "album"],
+        "switches": ["remix"],
         "share": ["share:me"],
     }
     told = await world.ada.submit_modal(form, filled)
@@ -96,7 +96,7 @@ async def test_an_emptied_settings_form_empties_and_a_role_stays(world: World) -
     form = await world.ada.slash(world.channel, "settings")
     assert menus(form)["share"] == []
     await world.ada.submit_modal(form, {"prompt": "", "shape": [], "switches": [], "share": []})
-    assert world.members.set[world.ada.id] == Preferences(share="role", share_role=7, results="grid")
+    assert world.members.set[world.ada.id] == Preferences(share="role", share_role=7)
 
 
 async def test_the_form_of_results_is_kept_where_it_is_unusual(world: World) -> None:
