@@ -83,10 +83,7 @@ class Friends:
 
     def _heard(self, event: str, payload: Mapping[str, Any]) -> None:
         if event in ("MESSAGE_CREATE", "MESSAGE_UPDATE") and int(payload["channel_id"]) == self._channel.id:
-            number = int(payload["id"])
-            self._look(number)
-            if (message := self._messages().get(number)) is not None and _TOO_FEW in message.content:
-                self._draw_once()
+            self._look(int(payload["id"]))
 
     def _messages(self) -> dict[int, Any]:
         return self._env.backend.messages.get(self._channel.id, {})
@@ -106,7 +103,10 @@ class Friends:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _draw_once(self) -> None:
+    def look_at_answers(self) -> None:
+        """Draw where a show has too few pictures; private answers, which say so, cause no event to hear."""
+        if not any(_TOO_FEW in message.content for message in self._messages().values()):
+            return
         for name in self._members:
             if (name, _TOO_FEW) not in self._done:
                 self._done.add((name, _TOO_FEW))

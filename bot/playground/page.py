@@ -119,6 +119,8 @@ class LivePreview:
                 while len(seen) > 256:
                     seen.pop(next(iter(seen)))
             result = await admit(context_id, body)
+            if self._friends is not None:
+                self._friends.look_at_answers()
             if page is not None and page.status == "stale":
                 self._renderer.publish(page)
             return {**result, "settlement": "settled"} if result["settlement"] == "timeout" else result
