@@ -13,11 +13,9 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel
 
-from engine.base.foreign_errors import FAILURES, reason
 from engine.batching.lanes import Lane
 from engine.batching.module_proxies import parking_view
-from engine.errors import ModelLoadFailed
-from engine.model_files.tool_files import prove_tool
+from engine.operations.tool_model import read_tool
 
 MAX_NEW_TOKENS = 40
 
@@ -33,14 +31,8 @@ class Captioner:
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> Captioner:
         """From a local folder: safetensors only, none of its own code is run. Raises `ModelLoadFailed`."""
-        safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        prove_tool("captioner", folder)
-        try:
-            model: Any = AutoModelForImageTextToText.from_pretrained(folder, use_safetensors=True, **safely)
-            processor = AutoProcessor.from_pretrained(folder, **safely)
-        except FAILURES as error:
-            raise ModelLoadFailed("captioner", reason(error)) from error
-        return cls(folder.name, model.to(device).requires_grad_(False).eval(), processor)
+        model, processor = read_tool("captioner", folder, device, AutoModelForImageTextToText, AutoProcessor)
+        return cls(folder.name, model, processor)
 
     def captions(self, picture: Image.Image, count: int, lane: Lane) -> tuple[str, ...]:
         """The `count` likeliest descriptions (fewer where they are the same), each pass of the model parked."""

@@ -13,11 +13,9 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
-from engine.base.foreign_errors import FAILURES, reason
 from engine.batching.lanes import Lane
 from engine.batching.module_proxies import parking_view
-from engine.errors import ModelLoadFailed
-from engine.model_files.tool_files import prove_tool
+from engine.operations.tool_model import read_tool
 
 _METRIC = frozenset({"depth_pro", "glpn", "prompt_depth_anything", "zoedepth"})
 """Models that answer with a distance; the others with its inverse, which is larger where something is near."""
@@ -35,16 +33,10 @@ class DepthEstimator:
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> DepthEstimator:
         """From a local folder: safetensors only, none of its own code is run. Raises `ModelLoadFailed`."""
-        safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        prove_tool("depth", folder)
-        try:
-            model: Any = AutoModelForDepthEstimation.from_pretrained(folder, use_safetensors=True, **safely)
-            processor = AutoImageProcessor.from_pretrained(folder, **safely)
-        except FAILURES as error:
-            raise ModelLoadFailed("depth", reason(error)) from error
+        model, processor = read_tool("depth", folder, device, AutoModelForDepthEstimation, AutoImageProcessor)
         config = model.config
         is_distance = config.model_type in _METRIC or getattr(config, "depth_estimation_type", "") == "metric"
-        return cls(folder.name, model.to(device).requires_grad_(False).eval(), processor, is_distance)
+        return cls(folder.name, model, processor, is_distance)
 
     def map(self, picture: Image.Image, lane: Lane) -> Image.Image:
         """White where something is near, black where it is far: mode "L", at the picture's size; one parked pass."""

@@ -17,11 +17,10 @@ import torch
 from PIL import Image, ImageDraw
 from transformers import AutoImageProcessor, VitPoseForPoseEstimation
 
-from engine.base.foreign_errors import FAILURES, reason
 from engine.batching.lanes import Lane
 from engine.batching.module_proxies import parking_view
 from engine.errors import InvalidRequest, ModelLoadFailed
-from engine.model_files.tool_files import prove_tool
+from engine.operations.tool_model import read_tool
 
 POINTS = 17
 """COCO's: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles; left before right."""
@@ -49,21 +48,15 @@ class PoseEstimator:
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> PoseEstimator:
         """From a local folder: safetensors only, none of its own code is run. Raises `ModelLoadFailed`."""
-        safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        prove_tool("pose", folder)
         if importlib.util.find_spec("scipy") is None:  # what transformers crops persons with
             raise ModelLoadFailed(
                 "pose", "scipy is missing", "in Darkroom's folder: pip install -c constraints.txt '.[pose]'"
             )
-        try:
-            model: Any = VitPoseForPoseEstimation.from_pretrained(folder, use_safetensors=True, **safely)
-            processor = AutoImageProcessor.from_pretrained(folder, **safely)
-        except FAILURES as error:
-            raise ModelLoadFailed("pose", reason(error)) from error
+        model, processor = read_tool("pose", folder, device, VitPoseForPoseEstimation, AutoImageProcessor)
         if not hasattr(processor, "post_process_pose_estimation") or model.config.num_labels != POINTS:
             why = f"{folder.name} is no ViTPose of {POINTS} points"
             raise ModelLoadFailed("pose", why, "choose a ViTPose that was trained on COCO")
-        return cls(folder.name, model.to(device).requires_grad_(False).eval(), processor)
+        return cls(folder.name, model, processor)
 
     def map(self, picture: Image.Image, lane: Lane) -> Image.Image:
         """OpenPose's coloured figure of the one person who fills the picture, on black; one parked pass.

@@ -13,11 +13,10 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForSemanticSegmentation
 
-from engine.base.foreign_errors import FAILURES, reason
 from engine.batching.lanes import Lane
 from engine.batching.module_proxies import parking_view
 from engine.errors import ModelLoadFailed
-from engine.model_files.tool_files import prove_tool
+from engine.operations.tool_model import read_tool
 
 BACKGROUND = ("background", "other", "unlabeled")
 """What models call the label of everything that is no thing."""
@@ -38,15 +37,8 @@ class Segmenter:
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> Segmenter:
         """From a local folder: safetensors only, none of its own code is run. Raises `ModelLoadFailed`."""
-        safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        prove_tool("cutout", folder)
-        try:
-            model: Any = AutoModelForSemanticSegmentation.from_pretrained(folder, use_safetensors=True, **safely)
-            processor = AutoImageProcessor.from_pretrained(folder, **safely)
-        except FAILURES as error:
-            raise ModelLoadFailed("cutout", reason(error)) from error
-        ready = model.to(device).requires_grad_(False).eval()
-        return cls(folder.name, ready, processor, _background(model.config))
+        model, processor = read_tool("cutout", folder, device, AutoModelForSemanticSegmentation, AutoImageProcessor)
+        return cls(folder.name, model, processor, _background(model.config))
 
     def foreground(self, picture: Image.Image, lane: Lane) -> Image.Image:
         """How much each pixel belongs to the foreground, as mode "L" at the picture's size; one parked pass."""

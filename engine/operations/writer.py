@@ -12,11 +12,10 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from engine.base.foreign_errors import FAILURES, reason
 from engine.batching.lanes import Lane
 from engine.batching.module_proxies import parking_view
 from engine.errors import ModelLoadFailed
-from engine.model_files.tool_files import prove_tool
+from engine.operations.tool_model import read_tool
 
 MAX_NEW_TOKENS = 120
 
@@ -32,17 +31,11 @@ class Writer:
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> Writer:
         """From a local folder: safetensors only, none of its own code is run. Raises `ModelLoadFailed`."""
-        safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        prove_tool("writer", folder)
         dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
-        try:
-            model: Any = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, dtype=dtype, **safely)
-            tokenizer = AutoTokenizer.from_pretrained(folder, **safely)
-        except FAILURES as error:
-            raise ModelLoadFailed("writer", reason(error)) from error
+        model, tokenizer = read_tool("writer", folder, device, AutoModelForCausalLM, AutoTokenizer, dtype=dtype)
         if not tokenizer.chat_template:
             raise ModelLoadFailed("writer", f"{folder.name} has no chat template", "choose an instruct model")
-        return cls(folder.name, model.to(device).requires_grad_(False).eval(), tokenizer)
+        return cls(folder.name, model, tokenizer)
 
     def answer(self, instruction: str, text: str, lane: Lane) -> str:
         """What the model says to a text, its likeliest words, at most `MAX_NEW_TOKENS` tokens; each pass is parked."""
