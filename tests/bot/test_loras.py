@@ -9,7 +9,6 @@ from bot.settings import Settings
 from engine import EngineSettings
 from engine.pictures.images import read_text
 from engine.pictures.parameters import parse_parameters
-from tests.bot import albums
 from tests.bot.whole import last_said, whole
 from tests.bot.world import eventually
 from tests.engine import families
@@ -35,7 +34,7 @@ async def test_a_file_put_there_is_offered_drawn_and_sampled(tmp_path: Path) -> 
         asked = "a fox --steps 2 --ar 1:1 --seed 7"
         shown = await bot.ada.slash(bot.channel, "imagine", prompt=asked, lora="ink")
         job, reply = await bot.finished(shown)
-        assert '"inkwash" added to the prompt: the LoRA ink listens to it' in albums.text(reply)
+        assert '"inkwash" added to the prompt: the LoRA ink listens to it' in reply.content
         text = read_text(await bot.picture(job))["parameters"]
         assert text.startswith("a fox, inkwash\n") and parse_parameters(text).fields["Lora"] == "<lora:ink:1>"
         plain, _ = await bot.finished(await bot.ada.slash(bot.channel, "imagine", prompt=f"{asked} , inkwash"))
