@@ -19,7 +19,8 @@ BotError
 │   ├── NotYours(owner_id)
 │   │   ├── OwnerAsked(owner_id, is_new)    asked now, or before; it goes on when they say yes
 │   │   ├── OwnersOnly(owner_id)            to stop or delete it
-│   │   └── AskersOnly(owner_id)            to start the jobs of a permutation
+│   │   ├── AskersOnly(owner_id)            to start the jobs of a permutation
+│   │   └── MakersOnly(owner_id)            to say who may make something of their picture
 │   ├── NotPermitted(required)
 │   ├── Paused(why)
 │   ├── PictureBlocked(cells)               blocked by the picture check or a moderator
@@ -193,6 +194,10 @@ class OwnersOnly(NotYours):
 
 class AskersOnly(NotYours):
     """Only whoever asked for a permutation may start its jobs."""
+
+
+class MakersOnly(NotYours):
+    """Only the owner of a picture says who may make something of it."""
 
 
 class NotPermitted(UserError):

@@ -7,6 +7,7 @@ from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
 from bot.domain.model import Verb
+from bot.domain.prompting.prompt import expand
 from bot.domain.rounds.evolution import MOST_ROUNDS, agreed
 from bot.errors import BadOption
 from bot.ui.content import cost_texts
@@ -40,9 +41,14 @@ class Evolve(commands.Cog):
             if place.guild_id is None or not place.bot_present:
                 raise BadOption("/evolve", "a vote needs a server where I am a member")
             await submission.check_entry(interaction)
-            options = await submission.read(interaction, await submission.rolled(interaction, prompt))
+            words = expand(await submission.rolled(interaction, prompt))
+            if len(words) > 1:
+                raise BadOption("{…}", "not together with /evolve: one grid is voted on")
+            options = await submission.read(interaction, words[0])
             if options.repeat > 1:
                 raise BadOption("--repeat", "not together with /evolve: one grid is voted on")
+            if options.draft:
+                raise BadOption("--draft", "not together with /evolve: four pictures are voted on")
             if options.relax:
                 raise BadOption("--relax", "not together with /evolve: its rounds have their deadlines")
             spec, host = submission.spec(Verb.IMAGINE, options), await submission.member_of(interaction)

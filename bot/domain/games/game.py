@@ -118,8 +118,7 @@ class Game(Value):
 
     def next(self, by: Member, stage: int, now: datetime) -> Self:
         """Look at the next thing. Raises `NotInGame`."""
-        if self.phase not in (Phase.REVEAL, Phase.SHOW) or stage != self.stage:
-            raise NotInGame("The game has moved on.")
+        self.require(self.phase if self.phase in (Phase.REVEAL, Phase.SHOW) else Phase.SHOW, stage)
         self.player(by.id)
         return self.hurried(now)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.model import Ask, JobSpec, Member, Place, ReplyTo
 from bot.domain.ports import Clock
@@ -14,7 +15,7 @@ from bot.domain.rounds.evolution import Evolution
 from bot.domain.rounds.ports import EntryStore, RoundStore
 from bot.domain.rounds.round import Round, RoundKind, RoundState
 from bot.domain.rounds.round_service import over
-from bot.errors import BadOption, OwnersOnly, RoundUnderWay, UserError
+from bot.errors import BadOption, Fenced, OwnersOnly, RoundUnderWay, UserError
 from engine import EngineError
 
 AGREED_WITHIN = timedelta(minutes=15)
@@ -54,28 +55,39 @@ class Evolutions:
         Raises `OwnersOnly`, `RoundUnderWay`, `RoundOver`, `RoundNotFound`, and what refuses the grid: then it may be
         started again.
         """
-        planned = await self._store.get(round_id)
-        if by.id != planned.host.id:
-            raise OwnersOnly(planned.host.id)
-        if planned.state in (RoundState.DECIDED, RoundState.ENDED):
-            raise over(planned)
-        if planned.state is not RoundState.PLANNED:
-            raise RoundUnderWay(planned.guild_id, planned.channel_id, planned.message_id)
         now = self._clock()
-        choices = [
-            Entry(round_id=round_id, role=EntryRole.CHOICE, place=place, entered_at=now)
-            for place in range(planned.slots)
-        ]
-        # Not due before the grid is asked for here, where a refusal can be told to whoever pressed.
-        started = await self._store.change(
-            planned, entries=choices, state=RoundState.DRAWING, due_at=now + _STARTS_WITHIN, created_at=now
-        )
+        started, choices = await self._claimed(round_id, by, now)
         try:
             drawn = await self._studio.ask(started, choices)
         except (UserError, EngineError):
-            await self._store.change(started, state=RoundState.PLANNED, due_at=now + AGREED_WITHIN)
+            with contextlib.suppress(Fenced):  # called off meanwhile
+                await self._store.change(started, state=RoundState.PLANNED, due_at=now + AGREED_WITHIN)
             raise
-        return await self._store.change(started, entries=drawn, due_at=now)
+        try:
+            return await self._store.change(started, entries=drawn, due_at=now)
+        except Fenced:
+            current = await self._store.get(round_id)
+            await self._studio.drop_if_over(current, drawn)
+            return current
+
+    async def _claimed(self, round_id: str, by: Member, now: datetime) -> tuple[Round, list[Entry]]:
+        """The round that is drawn from now on, and its places; of two presses in one moment one gets it."""
+        while True:
+            planned = await self._store.get(round_id)
+            if by.id != planned.host.id:
+                raise OwnersOnly(planned.host.id)
+            if planned.state in (RoundState.DECIDED, RoundState.ENDED):
+                raise over(planned)
+            if planned.state is not RoundState.PLANNED:
+                raise RoundUnderWay(planned.guild_id, planned.channel_id, planned.message_id)
+            blank = Entry(round_id=round_id, role=EntryRole.CHOICE, place=0, entered_at=now)
+            choices = [blank.model_copy(update={"place": place}) for place in range(planned.slots)]
+            # Not due before the grid is asked for here, where a refusal can be told to whoever pressed.
+            values = {"state": RoundState.DRAWING, "due_at": now + _STARTS_WITHIN, "created_at": now}
+            try:
+                return await self._store.change(planned, entries=choices, **values), choices
+            except Fenced:
+                continue
 
     async def require_open(self, round_id: str) -> Round:
         """A round that takes wild cards. Raises `RoundOver`, `RoundNotFound`, and `BadOption` in the last round."""

@@ -110,6 +110,11 @@ class Round(Value):
         return timedelta(seconds=self.duration_s)
 
 
+def closing(current: Round) -> dict[str, object]:
+    """The values that end a round with nothing more owed; what a question was about is not kept any longer."""
+    return {"state": RoundState.ENDED} | ({"settings": ""} if current.kind is RoundKind.CONSENT else {})
+
+
 class Ballot(Value):
     """The slots one member approves of: any number of them, each once, in ascending order."""
 
