@@ -97,7 +97,7 @@ class Court(StoredServer):
         draws = GameDraws(self.job_service, self.jobs)
         self.conductor = Conductor(self.game_store, board, draws, likeness, banned=self._banned, clock=self.now)
         self.games = GameService(self.game_store, board, likeness, self.now, lambda: None)
-        studio = Studio(self.jobs, self.job_service.submit, self.job_service.cancel)
+        self.studio = studio = Studio(self.jobs, self.job_service.submit, self.job_service.cancel)
         evolving = Evolving(self.rounds, self.round_store, self.entries, studio, announcer)
         asking = Asking(
             self.rounds, self.round_store, self.entries, announcer, consents=self.consents, grants=self.grants,
