@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.commands.sets import listed
 from bot.domain.games.bluff import Bluff
 from bot.domain.games.bluff_turn import Turn
 from bot.domain.games.captions import Caption
@@ -11,6 +12,7 @@ from bot.domain.games.game import LINE_CHARS, MOST_PLAYERS
 from bot.domain.games.phases import Phase
 from bot.domain.games.player import Player
 from bot.domain.model import Member, Place
+from bot.domain.prompting.option_sets import MAX_SETS
 from bot.domain.rounds.ballots import Tally
 from bot.domain.rounds.show_plan import show_of
 from bot.ui.content.bluff_pages import bluff_page
@@ -53,3 +55,9 @@ def test_ten_pictures_of_a_show_and_their_points_fit_into_a_message() -> None:
     text = reveal(ended, Tally((99,) * 10, 99), hung, ((IDS[0], 60), (IDS[1], 40)), LONG)
     assert len(text) <= MESSAGE_LIMIT
     assert f"**100 points**: <@{IDS[0]}> 60" in text and text.endswith("keeps the winners.")
+
+
+def test_all_sets_are_listed_however_many_and_long() -> None:
+    sets = tuple((f"{number:02}_{'x_' * 14}y", LONG) for number in range(MAX_SETS))
+    text = listed(sets)
+    assert len(text) <= MESSAGE_LIMIT and len(text.splitlines()) == MAX_SETS and text.count("x") == 14 * MAX_SETS
