@@ -109,7 +109,8 @@ class GroupPlay:
         announcer = RoundAnnouncer(pages, self.tasks, clock=self.clock)
         electorate = Electorate(store, entries, store.present, self._banned, self.clock)
         rounds = RoundService(store, electorate, announcer)
-        follow_up = VaryWinner(self.jobs, self.job_service.submit, self.consents.of)
+        asks = ConsentRequests(store, entries, self.clock)
+        follow_up = VaryWinner(self.jobs, self.job_service.submit, self.consents.needed, asks.ask)
         studio = Studio(self.jobs, self.job_service.submit, self.job_service.cancel)
         plays: dict[RoundKind, Play] = {
             RoundKind.DECIDE: Deciding(rounds, store, follow_up=follow_up, announcer=announcer),
@@ -143,7 +144,6 @@ class GroupPlay:
         self._start("rounds", announcer.attached, deadlines.run)
         evolutions = Evolutions(store, entries, studio, self.job_service.check, self.clock)
         interventions = Interventions(rounds, store, entries, announcer, self.clock)
-        asks = ConsentRequests(store, entries, self.clock)
         return Rounds(rounds, asks, evolutions, interventions, announcer, shows, hall)
 
     def games(self) -> Games:

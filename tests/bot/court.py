@@ -89,7 +89,8 @@ class Court(StoredServer):
         announcer = RoundAnnouncer(shown, Tasks(self.context), interval_s=0.0, clock=self.now)
         electorate = Electorate(self.round_store, self.entries, self.round_store.present, self._banned, self.now)
         self.rounds = RoundService(self.round_store, electorate, announcer)
-        follow_up = VaryWinner(self.jobs, self.job_service.submit, self.consents.of)
+        asks = ConsentRequests(self.round_store, self.entries, self.now)
+        follow_up = VaryWinner(self.jobs, self.job_service.submit, self.consents.needed, asks.ask)
         deciding = Deciding(self.rounds, self.round_store, follow_up=follow_up, announcer=announcer)
         self.game_store, drawing = GameStore(self.database), Drawing(self.executor)
         game_pictures, likeness = GamePictures(self.jobs, pictures, drawing), Likeness(first_words)
@@ -121,7 +122,7 @@ class Court(StoredServer):
             announcer=announcer, engine=self.switch, has_semantic_filter=True,
             evolutions=Evolutions(self.round_store, self.entries, studio, self.job_service.check, self.now),
             interventions=Interventions(self.rounds, self.round_store, self.entries, announcer, self.now),
-            consent_requests=ConsentRequests(self.round_store, self.entries, self.now),
+            consent_requests=asks,
             prices=PriceList(TimingStore(self.database, self.now)), shows=self.shows, hall=self.hall,
         )  # fmt: skip
         self.client, self.drawn = client, 0

@@ -13,7 +13,7 @@ from bot.domain.model import Job, Verb
 from bot.domain.prompting.derivation import derive
 from bot.domain.rounds.ballots import count, dice, letters
 from bot.domain.rounds.round import Ballot, Round, RoundAct, RoundState
-from bot.errors import Banned, CellNotFound, JobNotFound, NotYours, QuotaExceeded
+from bot.errors import Banned, CellNotFound, JobNotFound, NotYours, OwnerAsked, QuotaExceeded
 from bot.ui.content.custom_ids import RoundId
 from bot.ui.content.error_texts import words
 from bot.ui.content.texts import MESSAGE_LIMIT, message_url, shorten
@@ -80,7 +80,10 @@ def outcome(ended: Round, job: Job, ballots: Sequence[Ballot], next_url: str) ->
 
 def _what_follows(ended: Round, next_url: str) -> str:
     if ended.refusal:
-        return f"It is not varied: {refusal(error_codec.unpack(ended.refusal), ended.host.id)}"
+        error = error_codec.unpack(ended.refusal)
+        if isinstance(error, OwnerAsked) and error.is_new:
+            return f"Its variations wait for the yes of <@{error.owner_id}>."
+        return f"It is not varied: {refusal(error, ended.host.id)}"
     if next_url:
         return f"[Its variations]({next_url})"
     return "Its variations follow."

@@ -175,7 +175,7 @@ async def submit(
     preflight(place)
     member = await member_of(interaction)
     ask = Ask(
-        spec=await recognised(interaction, await _with_kept_style(interaction, spec)),
+        spec=await recognised(interaction, await styled(interaction, spec)),
         member=member,
         place=place,
         reply=reply_to(interaction, place, follows=answer.was_given),
@@ -193,7 +193,7 @@ async def submit(
     return job
 
 
-async def _with_kept_style(interaction: Pressed, spec: JobSpec) -> JobSpec:
+async def styled(interaction: Pressed, spec: JobSpec) -> JobSpec:
     """The spec with the pictures of a style that is kept by name. Raises `BadOption`."""
     style, styles = spec.options.style, interaction.client.services.settings.styles
     is_complete = style is None or style in styles or spec.options.kept_style is not None

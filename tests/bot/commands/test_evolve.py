@@ -15,6 +15,7 @@ from bot.domain.rounds.round import Round, RoundKind, RoundState
 from bot.errors import RoundUnderWay
 from tests.bot.court import Court, eventually, said
 from tests.bot.evolution import Evolve, labels
+from tests.bot.scripted import png
 
 
 @pytest.fixture
@@ -304,3 +305,12 @@ async def test_two_presses_of_start_begin_one_round(court: Court, evolve: Evolve
     began = await asyncio.gather(*(start(planned.id, planned.host) for _ in range(2)), return_exceptions=True)
     assert {type(one) for one in began} == {Round, RoundUnderWay}
     assert len(await court.jobs.active()) == 1
+
+
+async def test_a_style_kept_by_name_is_drawn_with_in_every_round(court: Court, evolve: Evolve) -> None:
+    await court.say(court.ada, "style save", name="fog", picture=("fog.png", png("red")))
+    await evolve.begin(prompt="a red fox --style fog")
+    await evolve.draw()
+    await evolve.decide("A")
+    await evolve.draw()
+    assert all(stream.request.style_images for stream in court.engine.streams)

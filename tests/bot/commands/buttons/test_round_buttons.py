@@ -178,3 +178,23 @@ async def test_a_vote_paused_for_a_week_ends(court: Court, vote: Vote) -> None:
     assert (await vote.now()).state is RoundState.ENDED and await court.round_store.due(court.now()) == []
     assert "paused for too long" in vote.paper.content and vote.paper.components == []
     assert await court.jobs.children(vote.job.id) == []
+
+
+async def test_who_wants_to_be_asked_is_asked_after_the_vote(court: Court, vote: Vote) -> None:
+    grid = court.message(vote.job.reply.message_id or 0)
+    await vote.press(court.ada, "Cancel the vote")
+    await court.counted()
+    await court.say(court.ada, "privacy consent", share="ask")
+    pressed = await court.bo.click(grid, label="Let the group decide")
+    assert pressed.response is not None
+    theirs = Vote(court, vote.job, court.message(pressed.response.id))
+    await theirs.press(court.bo, "C")
+    await theirs.press(court.bo, "Count now")
+    await court.counted()
+    assert f"wait for the yes of <@{court.ada.id}>" in theirs.paper.content and not await court.jobs.active()
+    await court.counted()
+    question = next(message for message in reversed(court.messages) if message.content.startswith("🙋"))
+    await court.ada.click(question, label="Once")
+    await court.counted()
+    made = await court.draw()
+    assert (made.parent_id, made.parent_cell, made.member_id) == (vote.job.id, 2, court.bo.id)
