@@ -11,8 +11,8 @@ from bot.domain.rounds.consent_request import ASKS_FOR, ConsentRequest, asking, 
 from bot.domain.rounds.entry import Entry, EntryRole
 from bot.domain.rounds.ports import EntryStore, RoundStore
 from bot.domain.rounds.round import Round, RoundAct, RoundKind, RoundState
-from bot.domain.rounds.round_service import over
-from bot.errors import Fenced, MakersOnly, NotYours, OwnerAsked, RoundNotFound, RoundWaits
+from bot.domain.rounds.round_service import shut
+from bot.errors import Fenced, MakersOnly, NotYours, OwnerAsked, RoundNotFound
 
 _WRITTEN_WITHIN = timedelta(seconds=30)
 
@@ -54,10 +54,8 @@ class ConsentRequests:
                 raise RoundNotFound(round_id)
             if owner.member_id != by.id:
                 raise MakersOnly(owner.member_id or 0)
-            if current.state is RoundState.PAUSED:
-                raise RoundWaits(current.outcome)
             if current.state is not RoundState.OPEN:
-                raise over(current)
+                raise shut(current)
             answered = owner.model_copy(update={"text": act.value})
             try:
                 await self._store.change(current, entries=[answered], state=RoundState.DECIDED, due_at=self._clock())

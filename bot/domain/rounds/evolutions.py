@@ -14,7 +14,7 @@ from bot.domain.rounds.entry import Entry, EntryRole
 from bot.domain.rounds.evolution import Evolution
 from bot.domain.rounds.ports import EntryStore, RoundStore
 from bot.domain.rounds.round import Round, RoundKind, RoundState
-from bot.domain.rounds.round_service import over
+from bot.domain.rounds.round_service import over, shut
 from bot.errors import BadOption, Fenced, OwnersOnly, RoundUnderWay, UserError
 from engine import EngineError
 
@@ -90,10 +90,13 @@ class Evolutions:
                 continue
 
     async def require_open(self, round_id: str) -> Round:
-        """A round that takes wild cards. Raises `RoundOver`, `RoundNotFound`, and `BadOption` in the last round."""
+        """A round that takes wild cards.
+
+        Raises `RoundWaits`, `RoundOver`, `RoundNotFound`, and `BadOption` in the last round.
+        """
         current = await self._store.get(round_id)
         if current.kind is not RoundKind.EVOLVE or current.state not in _TAKES_LINES:
-            raise over(current)
+            raise shut(current)
         if current.number >= evolution.agreed(current).rounds:
             raise BadOption("wild card", "this is the last round, nothing is drawn after it")
         return current
@@ -114,7 +117,7 @@ class Evolutions:
         )  # fmt: skip
         entered = await self._entries.enter(new, _TAKES_LINES)
         if entered is None:
-            raise over(await self._store.get(round_id))
+            raise shut(await self._store.get(round_id))
         return entered
 
 

@@ -68,7 +68,7 @@ class RoundService:
         ballot = await self._store.toggle(round_id, member_id, slot, self._electorate.now())
         if ballot is None:
             current = await self._store.get(round_id)
-            raise RoundWaits(current.outcome) if current.state in _WAITS else over(current)
+            raise shut(current)
         self._voted_in.add(round_id)
         self._announcer.changed(round_id, self.read)
         return ballot
@@ -181,6 +181,11 @@ class RoundService:
                 await self._store.change(current, due_at=soon)
             except Fenced:
                 continue
+
+
+def shut(found: Round) -> RoundOver | RoundWaits:
+    """The error for what a round does not take now: it waits, or is over."""
+    return RoundWaits(found.outcome) if found.state in _WAITS else over(found)
 
 
 def over(found: Round) -> RoundOver:

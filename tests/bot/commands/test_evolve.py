@@ -226,7 +226,9 @@ async def test_a_moderator_pauses_and_lets_it_go_on(court: Court, evolve: Evolve
     await evolve.draw()
     await evolve.press(court.bo, "A")
     link = f"https://discord.com/channels/1/2/{(await evolve.now()).message_id}"
+    form = await court.bo.click(await evolve.paper(), label="Wild card")
     assert "paused" in await court.say(court.mo, "mod round pause", message=link)
+    assert "a moderator paused it" in said(await court.bo.submit_modal(form, {"prompt": "in the rain"}))
     shown = await evolve.paper()
     await eventually(lambda: "has paused this" in court.message(shown.id).content)
     assert labels(court.message(shown.id)) == ["End"]
