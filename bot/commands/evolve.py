@@ -7,7 +7,6 @@ from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
 from bot.domain.model import JobSpec, Member, Verb
-from bot.domain.prompting.prompt import expand
 from bot.domain.rounds.evolution import MOST_ROUNDS, agreed
 from bot.errors import BadOption, NotYours
 from bot.ui.content import cost_texts
@@ -52,7 +51,7 @@ class Evolve(commands.Cog):
 
 async def _first_grid(interaction: Pressed, prompt: str, host: Member) -> JobSpec:
     """What the first round draws. Raises `BadOption` for anything but one grid, and `NotYours`."""
-    prompts = expand(await submission.rolled(interaction, prompt))
+    prompts = await submission.prompts_of(interaction, prompt)
     options = await submission.read(interaction, prompts[0])
     for is_there, word, why in (
         (len(prompts) > 1, "{…}", "one grid is voted on"),

@@ -13,7 +13,7 @@ from discord.ui import Button, DynamicItem, View
 from bot.domain.model import Verb
 from bot.domain.prompting.flags import render_flags
 from bot.domain.prompting.foreign_prompt import translated_prompt
-from bot.domain.prompting.prompt import clean, expand, parse, render
+from bot.domain.prompting.prompt import clean, parse, render
 from bot.domain.prompting.repeats import repeated
 from bot.errors import AlreadyAsked, BadOption
 from bot.ui.content.custom_ids import FormId, FormKind
@@ -88,7 +88,8 @@ async def translate(
 async def _draw(interaction: Pressed) -> None:
     async with Answer(interaction) as answer:
         message = interaction.message
-        asked = repeated([await submission.read(interaction, text) for text in expand(proposed_in(message))])
+        prompts = await submission.prompts_of(interaction, proposed_in(message))
+        asked = repeated([await submission.read(interaction, text) for text in prompts])
         check_number(interaction, len(asked))
         begun = 0
         for index, options in enumerate(asked):

@@ -13,6 +13,7 @@ from bot.domain.moderation.access import moderates, rule_for
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
 from bot.domain.prompting import dynamic_prompts, member_options
 from bot.domain.prompting.derivation import DRAFTS, sheet_or
+from bot.domain.prompting.prompt import expand
 from bot.errors import FileLimitTooSmall, MissingPermissions, StoreError
 from bot.ui.content import cost_texts, texts
 from bot.ui.content.buttons import cancel_view
@@ -131,6 +132,11 @@ async def rolled(interaction: Pressed, text: str) -> str:
     if wildcards is not None and "__" in text:
         lists = await wildcards.all()
     return dynamic_prompts.rolled(text, lists, secrets.SystemRandom())
+
+
+async def prompts_of(interaction: Pressed, text: str) -> list[str]:
+    """Every prompt that a text stands for: what is chosen by chance is chosen, then each {…, …}. Raises `BadOption`."""
+    return expand(await rolled(interaction, text))
 
 
 async def channel_defaults(interaction: Pressed) -> str:
