@@ -83,9 +83,12 @@ class Evolutions:
             blank = Entry(round_id=round_id, role=EntryRole.CHOICE, place=0, entered_at=now)
             choices = [blank.model_copy(update={"place": place}) for place in range(planned.slots)]
             # Not due before the grid is asked for here, where a refusal can be told to whoever pressed.
-            values = {"state": RoundState.DRAWING, "due_at": now + _STARTS_WITHIN, "created_at": now}
+            due_at = now + _STARTS_WITHIN
             try:
-                return await self._store.change(planned, entries=choices, **values), choices
+                started = await self._store.change(
+                    planned, entries=choices, state=RoundState.DRAWING, due_at=due_at, created_at=now
+                )
+                return started, choices
             except Fenced:
                 continue
 

@@ -110,9 +110,9 @@ class Round(Value):
         return timedelta(seconds=self.duration_s)
 
 
-def closing(current: Round) -> dict[str, object]:
-    """The values that end a round with nothing more owed; what a question was about is not kept any longer."""
-    return {"state": RoundState.ENDED} | ({"settings": ""} if current.kind is RoundKind.CONSENT else {})
+def last_settings(current: Round) -> str:
+    """`Round.settings` once it has ended: what a question was about is not kept any longer than it waits."""
+    return "" if current.kind is RoundKind.CONSENT else current.settings
 
 
 class Ballot(Value):

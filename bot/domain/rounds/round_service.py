@@ -10,7 +10,7 @@ from bot.domain.moderation.access import MODERATOR
 from bot.domain.rounds.ballots import count, winner
 from bot.domain.rounds.electorate import Electorate
 from bot.domain.rounds.ports import Announcer, RoundStore
-from bot.domain.rounds.round import Ballot, Round, RoundState, closing
+from bot.domain.rounds.round import Ballot, Round, RoundState, last_settings
 from bot.errors import Fenced, NotPermitted, RoundNotFound, RoundOver, RoundWaits, StoreError
 
 GRACE = timedelta(seconds=10)
@@ -120,9 +120,11 @@ class RoundService:
         while (found := await self._store.at_message(message_id)) and found.state not in OVER:
             try:
                 # A game still has to end what it draws; a round on one grid owes nothing.
-                values = {"state": RoundState.DECIDED} if found.game_id else closing(found)
+                state = RoundState.DECIDED if found.game_id else RoundState.ENDED
                 due_at, why = self._electorate.now(), "its ballot paper was deleted"
-                await self._store.change(found, winner=None, outcome=why, due_at=due_at, **values)
+                await self._store.change(
+                    found, state=state, winner=None, outcome=why, due_at=due_at, settings=last_settings(found)
+                )
             except Fenced:
                 continue
 
