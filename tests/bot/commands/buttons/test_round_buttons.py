@@ -198,3 +198,15 @@ async def test_who_wants_to_be_asked_is_asked_after_the_vote(court: Court, vote:
     await court.counted()
     made = await court.draw()
     assert (made.parent_id, made.parent_cell, made.member_id) == (vote.job.id, 2, court.bo.id)
+
+
+async def test_a_reaction_to_the_paper_is_no_press_and_no_vote(court: Court, vote: Vote) -> None:
+    for emoji in ("🇦", "🔄", "1️⃣", "⭐"):
+        await court.bo.react(vote.paper, emoji)
+    assert not await court.jobs.active() and len(court.messages) == 2
+    assert await court.round_store.ballots(vote.round_id) == []
+    await court.bo.react(vote.paper, "❌")
+    assert vote.paper_id in {message.id for message in court.messages}
+    await court.ada.react(vote.paper, "❌")
+    assert [message.id for message in court.messages] == [vote.job.reply.message_id], "the grid stays"
+    assert (await court.jobs.get(vote.job.id)).state is vote.job.state
