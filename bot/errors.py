@@ -18,7 +18,7 @@ BotError
 │   ├── CellNotFound(job_id, cell)
 │   ├── NotYours(owner_id)
 │   │   ├── OwnerAsked(owner_id, is_new)    asked now, or before; it goes on when they say yes
-│   │   ├── OwnersOnly(owner_id)            to stop or delete it
+│   │   ├── OwnersOnly(owner_id)            to stop or delete it; to lead a vote or a game
 │   │   ├── AskersOnly(owner_id)            to start the jobs of a permutation
 │   │   └── MakersOnly(owner_id)            to say who may make something of their picture
 │   ├── NotPermitted(required)
@@ -189,7 +189,7 @@ class OwnerAsked(NotYours):
 
 
 class OwnersOnly(NotYours):
-    """Only the owner and the moderators of its server may stop or delete a job."""
+    """Only the owner and the moderators of its server may stop or delete a job, or lead a vote or a game."""
 
 
 class AskersOnly(NotYours):

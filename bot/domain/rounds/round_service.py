@@ -11,7 +11,7 @@ from bot.domain.rounds.ballots import count, winner
 from bot.domain.rounds.electorate import Electorate
 from bot.domain.rounds.ports import Announcer, RoundStore
 from bot.domain.rounds.round import Ballot, Round, RoundState, last_settings
-from bot.errors import Fenced, NotPermitted, RoundNotFound, RoundOver, RoundWaits, StoreError
+from bot.errors import Fenced, NotPermitted, OwnersOnly, RoundNotFound, RoundOver, RoundWaits, StoreError
 
 GRACE = timedelta(seconds=10)
 """When waiting could change nothing, so long is left for second thoughts and further marks."""
@@ -95,7 +95,10 @@ class RoundService:
         return current, tally.voters
 
     async def close(self, round_id: str, by: Member) -> Round:
-        """Count now. Only the host and moderators may; raises `NotPermitted`, `RoundOver` and `RoundNotFound`."""
+        """Count now. Only the host and moderators may.
+
+        Raises `OwnersOnly`, `NotPermitted` for a show, `RoundWaits`, `RoundOver` and `RoundNotFound`.
+        """
         while True:
             current = await self.led(round_id, by)
             if current.state is not RoundState.OPEN:
@@ -169,7 +172,7 @@ class RoundService:
         """A round that is not over, for its host and moderators. Raises as `close`."""
         current = await self._store.get(round_id)
         if by.id != current.host.id and not (by.is_moderator and by.guild_id == current.guild_id):
-            raise NotPermitted(MODERATOR)
+            raise OwnersOnly(current.host.id) if current.host.id else NotPermitted(MODERATOR)  # nobody hosts a show
         if current.state in OVER:
             raise over(current)
         return current
