@@ -184,18 +184,18 @@ async def test_a_paused_game_shows_nothing_further(table: Table) -> None:
 
 async def test_a_line_drawn_while_it_was_stopped_is_no_secret(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the asking and the writing down of what was asked, the host stops the game."""
-    service = table.job_service
+    submit = table.job_service.submit
     await table.lobby("telephone")
     for actor in (table.ada, table.bo, table.ria):
         await write(table, actor, LINES[actor.name])
 
     async def stopped(ask: Ask) -> Job:
-        job = await service.submit(ask)
+        job = await submit(ask)
         if game := await table.game_store.in_channel(table.channel.id):
             await table.game_store.change(game, game.stopped("whoever began it stopped it", table.now()))
         return job
 
-    monkeypatch.setattr(table.conductor._draws._draws, "submit", stopped)
+    monkeypatch.setattr(table.job_service, "submit", stopped)
     await table.lead()
     await table.lead()
     made = [job for member in (table.ada, table.bo, table.ria) for job in await table.jobs.recent(member.id, 5)]
