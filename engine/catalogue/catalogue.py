@@ -9,13 +9,13 @@ from typing import Any
 
 from engine.catalogue.control_requests import prove_control, prove_place, usable
 from engine.catalogue.drafts import drafted
-from engine.catalogue.guidance import has_guider, prove_guidance
+from engine.catalogue.guidance import prove_guidance
 from engine.catalogue.sizes import choose_size
 from engine.catalogue.spec_reader import SpecReader
 from engine.errors import EngineError, InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
 from engine.lora_shelf.card import LoRACard
 from engine.lora_shelf.shelf import LoRAShelf
-from engine.lora_shelf.trigger_words import call
+from engine.lora_shelf.trigger_words import Called, call
 from engine.model_files import diffusers_folder
 from engine.model_files.local_models import find_pulled
 from engine.model_files.single_file import is_of_family, is_surely_of_family
@@ -83,7 +83,7 @@ class Catalogue:
         if request.draft:
             request, notes = request.model_copy(update=drafted(spec, request, (width, height))), ()
             width, height = request.width, request.height
-        called = call(request, cards)
+        called = call(request, cards) if cards else Called()
         filled: dict[str, Any] = {
             "model": spec.name,
             "width": width,
@@ -95,7 +95,7 @@ class Catalogue:
         }
         if isinstance(request, Edit):
             filled["keeps_size"] = spec.references is None or request.mask is not None
-        if has_guider(spec) and not is_undrawn(request):
+        if spec.has_guider and not is_undrawn(request):
             prove_guidance(spec, filled["guidance_scale"], request.negative_prompt)
         if request.negative_prompt and (why := _unheeded(spec, request, filled["guidance_scale"])):
             notes = notes if is_undrawn(request) else (*notes, why)

@@ -98,7 +98,8 @@ class LaneFactory:
     def make(self, admit: Admit, model: LoadedModel, upcast: bool = False) -> OpenLane:
         """Make a lane and do not start it. `upcast` runs its modules in float32."""
         request, drawn_by = admit.request, model.for_request(admit.request)
-        loras = drawn_by.adapters.keyed(tuple((lora.name, lora.weight) for lora in request.loras))
+        named = tuple((lora.name, lora.weight) for lora in request.loras)
+        loras = drawn_by.adapters.keyed(named) if named else ()
 
         def tell(step: int, steps: int, preview: Preview | None) -> None:
             opened.step = step
