@@ -29,6 +29,8 @@ from engine.settings import EngineSettings
 from engine.worker.lane_factory import LaneFactory, OpenLane
 from engine.worker.postprocess import finish, recipe_of
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass
 class Turns:
@@ -61,9 +63,6 @@ class Turns:
             self._denoise_ms, self._aside_ms = gpu_ms, 0.0
         else:
             self._aside_ms += gpu_ms
-
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass
