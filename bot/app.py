@@ -13,6 +13,7 @@ from datetime import datetime
 from bot.client import DarkroomClient
 from bot.direct_rules import direct_rules
 from bot.domain.jobs.dependencies import Ports
+from bot.domain.jobs.fingerprint import fingerprint
 from bot.domain.jobs.job_service import JobService
 from bot.domain.moderation.consents import Consents
 from bot.domain.moderation.rule_checker import RuleChecker
@@ -59,7 +60,6 @@ from bot.ui.interactions.services import Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.job_reply.reply_message import now
 from bot.ui.pictures.compositing import Drawing
-from bot.ui.pictures.fingerprints import fingerprint
 from bot.ui.pictures.samples import Samples
 from bot.ui.pictures.uploads import Download, Fetch, Intake
 from engine import POCKET_WEIGHTS, Engine
