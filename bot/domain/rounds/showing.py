@@ -12,12 +12,10 @@ from bot.domain.rounds import fame
 from bot.domain.rounds.ballots import count
 from bot.domain.rounds.entry import Entry, EntryRole, EntryState
 from bot.domain.rounds.fame import Fame
-from bot.domain.rounds.ports import EntryStore, RoundStore
 from bot.domain.rounds.round import Ballot, Round, RoundState
-from bot.domain.rounds.round_service import RoundService
-from bot.domain.rounds.show_picker import ShowPicker
+from bot.domain.rounds.show_context import ShowContext
 from bot.domain.rounds.show_plan import settings_of
-from bot.domain.rounds.show_ports import Hall, Makers, ShowAnnouncer, ShowStore
+from bot.domain.rounds.show_ports import Hall, Makers
 from bot.errors import DeliveryError, DeliveryLater, JobNotFound
 
 log = logging.getLogger(__name__)
@@ -30,20 +28,15 @@ class Showing:
 
     def __init__(
         self,
-        rounds: RoundService,
-        store: RoundStore,
-        entries: EntryStore,
-        shows: ShowStore,
-        announcer: ShowAnnouncer,
+        context: ShowContext,
         *,
-        picker: ShowPicker,
         hall: Hall,
         jobs: Jobs,
         makers: Makers,
     ) -> None:
-        self._rounds, self._store, self._entries, self._shows = rounds, store, entries, shows
-        self._announcer, self._picker, self._hall = announcer, picker, hall
-        self._jobs, self._makers = jobs, makers
+        self._rounds, self._store, self._entries = context.rounds, context.store, context.entries
+        self._shows, self._announcer, self._picker = context.shows, context.announcer, context.picker
+        self._hall, self._jobs, self._makers = hall, jobs, makers
 
     async def advance(self, current: Round, began: datetime) -> None:
         """Pick and hang, count, tell."""

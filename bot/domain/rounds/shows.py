@@ -12,12 +12,10 @@ from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.ports import Clock
 from bot.domain.quotas.windows import zone
 from bot.domain.rounds.entry import Entry, EntryState
-from bot.domain.rounds.ports import BannedIn, EntryStore, RoundStore
+from bot.domain.rounds.ports import BannedIn
 from bot.domain.rounds.round import Round
-from bot.domain.rounds.round_service import RoundService
-from bot.domain.rounds.show_picker import ShowPicker
+from bot.domain.rounds.show_context import ShowContext
 from bot.domain.rounds.show_plan import LEAST, OPEN_FOR, ShowPlan, next_run, show_of
-from bot.domain.rounds.show_ports import ShowAnnouncer, ShowStore
 from bot.errors import BadOption, DeliveryError, DeliveryLater, Fenced, RoundNotFound, RoundUnderWay
 from engine import MAX_SEED
 
@@ -32,19 +30,15 @@ class Shows:
 
     def __init__(
         self,
-        rounds: RoundService,
-        store: RoundStore,
-        entries: EntryStore,
-        shows: ShowStore,
-        announcer: ShowAnnouncer,
-        picker: ShowPicker,
+        context: ShowContext,
         *,
         rules: Callable[[int], Awaitable[GuildRules]],
         banned: BannedIn,
         clock: Clock,
     ) -> None:
-        self._rounds, self._store, self._entries, self._shows = rounds, store, entries, shows
-        self._announcer, self._picker, self._rules, self._banned, self._clock = announcer, picker, rules, banned, clock
+        self._rounds, self._store, self._entries = context.rounds, context.store, context.entries
+        self._shows, self._announcer, self._picker = context.shows, context.announcer, context.picker
+        self._rules, self._banned, self._clock = rules, banned, clock
         self._looked_at: datetime | None = None
 
     async def plan(self, guild_id: int) -> ShowPlan | None:
