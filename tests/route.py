@@ -1,7 +1,7 @@
 """The way of one picture: which files of the bot's process and of the worker one `/imagine` enters: `make route`.
 
 A file counts when one of its functions is called between the member's command and the delivered grid. What runs at
-import, at start or at stop does not count, nor does what runs by the clock (`BY_THE_CLOCK`).
+import, at start or at stop does not count, nor does what runs by the clock (`CLOCKS`, `BY_THE_CLOCK`).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from types import FrameType
 from engine import Engine, EngineSettings
 
 ROOT = Path(__file__).parents[1]
-BY_THE_CLOCK = (
-    "bot/playground/", "bot/commands/presence.py", "bot/domain/rounds/shows.py", "bot/store/rounds/show_plans.py"
-)  # fmt: skip
-"""What runs whenever its time comes, whether a picture is drawn or not."""
+CLOCKS = frozenset({"rounds", "games"})
+"""Names of tasks that look whether something is due, whether a picture is drawn or not: see `bot.group_play`."""
+BY_THE_CLOCK = ("bot/playground/", "bot/commands/presence.py")
+"""What else runs whenever its time comes."""
 TRACE = "route.txt"
 """The worker's list of files, in the engine's `models_dir`."""
 
@@ -48,8 +48,17 @@ class Route:
         return list(dict.fromkeys(below))
 
     def _look(self, frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code.co_name != "<module>":
-            self._codes[frame.f_code] = None
+        code = frame.f_code
+        if event == "call" and code not in self._codes and code.co_name != "<module>" and not _is_by_the_clock():
+            self._codes[code] = None
+
+
+def _is_by_the_clock() -> bool:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # a thread without an event loop
+        return False
+    return task is not None and task.get_name() in CLOCKS
 
 
 def main(connection: Connection, settings: EngineSettings, device: str) -> None:
