@@ -78,13 +78,19 @@ async def build(
             settings=settings, database=database, lease=lease, engine=engine, drawing=Drawing(executor), tasks=tasks,
             fetch=fetch or Download(settings.discord.picture_origins), clock=clock,
         )  # fmt: skip
-        services = made.services
-        keeper = ShardKeeper(lease, database.shards, tasks) if lease and database.shards else None
-        shard_count = shard_count or settings.discord.shard_count
-        client = DarkroomClient(services, made.replies, shard_count=shard_count, dealer=keeper)
-        housekeeping = Housekeeping(settings, database, services.rules, Retention(database, services.pictures), clock)
-        gauges = Gauges(
-            engine, services.statistics, settings.data_dir,
-            lambda: client.latency_s if client.is_ready() else None, database,
-        )  # fmt: skip
-        yield App(services, client, housekeeping, gauges, evicted, keeper)
+        yield _assembled(made, evicted, shard_count)
+
+
+def _assembled(made: Composition, evicted: asyncio.Future[None], shard_count: int | None) -> App:
+    settings, database, lease, services = made.settings, made.database, made.lease, made.services
+    keeper = ShardKeeper(lease, database.shards, made.tasks) if lease and database.shards else None
+    shard_count = shard_count or settings.discord.shard_count
+    client = DarkroomClient(services, made.replies, shard_count=shard_count, dealer=keeper)
+    retention = Retention(database, services.pictures)
+    housekeeping = Housekeeping(settings, database, services.rules, retention, made.clock)
+
+    def latency_s() -> float | None:
+        return client.latency_s if client.is_ready() else None
+
+    gauges = Gauges(made.engine, services.statistics, settings.data_dir, latency_s, database)
+    return App(services, client, housekeeping, gauges, evicted, keeper)
