@@ -15,7 +15,8 @@ from engine.events import Preview
 from engine.fair_share import Claim
 from engine.loading.loaded_model import LoadedModel
 from engine.operations import operate
-from engine.operations.context import OperationContext, Outcome
+from engine.operations.context import OperationContext
+from engine.operations.outcome import Outcome
 from engine.operations.tools import Tools
 from engine.pictures.picture_check import PictureCheck
 from engine.previews.lane_previews import LanePreviews

@@ -22,7 +22,7 @@ from engine.batching.row_layout import RowLayout
 from engine.errors import AbortReason, BadOutput, EngineError, InferenceFailed, OutOfMemory, RequestAborted
 from engine.fair_share import FairShare
 from engine.loading.loaded_model import LoadedModel
-from engine.operations.context import Outcome
+from engine.operations.outcome import Outcome
 from engine.previews.preview_gate import is_harmless
 from engine.processes.protocol import Activity, Admit, FromWorker, LaneCharged, LaneFailed, LaneFinished, LaneStarted
 from engine.settings import EngineSettings

@@ -15,7 +15,7 @@ from PIL import Image
 
 from engine.catalogue.catalogue import Catalogue
 from engine.events import Preview, Recipe, Safety
-from engine.operations.context import Outcome
+from engine.operations.outcome import Outcome
 from engine.pictures.picture_check import PictureCheck
 from engine.previews import preview_gate
 from engine.previews.preview_gate import FIRST_SHARE, PreviewChecker, PreviewGate, limit_of
