@@ -16,7 +16,8 @@ from bot.domain.games.bluff import Bluff
 from bot.domain.games.game_draws import GameDraws
 from bot.domain.games.likeness import Likeness
 from bot.domain.games.phases import Phase
-from bot.domain.games.ports import BannedIn, GameAnnouncer, GameStore
+from bot.domain.games.ports import GameAnnouncer, GameStore
+from bot.domain.moderation.access import BannedIn
 from bot.domain.ports import Clock
 from bot.errors import DeliveryError, DeliveryLater, Fenced, RoundNotFound, StoreError
 from bot.tasks import first_of

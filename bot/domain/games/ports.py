@@ -74,11 +74,3 @@ class SealedJobs(Protocol):
     async def unseal(self, job_ids: Collection[str]) -> None:
         """Make their words public; again is harmless."""
         ...
-
-
-class BannedIn(Protocol):
-    """Who plays no more."""
-
-    async def __call__(self, guild_id: int, now: datetime, /) -> Collection[int]:
-        """Members who are banned in this server now."""
-        ...

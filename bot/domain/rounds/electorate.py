@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from bot.domain.moderation.access import BannedIn
 from bot.domain.ports import Clock
 from bot.domain.rounds.ballots import Tally, count, is_settled, quorum, without_own, without_slots
 from bot.domain.rounds.entry import EntryRole, EntryState
-from bot.domain.rounds.ports import BannedIn, EntryStore, Presence, RoundStore
+from bot.domain.rounds.ports import EntryStore, Presence, RoundStore
 from bot.domain.rounds.round import Ballot, Round, RoundKind
 
 PRESENT_FOR = timedelta(minutes=30)

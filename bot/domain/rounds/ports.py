@@ -106,14 +106,6 @@ class Presence(Protocol):
         ...
 
 
-class BannedIn(Protocol):
-    """Whose ballots do not count."""
-
-    async def __call__(self, guild_id: int, now: datetime, /) -> Collection[int]:
-        """Members who are banned in this server now."""
-        ...
-
-
 class Reader(Protocol):
     """A round as it is now."""
 

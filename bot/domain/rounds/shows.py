@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot.domain.model import Member, Place
+from bot.domain.moderation.access import BannedIn
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.ports import Clock
 from bot.domain.quotas.windows import zone
 from bot.domain.rounds.entry import Entry, EntryState
-from bot.domain.rounds.ports import BannedIn
 from bot.domain.rounds.round import Round
 from bot.domain.rounds.show_context import ShowContext
 from bot.domain.rounds.show_plan import LEAST, OPEN_FOR, ShowPlan, next_run, show_of

@@ -129,9 +129,7 @@ class ResultPages:
             parent = await self._jobs.get(job.parent_id)
         except JobNotFound:
             return ""
-        if parent.reply.message_id is None or parent.reply.ephemeral:
-            return ""
-        return texts.message_url(parent.guild_id, parent.channel_id, parent.reply.message_id)
+        return "" if parent.reply.ephemeral else texts.reply_url(parent)
 
     def _offered_for(self, job: Job) -> Collection[Act]:
         hidden = set[Act]() if job.frames_key else {Act.TIMELAPSE}
