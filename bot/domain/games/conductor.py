@@ -71,7 +71,8 @@ class Conductor:
     async def turn(self, began: datetime) -> None:
         """Do what is due. `began`: when this process did. Raises `StoreError`."""
         now = self._clock()
-        due = [game for game in await self._store.due(now) if self._later.get(game.id, now) <= now]
+        self._later = {game_id: at for game_id, at in self._later.items() if at > now}
+        due = [game for game in await self._store.due(now) if game.id not in self._later]
         errors = await asyncio.gather(*(self._lead(game, began) for game in due), return_exceptions=True)
         for game, error in zip(due, errors, strict=True):
             if isinstance(error, StoreError):
