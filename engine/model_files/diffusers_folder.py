@@ -1,4 +1,4 @@
-"""What a diffusers folder says about itself, read from its JSON files. Torch-free."""
+"""Facts of a diffusers folder, read from its JSON files. Torch-free."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a show is led with, as moderators set it up and as time moves it on."""
+"""`ShowContext`: the stores and services of shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.domain.rounds.show_ports import ShowAnnouncer, ShowStore
 
 @dataclass(frozen=True, slots=True)
 class ShowContext:
-    """Stores and services that `Shows` and `Showing` share."""
+    """What `Shows` (plans) and `Showing` (rounds) both work with."""
 
     rounds: RoundService
     store: RoundStore
