@@ -215,7 +215,7 @@ class JobRun:
         try:
             self.job = await self._ports.jobs.park(self.job)
         except Fenced:
-            log.info("nothing to park", extra={"job": self.job.id})
+            log.info("job not parked, it was closed or taken over", extra={"job": self.job.id})
 
     async def _close(self, state: JobState, error: Exception, charge: Charge | None = None) -> None:
         now = self._ports.clock()
@@ -223,4 +223,4 @@ class JobRun:
             self.job = await self._ports.jobs.close(self.job, state, error, now, charge)
         except Fenced:
             # Cancelled meanwhile, by somebody who closed it first.
-            log.info("closed already", extra={"job": self.job.id})
+            log.info("job closed already", extra={"job": self.job.id})

@@ -74,7 +74,7 @@ class Asking:
         except DeliveryLater:
             raise
         except DeliveryError as error:
-            log.warning("not asked: %s", error, extra={"round": new.id})
+            log.warning("owner not asked: %s", error, extra={"round": new.id})
             return await self._end(new, "I could not ask")
         await self._store.change(new, state=RoundState.OPEN, message_id=message_id, due_at=due_at)
         return None

@@ -80,7 +80,7 @@ class Showing:
         """End the round without a message in the channel; `/weekly setup` tells moderators why."""
         await self._shows.note(current.guild_id, why)
         await self._store.change(current, state=RoundState.ENDED, outcome=why)
-        log.info("no show: %s", why, extra={"round": current.id})
+        log.info("show does not take place: %s", why, extra={"round": current.id})
 
     # --- the outcome ------------------------------------------------------------------------------------
 

@@ -119,7 +119,7 @@ class GameAnnouncer:
             if (said := past(message.content)) != message.content:
                 await message.edit(content=said)
         except REFUSALS as error:
-            log.info("buttons stay: %s", delivery_error(game.id, error), extra={"game": game.id})
+            log.info("buttons of a past phase stay: %s", delivery_error(game.id, error), extra={"game": game.id})
 
     async def _update(self, game_id: str) -> None:
         pause_s = self._interval_s
