@@ -70,15 +70,7 @@ class Catalogue:
         `UnknownModel` or `UnknownLoRA` naming the field; `ModelMissing`, `ModelLoadFailed`.
         """
         spec = self._asked(request.model)
-        self._check_files(spec)
-        request = as_edit(spec, request)
-        self._check_need(spec, request)
-        self._check_cutout(request)
-        self._check_references(spec, request)
-        self._check_noise_scheduler(spec, request)
-        cards = self._check_loras(spec, request)
-        self._check_style_images(spec, request)
-        request = self._with_control(spec, request)
+        request, cards = self._checked(spec, request)
         (width, height), notes = choose_size(spec, request)
         if request.draft:
             request, notes = request.model_copy(update=drafted(spec, request, (width, height))), ()
@@ -123,6 +115,18 @@ class Catalogue:
         if card is None:
             raise UnknownLoRA(name, self._lora_names())
         self._check_card(card, self.spec(card.settings.model) if card.settings.model else None)
+
+    def _checked(self, spec: ModelSpec, request: ImageRequest) -> tuple[ImageRequest, tuple[LoRACard, ...]]:
+        """The request as this model takes it, and the cards of its LoRAs. Raises as `resolve`."""
+        self._check_files(spec)
+        request = as_edit(spec, request)
+        self._check_need(spec, request)
+        self._check_cutout(request)
+        self._check_references(spec, request)
+        self._check_noise_scheduler(spec, request)
+        cards = self._check_loras(spec, request)
+        self._check_style_images(spec, request)
+        return self._with_control(spec, request), cards
 
     def _asked(self, name: str) -> ModelSpec:
         """The model of that name. Raises `UnknownModel` with the names of the models on offer."""
