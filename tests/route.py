@@ -11,10 +11,14 @@ import functools
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
+from bot.tasks import Tasks
 from engine import Engine, EngineSettings
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +26,7 @@ CLOCKS = frozenset({"rounds", "games"})
 """Names of tasks that look whether something is due, whether a picture is drawn or not: see `bot.group_play`."""
 BY_THE_CLOCK = ("bot/playground/", "bot/commands/presence.py")
 """What else runs whenever its time comes."""
+IS_BY_THE_CLOCK: ContextVar[bool] = ContextVar("is_by_the_clock", default=False)
 TRACE = "route.txt"
 """The worker's list of files, in the engine's `models_dir`."""
 
@@ -49,16 +54,23 @@ class Route:
 
     def _look(self, frame: FrameType, event: str, _: object) -> None:
         code = frame.f_code
-        if event == "call" and code not in self._codes and code.co_name != "<module>" and not _is_by_the_clock():
+        if event == "call" and code not in self._codes and code.co_name != "<module>" and not IS_BY_THE_CLOCK.get():
             self._codes[code] = None
 
 
-def _is_by_the_clock() -> bool:
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:  # a thread without an event loop
-        return False
-    return task is not None and task.get_name() in CLOCKS
+def leave_out_clocks(patch: Callable[[object, str, object], None]) -> None:
+    """Mark the tasks of `CLOCKS`, and what they begin, as running by the clock."""
+    start = Tasks.start
+
+    def marked(tasks: Tasks, coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        return start(tasks, _by_the_clock(coroutine) if name in CLOCKS else coroutine, name)
+
+    patch(Tasks, "start", marked)
+
+
+async def _by_the_clock(coroutine: Coroutine[Any, Any, Any]) -> None:
+    IS_BY_THE_CLOCK.set(True)
+    await coroutine
 
 
 def main(connection: Connection, settings: EngineSettings, device: str) -> None:
@@ -88,6 +100,7 @@ async def walk(folder: Path) -> tuple[list[str], list[str]]:
 
     bot.app.Engine = functools.partial(Engine, entry="tests.route:main")  # type: ignore[assignment, misc]
     engine = EngineSettings(devices=("cpu",), models_dir=folder)
+    leave_out_clocks(setattr)
     route = Route()
     route.watch()
     async with whole(Settings(data_dir=folder / "data", engine=engine)) as here:
@@ -97,6 +110,7 @@ async def walk(folder: Path) -> tuple[list[str], list[str]]:
         await here.finished(await here.ada.slash(here.channel, "imagine", prompt="a red apple --seed 7 --steps 4"))
         ours = [*route.files("bot"), *route.files("engine")]
         ours = [name for name in ours if not name.startswith(BY_THE_CLOCK)]
+        sys.setprofile(None)
     return ours, (folder / TRACE).read_text().splitlines()
 
 
