@@ -126,7 +126,7 @@ class RoundAnnouncer:
             except DeliveryError as error:
                 return log.warning("ballot paper not changed: %s", error, extra={"round": round_id})
             except (RoundNotFound, JobNotFound):
-                return log.info("its pictures are gone", extra={"round": round_id})
+                return log.info("the pictures of a round are gone", extra={"round": round_id})
             except StoreError:
                 self._waiting.discard(round_id)  # the next change is shown with this one
                 raise

@@ -292,7 +292,7 @@ async def test_what_was_asked_for_while_it_ended_is_refunded(
             await court.rounds.cancel(current.id, current.host)
         return job
 
-    monkeypatch.setattr(court.studio, "_submit", ended)
+    monkeypatch.setattr(court.client.services.evolutions._studio, "_submit", ended)
     if number == 1:
         await evolve.begin()
     for _ in range(3):
