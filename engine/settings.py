@@ -62,8 +62,9 @@ class ModelSettings(Section):
         default="auto", validation_alias=AliasChoices("precision", "dtype")
     )
     """How the weights lie in memory; "auto" is the finest that fits. int8 and nf4 need an extra."""
-    residency: Literal["auto", "resident", "encoders_offloaded", "streamed"] = "auto"
-    """Where the weights lie: all on the device, or text encoders in main memory, or the denoiser too."""
+    residency: Literal["auto", "resident", "encoders_offloaded", "partly_streamed", "streamed"] = "auto"
+    """Where the weights lie: all on the device, or text encoders in main memory, or the denoiser too: what of it finds
+    no room on the device, or all of it."""
     taesd: HomeText | None = None
     """A folder with a tiny autoencoder for previews."""
     style_adapter: HomeText | None = None

@@ -36,7 +36,7 @@ from engine.loading.weight_precision import DTYPES, narrow, prove_precision
 from engine.lora_shelf.files import LoRAFiles
 from engine.memory.elements import QUANTISED
 from engine.memory.model_plan import plan_of
-from engine.memory.plan import MemoryPlan
+from engine.memory.plan import STREAMING, MemoryPlan
 from engine.model_files import diffusers_folder
 from engine.model_files.content_hash import FileHashes
 from engine.model_files.local_models import find_pulled
@@ -102,8 +102,9 @@ def prove_plan(spec: ModelSpec, device: torch.device, settings: EngineSettings) 
         if spec.precision in QUANTISED or spec.residency not in ("auto", "resident"):
             raise ModelLoadFailed(spec.name, "its size is not known", "remove precision and residency")
         return None
-    if plan.residency == "streamed" and (why := _cannot_stream(spec)):
-        raise ModelLoadFailed(spec.name, f'residency = "streamed" takes no {why}', "remove one of the two")
+    place = spec.residency if spec.residency in STREAMING else plan.residency
+    if place in STREAMING and (why := _cannot_stream(spec)):
+        raise ModelLoadFailed(spec.name, f'residency = "{place}" takes no {why}', "remove one of the two")
     # Passes may do with less than is reckoned, tile by tile; weights cannot.
     memory = device_memory(device, settings)
     if plan.weight_bytes > memory.all_usable_bytes:
@@ -201,7 +202,7 @@ def _place(base: Any, device: torch.device, plan: MemoryPlan | None) -> None:
         base.to(device)
         return
     narrow(base, plan)
-    passing = {each.name: each.role for each in plan.components if not each.is_resident}
+    passing = {each.name: each for each in plan.components if not each.is_resident}
     if not passing:
         base.to(device)
         return
@@ -210,8 +211,8 @@ def _place(base: Any, device: torch.device, plan: MemoryPlan | None) -> None:
             continue
         if name not in passing:
             part.to(device)
-        elif passing[name] == "denoiser":
-            stream_through(part, device)
+        elif passing[name].role == "denoiser":
+            stream_through(part, device, passing[name].room_bytes)
         else:
             pass_through(part, device)
 

@@ -1,7 +1,7 @@
 """A denoiser whose blocks lie in main memory: while one computes, the next is on its way to the device.
 
 Two buffers on the device take turns. Main memory keeps the weights, so nothing is copied back, and lanes that share a
-pass share its copies. What is in no block stays on the device.
+pass share its copies. What is in no block stays on the device, and so do as many blocks as there is room for.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -20,14 +20,15 @@ from torch import nn
 from engine.batching.weight_tensors import EXECUTES_ON, STREAMED, weight_bytes
 from engine.loading.packed_block import PackedBlock
 from engine.loading.weight_link import Wait, WeightLink, link_to
+from engine.memory.kept_blocks import blocks_that_stay
 from engine.memory.tensor_kinds import blocks_of
 
 _BUFFERS = 2
 
 
-def stream_through(module: nn.Module, device: torch.device) -> StreamedWeights:
-    """Keep the blocks of a denoiser in main memory, and let it compute on the device all the same."""
-    streamed = StreamedWeights(module, device, link_to(device))
+def stream_through(module: nn.Module, device: torch.device, room: int = 0) -> StreamedWeights:
+    """Keep blocks of a denoiser in main memory, all but `room` bytes of them; it computes on the device all the same."""
+    streamed = StreamedWeights(module, device, link_to(device), room)
     for owner in module.modules():
         vars(owner)[EXECUTES_ON] = device
     vars(module)[STREAMED] = streamed
@@ -35,13 +36,15 @@ def stream_through(module: nn.Module, device: torch.device) -> StreamedWeights:
 
 
 class StreamedWeights:
-    """The blocks of one module, the order in which a pass uses them, and the one that is on its way."""
+    """The blocks of one module that are away, the order in which a pass uses them, and the one that is on its way."""
 
-    def __init__(self, module: nn.Module, device: torch.device, link: WeightLink) -> None:
+    def __init__(self, module: nn.Module, device: torch.device, link: WeightLink, room: int = 0) -> None:
         self.device, self.link = device, link
         names = [name for name, _ in module.named_parameters(remove_duplicate=False)]
         places = dict.fromkeys(block for block in blocks_of(names, "denoiser").values() if block)
-        self.blocks = [PackedBlock(module.get_submodule(place), link, device) for place in places]
+        every = [module.get_submodule(place) for place in places]
+        stay = blocks_that_stay([weight_bytes([block]) for block in every], room)
+        self.blocks = [PackedBlock(block, link, device) for number, block in enumerate(every) if number not in stay]
         self.away = frozenset[int]().union(*(block.away for block in self.blocks))
         """The identities of parameters that stand in for weights on the device."""
         self._outside = self._move_the_rest(module)
@@ -74,7 +77,7 @@ class StreamedWeights:
             block.close()
 
     def _move_the_rest(self, module: nn.Module) -> int:
-        """Move what is in no block to the device; how many bytes that are."""
+        """Move what is in no block that is away to the device; how many bytes that are."""
         rest = nn.Module()
         for owner in module.modules():
             for name, buffer in owner._buffers.items():
@@ -96,7 +99,8 @@ class StreamedWeights:
         self._end()
         self._entered = []
         self._buffers = [_Buffer(self.link, self.device, size) for size in self._sizes()]
-        self._fetch(self._order[0])
+        if self._order:
+            self._fetch(self._order[0])
 
     def _enter(self, number: int, *_: Any) -> None:
         if not self._buffers:

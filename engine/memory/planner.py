@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
 from engine.memory.device_memory import DeviceMemory
 from engine.memory.elements import QUANTISED, Storage
 from engine.memory.float16 import overflows
+from engine.memory.kept_blocks import blocks_that_stay
 from engine.memory.model_sizes import ComponentSizes, ModelSizes
-from engine.memory.plan import ComponentPlan, Compute, MemoryPlan, Residency
+from engine.memory.plan import STREAMING, ComponentPlan, Compute, MemoryPlan, Residency
 
 _NEAR: tuple[Residency, ...] = ("resident", "encoders_offloaded")
 """Where "auto" keeps weights, in every precision, before it streams a denoiser at each step of a picture."""
-BUILT: tuple[Residency, ...] = (*_NEAR, "streamed")
-"""What the loader can do, in the order in which "auto" tries them."""
+_FAR: tuple[Residency, ...] = ("partly_streamed",)
+"""Where nothing else fits; where there is room for no block, that is "streamed"."""
+_GRID_ROWS = 4
+"""Rows of a pass that blocks leave room for which stay on the device. Rows share a transfer: four in one pass that
+brings in more bring in less for each than one does."""
 _ON_CPU: tuple[Storage, ...] = ("float32", "bfloat16", "float8")
 """What "auto" tries where main memory is the device: there is nowhere to bring weights from, so all are resident."""
 
@@ -52,7 +56,7 @@ def plan(
 
 
 def _choices(device: DeviceMemory, precision: str, residency: str) -> Iterator[tuple[Storage, Residency]]:
-    near, far = (_NEAR, BUILT[len(_NEAR) :]) if device.kind != "cpu" else (_NEAR[:1], ())
+    near, far = (_NEAR, _FAR) if device.kind != "cpu" else (_NEAR[:1], ())
     if precision == "nf4":
         near, far = _NEAR[:1], ()
     storages: tuple[Storage, ...] = (device.compute, "float8") if device.kind != "cpu" else _ON_CPU
@@ -65,8 +69,42 @@ def _choices(device: DeviceMemory, precision: str, residency: str) -> Iterator[t
 def _plan(
     sizes: ModelSizes, device: DeviceMemory, drawing: Drawing, storage: Storage, residency: Residency
 ) -> MemoryPlan:
+    if residency == "partly_streamed":
+        return _partly_streamed(sizes, device, drawing, storage)
     components = tuple(_component(each, device, drawing, storage, residency) for each in sizes.components)
     return MemoryPlan(components, residency, device.usable_bytes)
+
+
+def _partly_streamed(sizes: ModelSizes, device: DeviceMemory, drawing: Drawing, storage: Storage) -> MemoryPlan:
+    """A streamed plan, and as many blocks on the device as there is room for."""
+    streamed = _plan(sizes, device, drawing, storage, "streamed")
+    grid = _plan(sizes, device, replace(drawing, rows=max(drawing.rows, _GRID_ROWS)), storage, "streamed")
+    passes = [one if one.role != "denoiser" else many for one, many in zip(streamed.components, grid.components)]
+    room = device.usable_bytes - replace(streamed, components=tuple(passes)).peak_bytes
+    components = list[ComponentPlan]()
+    for each, size in zip(streamed.components, sizes.components, strict=True):
+        made = _with_blocks(each, size, max(0, room)) if each.role == "denoiser" and each.away_bytes else each
+        room -= made.lasting_bytes - each.lasting_bytes
+        components.append(made)
+    made = replace(streamed, components=tuple(components), residency="partly_streamed")
+    if not made.streamed_bytes:
+        return _plan(sizes, device, drawing, storage, "encoders_offloaded")
+    return streamed if made.streamed_bytes == streamed.streamed_bytes else made
+
+
+def _with_blocks(streamed: ComponentPlan, sizes: ComponentSizes, room: int) -> ComponentPlan:
+    """A streamed denoiser, those blocks of which stay on the device for which there is room."""
+    blocks = sizes.block_bytes(streamed.storage, streamed.compute)
+    stay = blocks_that_stay(blocks, room)
+    lasting = streamed.lasting_bytes + sum(blocks[number] for number in stay)
+    return replace(
+        streamed, lasting_bytes=lasting, device_bytes=lasting + _two_largest(blocks, stay), room_bytes=room
+    )
+
+
+def _two_largest(blocks: list[int], stay: Collection[int] = ()) -> int:
+    """Bytes of blocks that pass through: while one computes, the next is on its way."""
+    return sum(sorted((size for number, size in enumerate(blocks) if number not in stay), reverse=True)[:2])
 
 
 def _component(
@@ -74,7 +112,7 @@ def _component(
 ) -> ComponentPlan:
     storage, compute = precision_of(sizes, device, asked)
     is_resident = not (
-        (sizes.role == "encoder" and residency != "resident") or (sizes.role == "denoiser" and residency == "streamed")
+        (sizes.role == "encoder" and residency != "resident") or (sizes.role == "denoiser" and residency in STREAMING)
     )
     # Weights of 4 bits have a state of their own beside them, which is not brought in with them.
     is_resident = is_resident or storage == "nf4"
@@ -82,7 +120,8 @@ def _component(
     lasting = on_device = every
     if not is_resident and sizes.role == "denoiser":
         # What it has outside of its blocks is little, and needed at every step.
-        lasting, on_device = sizes.outside.bytes(storage, compute, sizes.packed), sizes.streamed_bytes(storage, compute)
+        lasting = sizes.outside.bytes(storage, compute, sizes.packed)
+        on_device = lasting + _two_largest(sizes.block_bytes(storage, compute))
     elif not is_resident:
         lasting, on_device = 0, sizes.passing_bytes(storage, compute)
     activations = sizes.activations.bytes(drawing.width, drawing.height, drawing.rows, compute)
