@@ -23,6 +23,7 @@ class Suite(StrEnum):
     STEP_CACHE = "step-cache"
     DEVICES = "devices"
     SHARED_TRANSFER = "shared-transfer"
+    KEPT_BLOCKS = "kept-blocks"
 
 
 @app.command()
@@ -35,7 +36,8 @@ def bench(
         Suite,
         typer.Option(
             help="`gpu`: SDXL and Z-Image, random weights; `step-cache`: pocket's pictures; `devices`: 1, 2 and 4 "
-            "stand-ins that sleep; `shared-transfer`: a streamed model over a link of set speed."
+            "stand-ins that sleep; `shared-transfer`: a streamed model over a link of set speed; `kept-blocks`: the same "
+            "with some blocks on the device."
         ),
     ] = Suite.LOAD,
     cluster: Annotated[str, typer.Option(help="With `devices`: reach them through the Ray whose head is here.")] = "",
@@ -63,6 +65,10 @@ def bench(
             from engine.bench.shared_transfer import measure as measure_transfer
 
             report = measure_transfer(say, (12.0,), members=4, repeats=1) if quick else measure_transfer(say)
+        elif suite is Suite.KEPT_BLOCKS:
+            from engine.bench.kept_blocks import measure as measure_kept
+
+            report = measure_kept(say, (3.0,), members=4, repeats=1) if quick else measure_kept(say)
         else:
             from engine.bench.suite import FULL, QUICK, LoadSuite
 

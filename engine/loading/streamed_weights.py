@@ -27,7 +27,7 @@ _BUFFERS = 2
 
 
 def stream_through(module: nn.Module, device: torch.device, room: int = 0) -> StreamedWeights:
-    """Keep blocks of a denoiser in main memory, all but `room` bytes of them; it computes on the device all the same."""
+    """Keep blocks of a denoiser in main memory, all but `room` bytes of them, and let it compute on the device."""
     streamed = StreamedWeights(module, device, link_to(device), room)
     for owner in module.modules():
         vars(owner)[EXECUTES_ON] = device

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from engine.memory.model_sizes import ComponentSizes, ModelSizes
+from engine.memory.plan import ComponentPlan, MemoryPlan
 
 
 def blocks_that_stay(sizes: Sequence[int], room: int) -> frozenset[int]:
@@ -28,3 +32,32 @@ def _that_fit(sizes: Sequence[int], away: set[int], spare: int) -> set[int]:
             found.add(number)
             spare -= sizes[number]
     return found
+
+
+def keep_blocks(sizes: ModelSizes, streamed: MemoryPlan, grid: MemoryPlan) -> MemoryPlan:
+    """A plan that streams whole denoisers, with as many of their blocks on the device as find room there.
+
+    `grid` is the same plan for wider passes of denoisers, for which there is to be room too.
+    """
+    each_pass = zip(streamed.components, grid.components, strict=True)
+    passes = tuple(many if one.role == "denoiser" else one for one, many in each_pass)
+    room = streamed.usable_bytes - replace(streamed, components=passes).peak_bytes
+    components = list[ComponentPlan]()
+    for each, size in zip(streamed.components, sizes.components, strict=True):
+        made = _kept(each, size, max(0, room)) if each.role == "denoiser" and each.away_bytes else each
+        room -= made.lasting_bytes - each.lasting_bytes
+        components.append(made)
+    made = replace(streamed, components=tuple(components), residency="partly_streamed")
+    return streamed if made.streamed_bytes == streamed.streamed_bytes else made
+
+
+def _kept(streamed: ComponentPlan, sizes: ComponentSizes, room: int) -> ComponentPlan:
+    blocks = sizes.block_bytes(streamed.storage, streamed.compute)
+    stay = blocks_that_stay(blocks, room)
+    lasting = streamed.lasting_bytes + sum(blocks[number] for number in stay)
+    return replace(streamed, lasting_bytes=lasting, device_bytes=lasting + two_largest(blocks, stay), room_bytes=room)
+
+
+def two_largest(blocks: Sequence[int], stay: Collection[int] = ()) -> int:
+    """Bytes of blocks that pass through, but for those that stay: while one computes, the next is on its way."""
+    return sum(sorted((size for number, size in enumerate(blocks) if number not in stay), reverse=True)[:2])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
 from engine.memory.device_memory import DeviceMemory
 from engine.memory.elements import QUANTISED, Storage
 from engine.memory.float16 import overflows
-from engine.memory.kept_blocks import blocks_that_stay
+from engine.memory.kept_blocks import keep_blocks, two_largest
 from engine.memory.model_sizes import ComponentSizes, ModelSizes
 from engine.memory.plan import STREAMING, ComponentPlan, Compute, MemoryPlan, Residency
 
@@ -76,35 +76,10 @@ def _plan(
 
 
 def _partly_streamed(sizes: ModelSizes, device: DeviceMemory, drawing: Drawing, storage: Storage) -> MemoryPlan:
-    """A streamed plan, and as many blocks on the device as there is room for."""
     streamed = _plan(sizes, device, drawing, storage, "streamed")
     grid = _plan(sizes, device, replace(drawing, rows=max(drawing.rows, _GRID_ROWS)), storage, "streamed")
-    passes = [one if one.role != "denoiser" else many for one, many in zip(streamed.components, grid.components)]
-    room = device.usable_bytes - replace(streamed, components=tuple(passes)).peak_bytes
-    components = list[ComponentPlan]()
-    for each, size in zip(streamed.components, sizes.components, strict=True):
-        made = _with_blocks(each, size, max(0, room)) if each.role == "denoiser" and each.away_bytes else each
-        room -= made.lasting_bytes - each.lasting_bytes
-        components.append(made)
-    made = replace(streamed, components=tuple(components), residency="partly_streamed")
-    if not made.streamed_bytes:
-        return _plan(sizes, device, drawing, storage, "encoders_offloaded")
-    return streamed if made.streamed_bytes == streamed.streamed_bytes else made
-
-
-def _with_blocks(streamed: ComponentPlan, sizes: ComponentSizes, room: int) -> ComponentPlan:
-    """A streamed denoiser, those blocks of which stay on the device for which there is room."""
-    blocks = sizes.block_bytes(streamed.storage, streamed.compute)
-    stay = blocks_that_stay(blocks, room)
-    lasting = streamed.lasting_bytes + sum(blocks[number] for number in stay)
-    return replace(
-        streamed, lasting_bytes=lasting, device_bytes=lasting + _two_largest(blocks, stay), room_bytes=room
-    )
-
-
-def _two_largest(blocks: list[int], stay: Collection[int] = ()) -> int:
-    """Bytes of blocks that pass through: while one computes, the next is on its way."""
-    return sum(sorted((size for number, size in enumerate(blocks) if number not in stay), reverse=True)[:2])
+    made = keep_blocks(sizes, streamed, grid)
+    return made if made.streamed_bytes else _plan(sizes, device, drawing, storage, "encoders_offloaded")
 
 
 def _component(
@@ -121,7 +96,7 @@ def _component(
     if not is_resident and sizes.role == "denoiser":
         # What it has outside of its blocks is little, and needed at every step.
         lasting = sizes.outside.bytes(storage, compute, sizes.packed)
-        on_device = lasting + _two_largest(sizes.block_bytes(storage, compute))
+        on_device = lasting + two_largest(sizes.block_bytes(storage, compute))
     elif not is_resident:
         lasting, on_device = 0, sizes.passing_bytes(storage, compute)
     activations = sizes.activations.bytes(drawing.width, drawing.height, drawing.rows, compute)

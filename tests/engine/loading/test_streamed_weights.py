@@ -28,7 +28,7 @@ from tests.engine.families import FAMILIES
 from tests.engine.local_worker import SIZE, LocalWorker
 from tests.engine.lora_files import save_lora
 from tests.engine.lora_layouts import USABLE
-from tests.engine.streaming import hide, make_late, streams
+from tests.engine.streaming import budget_gb, hide, make_late, streams
 
 NAMES = (
     "stable-diffusion-xl",
@@ -41,18 +41,21 @@ NAMES = (
     "lumina2",
     "anima",
 )
+OF_MANY_BLOCKS = tuple(name for name in NAMES if name not in ("qwen-image", "anima"))
 
 needs_torchao = pytest.mark.skipif(importlib.util.find_spec("torchao") is None, reason="needs the extra int8 (torchao)")
 
 
 @pytest.fixture
 def loaded(family_folder: Callable[[str], Path], tmp_path: Path) -> Callable[..., LoadedModel]:
-    """A family as the engine loads it, with the host's keys."""
+    """A family as the engine loads it, with the host's keys, and memory for about that share of its blocks."""
 
-    def load_family(name: str, **keys: Any) -> LoadedModel:
+    def load_family(name: str, kept: float | None = None, **keys: Any) -> LoadedModel:
         chosen = ModelSettings(source=str(family_folder(name)), **keys)
         settings = EngineSettings(models={"mine": chosen}, models_dir=tmp_path)
-        return load(Catalogue(settings).spec("mine"), "cpu", settings)
+        spec = Catalogue(settings).spec("mine")
+        budget = None if kept is None else budget_gb(spec, tmp_path, kept)
+        return load(spec, "cpu", settings.model_copy(update={"memory_budget_gb": budget}))
 
     return load_family
 
@@ -77,14 +80,28 @@ def test_streamed_pictures_are_the_same_to_the_bit(name: str, loaded: Callable[.
     assert streamed.bytes < resident.bytes
 
 
+@pytest.mark.parametrize("name", OF_MANY_BLOCKS)
+def test_partly_streamed_pictures_are_the_same_to_the_bit(name: str, loaded: Callable[..., LoadedModel]) -> None:
+    """About half of the blocks stay on the device, as the plan for a host's budget says."""
+    resident, partly = loaded(name), loaded(name, residency="partly_streamed", kept=0.5)
+    whole = loaded(name, residency="streamed")
+    make_late(partly)
+    hide(partly)
+    for one, other in zip(crowd(name, resident), crowd(name, partly), strict=True):
+        assert torch.equal(one, other)
+    assert whole.bytes < partly.bytes < resident.bytes
+    blocks = [sum(len(each.blocks) for each in streams(model)) for model in (partly, whole)]
+    assert 0 < blocks[0] < blocks[1]
+
+
 @pytest.mark.parametrize("precision", ["float8", "bfloat16", pytest.param("int8", marks=needs_torchao)])
 def test_narrow_weights_are_streamed_alike(precision: str, loaded: Callable[..., LoadedModel]) -> None:
-    pictures = [
-        crowd("flux2-klein", loaded("flux2-klein", precision=precision, residency=residency))
-        for residency in ("encoders_offloaded", "streamed")
+    resident, *others = [
+        crowd("flux2-klein", loaded("flux2-klein", precision=precision, residency=residency, kept=kept))
+        for residency, kept in (("encoders_offloaded", None), ("streamed", None), ("partly_streamed", 0.3))
     ]
-    for one, other in zip(*pictures, strict=True):
-        assert torch.equal(one, other)
+    for other in others:
+        assert all(torch.equal(*each) for each in zip(resident, other, strict=True))
 
 
 def values(unet: Any) -> dict[str, Any]:
@@ -139,14 +156,15 @@ def test_a_block_called_by_itself_or_out_of_turn_is_right(loaded: Callable[..., 
 @pytest.mark.parametrize("precision", ["bfloat16", "float8"])
 def test_streamed_weights_can_run_in_float32_for_one_pass(precision: str, loaded: Callable[..., LoadedModel]) -> None:
     wide = []
-    for residency in ("encoders_offloaded", "streamed"):
-        unet = loaded("stable-diffusion", precision=precision, residency=residency).base.unet
+    for residency, kept in (("encoders_offloaded", None), ("streamed", None), ("partly_streamed", 0.5)):
+        unet = loaded("stable-diffusion", precision=precision, residency=residency, kept=kept).base.unet
         before = {name: weight.clone() for name, weight in unet.named_parameters()}
         with in_float32(unet):
             wide.append(unet(**values(unet)).sample)
         for name, weight in unet.named_parameters():
             assert weight.dtype == before[name].dtype and torch.equal(weight.float(), before[name].float())
-    assert wide[0].dtype == torch.float32 and torch.allclose(*wide, atol=1e-5)
+    assert wide[0].dtype == torch.float32
+    assert all(torch.allclose(wide[0], each, atol=1e-5) for each in wide[1:])
 
 
 @torch.no_grad()
@@ -154,14 +172,14 @@ def test_streamed_weights_can_run_in_float32_for_one_pass(precision: str, loaded
 def test_loras_act_on_streamed_weights(layout: str, loaded: Callable[..., LoadedModel], tmp_path: Path) -> None:
     dressed = []
     row = next(each for each in USABLE if each.name == layout)
-    for residency in ("resident", "streamed"):
-        unet = (model := loaded("stable-diffusion", residency=residency)).base.unet
+    for residency, kept in (("resident", None), ("streamed", None), ("partly_streamed", 0.5)):
+        unet = (model := loaded("stable-diffusion", residency=residency, kept=kept)).base.unet
         path, _ = row.save(tmp_path, model.base)
         Adapters(model.base, {"ink": LoRASettings(path=path, model="mine")}).attach((("ink", 1.0),))
         make_late(model)
         with active_adapters(unet, [(("ink", 1.0),)]):
             dressed.append(unet(**values(unet)).sample)
-    assert torch.equal(*dressed)
+    assert torch.equal(dressed[0], dressed[1]) and torch.equal(dressed[0], dressed[2])
     assert not torch.allclose(dressed[0], unet(**values(unet)).sample, atol=1e-3)
 
 
