@@ -36,8 +36,8 @@ def bench(
         Suite,
         typer.Option(
             help="`gpu`: SDXL and Z-Image, random weights; `step-cache`: pocket's pictures; `devices`: 1, 2 and 4 "
-            "stand-ins that sleep; `shared-transfer`: a streamed model over a link of set speed; `kept-blocks`: the same "
-            "with some blocks on the device."
+            "stand-ins that sleep; `shared-transfer`: a streamed model over a link of set speed; `kept-blocks`: the "
+            "same with some blocks on the device."
         ),
     ] = Suite.LOAD,
     cluster: Annotated[str, typer.Option(help="With `devices`: reach them through the Ray whose head is here.")] = "",
