@@ -131,8 +131,9 @@ class EngineSettings(Section):
     loras_dir: HomePath = Path("data/loras")
     """Every LoRA file in this folder is offered."""
     offline: bool = False
-    memory_budget_gb: float | None = Field(default=None, gt=0)
-    """For model weights on one device; None means 80 % of what the device has."""
+    memory_budget_gb: float | None = Field(default=None, gt=0, le=1_000_000)
+    """For models on one device; None means 80 % of what the device has for weights. A model whose weights it cannot
+    hold is refused."""
     deterministic: bool = False
     """Pad to fixed bucket shapes: a picture's bytes never depend on who shares the device."""
     step_cache: StepCacheLevel = "off"

@@ -241,7 +241,7 @@ def test_pulling_what_does_not_fit_says_so_first(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("[engine]\nmemory_budget_gb = 4\noffline = true\n")
     said = darkroom("models", "pull", "qwen-image", cwd=tmp_path)
     assert said.stderr.startswith("qwen-image does not fit on this machine: it needs "), said.stderr
-    assert "and the device has 4.0 GB for it" in said.stderr
+    assert "and memory_budget_gb allows 4.0 GB for it; raise memory_budget_gb" in said.stderr
 
 
 def test_models_show_verify_and_rm_say_what_is_not_there(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def fits_in_words(spec: ModelSpec, here: DeviceMemory | None, models_dir: Path) 
 def warning(spec: ModelSpec, here: DeviceMemory | None, models_dir: Path) -> str:
     """What to know before the model is downloaded; "" where it fits or that is not known."""
     plan = None if here is None else plan_of(spec, here, models_dir)
-    return "" if plan is None or plan.fits else f"{spec.name} does not fit on this machine: {plan.why}"
+    return "" if plan is None or plan.fits else f"{spec.name} does not fit on this machine: {plan.why}; {plan.remedy}"
 
 
 def plan_table(spec: ModelSpec, here: DeviceMemory | None, models_dir: Path) -> Table | None:

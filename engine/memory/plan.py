@@ -59,7 +59,9 @@ class MemoryPlan:
     usable_bytes: int
     """What the device has for it."""
     why: str = ""
-    """Why it does not fit, as a sentence that names a way out; "" where it fits."""
+    """Why it does not fit; "" where it fits."""
+    remedy: str = ""
+    """The way out, where it does not fit."""
 
     @property
     def fits(self) -> bool:

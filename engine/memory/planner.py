@@ -12,6 +12,7 @@ from engine.memory.float16 import overflows
 from engine.memory.kept_blocks import keep_blocks, two_largest
 from engine.memory.model_sizes import ComponentSizes, ModelSizes
 from engine.memory.plan import STREAMING, ComponentPlan, Compute, MemoryPlan, Residency
+from engine.memory.shortage import SMALLER, too_much_for, too_much_for_main_memory, way_out
 
 _NEAR: tuple[Residency, ...] = ("resident", "encoders_offloaded")
 """Where "auto" keeps weights, in every precision, before it streams a denoiser at each step of a picture."""
@@ -50,9 +51,9 @@ def plan(
         return fitting
     if on_device and spare is not None:
         smallest = min(on_device, key=lambda each: each.main_bytes)
-        return replace(smallest, why=_why_main(smallest.main_bytes, spare))
+        return replace(smallest, why=too_much_for_main_memory(smallest.main_bytes, spare), remedy=SMALLER)
     least = min(candidates, key=lambda each: each.peak_bytes)
-    return replace(least, why=_why(least, precision, residency))
+    return replace(least, why=too_much_for(device, least), remedy=way_out(device, precision, residency))
 
 
 def _choices(device: DeviceMemory, precision: str, residency: str) -> Iterator[tuple[Storage, Residency]]:
@@ -120,19 +121,3 @@ def precision_of(sizes: ComponentSizes, device: DeviceMemory, asked: Storage) ->
     if sizes.role == "autoencoder":
         storage = compute
     return storage, compute
-
-
-def _why_main(needed: int, spare: int) -> str:
-    return (
-        f"{needed / 1e9:.1f} GB of it would lie in main memory, which has {spare / 1e9:.1f} GB for it; "
-        "choose a smaller model or a smaller precision"
-    )
-
-
-def _why(least: MemoryPlan, precision: str, residency: str) -> str:
-    needed, usable = least.peak_bytes / 1e9, least.usable_bytes / 1e9
-    asked = [
-        f'{key} = "{value}"' for key, value in (("precision", precision), ("residency", residency)) if value != "auto"
-    ]
-    way = f"remove {' and '.join(asked)}" if asked else "choose a smaller model or a smaller picture"
-    return f"it needs {needed:.1f} GB at the least, and the device has {usable:.1f} GB for it; {way}"

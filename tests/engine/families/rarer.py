@@ -57,7 +57,11 @@ def krea2() -> Krea2Pipeline:
     """Krea 2: one stream, conditioned on several layers of Qwen3-VL."""
     rope = {"mrope_section": [1, 1, 2], "rope_type": "default", "rope_theta": 1e6}
     vision = {
-        **{"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": 16},
+        "depth": 1,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_heads": 2,
+        "out_hidden_size": 16,
         "deepstack_visual_indexes": [0],
     }
     text = parts.qwen_sizes() | {"rope_scaling": rope}

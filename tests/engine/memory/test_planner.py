@@ -128,7 +128,7 @@ def test_a_denoiser_slightly_too_large_streams_little() -> None:
 def test_what_is_asked_for_is_kept_whether_it_fits_or_not() -> None:
     made = plan(preset("z-image-turbo"), card(8), LARGE, "float8", "resident")
     assert in_words(made) == "float8 resident" and not made.fits
-    assert 'remove precision = "float8" and residency = "resident"' in made.why
+    assert made.remedy == 'remove precision = "float8" and residency = "resident"'
 
 
 def test_without_bfloat16_what_overflows_keeps_float32() -> None:
@@ -160,6 +160,15 @@ def test_the_hosts_budget_counts_instead_of_the_whole_card() -> None:
     assert in_words(plan(preset("sdxl"), tight, LARGE)) == "bfloat16 encoders_offloaded"
 
 
+def test_a_budget_that_nothing_fits_into_is_named_with_the_way_out() -> None:
+    tight = DeviceMemory("cuda", 24 * GIB, budget_bytes=10**9)
+    made = plan(preset("sdxl"), tight, LARGE)
+    assert "at the least, and memory_budget_gb allows 1.0 GB for it" in made.why
+    assert made.remedy == "raise memory_budget_gb, or choose a smaller model or a smaller picture"
+    made = plan(preset("sdxl"), DeviceMemory("cuda", GIB // 4), LARGE, "bfloat16")
+    assert "and the device has 0.0 GB for it" in made.why and made.remedy == 'remove precision = "bfloat16"'
+
+
 @pytest.mark.parametrize(
     ("name", "main", "chosen"),
     [
@@ -179,7 +188,8 @@ def test_what_passes_through_needs_main_memory(name: str, main: int, chosen: str
 def test_too_little_main_memory_is_said() -> None:
     made = plan(preset("qwen-image"), DeviceMemory("cuda", 8 * GIB, main_bytes=16 * GIB), LARGE)
     assert not made.fits
-    assert "GB of it would lie in main memory, which has 13.7 GB for it; choose a smaller" in made.why
+    assert "GB of it would lie in main memory, which has 13.7 GB for it" in made.why
+    assert made.remedy == "choose a smaller model or a smaller precision"
 
 
 def test_larger_pictures_and_more_rows_need_more() -> None:

@@ -109,7 +109,7 @@ def test_all_parts_of_stable_diffusion_2(folders: Folders, tmp_path: Path) -> No
 
 def test_stable_diffusion_2_without_a_base_asks_for_one(folders: Folders, tmp_path: Path) -> None:
     write_sd2_checkpoint(folders("stable-diffusion-2"), tmp_path / "mine.safetensors")
-    with pytest.raises(ModelLoadFailed, match="checkpoint of sd-2, and nothing says whose.*set base to"):
+    with pytest.raises(ModelLoadFailed, match=r"checkpoint of sd-2, and nothing says whose.*set base to"):
         Catalogue(settings_of(tmp_path / "mine.safetensors")).spec("mine")
 
 
