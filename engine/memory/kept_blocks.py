@@ -53,6 +53,8 @@ def keep_blocks(sizes: ModelSizes, streamed: MemoryPlan, grid: MemoryPlan) -> Me
 
 def _kept(streamed: ComponentPlan, sizes: ComponentSizes, room: int) -> ComponentPlan:
     blocks = sizes.block_bytes(streamed.storage, streamed.compute)
+    if sum(blocks) <= room + two_largest(blocks):  # where none passes through, nothing is needed for those that do
+        room = sum(blocks)
     stay = blocks_that_stay(blocks, room)
     lasting = streamed.lasting_bytes + sum(blocks[number] for number in stay)
     return replace(streamed, lasting_bytes=lasting, device_bytes=lasting + two_largest(blocks, stay), room_bytes=room)

@@ -39,7 +39,9 @@ _OTHERS = {
 def prove_whole(path: Path) -> None:
     """Raises `ModelLoadFailed` for a file that by its name holds one part of a model's weights."""
     if part := _PART.search(path.stem):
-        join = "join them: gguf-split --merge" if path.suffix == SUFFIX else "name the folder that holds all of them"
+        join = (
+            "join them: llama-gguf-split --merge" if path.suffix == SUFFIX else "name the folder that holds all of them"
+        )
         raise ModelLoadFailed(path.stem, f"{path.name} is one of {int(part[1])} parts of a model", join)
 
 

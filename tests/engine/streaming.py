@@ -12,16 +12,28 @@ import torch
 
 from engine.batching.weight_tensors import STREAMED
 from engine.loading.loaded_model import LoadedModel
-from engine.loading.streamed_weights import StreamedWeights
+from engine.loading.streamed_weights import StreamedWeights, stream_through
 from engine.memory.device_memory import GIB, DeviceMemory
 from engine.memory.planner import Drawing, plan
 from engine.memory.spec_sizes import sizes_of
+from engine.memory.tensor_kinds import blocks_of
 from engine.model_spec import ModelSpec
 
 
 def streams(model: LoadedModel) -> list[StreamedWeights]:
     """What brings in the model's denoisers."""
     return [vars(part)[STREAMED] for part in model.parkable.values() if STREAMED in vars(part)]
+
+
+def stream_keeping(share: float) -> Callable[..., StreamedWeights]:
+    """What streams a denoiser, with about that share of its blocks' bytes on the device."""
+
+    def stream(module: torch.nn.Module, device: torch.device, room: int) -> StreamedWeights:
+        blocks = blocks_of([name for name, _ in module.named_parameters()], "denoiser")
+        whole = sum(weight.nbytes for name, weight in module.named_parameters() if blocks[name])
+        return stream_through(module, device, int(share * whole))
+
+    return stream
 
 
 def budget_gb(spec: ModelSpec, models_dir: Path, kept: float) -> float:

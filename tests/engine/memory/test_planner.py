@@ -73,7 +73,8 @@ def test_more_memory_never_means_a_worse_plan() -> None:
     order = ["none", "float8 streamed", "bfloat16 streamed", "bfloat16 partly_streamed"]
     order += ["float8 encoders_offloaded", "float8 resident", "bfloat16 encoders_offloaded", "bfloat16 resident"]
     for name in PRESETS:
-        plans = [plan(preset(name), card(gigabytes), LARGE) for gigabytes in range(2, 64, 2)]
+        sizes = preset(name)
+        plans = [plan(sizes, card(gigabytes), LARGE) for gigabytes in range(2, 64, 2)]
         ranks = [order.index(in_words(made)) if made.fits else 0 for made in plans]
         assert ranks == sorted(ranks), name
 
@@ -114,11 +115,12 @@ def test_a_denoiser_slightly_too_large_streams_little() -> None:
     streamed = list[int]()
     for gigabytes in range(3, 18):
         made = plan(sizes, card(gigabytes), LARGE, "bfloat16", "partly_streamed")
-        grid = plan(sizes, card(gigabytes), Drawing(1024, 1024, rows=4), "bfloat16", "partly_streamed")
-        assert made.fits and made.streamed_bytes == grid.streamed_bytes
+        denoiser = next(each for each in made.components if each.role == "denoiser")
+        grid = made.resident_bytes + denoiser.passing_bytes + 4 * denoiser.activation_bytes
         streamed.append(made.streamed_bytes)
+        assert made.fits
         if made.residency == "partly_streamed":
-            assert grid.fits and grid.usable_bytes - grid.peak_bytes < 0.4e9, "less than a block of it is unused"
+            assert 0 <= made.usable_bytes - grid < 0.4e9, "less than a block is unused"
             assert made.main_bytes == made.streamed_bytes + sum(e.bytes for e in made.components if e.role == "encoder")
     assert streamed == sorted(streamed, reverse=True)
     assert (streamed[0], streamed[-1]) == (whole.streamed_bytes, 0)

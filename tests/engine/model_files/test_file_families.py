@@ -200,7 +200,7 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], Path], dict[str, Any], str]] = {
     "a part of a GGUF": (
         lambda work, _: save_gguf(FLUX, work / "x-00001-of-00002.gguf"),
         {},
-        "x-00001-of-00002.gguf is one of 2 parts of a model; join them: gguf-split --merge",
+        "x-00001-of-00002.gguf is one of 2 parts of a model; join them: llama-gguf-split --merge",
     ),
     "a video model": (
         lambda work, _: save({"head.modulation": torch.zeros(1)}, work / "x.safetensors", PREFIX),
