@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from engine.batching.weight_tensors import EXECUTES_ON, STREAMED, weight_bytes
 from engine.loading.packed_block import PackedBlock
@@ -82,10 +83,14 @@ class StreamedWeights:
         for owner in module.modules():
             for name, buffer in owner._buffers.items():
                 owner._buffers[name] = None if buffer is None else buffer.to(self.device)
-        for name, parameter in module.named_parameters():
-            if id(parameter) not in self.away:
-                parameter.data = parameter.data.to(self.device)
-                rest.register_parameter(name.replace(".", "_"), parameter)
+        moved: dict[int, nn.Parameter] = {}
+        for path, owner in module.named_modules():
+            for name, parameter in owner._parameters.items():
+                if parameter is None or id(parameter) in self.away:
+                    continue
+                there = moved.setdefault(id(parameter), _moved(parameter, self.device))
+                owner._parameters[name] = there
+                rest.register_parameter(f"{path}.{name}".replace(".", "_"), there)
         return weight_bytes([rest])
 
     def _hook(self, module: nn.Module) -> None:
@@ -144,6 +149,15 @@ class StreamedWeights:
         """What each buffer must hold."""
         turns = (self._order[turn::_BUFFERS] for turn in range(_BUFFERS))
         return [max((self.blocks[number].host.nbytes for number in turn), default=0) for turn in turns]
+
+
+@torch.inference_mode(False)  # a quantised tensor that is made in it cannot become a parameter
+def _moved(parameter: nn.Parameter, device: torch.device) -> nn.Parameter:
+    """The parameter on the device; a quantised one is another there, for its data cannot be exchanged."""
+    if is_traceable_wrapper_subclass(parameter):
+        return nn.Parameter(parameter.detach().to(device), requires_grad=False)
+    parameter.data = parameter.data.to(device)
+    return parameter
 
 
 class _Buffer:
