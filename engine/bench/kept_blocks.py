@@ -65,7 +65,7 @@ class KeptBlocksReport:
 
 
 def measure(
-    say: Callable[[str], None], transfers: Sequence[float] = (12.0, 3.0, 1.0), members: int = 8, repeats: int = 7
+    say: Callable[[str], None], transfers: Sequence[float] = (12.0, 3.0), members: int = 8, repeats: int = 3
 ) -> KeptBlocksReport:
     """One row for each transfer and way, which take turns."""
     quiet()
