@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_fixed
 
@@ -33,10 +35,10 @@ _PRAGMAS = (
     # So many rows of an index say enough of it: learning takes milliseconds.
     "PRAGMA analysis_limit = 400",
 )
+REST_S = 1.0
+"""A connection that rested longer is asked whether it still lives before it is used."""
 _KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 """A server notices within half a minute that a bot's machine is gone, and ends its transactions."""
-_TURN = sa.select(sa.func.pg_advisory_xact_lock(0x7475726E))  # "turn"
-
 
 Fence = Callable[[AsyncConnection], Awaitable[None]]
 """Raises `StoreError` inside a transaction that may not write."""
@@ -183,12 +185,6 @@ def _our_errors() -> Generator[None]:
         raise StoreError(f"the database failed ({type(error).__name__})") from error
 
 
-async def in_turn(connection: AsyncConnection) -> None:
-    """Let PostgreSQL count jobs and use in one transaction after the other; SQLite has one writer anyway."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(_TURN)
-
-
 def upsert(connection: AsyncConnection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An insert that understands `on_conflict_do_update` and `on_conflict_do_nothing`."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
@@ -252,11 +248,14 @@ def _engines(url: sa.URL, *, is_read_only: bool = False) -> tuple[AsyncEngine, A
     if not is_sqlite(url):
         read_only = {"default_transaction_read_only": "on"} if is_read_only else {}
         served: dict[str, Any] = {
-            "pool_pre_ping": True, "pool_timeout": 30, "hide_parameters": True,
+            "pool_timeout": 30, "hide_parameters": True,
             "connect_args": {"server_settings": {"timezone": "UTC", **_KEEPALIVE, **read_only}},
         }  # fmt: skip
         engine = create_async_engine(url, pool_size=10, **served)
         student = create_async_engine(url, pool_size=2, max_overflow=0, **served)
+        for each in (engine, student):
+            event.listen(each.sync_engine, "checkin", _on_checkin)
+            event.listen(each.sync_engine, "checkout", _ping_after_a_rest(each.dialect))
         # A statement that only reads sees one moment by itself: beginning and ending would be two more round trips.
         return engine, _each_alone(engine), _each_alone(student)
     if not url.database or url.database == ":memory:":
@@ -279,6 +278,28 @@ def _engines(url: sa.URL, *, is_read_only: bool = False) -> tuple[AsyncEngine, A
         event.listen(engine.sync_engine, "begin", _begin_with(begin))
         event.listen(engine.sync_engine, "reset", _on_reset)
     return writer, reader, student
+
+
+def _on_checkin(_connection: object, record: Any) -> None:
+    record.info["rests_since_s"] = time.monotonic()
+
+
+def _ping_after_a_rest(dialect: sa.Dialect) -> Any:
+    """Find dead connections as `pool_pre_ping` does, but without a round trip for each one that was just in use."""
+
+    driver: Any = dialect.dbapi
+
+    def ping(connection: Any, record: Any, _proxy: object) -> None:
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError
+        if time.monotonic() - record.info.get("rests_since_s", math.inf) < REST_S:
+            return
+        try:
+            dialect.do_ping(connection)
+        except driver.Error as error:
+            raise DisconnectionError from error
+
+    return ping
 
 
 def _each_alone(engine: AsyncEngine) -> AsyncEngine:
