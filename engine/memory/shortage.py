@@ -22,13 +22,13 @@ def too_much_for_main_memory(needed: int, spare: int) -> str:
 
 
 def way_out(device: DeviceMemory, precision: str, residency: str) -> str:
-    """What a host may change: what they asked for, and where they asked for nothing, the budget or the model."""
+    """What a host may change: the budget where that is what is short, else what they asked for, else the model."""
     asked = [
         f'{key} = "{value}"' for key, value in (("precision", precision), ("residency", residency)) if value != "auto"
     ]
-    ways = [f"raise {_BUDGET}"] if _is_limited(device) else []
-    ways += [f"remove {' and '.join(asked)}" if asked else "choose a smaller model or a smaller picture"]
-    return ", or ".join(ways)
+    if _is_limited(device):
+        return f"raise {_BUDGET}, or {SMALLER}"
+    return f"remove {' and '.join(asked)}" if asked else "choose a smaller model or a smaller picture"
 
 
 def gigabytes(count: int) -> str:

@@ -166,7 +166,7 @@ def test_a_budget_that_nothing_fits_into_is_named_with_the_way_out() -> None:
     tight = DeviceMemory("cuda", 24 * GIB, budget_bytes=10**9)
     made = plan(preset("sdxl"), tight, LARGE)
     assert "at the least, and memory_budget_gb allows 1.0 GB for it" in made.why
-    assert made.remedy == "raise memory_budget_gb, or choose a smaller model or a smaller picture"
+    assert made.remedy == "raise memory_budget_gb, or choose a smaller model or a smaller precision"
     made = plan(preset("sdxl"), DeviceMemory("cuda", GIB // 4), LARGE, "bfloat16")
     assert "and the device has 0.0 GB for it" in made.why and made.remedy == 'remove precision = "bfloat16"'
 

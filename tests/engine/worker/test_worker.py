@@ -78,7 +78,7 @@ async def test_a_model_that_the_budget_cannot_hold_fails_alone(engine: Engine) -
         events(engine, ask(model="sd", **SIZE)), events(engine, ask(model="vast", **SIZE)), return_exceptions=True
     )
     assert isinstance(bad, ModelTooLarge)
-    assert "memory_budget_gb allows 0.0004 GB for it; raise memory_budget_gb, or remove precision" in str(bad)
+    assert "memory_budget_gb allows 0.0004 GB for it; raise memory_budget_gb, or choose a smaller model" in str(bad)
     assert not isinstance(good, BaseException) and isinstance(good[-1], Finished)
 
 
