@@ -164,4 +164,4 @@ class OutboxWorker:
         try:
             await self._ports.jobs.close(job, state, error, self._ports.clock())
         except Fenced:
-            log.info("closed already", extra={"job": job.id})
+            log.info("job closed already", extra={"job": job.id})

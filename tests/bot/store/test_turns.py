@@ -62,7 +62,7 @@ async def test_other_servers_and_members_wait_for_nobody() -> None:
 
 @pytest.mark.parametrize("rest_s", [0.0, 3600.0], ids=["rested", "just used"])
 async def test_a_connection_that_died_is_replaced(monkeypatch: pytest.MonkeyPatch, rest_s: float) -> None:
-    monkeypatch.setattr("bot.store.database.REST_S", rest_s)
+    monkeypatch.setattr("bot.store.connections.REST_S", rest_s)
     async with FreshPostgres() as url:
         database = await Database.connect(url)
         async with database.read() as connection:
