@@ -153,6 +153,7 @@ def test_the_readmes_table_of_models_agrees_with_the_presets() -> None:
 
 
 def test_the_table_of_cards_agrees_with_the_plans() -> None:
+    from bot.cli.model_plans import streams_in_words
     from engine import Catalogue, card, plan_of
 
     models = (ROOT / "docs" / "MODELS.md").read_text()
@@ -163,7 +164,7 @@ def test_the_table_of_cards_agrees_with_the_plans() -> None:
             plan = plan_of(Catalogue(EngineSettings()).spec(name), card(size), Path("nowhere"))
             assert plan is not None
             said = [next(each.storage for each in plan.components if each.role == "denoiser")]
-            said += [] if plan.residency == "resident" else [plan.residency]
+            said += [] if plan.residency == "resident" else [streams_in_words(plan) or plan.residency]
             assert cell == (", ".join([*said, f"{plan.peak_bytes / 1e9:.1f} GB"]) if plan.fits else "–"), (name, size)
 
 
