@@ -19,9 +19,6 @@ from bot.shards import HeldShards
 from bot.store import migrate
 from bot.store.connections import Pools, engines, is_sqlite, locate, reach, shown
 
-_TURN = sa.select(sa.func.pg_advisory_xact_lock(0x7475726E))  # "turn"
-
-
 Fence = Callable[[AsyncConnection], Awaitable[None]]
 """Raises `StoreError` inside a transaction that may not write."""
 
@@ -189,12 +186,6 @@ def _our_errors() -> Generator[None]:
         yield
     except SQLAlchemyError as error:
         raise StoreError(f"the database failed ({type(error).__name__})") from error
-
-
-async def in_turn(connection: AsyncConnection) -> None:
-    """Let PostgreSQL count jobs and use in one transaction after the other; SQLite has one writer anyway."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(_TURN)
 
 
 def upsert(connection: AsyncConnection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
