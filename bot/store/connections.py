@@ -100,19 +100,18 @@ def _of_server(url: sa.URL, *, is_read_only: bool) -> Pools:
     writer = create_async_engine(url, pool_size=10, **served)
     student = create_async_engine(url, pool_size=2, max_overflow=0, **served)
     for each in (writer, student):
-        event.listen(each.sync_engine, "checkin", _on_checkin)
+        event.listen(each.sync_engine, "checkin", _rests)
         event.listen(each.sync_engine, "checkout", _ping_after_a_rest(each.dialect))
     # A statement that only reads sees one moment by itself: beginning and ending would be two more round trips.
     return Pools(writer, _each_alone(writer), _each_alone(student))
 
 
-def _on_checkin(_connection: object, record: Any) -> None:
+def _rests(_connection: object, record: Any) -> None:
     record.info["rests_since_s"] = time.monotonic()
 
 
 def _ping_after_a_rest(dialect: sa.Dialect) -> Any:
     """Find dead connections as `pool_pre_ping` does, but without a round trip for each one that was just in use."""
-
     driver: Any = dialect.dbapi
 
     def ping(connection: Any, record: Any, _proxy: object) -> None:
