@@ -18,9 +18,9 @@ from tests.engine.families.controls import CONTROLLED
 from tests.engine.local_worker import SIZE, LocalWorker, as_array, ask
 from tests.engine.style_adapters import save_adapter
 
-BOTH = ("sd-controlnet", "sdxl-controlnet", "sdxl-union", "sdxl-adapter", "sd3-controlnet", "flux-controlnet")
+BOTH = ("sd-controlnet", "sdxl-controlnet", "sdxl-adapter", "sd3-controlnet", "flux-controlnet")
 """Networks whose class of diffusers takes style pictures too."""
-FROM_PICTURES = ("sd-controlnet", "sdxl-controlnet", "sdxl-union")
+FROM_PICTURES = ("sd-controlnet", "sdxl-controlnet")
 """Those that do also when they start from a picture."""
 
 
