@@ -49,6 +49,7 @@ _OPTIONS = {
 
 
 def imagine(
+    context: typer.Context,
     prompt: Annotated[str, typer.Argument(help="What to draw; may contain flags such as --ar 3:2.")],
     model: Annotated[str, typer.Option(help="A model's name, a local folder or a .safetensors file.")] = "",
     negative: Annotated[str, typer.Option(help="Negative prompt: what the pictures should not show.")] = "",
@@ -82,7 +83,7 @@ def imagine(
         raise InvalidRequest("mask", "needs --image as well")
     drawn = Engine(engine)
     try:
-        with drawn.importing():
+        with drawn.importing(context.obj):
             options = _options(prompt, settings, given, pictures)
             requests = [
                 _request(one, settings, drawn, pictures, count=count, width=width, height=height)
