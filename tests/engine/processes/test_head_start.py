@@ -53,7 +53,7 @@ async def test_a_head_start_that_died_delays_and_breaks_nothing(tmp_path: Path) 
 
 
 def test_other_settings_start_anew_and_end_it(tmp_path: Path) -> None:
-    before, engine = children(), drawing(tmp_path, threads=1)
+    before, engine = children(), drawing(tmp_path, threads=3)
     with HeadStart() as head_start:
         (begun,) = children() - before
         with engine.importing(head_start):
