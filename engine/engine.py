@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from engine.base.logs import current
 from engine.catalogue.catalogue import Catalogue
+from engine.catalogue.models import Models
 from engine.catalogue.sizes import fit_area
 from engine.embedding.embedder import Embedder
 from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest, UnknownModel
@@ -47,34 +48,6 @@ class Resolved:
 
     request: ImageRequest
     notes: tuple[str, ...] = ()
-
-
-class Models(Protocol):
-    """What the engine needs of a `Catalogue`."""
-
-    def resolve(self, request: ImageRequest) -> tuple[ImageRequest, tuple[str, ...]]:
-        """Fill in every None, snap sizes. Raises `InvalidRequest`."""
-        ...
-
-    def names(self) -> tuple[str, ...]:
-        """The models on offer."""
-        ...
-
-    def spec(self, name: str = "") -> ModelSpec:
-        """One of them; raises `UnknownModel`."""
-        ...
-
-    def is_offered(self, spec: ModelSpec) -> bool:
-        """Whether it can be drawn with here."""
-        ...
-
-    def loras(self) -> tuple[LoRACard, ...]:
-        """Every LoRA file as it lies there now."""
-        ...
-
-    def fitting(self, card: LoRACard, specs: Iterable[ModelSpec]) -> tuple[str, ...]:
-        """The names of those models that a LoRA is for."""
-        ...
 
 
 class Engine:

@@ -27,6 +27,7 @@ GROUPS = {
     "bot.__main__": ("bot.cli", ""),
     "bot.service": ("bot.app", "composition: from settings to a running bot"),
     "bot.app": ("bot.app", "composition: from settings to a running bot"),
+    "bot.composition": ("bot.app", "composition: from settings to a running bot"),
     "bot.group_play": ("bot.app", "composition: from settings to a running bot"),
     "bot.client": ("bot.app", "composition: from settings to a running bot"),
     "bot.direct_rules": ("bot.operation", ""),

@@ -9,7 +9,7 @@ import sys
 
 from tests.route import ROOT
 
-MOST = {"bot's process": 102, "worker": 54}
+MOST = {"bot's process": 84, "worker": 50}
 """Upper bounds: lower them when the way gets shorter."""
 
 

@@ -80,6 +80,7 @@ class LoadedModel:
         """The same weights with a control network, by what a control picture says; filled in by `load`."""
         self.control_flaws: Mapping[ControlType, str] = {}
         """Why those that are not there cannot be used."""
+        self._class_for = functools.cache(functools.partial(class_for, base))
         self._count(styled)
 
     def with_controls(self, controls: Mapping[ControlType, LoadedModel], flaws: Mapping[ControlType, str]) -> Self:
@@ -139,7 +140,7 @@ class LoadedModel:
 
     def supports(self, task: Task) -> bool:
         """Whether the family has its own pipeline for this task (with `strength` for image-to-image)."""
-        return class_for(self.base, task) is not None
+        return self._class_for(task) is not None
 
     def pipeline(self, task: Task, noise_scheduler: str | None = None, wrap: Wrap | None = None) -> Any:
         """A fresh pipeline object: shared weights, its own copies of noise scheduler and guider.
@@ -147,7 +148,7 @@ class LoadedModel:
         `noise_scheduler` names a diffusers class to use instead of the model's own. `wrap(name, module)` may stand
         something in for a shared module (a proxy). Raises ValueError when `supports(task)` is False.
         """
-        cls = class_for(self.base, task)
+        cls = self._class_for(task)
         if cls is None:
             raise ValueError(f"{self.spec.name} has no pipeline for {task}")
         parts = {name: _own(part) for name, part in self.base.components.items()}

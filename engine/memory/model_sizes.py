@@ -1,4 +1,4 @@
-"""How large a model's components are, and what one pass of each takes besides. Torch-free values."""
+"""`ModelSizes`: the weights and activations of a model's components. Torch-free values."""
 
 from __future__ import annotations
 
@@ -68,6 +68,6 @@ class ComponentSizes:
 
 @dataclass(frozen=True, slots=True)
 class ModelSizes:
-    """Every component of a model that has weights."""
+    """The components of a model that have weights."""
 
     components: tuple[ComponentSizes, ...]

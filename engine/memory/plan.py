@@ -15,7 +15,7 @@ Residency = Literal["resident", "encoders_offloaded", "streamed"]
 
 @dataclass(frozen=True, slots=True)
 class ComponentPlan:
-    """One component: in which precision, and where."""
+    """One component: its precision, and where its weights lie."""
 
     name: str
     role: Role
@@ -43,7 +43,7 @@ class ComponentPlan:
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """What is chosen for a model, and what it takes."""
+    """The choice for a model, and the bytes that it takes."""
 
     components: tuple[ComponentPlan, ...]
     residency: Residency
@@ -84,5 +84,5 @@ class MemoryPlan:
         return self.resident_bytes + max(passing, default=0)
 
     def of(self, name: str) -> ComponentPlan | None:
-        """The component of that name."""
+        """The plan of the component with this name."""
         return next((each for each in self.components if each.name == name), None)

@@ -22,7 +22,7 @@ _ON_CPU: tuple[Storage, ...] = ("float32", "bfloat16", "float8")
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What a plan must have room for: pictures of that size in pixels, in passes of `rows` rows."""
+    """The pass that a plan must have room for: `rows` rows of pictures of this size in pixels."""
 
     width: int
     height: int

@@ -1,4 +1,4 @@
-"""What a single-file checkpoint is, from its header alone. Torch-free."""
+"""Facts of a single-file checkpoint, from its header alone: family, prediction type, packing. Torch-free."""
 
 from __future__ import annotations
 

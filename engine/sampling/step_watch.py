@@ -274,3 +274,9 @@ def _with_latents(result: Any, latents: torch.Tensor) -> Any:
         if isinstance(part, torch.Tensor) and part.shape == latents.shape:
             result[name] = latents
     return result
+
+
+def noise_scheduler_of(pipeline: Any) -> Any | None:
+    """The noise scheduler of a pipeline, or of the last of its stages; None where it denoises nothing."""
+    parts = [value for part in with_inner(pipeline) for value in vars(part).values()]
+    return next((value for value in reversed(parts) if hasattr(value, "set_timesteps")), None)

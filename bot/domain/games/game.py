@@ -1,4 +1,4 @@
-"""What all games have in common: players, phases with a deadline, and who may move what. Pure values.
+"""`Game`: what all games have in common: players, phases with a deadline, permissions. Pure values.
 
 A press only adds to a phase; only time (`advance` of each game) leads to the next phase. A press that makes waiting
 pointless brings the deadline to now. So two presses in one tick, a timer and a restart cannot each lead on.
@@ -109,7 +109,7 @@ class Game(Value):
         return self.model_copy(update={"players": tuple(each for each in self.players if each.id != member.id)})
 
     def started(self, by: Member, now: datetime) -> Self:
-        """Wait for nobody else. Raises `NotPermitted` and `NotInGame`."""
+        """With the lobby closed. Raises `NotPermitted` and `NotInGame`."""
         self.require(Phase.LOBBY)
         self.require_host(by)
         if len(self.active) < LEAST_PLAYERS:

@@ -51,7 +51,7 @@ class Hints:
         try:
             likeness = float((await self._embed(clauses(text)) @ (await self._vocabulary(spec)).T).max())
         except EngineError as error:
-            log.info("no hint: %s", error, extra={"job": job.id})
+            log.info("hint left out: %s", error, extra={"job": job.id})
             return ()
         if likeness >= MIN_LIKENESS or not await self._told.tell(job.member_id, spec.name, job.id):
             return ()

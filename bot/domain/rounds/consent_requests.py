@@ -1,4 +1,4 @@
-"""Asking owners: a job waits until the owner of its picture says yes in the channel, and no quota is taken before."""
+"""Consent requests: a job waits until the owner of its picture says yes in the channel; no quota is taken before."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WRITTEN_WITHIN = timedelta(seconds=30)
 
 
 class ConsentRequests:
-    """What members press; `bot.domain.rounds.asking` does what follows."""
+    """Opens consent rounds and takes owners' answers; `bot.domain.rounds.asking` carries the answers out."""
 
     def __init__(self, store: RoundStore, entries: EntryStore, clock: Clock) -> None:
         self._store, self._entries, self._clock = store, entries, clock

@@ -1,4 +1,4 @@
-"""What time brings to rounds: deadlines are rows, and one task hands each round that is due to its kind of play."""
+"""Deadlines of rounds: one task hands each round that is due to its kind of play. Deadlines are rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_TRIES = 100
 
 
 class Deadlines:
-    """One task for all rounds."""
+    """The task that moves all rounds on when their time comes."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The jobs of an `/evolve`: asked for once, on the host's quota, and hidden until its round shows them."""
+"""Jobs of `/evolve` rounds: submitted once each, on the host's quota, hidden until their round shows them."""
 
 from __future__ import annotations
 

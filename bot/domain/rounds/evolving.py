@@ -1,4 +1,4 @@
-"""`/evolve`: rounds are drawn, voted on and counted until the group is content; the last winner is upscaled."""
+"""Evolve rounds: drawn, voted on and counted until the group is content; the last winner is upscaled."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Evolving:
             await self._put_to_the_vote(current, choices)
 
     async def _asked(self, current: Round, choices: Sequence[Entry]) -> tuple[Round, Sequence[Entry]]:
-        """Ask for the pictures; () while that has to wait."""
+        """Submit the jobs of the pictures; () while the job service cannot take them."""
         try:
             drawn = await self._studio.ask(current, choices)
         except (UserError, EngineError) as error:

@@ -1,4 +1,4 @@
-"""A round and what belongs to it, as stored values."""
+"""`Round` and `Ballot`: stored values, with the states that a round goes through."""
 
 from __future__ import annotations
 

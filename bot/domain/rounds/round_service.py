@@ -22,7 +22,7 @@ UNSEEN = "its ballot paper never appeared"
 
 
 class RoundService:
-    """Presses store ballots, or decide by compare-and-swap; `bot.domain.rounds.deadlines` does what time brings."""
+    """Stores ballots and decides rounds by compare-and-swap; `bot.domain.rounds.deadlines` calls it when time is up."""
 
     def __init__(
         self, store: RoundStore, electorate: Electorate, announcer: Announcer, *, grace: timedelta = GRACE
@@ -36,11 +36,11 @@ class RoundService:
         return self._electorate.now()
 
     async def banned(self, current: Round) -> Collection[int]:
-        """Who may not take part."""
+        """The ids of members who are banned in a server."""
         return await self._electorate.banned(current)
 
     async def valid(self, current: Round) -> list[Ballot]:
-        """The ballots that count, without the marks that do not."""
+        """The ballots that count, without void marks."""
         _, ballots = await self._electorate.counted(current)
         return ballots
 
@@ -53,7 +53,7 @@ class RoundService:
         return await self._store.get(round_id)
 
     async def posted(self, round_id: str, message_id: int) -> Round:
-        """The ballot paper is out. Raises `RoundNotFound`."""
+        """Store the id of the ballot paper's message. Raises `RoundNotFound`."""
         while True:
             current = await self._store.get(round_id)
             if current.message_id is not None:
@@ -64,7 +64,7 @@ class RoundService:
                 continue  # somebody voted or closed at the same moment: try on what is there now
 
     async def vote(self, round_id: str, member_id: int, slot: int) -> Ballot:
-        """Set or take away a mark; `hurry` looks later what follows. Raises `RoundOver` and `RoundNotFound`."""
+        """Toggle a member's mark; `hurry` later ends the round if it can. Raises `RoundOver` and `RoundNotFound`."""
         ballot = await self._store.toggle(round_id, member_id, slot, self._electorate.now())
         if ballot is None:
             current = await self._store.get(round_id)
@@ -74,7 +74,7 @@ class RoundService:
         return ballot
 
     async def hurry(self) -> None:
-        """Bring deadlines near where waiting could change nothing, in all rounds voted in since the last call.
+        """End rounds early where further votes could change nothing: all rounds voted in since the last call.
 
         Raises `StoreError`; the next call then looks again.
         """
@@ -184,5 +184,5 @@ class RoundService:
 
 
 def over(found: Round) -> RoundOver:
-    """The error that tells where the outcome stands."""
+    """`RoundOver` with the address of the outcome."""
     return RoundOver(found.guild_id, found.channel_id, found.message_id)

@@ -171,6 +171,12 @@ def message_url(guild_id: int | None, channel_id: int, message_id: int) -> str:
     return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
 
 
+def reply_url(job: Job) -> str:
+    """The address of a job's reply; "" where it has none."""
+    at = job.reply.message_id
+    return "" if at is None else message_url(job.guild_id, job.channel_id, at)
+
+
 def file_name(job: Job, suffix: str, cell: int | None = None) -> str:
     """A name that says which job it is and holds nothing a member wrote."""
     part = "" if cell is None else f"-{cell + 1}"

@@ -156,7 +156,7 @@ def fresh_seed() -> int:
 def spec(verb: Verb, options: Options, **fields: object) -> JobSpec:
     """A job's spec; its seed is fixed here, so that running it again gives the same pictures."""
     seed = options.seed if options.seed is not None else fresh_seed()
-    verb = sheet_or(verb, options)
+    verb = sheet_or(verb, options) if options.draft else verb
     counted = {"count": DRAFTS} if verb is Verb.DRAFT else {}
     return JobSpec.model_validate({"verb": verb, "options": options, "seed": seed, **counted, **fields})
 
@@ -174,8 +174,9 @@ async def submit(
     place = place_of(interaction)
     preflight(place)
     member = await member_of(interaction)
+    spec = await _with_kept_style(interaction, spec)
     ask = Ask(
-        spec=await recognised(interaction, await _with_kept_style(interaction, spec)),
+        spec=spec if spec.is_from_words else await recognised(interaction, spec),
         member=member,
         place=place,
         reply=reply_to(interaction, place, follows=answer.was_given),
@@ -183,7 +184,8 @@ async def submit(
         index=index,
         notify=(await preferences_of(interaction)).notify,
     )
-    await require_consent(services, ask)
+    if not ask.spec.is_from_words:
+        await require_consent(services, ask)
     job = await services.job_service.submit(ask)
     with interaction.client.replies.opening(job.id):
         used = ""

@@ -126,7 +126,7 @@ class RoundAnnouncer:
             except DeliveryError as error:
                 return log.warning("ballot paper not changed: %s", error, extra={"round": round_id})
             except (RoundNotFound, JobNotFound):
-                return log.info("its pictures are gone", extra={"round": round_id})
+                return log.info("the pictures of a round are gone", extra={"round": round_id})
         return None
 
     async def _show(self, round_id: str, read: Reader) -> None:
