@@ -7,6 +7,7 @@ import sys
 from contextlib import ExitStack
 
 from bot.folders import OTHERS
+from bot.importing import importing
 from engine import HeadStart
 
 DRAWING = frozenset({"demo", "imagine", "run"})
@@ -19,7 +20,8 @@ def main() -> None:
         head_start = HeadStart()
         if DRAWING & set(sys.argv[1:2]) and "--help" not in sys.argv:
             ended.enter_context(head_start)
-        from bot.cli import verbs
+        with importing():
+            from bot.cli import verbs
 
         verbs.run(head_start)
 

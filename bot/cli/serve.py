@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bot.errors import ConfigError
+from bot.importing import importing
 from bot.log import configure
 from bot.settings import load
 from engine import Engine
@@ -24,7 +25,8 @@ def run(context: typer.Context, config: Config = None) -> None:
     configure(settings.operation.log_level, settings.operation.log_format)
     engine = Engine(settings.engine)
     with engine.importing(context.obj):  # beside the bot's own imports
-        from bot.service import serve
+        with importing():
+            from bot.service import serve
 
         asyncio.run(serve(settings, engine))
 
@@ -44,7 +46,8 @@ def demo(
     engine = Engine(settings.engine)
     with engine.importing(context.obj):  # beside the bot's own imports
         try:
-            from bot.playground.demo import play
+            with importing():
+                from bot.playground.demo import play
         except ModuleNotFoundError as error:
             remedy = "in Darkroom's folder: pip install -c constraints.txt '.[playground]'"
             raise ConfigError("demo", f"the package {error.name} is missing; {remedy}") from error
