@@ -130,6 +130,14 @@ def test_the_readmes_tables_list_every_command_and_no_other() -> None:
     assert listed == command_names()
 
 
+def test_help_names_every_command_and_fits_into_its_message() -> None:
+    from bot.commands.help import MODERATORS, TEXT
+
+    assert len(TEXT) <= 2000 and len(MODERATORS) <= 4096, "Discord takes no more"
+    said = set(re.findall(r"`/([a-z ]+)`", TEXT + MODERATORS))
+    assert {name for name in command_names() if not said & {name, name.split()[0]}} == {"help"}
+
+
 def test_the_readmes_table_of_models_agrees_with_the_presets() -> None:
     from engine import Catalogue
 

@@ -178,7 +178,8 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
     model = LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
     if not spec.controls:
         return model
-    return load_controls(model, lambda more: FileHashes(settings.models_dir / "hashes.json").of_model((path, *more)))
+    hashes = FileHashes(settings.models_dir / "hashes.json")
+    return load_controls(model, lambda more: hashes.of_model((path, *others, *more)))
 
 
 def _may_compile(spec: ModelSpec, device: torch.device, settings: EngineSettings) -> bool:
