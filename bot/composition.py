@@ -14,7 +14,7 @@ from bot.domain.jobs.job_service import JobService
 from bot.domain.moderation.consents import Consents
 from bot.domain.moderation.rule_checker import RuleChecker
 from bot.domain.moderation.semantic_filter import SemanticFilter, Sides
-from bot.domain.moderation.vocabulary_hints import Hints
+from bot.domain.moderation.vocabulary_hints import Hints, shipped
 from bot.domain.prompting.engine_requests import Wording
 from bot.domain.quotas.button_prices import PriceList
 from bot.domain.quotas.cost_estimates import LearntEstimates
@@ -145,7 +145,7 @@ class Composition:
     def _hints(self) -> Hints | None:
         if not self._has_text_encoder:
             return None
-        hints = Hints(self.engine.embed, self.engine.models, HintStore(self.database))
+        hints = Hints(self.engine.embed, self.engine.models, HintStore(self.database), known=shipped())
         self.tasks.start(hints.prepare(), "hints")
         return hints
 

@@ -26,6 +26,7 @@ from engine.pictures.picture_check import PictureCheck
 from engine.pocket import WEIGHTS
 from engine.processes.child_main import WORKER, LaunchOptions
 from engine.processes.device_names import device_names, is_cpu
+from engine.processes.head_start import HeadStart
 from engine.processes.spawning import Spawner, spawner
 from engine.requests import ImageRequest
 from engine.serving.device_supervisor import DeviceSupervisor
@@ -72,15 +73,18 @@ class Engine:
         self._readable: tuple[ModelSpec, ...] = ()
 
     @contextmanager
-    def importing(self) -> Generator[None]:
+    def importing(self, head_start: HeadStart | None = None) -> Generator[None]:
         """Let the CPU's workers be imported, in a process of its own, while the caller does other things.
 
-        `start` goes on from there; what was not started by the end is given up.
+        `head_start` may have begun that before. `start` goes on from there; what was not started by the end is given
+        up.
         """
         if is_cpu(self._settings):
-            self._begun = spawner(LaunchOptions(self._entry, self._settings, "cpu", current()))
+            self._begun = spawner(LaunchOptions(self._entry, self._settings, "cpu", current()), head_start)
             with suppress(OSError):  # `start` will try again, and say so
                 self._begun.begin()
+        if head_start:
+            head_start.close()  # not what these settings need
         try:
             yield
         finally:

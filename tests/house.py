@@ -21,6 +21,7 @@ PICTURE = ROOT / "docs" / "pictures" / "house.svg"
 PACKAGES = ("bot", "engine")
 GROUPS = {
     "engine": ("engine.surface", "the public names: all that the bot may import"),
+    "engine.surface": ("engine.surface", "the public names: all that the bot may import"),
     "engine.engine": ("engine.engine", "the asyncio facade: start, submit, stop, snapshot"),
     "engine.*": ("engine.values", "requests, events, errors, settings: frozen values of plain types"),
     "bot.__main__": ("bot.cli", ""),

@@ -50,6 +50,7 @@ _OPTIONS = {
 
 
 def imagine(
+    context: typer.Context,
     prompt: Annotated[str, typer.Argument(help="What to draw; may contain flags such as --ar 3:2.")],
     model: Annotated[str, typer.Option(help="A model's name, a local folder or a .safetensors file.")] = "",
     negative: Annotated[str, typer.Option(help="Negative prompt: what the pictures should not show.")] = "",
@@ -76,7 +77,7 @@ def imagine(
     }  # fmt: skip
     pictures = _Pictures.read(image, mask)
     drawn = Engine(engine)
-    with _named_options(), drawn.importing():
+    with _named_options(), drawn.importing(context.obj):
         asked: dict[str, Any] = {"count": count, "width": width, "height": height}
         options = repeated(_options(prompt, settings, given, pictures), pictures=count)
         requests = [_request(one, settings, drawn, pictures, **asked) for one in options]
