@@ -98,14 +98,16 @@ async def walk(folder: Path) -> tuple[list[str], list[str]]:
     """Draw one picture with the whole bot; the files of the bot's process and of the worker."""
     import bot.app
     from bot.settings import Settings
-    from tests.bot.whole import whole
+    from tests.bot import whole as whole_bot
+    from tests.patience import PATIENCE_S
 
+    whole_bot.PATIENCE_S = 4 * PATIENCE_S  # traced, everything takes several times as long
     bot.app.Engine = functools.partial(Engine, entry="tests.route:main")  # type: ignore[assignment, misc]
     engine = EngineSettings(devices=("cpu",), models_dir=folder)
     leave_out_clocks(setattr)
     route = Route()
     route.watch()
-    async with whole(Settings(data_dir=folder / "data", engine=engine)) as here:
+    async with whole_bot.whole(Settings(data_dir=folder / "data", engine=engine)) as here:
         # The first picture only warms: models, encoders and merge proofs.
         await here.finished(await here.ada.slash(here.channel, "imagine", prompt="a cup --seed 3 --steps 4"))
         route.forget()
