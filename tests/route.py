@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from bot.tasks import Tasks
@@ -35,7 +35,8 @@ class Route:
     """Collects the files whose functions are called, in the order of their first call."""
 
     def __init__(self) -> None:
-        self._codes: dict[object, None] = {}
+        self._codes: dict[int, CodeType] = {}
+        """By `id`: a code object's own hash takes longer than most calls."""
 
     def watch(self) -> None:
         """Begin, in this thread and in those that start later."""
@@ -48,14 +49,15 @@ class Route:
 
     def files(self, package: str) -> list[str]:
         """Paths below the repository's root."""
-        names = [getattr(code, "co_filename", "") for code in list(self._codes)]
+        names = [code.co_filename for code in list(self._codes.values())]
         below = [name.removeprefix(f"{ROOT}/") for name in names if name.startswith(f"{ROOT}/{package}/")]
         return list(dict.fromkeys(below))
 
     def _look(self, frame: FrameType, event: str, _: object) -> None:
         code = frame.f_code
-        if event == "call" and code not in self._codes and code.co_name != "<module>" and not IS_BY_THE_CLOCK.get():
-            self._codes[code] = None
+        is_new = event == "call" and id(code) not in self._codes and code.co_name != "<module>"
+        if is_new and not IS_BY_THE_CLOCK.get():
+            self._codes[id(code)] = code
 
 
 def leave_out_clocks(patch: Callable[[object, str, object], None]) -> None:
@@ -96,14 +98,16 @@ async def walk(folder: Path) -> tuple[list[str], list[str]]:
     """Draw one picture with the whole bot; the files of the bot's process and of the worker."""
     import bot.app
     from bot.settings import Settings
-    from tests.bot.whole import whole
+    from tests.bot import whole as whole_bot
+    from tests.patience import PATIENCE_S
 
+    whole_bot.PATIENCE_S = 4 * PATIENCE_S  # traced, everything takes several times as long
     bot.app.Engine = functools.partial(Engine, entry="tests.route:main")  # type: ignore[assignment, misc]
     engine = EngineSettings(devices=("cpu",), models_dir=folder)
     leave_out_clocks(setattr)
     route = Route()
     route.watch()
-    async with whole(Settings(data_dir=folder / "data", engine=engine)) as here:
+    async with whole_bot.whole(Settings(data_dir=folder / "data", engine=engine)) as here:
         # The first picture only warms: models, encoders and merge proofs.
         await here.finished(await here.ada.slash(here.channel, "imagine", prompt="a cup --seed 3 --steps 4"))
         route.forget()
