@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from unittest.mock import patch
 
@@ -35,9 +35,10 @@ class Keeper:
         self._kept: dict[frozenset[tuple[str, str]], ForkServer] = {}
 
     def spawner(self, launch: LaunchOptions) -> Spawner:
-        made = spawner(launch)
-        if launch.entry != WORKER or not isinstance(made, ForkServer):
-            return made
+        """A server that has imported the usual worker; it forks whatever of the engine's own a pipe asks for."""
+        made = spawner(replace(launch, entry=WORKER))
+        if not launch.entry.startswith("engine.") or not isinstance(made, ForkServer):
+            return spawner(launch)
         return Kept(self._kept.setdefault(frozenset(made._environment.items()), made))
 
     def close(self) -> None:
