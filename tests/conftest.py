@@ -17,7 +17,12 @@ os.environ["HF_HUB_CACHE"] = os.path.join(tempfile.gettempdir(), "darkroom-tests
 if "torch" in sys.modules:
     sys.modules["torch"].set_num_threads(1)
 
-settings.register_profile("darkroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "darkroom",
+    max_examples=int(os.environ.get("DARKROOM_TEST_EXAMPLES", "50")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("darkroom")
 
 
