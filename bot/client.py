@@ -1,4 +1,4 @@
-"""The Discord client: loads commands and buttons, and syncs the command tree when it changed."""
+"""The Discord client: loads commands, buttons and forms, and syncs the command tree when it changed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from bot.commands.moderation.mod_review import ReviewRoom
 from bot.commands.registry import COGS, DYNAMIC_ITEMS, FORMS, LISTENERS, MENUS, ONCE, PRESSES, ROUND_PRESSES
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, RoundId
 from bot.ui.content.error_texts import GENERIC
+from bot.ui.content.form_kinds import form_of
 from bot.ui.content.modals import Filled
 from bot.ui.content.translation import Translator
 from bot.ui.discord_errors import REFUSALS
@@ -35,6 +36,8 @@ SYNC_AGAIN_S, SYNC_SELDOM_S = 30.0, 3600.0
 
 LONGEST_RATE_LIMIT_S = 30.0
 """The longest rate limit, in seconds, that a call sleeps through; after it the caller tries again later."""
+
+OUTDATED = "This form is of an earlier version of me. Please press the button again."
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +105,22 @@ class DarkroomClient(Darkroom):
         self.replies.attach(self, offered=self.offered, on_gone=self.services.job_service.gone, reviewers=reviewers)
         if not await self._is_synced():
             self._syncing = self.loop.create_task(self._sync_later(), name="sync")
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Build a submitted form again from its id, so that one opened before a restart works, and let it read."""
+        if interaction.type is not discord.InteractionType.modal_submit:
+            return
+        data: Any = interaction.data
+        form_id = FormId.parse(data["custom_id"])
+        if form_id is None:
+            async with Answer(interaction) as answer:
+                await answer.private(OUTDATED)
+            return
+        # discord.py finds buttons by their ids after a restart, but not modals: this is how it reads one.
+        submitted = form_of(form_id)._dispatch_submit(  # pyright: ignore[reportPrivateUsage]
+            interaction, data["components"], data.get("resolved", {})
+        )
+        await submitted
 
     async def press(self, interaction: discord.Interaction[Darkroom], button_id: ButtonId) -> None:
         """Do what a button says; a double click counts once."""

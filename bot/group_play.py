@@ -1,4 +1,7 @@
-"""Rounds and games, composed: their stores, services, announcers, and the tasks that move them on."""
+"""Rounds and games, composed: their stores, services, announcers, and the tasks that move them on.
+
+Each part is made once, when it is asked for first.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 
 from bot.domain.games.conductor import Conductor
 from bot.domain.games.game_draws import GameDraws
@@ -28,6 +31,7 @@ from bot.domain.rounds.interventions import Interventions
 from bot.domain.rounds.ports import Play
 from bot.domain.rounds.round import RoundKind
 from bot.domain.rounds.round_service import RoundService
+from bot.domain.rounds.show_context import ShowContext
 from bot.domain.rounds.show_picker import ShowPicker
 from bot.domain.rounds.showing import Showing
 from bot.domain.rounds.shows import Shows
@@ -50,37 +54,15 @@ from bot.ui.job_reply.decision_pages import DecisionPages
 from bot.ui.job_reply.evolution_pages import EvolutionPages
 from bot.ui.job_reply.game_announcer import GameAnnouncer
 from bot.ui.job_reply.game_pictures import GamePictures
-from bot.ui.job_reply.round_announcer import RoundAnnouncer, RoundPages
+from bot.ui.job_reply.round_announcer import COUNTER_S, RoundAnnouncer, RoundPages
 from bot.ui.job_reply.show_pages import ShowPages
 from bot.ui.pictures.compositing import Drawing
 from engine import POCKET_WEIGHTS, Engine
 
 
 @dataclass(frozen=True)
-class Rounds:
-    """Votes, `/evolve`, and questions to owners."""
-
-    rounds: RoundService
-    consent_requests: ConsentRequests
-    evolutions: Evolutions
-    interventions: Interventions
-    announcer: RoundAnnouncer
-    shows: Shows
-    hall: Hall
-
-
-@dataclass(frozen=True)
-class Games:
-    """`/bluff` and `/telephone`."""
-
-    games: GameService
-    announcer: GameAnnouncer
-    pictures: GamePictures
-
-
-@dataclass(frozen=True)
 class GroupPlay:
-    """What rounds and games are built on."""
+    """What rounds and games are built on, and what they are made of."""
 
     database: Database
     engine: Engine
@@ -93,71 +75,13 @@ class GroupPlay:
     grants: GrantStore
     tasks: Tasks
     clock: Callable[[], datetime]
+    counter_s: float = COUNTER_S
+    """How many seconds the count of those who have voted or played stays as it is, at least."""
 
-    def rounds(self) -> Rounds:
-        """Compose the rounds and start moving them on."""
-        store, entries = RoundStore(self.database), EntryStore(self.database)
-        shown, lines = (self.jobs, self.pictures, self.drawing), ExhibitReads(self.database)
-        picker = ShowPicker(ShowCandidates(self.database), lines, self.clock)
-        plans, hall = ShowStore(self.database), Hall(self.database, self.pictures)
-        pages: dict[RoundKind, RoundPages] = {
-            RoundKind.DECIDE: DecisionPages(*shown),
-            RoundKind.EVOLVE: EvolutionPages(*shown, store, entries),
-            RoundKind.CONSENT: ConsentPages(self.jobs, entries),
-            RoundKind.SHOW: ShowPages(*shown, entries, lines),
-        }
-        announcer = RoundAnnouncer(pages, self.tasks, clock=self.clock)
-        electorate = Electorate(store, entries, store.present, self._banned, self.clock)
-        rounds = RoundService(store, electorate, announcer)
-        follow_up = VaryWinner(self.jobs, self.job_service.submit, self.consents.of)
-        studio = Studio(self.jobs, self.job_service.submit, self.job_service.cancel)
-        plays: dict[RoundKind, Play] = {
-            RoundKind.DECIDE: Deciding(rounds, store, follow_up=follow_up, announcer=announcer),
-            RoundKind.EVOLVE: Evolving(rounds, store, entries, studio, announcer),
-            RoundKind.CONSENT: Asking(
-                rounds, store, entries, announcer, consents=self.consents, grants=self.grants, jobs=self.jobs,
-                submit=self.job_service.submit,
-            ),
-            RoundKind.SHOW: Showing(
-                rounds, store, entries, plans, announcer, picker=picker, hall=hall, jobs=self.jobs,
-                makers=partial(authors, self.jobs),
-            ),
-        }  # fmt: skip
-        shows = Shows(
-            rounds,
-            store,
-            entries,
-            plans,
-            announcer,
-            picker,
-            rules=self.rules.get,
-            banned=self._banned,
-            clock=self.clock,
-        )
-
-        async def hurry() -> None:
-            await rounds.hurry()
-            await shows.turn()
-
-        deadlines = Deadlines(store, plays, clock=self.clock, hurry=hurry)
-        self._start("rounds", announcer.attached, deadlines.run)
-        evolutions = Evolutions(store, entries, studio, self.job_service.check, self.clock)
-        interventions = Interventions(rounds, store, entries, announcer, self.clock)
-        asks = ConsentRequests(store, entries, self.clock)
-        return Rounds(rounds, asks, evolutions, interventions, announcer, shows, hall)
-
-    def games(self) -> Games:
-        """Compose the games and start moving them on."""
-        store, pictures = GameStore(self.database), GamePictures(self.jobs, self.pictures, self.drawing)
-        announcer = GameAnnouncer(store, self.jobs, pictures, self.tasks)
-        likeness = Likeness(self.engine.embed if (POCKET_WEIGHTS / "text_encoder").exists() else None)
-        draws = GameDraws(self.job_service, self.jobs)
-        conductor = Conductor(store, announcer, draws, likeness, banned=self._banned, clock=self.clock)
-        self._start("games", announcer.attached, conductor.run)
-        return Games(GameService(store, announcer, likeness, self.clock, conductor.wake), announcer, pictures)
-
-    async def _banned(self, guild_id: int, at: datetime) -> Collection[int]:
-        return banned_now((await self.rules.get(guild_id)).bans, at)
+    def start(self) -> None:
+        """Move rounds and games on, as soon as they can be shown."""
+        self._start("rounds", self.announcer.attached, self.deadlines.run)
+        self._start("games", self.game_announcer.attached, self.conductor.run)
 
     def _start(self, name: str, attached: asyncio.Event, run: Callable[[], Awaitable[None]]) -> None:
         async def once_attached() -> None:
@@ -165,3 +89,140 @@ class GroupPlay:
             await run()
 
         self.tasks.start(once_attached(), name)
+
+    async def _banned(self, guild_id: int, at: datetime) -> Collection[int]:
+        return banned_now((await self.rules.get(guild_id)).bans, at)
+
+    # --- rounds -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def rounds(self) -> RoundService:
+        """Votes."""
+        store = self._round_store
+        electorate = Electorate(store, self._entry_store, store.present, self._banned, self.clock)
+        return RoundService(store, electorate, self.announcer)
+
+    @cached_property
+    def evolutions(self) -> Evolutions:
+        """`/evolve`, as members begin it."""
+        return Evolutions(self._round_store, self._entry_store, self._studio, self.job_service.check, self.clock)
+
+    @cached_property
+    def interventions(self) -> Interventions:
+        """Rounds, as moderators pause and end them."""
+        return Interventions(self.rounds, self._round_store, self._entry_store, self.announcer, self.clock)
+
+    @cached_property
+    def consent_requests(self) -> ConsentRequests:
+        """Questions to owners of pictures."""
+        return ConsentRequests(self._round_store, self._entry_store, self.clock)
+
+    @cached_property
+    def shows(self) -> Shows:
+        """Weekly shows, as moderators set them up."""
+        return Shows(self._show_context, rules=self.rules.get, banned=self._banned, clock=self.clock)
+
+    @cached_property
+    def hall(self) -> Hall:
+        """The winners of shows."""
+        return Hall(self.database, self.pictures)
+
+    @cached_property
+    def announcer(self) -> RoundAnnouncer:
+        """The messages of rounds."""
+        shown = self.jobs, self.pictures, self.drawing
+        pages: dict[RoundKind, RoundPages] = {
+            RoundKind.DECIDE: DecisionPages(*shown),
+            RoundKind.EVOLVE: EvolutionPages(*shown, self._round_store, self._entry_store),
+            RoundKind.CONSENT: ConsentPages(self.jobs, self._entry_store),
+            RoundKind.SHOW: ShowPages(*shown, self._entry_store, self._lines),
+        }
+        return RoundAnnouncer(pages, self.tasks, interval_s=self.counter_s, clock=self.clock)
+
+    @cached_property
+    def deadlines(self) -> Deadlines:
+        """Moves rounds on when their time comes."""
+        plays: dict[RoundKind, Play] = {
+            RoundKind.DECIDE: self._deciding,
+            RoundKind.EVOLVE: Evolving(self.rounds, self._round_store, self._entry_store, self._studio, self.announcer),
+            RoundKind.CONSENT: self._asking,
+            RoundKind.SHOW: self._showing,
+        }
+        return Deadlines(self._round_store, plays, clock=self.clock, hurry=self._hurry)
+
+    async def _hurry(self) -> None:
+        await self.rounds.hurry()
+        await self.shows.turn()
+
+    @cached_property
+    def _deciding(self) -> Deciding:
+        follow_up = VaryWinner(self.jobs, self.job_service.submit, self.consents.needed, self.consent_requests.ask)
+        return Deciding(self.rounds, self._round_store, follow_up=follow_up, announcer=self.announcer)
+
+    @cached_property
+    def _asking(self) -> Asking:
+        return Asking(
+            self.rounds, self._round_store, self._entry_store, self.announcer, consents=self.consents,
+            grants=self.grants, jobs=self.jobs, submit=self.job_service.submit,
+        )  # fmt: skip
+
+    @cached_property
+    def _showing(self) -> Showing:
+        return Showing(self._show_context, hall=self.hall, jobs=self.jobs, makers=partial(authors, self.jobs))
+
+    @cached_property
+    def _show_context(self) -> ShowContext:
+        picker = ShowPicker(ShowCandidates(self.database), self._lines, self.clock)
+        return ShowContext(
+            self.rounds, self._round_store, self._entry_store, ShowStore(self.database), self.announcer, picker
+        )  # fmt: skip
+
+    @cached_property
+    def _studio(self) -> Studio:
+        return Studio(self.jobs, self.job_service.submit, self.job_service.cancel)
+
+    @cached_property
+    def _round_store(self) -> RoundStore:
+        return RoundStore(self.database)
+
+    @cached_property
+    def _entry_store(self) -> EntryStore:
+        return EntryStore(self.database)
+
+    @cached_property
+    def _lines(self) -> ExhibitReads:
+        return ExhibitReads(self.database)
+
+    # --- games ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def games(self) -> GameService:
+        """`/bluff` and `/telephone`."""
+        return GameService(self._game_store, self.game_announcer, self._likeness, self.clock, self.conductor.wake)
+
+    @cached_property
+    def game_announcer(self) -> GameAnnouncer:
+        """The messages of games."""
+        shown = self._game_store, self.jobs, self.game_pictures
+        return GameAnnouncer(*shown, self.tasks, interval_s=self.counter_s)
+
+    @cached_property
+    def game_pictures(self) -> GamePictures:
+        """The pictures that games show privately."""
+        return GamePictures(self.jobs, self.pictures, self.drawing)
+
+    @cached_property
+    def conductor(self) -> Conductor:
+        """Leads games from phase to phase."""
+        draws = GameDraws(self.job_service, self.jobs)
+        return Conductor(
+            self._game_store, self.game_announcer, draws, self._likeness, banned=self._banned, clock=self.clock
+        )  # fmt: skip
+
+    @cached_property
+    def _likeness(self) -> Likeness:
+        return Likeness(self.engine.embed if (POCKET_WEIGHTS / "text_encoder").exists() else None)
+
+    @cached_property
+    def _game_store(self) -> GameStore:
+        return GameStore(self.database)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from engine.base.logs import current
 from engine.catalogue.catalogue import Catalogue
+from engine.catalogue.models import Models
 from engine.catalogue.sizes import fit_area
 from engine.embedding.embedder import Embedder
 from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest, UnknownModel
@@ -25,6 +26,7 @@ from engine.pictures.picture_check import PictureCheck
 from engine.pocket import WEIGHTS
 from engine.processes.child_main import WORKER, LaunchOptions
 from engine.processes.device_names import device_names, is_cpu
+from engine.processes.head_start import HeadStart
 from engine.processes.spawning import Spawner, spawner
 from engine.requests import ImageRequest
 from engine.serving.device_supervisor import DeviceSupervisor
@@ -46,34 +48,6 @@ class Resolved:
 
     request: ImageRequest
     notes: tuple[str, ...] = ()
-
-
-class Models(Protocol):
-    """What the engine needs of a `Catalogue`."""
-
-    def resolve(self, request: ImageRequest) -> tuple[ImageRequest, tuple[str, ...]]:
-        """Fill in every None, snap sizes. Raises `InvalidRequest`."""
-        ...
-
-    def names(self) -> tuple[str, ...]:
-        """The models on offer."""
-        ...
-
-    def spec(self, name: str = "") -> ModelSpec:
-        """One of them; raises `UnknownModel`."""
-        ...
-
-    def is_offered(self, spec: ModelSpec) -> bool:
-        """Whether it can be drawn with here."""
-        ...
-
-    def loras(self) -> tuple[LoRACard, ...]:
-        """Every LoRA file as it lies there now."""
-        ...
-
-    def fitting(self, card: LoRACard, specs: Iterable[ModelSpec]) -> tuple[str, ...]:
-        """The names of those models that a LoRA is for."""
-        ...
 
 
 class Engine:
@@ -99,15 +73,18 @@ class Engine:
         self._readable: tuple[ModelSpec, ...] = ()
 
     @contextmanager
-    def importing(self) -> Generator[None]:
+    def importing(self, head_start: HeadStart | None = None) -> Generator[None]:
         """Let the CPU's workers be imported, in a process of its own, while the caller does other things.
 
-        `start` goes on from there; what was not started by the end is given up.
+        `head_start` may have begun that before. `start` goes on from there; what was not started by the end is given
+        up.
         """
         if is_cpu(self._settings):
-            self._begun = spawner(LaunchOptions(self._entry, self._settings, "cpu", current()))
+            self._begun = spawner(LaunchOptions(self._entry, self._settings, "cpu", current()), head_start)
             with suppress(OSError):  # `start` will try again, and say so
                 self._begun.begin()
+        if head_start:
+            head_start.close()  # not what these settings need
         try:
             yield
         finally:

@@ -149,6 +149,11 @@ class ModelSpec:
         return self.style_weight + share * max(0.0, 1.0 - self.style_weight)
 
     @property
+    def has_guider(self) -> bool:
+        """Whether its pipeline is known, by its name, to guide through a guider, which is always called."""
+        return self.pipeline.endswith("ModularPipeline") or self.pipeline.startswith("HunyuanImage")
+
+    @property
     def has_own_upscaler(self) -> bool:
         """Whether a super-resolution network was trained with it, for its small pictures (`pocket`)."""
         return self.enlarge > 1 and not self.stages

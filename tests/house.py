@@ -21,11 +21,13 @@ PICTURE = ROOT / "docs" / "pictures" / "house.svg"
 PACKAGES = ("bot", "engine")
 GROUPS = {
     "engine": ("engine.surface", "the public names: all that the bot may import"),
+    "engine.surface": ("engine.surface", "the public names: all that the bot may import"),
     "engine.engine": ("engine.engine", "the asyncio facade: start, submit, stop, snapshot"),
     "engine.*": ("engine.values", "requests, events, errors, settings: frozen values of plain types"),
     "bot.__main__": ("bot.cli", ""),
     "bot.service": ("bot.app", "composition: from settings to a running bot"),
     "bot.app": ("bot.app", "composition: from settings to a running bot"),
+    "bot.composition": ("bot.app", "composition: from settings to a running bot"),
     "bot.group_play": ("bot.app", "composition: from settings to a running bot"),
     "bot.client": ("bot.app", "composition: from settings to a running bot"),
     "bot.direct_rules": ("bot.operation", ""),

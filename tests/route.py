@@ -1,7 +1,7 @@
 """The way of one picture: which files of the bot's process and of the worker one `/imagine` enters: `make route`.
 
 A file counts when one of its functions is called between the member's command and the delivered grid. What runs at
-import, at start or at stop does not count, nor does what runs by the clock (`BY_THE_CLOCK`).
+import, at start or at stop does not count, nor does what runs by the clock (`CLOCKS`, `BY_THE_CLOCK`).
 """
 
 from __future__ import annotations
@@ -11,17 +11,22 @@ import functools
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
+from bot.tasks import Tasks
 from engine import Engine, EngineSettings
 
 ROOT = Path(__file__).parents[1]
-BY_THE_CLOCK = (
-    "bot/playground/", "bot/commands/presence.py", "bot/domain/rounds/shows.py", "bot/store/rounds/show_plans.py"
-)  # fmt: skip
-"""What runs whenever its time comes, whether a picture is drawn or not."""
+CLOCKS = frozenset({"rounds", "games"})
+"""Names of tasks that look whether something is due, whether a picture is drawn or not: see `bot.group_play`."""
+BY_THE_CLOCK = ("bot/playground/", "bot/commands/presence.py", "bot/ui/interactions/dealt_shards.py")
+"""What else runs whenever its time comes: the status line, and the shards that it asks."""
+IS_BY_THE_CLOCK: ContextVar[bool] = ContextVar("is_by_the_clock", default=False)
 TRACE = "route.txt"
 """The worker's list of files, in the engine's `models_dir`."""
 
@@ -48,8 +53,24 @@ class Route:
         return list(dict.fromkeys(below))
 
     def _look(self, frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code.co_name != "<module>":
-            self._codes[frame.f_code] = None
+        code = frame.f_code
+        if event == "call" and code not in self._codes and code.co_name != "<module>" and not IS_BY_THE_CLOCK.get():
+            self._codes[code] = None
+
+
+def leave_out_clocks(patch: Callable[[object, str, object], None]) -> None:
+    """Mark the tasks of `CLOCKS`, and what they begin, as running by the clock."""
+    start = Tasks.start
+
+    def marked(tasks: Tasks, coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        return start(tasks, _by_the_clock(coroutine) if name in CLOCKS else coroutine, name)
+
+    patch(Tasks, "start", marked)
+
+
+async def _by_the_clock(coroutine: Coroutine[Any, Any, Any]) -> None:
+    IS_BY_THE_CLOCK.set(True)
+    await coroutine
 
 
 def main(connection: Connection, settings: EngineSettings, device: str) -> None:
@@ -79,6 +100,7 @@ async def walk(folder: Path) -> tuple[list[str], list[str]]:
 
     bot.app.Engine = functools.partial(Engine, entry="tests.route:main")  # type: ignore[assignment, misc]
     engine = EngineSettings(devices=("cpu",), models_dir=folder)
+    leave_out_clocks(setattr)
     route = Route()
     route.watch()
     async with whole(Settings(data_dir=folder / "data", engine=engine)) as here:
@@ -88,6 +110,7 @@ async def walk(folder: Path) -> tuple[list[str], list[str]]:
         await here.finished(await here.ada.slash(here.channel, "imagine", prompt="a red apple --seed 7 --steps 4"))
         ours = [*route.files("bot"), *route.files("engine")]
         ours = [name for name in ours if not name.startswith(BY_THE_CLOCK)]
+        sys.setprofile(None)
     return ours, (folder / TRACE).read_text().splitlines()
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import typer
 from rich.console import Console
@@ -49,6 +50,7 @@ _OPTIONS = {
 
 
 def imagine(
+    context: typer.Context,
     prompt: Annotated[str, typer.Argument(help="What to draw; may contain flags such as --ar 3:2.")],
     model: Annotated[str, typer.Option(help="A model's name, a local folder or a .safetensors file.")] = "",
     negative: Annotated[str, typer.Option(help="Negative prompt: what the pictures should not show.")] = "",
@@ -70,25 +72,23 @@ def imagine(
     settings = load(config)
     engine, name = _engine_settings(settings, model)
     given: dict[str, Any] = {
-        "negative": negative or None,
-        "model": name or None,
-        "steps": steps,
-        "guidance": guidance,
-        "seed": seed,
+        "negative": negative or None, "model": name or None, "steps": steps, "guidance": guidance, "seed": seed,
         "strength": strength,
-    }
-    pictures = _Pictures(_read("image", image), _read("mask", mask))
-    if pictures.mask is not None and pictures.image is None:
-        raise InvalidRequest("mask", "needs --image as well")
+    }  # fmt: skip
+    pictures = _Pictures.read(image, mask)
     drawn = Engine(engine)
+    with _named_options(), drawn.importing(context.obj):
+        asked: dict[str, Any] = {"count": count, "width": width, "height": height}
+        options = repeated(_options(prompt, settings, given, pictures), pictures=count)
+        requests = [_request(one, settings, drawn, pictures, **asked) for one in options]
+        asyncio.run(_draw(drawn, requests, PictureFolder(out)))
+
+
+@contextlib.contextmanager
+def _named_options() -> Generator[None]:
+    """Let errors name the options of the command line. Raises `InvalidRequest`."""
     try:
-        with drawn.importing():
-            options = _options(prompt, settings, given, pictures)
-            requests = [
-                _request(one, settings, drawn, pictures, count=count, width=width, height=height)
-                for one in repeated(options, pictures=count)
-            ]
-            asyncio.run(_draw(drawn, requests, PictureFolder(out)))
+        yield
     except BadOption as error:
         raise InvalidRequest(error.word, error.hint) from error
     except InvalidRequest as error:
@@ -101,6 +101,14 @@ class _Pictures:
 
     image: bytes | None = None
     mask: bytes | None = None
+
+    @classmethod
+    def read(cls, image: Path | None, mask: Path | None) -> Self:
+        """Read the files. Raises `InvalidRequest`."""
+        pictures = cls(_read("image", image), _read("mask", mask))
+        if pictures.mask is not None and pictures.image is None:
+            raise InvalidRequest("mask", "needs --image as well")
+        return pictures
 
 
 def _options(prompt: str, settings: Settings, given: Mapping[str, Any], pictures: _Pictures) -> list[Options]:

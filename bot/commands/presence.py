@@ -39,7 +39,7 @@ class Presence(commands.Cog):
         try:
             jobs = await self._bot.services.jobs.active()
         except StoreError as error:
-            log.warning("load unknown: %s", error, extra={"action": "presence"})
+            log.warning("load not read: %s", error, extra={"action": "presence"})
             return
         drawn = sum(job.state is JobState.RUNNING for job in jobs)
         await self._show(load(drawn, len(jobs) - drawn))

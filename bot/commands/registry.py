@@ -31,7 +31,6 @@ from bot.commands.buttons.foreign_recipes import DrawThis
 from bot.commands.buttons.game_buttons import GameButton
 from bot.commands.buttons.guess_menu import GuessMenu
 from bot.commands.buttons.hall_buttons import HallButton
-from bot.commands.buttons.modal_dispatch import Forms
 from bot.commands.buttons.proposals import ProposalButton
 from bot.commands.buttons.reactions import Reactions
 from bot.commands.buttons.round_buttons import RoundButton
@@ -77,9 +76,7 @@ COGS: tuple[type[commands.Cog], ...] = (
     Imagine, Draw, Edit, Images, Offers, Evolve, Games, Weekly, Jobs, MySettings, Sets, Styles, Shorten, Richer, Help,
     Privacy, Quota, Mod, Stats,
 )  # fmt: skip
-LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (
-    Reactions, Presence, Gatekeeper, Forms, OpenChannels,
-)  # fmt: skip
+LISTENERS: tuple[Callable[[Darkroom], commands.Cog], ...] = (Reactions, Presence, Gatekeeper, OpenChannels)
 MENUS = context_menus.menus
 DYNAMIC_ITEMS: tuple[type[DynamicItem[Any]], ...] = (
     JobButton,

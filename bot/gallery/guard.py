@@ -66,7 +66,7 @@ def answering(pages: Pages, hosts: frozenset[str]) -> Middleware:
         except web.HTTPException as error:
             response = pages.error(error.status, _words(error))
         except StoreError as error:
-            log.warning("a page was not read: %s", error, extra={"action": "gallery"})
+            log.warning("gallery page not read: %s", error, extra={"action": "gallery"})
             response = pages.error(503, BUSY, {"Retry-After": "5"})
         except BotError as error:
             response = pages.error(502, str(error))

@@ -29,7 +29,8 @@ from bot.gallery.tracer import Tracer
 from bot.gallery.views import Views
 from bot.gallery.visitors import Visitors
 from bot.store import migrate
-from bot.store.database import Database, shown
+from bot.store.connections import shown
+from bot.store.database import Database
 from bot.store.gallery.candidates import Candidates
 from bot.store.gallery.exhibits import ExhibitReads
 from bot.store.gallery.traces import TraceStore

@@ -60,7 +60,7 @@ class Visitors:
         if not code:
             raise web.HTTPForbidden(text=DECLINED)
         member = await self._login.finish(sign_in, code)
-        log.info("signed in", extra={"action": "gallery", "member": member.id})
+        log.info("member signed in", extra={"action": "gallery", "member": member.id})
         response = web.Response(status=303, headers={"Location": sign_in.after})
         self._sessions.take(request.cookies.get(self._session_cookie, ""))  # never two for one browser
         self._set(response, self._session_cookie, self._sessions.issue(member), SESSION_LIFE)

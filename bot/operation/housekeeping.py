@@ -133,4 +133,4 @@ def _delete_older(before: datetime, now: datetime, folder: Path, patterns: Seque
             shutil.rmtree(path)
         else:
             path.unlink()
-        log.info("old copy deleted", extra={"action": "backup", "copy": path.name})
+        log.info("old backup deleted", extra={"action": "backup", "copy": path.name})

@@ -11,7 +11,8 @@ from bot.operation.finding import Finding
 from bot.settings import Settings
 from bot.store import migrate
 from bot.store.backup.exchange import Journal
-from bot.store.database import Database, is_sqlite, locate, shown
+from bot.store.connections import is_sqlite, locate, shown
+from bot.store.database import Database
 from bot.store.jobs.job_reads import JobReads
 from bot.store.jobs.outbox import OutboxStore
 from bot.store.leases import who_shares

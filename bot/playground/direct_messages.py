@@ -12,6 +12,8 @@ from simcord.preview._markdown import markdown_tokens
 
 NEWEST = 5
 """Number of direct messages that the page shows."""
+_CACHED = 100
+"""Number of rendered messages that are kept, of all viewers."""
 
 
 class DirectMessages:
@@ -35,6 +37,8 @@ class DirectMessages:
             tokens = markdown_tokens(message.content, context=names)
             rendered = {"content": message.content, "tokens": tokens, "files": files}
             self._read[message.id] = (repr(message), rendered)
+            while len(self._read) > _CACHED:
+                self._read.pop(next(iter(self._read)))
         return rendered
 
     def _file(self, attachment: Any) -> dict[str, Any]:

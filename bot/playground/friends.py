@@ -11,6 +11,7 @@ import logging
 import random
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from simcord.backend.errors import SetupError
@@ -29,6 +30,8 @@ _HELLO: Mapping[str, str] = {
 }
 _TOO_FEW = "of the pictures of the last weeks may hang here"
 """What the bot says where a show has too few pictures."""
+_NEWEST = 20
+"""How many messages are looked through for it after each press."""
 _DRAWN: Mapping[str, str] = {
     "kim": "a snowman in the snow",
     "lou": "a red dragon",
@@ -105,7 +108,8 @@ class Friends:
 
     def look_at_answers(self) -> None:
         """Draw where a show has too few pictures; private answers, which say so, cause no event to hear."""
-        if not any(_TOO_FEW in message.content for message in self._messages().values()):
+        newest = islice(reversed(self._messages().values()), _NEWEST)
+        if not any(_TOO_FEW in message.content for message in newest):
             return
         for name in self._members:
             if (name, _TOO_FEW) not in self._done:

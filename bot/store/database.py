@@ -2,44 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_fixed
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.errors import ConfigError, StoreError
-from bot.folders import PRIVATE
 from bot.shards import HeldShards
 from bot.store import migrate
-from bot.store.sqlite_driver import Connection
-from bot.store.unreadable import UnreadableRows
-
-_PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
-    # Normal would lose the last commits when the power fails; a commit is a promise here.
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 10000",
-    "PRAGMA temp_store = MEMORY",
-    # What is deleted is written over: nobody finds it in the file afterwards.
-    "PRAGMA secure_delete = ON",
-    # So many rows of an index say enough of it: learning takes milliseconds.
-    "PRAGMA analysis_limit = 400",
-)
-_KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
-"""A server notices within half a minute that a bot's machine is gone, and ends its transactions."""
-_TURN = sa.select(sa.func.pg_advisory_xact_lock(0x7475726E))  # "turn"
-
+from bot.store.connections import Pools, engines, is_sqlite, locate, reach, shown
 
 Fence = Callable[[AsyncConnection], Awaitable[None]]
 """Raises `StoreError` inside a transaction that may not write."""
+
+log = logging.getLogger(__name__)
+
+
+class UnreadableRows:
+    """Which rows were met that cannot be read, by table and id, with what is wrong; each is logged once."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], str] = {}
+
+    def set_aside(self, table: str, row_id: str, why: object) -> None:
+        """Note a row, and say so the first time."""
+        if (table, row_id) not in self._found:
+            self._found[table, row_id] = str(why)
+            log.error("a row of %s cannot be read and is set aside: %s", table, why, extra={"job": row_id})
+
+    @property
+    def rows(self) -> Mapping[tuple[str, str], str]:
+        """What is wrong with each, by table and id."""
+        return MappingProxyType(self._found)
+
+    def ids(self, table: str) -> set[str]:
+        """Those of one table."""
+        return {row_id for where, row_id in self._found if where == table}
 
 
 class Database:
@@ -67,18 +72,18 @@ class Database:
         Raises:
             ConfigError: it cannot be opened.
         """
-        return await cls._connect(_engines(locate(url)), patience_s)
+        return await cls._connect(engines(locate(url)), patience_s)
 
     @classmethod
     async def look(cls, url: str | Path, *, patience_s: float = 0.0) -> Self:
         """Open what is there for reading only. Raises `ConfigError`."""
-        return await cls._connect(_engines(locate(url), is_read_only=True), patience_s)
+        return await cls._connect(engines(locate(url), is_read_only=True), patience_s)
 
     @classmethod
-    async def _connect(cls, engines: tuple[AsyncEngine, AsyncEngine, AsyncEngine], patience_s: float) -> Self:
-        database = cls(*engines)
+    async def _connect(cls, pools: Pools, patience_s: float) -> Self:
+        database = cls(*pools)
         async with database._opening():
-            await _reach(database._writer, patience_s)
+            await reach(database._writer, patience_s)
         return database
 
     async def migrate(self, backups: Path | None = None) -> None:
@@ -183,134 +188,10 @@ def _our_errors() -> Generator[None]:
         raise StoreError(f"the database failed ({type(error).__name__})") from error
 
 
-async def in_turn(connection: AsyncConnection) -> None:
-    """Let PostgreSQL count jobs and use in one transaction after the other; SQLite has one writer anyway."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(_TURN)
-
-
 def upsert(connection: AsyncConnection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An insert that understands `on_conflict_do_update` and `on_conflict_do_nothing`."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def is_sqlite(url: sa.URL) -> bool:
-    """Whether this is the file database."""
-    return url.get_backend_name() == "sqlite"
-
-
-def shown(url: sa.URL) -> str:
-    """Where a database is, for people's eyes: without the password, and without the query, which may hold one too."""
-    return url.set(query={}).render_as_string(hide_password=True)
-
-
-def locate(location: str | Path) -> sa.URL:
-    """The database's URL with the driver we use. Raises `ConfigError`."""
-    if isinstance(location, Path):
-        return sa.URL.create("sqlite+aiosqlite", database=str(location))
-    try:
-        url = sa.make_url(location)
-    except ArgumentError:
-        raise ConfigError("database", "not a database URL; leave it out, or give postgresql://...") from None
-    match url.get_backend_name():
-        case "sqlite":
-            return url.set(drivername="sqlite+aiosqlite")
-        case "postgresql":
-            return url.set(drivername="postgresql+asyncpg")
-        case other:
-            raise ConfigError("database", f"{other} is not supported; use sqlite or postgresql")
-
-
 def _beside(url: sa.URL) -> Path | None:
     return Path(url.database).parent / "backups" if is_sqlite(url) and url.database else None
-
-
-async def _reach(engine: AsyncEngine, patience_s: float) -> None:
-    """Connect once; containers start in any order, so a server may take a while to answer."""
-    is_file = is_sqlite(engine.url)
-    async for attempt in AsyncRetrying(
-        retry=retry_if_exception(_is_locked if is_file else _is_away),
-        stop=stop_after_delay(patience_s),
-        wait=wait_fixed(0.1 if is_file else 1.0),
-        reraise=True,
-    ):
-        with attempt:
-            async with engine.connect():
-                pass
-
-
-def _is_away(error: BaseException) -> bool:
-    return isinstance(error, OSError | OperationalError)
-
-
-def _is_locked(error: BaseException) -> bool:
-    """Whether somebody else opens a new file in the same moment: its change to WAL waits for nobody."""
-    return isinstance(error, OperationalError) and "locked" in str(error.orig)
-
-
-def _engines(url: sa.URL, *, is_read_only: bool = False) -> tuple[AsyncEngine, AsyncEngine, AsyncEngine]:
-    if not is_sqlite(url):
-        read_only = {"default_transaction_read_only": "on"} if is_read_only else {}
-        served: dict[str, Any] = {
-            "pool_pre_ping": True, "pool_timeout": 30, "hide_parameters": True,
-            "connect_args": {"server_settings": {"timezone": "UTC", **_KEEPALIVE, **read_only}},
-        }  # fmt: skip
-        engine = create_async_engine(url, pool_size=10, **served)
-        student = create_async_engine(url, pool_size=2, max_overflow=0, **served)
-        # A statement that only reads sees one moment by itself: beginning and ending would be two more round trips.
-        return engine, _each_alone(engine), _each_alone(student)
-    if not url.database or url.database == ":memory:":
-        raise ConfigError("database", "a database in memory forgets everything; give a file")
-    file = Path(url.database)
-    if is_read_only:
-        return _looking(url, file)
-    file.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
-    # Parameters are people's words and secrets: they are hidden from every error text.
-    # One writer: SQLite has one anyway, and waiting in the pool is fairer and quicker than its busy loop.
-    common: dict[str, Any] = {
-        "async_creator": lambda: Connection(file), "pool_timeout": 60, "pool_reset_on_return": None,
-        "hide_parameters": True,
-    }  # fmt: skip
-    writer = create_async_engine(url, pool_size=1, max_overflow=0, **common)
-    reader = create_async_engine(url, pool_size=4, max_overflow=4, **common)
-    student = create_async_engine(url, pool_size=2, max_overflow=0, **common)
-    for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN"), (student, "BEGIN")):
-        event.listen(engine.sync_engine, "connect", _on_connect)
-        event.listen(engine.sync_engine, "begin", _begin_with(begin))
-        event.listen(engine.sync_engine, "reset", _on_reset)
-    return writer, reader, student
-
-
-def _each_alone(engine: AsyncEngine) -> AsyncEngine:
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
-
-
-def _looking(url: sa.URL, file: Path) -> tuple[AsyncEngine, AsyncEngine, AsyncEngine]:
-    if not file.is_file():
-        raise ConfigError("database", f"{file} is not there yet")
-    engine = create_async_engine(
-        url, async_creator=lambda: Connection(file, is_read_only=True), pool_reset_on_return=None, hide_parameters=True
-    )
-    return engine, engine, engine
-
-
-def _on_connect(connection: Any, _record: object) -> None:
-    # The driver would begin transactions by itself, too late for ours: `begin` below says it instead.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
-
-
-def _begin_with(statement: str) -> Any:
-    def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(statement)
-
-    return begin
-
-
-def _on_reset(connection: Any, _record: object, _state: object) -> None:
-    # What was committed needs no rollback; the driver knows without asking its thread.
-    if connection.driver_connection.in_transaction:
-        connection.rollback()

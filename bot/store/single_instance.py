@@ -15,7 +15,8 @@ from filelock import FileLock, Timeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import ConfigError, StoreError
-from bot.store.database import Database, shown
+from bot.store.connections import shown
+from bot.store.database import Database
 from bot.store.schema_bots import bots
 
 PATIENCE_S = 30.0

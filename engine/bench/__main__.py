@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Generator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 from rich.console import Console
@@ -23,6 +23,19 @@ class Suite(StrEnum):
     STEP_CACHE = "step-cache"
     DEVICES = "devices"
     SHARED_TRANSFER = "shared-transfer"
+    KEPT_BLOCKS = "kept-blocks"
+
+
+class Report(Protocol):
+    """What a suite has measured."""
+
+    def show(self, console: Console) -> None:
+        """Print it as tables."""
+        ...
+
+    def save(self, path: Path, /) -> None:
+        """Write it as JSON."""
+        ...
 
 
 @app.command()
@@ -35,7 +48,8 @@ def bench(
         Suite,
         typer.Option(
             help="`gpu`: SDXL and Z-Image, random weights; `step-cache`: pocket's pictures; `devices`: 1, 2 and 4 "
-            "stand-ins that sleep; `shared-transfer`: a streamed model over a link of set speed."
+            "stand-ins that sleep; `shared-transfer`: a streamed model over a link of set speed; `kept-blocks`: the "
+            "same with some blocks on the device."
         ),
     ] = Suite.LOAD,
     cluster: Annotated[str, typer.Option(help="With `devices`: reach them through the Ray whose head is here.")] = "",
@@ -45,31 +59,39 @@ def bench(
 ) -> None:
     """Measure the engine against whole calls in line, side by side."""
     console = Console()
-    with _status(console) as say, tempfile.TemporaryDirectory() as scratch:
-        if suite is Suite.GPU:
-            from engine.bench.gpu import measure
-
-            report = measure(say, miniature=quick)
-        elif suite is Suite.STEP_CACHE:
-            from engine.bench.step_caches import measure as measure_step_cache
-
-            report = measure_step_cache(say, (6,), 2) if quick else measure_step_cache(say)
-        elif suite is Suite.DEVICES:
-            from engine.bench import many_devices
-
-            effort = many_devices.QUICK if quick else many_devices.FULL
-            report = many_devices.measure(say, Path(scratch), effort, cluster)
-        elif suite is Suite.SHARED_TRANSFER:
-            from engine.bench.shared_transfer import measure as measure_transfer
-
-            report = measure_transfer(say, (12.0,), members=4, repeats=1) if quick else measure_transfer(say)
-        else:
+    with _status(console) as say, tempfile.TemporaryDirectory() as folder:
+        if suite is Suite.LOAD:
             from engine.bench.suite import FULL, QUICK, LoadSuite
 
-            report = LoadSuite(model, device, Path(scratch), QUICK if quick else FULL, threads, say).run()
+            report = LoadSuite(model, device, Path(folder), QUICK if quick else FULL, threads, say).run()
+        else:
+            report = _measured(suite, say, Path(folder), cluster, quick=quick)
     report.show(console)
     if json:
         report.save(json)
+
+
+def _measured(suite: Suite, say: Callable[[str], None], folder: Path, cluster: str, *, quick: bool) -> Report:
+    """Run a suite that chooses its own models; only its modules are imported."""
+    if suite is Suite.GPU:
+        from engine.bench import gpu
+
+        return gpu.measure(say, miniature=quick)
+    if suite is Suite.STEP_CACHE:
+        from engine.bench import step_caches
+
+        return step_caches.measure(say, (6,), 2) if quick else step_caches.measure(say)
+    if suite is Suite.DEVICES:
+        from engine.bench import many_devices
+
+        return many_devices.measure(say, folder, many_devices.QUICK if quick else many_devices.FULL, cluster)
+    if suite is Suite.KEPT_BLOCKS:
+        from engine.bench import kept_blocks
+
+        return kept_blocks.measure(say, (3.0,), members=4, repeats=1) if quick else kept_blocks.measure(say)
+    from engine.bench import shared_transfer
+
+    return shared_transfer.measure(say, (12.0,), members=4, repeats=1) if quick else shared_transfer.measure(say)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,8 @@ from engine.events import Preview
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.model_cache import ModelCache
 from engine.operations import operate
-from engine.operations.context import OperationContext, Outcome
+from engine.operations.context import OperationContext
+from engine.operations.outcome import Outcome
 from engine.operations.tools import Tools
 from engine.previews.lane_previews import LanePreviews
 from engine.previews.time_budget import TimeBudget

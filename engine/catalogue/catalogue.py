@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.catalogue.control_requests import prove_control, prove_place, usable
+from engine.catalogue.control_requests import prove_beside_style, prove_control, prove_place, usable
 from engine.catalogue.drafts import drafted
-from engine.catalogue.guidance import has_guider, prove_guidance
+from engine.catalogue.guidance import prove_guidance
 from engine.catalogue.sizes import choose_size
 from engine.catalogue.spec_reader import SpecReader
 from engine.errors import EngineError, InvalidRequest, ModelLoadFailed, ModelMissing, UnknownLoRA, UnknownModel
 from engine.lora_shelf.card import LoRACard
 from engine.lora_shelf.shelf import LoRAShelf
-from engine.lora_shelf.trigger_words import call
+from engine.lora_shelf.trigger_words import Called, call
 from engine.model_files import diffusers_folder
 from engine.model_files.local_models import find_pulled
 from engine.model_files.single_file import is_of_family, is_surely_of_family
@@ -70,20 +70,12 @@ class Catalogue:
         `UnknownModel` or `UnknownLoRA` naming the field; `ModelMissing`, `ModelLoadFailed`.
         """
         spec = self._asked(request.model)
-        self._check_files(spec)
-        request = as_edit(spec, request)
-        self._check_need(spec, request)
-        self._check_cutout(request)
-        self._check_references(spec, request)
-        self._check_noise_scheduler(spec, request)
-        cards = self._check_loras(spec, request)
-        self._check_style_images(spec, request)
-        request = self._with_control(spec, request)
+        request, cards = self._checked(spec, request)
         (width, height), notes = choose_size(spec, request)
         if request.draft:
             request, notes = request.model_copy(update=drafted(spec, request, (width, height))), ()
             width, height = request.width, request.height
-        called = call(request, cards)
+        called = call(request, cards) if cards else Called()
         filled: dict[str, Any] = {
             "model": spec.name,
             "width": width,
@@ -95,7 +87,7 @@ class Catalogue:
         }
         if isinstance(request, Edit):
             filled["keeps_size"] = spec.references is None or request.mask is not None
-        if has_guider(spec) and not is_undrawn(request):
+        if spec.has_guider and not is_undrawn(request):
             prove_guidance(spec, filled["guidance_scale"], request.negative_prompt)
         if request.negative_prompt and (why := _unheeded(spec, request, filled["guidance_scale"])):
             notes = notes if is_undrawn(request) else (*notes, why)
@@ -123,6 +115,18 @@ class Catalogue:
         if card is None:
             raise UnknownLoRA(name, self._lora_names())
         self._check_card(card, self.spec(card.settings.model) if card.settings.model else None)
+
+    def _checked(self, spec: ModelSpec, request: ImageRequest) -> tuple[ImageRequest, tuple[LoRACard, ...]]:
+        """The request as this model takes it, and the cards of its LoRAs. Raises as `resolve`."""
+        self._check_files(spec)
+        request = as_edit(spec, request)
+        self._check_need(spec, request)
+        self._check_cutout(request)
+        self._check_references(spec, request)
+        self._check_noise_scheduler(spec, request)
+        cards = self._check_loras(spec, request)
+        self._check_style_images(spec, request)
+        return self._with_control(spec, request), cards
 
     def _asked(self, name: str) -> ModelSpec:
         """The model of that name. Raises `UnknownModel` with the names of the models on offer."""
@@ -219,6 +223,8 @@ class Catalogue:
             return request
         prove_place(request)
         control = prove_control(spec, request.control, self._controlled, self._settings)
+        if request.style_images:
+            prove_beside_style(spec, control)
         return request.model_copy(update={"control": control})
 
     def _controlled(self, type_: ControlType | None) -> list[str]:

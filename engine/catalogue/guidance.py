@@ -9,14 +9,6 @@ from __future__ import annotations
 from engine.errors import InvalidRequest
 from engine.model_spec import ModelSpec
 
-_GUIDED = "ModularPipeline"
-"""Name patterns of classes whose guider is always called."""
-
-
-def has_guider(spec: ModelSpec) -> bool:
-    """Whether the model's pipeline is known, by its name, to guide through a guider."""
-    return spec.pipeline.endswith(_GUIDED) or spec.pipeline.startswith("HunyuanImage")
-
 
 def prove_guidance(spec: ModelSpec, guidance_scale: float, negative_prompt: str) -> None:
     """Raise `InvalidRequest` where the negative prompt would be drawn instead of avoided."""

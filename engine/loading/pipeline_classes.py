@@ -1,4 +1,4 @@
-"""Which of diffusers' classes draws a task with a family's components, and a fresh object of it."""
+"""Which of diffusers' classes draws a task with a family's components, a fresh object of it, and what it takes."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 # (diffusers has hardly any types)
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import importlib
 import inspect
 from typing import Any
@@ -63,6 +64,34 @@ def build(cls: type, base: Any, parts: dict[str, Any]) -> Any:
     chosen = {name: base.config[name] for name in options if name in base.config}
     # What the class wants and the family lacks (a safety checker) is None.
     return pipeline(**{name: parts.get(name) for name in modules}, **chosen)
+
+
+@functools.cache
+def mixes_cells(cls: type) -> bool:
+    """Would a cell depend on the others? True for some unmaintained pipelines (Panorama) and for GLM-Image."""
+    return ".deprecated." in cls.__module__ or "generator[0]" in inspect.getsource(cls.__call__)
+
+
+@functools.cache
+def takes_lists(cls: type) -> bool:
+    """Can it be given several prompts, and a generator for each picture? aMUSEd cannot."""
+    parameters = inspect.signature(cls.__call__).parameters
+    listed = (str(parameters[name].annotation).lower() for name in ("prompt", "generator") if name in parameters)
+    return "num_images_per_prompt" in parameters and ["list[" in each for each in listed] == [True, True]
+
+
+def accepted(pipeline: Any) -> frozenset[str]:
+    """The names of what a pipeline can be called with."""
+    blocks = getattr(pipeline, "blocks", None)
+    if blocks is not None:
+        return frozenset(blocks.input_names)
+    return frozenset(inspect.signature(type(pipeline).__call__).parameters)
+
+
+def control_channels(pipeline: Any) -> int:
+    """How many channels of a control picture its network looks at: T2I-Adapters for edges take one."""
+    adapter = getattr(pipeline, "adapter", None)
+    return adapter.config.in_channels if adapter is not None else 3
 
 
 def _has_blocks(base: ModularPipeline, task: Task) -> bool:

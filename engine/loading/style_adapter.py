@@ -13,7 +13,6 @@ from typing import Any
 
 from diffusers.loaders.ip_adapter import FluxIPAdapterMixin, IPAdapterMixin, SD3IPAdapterMixin
 from torch import nn
-from transformers import CLIPVisionModelWithProjection, SiglipImageProcessor, SiglipVisionModel
 
 from engine.batching.style_scale import weigh_by_row
 from engine.errors import ModelLoadFailed
@@ -47,6 +46,9 @@ def with_style_adapter(spec: ModelSpec, base: Any, kept: tuple[str, ...]) -> Any
 
 def _encoder(base: Any, folder: Path) -> dict[str, Any]:
     """The image encoder, and where the family knows only one kind of them, what cuts pictures to its size."""
+    # Not sooner: a worker without a style adapter does without their modules.
+    from transformers import CLIPVisionModelWithProjection, SiglipImageProcessor, SiglipVisionModel
+
     is_siglip = isinstance(base, SD3IPAdapterMixin)
     cls: Any = SiglipVisionModel if is_siglip else CLIPVisionModelWithProjection
     encoder = cls.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=base.dtype)

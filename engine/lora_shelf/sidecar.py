@@ -14,7 +14,6 @@ SIDECARS = (".civitai.info", ".metadata.json", ".json")
 """Endings in the order in which they are believed."""
 SAMPLES = tuple(f"{mark}.{kind}" for mark in (".preview", "") for kind in ("png", "webp", "jpg", "jpeg"))
 MAX_BYTES = 2 * 1024 * 1024
-_NESTED = 64
 
 
 class BadSidecar(Exception):

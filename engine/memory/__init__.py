@@ -1,1 +1,1 @@
-"""The memory plan: what a model's weights and one pass take on a device, and so in which precision it lies where."""
+"""Memory plans: the precision and place of a model's components on a device, from the bytes of weights and passes."""

@@ -1,4 +1,4 @@
-"""What one pass of a component takes besides weights, by its configuration. Torch-free.
+"""Activation memory: the values that one pass of a component needs besides weights. Torch-free.
 
 The factors were counted in passes of full-size models on the meta device (`engine.bench.known_sizes`). They count
 tensors; workspaces of convolution and attention kernels come on top.
@@ -28,7 +28,7 @@ Config = Mapping[str, Any]
 
 
 def activations_of(role: Role, config: Config, latent_edge: int, latent_channels: int) -> Activations:
-    """Of a component with that config.json.
+    """The activations of a component with this config.json.
 
     `latent_edge` is the side in pixels of one position of the model's latents, `latent_channels` their channels.
     """

@@ -1,4 +1,4 @@
-"""What a device has room for and computes with. Torch-free."""
+"""`DeviceMemory`: bytes and number formats of one device. Torch-free."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CARDS_GB = (8, 12, 16, 24, 48)
 
 @dataclass(frozen=True, slots=True)
 class DeviceMemory:
-    """One device."""
+    """The memory of one device, in bytes, and the formats that it computes in."""
 
     kind: Literal["cuda", "mps", "cpu"]
     total_bytes: int
@@ -31,13 +31,13 @@ class DeviceMemory:
 
     @property
     def all_usable_bytes(self) -> int:
-        """Bytes for weights and passes, whatever the host allows."""
+        """Bytes for weights and activations, without the host's limit."""
         context = 0 if self.kind == "cpu" else _CONTEXT_BYTES
         return int(_USABLE_SHARE * (self.total_bytes - context))
 
     @property
     def usable_bytes(self) -> int:
-        """Bytes for weights and passes."""
+        """Bytes for weights and activations, within the host's limit."""
         return min(self.all_usable_bytes, self.budget_bytes or self.all_usable_bytes)
 
     @property
@@ -54,5 +54,5 @@ class DeviceMemory:
 
 
 def card(gigabytes: int, has_bfloat16: bool = True) -> DeviceMemory:
-    """A graphics card of that many gigabytes, as it is sold."""
+    """A CUDA card with that many GiB of memory, as vendors name it."""
     return DeviceMemory("cuda", gigabytes * GIB, has_bfloat16)

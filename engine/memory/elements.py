@@ -1,4 +1,4 @@
-"""How many numbers the weights hold, by what each precision makes of them. Torch-free."""
+"""Element counts of weights, by what each precision narrows. Torch-free."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def width_of(storage: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """Numbers in some weights. Norms, biases and what no precision narrows are `rest`."""
+    """Element counts of some weights. Norms, biases and whatever no precision narrows are `rest`."""
 
     linear: int = 0
     """In matrices that every quantised precision narrows."""
@@ -41,7 +41,7 @@ class Elements:
 
     @property
     def all(self) -> int:
-        """How many numbers there are."""
+        """The count of all elements."""
         return self.linear + self.modulation + self.tables + self.rest
 
     def bytes(self, storage: Storage, compute: str, packed: float = 0.0) -> int:
@@ -60,5 +60,5 @@ class Elements:
 
 
 def total(each: Iterable[Elements]) -> Elements:
-    """All of them together."""
+    """The sum of several counts."""
     return sum(each, Elements())

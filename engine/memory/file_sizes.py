@@ -1,4 +1,4 @@
-"""How large a model is whose weights are one file: by the file's header and its base. Torch-free."""
+"""Sizes of a single-file model, from the file's header and its base model. Torch-free."""
 
 from __future__ import annotations
 

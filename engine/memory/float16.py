@@ -1,4 +1,4 @@
-"""What overflows when it is computed in float16, whose largest number is 65504. Torch-free."""
+"""Components that overflow in float16, whose largest number is 65504. Torch-free."""
 
 from __future__ import annotations
 

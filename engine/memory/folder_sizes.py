@@ -1,4 +1,4 @@
-"""Reads how large the components of a diffusers folder are, from headers and configurations alone. Torch-free."""
+"""Sizes of a diffusers folder's components, from headers and configurations alone. Torch-free."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def folder_sizes(folder: Path, found: ModelFolder) -> ModelSizes:
 
 
 def role_of(name: str, library: str) -> Role:
-    """What a component is for, by its name and the library of its class."""
+    """The role of a component, by its name and the library of its class."""
     if name in _AUTOENCODERS:
         return "autoencoder"
     return "encoder" if library == "transformers" else "denoiser"

@@ -1,4 +1,4 @@
-"""How large known repositories are, whose files need not be here: counted from their configurations. Torch-free."""
+"""Sizes of known repositories, counted from their configurations; no file need be here. Torch-free."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILE = "memory/known_sizes.toml"
 
 
 def known_sizes(repository: str) -> ModelSizes | None:
-    """The model of that repository; None where nobody has counted it."""
+    """The sizes of the repository's model; None where they were not counted."""
     found = _every().get(repository)
     return None if found is None else ModelSizes(tuple(_component(*each) for each in found.items()))
 

@@ -1,4 +1,4 @@
-"""How large a model's components are, and what one pass of each takes besides. Torch-free values."""
+"""`ModelSizes`: the weights and activations of a model's components. Torch-free values."""
 
 from __future__ import annotations
 
@@ -58,16 +58,16 @@ class ComponentSizes:
         """Bytes on the device at most while its blocks, and before them what is in none, are brought in one by one."""
         return max(self.outside.bytes(storage, compute, self.packed), *self._largest(storage, compute)[:1])
 
-    def streamed_bytes(self, storage: Storage, compute: str) -> int:
-        """The same where the next block is on its way while one computes, and what is in none stays."""
-        return self.outside.bytes(storage, compute, self.packed) + sum(self._largest(storage, compute)[:2])
+    def block_bytes(self, storage: Storage, compute: str) -> list[int]:
+        """Bytes of each of its blocks."""
+        return [block.bytes(storage, compute, self.packed) for block in self.blocks]
 
     def _largest(self, storage: Storage, compute: str) -> list[int]:
-        return sorted((block.bytes(storage, compute, self.packed) for block in self.blocks), reverse=True) or [0]
+        return sorted(self.block_bytes(storage, compute), reverse=True) or [0]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSizes:
-    """Every component of a model that has weights."""
+    """The components of a model that have weights."""
 
     components: tuple[ComponentSizes, ...]

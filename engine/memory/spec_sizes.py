@@ -1,4 +1,4 @@
-"""How large the model behind a `ModelSpec` is: by its files where they are here, else by what is known. Torch-free."""
+"""Sizes of the model behind a `ModelSpec`: from its files where they are here, else from known sizes. Torch-free."""
 
 from __future__ import annotations
 

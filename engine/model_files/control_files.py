@@ -1,4 +1,4 @@
-"""Can a control network be used with a model? By its files alone; a flaw never keeps the model itself from drawing.
+"""Checks whether a control network fits a model, by its files alone. A flaw never keeps the model from drawing.
 
 Torch-free.
 """

@@ -1,4 +1,4 @@
-"""What a diffusers folder says about itself, read from its JSON files. Torch-free."""
+"""Facts of a diffusers folder, read from its JSON files. Torch-free."""
 
 from __future__ import annotations
 
@@ -70,17 +70,8 @@ def read(
     `variant` names the weights to prefer where a component has several; `takes` tells what a pipeline's class is made
     of, nothing where that is not known: whatever else the index names is left alone, as diffusers does.
     """
-    if folder.suffix in PICKLES:
-        raise ModelLoadFailed(
-            folder.stem, f"{folder.name} is pickled, which could run code", "convert it to safetensors"
-        )
-    index_file = next((folder / name for name in INDEXES if _is_there(folder / name)), None)
-    if index_file is None and not folder.is_dir():
-        what = f"{folder.name} is a link to nothing" if folder.is_symlink() else f"there is no folder {folder.name}"
-        raise ModelLoadFailed(folder.name, what, "correct its source in the settings")
-    if index_file is None:
-        raise ModelLoadFailed(folder.name, "the folder holds no model_index.json", "point to a diffusers folder")
-    index = read_json(folder, index_file.name)
+    index_name = _index_name(folder)
+    index = read_json(folder, index_name)
     components = components_of(index)
     _judge(folder, index, components)
     if taken := takes(str(index["_class_name"])):
@@ -90,7 +81,7 @@ def read(
     noise_scheduler = next((cls for name, (_, cls) in components.items() if name == "scheduler"), "")
     return ModelFolder(
         pipeline=str(index.get("_class_name", "")),
-        modular=index_file.name == INDEXES[1],
+        modular=index_name == INDEXES[1],
         components=components,
         weights=weights,
         left_out=frozenset(name for name, value in index.items() if value == [None, None]),
@@ -105,6 +96,20 @@ def read(
         distilled=index.get("is_distilled") is True,
         guidance=_guidance(folder, components),
     )
+
+
+def _index_name(folder: Path) -> str:
+    """Which of `INDEXES` the folder has. Raises `ModelLoadFailed`."""
+    if folder.suffix in PICKLES:
+        raise ModelLoadFailed(
+            folder.stem, f"{folder.name} is pickled, which could run code", "convert it to safetensors"
+        )
+    if found := next((name for name in INDEXES if _is_there(folder / name)), None):
+        return found
+    if folder.is_dir():
+        raise ModelLoadFailed(folder.name, "the folder holds no model_index.json", "point to a diffusers folder")
+    what = f"{folder.name} is a link to nothing" if folder.is_symlink() else f"there is no folder {folder.name}"
+    raise ModelLoadFailed(folder.name, what, "correct its source in the settings")
 
 
 def _is_there(file: Path) -> bool:

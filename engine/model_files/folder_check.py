@@ -1,4 +1,4 @@
-"""Are the files of a diffusers folder whole? Torch-free."""
+"""Checks that the files of a diffusers folder are complete. Torch-free."""
 
 from __future__ import annotations
 

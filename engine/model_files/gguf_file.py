@@ -1,4 +1,4 @@
-"""What a GGUF file says in its header. Torch-free; reads with the extra `gguf`."""
+"""Reads the header of a GGUF file, with the extra `gguf`. Torch-free."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kind of LoRA file it is, from the names of its tensors: which kinds cannot be used, and why. Torch-free."""
+"""Kinds of LoRA files, from the names of their tensors: which cannot be used, and why. Torch-free."""
 
 from __future__ import annotations
 

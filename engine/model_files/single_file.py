@@ -1,4 +1,4 @@
-"""What a LoRA or any other safetensors file says in its header. Torch-free."""
+"""Reads the header of a safetensors file, and a LoRA's family from it. Torch-free."""
 
 from __future__ import annotations
 

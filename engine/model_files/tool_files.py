@@ -1,4 +1,4 @@
-"""Can the files be used that a host names beside models: upscaler, captioner, cutout, style adapter, tiny autoencoder?
+"""Checks the files that a host names beside models: upscaler, captioner, cutout, style adapter, tiny autoencoder.
 
 What is refused here is refused in the same words by whoever opens the files. Torch-free.
 """

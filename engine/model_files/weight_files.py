@@ -1,4 +1,4 @@
-"""Which safetensors files of a component are its weights, and of which variant ("fp16"). Torch-free."""
+"""Chooses the safetensors files of a component, of one variant ("fp16"). Torch-free."""
 
 from __future__ import annotations
 

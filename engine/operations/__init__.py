@@ -8,12 +8,13 @@ from engine.batching.lanes import Stage
 from engine.batching.module_modes import wrappable
 from engine.batching.module_proxies import stage_of
 from engine.errors import InvalidRequest
-from engine.operations.context import OperationContext, Outcome
+from engine.operations.context import OperationContext
 from engine.operations.control import controlled
 from engine.operations.cutting_out import cut_out
 from engine.operations.describing import describe
 from engine.operations.drawing import blend, image_to_image, inpaint, text_to_image
 from engine.operations.editing import edit
+from engine.operations.outcome import Outcome
 from engine.operations.outpainting import outpaint
 from engine.operations.pixels import Pixels
 from engine.operations.prompt_tokens import listen

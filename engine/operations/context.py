@@ -5,13 +5,10 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import inspect
 from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from PIL import Image
 
@@ -21,38 +18,18 @@ from engine.catalogue.guidance import prove_guidance
 from engine.catalogue.sizes import drawn_size
 from engine.errors import BadOutput, InvalidRequest
 from engine.loading.loaded_model import LoadedModel
-from engine.loading.pipeline_classes import Task
-from engine.operations.pixels import Pixels, flaw, without_idle_alpha
+from engine.loading.pipeline_classes import Task, accepted, control_channels, mixes_cells, takes_lists
+from engine.operations.pixels import Pixels, arrays_of, flaw, images_of
 from engine.operations.spread import Spread, weighed
 from engine.operations.style_pictures import style_inputs
 from engine.operations.tools import Tools
 from engine.operations.weighted_prompt import Recording, WeightedPrompt, encode
 from engine.pipelines.sampler_names import sampler_name
 from engine.requests import ImageRequest
-from engine.sampling.step_watch import StepWatch, with_inner
+from engine.sampling.step_watch import StepWatch, noise_scheduler_of, with_inner
 
 SMALLEST_TABLED_SIDE = 256
 _PER_CELL = ("image", "mask_image")
-
-
-@dataclass
-class Outcome:
-    """The result of an operation."""
-
-    cells: list[Pixels] = field(default_factory=list[Pixels])
-    latents: torch.Tensor | None = None
-    captions: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    noise_scheduler: str = ""
-    """The class name of the first noise scheduler that ran, or "" where nothing was denoised."""
-    sampler: str = ""
-    """The noise scheduler's name in other tools ("DPM++ 2M Karras")."""
-    upscaler: str = ""
-    """The super-resolution network, where it alone made the picture."""
-    mask: Image.Image | None = None
-    """Where the picture was changed, where an edit found that itself."""
-    control: Image.Image | None = None
-    """The control picture as the network saw it."""
 
 
 class ControlArguments(Protocol):
@@ -125,7 +102,7 @@ class OperationContext:
         )
         self._let_guide_itself(made)
         self.watch.attach(made)
-        if (noise_scheduler := _noise_scheduler(made)) is not None:
+        if (noise_scheduler := noise_scheduler_of(made)) is not None:
             name = type(noise_scheduler).__name__
             self.noise_schedulers.append(name)
             self.samplers.append(sampler_name(name, noise_scheduler.config))
@@ -135,10 +112,10 @@ class OperationContext:
         """Let a denoiser that can (`pocket`) guide inside, where nothing needs a row of its own for other words.
 
         What starts from a picture keeps both rows: little noise is left there, and its words may be far from it. So do
-        LoRAs, whose hooks know the rows of a pass and not those inside, and control, which was trained with both.
+        LoRAs, whose hooks know the rows of a pass and not those inside.
         """
         request = self.request
-        needs_rows = request.negative_prompt or request.loras or self.beside or self.control
+        needs_rows = request.negative_prompt or request.loras or self.beside
         if request.kind == ImageRequest.kind and not needs_rows:
             denoiser: Any = getattr(pipeline, "unet", None)
             if hasattr(denoiser, "guide_itself"):
@@ -150,7 +127,7 @@ class OperationContext:
         if self.request.prompt_parts or model.is_modular or model.stages or not model.supports("text_to_image"):
             return False
         made = model.pipeline("text_to_image", self.request.noise_scheduler)
-        return len(with_inner(made)) == 1 and not _mixes_cells(type(made)) and _takes_lists(type(made))
+        return len(with_inner(made)) == 1 and not mixes_cells(type(made)) and takes_lists(type(made))
 
     def _limit(self, task: Task) -> str:
         if task != "text_to_image":
@@ -175,7 +152,7 @@ class OperationContext:
         return [self._call(pipeline, known, [seed], inputs)[0] for seed in seeds]
 
     def _takes_all_cells(self, pipeline: Pipeline, known: Collection[str], inputs: Mapping[str, Any]) -> bool:
-        if "num_images_per_prompt" not in known or len(with_inner(pipeline)) > 1 or _mixes_cells(type(pipeline)):
+        if "num_images_per_prompt" not in known or len(with_inner(pipeline)) > 1 or mixes_cells(type(pipeline)):
             return False
         if self.references:
             return self.model.spec.references is not None and self.model.spec.references.shares_call
@@ -236,7 +213,7 @@ class OperationContext:
         with self._spreading(chaos, seeds):
             made = pipeline(**wanted, output="images") if self.model.is_modular else pipeline(**wanted)
         self.watch.restart()
-        cells = arrays_of(_images(made))
+        cells = arrays_of(images_of(made))
         cells = cells[-len(seeds) :]
         if what := flaw(cells):
             raise BadOutput(what)
@@ -305,7 +282,7 @@ class OperationContext:
             **self._own_size(),
             **self.references,
             "clip_skip": self.model.spec.clip_skip and self.model.spec.skipped_layers,
-            **(self.control.arguments(accepted(pipeline), _channels(pipeline)) if self.control else {}),
+            **(self.control.arguments(accepted(pipeline), control_channels(pipeline)) if self.control else {}),
             "guidance_schedule": [guidance] * steps,  # Ideogram's default is for 48 steps only
             **(style_inputs(request, self.model, pipeline) if request.style_images else {}),
         }
@@ -322,50 +299,3 @@ class OperationContext:
             "_auto_resize": None if max(width, height) >= SMALLEST_TABLED_SIDE else False,
             "use_resolution_binning": None if is_tabled else False,
         }
-
-
-def _images(output: Any) -> Any:
-    """The pictures of a pipeline's output: `images`, `image` (Kandinsky 5), or the output itself (Modular)."""
-    return next((getattr(output, name) for name in ("images", "image") if hasattr(output, name)), output)
-
-
-def _channels(pipeline: Pipeline) -> int:
-    """How many channels of a control picture its network looks at: T2I-Adapters for edges take one."""
-    adapter = getattr(pipeline, "adapter", None)
-    return adapter.config.in_channels if adapter is not None else 3
-
-
-@functools.cache
-def _mixes_cells(cls: type) -> bool:
-    """Would a cell depend on the others? True for some unmaintained pipelines (Panorama) and for GLM-Image."""
-    return ".deprecated." in cls.__module__ or "generator[0]" in inspect.getsource(cls.__call__)
-
-
-@functools.cache
-def _takes_lists(cls: type) -> bool:
-    """Can it be given several prompts, and a generator for each picture? aMUSEd cannot."""
-    parameters = inspect.signature(cls.__call__).parameters
-    listed = (str(parameters[name].annotation).lower() for name in ("prompt", "generator") if name in parameters)
-    return "num_images_per_prompt" in parameters and ["list[" in each for each in listed] == [True, True]
-
-
-def accepted(pipeline: Pipeline) -> frozenset[str]:
-    """The names of what a pipeline can be called with."""
-    blocks = getattr(pipeline, "blocks", None)
-    if blocks is not None:
-        return frozenset(blocks.input_names)
-    return frozenset(inspect.signature(type(pipeline).__call__).parameters)
-
-
-def arrays_of(images: Any) -> list[Pixels]:
-    """A pipeline's pictures as float32 (height, width, 3) in [0, 1]; of 4 channels where some of it is transparent."""
-    if isinstance(images, torch.Tensor):
-        images = images.float().cpu().permute(0, 2, 3, 1).numpy()
-    arrays = (np.asarray(image) for image in images)
-    floats = (array / np.float32(255) if array.dtype == np.uint8 else array.astype(np.float32) for array in arrays)
-    return [without_idle_alpha(array) for array in floats]
-
-
-def _noise_scheduler(pipeline: Pipeline) -> Any:
-    parts = [value for part in with_inner(pipeline) for value in vars(part).values()]
-    return next((value for value in reversed(parts) if hasattr(value, "set_timesteps")), None)

@@ -1,4 +1,4 @@
-"""Control pictures: from what a member gives to the map that the network sees, and how a pipeline is given it."""
+"""Control pictures: turns a member's picture into the map that the network sees, and passes it to a pipeline."""
 
 from __future__ import annotations
 

@@ -33,6 +33,20 @@ def picture_of(pixels: Pixels) -> Image.Image:
     return Image.fromarray((np.nan_to_num(pixels).clip(0, 1) * 255).round().astype(np.uint8))
 
 
+def images_of(output: Any) -> Any:
+    """The pictures of a pipeline's output: `images`, `image` (Kandinsky 5), or the output itself (Modular)."""
+    return next((getattr(output, name) for name in ("images", "image") if hasattr(output, name)), output)
+
+
+def arrays_of(images: Any) -> list[Pixels]:
+    """A pipeline's pictures as float32 (height, width, 3) in [0, 1]; of 4 channels where some of it is transparent."""
+    if isinstance(images, torch.Tensor):
+        images = images.float().cpu().permute(0, 2, 3, 1).numpy()
+    arrays = (np.asarray(image) for image in images)
+    floats = (array / np.float32(255) if array.dtype == np.uint8 else array.astype(np.float32) for array in arrays)
+    return [without_idle_alpha(array) for array in floats]
+
+
 def without_idle_alpha(pixels: Pixels) -> Pixels:
     """The picture without an alpha channel that makes nothing transparent (Qwen-Image 2.1 always draws one)."""
     return pixels[..., :3] if pixels.shape[-1] == 4 and float(pixels[..., 3].min()) >= OPAQUE else pixels

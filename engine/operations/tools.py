@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,11 +15,6 @@ from engine.base.foreign_errors import reason
 from engine.errors import ModelLoadFailed
 from engine.model_files.tool_files import prove_upscaler
 from engine.model_spec import ModelSpec
-from engine.operations.captioner import Captioner
-from engine.operations.depth_estimator import DepthEstimator
-from engine.operations.pose_estimator import PoseEstimator
-from engine.operations.segmenter import Segmenter
-from engine.operations.writer import Writer
 from engine.pocket.errors import BrokenWeights
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.text import embed
@@ -27,6 +22,14 @@ from engine.pocket.upscaler import FILE, SCALE, Upscaler
 from engine.pocket.vision import FOLDER, PictureEncoder
 from engine.realesrgan import FILE as REALESRGAN_FILE
 from engine.realesrgan import NAME as REALESRGAN
+
+if TYPE_CHECKING:
+    # Each is imported with the host's own model: they need much of transformers, and nobody's first picture needs them.
+    from engine.operations.captioner import Captioner
+    from engine.operations.depth_estimator import DepthEstimator
+    from engine.operations.pose_estimator import PoseEstimator
+    from engine.operations.segmenter import Segmenter
+    from engine.operations.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,27 +104,47 @@ class Tools:
     @cached_property
     def captioner(self) -> Captioner | None:
         """The host's own image-to-text model; None where the embedded encoder describes. Raises `ModelLoadFailed`."""
-        return None if self.captioner_folder is None else Captioner.load(self.captioner_folder, self.device)
+        if self.captioner_folder is None:
+            return None
+        from engine.operations.captioner import Captioner
+
+        return Captioner.load(self.captioner_folder, self.device)
 
     @cached_property
     def segmenter(self) -> Segmenter | None:
         """The host's own segmentation model; None where nothing cuts out pictures. Raises `ModelLoadFailed`."""
-        return None if self.segmenter_folder is None else Segmenter.load(self.segmenter_folder, self.device)
+        if self.segmenter_folder is None:
+            return None
+        from engine.operations.segmenter import Segmenter
+
+        return Segmenter.load(self.segmenter_folder, self.device)
 
     @cached_property
     def writer(self) -> Writer | None:
         """The host's own instruct model; None where nothing writes prompts. Raises `ModelLoadFailed`."""
-        return None if self.writer_folder is None else Writer.load(self.writer_folder, self.device)
+        if self.writer_folder is None:
+            return None
+        from engine.operations.writer import Writer
+
+        return Writer.load(self.writer_folder, self.device)
 
     @cached_property
     def depth(self) -> DepthEstimator | None:
         """The host's own depth estimation model; None where nothing sees depth. Raises `ModelLoadFailed`."""
-        return None if self.depth_folder is None else DepthEstimator.load(self.depth_folder, self.device)
+        if self.depth_folder is None:
+            return None
+        from engine.operations.depth_estimator import DepthEstimator
+
+        return DepthEstimator.load(self.depth_folder, self.device)
 
     @cached_property
     def pose(self) -> PoseEstimator | None:
         """The host's own pose estimation model; None where nothing sees poses. Raises `ModelLoadFailed`."""
-        return None if self.pose_folder is None else PoseEstimator.load(self.pose_folder, self.device)
+        if self.pose_folder is None:
+            return None
+        from engine.operations.pose_estimator import PoseEstimator
+
+        return PoseEstimator.load(self.pose_folder, self.device)
 
     @cached_property
     def describer(self) -> Describer:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from collections.abc import Iterator
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 from pillow_heif import register_heif_opener  # pyright: ignore[reportUnknownVariableType]
 
 from engine.errors import InvalidRequest
 from engine.pictures.color_conversion import eight_bits, to_srgb
-from engine.pictures.png_chunks import without_text
 
 MAX_INTAKE_PIXELS = 25_000_000
 INTAKE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "HEIF")
@@ -24,13 +24,17 @@ _ANIMATED = frozenset({"PNG", "WEBP", "AVIF"})
 """JPEG and HEIC files of phones carry further views beside their picture, and no animation."""
 _DRAFT_SLACK = 0.9
 """A JPEG decoder scales by halves at nearly no cost; this much smaller than asked for will do."""
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+_PNG_ORIENTATION = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
+"""Text chunks of a PNG that may say which side is up."""
 
 register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
 
 
 def open_header(data: bytes) -> Image.Image:
     """The picture before any pixel is decoded. Raises what Pillow raises."""
-    return Image.open(io.BytesIO(without_text(data)), formats=INTAKE_FORMATS)
+    return Image.open(io.BytesIO(_png_without_text(data)), formats=INTAKE_FORMATS)
 
 
 def decode(data: bytes, field: str, most_pixels: int | None = None) -> Image.Image:
@@ -90,3 +94,25 @@ def _upright(image: Image.Image) -> Image.Image:
 def _without_metadata(image: Image.Image) -> Image.Image:
     image.info = {}
     return image
+
+
+def _png_without_text(data: bytes) -> bytes:
+    """The same PNG file without its text chunks; a file of another format stays as it is.
+
+    Pillow refuses a PNG whose compressed texts exceed 1 MiB, or all of whose texts exceed 64 MiB.
+    """
+    if not data.startswith(_PNG_SIGNATURE):
+        return data
+    whole = memoryview(data)
+    return b"".join((_PNG_SIGNATURE, *(whole[start:end] for start, end in _png_kept(data))))
+
+
+def _png_kept(data: bytes) -> Iterator[tuple[int, int]]:
+    """Start and end of each chunk to keep; the last one may be cut off."""
+    start = len(_PNG_SIGNATURE)
+    while start < len(data):
+        head = data[start : start + 8]
+        end = start + 12 + struct.unpack(">I", head[:4])[0] if len(head) == 8 else len(data)
+        if head[4:] not in _PNG_TEXTS or data.startswith(_PNG_ORIENTATION, start + 8):
+            yield start, end
+        start = end

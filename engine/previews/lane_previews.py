@@ -14,8 +14,7 @@ import torch
 
 from engine.events import Preview
 from engine.previews.preview_gate import Cells, PreviewGate
-from engine.previews.previewer import Previewer
-from engine.previews.thumbnails import frame_of, preview_of
+from engine.previews.previewer import Previewer, frame_of, preview_of
 from engine.previews.time_budget import Clock, TimeBudget
 
 PREVIEW_EVERY_S = 0.25

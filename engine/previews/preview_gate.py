@@ -12,7 +12,7 @@ from PIL import Image
 from engine.events import Safety
 from engine.model_spec import ModelSpec
 from engine.pictures.picture_check import PictureCheck
-from engine.previews.thumbnails import coarse
+from engine.previews.previewer import coarse
 from engine.previews.time_budget import TimeBudget
 from engine.requests import ImageRequest
 

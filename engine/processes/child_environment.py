@@ -7,8 +7,11 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine.settings import EngineSettings
+if TYPE_CHECKING:
+    from engine.settings import EngineSettings
+
 
 _WANTED = re.compile(
     r"(PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|LD_PRELOAD"
@@ -42,13 +45,20 @@ def worker_environment(
     settings: EngineSettings, device: str, environ: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
     """The variables for the worker of `device`; what the host set on purpose wins, secrets never go along."""
-    chosen = _QUIET | ON_CPU if device.startswith("cpu") else _QUIET
-    chosen |= {name: value for name, value in environ.items() if _may_pass(name)}
+    chosen = unset_environment(device, environ)
     if settings.threads:
         chosen["OMP_NUM_THREADS"] = str(settings.threads)
     if settings.offline:
         chosen |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    return chosen | {
+    return chosen
+
+
+def unset_environment(device: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The same where the settings say nothing of it."""
+    chosen = _QUIET | ON_CPU if device.startswith("cpu") else _QUIET
+    return {
+        **chosen,
+        **{name: value for name, value in environ.items() if _may_pass(name)},
         "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
         "PYTHONUNBUFFERED": "1",
     }

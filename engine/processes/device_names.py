@@ -7,11 +7,14 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import DeviceMissing
 from engine.processes.child_environment import worker_environment
 from engine.processes.remote_devices import remote_devices
-from engine.settings import EngineSettings
+
+if TYPE_CHECKING:
+    from engine.settings import EngineSettings
 
 _ACCELERATOR_NODES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg", "/dev/dri")
 _GPU_FOLDER = "/dev"
@@ -40,11 +43,11 @@ async def device_names(settings: EngineSettings) -> tuple[str, ...]:
 
 def is_cpu(settings: EngineSettings) -> bool:
     """Is the CPU surely among the devices, as far as can be told at once?"""
-    return "cpu" in settings.devices or ("auto" in settings.devices and _has_cpu_only())
+    return "cpu" in settings.devices or ("auto" in settings.devices and has_cpu_only())
 
 
 async def _discover(settings: EngineSettings) -> list[str]:
-    if _has_cpu_only():
+    if has_cpu_only():
         return ["cpu"]  # seconds saved: torch need not be imported just to find nothing
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -86,7 +89,8 @@ def _gpu_nodes() -> int | None:
     return found or None
 
 
-def _has_cpu_only() -> bool:
+def has_cpu_only() -> bool:
+    """Has this machine surely no accelerator?"""
     return sys.platform == "linux" and not _has_accelerator_node()
 
 

@@ -11,10 +11,13 @@ import importlib.util
 import os
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from engine.errors import ClusterRefused
 from engine.processes.child_environment import worker_environment
-from engine.settings import EngineSettings
+
+if TYPE_CHECKING:
+    from engine.settings import EngineSettings
 
 DRIVER = "engine.cluster.ray_driver:main"
 """The entry point of a remote device's process here."""

@@ -16,10 +16,15 @@ from multiprocessing.connection import Connection
 from typing import Protocol
 
 from engine.processes.child_environment import worker_environment
-from engine.processes.child_main import FORK, LaunchOptions
+from engine.processes.child_main import FORK, WORKER, LaunchOptions
+from engine.processes.head_start import Begun, HeadStart
+from engine.processes.interpreters import run_in_child
 from engine.processes.remote_devices import driver_environment, is_remote
 
 log = logging.getLogger(__name__)
+
+_WORK = "from engine.processes.child_main import work; work"
+_SERVE_FORKS = "from engine.processes.child_main import serve_forks; serve_forks"
 
 
 class Child(Protocol):
@@ -51,16 +56,17 @@ class Spawner(Protocol):
         ...
 
 
-def spawner(launch: LaunchOptions) -> Spawner:
+def spawner(launch: LaunchOptions, head_start: HeadStart | None = None) -> Spawner:
     """The fastest safe way to start workers: a fork server for CPU workers on Linux, else a fresh interpreter each.
 
-    A process that has used an accelerator, or Apple's frameworks, cannot be forked safely.
+    A process that has used an accelerator, or Apple's frameworks, cannot be forked safely. `head_start` may have begun
+    the fork server.
     """
     if is_remote(launch.device):
         return Direct(driver_environment(launch.settings, launch.device))
     environment = worker_environment(launch.settings, launch.device)
     if launch.device.startswith("cpu") and sys.platform == "linux":
-        return ForkServer(environment, launch)
+        return ForkServer(environment, launch, head_start)
     return Direct(environment)
 
 
@@ -75,7 +81,7 @@ class Direct:
 
     def spawn(self, pipe: Connection) -> Child:
         """Start an interpreter."""
-        return _python("work", pipe, self._environment)
+        return run_in_child(_WORK, pipe, self._environment)
 
     def close(self) -> None:
         """Nothing is kept."""
@@ -93,8 +99,9 @@ class _Forked:
 class ForkServer:
     """A process that has torch imported and forks workers in milliseconds; it is replaced when it fails."""
 
-    def __init__(self, environment: dict[str, str], launch: LaunchOptions) -> None:
+    def __init__(self, environment: dict[str, str], launch: LaunchOptions, head_start: HeadStart | None = None) -> None:
         self._environment, self._launch = environment, launch
+        self._head_start = head_start if launch.entry == WORKER else None
         self._direct: Direct | None = None
         self._is_warm = False
         self._lock = threading.Lock()
@@ -149,11 +156,19 @@ class ForkServer:
         return _Forked(self._answer(control, self._launch.settings.stall_timeout_s), self)
 
     def _begin(self) -> Connection:
-        self._control, theirs = multiprocessing.Pipe()
-        with theirs:
-            self._process = _python("serve_forks", theirs, self._environment)
+        self._control, self._process = self._taken_over() or self._started()
         self._control.send(self._launch)
         return self._control
+
+    def _taken_over(self) -> Begun | None:
+        """What was begun before anything was known of the settings, once."""
+        head_start, self._head_start = self._head_start, None
+        return head_start.take(self._environment) if head_start else None
+
+    def _started(self) -> Begun:
+        control, theirs = multiprocessing.Pipe()
+        with theirs:
+            return control, run_in_child(_SERVE_FORKS, theirs, self._environment)
 
     def _await_imports(self, control: Connection) -> None:
         if (threads := self._answer(control, self._launch.settings.load_timeout_s)) > 1:
@@ -180,19 +195,3 @@ class ForkServer:
         if (process := self._process) and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-
-
-def _python(function: str, pipe: Connection, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    # A session of its own: Ctrl-C in the terminal must reach the parent alone, which then stops in order.
-    return subprocess.Popen(  # noqa: S603 - our own interpreter and our own words, nothing from users
-        [
-            sys.executable,
-            "-P",
-            "-c",
-            f"from engine.processes.child_main import {function}; {function}({pipe.fileno()})",
-        ],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        pass_fds=(pipe.fileno(),),
-        start_new_session=True,
-    )

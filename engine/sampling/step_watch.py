@@ -175,8 +175,9 @@ class StepWatch:
             raise InvalidRequest("image", "this model's answers cannot be compared; give a strength")
         _set_index(noise_scheduler, index)
         latents = walk.step(x0, noise_scheduler, index).to(sample.dtype)
-        self.latents = walk.shown
         shown = walk.shown if self.wants_x0(self.step) else None
+        if index == self._steps:
+            self.latents = walk.shown if shown is None else shown
         self.on_step(self.step, self._earlier + self._steps + self.more_steps, shown)
         return _with_latents(self._shape, latents)
 
@@ -274,3 +275,9 @@ def _with_latents(result: Any, latents: torch.Tensor) -> Any:
         if isinstance(part, torch.Tensor) and part.shape == latents.shape:
             result[name] = latents
     return result
+
+
+def noise_scheduler_of(pipeline: Any) -> Any | None:
+    """The noise scheduler of a pipeline, or of the last of its stages; None where it denoises nothing."""
+    parts = [value for part in with_inner(pipeline) for value in vars(part).values()]
+    return next((value for value in reversed(parts) if hasattr(value, "set_timesteps")), None)

@@ -17,9 +17,8 @@ from engine.processes.spawning import Spawner, spawner
 from engine.serving.cost_estimates import CostEstimates
 from engine.serving.device_pool import DevicePool
 from engine.serving.device_supervisor import Assignment, DeviceState, DeviceSupervisor, LaneMessage
-from engine.serving.queue_positions import QueuePositions
+from engine.serving.queue_positions import Capacity, QueuePositions
 from engine.serving.request_state import Phase, RequestState
-from engine.serving.start_times import Capacity
 from engine.settings import EngineSettings
 
 TICK_S = 1.0

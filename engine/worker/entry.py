@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+from importlib import import_module
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
-from engine.settings import EngineSettings
 from engine.worker.late_imports import hold_back
+
+if TYPE_CHECKING:
+    from engine.settings import EngineSettings
+
+
+def import_ahead() -> None:
+    """Import what every worker needs, before anybody knows of any settings; garbage is looked for again by `warm`."""
+    gc.disable()
+    hold_back()
+    import_module("engine.worker.worker")
 
 
 def warm(settings: EngineSettings) -> None:

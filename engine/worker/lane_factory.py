@@ -15,7 +15,8 @@ from engine.events import Preview
 from engine.fair_share import Claim
 from engine.loading.loaded_model import LoadedModel
 from engine.operations import operate
-from engine.operations.context import OperationContext, Outcome
+from engine.operations.context import OperationContext
+from engine.operations.outcome import Outcome
 from engine.operations.tools import Tools
 from engine.pictures.picture_check import PictureCheck
 from engine.previews.lane_previews import LanePreviews
@@ -98,7 +99,8 @@ class LaneFactory:
     def make(self, admit: Admit, model: LoadedModel, upcast: bool = False) -> OpenLane:
         """Make a lane and do not start it. `upcast` runs its modules in float32."""
         request, drawn_by = admit.request, model.for_request(admit.request)
-        loras = drawn_by.adapters.keyed(tuple((lora.name, lora.weight) for lora in request.loras))
+        named = tuple((lora.name, lora.weight) for lora in request.loras)
+        loras = drawn_by.adapters.keyed(named) if named else ()
 
         def tell(step: int, steps: int, preview: Preview | None) -> None:
             opened.step = step

@@ -15,7 +15,7 @@ from safetensors.torch import save
 
 from engine.events import Finished, GeneratedImage, Recipe, Safety
 from engine.loading.loaded_model import LoadedModel
-from engine.operations.context import Outcome
+from engine.operations.outcome import Outcome
 from engine.operations.pixels import picture_of
 from engine.pictures.images import as_anybody_sees_it, encode_png, without_hidden_colours
 from engine.pictures.parameters import text_chunks, write_parameters

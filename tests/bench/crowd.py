@@ -3,21 +3,27 @@
 python -m tests.bench.crowd --seconds 3600            # simulated; needs DARKROOM_TEST_POSTGRES
 python -m tests.bench.crowd --seconds 300 --paced     # asks no faster than 20 a second of real time
 
-Real: job service, quotas, leases, PostgreSQL. Stand-ins: devices (see `stand_ins`), Discord and the picture files. The
-simulated clock moves 50 ms with each job that is asked for; how long that takes depends on the machine. An admission is
-measured from `submit` to the accepted job: unpaced while up to `AT_ONCE` other jobs are being written down as fast as
-the machine can, which shows the backlog and the memory; paced as members would wait for it.
+Real: job service, quotas, leases, PostgreSQL; each bot is a process of its own, which takes the asks of its servers.
+Stand-ins: devices (see `stand_ins`), Discord and the picture files. The simulated clock moves 50 ms with each job that
+is asked for; how long that takes depends on the machine. An admission is measured from `submit` to the accepted job:
+unpaced while up to `AT_ONCE` other jobs of the bot are being written down as fast as the machine can, which shows the
+backlog and the memory; paced as members would wait for it.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
+import itertools
+import json
 import random
-import statistics
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import psutil
@@ -44,6 +50,17 @@ SERVERS, MEMBERS, JOBS_A_SECOND = 2_500, 50_000, 20
 BOTS, DEVICES, MEAN_S, AT_ONCE = 2, 25, 2.0, 20
 """50 devices in all, each 2 s a job: they could draw 25 jobs a second."""
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Minute:
+    """A simulated minute: milliseconds of each admission, most requests that waited for a device, and the rest."""
+
+    took_ms: list[float] = field(default_factory=list[float])
+    waiting: int = 0
+    memory_mib: float = 0.0
+    delivered: int = 0
+    refused: int = 0
 
 
 class Clock:
@@ -79,25 +96,17 @@ class Bot:
 
 
 @asynccontextmanager
-async def bots(url: str, clock: Clock, dice: random.Random) -> AsyncIterator[list[Bot]]:
-    """Each with a lease, and its share of the shards."""
-    await (await Database.open(url)).close()
-    async with _joined(url, 0) as first, _joined(url, 1) as second:
-        found = [Bot(database, clock, dice) for database in (first, second)]
-        for bot in found:
-            await bot.service.start()
-        yield found
-        for bot in found:
-            await bot.service.stop(0.0)
-
-
-@asynccontextmanager
-async def _joined(url: str, shard: int) -> AsyncIterator[Database]:
+async def running(url: str, shard: int, clock: Clock) -> AsyncGenerator[Bot]:
+    """One bot with a lease and its share of the shards."""
     database = await Database.connect(url)
     database.shards = HeldShards(BOTS)
     database.shards.ids = frozenset({shard})
     async with shared_use(database, 15.0):
-        yield database
+        bot = Bot(database, clock, random.Random(20 + shard))
+        await bot.service.start()
+        gc.freeze()  # as the service does
+        yield bot
+        await bot.service.stop(0.0)
     await database.close()
 
 
@@ -115,9 +124,9 @@ def asked(number: int, dice: random.Random) -> Ask:
     )
 
 
-def until_few_are_written(all_bots: Sequence[Bot]) -> Iterator[None]:
+def until_few_are_written(bot: Bot) -> Iterator[None]:
     """Yield while too many jobs are being written down."""
-    while sum(bot.written_down for bot in all_bots) > AT_ONCE:
+    while bot.written_down > AT_ONCE:
         yield
 
 
@@ -126,56 +135,95 @@ async def in_step(clock: Clock, began_s: float) -> None:
     await asyncio.sleep(max(0.0, clock.passed_s - (time.monotonic() - began_s)))
 
 
-async def simulate(url: str, seconds: float, *, is_paced: bool) -> None:
-    """Ask, draw, deliver; print a line for each simulated minute."""
-    dice, clock, took_ms, refused = random.Random(20), Clock(), list[float](), 0
-    process, began_s = psutil.Process(), time.monotonic()
-    print(f"{'minute':>6}{'p50 ms':>9}{'p95 ms':>9}{'waiting':>9}{'memory MiB':>12}{'delivered':>11}{'refused':>9}")
-    async with bots(url, clock, dice) as all_bots:
-        waiting, memory = list[int](), list[float]()
+async def simulate(url: str, shard: int, seconds: float, *, is_paced: bool) -> AsyncIterator[Minute]:
+    """Ask what is this bot's, draw, deliver; yield what each simulated minute was like."""
+    dice, clock, process = random.Random(20), Clock(), psutil.Process()
+    async with running(url, shard, clock) as bot:
+        minute, began_s = Minute(), time.monotonic()
         for number in range(int(seconds * JOBS_A_SECOND)):
             clock.passed_s = number / JOBS_A_SECOND
-            for bot in all_bots:
-                bot.devices.advance(clock.passed_s)
-            if is_paced:
-                await in_step(clock, began_s)
-            for _ in until_few_are_written(all_bots):
-                await asyncio.sleep(0.001)
+            bot.devices.advance(clock.passed_s)
             ask = asked(number, dice)
-            bot = next(each for each in all_bots if each.database.is_ours(ask.place.guild_id))
-            at_s = time.perf_counter()
-            try:
-                await bot.service.submit(ask)
-            except (UserError, EngineError):
-                refused += 1
-            took_ms.append(1e3 * (time.perf_counter() - at_s))
-            waiting.append(sum(each.devices.waiting for each in all_bots))
+            if bot.database.is_ours(ask.place.guild_id):
+                if is_paced:
+                    await in_step(clock, began_s)
+                for _ in until_few_are_written(bot):
+                    await asyncio.sleep(0.001)
+                await one(bot, ask, minute)
             if (number + 1) % (60 * JOBS_A_SECOND) == 0:
-                memory.append(process.memory_info().rss / 2**20)
-                last = took_ms[-60 * JOBS_A_SECOND :]
-                delivered = sum(each.let_go.delivered for each in all_bots)
-                points = statistics.quantiles(last, n=20)
-                print(
-                    f"{len(memory):6}{points[9]:9.1f}{points[18]:9.1f}{max(waiting[-1200:]):9}{memory[-1]:12.0f}"
-                    f"{delivered:11}{refused:9}",
-                    flush=True,
-                )
-    points, took_s = statistics.quantiles(took_ms, n=20), time.monotonic() - began_s
-    print(f"{len(took_ms)} jobs in {took_s:.0f} s; {seconds / took_s:.2f} simulated seconds a second")
-    print(f"admission p50 {points[9]:.1f} ms, p95 {points[18]:.1f} ms; most waiting for a device: {max(waiting)}")
-    if len(memory) > 1:
-        print(f"memory after a minute {memory[0]:.0f} MiB, at the end {memory[-1]:.0f} MiB")
+                minute.memory_mib, minute.delivered = process.memory_info().rss / 2**20, bot.let_go.delivered
+                yield minute
+                minute = Minute()
+
+
+async def one(bot: Bot, ask: Ask, minute: Minute) -> None:
+    """Ask for one job, and note how it went."""
+    at_s = time.perf_counter()
+    try:
+        await bot.service.submit(ask)
+    except (UserError, EngineError):
+        minute.refused += 1
+    minute.took_ms.append(1e3 * (time.perf_counter() - at_s))
+    minute.waiting = max(minute.waiting, bot.devices.waiting)
+
+
+async def tell(url: str, shard: int, seconds: float, *, is_paced: bool) -> None:
+    """Print this bot's minutes for the process that began it."""
+    async for minute in simulate(url, shard, seconds, is_paced=is_paced):
+        print(json.dumps(asdict(minute)), flush=True)
 
 
 async def main(seconds: float, *, is_paced: bool = False) -> None:
-    """On a database of its own."""
+    """Let the bots run as processes on a database of their own; print a line for each simulated minute."""
     async with FreshPostgres() as url:
-        await simulate(url, seconds, is_paced=is_paced)
+        await (await Database.open(url)).close()
+        began_s, paced = time.monotonic(), ["--paced"] if is_paced else []
+        told = [sys.executable, "-m", "tests.bench.crowd", "--seconds", f"{seconds}", "--url", url, *paced]
+        children = [
+            await asyncio.create_subprocess_exec(*told, "--shard", f"{shard}", stdout=subprocess.PIPE)
+            for shard in range(BOTS)
+        ]
+        print(f"{'minute':>6}{'p50 ms':>9}{'p95 ms':>9}{'waiting':>9}{'memory MiB':>12}{'delivered':>11}{'refused':>9}")
+        minutes = [minute async for minute in _printed(children)]
+        took_s = time.monotonic() - began_s
+    took_ms = sorted(itertools.chain.from_iterable(minute.took_ms for minute in minutes))
+    print(f"{len(took_ms)} jobs in {took_s:.0f} s; {seconds / took_s:.2f} simulated seconds a second")
+    print(f"admission p50 {_at(took_ms, 0.5):.1f} ms, p95 {_at(took_ms, 0.95):.1f} ms")
+    print(f"most waiting for a device: {max(minute.waiting for minute in minutes)}")
+    print(f"memory after a minute {minutes[0].memory_mib:.0f} MiB, at the end {minutes[-1].memory_mib:.0f} MiB")
+
+
+async def _printed(children: Sequence[asyncio.subprocess.Process]) -> AsyncIterator[Minute]:
+    """Add up what the bots tell of each minute."""
+    for number in itertools.count(1):
+        lines = [await child.stdout.readline() for child in children if child.stdout is not None]
+        if not all(lines):
+            return
+        each = [Minute(**json.loads(line)) for line in lines]
+        summed = Minute(
+            sorted(itertools.chain.from_iterable(one.took_ms for one in each)),
+            *(sum(getattr(one, name) for one in each) for name in ("waiting", "memory_mib", "delivered", "refused")),
+        )
+        print(
+            f"{number:6}{_at(summed.took_ms, 0.5):9.1f}{_at(summed.took_ms, 0.95):9.1f}{summed.waiting:9}"
+            f"{summed.memory_mib:12.0f}{summed.delivered:11}{summed.refused:9}",
+            flush=True,
+        )
+        yield summed
+
+
+def _at(ordered: Sequence[float], part: float) -> float:
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3600.0, help="simulated seconds")
     parser.add_argument("--paced", action="store_true", help="not faster than real time")
+    parser.add_argument("--url", help=argparse.SUPPRESS)
+    parser.add_argument("--shard", type=int, help=argparse.SUPPRESS)
     told = parser.parse_args()
-    asyncio.run(main(told.seconds, is_paced=told.paced))
+    if told.url is None:
+        asyncio.run(main(told.seconds, is_paced=told.paced))
+    else:
+        asyncio.run(tell(told.url, told.shard, told.seconds, is_paced=told.paced))

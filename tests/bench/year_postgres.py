@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.store.database import Database, locate
+from bot.store.connections import locate
+from bot.store.database import Database
 from bot.store.schema_sums import metadata
 
 _AT_ONCE = 20_000

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
-from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import discord
@@ -14,47 +13,17 @@ import numpy as np
 from simcord import InteractionResult, MemberActor
 
 from bot.client import DarkroomClient
-from bot.domain.games.conductor import Conductor
-from bot.domain.games.game_draws import GameDraws
-from bot.domain.games.game_service import GameService
-from bot.domain.games.likeness import Likeness
 from bot.domain.model import Job
-from bot.domain.moderation.access import banned_now
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.button_prices import PriceList
-from bot.domain.rounds.asking import Asking
-from bot.domain.rounds.consent_requests import ConsentRequests
-from bot.domain.rounds.deadlines import Deadlines
-from bot.domain.rounds.deciding import Deciding
-from bot.domain.rounds.drawing import Studio
-from bot.domain.rounds.electorate import Electorate
-from bot.domain.rounds.evolutions import Evolutions
-from bot.domain.rounds.evolving import Evolving
-from bot.domain.rounds.follow_up import VaryWinner
-from bot.domain.rounds.interventions import Interventions
-from bot.domain.rounds.round import RoundKind
-from bot.domain.rounds.round_service import RoundService
-from bot.domain.rounds.show_picker import ShowPicker
-from bot.domain.rounds.showing import Showing
-from bot.domain.rounds.shows import Shows
-from bot.store.gallery.exhibits import ExhibitReads
+from bot.group_play import GroupPlay
 from bot.store.jobs.timings import TimingStore
 from bot.store.rounds.entries import EntryStore
 from bot.store.rounds.games import GameStore
-from bot.store.rounds.hall import Hall
 from bot.store.rounds.rounds import RoundStore
-from bot.store.rounds.show_candidates import ShowCandidates
 from bot.store.rounds.show_plans import ShowStore
 from bot.tasks import Tasks
-from bot.ui.content.credits import authors
-from bot.ui.job_reply.consent_pages import ConsentPages
-from bot.ui.job_reply.decision_pages import DecisionPages
-from bot.ui.job_reply.evolution_pages import EvolutionPages
-from bot.ui.job_reply.game_announcer import GameAnnouncer
-from bot.ui.job_reply.game_pictures import GamePictures
-from bot.ui.job_reply.round_announcer import RoundAnnouncer
-from bot.ui.job_reply.show_pages import ShowPages
 from bot.ui.pictures.compositing import Drawing
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.scripted import COLOURS, NamedModels, png
@@ -76,53 +45,20 @@ class Court(StoredServer):
         client = await super().open()
         self.switch = NamedModels("pocket", "sdxl")
         self.quotas, self.log = client.services.quotas, client.services.log
-        self.round_store, pictures = RoundStore(self.database), client.services.pictures
-        self.entries, drawing = EntryStore(self.database), Drawing(self.executor)
-        lines, self.hall = ExhibitReads(self.database), Hall(self.database, pictures)
-        self.plans = ShowStore(self.database)
-        shown = {
-            RoundKind.DECIDE: DecisionPages(self.jobs, pictures, drawing),
-            RoundKind.EVOLVE: EvolutionPages(self.jobs, pictures, drawing, self.round_store, self.entries),
-            RoundKind.CONSENT: ConsentPages(self.jobs, self.entries),
-            RoundKind.SHOW: ShowPages(self.jobs, pictures, drawing, self.entries, lines),
-        }
-        announcer = RoundAnnouncer(shown, Tasks(self.context), interval_s=0.0, clock=self.now)
-        electorate = Electorate(self.round_store, self.entries, self.round_store.present, self._banned, self.now)
-        self.rounds = RoundService(self.round_store, electorate, announcer)
-        follow_up = VaryWinner(self.jobs, self.job_service.submit, self.consents.of)
-        deciding = Deciding(self.rounds, self.round_store, follow_up=follow_up, announcer=announcer)
-        self.game_store, drawing = GameStore(self.database), Drawing(self.executor)
-        game_pictures, likeness = GamePictures(self.jobs, pictures, drawing), Likeness(first_words)
-        board = GameAnnouncer(self.game_store, self.jobs, game_pictures, Tasks(self.context), interval_s=0.0)
-        draws = GameDraws(self.job_service, self.jobs)
-        self.conductor = Conductor(self.game_store, board, draws, likeness, banned=self._banned, clock=self.now)
-        self.games = GameService(self.game_store, board, likeness, self.now, lambda: None)
-        studio = Studio(self.jobs, self.job_service.submit, self.job_service.cancel)
-        evolving = Evolving(self.rounds, self.round_store, self.entries, studio, announcer)
-        asking = Asking(
-            self.rounds, self.round_store, self.entries, announcer, consents=self.consents, grants=self.grants,
-            jobs=self.jobs, submit=self.job_service.submit,
+        embedder: Any = SimpleNamespace(embed=first_words)
+        play = GroupPlay(
+            self.database, embedder, self.rules_store, self.jobs, client.services.pictures, Drawing(self.executor),
+            self.job_service, self.consents, self.grants, Tasks(self.context), self.now, counter_s=0.0,
         )  # fmt: skip
-        picker = ShowPicker(ShowCandidates(self.database), lines, self.now)
-        showing = Showing(
-            self.rounds, self.round_store, self.entries, self.plans, announcer, picker=picker, hall=self.hall,
-            jobs=self.jobs, makers=partial(authors, self.jobs),
-        )  # fmt: skip
-        self.shows = Shows(
-            self.rounds, self.round_store, self.entries, self.plans, announcer, picker, rules=self.rules_store.get,
-            banned=self._banned, clock=self.now,
-        )  # fmt: skip
-        plays = {
-            RoundKind.DECIDE: deciding, RoundKind.EVOLVE: evolving, RoundKind.CONSENT: asking, RoundKind.SHOW: showing
-        }  # fmt: skip
-        self.deadlines = Deadlines(self.round_store, plays, clock=self.now, hurry=self._hurry)
+        self.round_store, self.entries = RoundStore(self.database), EntryStore(self.database)
+        self.game_store, self.plans, self.hall = GameStore(self.database), ShowStore(self.database), play.hall
+        self.rounds, self.shows, self.deadlines = play.rounds, play.shows, play.deadlines
+        self.games, self.conductor = play.games, play.conductor
         client.services = replace(
-            client.services, games=self.games, game_announcer=board, game_pictures=game_pictures, rounds=self.rounds,
-            announcer=announcer, engine=self.switch, has_semantic_filter=True,
-            evolutions=Evolutions(self.round_store, self.entries, studio, self.job_service.check, self.now),
-            interventions=Interventions(self.rounds, self.round_store, self.entries, announcer, self.now),
-            consent_requests=ConsentRequests(self.round_store, self.entries, self.now),
-            prices=PriceList(TimingStore(self.database, self.now)), shows=self.shows, hall=self.hall,
+            client.services, games=play.games, game_announcer=play.game_announcer, game_pictures=play.game_pictures,
+            rounds=play.rounds, announcer=play.announcer, engine=self.switch, has_semantic_filter=True,
+            evolutions=play.evolutions, interventions=play.interventions, consent_requests=play.consent_requests,
+            prices=PriceList(TimingStore(self.database, self.now)), shows=play.shows, hall=play.hall,
         )  # fmt: skip
         self.client, self.drawn = client, 0
         return client
@@ -148,13 +84,6 @@ class Court(StoredServer):
     def mark_age_restricted(self, channel: Any) -> None:
         """As a server's settings can; the simulated ones know nothing of it."""
         self.client.get_channel(channel.id).nsfw = True
-
-    async def _banned(self, guild_id: int, now: datetime) -> frozenset[int]:
-        return banned_now((await self.rules_store.get(guild_id)).bans, now)
-
-    async def _hurry(self) -> None:
-        await self.rounds.hurry()
-        await self.shows.turn()
 
     async def counted(self, *, after_s: float = 0.0) -> None:
         """Let time pass for votes; what is due is done."""

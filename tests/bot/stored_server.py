@@ -12,6 +12,7 @@ from simcord import _dpy_internals
 
 from bot.client import DarkroomClient
 from bot.domain.jobs.dependencies import Ports
+from bot.domain.jobs.fingerprint import fingerprint
 from bot.domain.jobs.job_service import JobService
 from bot.domain.moderation.consents import Consents
 from bot.domain.moderation.guild_rules import GuildRules
@@ -39,7 +40,6 @@ from bot.tasks import Tasks
 from bot.ui.interactions.services import Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
 from bot.ui.pictures.compositing import Drawing
-from bot.ui.pictures.fingerprints import fingerprint
 from bot.ui.pictures.uploads import Intake
 from engine.events import Finished, GeneratedImage, Preview, Progress, Safety, Started
 from tests.bot.domain.scripted import ScriptedEngine, ScriptedStream

@@ -12,9 +12,9 @@ import torch
 
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import InvalidRequest, ModelLoadFailed
-from engine.loading.pipeline_classes import class_for
-from engine.operations.context import accepted, arrays_of
+from engine.loading.pipeline_classes import accepted, class_for
 from engine.operations.img2img_from_noise import PictureOrigin
+from engine.operations.pixels import arrays_of
 from engine.pictures.images import open_picture
 from engine.pipelines.names import task_of, unfit
 from engine.requests import ImageRequest, ImageToImage, Inpaint

@@ -117,7 +117,7 @@ async def _hand(interaction: Pressed, answer: Answer, member: Member, pressed: G
     files = () if pictures is None else await pictures.hand(game, chain, limit)
     written = game.hands.get(chain)
     is_corpse = game.shape is not None
-    text = edge_text(game, chain, written, is_there=bool(files)) if is_corpse else hand_text(game, last, written)
+    text = edge_text(game, chain, written, is_there=bool(files)) if is_corpse else hand_text(last, written)
     await answer.private(text, view=line_view(game), files=[upload.file() for upload in files])
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from bot.domain.model import Options, Verb
+from bot.domain.model import Options
 from bot.domain.prompting.prompt import expand, parse, render
 from bot.domain.prompting.repeats import repeated
-from bot.errors import AlreadyAsked, AskersOnly, BadOption, JobNotFound
+from bot.errors import AskersOnly, BadOption, JobNotFound
 from bot.ui.content.buttons import permute_view
 from bot.ui.content.custom_ids import ButtonId
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
-from bot.ui.interactions.submissions import check_number
+from bot.ui.interactions.submissions import check_number, submit_rest
 
 LONGEST_ECHO = 1700
 """The confirmation carries the prompt in its own text, so that the button works after a restart."""
@@ -44,16 +43,8 @@ async def confirmed(interaction: Pressed, pressed: ButtonId) -> None:
         if message is None or found is None:
             raise BadOption("prompt", "it cannot be read any more; type the command again")
         await answer.goes_on()
-        started = 0
-        for index, options in enumerate(jobs_of(found["prompt"])):
-            spec = submission.spec(Verb.IMAGINE, options)
-            try:
-                await submission.submit(interaction, answer, spec, index=index, asked_by=message.id)
-                started += 1
-            except AlreadyAsked:
-                if answer.is_taken_up:
-                    answer.hand_over()  # the first message is the reply of that job
-        if not started and not answer.is_taken_up:
+        asked = jobs_of(found["prompt"])
+        if not await submit_rest(interaction, answer, asked, asked_by=message.id):
             await answer.private("These are started already; type the command again for more.")
 
 

@@ -10,18 +10,17 @@ from typing import Any, Self
 import discord
 from discord.ui import Button, DynamicItem, View
 
-from bot.domain.model import Verb
 from bot.domain.prompting.flags import render_flags
 from bot.domain.prompting.foreign_prompt import translated_prompt
-from bot.domain.prompting.prompt import clean, expand, parse, render
+from bot.domain.prompting.prompt import clean, parse, render
 from bot.domain.prompting.repeats import repeated
-from bot.errors import AlreadyAsked, BadOption
+from bot.errors import BadOption
 from bot.ui.content.custom_ids import FormId, FormKind
 from bot.ui.content.modals import Form
 from bot.ui.content.proposal_page import proposal_text, proposed_in
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
-from bot.ui.interactions.submissions import check_number
+from bot.ui.interactions.submissions import check_number, submit_rest
 
 _FACES: Mapping[str, tuple[str, str, discord.ButtonStyle]] = MappingProxyType(
     {
@@ -88,16 +87,8 @@ async def translate(
 async def _draw(interaction: Pressed) -> None:
     async with Answer(interaction) as answer:
         message = interaction.message
-        asked = repeated([await submission.read(interaction, text) for text in expand(proposed_in(message))])
+        prompts = await submission.prompts_of(interaction, proposed_in(message))
+        asked = repeated([await submission.read(interaction, text) for text in prompts])
         check_number(interaction, len(asked))
-        begun = 0
-        for index, options in enumerate(asked):
-            spec, asked_by = submission.spec(Verb.IMAGINE, options), message.id if message else None
-            try:
-                await submission.submit(interaction, answer, spec, index=index, asked_by=asked_by)
-                begun += 1
-            except AlreadyAsked:
-                if answer.is_taken_up:
-                    answer.hand_over()  # the first message is the reply of that job
-        if not begun and not answer.is_taken_up:
+        if not await submit_rest(interaction, answer, asked, asked_by=message.id if message else None):
             await answer.private("This is drawn already; *Change* opens it, or type the command again.")

@@ -73,7 +73,7 @@ class ReactionButtons:
             else:
                 await self._derive(payload, member, ButtonId(act, job.id, index), job)
         except (JobNotFound, AlreadyAsked) as error:
-            log.info("nothing to do: %s", error, extra={"action": "reaction", "job": job.id})
+            log.info("reaction ignored: %s", error, extra={"action": "reaction", "job": job.id})
         except (BotError, EngineError) as error:
             self._pressed.undo(pressed)
             await self._tell(payload, words(error))
@@ -103,7 +103,7 @@ class ReactionButtons:
         try:
             sent = await _sent(channel, page, place.file_limit_bytes)
         except REFUSALS as error:
-            log.warning("not shown: %s", error, extra={"action": "reaction", "job": job.id})
+            log.warning("result not shown: %s", error, extra={"action": "reaction", "job": job.id})
             return
         await services.jobs.posted(job.id, index, payload.channel_id, sent.id)
 
@@ -114,7 +114,7 @@ class ReactionButtons:
         try:
             await (await self._bot.fetch_user(payload.user_id)).send(why)
         except REFUSALS as error:
-            log.info("not told: %s", error, extra={"action": "reaction"})
+            log.info("member not told of the failure: %s", error, extra={"action": "reaction"})
 
 
 async def _sent(

@@ -145,7 +145,9 @@ class Reactions(commands.Cog):
         except discord.Forbidden:
             await self._say(payload, f"<@{payload.user_id}> I cannot send you direct messages; allow them here first.")
         except REFUSALS as error:
-            log.warning("not sent by direct message: %s", error, extra={"action": "direct message", "job": job.id})
+            log.warning(
+                "result not sent by direct message: %s", error, extra={"action": "direct message", "job": job.id}
+            )
         return False
 
     async def _uploads(self, job: Job, cell: int | None) -> list[Upload]:
@@ -182,7 +184,7 @@ class Reactions(commands.Cog):
         try:
             await self._channel(payload).get_partial_message(payload.message_id).delete()
         except REFUSALS as error:
-            log.info("not deleted: %s", error, extra={"action": "delete"})
+            log.info("reply not deleted: %s", error, extra={"action": "delete"})
 
     async def _say(
         self, payload: discord.RawReactionActionEvent, text: str, view: discord.ui.View | None = None
@@ -194,7 +196,7 @@ class Reactions(commands.Cog):
             else:
                 await self._channel(payload).send(text, view=view, silent=True, allowed_mentions=only)
         except REFUSALS as error:
-            log.info("not said: %s", error, extra={"action": "answer"})
+            log.info("reply to a reaction not sent: %s", error, extra={"action": "answer"})
 
     def _channel(self, payload: discord.RawReactionActionEvent) -> discord.PartialMessageable:
         return self._bot.get_partial_messageable(payload.channel_id, guild_id=payload.guild_id)

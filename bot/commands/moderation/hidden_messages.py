@@ -40,7 +40,7 @@ async def show_again(client: Darkroom, job: Job) -> None:
             cells = await client.services.jobs.cells(job.id)
             page = await client.replies.results.page(job, cells, job.reply.file_limit_bytes)
         except (CellNotFound, StoreError) as error:
-            log.warning("not shown again: %s", error, extra={"job": job.id})
+            log.warning("result not shown again: %s", error, extra={"job": job.id})
             continue
         await _edit(client, channel_id, message_id, page)
 
@@ -66,4 +66,4 @@ async def _edit(client: Darkroom, channel_id: int, message_id: int, page: Page) 
     try:
         await change(message.edit, page)
     except REFUSALS as error:
-        log.info("not edited: %s", error, extra={"action": "quarantine", "channel": channel_id})
+        log.info("message not edited: %s", error, extra={"action": "quarantine", "channel": channel_id})

@@ -9,14 +9,11 @@ import discord
 from discord import app_commands
 from discord.app_commands import Range, locale_str
 from discord.ext import commands
-from discord.ui import View
-from discord.utils import format_dt
 
-from bot.commands.moderation import mod_family, mod_game, mod_log, mod_switches
-from bot.commands.moderation.engine_gate import settle
+from bot.commands.moderation import mod_bans, mod_family, mod_game, mod_log, mod_queue, mod_switches
 from bot.commands.moderation.mod_channel import ChannelRules
 from bot.commands.moderation.mod_results import delete_results
-from bot.commands.moderation.mod_review import Review, ReviewAct, ReviewButton
+from bot.commands.moderation.mod_review import Review
 from bot.commands.moderation.mod_round import ModRound
 from bot.commands.moderation.mod_words import Words
 from bot.commands.moderation.moderator_actions import (
@@ -24,22 +21,18 @@ from bot.commands.moderation.moderator_actions import (
     change,
     entry,
     guild_id,
-    manages_server,
     moderator,
 )
-from bot.domain.model import Job, JobState, Member
-from bot.domain.moderation.access import Ban, QueueState, lifted, require_manager, with_ban
+from bot.domain.model import JobState, Member
+from bot.domain.moderation.access import require_manager
 from bot.domain.moderation.guild_rules import GuildRules, PicturePolicy
 from bot.domain.moderation.job_access import Deed
 from bot.errors import BadOption
-from bot.ui.content import texts
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import servers_only
 from bot.ui.interactions.permitted_jobs import permitted
 
-SHOWN = 10
 MAX_WEIGHT = 100.0
-_ECHO = 60
 
 
 class Mod(commands.Cog):
@@ -57,12 +50,7 @@ class Mod(commands.Cog):
     @mod.command(name="queue", description=locale_str("All jobs under way here, with buttons to stop them"))
     async def queue(self, interaction: Pressed) -> None:
         """List waiting and running jobs with their prompts."""
-        async with Answer(interaction, ephemeral=True) as answer:
-            await moderator(interaction, "queue")
-            jobs = await interaction.client.services.jobs.active(None, guild_id(interaction))
-            lines = [f"{number}. {_line(job)}" for number, job in enumerate(jobs[:SHOWN], 1)]
-            more = [f"… and {len(jobs) - SHOWN} more"] if len(jobs) > SHOWN else []
-            await answer.private("\n".join([*lines, *more]) or "Nothing is waiting.", view=_cancel_view(jobs[:SHOWN]))
+        await mod_queue.tell(interaction)
 
     @mod.command(name="cancel", description=locale_str("Stop a job of anybody"))
     @app_commands.describe(job=locale_str("The job's id"), reason=locale_str("Why, for the log"))
@@ -122,37 +110,18 @@ class Mod(commands.Cog):
     @app_commands.describe(reason=locale_str("Why; members read it"))
     async def pause(self, interaction: Pressed, reason: Range[str, 0, 200] = "") -> None:
         """Refuse new jobs, and pause the engine when it serves only this server."""
-        async with Answer(interaction, ephemeral=True) as answer:
-            await self._set_gate(interaction, QueueState.PAUSED, reason)
-            held = await settle(interaction.client)
-            waits = (
-                "What waits is held; what runs is finished."
-                if held
-                else ("What waits and runs goes on: other servers share this machine.")
-            )
-            await answer.private(f"⏸️ Paused. {waits} `/mod resume` opens again.")
+        await mod_queue.pause(interaction, reason)
 
     @mod.command(name="drain", description=locale_str("Take no new jobs and finish those that wait and run"))
     @app_commands.describe(reason=locale_str("Why; members read it"))
     async def drain(self, interaction: Pressed, reason: Range[str, 0, 200] = "") -> None:
         """Refuse new jobs; those under way finish."""
-        async with Answer(interaction, ephemeral=True) as answer:
-            await self._set_gate(interaction, QueueState.DRAINING, reason)
-            await settle(interaction.client)
-            under_way = len(await interaction.client.services.jobs.active(None, guild_id(interaction)))
-            await answer.private(f"⏏️ No new jobs. {under_way} are still under way; `/mod queue` shows them.")
+        await mod_queue.drain(interaction, reason)
 
     @mod.command(name="resume", description=locale_str("Take jobs again"))
     async def resume(self, interaction: Pressed) -> None:
         """Accept new jobs again."""
-        async with Answer(interaction, ephemeral=True) as answer:
-            await self._set_gate(interaction, QueueState.OPEN, "")
-            await settle(interaction.client)
-            await answer.private("▶️ Jobs are taken again.")
-
-    async def _set_gate(self, interaction: Pressed, gate: QueueState, reason: str) -> None:
-        update = {"gate": gate, "gate_reason": reason}
-        await change(interaction, f"gate {gate}", lambda rules, _: rules.model_copy(update=update), reason=reason)
+        await mod_queue.resume(interaction)
 
     @mod.command(name="ban", description=locale_str("Let somebody make no more pictures here"))
     @app_commands.describe(
@@ -170,41 +139,13 @@ class Mod(commands.Cog):
         unit: Literal["hours", "days", "weeks"] = "days",
     ) -> None:
         """Ban from making pictures, for a time or for good; what they have under way is stopped."""
-        async with Answer(interaction, ephemeral=True) as answer:
-            services = interaction.client.services
-            now = services.clock()
-            until = now + timedelta(**{unit: time}) if time else None
-            new = Ban(member_id=member.id, until=until, reason=reason)
-            end = format_dt(until, "f") if until else "further notice"
-            manages = await manages_server(interaction, member)
-
-            def changed(rules: GuildRules, by: Member) -> GuildRules:
-                bans = with_ban(rules.bans, new, by, now, manages_server=manages)
-                return rules.model_copy(update={"bans": bans})
-
-            await change(
-                interaction,
-                "ban",
-                changed,
-                subject=member.mention,
-                reason=f"until {end}: {reason}",
-            )
-            by = await moderator(interaction, "ban")
-            for job in await services.jobs.active(member.id, guild_id(interaction)):
-                await services.job_service.cancel(job.id, by)
-            await answer.private(f"🚫 {member.mention} makes no pictures here until {end}.")
+        await mod_bans.ban(interaction, member, reason, timedelta(**{unit: time}) if time else None)
 
     @mod.command(name="unban", description=locale_str("Let somebody make pictures again"))
     @app_commands.describe(member=locale_str("Who"), reason=locale_str("Why, for the log"))
     async def unban(self, interaction: Pressed, member: discord.User, reason: str = "") -> None:
         """Lift a ban."""
-        async with Answer(interaction, ephemeral=True) as answer:
-
-            def changed(rules: GuildRules, by: Member) -> GuildRules:
-                return rules.model_copy(update={"bans": lifted(rules.bans, member.id, by)})
-
-            await change(interaction, "unban", changed, subject=member.mention, reason=reason)
-            await answer.private(f"✅ {member.mention} may make pictures again.")
+        await mod_bans.lift(interaction, member, reason)
 
     @mod.command(name="delete", description=locale_str("Delete a result, or all of a member's results here"))
     @app_commands.describe(
@@ -314,16 +255,3 @@ class Mod(commands.Cog):
             await answer.private(
                 f"✅ Moderators: {named}. Let them see the commands in Server Settings → Integrations → Darkroom."
             )
-
-
-def _line(job: Job) -> str:
-    words = texts.echo(job.spec.options.prompt, _ECHO)
-    return f"`{job.id}` <@{job.member_id}> {job.state.value}, {format_dt(job.created_at, 'R')}: {words}"
-
-
-def _cancel_view(jobs: list[Job]) -> View:
-    view = View(timeout=None)
-    for number, job in enumerate(jobs):
-        view.add_item(ReviewButton(ReviewAct.CANCEL, job.id, label=f"Stop {number + 1}", row=number // 5))
-    view.stop()
-    return view

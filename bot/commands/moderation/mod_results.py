@@ -52,4 +52,4 @@ async def delete_message(client: Darkroom, channel_id: int, message_id: int) -> 
     try:
         await client.get_partial_messageable(channel_id).get_partial_message(message_id).delete()
     except REFUSALS as error:
-        log.info("not deleted: %s", error, extra={"action": "delete", "channel": channel_id})
+        log.info("message not deleted: %s", error, extra={"action": "delete", "channel": channel_id})

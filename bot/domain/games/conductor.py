@@ -1,4 +1,4 @@
-"""What leads games from phase to phase: one task shows, draws and ends what is due.
+"""The conductor leads games from phase to phase: one task shows, draws and ends what is due.
 
 A kill between any two of its steps is harmless: each step again changes nothing. Deadlines are rows.
 One that passed while nobody looked is put off once, and the game says so.
@@ -16,7 +16,8 @@ from bot.domain.games.bluff import Bluff
 from bot.domain.games.game_draws import GameDraws
 from bot.domain.games.likeness import Likeness
 from bot.domain.games.phases import Phase
-from bot.domain.games.ports import BannedIn, GameAnnouncer, GameStore
+from bot.domain.games.ports import GameAnnouncer, GameStore
+from bot.domain.moderation.access import BannedIn
 from bot.domain.ports import Clock
 from bot.errors import DeliveryError, DeliveryLater, Fenced, RoundNotFound, StoreError
 from bot.tasks import first_of
@@ -32,7 +33,7 @@ _MOST_STEPS = 20
 
 
 class Conductor:
-    """One task for all games; `wake` makes it look at once."""
+    """The task that leads all games; `wake` makes it look at once."""
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class Conductor:
         """When a game is tried again that Discord did not take."""
 
     def wake(self) -> None:
-        """Look now: something has changed."""
+        """Look for due games now."""
         self._woken.set()
 
     async def run(self) -> None:
@@ -68,9 +69,10 @@ class Conductor:
             await first_of(self._woken.wait(), self._sleep(POLL_S))
 
     async def turn(self, began: datetime) -> None:
-        """Do what is due. `began`: when this process did. Raises `StoreError`."""
+        """Lead every game that is due one step further; `began` is this process's start. Raises `StoreError`."""
         now = self._clock()
-        due = [game for game in await self._store.due(now) if self._later.get(game.id, now) <= now]
+        self._later = {game_id: at for game_id, at in self._later.items() if at > now}
+        due = [game for game in await self._store.due(now) if game.id not in self._later]
         errors = await asyncio.gather(*(self._lead(game, began) for game in due), return_exceptions=True)
         for game, error in zip(due, errors, strict=True):
             if isinstance(error, StoreError):
@@ -86,7 +88,7 @@ class Conductor:
                 if after is game:
                     return
                 is_put_off = after.is_extended and not game.is_extended
-                game = await self._store.change(game, after)
+                game = await self._changed(game, after)
                 if is_put_off:
                     self._announcer.changed(game.id)
         except Fenced:
@@ -98,6 +100,15 @@ class Conductor:
             await self._unshowable(game)
         except RoundNotFound:
             log.info("game is gone", extra={"game": game.id})
+
+    async def _changed(self, game: AnyGame, after: AnyGame) -> AnyGame:
+        """Store a step. Raises `Fenced`; what was asked for while somebody stopped the game is no secret any more."""
+        try:
+            return await self._store.change(game, after)
+        except Fenced:
+            if (await self._store.get(game.id)).is_over:
+                await self._draws.unseal(after.stopped("", self._clock()))
+            raise
 
     async def _step(self, game: AnyGame, began: datetime) -> AnyGame:
         """The game after the next thing that is due; the same object when nothing is."""
@@ -130,7 +141,7 @@ class Conductor:
         return None if after == game else after
 
     async def _unshowable(self, game: AnyGame) -> None:
-        """Where nothing can be shown, nothing is played: over, and the secrets are none any more."""
+        """End a game whose messages cannot be shown, and unseal its jobs."""
         try:
             over = game.stopped("it could not be shown any more", self._clock())
             await self._draws.unseal(over)

@@ -59,12 +59,12 @@ FIGURES = (
 
 
 def dealt(seed: int, number: int, without: Collection[str] = (), among: Sequence[str] = DEALT) -> str:
-    """One of them for the turn or chain `number`, the same each time it is asked for."""
+    """The words for turn or chain `number`; the same arguments give the same words."""
     left = [words for words in among if words not in without]
     return random.Random(f"{seed}:{number}").choice(left)  # noqa: S311 - dealt words are no key
 
 
 def decoys(seed: int, number: int, how_many: int, without: Collection[str] = ()) -> list[str]:
-    """So many different ones."""
+    """`how_many` different ones; the same arguments give the same words."""
     left = [words for words in DEALT if words not in without]
     return random.Random(f"{seed}:{number}:decoys").sample(left, how_many)  # noqa: S311

@@ -1,4 +1,4 @@
-"""The pictures of games: asked for once each, in the name of whoever wrote the words, sealed until the reveal."""
+"""Jobs of games: submitted once each in the writer's name, sealed until the reveal."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _WHY: Mapping[type[Exception], str] = MappingProxyType(
 
 
 class GameDraws:
-    """Draws what a game needs. Again is harmless: the message of the phase makes each ask unique."""
+    """Submits the jobs of a game. Idempotent: the message of the phase makes each ask unique."""
 
     def __init__(self, draws: Draws, jobs: SealedJobs) -> None:
         self._draws, self._jobs = draws, jobs
@@ -62,7 +62,7 @@ class GameDraws:
         return game.drawn([one for one in results if one is not None], now)
 
     async def unseal(self, game: AnyGame) -> None:
-        """Make the words public that the game shows now."""
+        """Unseal the jobs whose words the game shows now."""
         await self._jobs.unseal(game.revealed)
 
     async def _ask(self, game: AnyGame, order: Order, asked: dict[int, str], refused: dict[int, str]) -> None:

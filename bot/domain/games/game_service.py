@@ -72,7 +72,7 @@ class GameService:
             return changed
 
     async def fake(self, game_id: str, stage: int, member_id: int, text: str) -> Bluff:
-        """A fake, unless it says nearly the truth. Raises `NotInGame`, and as `get`."""
+        """Take a fake, unless it says nearly the same as the secret. Raises `NotInGame`, and as `get`."""
         text = line(text)
         turn = (await self.bluff(game_id)).now_on
         if await self._likeness.is_nearly(text, turn.secret):
@@ -86,7 +86,7 @@ class GameService:
         return await self.move(Bluff, game_id, move)
 
     async def gone(self, message_id: int) -> None:
-        """A game's message was deleted: nobody can play on."""
+        """End the game whose message was deleted."""
         while (found := await self._store.at_message(message_id)) and not found.is_over:
             try:
                 await self._store.change(found, found.stopped("its message was deleted", self._clock()))

@@ -1,4 +1,4 @@
-"""Which texts say nearly the same: by the embedded text encoder, and letter by letter where it is not installed."""
+"""Likeness of short texts: by the embedded text encoder, or by letters where that is not installed."""
 
 from __future__ import annotations
 

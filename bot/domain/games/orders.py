@@ -1,4 +1,4 @@
-"""The pictures that a game asks for, and what became of them."""
+"""`Order` and `Drawn`: a picture that a game asks for, and its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What games need from the world."""
+"""Ports of games: store, announcer, jobs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class GameStore(Protocol):
 
 
 class GameAnnouncer(Protocol):
-    """Where games are shown."""
+    """Shows games in their channels."""
 
     def changed(self, game_id: str) -> None:
         """Update the counter as soon as limits allow, from what is stored then; never blocks, never raises."""
@@ -73,12 +73,4 @@ class SealedJobs(Protocol):
 
     async def unseal(self, job_ids: Collection[str]) -> None:
         """Make their words public; again is harmless."""
-        ...
-
-
-class BannedIn(Protocol):
-    """Who plays no more."""
-
-    async def __call__(self, guild_id: int, now: datetime, /) -> Collection[int]:
-        """Members who are banned in this server now."""
         ...

@@ -9,11 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+from PIL import Image
+
+from engine import open_picture
+
 COARSE, FINE = 8, 16
 """Sides of the grids: 64 and 256 bits."""
 MOST_BITS = 14
-"""Pictures are alike when at most so many of the 256 bits differ; see `tests/bot/ui/pictures/test_fingerprints.py`."""
+"""Pictures are alike when at most so many of the 256 bits differ; see `tests/bot/domain/jobs/test_fingerprint.py`."""
 _BAND = 16
+LEAST_CONTRAST = 4.0
+"""Standard deviation of the small grey copy, 0 to 127: what shows less is not told from other plain pictures."""
+LEAST_STEP = 4
+"""Shades, 0 to 255: a smaller step between neighbours is what compression leaves on a plain ground."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +53,20 @@ class Fingerprint:
     def is_like(self, bits: str) -> bool:
         """Whether it is the same picture."""
         return self.distance(bits) <= MOST_BITS
+
+
+def fingerprint(picture: bytes) -> str:
+    """The fingerprint of a picture file as text; "" for a picture that shows too little.
+
+    Decoding blocks: call it in a thread or an executor. Raises `InvalidRequest` for what is no picture.
+    """
+    grey = open_picture(picture).convert("RGB").convert("L")
+    if float(np.asarray(grey.resize((FINE, FINE), Image.Resampling.BOX), dtype=np.float32).std()) < LEAST_CONTRAST:
+        return ""
+    return str(Fingerprint(_differences(grey, COARSE), _differences(grey, FINE)))
+
+
+def _differences(grey: Image.Image, side: int) -> str:
+    """Whether each pixel's right neighbour is clearly brighter, `side` x `side` bits, as hexadecimal digits."""
+    small = np.asarray(grey.resize((side + 1, side), Image.Resampling.LANCZOS), dtype=np.int16)
+    return np.packbits(small[:, 1:] - small[:, :-1] > LEAST_STEP).tobytes().hex()

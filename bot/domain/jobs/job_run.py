@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import chain, repeat
 
 from bot.domain.jobs import stored_files
 from bot.domain.jobs.dependencies import Ports
@@ -11,7 +12,7 @@ from bot.domain.model import Charge, Job, JobSpec, JobState, Verdict
 from bot.domain.ports import Stream
 from bot.domain.prompting.engine_requests import Asker
 from bot.domain.quotas.quota import part_of, pictures
-from bot.errors import Fenced, PictureBlocked, UserError
+from bot.errors import Fenced, PictureBlocked, StoreError, UserError
 from bot.tasks import first_of
 from engine import (
     AbortReason,
@@ -34,11 +35,13 @@ MAX_ATTEMPTS = 3
 """How often a job may begin; one that takes the whole bot down with it must not do so for ever."""
 
 _LONGEST_PAUSE_S = 15.0
+_STORE_PAUSES_S = (5.0, 30.0, 120.0, 600.0)
+"""A full disk or a server that restarts: the job waits, nothing is lost."""
 _OUTLIVES = (AbortReason.SHUTDOWN, AbortReason.CLIENT_GONE)
 
 
 class JobRun:
-    """One run of a job. `live` does everything; `end` stops it from outside."""
+    """One run of a job. `until_over` does everything; `end` stops it from outside."""
 
     def __init__(self, ports: Ports, job: Job, resolved: Resolved | None = None) -> None:
         self._ports, self.job, self._resolved = ports, job, resolved
@@ -76,6 +79,21 @@ class JobRun:
         self._ended.set()
         if self._stream is not None:
             self._stream.cancel(reason)
+
+    async def until_over(self) -> BaseException | None:
+        """`live`, again as long as the store fails. Returns an unexpected error, or None."""
+        # Gathered, an error is a value: a bug ends this job alone, loudly and refunded.
+        [error] = await asyncio.gather(self.live(), return_exceptions=True)
+        pauses = chain(_STORE_PAUSES_S, repeat(_STORE_PAUSES_S[-1]))
+        while isinstance(error, StoreError) and not self.is_ended:
+            pause_s = next(pauses)
+            log.error("job put off", extra={"job": self.job.id, "pause_s": pause_s}, exc_info=error)
+            [error] = await asyncio.gather(self._again(pause_s), return_exceptions=True)
+        return None if isinstance(error, StoreError) else error
+
+    async def _again(self, pause_s: float) -> None:
+        await self.pause(pause_s)
+        await self.live()
 
     async def live(self) -> None:
         """Run the job from claim to stored or closed. Raises `StoreError`, and errors that are bugs."""
@@ -197,7 +215,7 @@ class JobRun:
         try:
             self.job = await self._ports.jobs.park(self.job)
         except Fenced:
-            log.info("nothing to park", extra={"job": self.job.id})
+            log.info("job not parked, it was closed or taken over", extra={"job": self.job.id})
 
     async def _close(self, state: JobState, error: Exception, charge: Charge | None = None) -> None:
         now = self._ports.clock()
@@ -205,4 +223,4 @@ class JobRun:
             self.job = await self._ports.jobs.close(self.job, state, error, now, charge)
         except Fenced:
             # Cancelled meanwhile, by somebody who closed it first.
-            log.info("closed already", extra={"job": self.job.id})
+            log.info("job closed already", extra={"job": self.job.id})

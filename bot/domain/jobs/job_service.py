@@ -7,7 +7,6 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
-from itertools import chain, repeat
 
 from bot.domain.jobs import stored_files
 from bot.domain.jobs.dependencies import Ports
@@ -26,7 +25,6 @@ from bot.errors import (
     PictureBlocked,
     ReplyGone,
     Restarting,
-    StoreError,
 )
 from engine import AbortReason, RequestAborted, Resolved, result_size
 
@@ -35,8 +33,6 @@ log = logging.getLogger(__name__)
 _LIVE = (JobState.QUEUED, JobState.RUNNING)
 _SERVED_WINDOW = timedelta(hours=24)
 _PARK_S = 1.5
-_STORE_PAUSES_S = (5.0, 30.0, 120.0, 600.0)
-"""A full disk or a server that restarts: the job waits, nothing is lost."""
 
 
 class JobService(JobResults):
@@ -267,7 +263,7 @@ class JobService(JobResults):
 
     async def _live(self, run: JobRun) -> None:
         try:
-            bug = await self._until_over(run)
+            bug = await run.until_over()
             if isinstance(bug, Exception):
                 log.error("job failed", extra={"job": run.job.id}, exc_info=bug)
                 await run.fail(bug)
@@ -276,21 +272,6 @@ class JobService(JobResults):
         finally:
             del self._runs[run.job.id]
             await self._note_change()
-
-    async def _until_over(self, run: JobRun) -> BaseException | None:
-        """Run a job, again as long as the store fails; returns an unexpected error, or None."""
-        # Gathered, an error is a value: a bug ends this job alone, loudly and refunded.
-        [error] = await asyncio.gather(run.live(), return_exceptions=True)
-        pauses = chain(_STORE_PAUSES_S, repeat(_STORE_PAUSES_S[-1]))
-        while isinstance(error, StoreError) and not run.is_ended:
-            pause_s = next(pauses)
-            log.error("job put off", extra={"job": run.job.id, "pause_s": pause_s}, exc_info=error)
-            [error] = await asyncio.gather(self._again(run, pause_s), return_exceptions=True)
-        return None if isinstance(error, StoreError) else error
-
-    async def _again(self, run: JobRun, pause_s: float) -> None:
-        await run.pause(pause_s)
-        await run.live()
 
     async def _note_change(self) -> None:
         self._outbox_worker.wake()

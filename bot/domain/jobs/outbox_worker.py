@@ -134,31 +134,34 @@ class OutboxWorker:
         try:
             match entry.kind:
                 case OutboxKind.RESULT:
-                    await self._show(job)
+                    await self._show(job, entry)
                 case OutboxKind.REVIEW:
                     await self._ports.replies.review(job, await self._ports.jobs.cells(job.id))
+                    await self._ports.outbox.done(entry)
                 case OutboxKind.CLOSED:
                     self._closed(job.id)
                     await self._ports.replies.closed(job, error_codec.unpack(entry.error))
+                    await self._ports.outbox.done(entry)
         except ReplyGone as error:
             log.info("reply gone", extra={"job": job.id})
             await self._close(job, JobState.CANCELLED, error)
-        await self._ports.outbox.done(entry)
+            await self._ports.outbox.done(entry)
         await self._changed()
 
-    async def _show(self, job: Job) -> None:
+    async def _show(self, job: Job, entry: OutboxEntry) -> None:
         message_id = await self._ports.replies.deliver(job, await self._ports.jobs.cells(job.id))
         try:
-            job = await self._ports.jobs.delivered(job, message_id, self._ports.clock())
+            job = await self._ports.jobs.delivered(job, message_id, self._ports.clock())  # its entry goes with it
         except Fenced:
-            return  # closed while it was shown
+            return await self._ports.outbox.done(entry)  # closed while it was shown
         log.info("job delivered", extra={"job": job.id})
         if job.notify and job.reply.message_id is not None:
             # Only now: a crash before this line costs a ping, one after it never doubles it.
             await self._ports.replies.notify(job, job.reply.message_id)
+        return None
 
     async def _close(self, job: Job, state: JobState, error: Exception) -> None:
         try:
             await self._ports.jobs.close(job, state, error, self._ports.clock())
         except Fenced:
-            log.info("closed already", extra={"job": job.id})
+            log.info("job closed already", extra={"job": job.id})

@@ -137,6 +137,12 @@ class JobSpec(Value):
     """The words are a secret: until they are revealed they are kept apart from the job, and nobody may look at it."""
 
     @property
+    def is_from_words(self) -> bool:
+        """Whether it is made from words of its asker alone: from no picture, and from no other job."""
+        jobs = (self.source, self.parent_id, self.origin, self.poster_id, self.options.kept_style)
+        return all(one is None for one in jobs) and not self.also and not self.uploads
+
+    @property
     def uploads(self) -> frozenset[str]:
         """The keys of all uploaded pictures that the spec names."""
         kept = [] if self.options.kept_style is None else [key for key, _ in self.options.kept_style.pictures]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from bot.domain.model import Job, JobSpec, Member, Place, Value, Verb
 from bot.errors import BadOption, Banned, NotAllowedHere, NotPermitted, Paused
@@ -74,6 +75,14 @@ def check_ban(bans: Sequence[Ban], member_id: int, now: datetime) -> None:
     for ban in bans:
         if ban.member_id == member_id and (ban.until is None or now < ban.until):
             raise Banned(ban.until, ban.reason)
+
+
+class BannedIn(Protocol):
+    """Whose ballots and turns do not count."""
+
+    async def __call__(self, guild_id: int, now: datetime, /) -> Collection[int]:
+        """The ids of the members who are banned in this server now."""
+        ...
 
 
 def banned_now(bans: Sequence[Ban], now: datetime) -> frozenset[int]:

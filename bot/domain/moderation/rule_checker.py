@@ -87,11 +87,17 @@ class RuleChecker:
     async def verdict(self, job: Job, cells: Sequence[Cell]) -> Verdict:
         """Return what happens with the finished pictures of a job."""
         rules = await self._rules_store.get(job.rules_id)
-        restricted = await self._reservations.was_age_restricted(job.id)
+        restricted = await self._is_age_restricted(rules, job)
         return content_policy.picture_verdict(rules, cells, age_restricted=restricted)
 
     async def preview_limit(self, job: Job) -> float | None:
         """Return the score from which previews lose their detail; None where the picture policy is off."""
         rules = await self._rules_store.get(job.rules_id)
-        restricted = await self._reservations.was_age_restricted(job.id)
+        restricted = await self._is_age_restricted(rules, job)
         return content_policy.preview_limit(rules, age_restricted=restricted)
+
+    async def _is_age_restricted(self, rules: GuildRules, job: Job) -> bool:
+        """Whether the picture policy of age-restricted channels holds; not asked where both are the same."""
+        if rules.pictures == rules.pictures_age_restricted:
+            return False
+        return await self._reservations.was_age_restricted(job.id)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from importlib import resources
 from typing import Final, Protocol
+
+import numpy as np
 
 from bot.domain.model import Job, Verb
 from bot.domain.moderation.content_policy import effective_text
@@ -31,9 +34,17 @@ class ToldHints(Protocol):
 class Hints:
     """Compares prompts with the vocabularies of models by cosine similarity of embeddings."""
 
-    def __init__(self, embed: Embed, models: Callable[[], Iterable[ModelSpec]], told: ToldHints) -> None:
+    def __init__(
+        self,
+        embed: Embed,
+        models: Callable[[], Iterable[ModelSpec]],
+        told: ToldHints,
+        known: Mapping[tuple[str, ...], Vectors] | None = None,
+    ) -> None:
+        """`known` are vocabularies whose vectors need not be computed."""
         self._embed, self._models, self._told = embed, models, told
         self._learning = asyncio.Lock()
+        self._known = known or {}
         self._vocabularies: dict[str, Vectors] = {}
 
     async def prepare(self) -> None:
@@ -51,7 +62,7 @@ class Hints:
         try:
             likeness = float((await self._embed(clauses(text)) @ (await self._vocabulary(spec)).T).max())
         except EngineError as error:
-            log.info("no hint: %s", error, extra={"job": job.id})
+            log.info("hint left out: %s", error, extra={"job": job.id})
             return ()
         if likeness >= MIN_LIKENESS or not await self._told.tell(job.member_id, spec.name, job.id):
             return ()
@@ -60,5 +71,15 @@ class Hints:
     async def _vocabulary(self, spec: ModelSpec) -> Vectors:
         async with self._learning:
             if spec.name not in self._vocabularies:
-                self._vocabularies[spec.name] = await self._embed(spec.vocabulary)
+                known = self._known.get(spec.vocabulary)
+                self._vocabularies[spec.name] = await self._embed(spec.vocabulary) if known is None else known
             return self._vocabularies[spec.name]
+
+
+def shipped() -> Mapping[tuple[str, ...], Vectors]:
+    """Return the vocabulary of the built-in model, which `python -m tests.anchor_vectors` has embedded and saved."""
+    with (
+        resources.files("bot.domain.moderation").joinpath("vocabulary.npz").open("rb") as file,
+        np.load(file, allow_pickle=False) as saved,
+    ):
+        return {tuple(saved["texts"].tolist()): saved["vectors"].astype(np.float32)}

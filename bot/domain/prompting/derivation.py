@@ -38,15 +38,20 @@ def derive(
     own = {"relax": False} if verb is Verb.REROLL else {"relax": False, "draft": False}
     inherited = job.spec.options.model_copy(update=own)
     options = (options or inherited).model_copy(update={"seed": None, "repeat": 1})
-    seed %= MAX_SEED + 1
     if verb is Verb.REROLL:
-        verb = _rerolled(job.spec.verb, options)
-        again = {"verb": verb, "options": options, "seed": seed, "parent_id": job.id, "count": _count(verb)}
-        again["credit"] = ""
-        return job.spec.model_copy(update={**again, "alone": False, **fields})
+        return _again(job, options, seed % (MAX_SEED + 1), **fields)
     if cell is None:
         raise ValueError(f"{verb} needs a cell")
-    verb = sheet_or(verb, options)
+    return _from_cell(job, sheet_or(verb, options), cell, options, seed % (MAX_SEED + 1), **fields)
+
+
+def _again(job: Job, options: Options, seed: int, **fields: Any) -> JobSpec:
+    verb = _rerolled(job.spec.verb, options)
+    again = {"verb": verb, "options": options, "seed": seed, "parent_id": job.id, "count": _count(verb)}
+    return job.spec.model_copy(update={**again, "credit": "", "alone": False, **fields})
+
+
+def _from_cell(job: Job, verb: Verb, cell: int, options: Options, seed: int, **fields: Any) -> JobSpec:
     options = options.model_copy(update={"draft": verb is Verb.DRAFT})
     sized = {"width": job.spec.width, "height": job.spec.height}
     if verb is Verb.DEVELOP:

@@ -1,4 +1,4 @@
-"""An owner is asked in the channel; with their yes the job that waited is made, without an answer it is dropped."""
+"""Consent rounds: an owner is asked in the channel. A yes makes the job that waited; no answer in time drops it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _MOST_WAITS = 20
 
 
 class Granting(Protocol):
-    """Where "always" is written down."""
+    """Stores an owner's "always"."""
 
     async def allow(self, owner_id: int, member_id: int, now: datetime) -> None:
-        """Write it down; again is harmless."""
+        """Let the member make something of all pictures of the owner, from now on. Idempotent."""
         ...
 
 
@@ -52,7 +52,7 @@ class Asking:
         self._consents, self._grants, self._jobs, self._submit = consents, grants, jobs, submit
 
     async def advance(self, current: Round, began: datetime) -> None:
-        """Post the question; take the answer's consequences; end it when its time is over."""
+        """Post the question, carry out the answer, or end the round when its time is over."""
         match current.state:
             case RoundState.DRAWING:
                 await self._post(current)
@@ -61,8 +61,8 @@ class Asking:
                     await self._finish(await self._store.change(current, state=RoundState.DECIDED))
             case RoundState.DECIDED:
                 await self._finish(current)
-            case _:
-                await self._end(current, "a moderator paused it for too long")
+            case _:  # paused by a moderator for too long: nobody could answer
+                await self._finish(await self._store.change(current, state=RoundState.DECIDED))
 
     async def _post(self, new: Round) -> None:
         if owner_of(await self._entries.of(new.id)) is None:
@@ -74,7 +74,7 @@ class Asking:
         except DeliveryLater:
             raise
         except DeliveryError as error:
-            log.warning("not asked: %s", error, extra={"round": new.id})
+            log.warning("owner not asked: %s", error, extra={"round": new.id})
             return await self._end(new, "I could not ask")
         await self._store.change(new, state=RoundState.OPEN, message_id=message_id, due_at=due_at)
         return None

@@ -20,20 +20,20 @@ SMALLEST_QUORUM = 2
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How often each slot was marked, and by how many members at least one was."""
+    """The marks of each slot, and the number of members who marked any."""
 
     marks: tuple[int, ...]
     voters: int
 
     @property
     def lead(self) -> int:
-        """By how many marks the first is ahead of the second."""
+        """The lead of the first slot over the second, in marks."""
         first, second, *_ = [*sorted(self.marks, reverse=True), 0, 0]
         return first - second
 
 
 def without_slots(ballots: Iterable[Ballot], void: Collection[int]) -> list[Ballot]:
-    """The ballots without their marks at slots that were taken out."""
+    """The ballots without marks at slots that were voided."""
     return [
         ballot.model_copy(update={"picks": tuple(pick for pick in ballot.picks if pick not in void)})
         for ballot in ballots
@@ -41,7 +41,7 @@ def without_slots(ballots: Iterable[Ballot], void: Collection[int]) -> list[Ball
 
 
 def without_own(ballots: Iterable[Ballot], choices: Sequence[Entry]) -> list[Ballot]:
-    """The ballots without marks of members at what they made themselves."""
+    """The ballots without marks of members at pictures that they made themselves."""
     own = {(entry.member_id, entry.place) for entry in choices}
     return [
         ballot.model_copy(update={"picks": tuple(pick for pick in ballot.picks if (ballot.member_id, pick) not in own)})
@@ -74,7 +74,7 @@ def quorum(present: int) -> int:
 
 
 def is_settled(tally: Tally, present: Collection[int], voted: Collection[int]) -> bool:
-    """Whether waiting could change nothing: the quorum is there, and all have voted or the lead cannot be caught.
+    """Whether further votes could change nothing: quorum reached, and all have voted or the lead cannot be caught.
 
     `present` are the members who are expected to vote. A later ballot can move any two slots apart by one mark.
     """

@@ -1,4 +1,4 @@
-"""What waits for the yes of a picture's owner: the job as it was asked for, and who has said yes already. Pure."""
+"""A consent request: the job that waits for an owner's yes, and the owners who have said yes already. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Let the group decide: votes on one grid are counted when their time has come, and the winner is varied."""
+"""Decision rounds: votes on the cells of one grid; the winning cell is varied."""
 
 from __future__ import annotations
 
@@ -26,16 +26,19 @@ class Deciding:
         self._rounds, self._store, self._follow_up, self._announcer = rounds, store, follow_up, announcer
 
     async def advance(self, current: Round, began: datetime) -> None:
-        """Count, show the outcome, make what follows."""
+        """Count the votes, show the outcome, submit the variations of the winner."""
         if current.state is RoundState.OPEN:
             if await self._rounds.put_off_after_absence(current, began):
                 return
             current = await self._rounds.decide(current)
+        if current.state is RoundState.PAUSED:
+            why = "it was paused for too long"
+            current = await self._store.change(current, state=RoundState.DECIDED, winner=None, outcome=why, tries=0)
         if current.state is RoundState.DECIDED:
             await self._finish(current)
 
     async def _finish(self, decided: Round) -> None:
-        """Show the outcome, make what follows, show that, end the round.
+        """Show the outcome, submit the follow-up job, link to it, end the round.
 
         Where the outcome cannot be shown, nothing follows: its result could not be shown either.
         """

@@ -1,14 +1,15 @@
-"""Who is expected to vote in a round, and whose ballots count."""
+"""The electorate of a round: who is expected to vote, and whose ballots count."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from bot.domain.moderation.access import BannedIn
 from bot.domain.ports import Clock
 from bot.domain.rounds.ballots import Tally, count, is_settled, quorum, without_own, without_slots
 from bot.domain.rounds.entry import EntryRole, EntryState
-from bot.domain.rounds.ports import BannedIn, EntryStore, Presence, RoundStore
+from bot.domain.rounds.ports import EntryStore, Presence, RoundStore
 from bot.domain.rounds.round import Ballot, Round, RoundKind
 
 PRESENT_FOR = timedelta(minutes=30)
@@ -29,7 +30,7 @@ class Electorate:
         return self._clock()
 
     async def banned(self, current: Round) -> Collection[int]:
-        """Whose ballots are void."""
+        """The ids of members whose ballots are void: those who are banned."""
         return await self._banned(current.guild_id, self._clock())
 
     async def counted(self, current: Round) -> tuple[Tally, list[Ballot]]:
@@ -44,13 +45,13 @@ class Electorate:
         return count(theirs, current.slots), theirs
 
     async def is_enough(self, current: Round, tally: Tally) -> bool:
-        """Whether the quorum is there; of a show, which hangs for days, nobody is expected to have seen it."""
+        """Whether the quorum is reached; of a show, which hangs for days and has no electorate, the least one."""
         if current.kind is RoundKind.SHOW:
             return tally.voters >= quorum(0)
         return tally.voters >= quorum(len(await self._expected(current)))
 
     async def is_settled(self, current: Round) -> bool:
-        """Whether waiting could change nothing; a show hangs for its whole time."""
+        """Whether further votes could change nothing. A show always takes votes for its whole time."""
         if current.kind is RoundKind.SHOW:
             return False
         tally, ballots = await self.counted(current)

@@ -1,4 +1,4 @@
-"""What one `/evolve` agrees on, what each of its rounds puts to the vote, and when it ends. Pure."""
+"""The plan of one `/evolve`: its cost, the pictures of each round, and when it ends. Pure."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Evolution(Value):
 
     @property
     def pictures(self) -> int:
-        """What it costs at most: the first grid, three pictures in each later round, and the upscale."""
+        """Its cost in pictures, at most: the first grid, three in each later round, and the upscale."""
         later = (_LATER - 1) * (self.rounds - 1)
         return pictures(self.spec.verb, self.spec.count) + later + pictures(Verb.UPSCALE_SUBTLE, 1)
 

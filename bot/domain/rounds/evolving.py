@@ -1,4 +1,4 @@
-"""`/evolve`: rounds are drawn, voted on and counted until the group is content; the last winner is upscaled."""
+"""Evolve rounds: drawn, voted on and counted until the group is content; the last winner is upscaled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.domain.rounds.entry import Entry, EntryRole, EntryState
 from bot.domain.rounds.ports import Announcer, EntryStore, RoundStore
 from bot.domain.rounds.round import Round, RoundState
 from bot.domain.rounds.round_service import RoundService
-from bot.errors import DeliveryError, DeliveryLater, JobNotFound, QuotaExceeded, UserError
+from bot.errors import DeliveryError, DeliveryLater, Fenced, JobNotFound, QuotaExceeded, UserError
 from engine import EngineError
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Evolving:
             await self._put_to_the_vote(current, choices)
 
     async def _asked(self, current: Round, choices: Sequence[Entry]) -> tuple[Round, Sequence[Entry]]:
-        """Ask for the pictures; () while that has to wait."""
+        """Submit the jobs of the pictures; () while the job service cannot take them."""
         try:
             drawn = await self._studio.ask(current, choices)
         except (UserError, EngineError) as error:
@@ -89,7 +89,11 @@ class Evolving:
             else:
                 await self._refuse(current, error)
             return current, ()
-        return await self._store.change(current, entries=drawn, refusal=""), drawn
+        try:
+            return await self._store.change(current, entries=drawn, refusal=""), drawn
+        except Fenced:
+            await self._studio.drop_if_over(await self._store.get(current.id), drawn)
+            raise
 
     async def _wait(self, current: Round, error: Exception) -> None:
         now, packed = self._rounds.now(), error_codec.pack(error)

@@ -1,4 +1,4 @@
-"""The hall of fame: the winner of each show, with a copy of its picture, and who has which part in it."""
+"""The hall of fame: the winner of each show, the key of the copy of its picture, and its makers' points."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Fame(Value):
 
 
 def key_of(round_id: str) -> str:
-    """Where the copy of a show's winner lies."""
+    """The picture store's key of the copy of a show's winner."""
     return f"hall/{round_id}.png"
 
 
 def points(maker_id: int, others: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """Who gets how many of the 100 points; `others` made what it was made from, the nearest first."""
+    """Member and points, of 100 in all; `others` made the pictures it was made from, the nearest first."""
     if not others:
         return ((maker_id, POINTS),)
     share, rest = divmod(POINTS - MAKER, len(others))

@@ -1,4 +1,4 @@
-"""What moderators do to any round: pause it, let it go on, take out a ballot or an entry."""
+"""Moderation of rounds: pause and resume one, void a ballot or an entry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rounds need from the world."""
+"""Ports of rounds: stores, announcers, and the players of each kind of round."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class RoundStore(Protocol):
     """Rounds and ballots. Each method is one transaction."""
 
     async def open(self, new: Round) -> Round:
-        """Store it; one with the same id, or an open one on the same job, is given back instead."""
+        """Store it; one with the same id, or an open or paused one on the same job, is given back instead."""
         ...
 
     async def get(self, round_id: str) -> Round:
@@ -90,7 +90,7 @@ class Play(Protocol):
     """One kind of round, as time moves it on."""
 
     async def advance(self, current: Round, began: datetime) -> None:
-        """Do what is due; a kill between any two steps is harmless, each step again changes nothing.
+        """Do the next step that is due. Each step is idempotent, so that a kill between two steps does no harm.
 
         `began`: when this process did. Raises `DeliveryLater` to be called again later, `Fenced` when the round
         changed meanwhile, and `RoundNotFound` or `JobNotFound` when it is gone.
@@ -106,14 +106,6 @@ class Presence(Protocol):
         ...
 
 
-class BannedIn(Protocol):
-    """Whose ballots do not count."""
-
-    async def __call__(self, guild_id: int, now: datetime, /) -> Collection[int]:
-        """Members who are banned in this server now."""
-        ...
-
-
 class Reader(Protocol):
     """A round as it is now."""
 
@@ -123,7 +115,7 @@ class Reader(Protocol):
 
 
 class Announcer(Protocol):
-    """Where rounds are shown."""
+    """Shows rounds in their channels."""
 
     def changed(self, round_id: str, read: Reader) -> None:
         """Update the ballot paper as soon as limits allow, from what is read then; never blocks, never raises."""
@@ -146,7 +138,7 @@ class Announcer(Protocol):
 
 
 class FollowUp(Protocol):
-    """What is made of a winner."""
+    """Submits the job that follows from a winner."""
 
     async def __call__(self, decided: Round) -> Job:
         """Vary the winning cell on the host's quota; again is harmless. Raises `UserError` and `EngineError`."""

@@ -1,4 +1,4 @@
-"""A round and what belongs to it, as stored values."""
+"""`Round` and `Ballot`: stored values, with the states that a round goes through."""
 
 from __future__ import annotations
 
@@ -108,6 +108,11 @@ class Round(Value):
     def duration(self) -> timedelta:
         """How long ballots are taken, without an extension."""
         return timedelta(seconds=self.duration_s)
+
+
+def last_settings(current: Round) -> str:
+    """`Round.settings` once it has ended: what a question was about is not kept any longer than it waits."""
+    return "" if current.kind is RoundKind.CONSENT else current.settings
 
 
 class Ballot(Value):

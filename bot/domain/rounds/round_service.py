@@ -10,8 +10,8 @@ from bot.domain.moderation.access import MODERATOR
 from bot.domain.rounds.ballots import count, winner
 from bot.domain.rounds.electorate import Electorate
 from bot.domain.rounds.ports import Announcer, RoundStore
-from bot.domain.rounds.round import Ballot, Round, RoundState
-from bot.errors import Fenced, NotPermitted, RoundNotFound, RoundOver, RoundWaits, StoreError
+from bot.domain.rounds.round import Ballot, Round, RoundState, last_settings
+from bot.errors import Fenced, NotPermitted, OwnersOnly, RoundNotFound, RoundOver, RoundWaits, StoreError
 
 GRACE = timedelta(seconds=10)
 """When waiting could change nothing, so long is left for second thoughts and further marks."""
@@ -22,7 +22,7 @@ UNSEEN = "its ballot paper never appeared"
 
 
 class RoundService:
-    """Presses store ballots, or decide by compare-and-swap; `bot.domain.rounds.deadlines` does what time brings."""
+    """Stores ballots and decides rounds by compare-and-swap; `bot.domain.rounds.deadlines` calls it when time is up."""
 
     def __init__(
         self, store: RoundStore, electorate: Electorate, announcer: Announcer, *, grace: timedelta = GRACE
@@ -36,11 +36,11 @@ class RoundService:
         return self._electorate.now()
 
     async def banned(self, current: Round) -> Collection[int]:
-        """Who may not take part."""
+        """The ids of members who are banned in a server."""
         return await self._electorate.banned(current)
 
     async def valid(self, current: Round) -> list[Ballot]:
-        """The ballots that count, without the marks that do not."""
+        """The ballots that count, without void marks."""
         _, ballots = await self._electorate.counted(current)
         return ballots
 
@@ -53,7 +53,7 @@ class RoundService:
         return await self._store.get(round_id)
 
     async def posted(self, round_id: str, message_id: int) -> Round:
-        """The ballot paper is out. Raises `RoundNotFound`."""
+        """Store the id of the ballot paper's message. Raises `RoundNotFound`."""
         while True:
             current = await self._store.get(round_id)
             if current.message_id is not None:
@@ -64,17 +64,17 @@ class RoundService:
                 continue  # somebody voted or closed at the same moment: try on what is there now
 
     async def vote(self, round_id: str, member_id: int, slot: int) -> Ballot:
-        """Set or take away a mark; `hurry` looks later what follows. Raises `RoundOver` and `RoundNotFound`."""
+        """Toggle a member's mark; `hurry` later ends the round if it can. Raises `RoundOver` and `RoundNotFound`."""
         ballot = await self._store.toggle(round_id, member_id, slot, self._electorate.now())
         if ballot is None:
             current = await self._store.get(round_id)
-            raise RoundWaits(current.outcome) if current.state in _WAITS else over(current)
+            raise shut(current)
         self._voted_in.add(round_id)
         self._announcer.changed(round_id, self.read)
         return ballot
 
     async def hurry(self) -> None:
-        """Bring deadlines near where waiting could change nothing, in all rounds voted in since the last call.
+        """End rounds early where further votes could change nothing: all rounds voted in since the last call.
 
         Raises `StoreError`; the next call then looks again.
         """
@@ -95,7 +95,10 @@ class RoundService:
         return current, tally.voters
 
     async def close(self, round_id: str, by: Member) -> Round:
-        """Count now. Only the host and moderators may; raises `NotPermitted`, `RoundOver` and `RoundNotFound`."""
+        """Count now. Only the host and moderators may.
+
+        Raises `OwnersOnly`, `NotPermitted` for a show, `RoundWaits`, `RoundOver` and `RoundNotFound`.
+        """
         while True:
             current = await self.led(round_id, by)
             if current.state is not RoundState.OPEN:
@@ -122,7 +125,9 @@ class RoundService:
                 # A game still has to end what it draws; a round on one grid owes nothing.
                 state = RoundState.DECIDED if found.game_id else RoundState.ENDED
                 due_at, why = self._electorate.now(), "its ballot paper was deleted"
-                await self._store.change(found, state=state, winner=None, outcome=why, due_at=due_at)
+                await self._store.change(
+                    found, state=state, winner=None, outcome=why, due_at=due_at, settings=last_settings(found)
+                )
             except Fenced:
                 continue
 
@@ -167,7 +172,7 @@ class RoundService:
         """A round that is not over, for its host and moderators. Raises as `close`."""
         current = await self._store.get(round_id)
         if by.id != current.host.id and not (by.is_moderator and by.guild_id == current.guild_id):
-            raise NotPermitted(MODERATOR)
+            raise OwnersOnly(current.host.id) if current.host.id else NotPermitted(MODERATOR)  # nobody hosts a show
         if current.state in OVER:
             raise over(current)
         return current
@@ -183,6 +188,11 @@ class RoundService:
                 continue
 
 
+def shut(found: Round) -> RoundOver | RoundWaits:
+    """The error for what a round does not take now: it waits, or is over."""
+    return RoundWaits(found.outcome) if found.state in _WAITS else over(found)
+
+
 def over(found: Round) -> RoundOver:
-    """The error that tells where the outcome stands."""
+    """`RoundOver` with the address of the outcome."""
     return RoundOver(found.guild_id, found.channel_id, found.message_id)

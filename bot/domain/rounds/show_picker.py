@@ -1,4 +1,4 @@
-"""Finds what may hang in a show, and picks."""
+"""The show picker: finds a server's candidates, leaves out what may not hang, and picks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BATCH = 100
 
 
 class ShowPicker:
-    """Asks what speaks against each picture, a hundred at a time."""
+    """Applies the show's rules to candidates, a hundred at a time, and picks among the rest."""
 
     def __init__(self, candidates: Candidates, lines: Lines, clock: Clock) -> None:
         self._candidates, self._lines, self._clock = candidates, lines, clock

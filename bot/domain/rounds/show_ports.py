@@ -1,4 +1,4 @@
-"""What shows need from the world."""
+"""Ports of shows: stores, announcer, and reads of pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Found(Value):
 
 
 class ShowStore(Protocol):
-    """Plans, and what hangs. Each method is one transaction."""
+    """Plans of shows, and entries that hang in shows under way. Each method is one transaction."""
 
     async def plan(self, guild_id: int) -> ShowPlan | None:
         """What a server has set up."""
@@ -89,7 +89,7 @@ class Hall(Protocol):
 
 
 class ShowAnnouncer(Protocol):
-    """Where shows are shown, besides `bot.domain.rounds.ports.Announcer`."""
+    """Posts shows and their outcomes; adds to `bot.domain.rounds.ports.Announcer`."""
 
     async def post(self, shown: Round) -> int:
         """As `Announcer.post`."""
@@ -105,7 +105,7 @@ class ShowAnnouncer(Protocol):
 
 
 class Makers(Protocol):
-    """Whose pictures a picture was made from."""
+    """Finds the makers of the pictures that a picture was made from."""
 
     async def __call__(self, job: Job, /) -> Sequence[int]:
         """The other members, the nearest first."""

@@ -1,4 +1,4 @@
-"""A show: its pictures are picked and hung without names, voted on for two days, and told with their makers."""
+"""Show rounds: pictures are hung without names, voted on for two days, and revealed with their makers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from bot.domain.rounds import fame
 from bot.domain.rounds.ballots import count
 from bot.domain.rounds.entry import Entry, EntryRole, EntryState
 from bot.domain.rounds.fame import Fame
-from bot.domain.rounds.ports import EntryStore, RoundStore
 from bot.domain.rounds.round import Ballot, Round, RoundState
-from bot.domain.rounds.round_service import RoundService
-from bot.domain.rounds.show_picker import ShowPicker
+from bot.domain.rounds.show_context import ShowContext
 from bot.domain.rounds.show_plan import settings_of
-from bot.domain.rounds.show_ports import Hall, Makers, ShowAnnouncer, ShowStore
+from bot.domain.rounds.show_ports import Hall, Makers
 from bot.errors import DeliveryError, DeliveryLater, JobNotFound
 
 log = logging.getLogger(__name__)
@@ -30,23 +28,18 @@ class Showing:
 
     def __init__(
         self,
-        rounds: RoundService,
-        store: RoundStore,
-        entries: EntryStore,
-        shows: ShowStore,
-        announcer: ShowAnnouncer,
+        context: ShowContext,
         *,
-        picker: ShowPicker,
         hall: Hall,
         jobs: Jobs,
         makers: Makers,
     ) -> None:
-        self._rounds, self._store, self._entries, self._shows = rounds, store, entries, shows
-        self._announcer, self._picker, self._hall = announcer, picker, hall
-        self._jobs, self._makers = jobs, makers
+        self._rounds, self._store, self._entries = context.rounds, context.store, context.entries
+        self._shows, self._announcer, self._picker = context.shows, context.announcer, context.picker
+        self._hall, self._jobs, self._makers = hall, jobs, makers
 
     async def advance(self, current: Round, began: datetime) -> None:
-        """Pick and hang, count, tell."""
+        """Pick and hang the pictures, count the votes, reveal the winner."""
         match current.state:
             case RoundState.DRAWING:
                 await self._hung(current)
@@ -84,15 +77,15 @@ class Showing:
         return None
 
     async def _left_out(self, current: Round, why: str) -> None:
-        """Nothing is said in the channel; moderators are told when they ask."""
+        """End the round without a message in the channel; `/weekly setup` tells moderators why."""
         await self._shows.note(current.guild_id, why)
         await self._store.change(current, state=RoundState.ENDED, outcome=why)
-        log.info("no show: %s", why, extra={"round": current.id})
+        log.info("show does not take place: %s", why, extra={"round": current.id})
 
     # --- the outcome ------------------------------------------------------------------------------------
 
     async def _count(self, current: Round) -> None:
-        """Take down what may not hang any more, and count the rest."""
+        """Void the entries that may not hang any more, and count the votes for the rest."""
         hanging = await self._hanging(current)
         fit = await self._picker.fit(current, [one.picture.job_id for one in hanging if one.picture])
         down = [one for one in hanging if one.picture is None or one.picture.job_id not in fit]
@@ -111,7 +104,7 @@ class Showing:
         )
 
     async def _finish(self, decided: Round) -> None:
-        """Tell who made what, keep the winner, say on the ballot paper where it stands."""
+        """Reveal the makers, keep the winner in the hall, link to the outcome on the ballot paper."""
         if decided.state is not RoundState.DECIDED:
             return
         try:

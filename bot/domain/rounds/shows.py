@@ -1,4 +1,4 @@
-"""Shows as moderators set them up, as time begins them, and as pictures are taken down from them."""
+"""Weekly shows: moderators set them up, time begins them, and pictures are taken down that may not hang."""
 
 from __future__ import annotations
 
@@ -8,62 +8,56 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot.domain.model import Member, Place
+from bot.domain.moderation.access import BannedIn
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.ports import Clock
 from bot.domain.quotas.windows import zone
 from bot.domain.rounds.entry import Entry, EntryState
-from bot.domain.rounds.ports import BannedIn, EntryStore, RoundStore
 from bot.domain.rounds.round import Round
-from bot.domain.rounds.round_service import RoundService
-from bot.domain.rounds.show_picker import ShowPicker
+from bot.domain.rounds.show_context import ShowContext
 from bot.domain.rounds.show_plan import LEAST, OPEN_FOR, ShowPlan, next_run, show_of
-from bot.domain.rounds.show_ports import ShowAnnouncer, ShowStore
 from bot.errors import BadOption, DeliveryError, DeliveryLater, Fenced, RoundNotFound, RoundUnderWay
 from engine import MAX_SEED
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY = timedelta(seconds=10)
-"""So soon a picture that was deleted, hidden or whose maker was banned is gone from its show."""
+"""The longest time for which a deleted or hidden picture, or one of a banned maker, still hangs."""
 
 
 class Shows:
-    """`bot.domain.rounds.showing` does what follows."""
+    """Plans shows and begins their rounds, which `bot.domain.rounds.showing` leads on."""
 
     def __init__(
         self,
-        rounds: RoundService,
-        store: RoundStore,
-        entries: EntryStore,
-        shows: ShowStore,
-        announcer: ShowAnnouncer,
-        picker: ShowPicker,
+        context: ShowContext,
         *,
         rules: Callable[[int], Awaitable[GuildRules]],
         banned: BannedIn,
         clock: Clock,
     ) -> None:
-        self._rounds, self._store, self._entries, self._shows = rounds, store, entries, shows
-        self._announcer, self._picker, self._rules, self._banned, self._clock = announcer, picker, rules, banned, clock
+        self._rounds, self._store, self._entries = context.rounds, context.store, context.entries
+        self._shows, self._announcer, self._picker = context.shows, context.announcer, context.picker
+        self._rules, self._banned, self._clock = rules, banned, clock
         self._looked_at: datetime | None = None
 
     async def plan(self, guild_id: int) -> ShowPlan | None:
-        """What a server has set up."""
+        """The plan of a server; None where moderators have set up none."""
         return await self._shows.plan(guild_id)
 
     async def set_up(self, place: Place, weekday: int, hour: int) -> ShowPlan:
-        """Have a show every week from now on."""
+        """Plan a show for every week, at that hour (0 to 23) of the server's time zone."""
         at = await self._next(place.guild_id or 0, weekday, hour)
         await self._shows.put(ShowPlan(place=place, weekday=weekday, hour=hour, next_at=at))
         return await self._planned(place.guild_id or 0)
 
     async def switch_off(self, guild_id: int) -> ShowPlan:
-        """Begin no more by itself. Raises `BadOption` where nothing is set up."""
+        """Plan no further show. Raises `BadOption` where nothing is set up."""
         await self._shows.put((await self._planned(guild_id)).model_copy(update={"next_at": None}))
         return await self._planned(guild_id)
 
     async def rezone(self, guild_id: int) -> None:
-        """The server's time zone has changed."""
+        """Plan the next show anew after the server's time zone has changed."""
         plan = await self._shows.plan(guild_id)
         if plan is not None and plan.next_at is not None and plan.next_at > self._clock():
             at = await self._next(guild_id, plan.weekday, plan.hour)
@@ -81,19 +75,19 @@ class Shows:
         return opened
 
     async def cancel(self, guild_id: int, by: Member) -> Round:
-        """End the show under way without telling anything. Raises `BadOption` and `NotPermitted`."""
+        """End the show under way without an outcome. Raises `BadOption` and `NotPermitted`."""
         current = await self._shows.under_way(guild_id)
         if current is None:
             raise BadOption("cancel", "no show is under way")
         return await self._rounds.cancel(current.id, by)
 
     async def withdraw(self, member_id: int) -> None:
-        """Take down what hangs of a member who does not agree any more."""
+        """Void the entries of a member who does not agree any more, in all shows under way."""
         for entry in await self._shows.of_maker(member_id):
             await self._take_down(entry)
 
     async def turn(self) -> None:
-        """Begin what is due; look now and then at what hangs. Raises `StoreError`."""
+        """Begin the shows that are due, and every `LOOK_EVERY` call `look`. Raises `StoreError`."""
         now = self._clock()
         for plan in await self._shows.due(now):
             try:
@@ -105,7 +99,7 @@ class Shows:
             await self.look()
 
     async def look(self) -> None:
-        """Take down what may not be shown any more, and show the ballot papers without it. Raises `StoreError`."""
+        """Void entries that may not be shown any more, and show the ballot papers without them. Raises `StoreError`."""
         stale, gone = list[Entry](), dict[str, set[int]]()
         for entry, is_there in await self._shows.hung():
             if entry.state is EntryState.VOID:
@@ -130,7 +124,7 @@ class Shows:
         return await self._entries.change(entry, state=EntryState.VOID)
 
     async def _is_renewed(self, round_id: str) -> bool:
-        """Whether nothing is left to show; Discord may be away for a while."""
+        """Whether the ballot paper was renewed, or never can be; False where Discord has to be tried again."""
         try:
             await self._announcer.renew(await self._store.get(round_id))
         except DeliveryLater:
@@ -140,7 +134,7 @@ class Shows:
         return True
 
     async def _begin(self, plan: ShowPlan, now: datetime) -> None:
-        """Once, however many weeks nobody looked."""
+        """Begin one show, also where several weeks were missed."""
         new = show_of(plan.place, f"{plan.guild_id} {plan.next_at}", _seed(), now, is_weekly=True)
         next_at = await self._next(plan.guild_id, plan.weekday, plan.hour)
         opened = await self._shows.begin(new, plan, next_at)

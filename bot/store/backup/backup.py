@@ -19,7 +19,7 @@ from bot.settings import Settings
 from bot.store import migrate
 from bot.store.backup import archive, postgres_tools
 from bot.store.backup.restore import finish_restore
-from bot.store.database import is_sqlite, locate
+from bot.store.connections import is_sqlite, locate
 from bot.store.pictures import PictureStore
 from bot.store.sqlite_copy import copy_sqlite
 

@@ -16,7 +16,8 @@ from bot.store import migrate
 from bot.store.backup import archive, postgres_tools
 from bot.store.backup.exchange import Exchange, Journal, Move, moves
 from bot.store.backup.staging import Aside, extract, prove_space, refuse_mounts, settled, to_its_end
-from bot.store.database import Database, is_sqlite, locate
+from bot.store.connections import is_sqlite, locate
+from bot.store.database import Database
 from bot.store.pictures import PictureStore
 from bot.store.single_instance import locked, sole_use
 from bot.store.sqlite_copy import check_sqlite

@@ -20,6 +20,8 @@ from bot.store.schema_gallery import gallery_choices, open_channels
 from bot.store.schema_rules import guild_rules
 
 _Parents = dict[str, str | None]
+_CACHED = 500
+"""Servers whose rules are kept in memory."""
 
 
 class ExhibitReads:
@@ -63,12 +65,17 @@ class ExhibitReads:
         """The rules, parsed again only when their version changed; unreadable ones show nothing."""
         versions = sa.select(guild_rules.c.guild_id, guild_rules.c.version).where(guild_rules.c.guild_id.in_(guild_ids))
         current = {row.guild_id: row.version for row in await connection.execute(versions)}
-        stale = [each for each, version in current.items() if self._rules.get(each, (None,))[0] != version]
+        found = {each: GuildRules(guild_id=each) for each in guild_ids}
+        known = {each: self._rules[each] for each in current if each in self._rules}
+        found |= {each: rules for each, (version, rules) in known.items() if version == current[each]}
+        stale = [each for each, version in current.items() if each not in known or known[each][0] != version]
         if stale:
             for row in await connection.execute(sa.select(guild_rules).where(guild_rules.c.guild_id.in_(stale))):
-                rules = GuildRules.model_validate_json(row.body, extra="ignore")
-                self._rules[row.guild_id] = row.version, rules
-        return {each: self._rules[each][1] if each in current else GuildRules(guild_id=each) for each in guild_ids}
+                found[row.guild_id] = GuildRules.model_validate_json(row.body, extra="ignore")
+                self._rules[row.guild_id] = row.version, found[row.guild_id]
+        while len(self._rules) > _CACHED:
+            self._rules.pop(next(iter(self._rules)))
+        return found
 
 
 async def _parents(connection: AsyncConnection, job_ids: Collection[str]) -> _Parents:

@@ -16,7 +16,7 @@ from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Limit, Scope, Unit, Use, channel_limit, member_limit, pictures
 from bot.domain.quotas.windows import Span, Window, span, zone
 from bot.errors import QuotaExceeded, TooManyJobs
-from bot.store.database import Database, in_turn
+from bot.store.database import Database
 from bot.store.guilds import quota_counters
 from bot.store.guilds.audit_log import record
 from bot.store.guilds.guild_rules import GuildRulesStore
@@ -25,6 +25,7 @@ from bot.store.jobs.daily_sums import count_use
 from bot.store.jobs.job_reads import is_live
 from bot.store.schema import jobs
 from bot.store.schema_rules import reservations
+from bot.store.turns import in_turn
 
 _KEPT = timedelta(days=40)
 """Counters and reservations stay this long after their window; longer than the longest window, a month."""
@@ -60,6 +61,8 @@ class Quotas:
         }  # fmt: skip
         await connection.execute(_RESERVE, reserved)
 
+    # --- for a caller that has its turn, see `in_turn` ----------------------------------------------------
+
     async def settle(self, connection: AsyncConnection, job: Job, pictures: int, gpu_ms: float, now: datetime) -> None:
         """Charge `pictures` and `gpu_ms` (measured ms) instead of the reservation; a second call does nothing."""
         is_free = job.spec.options.relax
@@ -83,6 +86,8 @@ class Quotas:
             await _move(connection, job_id, "settled", pictures=0)
             await _correct(connection, row, -row.pictures, 0)
 
+    # --- questions and grants -----------------------------------------------------------------------------
+
     async def was_age_restricted(self, job_id: str) -> bool:
         """Whether the job was asked for in an age-restricted channel; False for an unknown job."""
         query = sa.select(reservations.c.age_restricted).where(reservations.c.job_id == job_id)
@@ -100,7 +105,7 @@ class Quotas:
     async def grant(self, limit: Limit, guild_id: int, now: datetime, entry: AuditEntry) -> None:
         """Raise a member's or channel's limit by `limit.amount` in the current window, once for each interaction."""
         async with self._database.write() as connection:
-            await in_turn(connection)
+            await in_turn(connection, guild_id)
             running = _spans(await self._rules.load(connection, guild_id), now)[limit.window]
             counter = Counter(guild_id, limit.scope, limit.subject_id, limit.unit, limit.window, running)
             if await record(connection, entry):
@@ -109,7 +114,7 @@ class Quotas:
     async def reset(self, guild_id: int, scope: Scope, subject_id: int, now: datetime, entry: AuditEntry) -> None:
         """Forgive the use of a member or a channel in all current windows, once for each interaction."""
         async with self._database.write() as connection:
-            await in_turn(connection)
+            await in_turn(connection, guild_id)
             spans = _spans(await self._rules.load(connection, guild_id), now)
             keys = [span_key(window, running.key) for window, running in spans.items()]
             if await record(connection, entry):
@@ -199,7 +204,6 @@ async def _move(connection: AsyncConnection, job_id: str, before: str, **values:
 async def _correct(connection: AsyncConnection, row: sa.Row[Any], pictures: int, gpu_ms: int) -> None:
     if not pictures and not gpu_ms:
         return
-    await in_turn(connection)
     subjects = {Scope.MEMBER: row.member_id, Scope.CHANNEL: row.channel_id}
     amounts = {Unit.PICTURES: pictures, Unit.GPU_SECONDS: gpu_ms}
     await quota_counters.correct(connection, row.guild_id, subjects, row.spans, amounts)

@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.model import Ask, Job, JobState
 from bot.domain.quotas.quota import MAX_LIVE_JOBS
 from bot.errors import AlreadyAsked, PictureHidden, TooManyJobs
-from bot.store.database import in_turn
 from bot.store.jobs.job_reads import is_live
 from bot.store.jobs.rows import asked_columns, job_from
 from bot.store.schema import jobs, sealed_words, uploads
+from bot.store.turns import in_turn
 from engine import QueueFull
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -26,7 +26,10 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 @dataclass(frozen=True, slots=True)
 class AdmissionLimits:
-    """The largest number of waiting and running jobs, for each member and in all."""
+    """The largest number of waiting and running jobs, for each member and in all.
+
+    On PostgreSQL asks of several servers in the same moment may exceed the second by their number.
+    """
 
     per_member: int = MAX_LIVE_JOBS
     in_all: int = 500
@@ -37,7 +40,7 @@ async def admit(connection: AsyncConnection, ask: Ask, limits: AdmissionLimits, 
 
     Raises `AlreadyAsked`, `TooManyJobs`, `QueueFull`, or `PictureHidden` for what is made from a hidden picture.
     """
-    await in_turn(connection)
+    await in_turn(connection, ask.place.rules_id, ask.member.id)
     await _require_shown(connection, ask)
     values = dict.fromkeys(jobs.c.keys()) | asked_columns(ask) | known
     values |= {

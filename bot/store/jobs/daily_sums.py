@@ -21,7 +21,7 @@ async def count_use(connection: AsyncConnection, job: Job, day: str, pictures: i
 
 
 async def count_outcome(connection: AsyncConnection, state: JobState) -> None:
-    """Add a job to the count of its final state."""
+    """Add a job to the count of its final state; last in a transaction, as all of them wait for this row."""
     await _add(connection, outcomes, {"state": state.value}, {"jobs": 1})
 
 

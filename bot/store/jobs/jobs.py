@@ -13,7 +13,7 @@ from bot.domain.jobs import error_codec
 from bot.domain.model import Ask, Charge, Job, JobState, Kept, OutboxKind, Share
 from bot.domain.quotas.quota import pictures
 from bot.errors import Fenced, PictureBlocked, ReplyGone
-from bot.store.database import Database, in_turn, upsert
+from bot.store.database import Database, upsert
 from bot.store.jobs.admission import AdmissionLimits, admit
 from bot.store.jobs.daily_sums import count_outcome
 from bot.store.jobs.fingerprints import note
@@ -22,6 +22,7 @@ from bot.store.jobs.rows import job_from
 from bot.store.jobs.sealing import unseal
 from bot.store.schema import UNFINISHED, cells, extracts, jobs, outbox, posts
 from bot.store.schema_consent import fingerprints
+from bot.store.turns import in_turn
 
 
 class Ledger(Protocol):
@@ -74,7 +75,7 @@ class JobStore(JobReads):
             return set(await connection.scalars(shown))
 
     async def extracted(self, job_ids: Collection[str], channel_id: int, message_id: int) -> None:
-        """Record that a message shows a time-lapse or lineage tree of these jobs."""
+        """Record that a message shows a time-lapse or lineage tree of these jobs, or asks something about them."""
         async with self._database.write() as connection:
             # A job that was deleted meanwhile has no row to refer to.
             there = await connection.scalars(sa.select(jobs.c.id).where(jobs.c.id.in_(job_ids)))
@@ -126,7 +127,7 @@ class JobStore(JobReads):
     async def keep(self, job: Job, kept: Kept, now: datetime) -> Job:
         """Store the cells' rows, settle the quota, and change to rendered or review, with an outbox entry."""
         async with self._database.write() as connection:
-            await in_turn(connection)
+            await in_turn(connection, job.rules_id)
             stored = await _move(
                 connection, job, LIVE, state=kept.state, gpu_ms=kept.gpu_ms, spoiler=kept.spoiler,
                 recipe=kept.recipe, notes=list(kept.notes), captions=list(kept.captions),
@@ -155,10 +156,10 @@ class JobStore(JobReads):
             done = await _move(
                 connection, job, (JobState.RENDERED,), state=JobState.DELIVERED, finished_at=now, message_id=shown
             )
-            await count_outcome(connection, done.state)
             await connection.execute(sa.delete(outbox).where(outbox.c.job_id == job.id))
             if done.reply.message_id is not None:
                 await _post(connection, job.id, None, done.reply.channel_id, done.reply.message_id)
+            await count_outcome(connection, done.state)
         return done
 
     async def close(
@@ -174,9 +175,8 @@ class JobStore(JobReads):
         # A job that was kept or approved meanwhile will be shown, so it is not closed from its earlier state.
         states = LIVE if job.state in LIVE else [state for state in UNFINISHED if state == job.state]
         async with self._database.write() as connection:
-            await in_turn(connection)
+            await in_turn(connection, job.rules_id)
             closed = await _move(connection, job, states, **values)
-            await count_outcome(connection, closed.state)
             if isinstance(error, PictureBlocked):
                 # A blocked picture is not kept; the daily sweep deletes its files.
                 await connection.execute(sa.delete(cells).where(cells.c.job_id == job.id))
@@ -192,6 +192,7 @@ class JobStore(JobReads):
                 await connection.execute(sa.delete(outbox).where(outbox.c.job_id == job.id))
             else:
                 await owe(connection, closed, OutboxKind.CLOSED, now, error_codec.pack(error))
+            await count_outcome(connection, closed.state)
         return closed
 
     async def share(self, job_id: str, share: Share | None) -> None:

@@ -10,12 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.jobs import error_codec
 from bot.domain.model import Job, JobState, OutboxKind
 from bot.errors import PictureHidden
-from bot.store.database import Database, in_turn
+from bot.store.database import Database
 from bot.store.jobs.job_reads import LIVE
 from bot.store.jobs.jobs import owe
 from bot.store.jobs.rows import job_from
 from bot.store.schema import jobs, outbox
 from bot.store.schema_consent import quarantined
+from bot.store.turns import alone
 
 _HIDDEN_FROM = (JobState.DELIVERED, JobState.RENDERED, JobState.REVIEW)
 
@@ -32,7 +33,7 @@ class Quarantines:
         Live ones are not hidden: stop them, and call it again.
         """
         async with self._database.write() as connection:
-            await in_turn(connection)
+            await alone(connection)
             found = await _made_from(connection, root_id)
             for job in found:
                 await _hide(connection, job, root_id, now)
@@ -42,7 +43,7 @@ class Quarantines:
         """Bring back what only this quarantine hides. Returns those as they are then, oldest first."""
         theirs = quarantined.c.root_id == root_id
         async with self._database.write() as connection:
-            await in_turn(connection)
+            await alone(connection)
             query = sa.select(quarantined.c.job_id, quarantined.c.was).where(theirs)
             was = {row.job_id: row.was for row in await connection.execute(query)}
             await connection.execute(sa.delete(quarantined).where(theirs))

@@ -13,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.model import KeptStyle, NamedStyle
 from bot.domain.prompting.kept_styles import MAX_BYTES, MAX_STYLES
 from bot.errors import BadOption
-from bot.store.database import Database, in_turn
+from bot.store.database import Database
 from bot.store.members.retention import Retention
 from bot.store.pictures import PictureStore
 from bot.store.schema_styles import kept_styles
+from bot.store.turns import in_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class KeptStyleStore:
         ]  # fmt: skip
         with self._pictures.put_meanwhile() as put:
             async with self._database.write() as connection:
-                await in_turn(connection)
+                await in_turn(connection, scope_id)
                 before = await _removed(connection, scope_id, name)
                 await _require_room(connection, scope_id, sum(each.size_bytes for each in pictures))
                 await connection.execute(sa.insert(kept_styles), rows)

@@ -1,1 +1,1 @@
-"""Rounds and ballots, in the database."""
+"""Rounds with their ballots and entries, games, shows and the hall of fame, in the database."""

@@ -1,4 +1,4 @@
-"""The hall of fame: rows, and copies of pictures that retention does not take."""
+"""The hall of fame in the database, with copies of its pictures, which retention does not delete."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Hall:
         self._database, self._pictures = database, pictures
 
     async def keep(self, new: Fame, picture: CellRef) -> bool:
-        """Copy the picture and store the row; again is harmless. False where the picture is gone."""
+        """Copy the picture and store the row. Idempotent. False where the picture is gone."""
         where = cells.c.job_id == picture.job_id, cells.c.cell == picture.cell
         async with self._database.read() as connection:
             key = await connection.scalar(sa.select(cells.c.key).where(*where))

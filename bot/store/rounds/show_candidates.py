@@ -1,4 +1,4 @@
-"""Pictures of a server that may be worth a show, and who is new there."""
+"""Candidates for a show in the database: a server's pictures, and those of new members."""
 
 from __future__ import annotations
 

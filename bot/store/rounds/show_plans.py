@@ -1,4 +1,4 @@
-"""Shows in the database: when servers have them, and what hangs in those under way."""
+"""Plans of shows in the database, and the entries that hang in shows under way."""
 
 from __future__ import annotations
 

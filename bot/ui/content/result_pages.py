@@ -63,7 +63,7 @@ class ResultPages:
     async def page(self, job: Job, cells: Sequence[Cell], limit: int) -> Page:
         """The finished job with files of at most `limit` bytes. Raises `CellNotFound`."""
         url = await self.parent_url(job)
-        text = texts.result(job, url, credit(job, await authors(self._jobs, job)))
+        text = texts.result(job, url, await self._credit(job))
         if job.captions:
             return Page(text, view=captions_view(job))
         is_album = await self._is_album(job, cells, limit)
@@ -76,6 +76,11 @@ class ResultPages:
         else:
             view = grid_view(job, len(cells), self._offered_for(job))
         return Page(text, tuple(uploads), view, is_album=is_album)
+
+    async def _credit(self, job: Job) -> str:
+        if job.parent_id is None and job.spec.poster_id is None and not job.spec.credit:
+            return ""
+        return credit(job, await authors(self._jobs, job))
 
     async def _is_album(self, job: Job, cells: Sequence[Cell], limit: int) -> bool:
         """Whether the pictures are shown one by one; a sheet of drafts is numbered, and one picture is no album."""
@@ -124,9 +129,7 @@ class ResultPages:
             parent = await self._jobs.get(job.parent_id)
         except JobNotFound:
             return ""
-        if parent.reply.message_id is None or parent.reply.ephemeral:
-            return ""
-        return texts.message_url(parent.guild_id, parent.channel_id, parent.reply.message_id)
+        return "" if parent.reply.ephemeral else texts.reply_url(parent)
 
     def _offered_for(self, job: Job) -> Collection[Act]:
         hidden = set[Act]() if job.frames_key else {Act.TIMELAPSE}

@@ -1,53 +1,21 @@
-"""What a game of Telephone says in each phase. Before its chain is shown, nothing here holds a line."""
+"""The words of a game of Telephone."""
 
 from __future__ import annotations
 
-from bot.domain.games.chains import Chain, Line
+from bot.domain.games.chains import Line
 from bot.domain.games.game import LEAST_PLAYERS, MOST_PLAYERS
-from bot.domain.games.phases import Phase
 from bot.domain.games.player import names
 from bot.domain.games.telephone import Telephone
-from bot.ui.content.game_texts import before, closes, ended, joined
-from bot.ui.content.texts import MESSAGE_LIMIT, echo, shorten
+from bot.ui.content.chain_pages import ChainTexts, line_text, rewritable
+from bot.ui.content.game_texts import closes, joined
+from bot.ui.content.texts import echo
 
 _ECHO = 160
 
 
-def telephone_page(game: Telephone) -> str:
-    """The text of this phase."""
-    match game.phase:
-        case Phase.LOBBY:
-            return _lobby(game)
-        case Phase.WRITE:
-            what = (
-                "Write a line that I draw"
-                if game.step == 0
-                else "Look at the picture that came to you, and say what you see"
-            )
-            return f"{_head(game)}\n{what}: press **My turn**. Only you see it.\n{closes(game)} · {waits(game)}"
-        case Phase.DRAW:
-            return f"{_head(game)}\n🎨 All lines are in. I draw {len(game.orders())} pictures…"
-        case Phase.SHOW:
-            return shorten(f"{before(game)}{chain_text(game)}\n{closes(game, 'Goes on')}", MESSAGE_LIMIT)
-        case Phase.BEST:
-            voted = sum(bool(marks) for marks in game.votes.values())
-            return (
-                "☎️ **Which chain went wrong best?** Press every one you like; press again to take it back.\n"
-                f"{closes(game)} · {voted} voted so far"
-            )
-        case _:
-            return _over(game)
-
-
-def chain_text(game: Telephone) -> str:
-    """The chain on show, from its first line to its last."""
-    lines = "\n".join(f"{step + 1}. {line_text(line)}" for step, line in enumerate(game.told))
-    return f"☎️ **Chain {game.on_show + 1} of {len(game.chains)}**\n{lines}"
-
-
-def hand_text(game: Telephone, last: Line | None, written: str | None) -> str:
+def hand_text(last: Line | None, written: str | None) -> str:
     """What a member reads about the hand they hold; the line before stays hidden."""
-    mine = f"\nYou wrote: {echo(written, _ECHO)}. Press to write anew." if written else ""
+    mine = rewritable(written)
     if last is None:
         return f"Write the first line of your chain. I draw it, and the next one says what they see.{mine}"
     if last.job_id is None:
@@ -67,30 +35,25 @@ def _lobby(game: Telephone) -> str:
     )
 
 
-def _head(game: Telephone) -> str:
-    return f"{before(game)}☎️ **Telephone**, line {game.step + 1} of {game.last_step + 1}"
+def _chain(game: Telephone) -> str:
+    """The chain on show, from its first line to its last."""
+    lines = "\n".join(f"{step + 1}. {line_text(line)}" for step, line in enumerate(game.told))
+    return f"☎️ **Chain {game.on_show + 1} of {len(game.chains)}**\n{lines}"
 
 
-def waits(game: Telephone) -> str:
-    """Who has not written yet."""
-    waiting = game.awaited
-    return f"waiting for {names(waiting)}" if waiting else "all have written"
+def _winner(game: Telephone, chain: int, liked: int) -> str:
+    who = names(tuple(dict.fromkeys(line.author for line in game.chains[chain] if line.author is not None)))
+    return f"🏆 **Chain {chain + 1}** went wrong best ({liked} liked it), by {who}."
 
 
-def line_text(line: Line) -> str:
-    """What one member wrote, and why there is no picture of it."""
-    who = "by me, for a sleeper" if line.author is None else f"<@{line.author}>"
-    if line.is_asleep:
-        return f"*(asleep)* · {who}"
-    missing = f" · no picture: {line.why}" if line.why else ""
-    return f"{echo(line.text, _ECHO) or '*(deleted)*'} · {who}{missing}"
-
-
-def _over(game: Telephone) -> str:
-    head = ended(game, "☎️ **Telephone** is over")
-    if game.best is None:
-        return head
-    chain: Chain = game.chains[game.best]
-    marks = sum(game.best in marked for marked in game.votes.values())
-    who = names(tuple(dict.fromkeys(line.author for line in chain if line.author is not None)))
-    return f"{head}\n🏆 **Chain {game.best + 1}** went wrong best ({marks} liked it), by {who}."
+TELEPHONE = ChainTexts(
+    title="☎️ **Telephone**",
+    line="line",
+    first="Write a line that I draw",
+    later="Look at the picture that came to you, and say what you see",
+    drawing="All lines are in. I draw {} pictures…",
+    best="☎️ **Which chain went wrong best?**",
+    lobby=_lobby,
+    shown=_chain,
+    winner=_winner,
+)

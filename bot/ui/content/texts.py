@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from discord.utils import escape_markdown, escape_mentions
@@ -78,6 +78,16 @@ def act_of(verb: Verb) -> str:
 def echo(text: str, limit: int) -> str:
     """A member's text made safe, in at most `limit` characters: what makes it safe makes it longer, too."""
     return shorten(safe(text), limit)
+
+
+def fitted(text_of: Callable[[int], str], lengths: Sequence[int]) -> str:
+    """The text with the first of the lengths (of what members wrote in it) with which it fits into a message."""
+    text = ""
+    for length in lengths:
+        text = text_of(length)
+        if len(text) <= MESSAGE_LIMIT:
+            break
+    return shorten(text, MESSAGE_LIMIT)
 
 
 def safe(text: str) -> str:
@@ -169,6 +179,12 @@ def _of_what(job: Job) -> str:
 def message_url(guild_id: int | None, channel_id: int, message_id: int) -> str:
     """The address of a message."""
     return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
+
+
+def reply_url(job: Job) -> str:
+    """The address of a job's reply; "" where it has none."""
+    at = job.reply.message_id
+    return "" if at is None else message_url(job.guild_id, job.channel_id, at)
 
 
 def file_name(job: Job, suffix: str, cell: int | None = None) -> str:

@@ -102,7 +102,7 @@ class Answer:
         try:
             await self.private(why)
         except REFUSALS as error:
-            log.warning("not answered: %s", error, extra={"action": "answer"})
+            log.warning("interaction not answered: %s", error, extra={"action": "answer"})
         self._stop_timer()
 
     async def public(

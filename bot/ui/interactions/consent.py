@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from bot.domain.jobs.fingerprint import fingerprint
 from bot.domain.model import Ask, CellRef, JobSpec, Member
 from bot.domain.moderation.consents import Stance
 from bot.errors import BadPicture, JobNotFound, NotYours, PictureHidden
 from bot.ui.interactions.interaction_responder import Pressed
 from bot.ui.interactions.services import Services
-from bot.ui.pictures.fingerprints import fingerprint
 
 
 async def require_consent(services: Services, ask: Ask) -> None:

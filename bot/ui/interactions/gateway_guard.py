@@ -59,7 +59,7 @@ class GatewayGuard:
         """Parse an interaction once: resumed sessions repeat events, and a command must not run twice."""
         interaction_id = int(payload["id"])
         if interaction_id in self._heard:
-            log.info("heard before", extra={"action": "interaction"})
+            log.info("interaction received twice, dropped", extra={"action": "interaction"})
             return
         self._heard[interaction_id] = None
         if payload["type"] != _AUTOCOMPLETE:

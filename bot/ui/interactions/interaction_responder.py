@@ -96,7 +96,7 @@ class InteractionResponder:
             await self._defer_as(is_private=self._is_private)
         except REFUSALS as error:
             self._may_be_thinking = isinstance(error, NETWORK_ERRORS)
-            log.info("not deferred: %s", error, extra={"action": "answer"})
+            log.info("interaction not deferred: %s", error, extra={"action": "answer"})
 
     async def ask(self, modal: discord.ui.Modal) -> None:
         """Open a form, as the first response."""
@@ -176,4 +176,6 @@ class InteractionResponder:
         if error.code not in _UNANSWERABLE:
             raise error
         self.is_dead = error.code == UNKNOWN_INTERACTION
-        log.info("not answered: %s", error, extra={"action": "answer", "interaction_id": self._interaction.id})
+        log.info(
+            "interaction not answered: %s", error, extra={"action": "answer", "interaction_id": self._interaction.id}
+        )

@@ -115,7 +115,7 @@ class Leftovers:
             await self._tracker.apologise(self._client, pending_answer, INTERRUPTED)
             return
         await self._tracker.note(pending_answer.model_copy(update={"tries": pending_answer.tries + 1}))
-        log.info("taken up", extra={"action": "answer", "interaction_id": pending_answer.interaction_id})
+        log.info("pending answer taken up", extra={"action": "answer", "interaction_id": pending_answer.interaction_id})
         self._tracker.resume(pending_answer.interaction_id, before)
         self._events.again(present)
 
@@ -134,6 +134,6 @@ class Leftovers:
             try:
                 await channel.send(f"{shorten(who, MESSAGE_LIMIT - len(TOO_LATE) - 1)} {TOO_LATE}")
             except REFUSALS as error:
-                log.info("not told: %s", error, extra={"action": "answer"})
+                log.info("member not told of the failure: %s", error, extra={"action": "answer"})
         for pending_answer in pending_answers:
             await self._tracker.note_answered(pending_answer.interaction_id)

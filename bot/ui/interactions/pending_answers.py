@@ -103,7 +103,7 @@ class AnswerTracker:
             async with asyncio.timeout(NOTE_WITHIN_S):
                 await self._store.store(pending_answer)
         except (StoreError, TimeoutError) as error:
-            log.warning("not noted: %s", type(error).__name__, extra={"action": "answer"})
+            log.warning("pending answer not stored: %s", type(error).__name__, extra={"action": "answer"})
 
     async def note_answered(self, interaction_id: int) -> None:
         """The answer was sent: delete the pending answer."""
@@ -112,7 +112,7 @@ class AnswerTracker:
         try:
             await self._store.delete(interaction_id)
         except StoreError as error:
-            log.warning("not noted: %s", error, extra={"action": "answer"})
+            log.warning("pending answer not stored: %s", error, extra={"action": "answer"})
 
     async def forget(self, member_id: int, but: int) -> None:
         """Delete a member's pending answers, except for one interaction. Raises `StoreError`."""
@@ -134,7 +134,7 @@ class AnswerTracker:
             except REFUSALS as error:
                 if not is_passing(error):
                     break  # the token is over, or the message gone: there is nobody to tell
-                log.info("not told: %s", error, extra={"action": "answer"})
+                log.info("member not told of the failure: %s", error, extra={"action": "answer"})
             else:
                 break
             if pause_s is None:

@@ -50,4 +50,4 @@ async def note_decision(client: Darkroom, asked: Sequence[tuple[int, int]], job:
         try:
             await channel.get_partial_message(message_id).edit(content=text, attachments=kept)
         except (discord.HTTPException, *NETWORK_ERRORS) as error:
-            log.info("not noted: %s", error, extra={"action": "review", "job": job.id})
+            log.info("review message not updated: %s", error, extra={"action": "review", "job": job.id})

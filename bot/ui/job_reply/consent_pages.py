@@ -10,9 +10,9 @@ from bot.domain.rounds.consent_request import owner_of
 from bot.domain.rounds.ports import EntryStore
 from bot.domain.rounds.round import Ballot, Round
 from bot.errors import JobNotFound
-from bot.ui.content import texts
 from bot.ui.content.consent_texts import ended, question, question_view
 from bot.ui.content.message_page import Page, Upload
+from bot.ui.job_reply.decision_pages import next_url
 
 
 class ConsentPages:
@@ -38,10 +38,7 @@ class ConsentPages:
         """The answer, and what was made."""
         asked = owner_of(await self._entries.of(shown.id))
         job = await self._job(asked and asked.picture and asked.picture.job_id)
-        made = await self._job(shown.next_job_id)
-        at = made and made.reply.message_id
-        url = texts.message_url(made.guild_id, made.channel_id, at) if made and at else ""
-        return Page(ended(shown, asked, job, url))
+        return Page(ended(shown, asked, job, await next_url(self._jobs, shown)))
 
     async def _job(self, job_id: str | None) -> Job | None:
         if not job_id:

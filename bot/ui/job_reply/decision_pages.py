@@ -32,19 +32,8 @@ class DecisionPages:
     async def over(self, shown: Round, ballots: Sequence[Ballot], chain: Sequence[Round]) -> Page:
         """The outcome. Raises `JobNotFound`."""
         job = await self._jobs.get(shown.job_id)
-        text = outcome(shown, job, ballots, await self._next_url(shown))
+        text = outcome(shown, job, ballots, await next_url(self._jobs, shown))
         return Page(text, await self._strip([*chain, shown]) if chain and shown.winner is not None else ())
-
-    async def _next_url(self, shown: Round) -> str:
-        if not shown.next_job_id:
-            return ""
-        try:
-            made = await self._jobs.get(shown.next_job_id)
-        except JobNotFound:
-            return ""
-        if made.reply.message_id is None:
-            return ""
-        return texts.message_url(made.guild_id, made.channel_id, made.reply.message_id)
 
     async def _strip(self, chain: Sequence[Round]) -> tuple[Upload, ...]:
         found = [winner for each in chain if (winner := await self._winner(each))]
@@ -65,3 +54,13 @@ class DecisionPages:
             return job, await self._pictures.get(next(cell.key for cell in cells if cell.cell == decided.winner))
         except (JobNotFound, CellNotFound, KeyError, StopIteration):
             return None
+
+
+async def next_url(jobs: Jobs, shown: Round) -> str:
+    """The address of the reply of the job that was made from the winner; "" where there is none."""
+    if not shown.next_job_id:
+        return ""
+    try:
+        return texts.reply_url(await jobs.get(shown.next_job_id))
+    except JobNotFound:
+        return ""

@@ -36,4 +36,4 @@ async def ping(client: discord.Client, job: Job, message_id: int) -> None:
             reference=channel.get_partial_message(message_id), mention_author=False,
         )  # fmt: skip
     except REFUSALS:
-        log.info("not notified", extra={"action": "notify", "job": job.id})
+        log.info("member not notified", extra={"action": "notify", "job": job.id})

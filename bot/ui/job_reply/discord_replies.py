@@ -22,9 +22,8 @@ from bot.ui.content.message_page import Page
 from bot.ui.content.result_pages import FormOf, ResultPages, smaller
 from bot.ui.discord_errors import REFUSALS, delivery_error, is_gone
 from bot.ui.job_reply import direct_messages
-from bot.ui.job_reply.edit_pacing import ChannelWindows, Pace
+from bot.ui.job_reply.edit_pacing import ChannelWindows, Pace, RateLimits
 from bot.ui.job_reply.live_reply import ProgressReply
-from bot.ui.job_reply.rate_limits import RateLimits
 from bot.ui.job_reply.reply_message import OutOfReach, ReplyMessage, now
 from bot.ui.pictures.compositing import Drawing
 from engine import Event, InferenceFailed

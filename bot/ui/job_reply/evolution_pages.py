@@ -14,6 +14,7 @@ from bot.domain.rounds.round import Ballot, Round, RoundState
 from bot.errors import CellNotFound, JobNotFound
 from bot.ui.content import evolution_texts, texts
 from bot.ui.content.message_page import Page, Upload
+from bot.ui.job_reply.decision_pages import next_url
 from bot.ui.pictures.compositing import Drawing
 
 
@@ -45,7 +46,7 @@ class EvolutionPages:
         if not ending(shown):
             return Page(evolution_texts.whole(said, evolution_texts.final(shown, (), "")))
         game = [*chain, shown]
-        end = evolution_texts.final(shown, await self._members(game, valid), await self._next_url(shown))
+        end = evolution_texts.final(shown, await self._members(game, valid), await next_url(self._jobs, shown))
         strip = await self._strip(game)
         uploads = (*await self._grid(shown), *strip) if strip else ()
         return Page(evolution_texts.whole(said, end), uploads)
@@ -61,16 +62,6 @@ class EvolutionPages:
         lines = await self._entries.of(*(each.id for each in game), role=EntryRole.WILD)
         used = [line.member_id for line in lines if line.state is EntryState.USED and line.member_id is not None]
         return [*(found | dict.fromkeys(used))]
-
-    async def _next_url(self, shown: Round) -> str:
-        if not shown.next_job_id:
-            return ""
-        try:
-            made = await self._jobs.get(shown.next_job_id)
-        except JobNotFound:
-            return ""
-        at = made.reply.message_id
-        return "" if at is None else texts.message_url(made.guild_id, made.channel_id, at)
 
     async def _grid(self, shown: Round) -> tuple[Upload, ...]:
         choices = await self._choices(shown)

@@ -17,11 +17,12 @@ from bot.domain.ports import Jobs
 from bot.errors import DeliveryError, DeliveryLater, RoundNotFound
 from bot.tasks import Tasks
 from bot.ui.content.bluff_pages import bluff_page
-from bot.ui.content.corpse_pages import corpse_page
+from bot.ui.content.chain_pages import chain_page
+from bot.ui.content.corpse_pages import CORPSE
 from bot.ui.content.game_texts import past
 from bot.ui.content.game_view import game_view
 from bot.ui.content.message_page import Page
-from bot.ui.content.telephone_pages import telephone_page
+from bot.ui.content.telephone_pages import TELEPHONE
 from bot.ui.discord_errors import REFUSALS, delivery_error, is_too_large
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
 from bot.ui.job_reply.game_pictures import GamePictures
@@ -118,7 +119,7 @@ class GameAnnouncer:
             if (said := past(message.content)) != message.content:
                 await message.edit(content=said)
         except REFUSALS as error:
-            log.info("buttons stay: %s", delivery_error(game.id, error), extra={"game": game.id})
+            log.info("buttons of a past phase stay: %s", delivery_error(game.id, error), extra={"game": game.id})
 
     async def _update(self, game_id: str) -> None:
         pause_s = self._interval_s
@@ -152,7 +153,7 @@ def text_of(game: AnyGame) -> str:
     """The text of a game's message."""
     if not isinstance(game, Telephone):
         return bluff_page(game)
-    return telephone_page(game) if game.shape is None else corpse_page(game)
+    return chain_page(game, TELEPHONE if game.shape is None else CORPSE)
 
 
 async def _send(channel: discord.PartialMessageable, game: AnyGame, page: Page) -> discord.Message:

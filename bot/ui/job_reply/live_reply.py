@@ -15,8 +15,7 @@ from bot.ui.content import texts
 from bot.ui.content.buttons import cancel_view, fetch_view
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.discord_errors import REFUSALS, delivery_error, is_gone
-from bot.ui.job_reply.edit_pacing import ChannelWindows, Pace
-from bot.ui.job_reply.rate_limits import RateLimits
+from bot.ui.job_reply.edit_pacing import ChannelWindows, Pace, RateLimits
 from bot.ui.job_reply.reply_message import HANDOVER, OutOfReach, ReplyMessage
 from engine import Event, Preview, Progress, Queued
 

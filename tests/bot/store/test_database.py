@@ -18,7 +18,8 @@ from alembic.util import CommandError
 from bot.domain.model import JobSpec, Options, Verb
 from bot.errors import ConfigError, MigrationFailed, StoreError
 from bot.store import migrate
-from bot.store.database import Database, locate, shown
+from bot.store.connections import locate, shown
+from bot.store.database import Database
 from bot.store.jobs.jobs import JobStore
 from bot.store.schema import jobs, members, metadata, posts
 from tests.bot.store import schema_template

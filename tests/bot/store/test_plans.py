@@ -23,7 +23,8 @@ from bot.domain.rounds.fame import Fame
 from bot.domain.rounds.round import Round, RoundKind, RoundState
 from bot.domain.rounds.show_plan import ShowPlan, show_of
 from bot.shards import HeldShards
-from bot.store.database import Database, is_sqlite
+from bot.store.connections import is_sqlite
+from bot.store.database import Database
 from bot.store.gallery.candidates import Candidates
 from bot.store.gallery.candidates import Place as Posted
 from bot.store.gallery.choices import GalleryChoiceStore

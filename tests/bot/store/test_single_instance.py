@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.__main__ import CONFIGURATION_WRONG
 from bot.app import build
+from bot.cli.verbs import CONFIGURATION_WRONG
 from bot.errors import ConfigError, StoreError
 from bot.settings import Settings
 from bot.store.database import Database

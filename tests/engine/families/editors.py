@@ -21,8 +21,8 @@ from diffusers import (
 )
 from transformers import SmolLM3Config, SmolLM3ForCausalLM
 
+from engine.loading.pipeline_classes import accepted
 from engine.model_spec import ModelSpec
-from engine.operations.context import accepted
 from engine.pictures.images import open_picture
 from engine.requests import Edit, ImageRequest
 from tests.engine.families import dits, parts, strangers, unets

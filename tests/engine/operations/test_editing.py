@@ -10,8 +10,8 @@ from diffusers import AmusedPipeline, FluxPipeline, LDMTextToImagePipeline, Stab
 from PIL import Image
 
 from engine.errors import InferenceFailed, InvalidRequest
+from engine.loading.pipeline_classes import takes_lists
 from engine.operations import editing
-from engine.operations.context import _takes_lists
 from engine.operations.difference_walk import DifferenceWalk
 from engine.pictures.images import encode_png
 from engine.requests import Edit, ImageRequest, ImageToImage
@@ -135,7 +135,7 @@ def test_a_fault_of_ours_is_not_taken_for_a_family_without_pairs(worker: Callabl
     [(StableDiffusionPipeline, True), (FluxPipeline, True), (AmusedPipeline, False), (LDMTextToImagePipeline, False)],
 )
 def test_the_signature_says_who_takes_two_prompts(cls: type, takes: bool) -> None:
-    assert _takes_lists(cls) is takes
+    assert takes_lists(cls) is takes
 
 
 def test_a_reference_is_drawn_again_only_by_an_editor(worker: Callable[[str], LocalWorker]) -> None:

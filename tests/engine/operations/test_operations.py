@@ -27,7 +27,7 @@ from engine.pictures.images import open_picture
 from engine.pictures.parameters import read_request
 from engine.pocket.upscaler import Upscaler
 from engine.previews.lane_previews import MAX_FRAMES
-from engine.previews.thumbnails import FRAME_SIDE
+from engine.previews.previewer import FRAME_SIDE
 from engine.processes.protocol import LaneFinished, LaneProgress
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, PromptPart, Upscale
 from tests.engine.local_worker import SIDE, SIZE, LocalWorker, as_array, ask, png

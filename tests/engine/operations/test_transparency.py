@@ -11,8 +11,7 @@ import torch
 from diffusers import DiffusionPipeline, StableDiffusionPipeline
 from PIL import Image
 
-from engine.operations.context import arrays_of
-from engine.operations.pixels import flaw
+from engine.operations.pixels import arrays_of, flaw
 from engine.pictures.images import (
     as_anybody_sees_it,
     encode_png,

@@ -15,11 +15,11 @@ from PIL import Image
 
 from engine.catalogue.catalogue import Catalogue
 from engine.events import Preview, Recipe, Safety
-from engine.operations.context import Outcome
+from engine.operations.outcome import Outcome
 from engine.pictures.picture_check import PictureCheck
 from engine.previews import preview_gate
 from engine.previews.preview_gate import FIRST_SHARE, PreviewChecker, PreviewGate, limit_of
-from engine.previews.thumbnails import coarse
+from engine.previews.previewer import coarse
 from engine.previews.time_budget import TimeBudget
 from engine.processes.protocol import LaneFinished, LaneProgress
 from engine.requests import ImageRequest, ImageToImage, LoRA, StyleImage

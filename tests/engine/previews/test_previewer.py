@@ -12,8 +12,7 @@ from diffusers import AutoencoderKL, AutoencoderKLQwenImage21, AutoencoderTiny, 
 from diffusers.utils import is_scipy_available
 from PIL import Image
 
-from engine.previews.previewer import Previewer
-from engine.previews.thumbnails import MAX_PREVIEW_BYTES
+from engine.previews.previewer import MAX_PREVIEW_BYTES, Previewer
 from engine.sampling import latent_rgb
 from engine.sampling.latent_layout import LatentLayout
 from engine.sampling.latent_rgb import RGBMap, encode_pictures, fit_rgb_map, remembered_rgb_map, synthetic_pictures

@@ -10,7 +10,7 @@ from engine import Engine, EngineSettings, ImageRequest
 from tests.engine import telling_worker
 from tests.engine.fake_worker_engine import finished, importable_by_workers
 
-LATE = ("torch._dynamo.", "torch._inductor.", "peft.", "aiohttp")
+LATE = ("torch._dynamo.", "torch._inductor.", "peft.", "aiohttp", "scipy.", "sympy.", "torch.distributed.checkpoint.")
 """Beginnings of names; torch's own package of the compiler is there as a stand-in."""
 HARMLESS = {"torch._dynamo._trace_wrapped_higher_order_op"}
 
@@ -23,6 +23,9 @@ async def test_a_first_picture_needs_no_compiler_and_no_peft(tmp_path: Path) -> 
     imported = (tmp_path / telling_worker.TOLD).read_text().split()
     assert "engine.worker.tick_loop" in imported
     assert [name for name in imported if name.startswith(LATE) and name not in HARMLESS] == []
+    # Modules of it are there; the package itself would have read all of its models.
+    assert "transformers" not in imported
+    assert "transformers.processing_utils" not in imported
 
 
 def run(code: str) -> str:
@@ -57,3 +60,26 @@ layer = Linear(torch.nn.Linear(2, 2), "default", LoraConfig(r=1), r=1)
 print(issubclass(Linear, BaseTunerLayer), isinstance(layer, held_back), isinstance(1, held_back))
 """
     assert run(code).split() == ["True", "True", "False"]
+
+
+def test_other_families_find_the_real_transformers() -> None:
+    code = """
+from diffusers import Flux2KleinPipeline, QwenImagePipeline, StableDiffusionXLPipeline, ZImagePipeline
+import transformers
+from transformers import AutoProcessor, PreTrainedModel, ProcessorMixin, Qwen3Config, Qwen3Model
+sizes = dict(hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=2)
+encoder = Qwen3Model(Qwen3Config(head_dim=16, vocab_size=64, **sizes))
+states = encoder(torch.ones(1, 3, dtype=torch.long)).last_hidden_state
+print(isinstance(encoder, PreTrainedModel), states.shape[-1], sys.modules["transformers"].__file__ is not None)
+"""
+    assert run(code).split() == ["True", "32", "True"]
+
+
+def test_a_noise_scheduler_of_scipys_brings_scipy() -> None:
+    code = """
+scheduler = diffusers.EulerDiscreteScheduler(use_beta_sigmas=True)
+print("scipy.stats._distn_infrastructure" in sys.modules)
+scheduler.set_timesteps(5)
+print(bool((scheduler.sigmas.diff() < 0).all()), "scipy.stats._distn_infrastructure" in sys.modules)
+"""
+    assert run(code).split() == ["False", "True", "True"]

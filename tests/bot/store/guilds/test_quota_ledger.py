@@ -263,7 +263,7 @@ async def test_an_admission_is_few_statements_and_reads_no_rules(desk: Desk) -> 
         engine = connection.sync_engine
     event.listen(engine, "before_cursor_execute", lambda _c, _k, statement, *_: said.append(statement.split("(")[0]))
     await accept(desk.jobs, one())
-    turn = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock"}[engine.dialect.name]
+    turn = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock_shared"}[engine.dialect.name]
     assert said == [turn, "INSERT INTO jobs ", "INSERT INTO quota_counters ", "INSERT INTO reservations "]
 
 

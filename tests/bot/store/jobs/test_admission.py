@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.model import Job
 from bot.errors import AlreadyAsked, TooManyJobs
-from bot.store.database import Database, is_sqlite
+from bot.store.connections import is_sqlite
+from bot.store.database import Database
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
 from bot.store.jobs.admission import AdmissionLimits

@@ -11,6 +11,7 @@ from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.rounds.deadlines import Deadlines
 from bot.domain.rounds.entry import Entry, EntryRole
 from bot.domain.rounds.round import Round, RoundKind
+from bot.domain.rounds.show_context import ShowContext
 from bot.domain.rounds.show_picker import ShowPicker
 from bot.domain.rounds.show_plan import ShowPlan
 from bot.domain.rounds.showing import Showing
@@ -53,13 +54,9 @@ class ShowingGroup(Group):
 
         shows: Any = plans
         picker: Any = ShowPicker(Mortal(self.candidates, self.life), self.lines, self.clock)
-        self.shows = Shows(
-            self.service, store, entries, shows, board, picker, rules=rules, banned=banned, clock=self.clock
-        )
-        showing: Any = Showing(
-            self.service, store, entries, shows, board, picker=picker, hall=hall,
-            jobs=Mortal(self.jobs, self.life), makers=makers,
-        )  # fmt: skip
+        context = ShowContext(self.service, store, entries, shows, board, picker)
+        self.shows = Shows(context, rules=rules, banned=banned, clock=self.clock)
+        showing: Any = Showing(context, hall=hall, jobs=Mortal(self.jobs, self.life), makers=makers)
         self.deadlines = Deadlines(store, {RoundKind.SHOW: showing}, clock=self.clock, hurry=self.hurry)
 
     async def hurry(self) -> None:

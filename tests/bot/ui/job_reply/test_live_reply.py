@@ -12,9 +12,8 @@ import pytest
 
 from bot.tasks import Tasks
 from bot.ui.content.message_page import Page
-from bot.ui.job_reply.edit_pacing import ChannelWindows, Pace
+from bot.ui.job_reply.edit_pacing import ChannelWindows, Pace, RateLimits
 from bot.ui.job_reply.live_reply import ProgressReply
-from bot.ui.job_reply.rate_limits import RateLimits
 from engine.events import Preview, Progress, Queued
 from tests.bot.scripted import NOON, a_job
 from tests.patience import PATIENCE_S, until

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bot.ui.job_reply.rate_limits import RateLimits
+from bot.ui.job_reply.edit_pacing import RateLimits
 
 
 async def test_headers_tell_when_to_leave_a_bucket_alone() -> None:

@@ -8,9 +8,8 @@ from engine import Describe, ImageRequest, Upscale
 from engine.events import Queued
 from engine.fair_share import FairShare
 from engine.serving.cost_estimates import CostEstimates
-from engine.serving.queue_positions import QueuePositions
+from engine.serving.queue_positions import Capacity, QueuePositions, RemainingWork, starts_ms
 from engine.serving.request_state import Phase, RequestState
-from engine.serving.start_times import Capacity, RemainingWork, starts_ms
 
 WORKS = st.lists(st.builds(RemainingWork, st.sampled_from("abc"), st.floats(0.0, 1000.0)), max_size=8)
 CAPACITIES = st.builds(Capacity, st.integers(8, 12), st.integers(1, 3), st.integers(1, 4))

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bot.domain.jobs.fingerprint import MOST_BITS, Fingerprint
-from bot.ui.pictures.fingerprints import fingerprint
+from bot.domain.jobs.fingerprint import MOST_BITS, Fingerprint, fingerprint
 from tests.bot.scripted import png
 
 
