@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from bot.domain.games.chains import chain_of
 from bot.domain.games.phases import Phase
 from bot.domain.games.telephone import Telephone
