@@ -1,9 +1,11 @@
-"""For every test: one thread for each process, and examples judged by what they show, never by how soon."""
+"""For every test: one thread a process, examples judged by what they show and never by how soon, kept fork servers."""
 
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Tiny models on many threads spend their time waiting for one another. Read by torch when it is imported, here and in
@@ -15,5 +17,19 @@ os.environ["HF_HUB_CACHE"] = os.path.join(tempfile.gettempdir(), "darkroom-tests
 if "torch" in sys.modules:
     sys.modules["torch"].set_num_threads(1)
 
-settings.register_profile("darkroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "darkroom",
+    max_examples=int(os.environ.get("DARKROOM_TEST_EXAMPLES", "50")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("darkroom")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fork_servers() -> Iterator[None]:
+    """Workers of all engines in this process are forked from one that has imported torch."""
+    from tests.engine.kept_fork_servers import kept_fork_servers
+
+    with kept_fork_servers():
+        yield

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -19,30 +20,64 @@ from bot.cli.picture_folder import PictureFolder
 from bot.errors import ConfigError
 from engine.pictures.images import read_text
 from engine.pictures.parameters import parse_parameters
+from tests.forked_commands import ForkedCommands
 
 ROOT = Path(__file__).parents[1]
 VERBS = ("run", "demo", "gallery", "imagine", "check", "models", "loras", "train", "bench", "backup", "restore")
 
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
+PATIENCE_S = 280.0
+
+
+def environment_of(**chosen: str) -> dict[str, str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("DARKROOM_", "DISCORD_"))}
+    return clean | {"HF_HUB_OFFLINE": "1", "COLUMNS": "120", "NO_COLOR": "1", "PYTHONPATH": str(ROOT), **chosen}
+
+
 def start(
     *arguments: str, cwd: Path = ROOT, stdout: int = subprocess.PIPE, **environment: str
 ) -> subprocess.Popen[str]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("DARKROOM_", "DISCORD_"))}
-    clean |= {"HF_HUB_OFFLINE": "1", "COLUMNS": "120", "NO_COLOR": "1", "PYTHONPATH": str(ROOT), **environment}
-    command = [sys.executable, "-m", "bot", *arguments]
+    command, clean = [sys.executable, "-m", "bot", *arguments], environment_of(**environment)
     return subprocess.Popen(command, cwd=cwd, env=clean, stdout=stdout, stderr=subprocess.PIPE, text=True)
 
 
-def darkroom(
+def typed(
     *arguments: str, cwd: Path = ROOT, stdout: int = subprocess.PIPE, **environment: str
 ) -> subprocess.CompletedProcess[str]:
+    """The command as somebody types it, in a process of its own that begins with nothing."""
     running = start(*arguments, cwd=cwd, stdout=stdout, **environment)
-    said, complained = running.communicate(timeout=280)
+    said, complained = running.communicate(timeout=PATIENCE_S)
     return subprocess.CompletedProcess(running.args, running.returncode, said, complained)
 
 
+@pytest.fixture(scope="module")
+def forks() -> Iterator[ForkedCommands]:
+    opened = ForkedCommands(environment_of())
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def darkroom(forks: ForkedCommands) -> Run:
+    """As `typed`, in a fork of a process that has imported the command line."""
+
+    def run(
+        *arguments: str, cwd: Path = ROOT, stdout: int | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return forks.run(arguments, cwd, environment_of(**environment), stdout, PATIENCE_S)
+
+    return run
+
+
+@pytest.mark.parametrize("arguments", [("models", "verify", "sdxl"), ("run",), ("imagine", "a", "--count", "1000")])
+def test_a_forked_command_does_what_a_typed_one_does(arguments: tuple[str, ...], darkroom: Run, tmp_path: Path) -> None:
+    forked, alone = darkroom(*arguments, cwd=tmp_path), typed(*arguments, cwd=tmp_path)
+    assert (forked.returncode, forked.stdout, forked.stderr) == (alone.returncode, alone.stdout, alone.stderr)
+
+
 def test_help_names_every_verb_and_the_readme_no_other() -> None:
-    said = darkroom("--help")
+    said = typed("--help")
     assert said.returncode == 0
     for verb in VERBS:
         assert re.search(rf"[ │]{verb} ", said.stdout), verb
@@ -52,11 +87,11 @@ def test_help_names_every_verb_and_the_readme_no_other() -> None:
 
 def test_it_says_its_version() -> None:
     (declared,) = re.findall(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    assert darkroom("--version").stdout == f"darkroom {declared}\n"
+    assert typed("--version").stdout == f"darkroom {declared}\n"
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself(verb: str) -> None:
+def test_every_verb_explains_itself(darkroom: Run, verb: str) -> None:
     said = darkroom(verb, "--help")
     assert said.returncode == 0, said.stderr
     assert f"{verb} [OPTIONS]" in said.stdout
@@ -93,7 +128,7 @@ def test_every_verb_explains_itself(verb: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_one_line_that_says_what_to_do(
-    arguments: tuple[str, ...], environment: dict[str, str], words: str, code: int, tmp_path: Path
+    darkroom: Run, arguments: tuple[str, ...], environment: dict[str, str], words: str, code: int, tmp_path: Path
 ) -> None:
     said = darkroom(*arguments, cwd=tmp_path if "README.md" not in arguments else ROOT, **environment)
     lines = [line for line in said.stderr.splitlines() if line.startswith("darkroom: ")]
@@ -104,16 +139,16 @@ def test_what_is_wrong_is_one_line_that_says_what_to_do(
 
 
 def test_present_pictures_are_kept_and_none_is_lost_unread(tmp_path: Path) -> None:
-    small = ("--seed", "7", "--steps", "1", "--count", "2", "--out", "out")
-    said = darkroom("imagine", "a red apple", *small, cwd=tmp_path)
-    assert said.stdout.split() == ["out/7.png", "out/8.png"], said.stderr
-    first = (tmp_path / "out/7.png").read_bytes()
+    (tmp_path / "out").mkdir()
+    for present in ("7.png", "8.png"):
+        (tmp_path / "out" / present).write_bytes(b"of another day")
     reader, names = os.pipe()
     os.close(reader)
-    darkroom("imagine", "a blue car", *small, cwd=tmp_path, stdout=names)
+    small = ("--seed", "7", "--steps", "1", "--count", "2", "--out", "out")
+    typed("imagine", "a blue car", *small, cwd=tmp_path, stdout=names)
     os.close(names)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["7-2.png", "7.png", "8-2.png", "8.png"]
-    assert (tmp_path / "out/7.png").read_bytes() == first
+    assert (tmp_path / "out/7.png").read_bytes() == b"of another day"
     assert parse_parameters(read_text((tmp_path / "out/7-2.png").read_bytes())["parameters"]).prompt == "a blue car"
 
 
@@ -139,14 +174,14 @@ def test_ctrl_c_midway_leaves_neither_a_process_nor_a_preview(tmp_path: Path) ->
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_a_port_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_port_that_is_none_is_a_usage_error(darkroom: Run, tmp_path: Path) -> None:
     said = darkroom("demo", "--no-browser", "--port", "99999", cwd=tmp_path)
     assert "--port" in said.stderr
     assert "65535" in said.stderr
     assert said.returncode == 2
 
 
-def test_a_port_that_another_program_has_is_named(tmp_path: Path) -> None:
+def test_a_port_that_another_program_has_is_named(darkroom: Run, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         said = darkroom("demo", "--no-browser", "--port", port, cwd=tmp_path)
@@ -155,29 +190,38 @@ def test_a_port_that_another_program_has_is_named(tmp_path: Path) -> None:
     assert said.returncode == 2
 
 
-def test_a_variable_that_is_like_no_setting_is_somebody_elses(tmp_path: Path) -> None:
+def test_a_variable_that_is_like_no_setting_is_somebody_elses(darkroom: Run, tmp_path: Path) -> None:
     assert darkroom("models", "show", "pocket", cwd=tmp_path, DARKROOM_SERVICE_HOST="10.0.0.1").returncode == 0
 
 
 def test_check_lists_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:
-    said = darkroom("check", "--json", cwd=tmp_path)
+    said = typed("check", "--json", cwd=tmp_path)
     findings = {finding["name"]: finding for finding in json.loads(said.stdout)}
     assert findings["token"]["remedy"].startswith("set DISCORD_TOKEN")
-    assert findings["database"]["remedy"] == ""
+    assert findings["database"]["remedy"] == "" == findings["model"]["remedy"]
+    assert not (tmp_path / "data").exists(), "it only looks"
     assert said.returncode == 1
 
 
-def test_check_says_when_others_can_read_the_data(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    data.mkdir(mode=0o755)
-    data.chmod(0o755)
-    findings = json.loads(darkroom("check", "--json", cwd=tmp_path).stdout)
-    (found,) = [finding for finding in findings if finding["name"] == "data folder"]
-    assert found["remedy"] == "chmod 700 data"
-    assert not (data / "darkroom.sqlite3").exists(), "it only looks"
-    made = tmp_path / "made"
-    assert json.loads(darkroom("check", "--json", cwd=tmp_path, DARKROOM_DATA_DIR=str(made)).stdout)
-    assert not (made / "darkroom.sqlite3").exists()
+@pytest.fixture(scope="module")
+def much_is_wrong(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A host's folder with several mistakes, and what `darkroom check` says of them: it tries models for seconds."""
+    folder = tmp_path_factory.mktemp("host")
+    (folder / "data").mkdir(mode=0o755)
+    (folder / "data").chmod(0o755)
+    (folder / "config.toml").write_text('[direct_messages]\nlimits = ["forty a day"]\n')
+    return folder, typed("check", "--json", cwd=folder, DISCORD_TOKEN="hello").stdout
+
+
+def finding(said: str, name: str) -> dict[str, str]:
+    (found,) = [each for each in json.loads(said) if each["name"] == name]
+    return found
+
+
+def test_check_says_when_others_can_read_the_data(much_is_wrong: tuple[Path, str]) -> None:
+    folder, said = much_is_wrong
+    assert finding(said, "data folder")["remedy"] == "chmod 700 data"
+    assert not (folder / "data" / "darkroom.sqlite3").exists(), "it only looks"
 
 
 def test_what_is_made_is_private(tmp_path: Path) -> None:
@@ -191,21 +235,19 @@ def test_what_is_made_is_private(tmp_path: Path) -> None:
     assert [path.stat().st_mode & 0o777 for path in (made, made / "darkroom.sqlite3")] == [0o700, 0o600]
 
 
-def test_check_refuses_a_token_of_the_wrong_form(tmp_path: Path) -> None:
-    said = darkroom("check", cwd=tmp_path, DISCORD_TOKEN="hello")
-    assert "does not have the form of a bot token" in said.stdout
-    assert "hello" not in said.stdout
+def test_check_refuses_a_token_of_the_wrong_form(much_is_wrong: tuple[Path, str]) -> None:
+    _, said = much_is_wrong
+    assert "does not have the form of a bot token" in finding(said, "token")["found"]
+    assert "hello" not in said
 
 
-def test_check_reads_the_rules_outside_servers(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text('[direct_messages]\nlimits = ["forty a day"]\n')
-    said = darkroom("check", "--json", cwd=tmp_path)
-    (found,) = [finding for finding in json.loads(said.stdout) if finding["name"] == "direct messages"]
+def test_check_reads_the_rules_outside_servers(much_is_wrong: tuple[Path, str]) -> None:
+    found = finding(much_is_wrong[1], "direct messages")
     assert "'forty a day' is no limit; write it as in" in found["found"]
     assert found["remedy"]
 
 
-def test_models_list_shows_every_preset_with_its_licence(tmp_path: Path) -> None:
+def test_models_list_shows_every_preset_with_its_licence(darkroom: Run, tmp_path: Path) -> None:
     said = darkroom("models", "list", cwd=tmp_path, COLUMNS="200")
     for name in ("pocket", "z-image-turbo", "flux2-klein-4b", "sdxl", "sdxl-lightning", "sd-1.5", "qwen-image",
                  "kandinsky-2.2", "deepfloyd-if"):  # fmt: skip
@@ -213,7 +255,7 @@ def test_models_list_shows_every_preset_with_its_licence(tmp_path: Path) -> None
     assert "Apache-2.0" in said.stdout
 
 
-def test_models_list_names_a_broken_folder_and_shows_the_others(tmp_path: Path) -> None:
+def test_models_list_names_a_broken_folder_and_shows_the_others(darkroom: Run, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "config.toml").write_text('[engine.models.mine]\nsource = "model"\n')
     said = darkroom("models", "list", cwd=tmp_path, COLUMNS="200")
@@ -222,7 +264,7 @@ def test_models_list_names_a_broken_folder_and_shows_the_others(tmp_path: Path) 
     assert "pocket" in said.stdout
 
 
-def test_models_tell_what_fits_on_which_card(tmp_path: Path) -> None:
+def test_models_tell_what_fits_on_which_card(darkroom: Run, tmp_path: Path) -> None:
     """The presets' sizes are known before they are pulled."""
     said = darkroom("models", "show", "z-image-turbo", cwd=tmp_path, COLUMNS="200").stdout
     rows = {row[0]: row[1:] for line in said.splitlines() if (row := [cell.strip() for cell in line.split("│")[1:-1]])}
@@ -237,14 +279,14 @@ def test_models_tell_what_fits_on_which_card(tmp_path: Path) -> None:
     assert [line.split("│")[6].strip() for line in listed.splitlines() if "pocket" in line] == ["float32"]
 
 
-def test_pulling_what_does_not_fit_says_so_first(tmp_path: Path) -> None:
+def test_pulling_what_does_not_fit_says_so_first(darkroom: Run, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("[engine]\nmemory_budget_gb = 4\noffline = true\n")
     said = darkroom("models", "pull", "qwen-image", cwd=tmp_path)
     assert said.stderr.startswith("qwen-image does not fit on this machine: it needs "), said.stderr
     assert "and memory_budget_gb allows 4.0 GB for it; raise memory_budget_gb" in said.stderr
 
 
-def test_models_show_verify_and_rm_say_what_is_not_there(tmp_path: Path) -> None:
+def test_models_show_verify_and_rm_say_what_is_not_there(darkroom: Run, tmp_path: Path) -> None:
     assert "licence: " in darkroom("models", "show", "sdxl", cwd=tmp_path).stdout
     assert "no files were pulled" in darkroom("models", "verify", "sdxl", cwd=tmp_path).stdout
     assert "delete a folder of your own yourself" in darkroom("models", "rm", "pocket", cwd=tmp_path).stdout
@@ -252,7 +294,7 @@ def test_models_show_verify_and_rm_say_what_is_not_there(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("lock", ["{", "[]", '{"stabilityai/stable-diffusion-xl-base-1.0": {}}'])
 @pytest.mark.parametrize("verb", ["show", "rm"])
-def test_a_damaged_list_of_pulls_is_named_with_what_to_do(lock: str, verb: str, tmp_path: Path) -> None:
+def test_a_damaged_list_of_pulls_is_named_with_what_to_do(darkroom: Run, lock: str, verb: str, tmp_path: Path) -> None:
     (tmp_path / "data/models").mkdir(parents=True)
     (tmp_path / "data/models/models.lock").write_text(lock)
     said = darkroom("models", verb, "sdxl", cwd=tmp_path)
@@ -262,7 +304,7 @@ def test_a_damaged_list_of_pulls_is_named_with_what_to_do(lock: str, verb: str, 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-def test_models_list_shows_whole_names_on_a_narrow_terminal(tmp_path: Path) -> None:
+def test_models_list_shows_whole_names_on_a_narrow_terminal(darkroom: Run, tmp_path: Path) -> None:
     terminal, end = os.openpty()
     darkroom("models", "list", cwd=tmp_path, stdout=end, COLUMNS="40")
     os.close(end)

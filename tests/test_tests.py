@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 TESTS = Path(__file__).parent
 LONGEST_NAME = 60
@@ -22,7 +21,12 @@ SLEEPERS = {
 TURN_S = 0.25
 FOR_EVER_S = 60.0
 """What sleeps that long is cancelled or killed before."""
-MODULES = {path.relative_to(TESTS).as_posix(): ast.parse(path.read_text("utf-8")) for path in TESTS.rglob("*.py")}
+
+
+@functools.cache
+def modules() -> dict[str, ast.Module]:
+    """Every module of the tests by its path."""
+    return {path.relative_to(TESTS).as_posix(): ast.parse(path.read_text("utf-8")) for path in TESTS.rglob("*.py")}
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -51,7 +55,7 @@ def sleeps(tree: ast.AST) -> Iterator[int]:
 def test_names_are_read_in_one_glance() -> None:
     long = {
         function.name
-        for tree in MODULES.values()
+        for tree in modules().values()
         for function in functions(tree)
         if function.name.startswith("test_") and len(function.name) > LONGEST_NAME
     }
@@ -60,13 +64,15 @@ def test_names_are_read_in_one_glance() -> None:
 
 def test_helpers_come_from_helper_modules() -> None:
     of_tests = re.compile(r"tests\..*\b(test_\w+|conftest)\b")
-    found = {(name, module) for name, tree in MODULES.items() for module in imported(tree) if of_tests.match(module)}
+    found = {(name, module) for name, tree in modules().items() for module in imported(tree) if of_tests.match(module)}
     assert found == set()
 
 
-@pytest.mark.parametrize("name", sorted(name for name in MODULES if name.rpartition("/")[2].startswith("test_")))
-def test_no_test_waits_for_the_clock(name: str) -> None:
-    assert name in SLEEPERS or list(sleeps(MODULES[name])) == []
+def test_no_test_waits_for_the_clock() -> None:
+    tests = {name: tree for name, tree in modules().items() if name.rpartition("/")[2].startswith("test_")}
+    found = {name: list(sleeps(tree)) for name, tree in tests.items() if name not in SLEEPERS}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+    assert tests.keys() >= SLEEPERS
 
 
 def test_what_is_looked_for_is_found() -> None:

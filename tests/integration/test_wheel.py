@@ -59,4 +59,5 @@ def test_installed_elsewhere_it_draws_offline(wheel: Path, tmp_path: Path) -> No
     command = [home / "bin" / "darkroom", "imagine", "a red apple", "--seed", "7", "--count", "1", "--out", "drawn"]
     drawn = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert drawn.returncode == 0, drawn.stderr
+    assert drawn.stdout.split() == ["drawn/7.png"]
     assert (tmp_path / "drawn" / "7.png").stat().st_size > 500

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ class Translator(app_commands.Translator):
         return (lexicon.names if context.location in _NAMES else lexicon.texts).get(string.message)
 
 
+@functools.cache
 def _read(name: str) -> TranslationTable:
     file = resources.files("bot").joinpath("locales", f"{name}.toml")
     tables = tomllib.loads(file.read_text(encoding="utf-8"))

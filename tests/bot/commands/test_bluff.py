@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,18 +15,10 @@ from bot.errors import GameOver
 from tests.bot.game_table import Table
 from tests.bot.leaks import asked, everything
 from tests.bot.walk import COMMANDS, Walker, told
+from tests.patience import PATIENCE_S
 
 SECRET = "a quixotic xylophone beneath a zeppelin"
 RAREST = ("quixotic", "xylophone", "zeppelin")
-
-
-@pytest.fixture
-async def table(tmp_path: Path) -> AsyncIterator[Table]:
-    opened = Table(tmp_path)
-    await opened.start()
-    yield opened
-    await opened.stop()
-    assert not opened.env.errors
 
 
 async def to_fakes(table: Table, **options: Any) -> None:
@@ -83,7 +73,7 @@ def deadlines(table: Table) -> list[str]:
 
 
 async def settled(table: Table, text: str) -> bool:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while text not in table.board.content:  # noqa: ASYNC110
             await asyncio.sleep(0)
     return True
@@ -198,7 +188,7 @@ async def test_moderators_pause_clean_and_stop(table: Table) -> None:
 
 
 async def gone(table: Table) -> bool:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while "drum" in str(table.menu):  # noqa: ASYNC110
             await asyncio.sleep(0)
     return True

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -23,15 +22,6 @@ from tests.bot.leaks import asked, everything
 
 WORDS = {"ada": "a quixotic xylophone", "bo": "a lonely zeppelin", "ria": "a jolly kazoo"}
 RAREST = ("xylophone", "zeppelin", "kazoo", "ukulele")
-
-
-@pytest.fixture
-async def table(tmp_path: Path) -> AsyncIterator[Table]:
-    opened = Table(tmp_path)
-    await opened.start()
-    yield opened
-    await opened.stop()
-    assert not opened.env.errors
 
 
 async def now(table: Table) -> Telephone:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,15 +14,6 @@ from tests.bot.court import said
 from tests.bot.game_table import Table
 
 LINES = {"ada": "a quixotic xylophone", "bo": "a lonely zeppelin", "ria": "a jolly kazoo"}
-
-
-@pytest.fixture
-async def table(tmp_path: Path) -> AsyncIterator[Table]:
-    opened = Table(tmp_path)
-    await opened.start()
-    yield opened
-    await opened.stop()
-    assert not opened.env.errors
 
 
 async def now(table: Table) -> Telephone:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from pathlib import Path
 
@@ -47,6 +48,7 @@ async def until_it_answers(port: int) -> None:
     while not seen:
         await until(lambda: children())
         seen += [True] if await answers(port) else []
+        await asyncio.sleep(0.05)
 
 
 async def test_it_lives_beside_the_bot_and_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from bot.store.schema_bots import bots
 from bot.store.single_instance import sole_use
 from bot.tasks import Tasks
 from tests.bot.store.postgres import FreshPostgres
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 pytestmark = pytest.mark.postgres
 
@@ -112,7 +112,7 @@ async def test_a_bot_alone_meanwhile_ends_the_keeper(stage: Stage) -> None:
         await connection.execute(sa.update(bots).values(expires_at=sa.text("now() - interval '1 s'")))
     async with sole_use(other, patience_s=0.0):
         with pytest.raises(ConfigError, match="used by another bot"):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 await keeping
         assert first.held.ids == set() and first.opened == set()
     await other.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -14,14 +13,6 @@ from bot.domain.games.telephone import Telephone
 from bot.playground.friends import Friends
 from tests.bot.game_table import Table
 from tests.patience import PATIENCE_S
-
-
-@pytest.fixture
-async def table(tmp_path: Path) -> AsyncIterator[Table]:
-    opened = Table(tmp_path)
-    await opened.start()
-    yield opened
-    await opened.stop()
 
 
 @pytest.fixture

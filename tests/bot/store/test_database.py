@@ -22,8 +22,34 @@ from bot.store.connections import locate, shown
 from bot.store.database import Database
 from bot.store.jobs.jobs import JobStore
 from bot.store.schema import jobs, members, metadata, posts
+from tests.bot.store import schema_template
 from tests.bot.store.asks import NOW, NoLedger, accept, ask, kept
 from tests.bot.store.postgres import FreshPostgres
+
+
+@pytest.fixture(autouse=True)
+def copied_schema() -> None:
+    """Here the migrations run for each new database."""
+
+
+async def test_a_copied_schema_is_the_migrated_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests of the bot begin with a copy."""
+    await (await Database.open(tmp_path / "migrated.sqlite3")).close()
+    monkeypatch.setattr(migrate, "upgrade", schema_template.upgrade)
+    await (await Database.open(tmp_path / "copied.sqlite3")).close()
+    monkeypatch.setattr(schema_template, "REAL", None)
+    await (await Database.open(tmp_path / "again.sqlite3")).close()
+    migrated, copied, again = (_dump(tmp_path / f"{name}.sqlite3") for name in ("migrated", "copied", "again"))
+    assert migrated == copied == again and len(migrated) > 50
+
+
+def _dump(file: Path) -> list[str]:
+    with closing(sqlite3.connect(file)) as connection:
+        pragmas = ("journal_mode", "auto_vacuum", "encoding", "page_size", "user_version", "foreign_key_check")
+        # Sorted: migrations make the indexes of a table in any order.
+        return sorted(
+            [*connection.iterdump(), *(str(connection.execute(f"PRAGMA {name}").fetchall()) for name in pragmas)]
+        )
 
 
 async def test_the_migrations_lead_to_the_tables_in_the_code(database: Database) -> None:

@@ -117,7 +117,7 @@ async def test_two_bots_never_both_write(url: str, database: Database) -> None:
             await until_waits_for_writes(other)
             assert not taking.done()
         async with other.read() as connection:
-            await asyncio.wait_for(taking, 10)
+            await asyncio.wait_for(taking, PATIENCE_S)
             assert await connection.scalar(sa.select(sa.func.count()).select_from(members)) == 1
         with pytest.raises(StoreError, match="in doubt"):
             await write(database)

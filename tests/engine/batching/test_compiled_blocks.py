@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -235,6 +236,7 @@ def test_on_a_processor_and_when_off_nothing_is_compiled(worker: PocketWorker) -
 
 
 @pytest.mark.timeout(900)  # a C++ compiler beside everything else that a machine does
+@pytest.mark.skipif("DARKROOM_TEST_COMPILE" not in os.environ, reason="a minute of a C++ compiler's work")
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
 def test_a_block_is_really_compiled_in_a_process_of_its_own(tmp_path: Path) -> None:
     torch.manual_seed(0)

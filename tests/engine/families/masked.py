@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from diffusers import (
     AdaptiveProjectedMixGuidance,
     AuraFlowPipeline,
@@ -32,7 +34,13 @@ from tests.engine.families import parts
 
 
 def sana() -> SanaPipeline:
-    """Sana: linear attention, a deep-compression autoencoder."""
+    """Sana: linear attention, a deep-compression autoencoder.
+
+    Before every prompt it says its long instruction: a line of that is one token here, or texts would cost most.
+    """
+    instruction = inspect.signature(SanaPipeline.__call__).parameters["complex_human_instruction"].default
+    tokenizer = parts.gemma_tokenizer()
+    tokenizer.add_tokens(instruction)
     return SanaPipeline(
         transformer=SanaTransformer2DModel(
             patch_size=1,
@@ -45,7 +53,7 @@ def sana() -> SanaPipeline:
             cross_attention_head_dim=8,
             cross_attention_dim=16,
             caption_channels=16,
-            sample_size=32,
+            sample_size=16,  # from 256 pixels on, sizes are taken from a table of 1024
         ),
         vae=AutoencoderDC(
             latent_channels=4,
@@ -65,8 +73,8 @@ def sana() -> SanaPipeline:
         scheduler=DPMSolverMultistepScheduler(
             prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0, solver_order=2
         ),
-        text_encoder=parts.gemma(),
-        tokenizer=parts.gemma_tokenizer(),
+        text_encoder=parts.gemma(more_words=len(instruction)),
+        tokenizer=tokenizer,
     )
 
 

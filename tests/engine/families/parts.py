@@ -189,11 +189,11 @@ def qwen_vl(hidden: int = 16) -> Qwen2_5_VLForConditionalGeneration:
     return Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(text_config=text, vision_config=vision, **tokens))
 
 
-def gemma(hidden: int = 16) -> Gemma2Model:
-    """Gemma 2."""
+def gemma(hidden: int = 16, more_words: int = 0) -> Gemma2Model:
+    """Gemma 2, for `gemma_tokenizer` with so many added tokens."""
     return Gemma2Model(
         Gemma2Config(
-            vocab_size=6 + len(PRINTABLE) + 256,
+            vocab_size=6 + len(PRINTABLE) + 256 + more_words,
             hidden_size=hidden,
             intermediate_size=2 * hidden,
             num_hidden_layers=2,

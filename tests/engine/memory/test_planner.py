@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ LARGE = Drawing(1024, 1024)
 PRESETS = ("z-image-turbo", "flux2-klein-4b", "sdxl", "sd-1.5", "qwen-image")
 
 
+@functools.cache
 def preset(name: str) -> ModelSizes:
     sizes = sizes_of(Catalogue(EngineSettings()).spec(name), Path("nowhere"))
     assert sizes is not None

@@ -214,6 +214,17 @@ async def test_without_ray_the_engine_says_what_to_install(
         await Engine(configured).start()
 
 
+@pytest.fixture
+def untried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`darkroom check` without trying models, which takes a process with torch, and says nothing of clusters."""
+
+    async def nothing(*_: object) -> tuple[()]:
+        return ()
+
+    monkeypatch.setattr("bot.operation.checks.try_out", nothing)
+
+
+@pytest.mark.usefixtures("untried")
 async def test_an_open_cluster_is_refused_before_it_is_spoken_to(
     configured: EngineSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -225,6 +236,7 @@ async def test_an_open_cluster_is_refused_before_it_is_spoken_to(
     assert "RAY_AUTH_MODE=token" in found["cluster"].remedy
 
 
+@pytest.mark.usefixtures("untried")
 async def test_without_a_cluster_the_check_is_content(tmp_path: Path) -> None:
     found = {finding.name: finding for finding in await run_all(Settings(data_dir=tmp_path))}
     assert found["cluster"] == Finding("cluster", "none: all workers run on this machine")

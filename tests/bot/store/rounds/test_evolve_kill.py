@@ -23,7 +23,7 @@ from tests.bot.store.rounds.lives import lived, pressed
 
 BOUNDARIES = 240
 """More steps than a whole game has; the last processes die of nothing."""
-STRIDE = int(os.environ.get("DARKROOM_TEST_EVOLVE_STRIDE", "30"))
+STRIDE = int(os.environ.get("DARKROOM_TEST_EVOLVE_STRIDE", "60"))
 """1 dies at every boundary."""
 
 

@@ -23,7 +23,7 @@ from tests.bot.store.rounds.group import Killed
 from tests.bot.store.rounds.players import KINDS, Party
 
 BOUNDARIES = 100
-STRIDE = int(os.environ.get("DARKROOM_TEST_ROUND_STRIDE", "25"))
+STRIDE = int(os.environ.get("DARKROOM_TEST_ROUND_STRIDE", "34"))
 """1 dies at every boundary."""
 _MOST_TURNS = 200
 

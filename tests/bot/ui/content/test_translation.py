@@ -40,6 +40,15 @@ async def test_every_language_has_each_string_and_none_too_many(world: World) ->
         assert not any(spare.values()), f"{LOCALES[locale]} has too much: {spare}"
 
 
+async def test_languages_without_a_file_have_no_words(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests of the bot do not ask for them."""
+    spoken = await world.env.bot.command_payload()
+    for module in ("commands", "transformers"):
+        monkeypatch.setattr(f"discord.app_commands.{module}.Locale", discord.Locale)
+    assert await world.env.bot.command_payload() == spoken
+    assert {locale for one in spoken for locale in one["name_localizations"]} == set(map(str, LOCALES))
+
+
 @pytest.mark.parametrize("locale", LOCALES, ids=str)
 async def test_translations_keep_to_the_limits(world: World, locale: discord.Locale) -> None:
     lexicon = lexicons()[locale]
