@@ -18,8 +18,9 @@ BotError
 │   ├── CellNotFound(job_id, cell)
 │   ├── NotYours(owner_id)
 │   │   ├── OwnerAsked(owner_id, is_new)    asked now, or before; it goes on when they say yes
-│   │   ├── OwnersOnly(owner_id)            to stop or delete it
-│   │   └── AskersOnly(owner_id)            to start the jobs of a permutation
+│   │   ├── OwnersOnly(owner_id)            to stop or delete it; to lead a vote or a game
+│   │   ├── AskersOnly(owner_id)            to start the jobs of a permutation
+│   │   └── MakersOnly(owner_id)            to say who may make something of their picture
 │   ├── NotPermitted(required)
 │   ├── Paused(why)
 │   ├── PictureBlocked(cells)               blocked by the picture check or a moderator
@@ -188,11 +189,15 @@ class OwnerAsked(NotYours):
 
 
 class OwnersOnly(NotYours):
-    """Only the owner and the moderators of its server may stop or delete a job."""
+    """Only the owner and the moderators of its server may stop or delete a job, or lead a vote or a game."""
 
 
 class AskersOnly(NotYours):
     """Only whoever asked for a permutation may start its jobs."""
+
+
+class MakersOnly(NotYours):
+    """Only the owner of a picture says who may make something of it."""
 
 
 class NotPermitted(UserError):

@@ -156,7 +156,7 @@ class GroupPlay:
 
     @cached_property
     def _deciding(self) -> Deciding:
-        follow_up = VaryWinner(self.jobs, self.job_service.submit, self.consents.of)
+        follow_up = VaryWinner(self.jobs, self.job_service.submit, self.consents.needed, self.consent_requests.ask)
         return Deciding(self.rounds, self._round_store, follow_up=follow_up, announcer=self.announcer)
 
     @cached_property

@@ -62,8 +62,9 @@ class ModelSettings(Section):
         default="auto", validation_alias=AliasChoices("precision", "dtype")
     )
     """How the weights lie in memory; "auto" is the finest that fits. int8 and nf4 need an extra."""
-    residency: Literal["auto", "resident", "encoders_offloaded", "streamed"] = "auto"
-    """Where the weights lie: all on the device, or text encoders in main memory, or the denoiser too."""
+    residency: Literal["auto", "resident", "encoders_offloaded", "partly_streamed", "streamed"] = "auto"
+    """Where the weights lie: all on the device, or text encoders in main memory, or the denoiser too: what of it finds
+    no room on the device, or all of it."""
     taesd: HomeText | None = None
     """A folder with a tiny autoencoder for previews."""
     style_adapter: HomeText | None = None
@@ -130,8 +131,9 @@ class EngineSettings(Section):
     loras_dir: HomePath = Path("data/loras")
     """Every LoRA file in this folder is offered."""
     offline: bool = False
-    memory_budget_gb: float | None = Field(default=None, gt=0)
-    """For model weights on one device; None means 80 % of what the device has."""
+    memory_budget_gb: float | None = Field(default=None, gt=0, le=1_000_000)
+    """For models on one device; None means 80 % of what the device has for weights. A model whose weights it cannot
+    hold is refused."""
     deterministic: bool = False
     """Pad to fixed bucket shapes: a picture's bytes never depend on who shares the device."""
     step_cache: StepCacheLevel = "off"

@@ -24,8 +24,8 @@ from engine import Engine, EngineSettings
 ROOT = Path(__file__).parents[1]
 CLOCKS = frozenset({"rounds", "games"})
 """Names of tasks that look whether something is due, whether a picture is drawn or not: see `bot.group_play`."""
-BY_THE_CLOCK = ("bot/playground/", "bot/commands/presence.py")
-"""What else runs whenever its time comes."""
+BY_THE_CLOCK = ("bot/playground/", "bot/commands/presence.py", "bot/ui/interactions/dealt_shards.py")
+"""What else runs whenever its time comes: the status line, and the shards that it asks."""
 IS_BY_THE_CLOCK: ContextVar[bool] = ContextVar("is_by_the_clock", default=False)
 TRACE = "route.txt"
 """The worker's list of files, in the engine's `models_dir`."""

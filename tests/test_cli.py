@@ -226,9 +226,11 @@ def test_models_tell_what_fits_on_which_card(tmp_path: Path) -> None:
     """The presets' sizes are known before they are pulled."""
     said = darkroom("models", "show", "z-image-turbo", cwd=tmp_path, COLUMNS="200").stdout
     rows = {row[0]: row[1:] for line in said.splitlines() if (row := [cell.strip() for cell in line.split("│")[1:-1]])}
-    assert rows["8 GB"] == ["bfloat16", "text encoders and denoiser in main memory", "1.8 GB", "yes"]
-    assert rows["12 GB"] == ["float8", "text encoders in main memory", "7.9 GB", "yes"]
-    assert rows["24 GB"] == ["bfloat16", "all on the device", "22.1 GB", "yes"]
+    assert rows["8 GB"] == [
+        *("bfloat16", "text encoders in main memory; streams 8.3 of 12.3 GB", "5.8 GB", "16.4 GB", "yes"),
+    ]
+    assert rows["12 GB"] == ["float8", "text encoders in main memory", "7.9 GB", "4.4 GB", "yes"]
+    assert rows["24 GB"] == ["bfloat16", "all on the device", "22.1 GB", "0.0 GB", "yes"]
     assert "this machine" in rows
     listed = darkroom("models", "list", cwd=tmp_path, COLUMNS="200").stdout
     assert "fits here" in listed
@@ -239,7 +241,7 @@ def test_pulling_what_does_not_fit_says_so_first(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("[engine]\nmemory_budget_gb = 4\noffline = true\n")
     said = darkroom("models", "pull", "qwen-image", cwd=tmp_path)
     assert said.stderr.startswith("qwen-image does not fit on this machine: it needs "), said.stderr
-    assert "and the device has 4.0 GB for it" in said.stderr
+    assert "and memory_budget_gb allows 4.0 GB for it; raise memory_budget_gb" in said.stderr
 
 
 def test_models_show_verify_and_rm_say_what_is_not_there(tmp_path: Path) -> None:

@@ -130,6 +130,14 @@ def test_the_readmes_tables_list_every_command_and_no_other() -> None:
     assert listed == command_names()
 
 
+def test_help_names_every_command_and_fits_into_its_message() -> None:
+    from bot.commands.help import MODERATORS, TEXT
+
+    assert len(TEXT) <= 2000 and len(MODERATORS) <= 4096, "Discord takes no more"
+    said = set(re.findall(r"`/([a-z ]+)`", TEXT + MODERATORS))
+    assert {name for name in command_names() if not said & {name, name.split()[0]}} == {"help"}
+
+
 def test_the_readmes_table_of_models_agrees_with_the_presets() -> None:
     from engine import Catalogue
 
@@ -145,6 +153,7 @@ def test_the_readmes_table_of_models_agrees_with_the_presets() -> None:
 
 
 def test_the_table_of_cards_agrees_with_the_plans() -> None:
+    from bot.cli.model_plans import streams_in_words
     from engine import Catalogue, card, plan_of
 
     models = (ROOT / "docs" / "MODELS.md").read_text()
@@ -155,7 +164,7 @@ def test_the_table_of_cards_agrees_with_the_plans() -> None:
             plan = plan_of(Catalogue(EngineSettings()).spec(name), card(size), Path("nowhere"))
             assert plan is not None
             said = [next(each.storage for each in plan.components if each.role == "denoiser")]
-            said += [] if plan.residency == "resident" else [plan.residency]
+            said += [] if plan.residency == "resident" else [streams_in_words(plan) or plan.residency]
             assert cell == (", ".join([*said, f"{plan.peak_bytes / 1e9:.1f} GB"]) if plan.fits else "–"), (name, size)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from discord import app_commands
@@ -59,8 +60,9 @@ async def imagined(interaction: Pressed, about: str, filled: Filled) -> None:
         reading = await reader(interaction, has_picture=bool(filled.pictures), has_control=False, **chosen)
         flags = " ".join(f"--lora {quoted(lora)}" for lora in await _loras(interaction, filled))
         text = await submission.rolled(interaction, " ".join(filter(None, (filled.prompt, flags))))
-        reading(expand(text)[0])  # what is refused is not remembered
-        await _remember(interaction, _options(flags, chosen))
+        with contextlib.suppress(BadOption):  # what is refused is not remembered; `begin` says why, or translates it
+            reading(expand(text)[0])
+            await _remember(interaction, _options(flags, chosen))
         await begin(interaction, answer, text, reading, image=next(iter(filled.pictures), None))
 
 

@@ -40,12 +40,13 @@ class Edit(commands.Cog):
     ) -> None:
         """Change a picture."""
         async with Answer(interaction) as answer:
-            options = await submission.read(interaction, what, has_picture=True, model=model)
+            prompts = await submission.prompts_of(interaction, what)
+            asked = [await submission.read(interaction, text, has_picture=True, model=model) for text in prompts]
             given = [each for each in (picture, second, third) if each is not None]
             images = tuple([await submission.take(interaction, each) for each in given])
             where = None if mask is None else await submission.take(interaction, mask, "mask")
             await submit_each(
-                interaction, answer, [options], lambda one: submission.spec(Verb.EDIT, one, images=images, mask=where)
+                interaction, answer, asked, lambda one: submission.spec(Verb.EDIT, one, images=images, mask=where)
             )
 
     @edit.autocomplete("model")

@@ -6,9 +6,9 @@ from discord import app_commands
 from discord.app_commands import Range, locale_str
 from discord.ext import commands
 
-from bot.domain.model import Verb
+from bot.domain.model import JobSpec, Member, Verb
 from bot.domain.rounds.evolution import MOST_ROUNDS, agreed
-from bot.errors import BadOption
+from bot.errors import BadOption, NotYours
 from bot.ui.content import cost_texts
 from bot.ui.content.evolution_texts import plan, plan_view
 from bot.ui.interactions import submission
@@ -40,14 +40,28 @@ class Evolve(commands.Cog):
             if place.guild_id is None or not place.bot_present:
                 raise BadOption("/evolve", "a vote needs a server where I am a member")
             await submission.check_entry(interaction)
-            options = await submission.read(interaction, await submission.rolled(interaction, prompt))
-            if options.repeat > 1:
-                raise BadOption("--repeat", "not together with /evolve: one grid is voted on")
-            if options.relax:
-                raise BadOption("--relax", "not together with /evolve: its rounds have their deadlines")
-            spec, host = submission.spec(Verb.IMAGINE, options), await submission.member_of(interaction)
+            host = await submission.member_of(interaction)
+            spec = await _first_grid(interaction, prompt, host)
             planned = await evolutions(interaction).plan(
                 spec, host, place, rounds=rounds, minutes=minutes, asked_by_id=interaction.id
             )
             used = cost_texts.share(await interaction.client.services.usage(host, place))
             await answer.private(plan(agreed(planned), minutes, used), view=plan_view(planned))
+
+
+async def _first_grid(interaction: Pressed, prompt: str, host: Member) -> JobSpec:
+    """What the first round draws. Raises `BadOption` for anything but one grid, and `NotYours`."""
+    prompts = await submission.prompts_of(interaction, prompt)
+    options = await submission.read(interaction, prompts[0])
+    for is_there, word, why in (
+        (len(prompts) > 1, "{…}", "one grid is voted on"),
+        (options.repeat > 1, "--repeat", "one grid is voted on"),
+        (options.draft, "--draft", "four pictures are voted on"),
+        (options.relax, "--relax", "its rounds have their deadlines"),
+    ):
+        if is_there:
+            raise BadOption(word, f"not together with /evolve: {why}")
+    spec = await submission.styled(interaction, submission.spec(Verb.IMAGINE, options))
+    if needed := await interaction.client.services.consents.needed(spec, host):
+        raise NotYours(needed[0].owner_id)  # of a style picture: each round would wait for the same yes again
+    return spec

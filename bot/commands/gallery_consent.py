@@ -20,8 +20,7 @@ OFF = "This host shows no gallery at the moment."
 async def of_member(interaction: Pressed, *, is_shown: bool) -> str:
     """Store the setting; the answer says where the gallery is."""
     services = interaction.client.services
-    preferences = await services.members.preferences(interaction.user.id)
-    await services.members.prefer(interaction.user.id, preferences.model_copy(update={"gallery": is_shown}))
+    await services.members.change(interaction.user.id, lambda before: before.model_copy(update={"gallery": is_shown}))
     return f"{SHOWN}\n{_where(services.settings.operation.gallery)}" if is_shown else HIDDEN
 
 

@@ -56,14 +56,13 @@ class Images(commands.Cog):
     ) -> None:
         """Start a job that mixes pictures."""
         async with Answer(interaction) as answer:
-            options = await submission.read(
-                interaction, prompt or "", has_picture=True, needs_words=False, strength=strength
-            )
+            asked = [
+                await submission.read(interaction, text, has_picture=True, needs_words=False, strength=strength)
+                for text in await submission.prompts_of(interaction, prompt or "")
+            ]
             given = [picture for picture in (first, second, third, fourth, fifth) if picture is not None]
             images = tuple([await submission.take(interaction, picture) for picture in given])
-            await submit_each(
-                interaction, answer, [options], lambda one: submission.spec(Verb.BLEND, one, images=images)
-            )
+            await submit_each(interaction, answer, asked, lambda one: submission.spec(Verb.BLEND, one, images=images))
 
     @app_commands.command(name="describe", description=locale_str("Turn a picture into prompts"))
     @app_commands.describe(image=locale_str("The picture to describe"))

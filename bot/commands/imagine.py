@@ -172,7 +172,7 @@ async def begin(
         prompts = expand(prompt)
         asked = [reading(text) for text in prompts]
     except BadOption as error:
-        if image or style_image or reference:
+        if image or style_image or reference or control:
             raise  # a proposal is of words: it could not keep the pictures
         await proposals.translate(interaction, answer, pasted, reading.given, error)
         return

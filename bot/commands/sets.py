@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from discord import app_commands
 from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
@@ -14,7 +16,7 @@ from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
 
 NONE = "You have no sets. `/set save` makes one: `/set save poster --ar 3:2 --style poster`."
-_ECHO = 60
+_ECHOES = (60, 30, 8)
 
 
 class Sets(commands.Cog):
@@ -46,7 +48,7 @@ class Sets(commands.Cog):
         """Show every set with what it adds."""
         async with Answer(interaction, ephemeral=True) as answer:
             preferences = await submission.preferences_of(interaction)
-            await answer.private("\n".join(map(line, preferences.sets)) or NONE)
+            await answer.private(listed(preferences.sets) or NONE)
 
     @sets.command(name="delete", description=locale_str("Delete one of your sets"))
     @app_commands.describe(name=locale_str("The set's name"))
@@ -65,7 +67,12 @@ class Sets(commands.Cog):
         return choices([name for name, _ in (await submission.preferences_of(interaction)).sets], typed)
 
 
-def line(one: OptionSet) -> str:
-    """Return a set as one line, short enough for 25 of them in a message."""
+def listed(sets: Sequence[OptionSet]) -> str:
+    """Return all sets, one a line; the more there are, the less is shown of each."""
+    return texts.fitted(lambda chars: "\n".join(line(one, chars) for one in sets), _ECHOES)
+
+
+def line(one: OptionSet, chars: int = _ECHOES[0]) -> str:
+    """Return a set as one line."""
     name, text = one
-    return f"**{texts.safe(name)}**: {texts.echo(text, _ECHO)}"
+    return f"**{texts.safe(name)}**: {texts.echo(text, chars)}"

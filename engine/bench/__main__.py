@@ -23,6 +23,7 @@ class Suite(StrEnum):
     STEP_CACHE = "step-cache"
     DEVICES = "devices"
     SHARED_TRANSFER = "shared-transfer"
+    KEPT_BLOCKS = "kept-blocks"
 
 
 class Report(Protocol):
@@ -47,7 +48,8 @@ def bench(
         Suite,
         typer.Option(
             help="`gpu`: SDXL and Z-Image, random weights; `step-cache`: pocket's pictures; `devices`: 1, 2 and 4 "
-            "stand-ins that sleep; `shared-transfer`: a streamed model over a link of set speed."
+            "stand-ins that sleep; `shared-transfer`: a streamed model over a link of set speed; `kept-blocks`: the "
+            "same with some blocks on the device."
         ),
     ] = Suite.LOAD,
     cluster: Annotated[str, typer.Option(help="With `devices`: reach them through the Ray whose head is here.")] = "",
@@ -83,6 +85,10 @@ def _measured(suite: Suite, say: Callable[[str], None], folder: Path, cluster: s
         from engine.bench import many_devices
 
         return many_devices.measure(say, folder, many_devices.QUICK if quick else many_devices.FULL, cluster)
+    if suite is Suite.KEPT_BLOCKS:
+        from engine.bench import kept_blocks
+
+        return kept_blocks.measure(say, (3.0,), members=4, repeats=1) if quick else kept_blocks.measure(say)
     from engine.bench import shared_transfer
 
     return shared_transfer.measure(say, (12.0,), members=4, repeats=1) if quick else shared_transfer.measure(say)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.catalogue.control_requests import prove_control, prove_place, usable
+from engine.catalogue.control_requests import prove_beside_style, prove_control, prove_place, usable
 from engine.catalogue.drafts import drafted
 from engine.catalogue.guidance import prove_guidance
 from engine.catalogue.sizes import choose_size
@@ -223,6 +223,8 @@ class Catalogue:
             return request
         prove_place(request)
         control = prove_control(spec, request.control, self._controlled, self._settings)
+        if request.style_images:
+            prove_beside_style(spec, control)
         return request.model_copy(update={"control": control})
 
     def _controlled(self, type_: ControlType | None) -> list[str]:

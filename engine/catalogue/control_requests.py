@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from engine.errors import InvalidRequest
 from engine.model_spec import ModelSpec
 from engine.pictures.images import open_picture
-from engine.pipelines.controls import spoken
+from engine.pipelines.controls import drawn_by, spoken, takes_style
 from engine.requests import Control, ImageRequest, ImageToImage
 from engine.settings import ControlType, EngineSettings
 
@@ -26,8 +26,6 @@ def prove_place(request: ImageRequest) -> None:
     if type(request) not in (ImageRequest, ImageToImage):
         kind = request.kind.replace("_", " ")
         raise InvalidRequest(_FIELD, f"it goes with drawing from words or from one picture, and this is {kind}")
-    if request.style_images:
-        raise InvalidRequest(_FIELD, "it does not go together with a style picture; leave one of them out")
 
 
 def prove_control(spec: ModelSpec, control: Control, able: Able, settings: EngineSettings) -> Control:
@@ -46,6 +44,17 @@ def prove_control(spec: ModelSpec, control: Control, able: Able, settings: Engin
         _prove_tool(type_, settings)
     open_picture(control.image, _FIELD)
     return control.model_copy(update={"type": type_})
+
+
+def prove_beside_style(spec: ModelSpec, control: Control) -> None:
+    """Raises `InvalidRequest` where the class that draws with the control network takes no style picture."""
+    network = spec.controls[control.type or usable(spec)[0]]
+    if takes_style(network, spec.pipeline):
+        return
+    both = [spoken(type_) for type_ in usable(spec) if takes_style(spec.controls[type_], spec.pipeline)]
+    others = f", or choose {' or '.join(both)}" if both else ""
+    why = f"{drawn_by(network, spec.pipeline)} of diffusers takes no style picture beside it"
+    raise InvalidRequest(_FIELD, f"{why}; leave one of them out{others}")
 
 
 def _refusal(spec: ModelSpec, type_: ControlType, able: Able) -> str:

@@ -106,6 +106,9 @@ class SpecReader:
         parts |= {key: _source(preset[key]) for key in ("prior", "fused_lora") if key in preset}
         if "vocabulary" in preset:
             parts["vocabulary"] = _lines(str(preset["vocabulary"]))
+        if "controls" in preset:
+            brought = {type_: _packaged(place) for type_, place in preset["controls"].items()}
+            parts["controls"] = chosen_controls(base, brought, self._models_dir)
         return replace(base, **{**known, **parts})
 
     def _inspect(self, name: str, location: str, chosen: ModelSettings | None) -> ModelSpec:
@@ -222,10 +225,15 @@ class SpecReader:
 
 def _source(entry: Mapping[str, Any]) -> Source:
     if "package" in entry:
-        return Source("folder", str(resources.files("engine") / str(entry["package"])))
+        return Source("folder", _packaged(entry["package"]))
     found = _hub_source(str(entry["source"]))
     chosen = {key: entry[key] for key in entry.keys() & {"revision", "file", "variant"}}
     return replace(found, shared=tuple(entry.get("shared", ())), **chosen)
+
+
+def _packaged(place: object) -> str:
+    """The path of a folder that comes with this package."""
+    return str(resources.files("engine") / str(place))
 
 
 def _lines(name: str) -> tuple[str, ...]:

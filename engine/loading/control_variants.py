@@ -26,17 +26,24 @@ def with_control(spec: ModelSpec, base: Any, network: ControlNetwork, device: to
 
     Raises what diffusers raises for files that do not fit.
     """
-    cls: Any = getattr(diffusers, network.pipeline(spec.pipeline))
     if network.network == LORA:
+        cls: Any = getattr(diffusers, network.pipeline(spec.pipeline))
         return _with_lora(cls, base, Path(network.location))
     read: Any = _read(network, dtype)
     read = read.to(device).requires_grad_(False).eval()
     if network.component == "adapter":
         setattr(read, ANSWERS_A_LIST, True)
-        base.unet.register_forward_pre_hook(_as_list, with_kwargs=True)
-    made = build(cls, base, {**base.components, network.component: read})
+    made = with_same_network(spec, base, network, read)
     read.register_forward_hook(_as_tuples)
     return made
+
+
+def with_same_network(spec: ModelSpec, base: Any, network: ControlNetwork, read: nn.Module) -> Any:
+    """A pipeline like `base` with a control network that was made ready for another one."""
+    cls: Any = getattr(diffusers, network.pipeline(spec.pipeline))
+    if network.component == "adapter":
+        base.unet.register_forward_pre_hook(_as_list, with_kwargs=True)
+    return build(cls, base, {**base.components, network.component: read})
 
 
 def _read(network: ControlNetwork, dtype: torch.dtype) -> nn.Module:

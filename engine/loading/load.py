@@ -36,7 +36,7 @@ from engine.loading.weight_precision import DTYPES, narrow, prove_precision
 from engine.lora_shelf.files import LoRAFiles
 from engine.memory.elements import QUANTISED
 from engine.memory.model_plan import plan_of
-from engine.memory.plan import MemoryPlan
+from engine.memory.plan import STREAMING, MemoryPlan
 from engine.model_files import diffusers_folder
 from engine.model_files.content_hash import FileHashes
 from engine.model_files.local_models import find_pulled
@@ -50,6 +50,7 @@ from engine.settings import EngineSettings
 logger = logging.getLogger(__name__)
 
 SMALLER = "choose a smaller model, or a smaller precision for this one"
+_ANOTHER_BASE = "name the base that it was made from as base, or get the whole file"
 _PATH = re.compile(r"/(?:[^\s/'\"]+/)+([^\s/'\"]*)")
 
 
@@ -80,7 +81,7 @@ def load(
     except EngineError:
         raise
     except Exception as error:  # a foreign folder can fail in any way
-        raise ModelLoadFailed(spec.name, _why(error), diffusers_folder.REMEDY) from error
+        raise ModelLoadFailed(spec.name, *_why_not(spec, error)) from error
 
 
 def choose_dtype(spec: ModelSpec, device: torch.device, plan: MemoryPlan | None) -> torch.dtype:
@@ -97,19 +98,19 @@ def choose_dtype(spec: ModelSpec, device: torch.device, plan: MemoryPlan | None)
 def prove_plan(spec: ModelSpec, device: torch.device, settings: EngineSettings) -> MemoryPlan | None:
     """The plan, where the sizes are known. Raises `ModelLoadFailed` for what cannot be had, `ModelTooLarge`."""
     prove_precision(spec, device)
-    plan = plan_of(spec, device_memory(device, settings), settings.models_dir)
+    memory = device_memory(device, settings)
+    plan = plan_of(spec, memory, settings.models_dir)
     if plan is None:
         if spec.precision in QUANTISED or spec.residency not in ("auto", "resident"):
             raise ModelLoadFailed(spec.name, "its size is not known", "remove precision and residency")
         return None
-    if plan.residency == "streamed" and (why := _cannot_stream(spec)):
-        raise ModelLoadFailed(spec.name, f'residency = "streamed" takes no {why}', "remove one of the two")
+    place = spec.residency if spec.residency in STREAMING else plan.residency
+    if place in STREAMING and (why := _cannot_stream(spec)):
+        raise ModelLoadFailed(spec.name, f'residency = "{place}" takes no {why}', "remove one of the two")
     # Passes may do with less than is reckoned, tile by tile; weights cannot.
-    memory = device_memory(device, settings)
-    if plan.weight_bytes > memory.all_usable_bytes:
-        raise ModelTooLarge(spec.name, plan.why, SMALLER)
-    if memory.main_bytes is not None and plan.main_bytes > memory.main_bytes:
-        raise ModelTooLarge(spec.name, plan.why, "or give this machine more memory")
+    main_bytes = memory.main_bytes
+    if plan.weight_bytes > plan.usable_bytes or (main_bytes is not None and plan.main_bytes > main_bytes):
+        raise ModelTooLarge(spec.name, plan.why, plan.remedy)
     return plan
 
 
@@ -130,12 +131,16 @@ _MISFITS = {
 """Marks in libraries' errors about weights that do not fit their configuration, and what to say instead."""
 
 
-def _why(error: Exception) -> str:
-    """A library's error in words for the host, without this machine's paths."""
+def _why_not(spec: ModelSpec, error: Exception) -> tuple[str, str]:
+    """(a library's error in words for the host, without this machine's paths; the way out)."""
     said = f"{error}".strip().partition("\n")[0]
-    if known := next((words for mark, words in _MISFITS.items() if mark in f"{error}"), ""):
-        return known
-    return "the library that reads it says: " + (_PATH.sub(lambda path: path[1], said)[:300] or reason(error))
+    known = next((words for mark, words in _MISFITS.items() if mark in f"{error}"), "")
+    if known and spec.source.origin == "file":
+        return f"in {Path(spec.source.location).name}, {known}", _ANOTHER_BASE
+    if known:
+        return known, diffusers_folder.REMEDY
+    said = _PATH.sub(lambda path: path[1], said)[:300] or reason(error)
+    return f"the library that reads it says: {said}", diffusers_folder.REMEDY
 
 
 def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first: Any = None) -> LoadedModel:
@@ -173,7 +178,8 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
     model = LoadedModel(spec, base, device, dtype, identity, previewer, stages, LoRAFiles(settings), styled)
     if not spec.controls:
         return model
-    return load_controls(model, lambda more: FileHashes(settings.models_dir / "hashes.json").of_model((path, *more)))
+    hashes = FileHashes(settings.models_dir / "hashes.json")
+    return load_controls(model, lambda more: hashes.of_model((path, *others, *more)))
 
 
 def _may_compile(spec: ModelSpec, device: torch.device, settings: EngineSettings) -> bool:
@@ -201,7 +207,7 @@ def _place(base: Any, device: torch.device, plan: MemoryPlan | None) -> None:
         base.to(device)
         return
     narrow(base, plan)
-    passing = {each.name: each.role for each in plan.components if not each.is_resident}
+    passing = {each.name: each for each in plan.components if not each.is_resident}
     if not passing:
         base.to(device)
         return
@@ -210,8 +216,8 @@ def _place(base: Any, device: torch.device, plan: MemoryPlan | None) -> None:
             continue
         if name not in passing:
             part.to(device)
-        elif passing[name] == "denoiser":
-            stream_through(part, device)
+        elif passing[name].role == "denoiser":
+            stream_through(part, device, passing[name].room_bytes)
         else:
             pass_through(part, device)
 

@@ -120,19 +120,21 @@ class LoadedModel:
         return next((self.parkable[name] for name in VAE_NAMES if name in self.parkable), None)
 
     def for_request(self, request: ImageRequest) -> LoadedModel:
-        """This model, or its variant with a control network or style adapter where the request has pictures for it."""
-        type_ = request.control.type if request.control else None
-        if type_ is not None and type_ in self.controls:
-            return self.controls[type_]
-        sees = bool(request.style_images) or (isinstance(request, Blend) and request.strength is None)
-        return self.styled if sees and self.styled else self
+        """This model, or its variant with control network, style adapter or both, as the request has pictures for."""
+        type_, seeing = request.control and request.control.type, self._seeing(request)
+        return seeing.controls.get(type_, seeing) if type_ else seeing
 
     def control_flaw(self, request: ImageRequest) -> str:
         """Why the request's control picture cannot be followed; "" where it can, or where there is none."""
-        type_ = request.control.type if request.control else None
-        if type_ is None or type_ in self.controls:
+        type_ = request.control and request.control.type
+        if not type_ or type_ in self._seeing(request).controls:
             return ""
         return self.control_flaws.get(type_) or "there is no network for it"
+
+    def _seeing(self, request: ImageRequest) -> LoadedModel:
+        """This model, or its variant with a style adapter where the request has pictures to look at."""
+        sees = bool(request.style_images) or (isinstance(request, Blend) and request.strength is None)
+        return self.styled if sees and self.styled else self
 
     def own_adapters(self, request: ImageRequest) -> ActiveAdapters:
         """What is active of the variant with a style adapter in each row of the request; () for the plain model."""

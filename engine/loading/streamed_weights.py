@@ -1,7 +1,7 @@
 """A denoiser whose blocks lie in main memory: while one computes, the next is on its way to the device.
 
 Two buffers on the device take turns. Main memory keeps the weights, so nothing is copied back, and lanes that share a
-pass share its copies. What is in no block stays on the device.
+pass share its copies. What is in no block stays on the device, and so do as many blocks as there is room for.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -16,18 +16,20 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from engine.batching.weight_tensors import EXECUTES_ON, STREAMED, weight_bytes
 from engine.loading.packed_block import PackedBlock
 from engine.loading.weight_link import Wait, WeightLink, link_to
+from engine.memory.kept_blocks import blocks_that_stay
 from engine.memory.tensor_kinds import blocks_of
 
 _BUFFERS = 2
 
 
-def stream_through(module: nn.Module, device: torch.device) -> StreamedWeights:
-    """Keep the blocks of a denoiser in main memory, and let it compute on the device all the same."""
-    streamed = StreamedWeights(module, device, link_to(device))
+def stream_through(module: nn.Module, device: torch.device, room: int = 0) -> StreamedWeights:
+    """Keep blocks of a denoiser in main memory, all but `room` bytes of them, and let it compute on the device."""
+    streamed = StreamedWeights(module, device, link_to(device), room)
     for owner in module.modules():
         vars(owner)[EXECUTES_ON] = device
     vars(module)[STREAMED] = streamed
@@ -35,13 +37,15 @@ def stream_through(module: nn.Module, device: torch.device) -> StreamedWeights:
 
 
 class StreamedWeights:
-    """The blocks of one module, the order in which a pass uses them, and the one that is on its way."""
+    """The blocks of one module that are away, the order in which a pass uses them, and the one that is on its way."""
 
-    def __init__(self, module: nn.Module, device: torch.device, link: WeightLink) -> None:
+    def __init__(self, module: nn.Module, device: torch.device, link: WeightLink, room: int = 0) -> None:
         self.device, self.link = device, link
         names = [name for name, _ in module.named_parameters(remove_duplicate=False)]
         places = dict.fromkeys(block for block in blocks_of(names, "denoiser").values() if block)
-        self.blocks = [PackedBlock(module.get_submodule(place), link, device) for place in places]
+        every = [module.get_submodule(place) for place in places]
+        stay = blocks_that_stay([weight_bytes([block]) for block in every], room)
+        self.blocks = [PackedBlock(block, link, device) for number, block in enumerate(every) if number not in stay]
         self.away = frozenset[int]().union(*(block.away for block in self.blocks))
         """The identities of parameters that stand in for weights on the device."""
         self._outside = self._move_the_rest(module)
@@ -74,15 +78,19 @@ class StreamedWeights:
             block.close()
 
     def _move_the_rest(self, module: nn.Module) -> int:
-        """Move what is in no block to the device; how many bytes that are."""
+        """Move what is in no block that is away to the device; how many bytes that are."""
         rest = nn.Module()
         for owner in module.modules():
             for name, buffer in owner._buffers.items():
                 owner._buffers[name] = None if buffer is None else buffer.to(self.device)
-        for name, parameter in module.named_parameters():
-            if id(parameter) not in self.away:
-                parameter.data = parameter.data.to(self.device)
-                rest.register_parameter(name.replace(".", "_"), parameter)
+        moved: dict[int, nn.Parameter] = {}
+        for path, owner in module.named_modules():
+            for name, parameter in owner._parameters.items():
+                if parameter is None or id(parameter) in self.away:
+                    continue
+                there = moved.setdefault(id(parameter), _moved(parameter, self.device))
+                owner._parameters[name] = there
+                rest.register_parameter(f"{path}.{name}".replace(".", "_"), there)
         return weight_bytes([rest])
 
     def _hook(self, module: nn.Module) -> None:
@@ -96,7 +104,8 @@ class StreamedWeights:
         self._end()
         self._entered = []
         self._buffers = [_Buffer(self.link, self.device, size) for size in self._sizes()]
-        self._fetch(self._order[0])
+        if self._order:
+            self._fetch(self._order[0])
 
     def _enter(self, number: int, *_: Any) -> None:
         if not self._buffers:
@@ -140,6 +149,15 @@ class StreamedWeights:
         """What each buffer must hold."""
         turns = (self._order[turn::_BUFFERS] for turn in range(_BUFFERS))
         return [max((self.blocks[number].host.nbytes for number in turn), default=0) for turn in turns]
+
+
+@torch.inference_mode(False)  # a quantised tensor that is made in it cannot become a parameter
+def _moved(parameter: nn.Parameter, device: torch.device) -> nn.Parameter:
+    """The parameter on the device; a quantised one is another there, for its data cannot be exchanged."""
+    if is_traceable_wrapper_subclass(parameter):
+        return nn.Parameter(parameter.detach().to(device), requires_grad=False)
+    parameter.data = parameter.data.to(device)
+    return parameter
 
 
 class _Buffer:

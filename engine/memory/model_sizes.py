@@ -58,12 +58,12 @@ class ComponentSizes:
         """Bytes on the device at most while its blocks, and before them what is in none, are brought in one by one."""
         return max(self.outside.bytes(storage, compute, self.packed), *self._largest(storage, compute)[:1])
 
-    def streamed_bytes(self, storage: Storage, compute: str) -> int:
-        """The same where the next block is on its way while one computes, and what is in none stays."""
-        return self.outside.bytes(storage, compute, self.packed) + sum(self._largest(storage, compute)[:2])
+    def block_bytes(self, storage: Storage, compute: str) -> list[int]:
+        """Bytes of each of its blocks."""
+        return [block.bytes(storage, compute, self.packed) for block in self.blocks]
 
     def _largest(self, storage: Storage, compute: str) -> list[int]:
-        return sorted((block.bytes(storage, compute, self.packed) for block in self.blocks), reverse=True) or [0]
+        return sorted(self.block_bytes(storage, compute), reverse=True) or [0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from engine.memory.elements import Storage
 from engine.memory.model_sizes import Role
 
 Compute = Literal["float32", "bfloat16", "float16"]
-Residency = Literal["resident", "encoders_offloaded", "streamed"]
-"""All weights stay on the device; encoders pass through it block by block; so does the denoiser."""
+Residency = Literal["resident", "encoders_offloaded", "partly_streamed", "streamed"]
+"""All weights stay on the device; encoders pass through it block by block; so do some of the denoiser's blocks; so do
+all of them."""
+STREAMING: frozenset[str] = frozenset({"partly_streamed", "streamed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,18 @@ class ComponentPlan:
     """What a pass takes besides."""
     is_saved: bool = False
     """Whether its files were saved quantised, and are loaded as they are."""
+    room_bytes: int = 0
+    """What there is on the device for blocks of a streamed denoiser that stay."""
 
     @property
     def passing_bytes(self) -> int:
         """Bytes of its weights that are on the device only while one of its passes runs."""
         return self.device_bytes - self.lasting_bytes
+
+    @property
+    def away_bytes(self) -> int:
+        """Bytes of its weights that lie in main memory, and pass through the device in each of its passes."""
+        return 0 if self.is_resident else self.bytes - self.lasting_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,9 @@ class MemoryPlan:
     usable_bytes: int
     """What the device has for it."""
     why: str = ""
-    """Why it does not fit, as a sentence that names a way out; "" where it fits."""
+    """Why it does not fit; "" where it fits."""
+    remedy: str = ""
+    """The way out, where it does not fit."""
 
     @property
     def fits(self) -> bool:
@@ -65,7 +76,17 @@ class MemoryPlan:
     @property
     def main_bytes(self) -> int:
         """Weights that lie in main memory and pass through the device."""
-        return sum(each.bytes for each in self.components if not each.is_resident)
+        return sum(each.away_bytes for each in self.components)
+
+    @property
+    def streamed_bytes(self) -> int:
+        """Weights of denoisers that are brought to the device in each step of a picture."""
+        return sum(each.away_bytes for each in self.components if each.role == "denoiser")
+
+    @property
+    def denoiser_bytes(self) -> int:
+        """Weights of denoisers, wherever they lie."""
+        return sum(each.bytes for each in self.components if each.role == "denoiser")
 
     @property
     def weight_bytes(self) -> int:

@@ -9,13 +9,18 @@ from typing import cast
 from engine.memory.device_memory import DeviceMemory
 from engine.memory.elements import QUANTISED, Storage
 from engine.memory.float16 import overflows
+from engine.memory.kept_blocks import keep_blocks, two_largest
 from engine.memory.model_sizes import ComponentSizes, ModelSizes
-from engine.memory.plan import ComponentPlan, Compute, MemoryPlan, Residency
+from engine.memory.plan import STREAMING, ComponentPlan, Compute, MemoryPlan, Residency
+from engine.memory.shortage import SMALLER, too_much_for, too_much_for_main_memory, way_out
 
 _NEAR: tuple[Residency, ...] = ("resident", "encoders_offloaded")
 """Where "auto" keeps weights, in every precision, before it streams a denoiser at each step of a picture."""
-BUILT: tuple[Residency, ...] = (*_NEAR, "streamed")
-"""What the loader can do, in the order in which "auto" tries them."""
+_FAR: tuple[Residency, ...] = ("partly_streamed",)
+"""Where nothing else fits; where there is room for no block, that is "streamed"."""
+_GRID_ROWS = 4
+"""Rows of a pass that blocks leave room for which stay on the device. Rows share a transfer: four in one pass that
+brings in more bring in less for each than one does."""
 _ON_CPU: tuple[Storage, ...] = ("float32", "bfloat16", "float8")
 """What "auto" tries where main memory is the device: there is nowhere to bring weights from, so all are resident."""
 
@@ -46,13 +51,13 @@ def plan(
         return fitting
     if on_device and spare is not None:
         smallest = min(on_device, key=lambda each: each.main_bytes)
-        return replace(smallest, why=_why_main(smallest.main_bytes, spare))
+        return replace(smallest, why=too_much_for_main_memory(smallest.main_bytes, spare), remedy=SMALLER)
     least = min(candidates, key=lambda each: each.peak_bytes)
-    return replace(least, why=_why(least, precision, residency))
+    return replace(least, why=too_much_for(device, least), remedy=way_out(device, precision, residency))
 
 
 def _choices(device: DeviceMemory, precision: str, residency: str) -> Iterator[tuple[Storage, Residency]]:
-    near, far = (_NEAR, BUILT[len(_NEAR) :]) if device.kind != "cpu" else (_NEAR[:1], ())
+    near, far = (_NEAR, _FAR) if device.kind != "cpu" else (_NEAR[:1], ())
     if precision == "nf4":
         near, far = _NEAR[:1], ()
     storages: tuple[Storage, ...] = (device.compute, "float8") if device.kind != "cpu" else _ON_CPU
@@ -65,8 +70,17 @@ def _choices(device: DeviceMemory, precision: str, residency: str) -> Iterator[t
 def _plan(
     sizes: ModelSizes, device: DeviceMemory, drawing: Drawing, storage: Storage, residency: Residency
 ) -> MemoryPlan:
+    if residency == "partly_streamed":
+        return _partly_streamed(sizes, device, drawing, storage)
     components = tuple(_component(each, device, drawing, storage, residency) for each in sizes.components)
     return MemoryPlan(components, residency, device.usable_bytes)
+
+
+def _partly_streamed(sizes: ModelSizes, device: DeviceMemory, drawing: Drawing, storage: Storage) -> MemoryPlan:
+    streamed = _plan(sizes, device, drawing, storage, "streamed")
+    grid = _plan(sizes, device, replace(drawing, rows=max(drawing.rows, _GRID_ROWS)), storage, "streamed")
+    made = keep_blocks(sizes, streamed, grid)
+    return made if made.streamed_bytes else _plan(sizes, device, drawing, storage, "encoders_offloaded")
 
 
 def _component(
@@ -74,7 +88,7 @@ def _component(
 ) -> ComponentPlan:
     storage, compute = precision_of(sizes, device, asked)
     is_resident = not (
-        (sizes.role == "encoder" and residency != "resident") or (sizes.role == "denoiser" and residency == "streamed")
+        (sizes.role == "encoder" and residency != "resident") or (sizes.role == "denoiser" and residency in STREAMING)
     )
     # Weights of 4 bits have a state of their own beside them, which is not brought in with them.
     is_resident = is_resident or storage == "nf4"
@@ -82,7 +96,8 @@ def _component(
     lasting = on_device = every
     if not is_resident and sizes.role == "denoiser":
         # What it has outside of its blocks is little, and needed at every step.
-        lasting, on_device = sizes.outside.bytes(storage, compute, sizes.packed), sizes.streamed_bytes(storage, compute)
+        lasting = sizes.outside.bytes(storage, compute, sizes.packed)
+        on_device = lasting + two_largest(sizes.block_bytes(storage, compute))
     elif not is_resident:
         lasting, on_device = 0, sizes.passing_bytes(storage, compute)
     activations = sizes.activations.bytes(drawing.width, drawing.height, drawing.rows, compute)
@@ -106,19 +121,3 @@ def precision_of(sizes: ComponentSizes, device: DeviceMemory, asked: Storage) ->
     if sizes.role == "autoencoder":
         storage = compute
     return storage, compute
-
-
-def _why_main(needed: int, spare: int) -> str:
-    return (
-        f"{needed / 1e9:.1f} GB of it would lie in main memory, which has {spare / 1e9:.1f} GB for it; "
-        "choose a smaller model or a smaller precision"
-    )
-
-
-def _why(least: MemoryPlan, precision: str, residency: str) -> str:
-    needed, usable = least.peak_bytes / 1e9, least.usable_bytes / 1e9
-    asked = [
-        f'{key} = "{value}"' for key, value in (("precision", precision), ("residency", residency)) if value != "auto"
-    ]
-    way = f"remove {' and '.join(asked)}" if asked else "choose a smaller model or a smaller picture"
-    return f"it needs {needed:.1f} GB at the least, and the device has {usable:.1f} GB for it; {way}"

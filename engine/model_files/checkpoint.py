@@ -11,6 +11,7 @@ from engine.errors import ModelLoadFailed
 from engine.model_files.checkpoint_families import CheckpointFamily, family_in, first_layer, prefix_of, preset_for
 from engine.model_files.diffusers_folder import MASK_CHANNELS
 from engine.model_files.gguf_file import BYTES, SHAPE_BEFORE, SUFFIX, gguf_header
+from engine.model_files.other_files import AS_FOLDER, prove_whole, what_else
 from engine.model_files.single_file import Header, Tensor, header_of
 
 LATENT_CHANNELS = 4
@@ -31,16 +32,6 @@ _BESIDE = (*_SCALES, ".scale_input", ".input_scale", ".comfy_quant", "scaled_fp8
 _PACKED = ("U8", "I8", "I16", "I32")
 _TRUE = frozenset({"true", "1"})
 _EDM = ("edm_vpred.sigma_max", "edm_mean", "edm_std")
-_AS_FOLDER = "give the model as a diffusers folder instead"
-_OTHERS = {
-    "lora_": ("it is a LoRA", "put it into the folder of LoRAs"),
-    ".lora_": ("it is a LoRA", "put it into the folder of LoRAs"),
-    "control_model.": ("it is a ControlNet, which draws nothing by itself", "name an image model"),
-    "decoder.conv_in.": ("it is an autoencoder only", "name it as `vae` of a model"),
-    "model.layers.0.self_attn.": ("it is a language model, which draws no pictures", "name an image model"),
-    "encoder.block.0.layer.": ("it is a text encoder only", "name an image model"),
-}
-"""How names of tensors in other files begin, or what they hold -> (what it is, the way out)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +78,14 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises `ModelLoadFailed` for a file that is damaged, of a family that is not loaded from one file, or packed in a
     way that nothing here reads.
     """
+    prove_whole(path)
     header = read_header(path)
     family = family_in(header.tensors)
     if family is None:
-        raise ModelLoadFailed(path.stem, *_what_else(header.tensors))
+        raise ModelLoadFailed(path.stem, *what_else(header.tensors))
     channels = _channels(path, header) if family.denoiser == "unet" else 0
     if any(key in header.tensors for key in _EDM):
-        raise ModelLoadFailed(path.stem, "it was trained with the EDM schedule, which no preset has", _AS_FOLDER)
+        raise ModelLoadFailed(path.stem, "it was trained with the EDM schedule, which no preset has", AS_FOLDER)
     predicts_v, zero_snr = _prediction(header)
     prefix, is_gguf = prefix_of(header.tensors), path.suffix == SUFFIX
     return Checkpoint(
@@ -141,16 +133,8 @@ def _channels(path: Path, header: Header) -> int:
     channels = first.shape[1]
     if channels not in (LATENT_CHANNELS, MASK_CHANNELS):
         why = f"its UNet takes {channels} channels, so it draws from more than words and masks"
-        raise ModelLoadFailed(path.stem, why, _AS_FOLDER)
+        raise ModelLoadFailed(path.stem, why, AS_FOLDER)
     return channels
-
-
-def _what_else(names: Mapping[str, Tensor]) -> tuple[str, str]:
-    """(why it is refused, the way out), of a file of no family that is read."""
-    for mark, said in _OTHERS.items():
-        if any(name.startswith(mark) or (mark.startswith(".") and mark in name) for name in names):
-            return said
-    return "it is no checkpoint of a family that is read from one file", _AS_FOLDER
 
 
 def _prediction(header: Header) -> tuple[bool, bool]:

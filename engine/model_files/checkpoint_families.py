@@ -171,8 +171,9 @@ _TRANSFORMERS = (
         "transformer",
         "Krea2Transformer2DModel",
         "Krea2Pipeline",
-        ("txtfusion.projector.weight",),
+        ("txtfusion.projector.weight", "text_fusion.projector.weight"),
         encoders={"text_encoder": _ANY},
+        modulation=r"tmlp\.",
     ),
 )
 """Of which the first that fits counts: Z-Image's files have what Lumina's have, and Chroma's what FLUX.1's have."""

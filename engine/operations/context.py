@@ -112,10 +112,10 @@ class OperationContext:
         """Let a denoiser that can (`pocket`) guide inside, where nothing needs a row of its own for other words.
 
         What starts from a picture keeps both rows: little noise is left there, and its words may be far from it. So do
-        LoRAs, whose hooks know the rows of a pass and not those inside, and control, which was trained with both.
+        LoRAs, whose hooks know the rows of a pass and not those inside.
         """
         request = self.request
-        needs_rows = request.negative_prompt or request.loras or self.beside or self.control
+        needs_rows = request.negative_prompt or request.loras or self.beside
         if request.kind == ImageRequest.kind and not needs_rows:
             denoiser: Any = getattr(pipeline, "unet", None)
             if hasattr(denoiser, "guide_itself"):

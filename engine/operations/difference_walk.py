@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from engine.operations.img2img_from_noise import PictureOrigin, noised_to
+from engine.sampling.x0 import noise_level
 
 
 @dataclass
@@ -58,13 +59,17 @@ class DifferenceWalk:
         return self._picture + self._change
 
     def _sample(self) -> torch.Tensor:
-        signal, noise = self._level.signal, self._level.noise
+        signal, noise, cells = self._level.signal, self._level.noise, len(self._picture)
         if not noise:
             return torch.cat((self._picture, self.shown))
         # Fresh noise for every step: what the two rows share of it cancels out, the rest averages out.
-        drawn = [torch.randn((1, *self._picture.shape[1:]), generator=generator) for generator in self._generators]
-        old = torch.cat(drawn).to(self._picture).mul_(noise).add_(self._picture, alpha=signal)
-        return torch.cat((old, torch.add(old, self._change, alpha=signal)))
+        drawn = torch.empty((2 * cells, *self._picture.shape[1:]))
+        for row, generator in enumerate(self._generators):
+            drawn[row].normal_(generator=generator)
+        sample = drawn.to(self._picture.device)
+        old = sample[:cells].mul_(noise).add_(self._picture, alpha=signal)
+        torch.add(old, self._change, alpha=signal, out=sample[cells:])
+        return sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +86,13 @@ class _Level:
 
     @staticmethod
     def of(noise_scheduler: Any, index: int, dimensions: int) -> _Level:
-        """At timestep number `index`, asked with two single numbers; past the last one there is no noise."""
+        """At timestep number `index`, which is that of the next step; past the last one there is no noise."""
         if index >= len(noise_scheduler.timesteps):
             return _Level(1.0, 0.0)
+        known = noise_level(noise_scheduler, noise_scheduler.timesteps[index])
+        if known is not None:
+            return _Level(float(known[0]), float(known[1]))
+        # Asked with two single numbers, in the words of which every sample is one.
         one = torch.eye(2).view(2, 2, *(1,) * (dimensions - 2))
         signal, noise = noised_to(one[:, :1], one[:, 1:], noise_scheduler, index).flatten().tolist()
         return _Level(signal, noise)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from engine.pipelines.signatures import Signatures
+
 LORA = "Control LoRA"
 """In place of a network's class: a file of low-rank weights."""
 OWN = "own"
@@ -112,6 +114,16 @@ def plain_class(pipeline: str) -> str:
             if controlled == pipeline and each.component:
                 return plain
     return pipeline
+
+
+def drawn_by(network: ControlNetwork, plain: str) -> str:
+    """The class that draws with a network, for a model that the class `plain` draws without one."""
+    return network.pipeline(plain) if network.network else plain
+
+
+def takes_style(network: ControlNetwork, plain: str) -> bool:
+    """Whether the class that draws with a network takes style pictures beside the control picture. Reads its source."""
+    return "ip_adapter_image" in Signatures().of(drawn_by(network, plain)).defaults
 
 
 def spoken(type_: str) -> str:

@@ -123,6 +123,7 @@ def edges(
     """Train an adapter that keeps to the edges of a control picture, and print how many outlines it keeps of 60."""
     from engine.pocket import outlines, sampling
     from engine.pocket.control import EdgeRecipe, EdgeTrainer, averaged, export
+    from engine.pocket.export import write_hashes
 
     run = run or cache / "edges"
     with _clock("edges", minutes) as advance:
@@ -132,6 +133,8 @@ def edges(
         found = outlines.shares(wanted, outlines.drawn(pipeline, wanted, adapter))
         _console.print(name, outlines.score(found))
     export(averaged(run), to)
+    if to.resolve().is_relative_to(weights.resolve()):
+        write_hashes(weights)
     _console.print(to)
 
 

@@ -219,4 +219,5 @@ def averaged(run: Path) -> T2IAdapter:
 
 def export(made: T2IAdapter, folder: Path) -> None:
     """Write the adapter in float16, as any `T2IAdapter` folder."""
-    cast(Any, made).to(torch.float16).save_pretrained(folder)
+    nn.Module.to(made, dtype=torch.float16)
+    made.save_pretrained(folder)

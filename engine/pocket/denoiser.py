@@ -214,7 +214,10 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
     def _guided_sketch(
         self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, weights: Tensor | None, hints: Hints | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """As `sketch`; rows with a weight above 0 (B,) are moved by as much away from what they are without words."""
+        """As `sketch`; rows with a weight above 0 (B,) are moved by as much away from what they are without words.
+
+        Without hints, too: so the guidance scale also says how closely a control picture is kept to.
+        """
         if weights is None or self.no_words is None:
             return self.sketch(sample, signal_to_noise, states, hints)
         rows = (torch.ones_like(weights) if self.fixed_shapes else weights).nonzero()[:, 0]
@@ -223,7 +226,7 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
             torch.cat((sample, sample[rows])),
             torch.cat((signal_to_noise, signal_to_noise[rows])),
             torch.cat((states, empty)),
-            hints and hints.with_more(rows),
+            hints and hints.before_none(len(rows)),
         )
         count = len(sample)
         away = weights[rows, None, None, None].to(sketch) * (sketch[rows] - sketch[count:])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -45,11 +44,13 @@ class Hints:
             _to(self.drawn, half), _to(self.refined, half), _to(self.patches, eighth), _to(self.planned, eighth)
         )
 
-    def with_more(self, rows: Tensor) -> Hints:
-        """The same, and those of `rows` (indices) once more behind them."""
-        return Hints(
-            *(torch.cat((each, each[rows])) for each in (self.drawn, self.refined, self.patches, self.planned))
-        )
+    def before_none(self, rows: int) -> Hints:
+        """The same, and as many further rows behind them that are told nothing."""
+        return Hints(*(F.pad(each, (0, 0, 0, 0, 0, 0, 0, rows)) for each in self._parts))
+
+    @property
+    def _parts(self) -> tuple[Tensor, ...]:
+        return self.drawn, self.refined, self.patches, self.planned
 
 
 def _to(state: Tensor, size: tuple[int, int]) -> Tensor:

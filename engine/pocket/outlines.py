@@ -22,12 +22,13 @@ from engine.pocket.data import Collection
 from engine.pocket.edits import ink, overlap
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.obedience import Score
+from engine.pocket.sampling import GUIDANCE, STEPS
 from engine.pocket.scenes import SINGLE, WHITE, Pose, Scene, held_out
 
 COUNT = 60
 KEPT = 0.7
 """An outline is kept where given and new overlap by this share of both together (intersection over union)."""
-_STEPS, _GUIDANCE, _BATCH = 12, 2.5, 10
+_BATCH = 10
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ def drawn(pipeline: Any, wanted: Outlines, adapter: T2IAdapter | None) -> Tensor
             prompts,
             **shown,
             generator=generators,
-            num_inference_steps=_STEPS,
-            guidance_scale=_GUIDANCE,
+            num_inference_steps=STEPS,
+            guidance_scale=GUIDANCE,
             output_type="np",
         )
         made.append(torch.from_numpy(output.images).permute(0, 3, 1, 2) * 2 - 1)

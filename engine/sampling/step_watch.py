@@ -175,8 +175,9 @@ class StepWatch:
             raise InvalidRequest("image", "this model's answers cannot be compared; give a strength")
         _set_index(noise_scheduler, index)
         latents = walk.step(x0, noise_scheduler, index).to(sample.dtype)
-        self.latents = walk.shown
         shown = walk.shown if self.wants_x0(self.step) else None
+        if index == self._steps:
+            self.latents = walk.shown if shown is None else shown
         self.on_step(self.step, self._earlier + self._steps + self.more_steps, shown)
         return _with_latents(self._shape, latents)
 

@@ -55,3 +55,18 @@ async def test_a_control_picture_from_the_command_to_its_variations(tmp_path: Pa
         blank = {**given, "control": ("blank.png", png("white"))}
         refused = last_said(await bot.ada.slash(bot.channel, "imagine", **blank, control_type="pose"))
         assert refused.ephemeral and "does not follow pose; choose edges" in refused.content
+
+
+async def test_the_built_in_model_follows_edges_with_nothing_set_up(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data", engine=EngineSettings(devices=("cpu",), load_timeout_s=300.0))
+    async with whole(settings) as bot:
+        shown = await bot.ada.slash(
+            bot.channel, "imagine", prompt="red apple, flat --seed 3", control=("c.png", circle())
+        )
+        job, message = await bot.finished(shown)
+        assert message.attachments[-1].filename == f"darkroom-{job.id}-control.png"
+        for cell in range(4):
+            drawn = Image.open(io.BytesIO(await bot.picture(job, cell))).convert("RGB").resize((64, 64))
+            far = np.abs(np.asarray(drawn, dtype=int) - 255).max(axis=2) > 32
+            wanted = np.asarray(Image.open(io.BytesIO(circle())).convert("L").resize((64, 64))) < 128
+            assert (far & wanted).sum() / (far | wanted).sum() > 0.7

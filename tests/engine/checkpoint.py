@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers import StableDiffusionPipeline, StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 
 _RESNET = {
@@ -60,6 +60,27 @@ def write_xl_checkpoint(folder: Path, file: Path) -> None:
         tensors[f"conditioner.embedders.0.transformer.text_model.{key.removeprefix('text_model.')}"] = value
     for key, value in _open_clip(pipeline.text_encoder_2.state_dict()).items():
         tensors[f"conditioner.embedders.1.model.{key}"] = value
+    _save(tensors, file)
+
+
+def write_sd2_checkpoint(folder: Path, file: Path) -> None:
+    """The same for Stable Diffusion 2, whose text encoder is OpenCLIP's, with a projection that nobody uses."""
+    pipeline = StableDiffusionPipeline.from_pretrained(folder)
+    tensors = _unet_and_autoencoder(pipeline, folder)
+    words = {
+        f"text_model.{key.removeprefix('text_model.')}": v for key, v in pipeline.text_encoder.state_dict().items()
+    }
+    beside = {"text_projection": torch.ones(16, 16), "logit_scale": torch.ones(())}
+    tensors |= {f"cond_stage_model.model.{key}": value for key, value in (_open_clip(words) | beside).items()}
+    _save(tensors, file)
+
+
+def write_refiner_checkpoint(folder: Path, file: Path) -> None:
+    """The same for SDXL's refiner, whose only text encoder is the larger one."""
+    pipeline = StableDiffusionXLImg2ImgPipeline.from_pretrained(folder)
+    tensors = _unet_and_autoencoder(pipeline, folder)
+    for key, value in _open_clip(pipeline.text_encoder_2.state_dict()).items():
+        tensors[f"conditioner.embedders.0.model.{key}"] = value
     _save(tensors, file)
 
 

@@ -26,6 +26,8 @@ class Layout:
     """Layers whose rows are one layer in the original."""
     swapped: str = r"^$"
     """Names, as diffusers has them, of layers that give scale and shift; originals give shift and scale."""
+    flat: str = r"^$"
+    """Names, as originals have them, of tensors that are vectors there."""
     added: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Tensors that originals have besides, which nothing reads."""
 
@@ -220,15 +222,46 @@ LAYOUTS: dict[str, Layout] = {
 }
 
 
+RARER_LAYOUTS: dict[str, Layout] = {
+    "hidream": Layout(),
+    "krea2": Layout(
+        [
+            (r"^transformer_blocks\.(\d+)\.scale_shift_table", r"blocks.\1.mod.lin"),
+            (r"^final_layer\.scale_shift_table", "last.modulation.lin"),
+            (r"^final_layer\.norm\.weight", "last.norm.scale"),
+            (r"^final_layer", "last"),
+            (r"^txt_in\.norm\.weight", "txtmlp.0.scale"),
+            (r"^txt_in\.linear_1", "txtmlp.1"),
+            (r"^txt_in\.linear_2", "txtmlp.3"),
+            (r"^time_embed\.linear_1", "tmlp.0"),
+            (r"^time_embed\.linear_2", "tmlp.2"),
+            (r"^time_mod_proj", "tproj.1"),
+            (r"^img_in", "first"),
+            (r"^text_fusion", "txtfusion"),
+            (r"^transformer_blocks", "blocks"),
+            (r"\.attn\.to_out\.0\.", ".attn.wo."),
+            (r"\.attn\.to_(q|k|v)\.", r".attn.w\1."),
+            (r"\.attn\.to_gate\.", ".attn.gate."),
+            (r"\.attn\.norm_(q|k)\.weight", r".attn.qknorm.\1norm.scale"),
+            (r"\.ff\.", ".mlp."),
+            (r"\.norm1\.weight", ".prenorm.scale"),
+            (r"\.norm2\.weight", ".postnorm.scale"),
+        ],
+        flat=r"^blocks\.\d+\.mod\.lin",
+    ),
+}
+
+
 def original(name: str, state: State) -> dict[str, torch.Tensor]:
     """A family's transformer with its authors' names."""
-    layout = LAYOUTS[name]
+    layout = (LAYOUTS | RARER_LAYOUTS)[name]
     tensors = {
         key: _swapped(value) if re.search(layout.swapped, key) else value
         for key, value in _fused(layout, state).items()
     }
     for pattern, into in layout.renames:
         tensors = {re.sub(pattern, into, key): value for key, value in tensors.items()}
+    tensors = {key: value.flatten() if re.search(layout.flat, key) else value for key, value in tensors.items()}
     return tensors | {key: torch.zeros(shape) for key, shape in layout.added.items()}
 
 

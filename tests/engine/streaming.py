@@ -5,18 +5,52 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine.batching.weight_tensors import STREAMED
 from engine.loading.loaded_model import LoadedModel
-from engine.loading.streamed_weights import StreamedWeights
+from engine.loading.streamed_weights import StreamedWeights, stream_through
+from engine.memory.device_memory import GIB, DeviceMemory
+from engine.memory.planner import Drawing, plan
+from engine.memory.spec_sizes import sizes_of
+from engine.memory.tensor_kinds import blocks_of
+from engine.model_spec import ModelSpec
 
 
 def streams(model: LoadedModel) -> list[StreamedWeights]:
     """What brings in the model's denoisers."""
     return [vars(part)[STREAMED] for part in model.parkable.values() if STREAMED in vars(part)]
+
+
+def stream_keeping(share: float) -> Callable[..., StreamedWeights]:
+    """What streams a denoiser, with about that share of its blocks' bytes on the device."""
+
+    def stream(module: torch.nn.Module, device: torch.device, room: int) -> StreamedWeights:
+        blocks = blocks_of([name for name, _ in module.named_parameters()], "denoiser")
+        whole = sum(weight.nbytes for name, weight in module.named_parameters() if blocks[name])
+        return stream_through(module, device, int(share * whole))
+
+    return stream
+
+
+def budget_gb(spec: ModelSpec, models_dir: Path, kept: float) -> float:
+    """The least budget with which at least that share of the streamed blocks stays on the device."""
+    sizes = sizes_of(spec, models_dir)
+    assert sizes is not None
+
+    def streamed(budget: float) -> int:
+        device = DeviceMemory("cpu", 64 * GIB, budget_bytes=int(budget * 1e9))
+        return plan(sizes, device, Drawing(spec.width, spec.height), spec.precision, "partly_streamed").streamed_bytes
+
+    low, high, most = 1e-9, 32.0, (1 - kept) * streamed(1e-9)
+    while high - low > 1e-7:
+        middle = (low + high) / 2
+        low, high = (low, middle) if streamed(middle) <= most else (middle, high)
+    assert streamed(high), "nothing would be streamed"
+    return high
 
 
 def hide(model: LoadedModel) -> None:

@@ -43,6 +43,18 @@ def save_adapter(model: Path, folder: Path, encoder: str = "image_encoder") -> P
     return folder / "adapter.safetensors"
 
 
+def load_adapter(pipeline: Any, adapter: Path) -> None:
+    """Have a stock pipeline load what `save_adapter` wrote, the image encoder beside it included."""
+    encoder = adapter.parent / "image_encoder"
+    if isinstance(pipeline, SD3IPAdapterMixin):
+        seeing: Any = SiglipVisionModel.from_pretrained(encoder)
+        pipeline.register_modules(feature_extractor=SiglipImageProcessor.from_pretrained(encoder))
+    else:
+        seeing = CLIPVisionModelWithProjection.from_pretrained(encoder)
+    pipeline.register_modules(image_encoder=seeing)
+    pipeline.load_ip_adapter(str(adapter.parent), subfolder="", weight_name=adapter.name)
+
+
 def _projection(across: int) -> dict[str, torch.Tensor]:
     return {
         "image_proj.proj.weight": torch.randn(4 * across, SEEN),

@@ -21,6 +21,7 @@ from engine.errors import EngineError
 from engine.loading.load import load
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
+from engine.trial.trial import try_out
 from tests.engine.checkpoint import write_checkpoint
 from tests.engine.local_worker import LocalWorker, ask
 from tests.engine.single_files import pretend_pulled
@@ -313,3 +314,13 @@ def test_previews_that_are_not_what_was_asked_for_are_told(findings: dict[str, F
     assert "previews of a tiny autoencoder" not in findings
     assert "16 channels" in findings["previews of a tiny autoencoder of other channels"].found
     assert findings["previews of a tiny autoencoder that is none"].remedy
+
+
+def test_a_budget_that_cannot_hold_a_model_is_told_alike(family_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    chosen = {"mine": ModelSettings(source=str(family_folder("stable-diffusion")))}
+    settings = EngineSettings(models=chosen, models_dir=tmp_path, memory_budget_gb=1e-4)
+    with pytest.raises(EngineError) as refused:
+        load(Catalogue(settings).spec("mine"), "cpu", settings)
+    (verdict,) = [each for each in asyncio.run(try_out(settings, ("mine",))) if each.name == "model mine"]
+    assert verdict.found == str(refused.value) and "memory_budget_gb allows 0.0001 GB" in verdict.found
+    assert verdict.remedy == "raise memory_budget_gb, or choose a smaller model or a smaller precision"

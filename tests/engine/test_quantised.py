@@ -264,7 +264,7 @@ def test_a_model_that_is_too_large_is_named_not_the_picture(
     loaded: Callable[..., LoadedModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.loading.load.device_memory", lambda *_: DeviceMemory("cuda", 2**29 + 2**16))
-    with pytest.raises(ModelTooLarge, match=r"'mine' could not be loaded: it needs 0\.0 GB .* smaller model"):
+    with pytest.raises(ModelTooLarge, match=r"'mine' could not be loaded: it needs 0\.00.* smaller model"):
         loaded("stable-diffusion")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from bot.settings import Settings
 from engine.settings import EngineSettings, LoRASettings, ModelSettings
@@ -21,6 +22,12 @@ def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert (settings.captioner, settings.cutout, settings.upscaler) == (tmp_path / "c", tmp_path / "o", tmp_path / "u")
     assert (settings.models_dir, settings.default_model) == (tmp_path / "d", f"{tmp_path}/m")
     assert Settings(data_dir=Path("~/darkroom")).data_dir == tmp_path / "darkroom"
+
+
+@pytest.mark.parametrize("absurd", [0, -8, 1e300, float("inf"), float("nan"), "much"])
+def test_an_absurd_budget_is_refused_by_its_key(absurd: object) -> None:
+    with pytest.raises(ValidationError, match="memory_budget_gb"):
+        EngineSettings.model_validate({"memory_budget_gb": absurd})
 
 
 @pytest.mark.parametrize("plain", ["sdxl", "hf:org/repo@main", "~nobody-of-this-name/model"])

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from engine.bench import paced_link
 from engine.bench.group_offloading import group_offload
+from engine.bench.kept_blocks import measure as measure_kept
 from engine.bench.paced_link import PacedLink
 from engine.bench.shared_transfer import measure
 
@@ -57,3 +58,14 @@ def test_the_bench_of_shared_transfers_runs() -> None:
     assert min(row.first_preview_ratio, row.alone_ratio) > 0
     report.show(Console(file=(said := io.StringIO()), width=120))
     assert "first_preview_ratio" in said.getvalue()
+
+
+def test_the_bench_of_kept_blocks_runs() -> None:
+    threads = torch.get_num_threads()
+    report = measure_kept(lambda _: None, transfers=(0.01,), members=2, repeats=1)
+    torch.set_num_threads(threads)
+    shares = [row.streamed_share for row in report.rows]
+    assert shares == pytest.approx([1, 0.5, 0.5, 0.25, 0.25], abs=0.1)
+    assert all(row.alone_s > 0 and row.crowd_s > 0 for row in report.rows)
+    report.show(Console(file=(said := io.StringIO()), width=120))
+    assert "half kept, spread" in said.getvalue()

@@ -9,7 +9,7 @@ from bot.commands.buttons.round_buttons import check, seen
 from bot.domain.model import Share
 from bot.domain.moderation.job_access import Deed
 from bot.domain.rounds.round import RoundAct
-from bot.errors import OwnersOnly
+from bot.errors import MakersOnly
 from bot.ui.content.custom_ids import Act, ButtonId, RoundId
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
@@ -47,7 +47,7 @@ async def let(interaction: Pressed, pressed: ButtonId) -> None:
     async with Answer(interaction, ephemeral=True) as answered:
         job = await permitted(interaction, pressed.job_id, Deed.SEE)
         if job.member_id != interaction.user.id:
-            raise OwnersOnly(job.member_id)
+            raise MakersOnly(job.member_id)
         share = SHARES[pressed.act]
         await interaction.client.services.jobs.share(pressed.job_id, share)
         await answered.private(f"✅ {_SAID[share]} What was made before stays.")

@@ -14,7 +14,6 @@ from discord.app_commands import locale_str
 from bot.commands.buttons import derive_buttons, edit_buttons, foreign_recipes, result_buttons
 from bot.domain.model import Job, Options, Verb
 from bot.domain.prompting.derivation import SINGLE
-from bot.domain.prompting.prompt import expand
 from bot.errors import BadPicture, JobNotFound
 from bot.ui.content import texts
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
@@ -55,7 +54,8 @@ async def vary(interaction: Pressed, message: discord.Message) -> None:
 async def varied(interaction: Pressed, about: str, filled: Filled) -> None:
     """Read the form of a picture that the bot did not make; after a restart, fetch the message again."""
     async with Answer(interaction) as answer:
-        asked = [await submission.read(interaction, text, has_picture=True) for text in expand(filled.prompt)]
+        prompts = await submission.prompts_of(interaction, filled.prompt)
+        asked = [await submission.read(interaction, text, has_picture=True) for text in prompts]
         found = await _recalled(interaction, about)
         key, poster_id = await submission.take(interaction, found.picture), other_than(interaction, found.author_id)
         given = {"images": (key,), "poster_id": poster_id}
@@ -75,7 +75,8 @@ async def edit(interaction: Pressed, message: discord.Message) -> None:
 async def edited(interaction: Pressed, about: str, filled: Filled) -> None:
     """Change somebody else's picture as the form says."""
     async with Answer(interaction) as answer:
-        asked = [await submission.read(interaction, text, has_picture=True) for text in expand(filled.prompt)]
+        prompts = await submission.prompts_of(interaction, filled.prompt)
+        asked = [await submission.read(interaction, text, has_picture=True) for text in prompts]
         found = await _recalled(interaction, about)
         first = await submission.take(interaction, found.picture)
         images = (first, *await edit_buttons.pictures_in(interaction, filled))

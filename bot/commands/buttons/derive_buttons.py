@@ -11,7 +11,7 @@ from bot.domain.model import Job, JobSpec, Options, Verb
 from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.derivation import derive
 from bot.domain.prompting.option_sets import text_of
-from bot.domain.prompting.prompt import expand, parse, render
+from bot.domain.prompting.prompt import parse, render
 from bot.errors import BadOption, JobNotFound
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, FormKind
 from bot.ui.content.modals import Filled, Form, RegionForm, ZoomForm
@@ -173,9 +173,9 @@ def derived(job: Job, verb: Verb, cell: int | None, options: Options, **fields: 
 
 async def asked_in(interaction: Pressed, filled: Filled) -> list[Options]:
     """Return what was written into a form: the options of each of its permutations."""
-    written = await submission.rolled(interaction, filled.prompt)
+    prompts = await submission.prompts_of(interaction, filled.prompt)
     sets = dict((await submission.preferences_of(interaction)).sets)
-    return [parse(text, set_text=functools.partial(text_of, sets)) for text in expand(written)]
+    return [parse(text, set_text=functools.partial(text_of, sets)) for text in prompts]
 
 
 async def about_job(interaction: Pressed, about: str) -> tuple[ButtonId, Job]:

@@ -10,7 +10,6 @@ from discord.ui import Button, DynamicItem, View
 
 from bot.domain.model import Verb
 from bot.domain.prompting.foreign_recipe import drawable
-from bot.domain.prompting.prompt import expand
 from bot.errors import BadPicture
 from bot.ui.content.custom_ids import FormId, FormKind
 from bot.ui.content.foreign_card import can_be_drawn, foreign_card, text_on
@@ -46,7 +45,8 @@ class DrawThis(DynamicItem[Button[View]], template=r"drc:draw"):
 async def drawn(interaction: Pressed, about: str, filled: Filled) -> None:
     """Draw what the form says."""
     async with Answer(interaction) as answer:
-        asked = [await submission.read(interaction, text) for text in expand(filled.prompt)]
+        prompts = await submission.prompts_of(interaction, filled.prompt)
+        asked = [await submission.read(interaction, text) for text in prompts]
         await submit_each(interaction, answer, asked, lambda one: submission.spec(Verb.IMAGINE, one))
 
 

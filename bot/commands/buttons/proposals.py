@@ -12,7 +12,7 @@ from discord.ui import Button, DynamicItem, View
 
 from bot.domain.prompting.flags import render_flags
 from bot.domain.prompting.foreign_prompt import translated_prompt
-from bot.domain.prompting.prompt import clean, expand, parse, render
+from bot.domain.prompting.prompt import clean, parse, render
 from bot.domain.prompting.repeats import repeated
 from bot.errors import BadOption
 from bot.ui.content.custom_ids import FormId, FormKind
@@ -87,7 +87,8 @@ async def translate(
 async def _draw(interaction: Pressed) -> None:
     async with Answer(interaction) as answer:
         message = interaction.message
-        asked = repeated([await submission.read(interaction, text) for text in expand(proposed_in(message))])
+        prompts = await submission.prompts_of(interaction, proposed_in(message))
+        asked = repeated([await submission.read(interaction, text) for text in prompts])
         check_number(interaction, len(asked))
         if not await submit_rest(interaction, answer, asked, asked_by=message.id if message else None):
             await answer.private("This is drawn already; *Change* opens it, or type the command again.")

@@ -8,6 +8,7 @@ from discord.abc import GuildChannel
 from bot.domain.model import Member, Place
 from bot.domain.moderation.access import moderates
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
+from bot.ui.interactions.open_channels import open_channel_id
 from bot.ui.interactions.services import Darkroom
 
 
@@ -37,6 +38,7 @@ def place_of(bot: Darkroom, payload: discord.RawReactionActionEvent) -> Place:
         channel_id=payload.channel_id,
         parent_channel_id=channel.parent_id if isinstance(channel, discord.Thread) else None,
         age_restricted=_is_age_restricted(channel),
+        open_channel_id=open_channel_id(channel),
         missing_permissions=_missing(guild, channel),
     )
     return place if guild is None else place.model_copy(update={"file_limit_bytes": guild.filesize_limit})

@@ -84,7 +84,8 @@ async def decide(interaction: Pressed, pressed: ButtonId) -> None:
         message_id = await answer.public(ballot_paper(opened, job, 0), view=ballot_view(opened))
         if message_id is not None:
             await rounds(interaction).posted(opened.id, message_id)
-            await interaction.client.services.jobs.posted(job.id, None, place.channel_id, message_id)
+            # It goes with the job, but is no result: reactions to it press nothing, and delete it alone.
+            await interaction.client.services.jobs.extracted([job.id], place.channel_id, message_id)
 
 
 def _begun(job: Job, slots: int, member: Member, place: Place, now: datetime) -> Round:

@@ -8,7 +8,7 @@ from bot.commands.moderation.moderator_actions import entry, moderator
 from bot.errors import BadOption, ConfigError
 from bot.ui.interactions.answer import Answer, Pressed
 
-_SAID = {"pause": "paused", "resume": "goes on", "void": "has one entry less", "stop": "is stopped"}
+_SAID = {"pause": "is paused", "resume": "goes on", "void": "has one entry less", "stop": "is stopped"}
 
 
 Action = Literal["pause", "resume", "void", "stop"]

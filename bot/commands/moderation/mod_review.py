@@ -132,8 +132,8 @@ class ReviewRoom:
             return
         except REFUSALS as error:
             raise DeliveryLater(5.0, f"review channel: {type(error).__name__}") from error
-        # It goes when the result is deleted.
-        await self._client.services.jobs.posted(job.id, None, channel.id, sent.id)
+        # It goes when the result is deleted, but is no result: reactions to it press nothing.
+        await self._client.services.jobs.extracted([job.id], channel.id, sent.id)
 
 
 class Review(app_commands.Group):

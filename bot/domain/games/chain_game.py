@@ -115,11 +115,15 @@ class ChainGame(Game):
 
     def forgotten(self, member_id: int) -> Self:
         """Without anything that this member wrote."""
+        held = chain_of(self.order, member_id, self.step) if member_id in self.order else None
+        hands = {chain: text for chain, text in self.hands.items() if chain != held}
         chains = without(self.chains, member_id)
         players = tuple(each for each in self.players if each.id != member_id)
         order = tuple(0 if each == member_id else each for each in self.order)
         votes = {member: marks for member, marks in self.votes.items() if member != member_id}
-        return self.model_copy(update={"chains": chains, "players": players, "order": order, "votes": votes})
+        return self.model_copy(
+            update={"chains": chains, "hands": hands, "players": players, "order": order, "votes": votes}
+        )
 
     def said_by(self, member_id: int) -> dict[str, Any]:
         """What this member wrote and liked."""

@@ -25,7 +25,7 @@ Chain = tuple[Line, ...]
 
 
 def holder(order: Sequence[int], chain: int, step: int) -> int:
-    """Who writes line `step` of a chain: a Latin shift, so that nobody meets a chain twice."""
+    """Who writes line `step` of a chain: a Latin shift, so that nobody meets a chain twice; 0: they are forgotten."""
     return order[(chain + step) % len(order)]
 
 
@@ -34,7 +34,7 @@ def chain_of(order: Sequence[int], member_id: int, step: int) -> int:
     return (order.index(member_id) - step) % len(order)
 
 
-def asleep(chain: Chain, author: int, opening: str) -> Line:
+def asleep(chain: Chain, author: int | None, opening: str) -> Line:
     """What stands for a line that nobody wrote: the one before, or `opening` where there is none."""
     if not chain:
         return Line(author=None, text=opening)

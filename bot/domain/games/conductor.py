@@ -88,7 +88,7 @@ class Conductor:
                 if after is game:
                     return
                 is_put_off = after.is_extended and not game.is_extended
-                game = await self._store.change(game, after)
+                game = await self._changed(game, after)
                 if is_put_off:
                     self._announcer.changed(game.id)
         except Fenced:
@@ -100,6 +100,15 @@ class Conductor:
             await self._unshowable(game)
         except RoundNotFound:
             log.info("game is gone", extra={"game": game.id})
+
+    async def _changed(self, game: AnyGame, after: AnyGame) -> AnyGame:
+        """Store a step. Raises `Fenced`; what was asked for while somebody stopped the game is no secret any more."""
+        try:
+            return await self._store.change(game, after)
+        except Fenced:
+            if (await self._store.get(game.id)).is_over:
+                await self._draws.unseal(after.stopped("", self._clock()))
+            raise
 
     async def _step(self, game: AnyGame, began: datetime) -> AnyGame:
         """The game after the next thing that is due; the same object when nothing is."""

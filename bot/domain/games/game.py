@@ -13,8 +13,7 @@ from typing import Any, Self
 from bot.domain.games.phases import Phase
 from bot.domain.games.player import Player
 from bot.domain.model import Member, Place, Value
-from bot.domain.moderation.access import MODERATOR
-from bot.errors import NotInGame, NotPermitted
+from bot.errors import NotInGame, OwnersOnly
 
 LEAST_PLAYERS, MOST_PLAYERS = 3, 8
 LINE_CHARS = 200
@@ -109,7 +108,7 @@ class Game(Value):
         return self.model_copy(update={"players": tuple(each for each in self.players if each.id != member.id)})
 
     def started(self, by: Member, now: datetime) -> Self:
-        """With the lobby closed. Raises `NotPermitted` and `NotInGame`."""
+        """With the lobby closed. Raises `OwnersOnly` and `NotInGame`."""
         self.require(Phase.LOBBY)
         self.require_host(by)
         if len(self.active) < LEAST_PLAYERS:
@@ -118,8 +117,7 @@ class Game(Value):
 
     def next(self, by: Member, stage: int, now: datetime) -> Self:
         """Look at the next thing. Raises `NotInGame`."""
-        if self.phase not in (Phase.REVEAL, Phase.SHOW) or stage != self.stage:
-            raise NotInGame("The game has moved on.")
+        self.require(self.phase if self.phase in (Phase.REVEAL, Phase.SHOW) else Phase.SHOW, stage)
         self.player(by.id)
         return self.hurried(now)
 
@@ -149,9 +147,9 @@ class Game(Value):
         return self.model_copy(update={"left_s": None, "closes_at": now + timedelta(seconds=max(20.0, self.left_s))})
 
     def require_host(self, by: Member) -> None:
-        """Raise `NotPermitted` unless it is the host or a moderator here."""
+        """Raise `OwnersOnly` unless it is the host or a moderator here."""
         if by.id != self.host.id and not (by.is_moderator and by.guild_id == self.guild_id):
-            raise NotPermitted(MODERATOR)
+            raise OwnersOnly(self.host.id)
 
     def to(self, phase: Phase, now: datetime, seconds: float, **more: Any) -> Self:
         """In another phase, for so long."""

@@ -76,7 +76,7 @@ class Telephone(ChainGame):
         return self.to(Phase.DRAW, now, DRAW_S, chains=chains, players=players)
 
     def _line(self, chain: int, lines: Chain) -> Line:
-        author = holder(self.order, chain, self.step)
+        author = holder(self.order, chain, self.step) or None
         if chain in self.hands:
             return Line(author=author, text=self.hands[chain])
         among = DEALT if self.shape is None else FIGURES

@@ -61,8 +61,8 @@ class Asking:
                     await self._finish(await self._store.change(current, state=RoundState.DECIDED))
             case RoundState.DECIDED:
                 await self._finish(current)
-            case _:
-                await self._end(current, "a moderator paused it for too long")
+            case _:  # paused by a moderator for too long: nobody could answer
+                await self._finish(await self._store.change(current, state=RoundState.DECIDED))
 
     async def _post(self, new: Round) -> None:
         if owner_of(await self._entries.of(new.id)) is None:

@@ -7,12 +7,12 @@ from datetime import timedelta
 from bot.domain.model import Ask, Member, ReplyTo
 from bot.domain.moderation.consents import Needed
 from bot.domain.ports import Clock
-from bot.domain.rounds.consent_request import ASKS_FOR, ConsentRequest, asking
+from bot.domain.rounds.consent_request import ASKS_FOR, ConsentRequest, asking, owner_of
 from bot.domain.rounds.entry import Entry, EntryRole
 from bot.domain.rounds.ports import EntryStore, RoundStore
 from bot.domain.rounds.round import Round, RoundAct, RoundKind, RoundState
-from bot.domain.rounds.round_service import over
-from bot.errors import Fenced, NotYours, OwnerAsked, OwnersOnly, RoundNotFound
+from bot.domain.rounds.round_service import shut
+from bot.errors import Fenced, MakersOnly, NotYours, OwnerAsked, RoundNotFound
 
 _WRITTEN_WITHIN = timedelta(seconds=30)
 
@@ -44,18 +44,19 @@ class ConsentRequests:
     async def answer(self, round_id: str, by: Member, act: RoundAct) -> Entry:
         """Take the owner's answer.
 
-        Raises `OwnersOnly` for everybody else, `RoundOver` when it is answered or too late, and `RoundNotFound`.
+        Raises `MakersOnly` for everybody else, `RoundWaits` while it is paused, `RoundOver` when it is answered or too
+        late, and `RoundNotFound`.
         """
         while True:
             current = await self._store.get(round_id)
             entries = await self._entries.of(round_id, role=EntryRole.ASKED)
-            if current.kind is not RoundKind.CONSENT or not entries:
+            if current.kind is not RoundKind.CONSENT or (owner := owner_of(entries)) is None:
                 raise RoundNotFound(round_id)
-            if entries[0].member_id != by.id:
-                raise OwnersOnly(entries[0].member_id or 0)
+            if owner.member_id != by.id:
+                raise MakersOnly(owner.member_id or 0)
             if current.state is not RoundState.OPEN:
-                raise over(current)
-            answered = entries[0].model_copy(update={"text": act.value})
+                raise shut(current)
+            answered = owner.model_copy(update={"text": act.value})
             try:
                 await self._store.change(current, entries=[answered], state=RoundState.DECIDED, due_at=self._clock())
             except Fenced:
@@ -64,10 +65,13 @@ class ConsentRequests:
 
 
 def _require_unanswered(entry: Entry, earlier: Round) -> None:
-    """Raise `OwnerAsked` where the question stands, and `NotYours` where the answer was no, or none."""
+    """Raise `OwnerAsked` where the question stands, and `NotYours` where the answer was no, or none.
+
+    A question that could not be posted has asked nobody.
+    """
     if earlier.state not in (RoundState.DECIDED, RoundState.ENDED):
         raise OwnerAsked(entry.member_id or 0, is_new=False)
-    if entry.text in ("", RoundAct.NO):
+    if entry.text in ("", RoundAct.NO) and earlier.message_id is not None:
         raise NotYours(entry.member_id or 0)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.ports import Clock
 from bot.domain.rounds.ports import Play, RoundStore
-from bot.domain.rounds.round import Round, RoundKind, RoundState
+from bot.domain.rounds.round import Round, RoundKind, RoundState, last_settings
 from bot.errors import DeliveryLater, Fenced, JobNotFound, RoundNotFound, StoreError
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Deadlines:
         try:
             current = await self._store.get(current.id)
             if current.tries >= _MOST_TRIES:
-                await self._store.change(current, state=RoundState.ENDED)
+                await self._store.change(current, state=RoundState.ENDED, settings=last_settings(current))
                 return
             pause_s = max(least_s, _RETRY_S[min(current.tries, len(_RETRY_S) - 1)])
             later = self._clock() + timedelta(seconds=pause_s)

@@ -31,6 +31,9 @@ class Deciding:
             if await self._rounds.put_off_after_absence(current, began):
                 return
             current = await self._rounds.decide(current)
+        if current.state is RoundState.PAUSED:
+            why = "it was paused for too long"
+            current = await self._store.change(current, state=RoundState.DECIDED, winner=None, outcome=why, tries=0)
         if current.state is RoundState.DECIDED:
             await self._finish(current)
 

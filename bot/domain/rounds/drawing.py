@@ -12,7 +12,7 @@ from bot.domain.rounds import evolution
 from bot.domain.rounds.deciding import PASSES
 from bot.domain.rounds.entry import Entry, EntryState
 from bot.domain.rounds.evolution import Batch, Part
-from bot.domain.rounds.round import Round
+from bot.domain.rounds.round import Round, RoundState
 from bot.errors import AlreadyAsked, CellNotFound, JobNotFound, PromptRejected
 
 _LIVE = (JobState.QUEUED, JobState.RUNNING)
@@ -121,6 +121,11 @@ class Studio:
         for job_id, job in (await self.jobs(choices)).items():
             if job is not None and job.state in _LIVE:
                 await self._cancel(job_id, decided.host)
+
+    async def drop_if_over(self, current: Round, drawn: Sequence[Entry]) -> None:
+        """End what was asked for while somebody ended the round: its entries name no picture to end."""
+        if current.state in (RoundState.DECIDED, RoundState.ENDED):
+            await self.cancel(current, drawn)
 
     async def _once(self, ask: Ask) -> Job:
         try:

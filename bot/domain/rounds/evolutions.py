@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.model import Ask, JobSpec, Member, Place, ReplyTo
 from bot.domain.ports import Clock
@@ -13,8 +14,8 @@ from bot.domain.rounds.entry import Entry, EntryRole
 from bot.domain.rounds.evolution import Evolution
 from bot.domain.rounds.ports import EntryStore, RoundStore
 from bot.domain.rounds.round import Round, RoundKind, RoundState
-from bot.domain.rounds.round_service import over
-from bot.errors import BadOption, OwnersOnly, RoundUnderWay, UserError
+from bot.domain.rounds.round_service import over, shut
+from bot.errors import BadOption, Fenced, OwnersOnly, RoundUnderWay, UserError
 from engine import EngineError
 
 AGREED_WITHIN = timedelta(minutes=15)
@@ -54,34 +55,51 @@ class Evolutions:
         Raises `OwnersOnly`, `RoundUnderWay`, `RoundOver`, `RoundNotFound`, and what refuses the grid: then it may be
         started again.
         """
-        planned = await self._store.get(round_id)
-        if by.id != planned.host.id:
-            raise OwnersOnly(planned.host.id)
-        if planned.state in (RoundState.DECIDED, RoundState.ENDED):
-            raise over(planned)
-        if planned.state is not RoundState.PLANNED:
-            raise RoundUnderWay(planned.guild_id, planned.channel_id, planned.message_id)
         now = self._clock()
-        choices = [
-            Entry(round_id=round_id, role=EntryRole.CHOICE, place=place, entered_at=now)
-            for place in range(planned.slots)
-        ]
-        # Not due before the grid is asked for here, where a refusal can be told to whoever pressed.
-        started = await self._store.change(
-            planned, entries=choices, state=RoundState.DRAWING, due_at=now + _STARTS_WITHIN, created_at=now
-        )
+        started, choices = await self._claimed(round_id, by, now)
         try:
             drawn = await self._studio.ask(started, choices)
         except (UserError, EngineError):
-            await self._store.change(started, state=RoundState.PLANNED, due_at=now + AGREED_WITHIN)
+            with contextlib.suppress(Fenced):  # called off meanwhile
+                await self._store.change(started, state=RoundState.PLANNED, due_at=now + AGREED_WITHIN)
             raise
-        return await self._store.change(started, entries=drawn, due_at=now)
+        try:
+            return await self._store.change(started, entries=drawn, due_at=now)
+        except Fenced:
+            current = await self._store.get(round_id)
+            await self._studio.drop_if_over(current, drawn)
+            return current
+
+    async def _claimed(self, round_id: str, by: Member, now: datetime) -> tuple[Round, list[Entry]]:
+        """The round that is drawn from now on, and its places; of two presses in one moment one gets it."""
+        while True:
+            planned = await self._store.get(round_id)
+            if by.id != planned.host.id:
+                raise OwnersOnly(planned.host.id)
+            if planned.state in (RoundState.DECIDED, RoundState.ENDED):
+                raise over(planned)
+            if planned.state is not RoundState.PLANNED:
+                raise RoundUnderWay(planned.guild_id, planned.channel_id, planned.message_id)
+            blank = Entry(round_id=round_id, role=EntryRole.CHOICE, place=0, entered_at=now)
+            choices = [blank.model_copy(update={"place": place}) for place in range(planned.slots)]
+            # Not due before the grid is asked for here, where a refusal can be told to whoever pressed.
+            due_at = now + _STARTS_WITHIN
+            try:
+                started = await self._store.change(
+                    planned, entries=choices, state=RoundState.DRAWING, due_at=due_at, created_at=now
+                )
+                return started, choices
+            except Fenced:
+                continue
 
     async def require_open(self, round_id: str) -> Round:
-        """A round that takes wild cards. Raises `RoundOver`, `RoundNotFound`, and `BadOption` in the last round."""
+        """A round that takes wild cards.
+
+        Raises `RoundWaits`, `RoundOver`, `RoundNotFound`, and `BadOption` in the last round.
+        """
         current = await self._store.get(round_id)
         if current.kind is not RoundKind.EVOLVE or current.state not in _TAKES_LINES:
-            raise over(current)
+            raise shut(current)
         if current.number >= evolution.agreed(current).rounds:
             raise BadOption("wild card", "this is the last round, nothing is drawn after it")
         return current
@@ -102,7 +120,7 @@ class Evolutions:
         )  # fmt: skip
         entered = await self._entries.enter(new, _TAKES_LINES)
         if entered is None:
-            raise over(await self._store.get(round_id))
+            raise shut(await self._store.get(round_id))
         return entered
 
 

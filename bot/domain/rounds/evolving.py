@@ -13,7 +13,7 @@ from bot.domain.rounds.entry import Entry, EntryRole, EntryState
 from bot.domain.rounds.ports import Announcer, EntryStore, RoundStore
 from bot.domain.rounds.round import Round, RoundState
 from bot.domain.rounds.round_service import RoundService
-from bot.errors import DeliveryError, DeliveryLater, JobNotFound, QuotaExceeded, UserError
+from bot.errors import DeliveryError, DeliveryLater, Fenced, JobNotFound, QuotaExceeded, UserError
 from engine import EngineError
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,11 @@ class Evolving:
             else:
                 await self._refuse(current, error)
             return current, ()
-        return await self._store.change(current, entries=drawn, refusal=""), drawn
+        try:
+            return await self._store.change(current, entries=drawn, refusal=""), drawn
+        except Fenced:
+            await self._studio.drop_if_over(await self._store.get(current.id), drawn)
+            raise
 
     async def _wait(self, current: Round, error: Exception) -> None:
         now, packed = self._rounds.now(), error_codec.pack(error)

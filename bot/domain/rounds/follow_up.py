@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from bot.domain.model import Ask, Job, Member, ReplyTo, Verb
-from bot.domain.moderation.consents import Stance
+from bot.domain.model import Ask, Job, JobSpec, Member, ReplyTo, Verb
+from bot.domain.moderation.consents import Needed, Stance
 from bot.domain.ports import Jobs
 from bot.domain.prompting.derivation import derive
 from bot.domain.rounds.round import Round
-from bot.errors import AlreadyAsked, CellNotFound, JobNotFound, NotYours
+from bot.errors import AlreadyAsked, CellNotFound, JobNotFound, NotYours, OwnerAsked
 
 
 class Consenting(Protocol):
-    """Whose pictures others may vary."""
+    """Whose yes is missing for a job."""
 
-    async def __call__(self, job: Job, by: Member, /) -> Stance:
-        """What the owner of a job says to this member."""
+    async def __call__(self, spec: JobSpec, by: Member, /) -> Sequence[Needed]:
+        """The owners, each once, those who refuse first."""
+        ...
+
+
+class AskingOwners(Protocol):
+    """How owners are asked."""
+
+    async def __call__(self, ask: Ask, needed: Needed, /, *others: Needed) -> OwnerAsked:
+        """Ask in the channel, once; the job is made when all have said yes. Raises `NotYours`."""
         ...
 
 
 class VaryWinner:
     """`bot.domain.rounds.ports.FollowUp`."""
 
-    def __init__(self, jobs: Jobs, submit: Callable[[Ask], Awaitable[Job]], stance: Consenting) -> None:
-        self._jobs, self._submit, self._stance = jobs, submit, stance
+    def __init__(
+        self, jobs: Jobs, submit: Callable[[Ask], Awaitable[Job]], needed: Consenting, ask_owners: AskingOwners
+    ) -> None:
+        self._jobs, self._submit, self._needed, self._ask_owners = jobs, submit, needed, ask_owners
 
     async def __call__(self, decided: Round) -> Job:
         """Ask for the variations, once: the ballot paper's message id makes the ask unique.
 
-        Raises what the job service raises, `NotYours` when the maker of the picture no longer shares it, and
-        `JobNotFound` or `CellNotFound` when it is not there to be seen any more.
+        Raises what the job service raises, `NotYours` when the maker of the picture no longer shares it, `OwnerAsked`
+        when they are asked, and `JobNotFound` or `CellNotFound` when it is not there to be seen any more.
         """
         if decided.winner is None or decided.message_id is None:
             raise JobNotFound(decided.job_id)
@@ -40,10 +50,13 @@ class VaryWinner:
             raise JobNotFound(job.id)
         if decided.winner not in {cell.cell for cell in await self._jobs.cells(job.id)}:
             raise CellNotFound(job.id, decided.winner)
-        if await self._stance(job, decided.host) is not Stance.YES:
-            raise NotYours(job.member_id)
+        ask = _asked(decided, job, decided.message_id)
+        if needed := await self._needed(ask.spec, decided.host):
+            if needed[0].stance is Stance.NO:
+                raise NotYours(needed[0].owner_id)
+            raise await self._ask_owners(ask, *needed)
         try:
-            return await self._submit(_asked(decided, job, decided.message_id))
+            return await self._submit(ask)
         except AlreadyAsked as error:
             return await self._jobs.get(error.job_id)
 

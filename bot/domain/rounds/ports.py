@@ -15,7 +15,7 @@ class RoundStore(Protocol):
     """Rounds and ballots. Each method is one transaction."""
 
     async def open(self, new: Round) -> Round:
-        """Store it; one with the same id, or an open one on the same job, is given back instead."""
+        """Store it; one with the same id, or an open or paused one on the same job, is given back instead."""
         ...
 
     async def get(self, round_id: str) -> Round:

@@ -110,6 +110,11 @@ class Round(Value):
         return timedelta(seconds=self.duration_s)
 
 
+def last_settings(current: Round) -> str:
+    """`Round.settings` once it has ended: what a question was about is not kept any longer than it waits."""
+    return "" if current.kind is RoundKind.CONSENT else current.settings
+
+
 class Ballot(Value):
     """The slots one member approves of: any number of them, each once, in ascending order."""
 

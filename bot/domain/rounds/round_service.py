@@ -10,8 +10,8 @@ from bot.domain.moderation.access import MODERATOR
 from bot.domain.rounds.ballots import count, winner
 from bot.domain.rounds.electorate import Electorate
 from bot.domain.rounds.ports import Announcer, RoundStore
-from bot.domain.rounds.round import Ballot, Round, RoundState
-from bot.errors import Fenced, NotPermitted, RoundNotFound, RoundOver, RoundWaits, StoreError
+from bot.domain.rounds.round import Ballot, Round, RoundState, last_settings
+from bot.errors import Fenced, NotPermitted, OwnersOnly, RoundNotFound, RoundOver, RoundWaits, StoreError
 
 GRACE = timedelta(seconds=10)
 """When waiting could change nothing, so long is left for second thoughts and further marks."""
@@ -68,7 +68,7 @@ class RoundService:
         ballot = await self._store.toggle(round_id, member_id, slot, self._electorate.now())
         if ballot is None:
             current = await self._store.get(round_id)
-            raise RoundWaits(current.outcome) if current.state in _WAITS else over(current)
+            raise shut(current)
         self._voted_in.add(round_id)
         self._announcer.changed(round_id, self.read)
         return ballot
@@ -95,7 +95,10 @@ class RoundService:
         return current, tally.voters
 
     async def close(self, round_id: str, by: Member) -> Round:
-        """Count now. Only the host and moderators may; raises `NotPermitted`, `RoundOver` and `RoundNotFound`."""
+        """Count now. Only the host and moderators may.
+
+        Raises `OwnersOnly`, `NotPermitted` for a show, `RoundWaits`, `RoundOver` and `RoundNotFound`.
+        """
         while True:
             current = await self.led(round_id, by)
             if current.state is not RoundState.OPEN:
@@ -122,7 +125,9 @@ class RoundService:
                 # A game still has to end what it draws; a round on one grid owes nothing.
                 state = RoundState.DECIDED if found.game_id else RoundState.ENDED
                 due_at, why = self._electorate.now(), "its ballot paper was deleted"
-                await self._store.change(found, state=state, winner=None, outcome=why, due_at=due_at)
+                await self._store.change(
+                    found, state=state, winner=None, outcome=why, due_at=due_at, settings=last_settings(found)
+                )
             except Fenced:
                 continue
 
@@ -167,7 +172,7 @@ class RoundService:
         """A round that is not over, for its host and moderators. Raises as `close`."""
         current = await self._store.get(round_id)
         if by.id != current.host.id and not (by.is_moderator and by.guild_id == current.guild_id):
-            raise NotPermitted(MODERATOR)
+            raise OwnersOnly(current.host.id) if current.host.id else NotPermitted(MODERATOR)  # nobody hosts a show
         if current.state in OVER:
             raise over(current)
         return current
@@ -181,6 +186,11 @@ class RoundService:
                 await self._store.change(current, due_at=soon)
             except Fenced:
                 continue
+
+
+def shut(found: Round) -> RoundOver | RoundWaits:
+    """The error for what a round does not take now: it waits, or is over."""
+    return RoundWaits(found.outcome) if found.state in _WAITS else over(found)
 
 
 def over(found: Round) -> RoundOver:

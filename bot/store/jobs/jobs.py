@@ -75,7 +75,7 @@ class JobStore(JobReads):
             return set(await connection.scalars(shown))
 
     async def extracted(self, job_ids: Collection[str], channel_id: int, message_id: int) -> None:
-        """Record that a message shows a time-lapse or lineage tree of these jobs."""
+        """Record that a message shows a time-lapse or lineage tree of these jobs, or asks something about them."""
         async with self._database.write() as connection:
             # A job that was deleted meanwhile has no row to refer to.
             there = await connection.scalars(sa.select(jobs.c.id).where(jobs.c.id.in_(job_ids)))

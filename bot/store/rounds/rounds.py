@@ -26,9 +26,13 @@ class RoundStore:
         self._database = database
 
     async def open(self, new: Round) -> Round:
-        """Store it; one with the same id, or an open one on the same job, is given back instead."""
+        """Store it; one with the same id, or an open or paused one on the same job, is given back instead."""
         on_the_job = sa.and_(rounds.c.job_id == new.job_id, rounds.c.state == RoundState.OPEN)
+        held = sa.select(rounds).where(rounds.c.job_id == new.job_id, rounds.c.state == RoundState.PAUSED).limit(1)
         async with self._database.write() as connection:
+            paused = (await connection.execute(held)).mappings().first() if new.job_id else None
+            if paused is not None:
+                return round_from(paused)
             await insert_round(connection, new)
             here = sa.select(rounds).where(on_the_job if new.job_id else rounds.c.id == new.id)
             return round_from(await _one(connection, here, new.id))

@@ -9,13 +9,18 @@ from bot.domain.games.game import LEAST_PLAYERS, MOST_PLAYERS
 from bot.domain.games.phases import Phase
 from bot.domain.games.player import names
 from bot.ui.content.game_texts import before, closes, ended, joined, table
-from bot.ui.content.texts import echo
+from bot.ui.content.texts import echo, fitted
 
-_ECHO, _SHORT = 150, 60
+_ECHOES, _SHORT = (150, 100, 60, 30), 60
+"""Of each line so many characters, the first number with which everything fits into a message."""
 
 
 def bluff_page(game: Bluff) -> str:
     """The text of this phase."""
+    return fitted(lambda chars: _page(game, chars), _ECHOES)
+
+
+def _page(game: Bluff, chars: int) -> str:
     match game.phase:
         case Phase.LOBBY:
             return _lobby(game)
@@ -33,13 +38,14 @@ def bluff_page(game: Bluff) -> str:
             )
         case Phase.VOTE:
             return (
-                f"{_head(game)}\nWhich of these is the secret? Guesses stay hidden until the end.\n{_list(game.now_on)}"
-                f"\n{closes(game)} · {len(game.now_on.votes)} of {len(game.guessers)} have guessed"
+                f"{_head(game)}\nWhich of these is the secret? Guesses stay hidden until the end.\n"
+                f"{_list(game.now_on, chars)}\n"
+                f"{closes(game)} · {len(game.now_on.votes)} of {len(game.guessers)} have guessed"
             )
         case Phase.REVEAL:
-            return f"{_head(game)}\n{_revealed(game.now_on)}\n{table(game)}\n{closes(game, 'Goes on')}"
+            return f"{_head(game)}\n{_revealed(game.now_on, chars)}\n{table(game)}\n{closes(game, 'Goes on')}"
         case _:
-            best = "\n".join(_best(turn) for turn in game.done)
+            best = "\n".join(_best(turn, min(chars, _SHORT)) for turn in game.done)
             return f"{ended(game, '🎭 **Bluff** is over')}\n{best}\n{table(game)}".replace("\n\n", "\n")
 
 
@@ -58,15 +64,15 @@ def _head(game: Bluff) -> str:
     return f"{before(game)}🎭 **Bluff**, turn {game.now_on.number + 1} of {max(turns, game.now_on.number + 1)}"
 
 
-def _list(turn: Turn) -> str:
-    return "\n".join(f"**{place + 1}.** {_said(caption)}" for place, caption in enumerate(turn.captions))
+def _list(turn: Turn, chars: int) -> str:
+    return "\n".join(f"**{place + 1}.** {_said(caption, chars)}" for place, caption in enumerate(turn.captions))
 
 
-def _said(caption: Caption) -> str:
-    return "*(a moderator took this away)*" if caption.is_void else echo(caption.text, _ECHO)
+def _said(caption: Caption, chars: int) -> str:
+    return "*(a moderator took this away)*" if caption.is_void else echo(caption.text, chars)
 
 
-def _revealed(turn: Turn) -> str:
+def _revealed(turn: Turn, chars: int) -> str:
     lines: list[str] = []
     for place, caption in enumerate(turn.captions):
         mark = "✅" if caption.is_true else "▫️"
@@ -74,13 +80,14 @@ def _revealed(turn: Turn) -> str:
         believed = [member for member, vote in turn.votes.items() if vote == place]
         verb = "found by" if caption.is_true else "believed by"
         lines.append(
-            f"{mark} **{place + 1}.** {_said(caption)} · {who}" + (f" · {verb} {names(believed)}" if believed else "")
+            f"{mark} **{place + 1}.** {_said(caption, chars)} · {who}"
+            + (f" · {verb} {names(believed)}" if believed else "")
         )
     won = ", ".join(f"<@{member}> +{points}" for member, points in turn.points.items() if points)
     return "\n".join([*lines, f"Points: {won or 'none'}"])
 
 
-def _best(turn: Turn) -> str:
+def _best(turn: Turn, chars: int) -> str:
     """A turn in one line: the truth, and the fake that most believed."""
     wrong = [place for place, caption in enumerate(turn.captions) if not caption.is_true and not caption.is_void]
     votes = list(turn.votes.values())
@@ -88,5 +95,5 @@ def _best(turn: Turn) -> str:
     fake = ""
     if best is not None and votes.count(best):
         who = names(turn.captions[best].authors) if turn.captions[best].authors else "mine"
-        fake = f" · most believed: {echo(turn.captions[best].text, _SHORT)} ({who})"
-    return f"**{turn.number + 1}.** {echo(turn.secret, _SHORT)}{fake}"
+        fake = f" · most believed: {echo(turn.captions[best].text, chars)} ({who})"
+    return f"**{turn.number + 1}.** {echo(turn.secret, chars)}{fake}"

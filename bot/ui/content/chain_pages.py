@@ -61,9 +61,9 @@ def line_text(line: Line) -> str:
     """What one member wrote, and why there is no picture of it."""
     who = "by me, for a sleeper" if line.author is None else f"<@{line.author}>"
     if line.is_asleep:
-        return f"*(asleep)* · {who}"
+        return "*(asleep)*" if line.author is None else f"*(asleep)* · {who}"
     missing = f" · no picture: {line.why}" if line.why else ""
-    return f"{echo(line.text, _ECHO) or '*(deleted)*'} · {who}{missing}"
+    return f"{echo(line.text, _ECHO)} · {who}{missing}" if line.text else f"*(deleted)*{missing}"
 
 
 def rewritable(written: str | None) -> str:

@@ -125,6 +125,7 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.AskersOnly: lambda error: (
             f"Only <@{error.owner_id}>, who typed this command, can start its jobs. Type it yourself for your own."
         ),
+        bot.MakersOnly: lambda error: f"Only <@{error.owner_id}> can say that: it is about their picture.",
         bot.NotPermitted: _not_permitted,
         bot.Paused: lambda error: (
             f"The queue is paused: {error.why}" if error.why else "The queue is paused. Try again later."

@@ -12,8 +12,8 @@ from bot.domain.jobs import error_codec
 from bot.domain.model import Job, Verb
 from bot.domain.prompting.derivation import derive
 from bot.domain.rounds.ballots import count, dice, letters
-from bot.domain.rounds.round import Ballot, Round, RoundAct
-from bot.errors import Banned, CellNotFound, JobNotFound, NotYours, QuotaExceeded
+from bot.domain.rounds.round import Ballot, Round, RoundAct, RoundState
+from bot.errors import Banned, CellNotFound, JobNotFound, NotYours, OwnerAsked, QuotaExceeded
 from bot.ui.content.custom_ids import RoundId
 from bot.ui.content.error_texts import words
 from bot.ui.content.texts import MESSAGE_LIMIT, message_url, shorten
@@ -23,6 +23,8 @@ MOST_NAMES = 20
 
 def ballot_paper(shown: Round, job: Job, voters: int) -> str:
     """How to vote, until when, what it costs whom, and how many have voted; never who voted for what."""
+    if shown.state is RoundState.PAUSED:
+        return f"🗳️ **Which one goes on?**{_of(job)}\n⏸️ A moderator has paused this. What was voted is kept."
     pictures = derive(job, Verb.VARY_STRONG, 0, seed=shown.seed).count
     more = f" {shown.outcome} There is more time." if shown.is_extended else ""
     return (
@@ -35,11 +37,12 @@ def ballot_paper(shown: Round, job: Job, voters: int) -> str:
 
 
 def ballot_view(shown: Round) -> View:
-    """A button for each cell, one that ends the vote, and one that calls it off."""
-    view = View(timeout=None)
-    for slot in range(shown.slots):
+    """A button for each cell, one that ends the vote, and one that calls it off: all that a paused vote has."""
+    view, is_open = View(timeout=None), shown.state is RoundState.OPEN
+    for slot in range(shown.slots if is_open else 0):
         view.add_item(button(RoundId(RoundAct.VOTE, shown.id, slot), letters((slot,)), ButtonStyle.primary))
-    for act, label in ((RoundAct.CLOSE, "Count now"), (RoundAct.CANCEL, "Cancel the vote")):
+    ways = ((RoundAct.CLOSE, "Count now"), (RoundAct.CANCEL, "Cancel the vote"))
+    for act, label in ways if is_open else ways[1:]:
         view.add_item(button(RoundId(act, shown.id), label, ButtonStyle.secondary, row=4))
     view.stop()
     return view
@@ -77,7 +80,10 @@ def outcome(ended: Round, job: Job, ballots: Sequence[Ballot], next_url: str) ->
 
 def _what_follows(ended: Round, next_url: str) -> str:
     if ended.refusal:
-        return f"It is not varied: {refusal(error_codec.unpack(ended.refusal), ended.host.id)}"
+        error = error_codec.unpack(ended.refusal)
+        if isinstance(error, OwnerAsked) and error.is_new:
+            return f"Its variations wait for the yes of <@{error.owner_id}>."
+        return f"It is not varied: {refusal(error, ended.host.id)}"
     if next_url:
         return f"[Its variations]({next_url})"
     return "Its variations follow."

@@ -15,9 +15,11 @@ from bot.domain.rounds.round import Round, RoundAct, RoundState
 from bot.domain.rounds.show_plan import WEEKDAYS, ShowPlan, settings_of
 from bot.ui.content.custom_ids import RoundId
 from bot.ui.content.round_pages import button
-from bot.ui.content.texts import MESSAGE_LIMIT, echo, message_url, shorten
+from bot.ui.content.texts import MESSAGE_LIMIT, echo, fitted, message_url, shorten
 
-_BAR, _ECHO, _PER_ROW = 8, 60, 5
+_BAR, _PER_ROW = 8, 5
+_ECHOES = (60, 30, 15)
+"""Of each prompt so many characters, the first number with which everything fits into a message."""
 _OVER = (RoundState.DECIDED, RoundState.ENDED)
 _TITLE = "🖼️ **The show**"
 
@@ -73,21 +75,27 @@ def view(shown: Round, there: Collection[int]) -> View | None:
 
 def reveal(ended: Round, tally: Tally, hung: Sequence[Hung], parts: Sequence[tuple[int, int]], credit: str) -> str:
     """Who won by how much, who made what, and who has which part in the winner."""
+    return fitted(lambda chars: _reveal(ended, tally, hung, parts, echo(credit, 100), chars), _ECHOES)
+
+
+def _reveal(
+    ended: Round, tally: Tally, hung: Sequence[Hung], parts: Sequence[tuple[int, int]], credit: str, chars: int
+) -> str:
     order = dice(ended.slots, ended.seed)
     ranked = sorted(hung, key=lambda one: (-tally.marks[one.place], order.index(one.place)))
     most = max(tally.marks, default=0) or 1
     lines = [f"🏆 **{letters((ended.winner or 0,))}** has won the show ({ended.outcome})"]
-    lines += [_line(one, tally.marks[one.place], most, one.place == ended.winner) for one in ranked]
+    lines += [_line(one, tally.marks[one.place], most, chars, one.place == ended.winner) for one in ranked]
     shares = ", ".join(f"<@{member_id}> {number}" for member_id, number in parts)
-    lines.append(f"**100 points**: {shares}" + (f" · “{echo(credit, 100)}”" if credit else ""))
+    lines.append(f"**100 points**: {shares}" + (f" · “{credit}”" if credit else ""))
     lines.append("-# `/weekly hall` keeps the winners.")
-    return shorten("\n".join(lines), MESSAGE_LIMIT)
+    return "\n".join(lines)
 
 
-def _line(one: Hung, marks: int, most: int, has_won: bool) -> str:
+def _line(one: Hung, marks: int, most: int, chars: int, has_won: bool) -> str:
     bold = "**" if has_won else ""
     others = f", from a picture by {_names(one.others)}" if one.others else ""
-    words = f" · {echo(one.prompt, _ECHO)}" if one.prompt else ""
+    words = f" · {echo(one.prompt, chars)}" if one.prompt else ""
     bar = f"{letters((one.place,))} {'▰' * round(_BAR * marks / most)} {marks}"
     return f"{bold}{bar}{bold} · <@{one.member_id}>{others}{words}"
 

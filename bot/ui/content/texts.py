@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from discord.utils import escape_markdown, escape_mentions
@@ -78,6 +78,16 @@ def act_of(verb: Verb) -> str:
 def echo(text: str, limit: int) -> str:
     """A member's text made safe, in at most `limit` characters: what makes it safe makes it longer, too."""
     return shorten(safe(text), limit)
+
+
+def fitted(text_of: Callable[[int], str], lengths: Sequence[int]) -> str:
+    """The text with the first of the lengths (of what members wrote in it) with which it fits into a message."""
+    text = ""
+    for length in lengths:
+        text = text_of(length)
+        if len(text) <= MESSAGE_LIMIT:
+            break
+    return shorten(text, MESSAGE_LIMIT)
 
 
 def safe(text: str) -> str:

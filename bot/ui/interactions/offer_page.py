@@ -11,7 +11,7 @@ import discord
 from discord.ui import Button, DynamicItem, Select, View
 
 from bot.domain.model import Options, Verb
-from bot.domain.prompting.prompt import expand, parse, shorten
+from bot.domain.prompting.prompt import parse, shorten
 from bot.domain.prompting.short_names import short_name, with_short_name
 from bot.errors import BadOption
 from bot.ui.content import texts
@@ -186,7 +186,8 @@ async def _chosen(interaction: Pressed, shelf: Shelf, about: str, filled: Filled
         name = with_short_name(offers, about)
         if name is None:
             raise BadOption(about, _GONE[shelf])
-        asked = [await _read(interaction, text, offers[name], shelf) for text in expand(filled.prompt)]
+        prompts = await submission.prompts_of(interaction, filled.prompt)
+        asked = [await _read(interaction, text, offers[name], shelf) for text in prompts]
         await submit_each(interaction, answer, asked, lambda one: submission.spec(Verb.IMAGINE, one))
 
 

@@ -13,6 +13,7 @@ from bot.domain.moderation.access import moderates, rule_for
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
 from bot.domain.prompting import dynamic_prompts, member_options
 from bot.domain.prompting.derivation import DRAFTS, sheet_or
+from bot.domain.prompting.prompt import expand
 from bot.errors import FileLimitTooSmall, MissingPermissions, StoreError
 from bot.ui.content import cost_texts, texts
 from bot.ui.content.buttons import cancel_view
@@ -133,6 +134,11 @@ async def rolled(interaction: Pressed, text: str) -> str:
     return dynamic_prompts.rolled(text, lists, secrets.SystemRandom())
 
 
+async def prompts_of(interaction: Pressed, text: str) -> list[str]:
+    """Every prompt that a text stands for: what is chosen by chance is chosen, then each {…, …}. Raises `BadOption`."""
+    return expand(await rolled(interaction, text))
+
+
 async def channel_defaults(interaction: Pressed) -> str:
     """The flags that every new prompt in this channel has by default."""
     place = place_of(interaction)
@@ -174,7 +180,7 @@ async def submit(
     place = place_of(interaction)
     preflight(place)
     member = await member_of(interaction)
-    spec = await _with_kept_style(interaction, spec)
+    spec = await styled(interaction, spec)
     ask = Ask(
         spec=spec if spec.is_from_words else await recognised(interaction, spec),
         member=member,
@@ -195,7 +201,7 @@ async def submit(
     return job
 
 
-async def _with_kept_style(interaction: Pressed, spec: JobSpec) -> JobSpec:
+async def styled(interaction: Pressed, spec: JobSpec) -> JobSpec:
     """The spec with the pictures of a style that is kept by name. Raises `BadOption`."""
     style, styles = spec.options.style, interaction.client.services.settings.styles
     is_complete = style is None or style in styles or spec.options.kept_style is not None

@@ -14,7 +14,7 @@ import discord
 
 from bot.domain.rounds.ports import Reader
 from bot.domain.rounds.round import Ballot, Round, RoundKind, RoundState
-from bot.errors import DeliveryError, DeliveryLater, JobNotFound, RoundNotFound
+from bot.errors import DeliveryError, DeliveryLater, JobNotFound, RoundNotFound, StoreError
 from bot.tasks import Tasks
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.discord_errors import REFUSALS, TOO_OFTEN, WRITE_ANEW, delivery_error
@@ -127,6 +127,9 @@ class RoundAnnouncer:
                 return log.warning("ballot paper not changed: %s", error, extra={"round": round_id})
             except (RoundNotFound, JobNotFound):
                 return log.info("the pictures of a round are gone", extra={"round": round_id})
+            except StoreError:
+                self._waiting.discard(round_id)  # the next change is shown with this one
+                raise
         return None
 
     async def _show(self, round_id: str, read: Reader) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from bot.domain.model import Job, JobState
 from bot.domain.rounds.round import RoundKind, RoundState
+from bot.errors import DeliveryError
 from tests.bot.court import Court, said
 from tests.bot.painted import painted
 
@@ -280,3 +281,50 @@ async def test_a_picture_that_is_uploaded_again_is_known(court: Court) -> None:
     await court.ada.slash(court.channel, "imagine", prompt="a cat", image=again)
     made = await court.draw()
     assert made.parent_id == job.id and made.parent_cell == 0
+
+
+async def test_nobody_but_the_owner_answers_and_is_told_so(court: Court) -> None:
+    job = await court.imagine(court.ada)
+    await consents(court, court.ada, "ask")
+    await asked(court, job)
+    for actor in (court.bo, court.mo):
+        refused = said(await actor.click(question(court), label="Once"))
+        assert f"Only <@{court.ada.id}> can say that" in refused and "moderators" not in refused
+
+
+async def test_a_paused_question_waits_and_ends_after_a_week(court: Court) -> None:
+    job = await court.imagine(court.ada)
+    await consents(court, court.ada, "ask")
+    await asked(court, job)
+    paper = question(court)
+    await court.say(court.mo, "mod round pause", message=str(paper.id))
+    assert "a moderator paused it" in said(await court.ada.click(paper, label="Once"))
+    [paused] = await court.round_store.hosted(court.bo.id, RoundKind.CONSENT, job.created_at)
+    await court.round_store.change(paused, due_at=court.now())
+    await court.counted()
+    [over] = await court.round_store.hosted(court.bo.id, RoundKind.CONSENT, job.created_at)
+    assert (over.state, over.settings) == (RoundState.ENDED, "")
+    assert "no answer came" in court.message(paper.id).content
+
+
+async def test_a_question_that_was_never_posted_asked_nobody(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = await court.imagine(court.ada)
+    await consents(court, court.ada, "ask")
+
+    async def refused(*_: Any) -> int:
+        raise DeliveryError("403/50013 Missing Permissions")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(court.client.services.announcer, "post", refused)
+        await asked(court, job)
+    assert "I have asked" in await asked(court, job, "V2")
+    assert f"<@{court.ada.id}>" in question(court).content
+
+
+async def test_what_was_asked_for_goes_with_a_deleted_question(court: Court) -> None:
+    job = await court.imagine(court.ada)
+    await consents(court, court.ada, "ask")
+    await asked(court, job)
+    await court.rounds.gone(question(court).id)
+    [over] = await court.round_store.hosted(court.bo.id, RoundKind.CONSENT, job.created_at)
+    assert (over.state, over.settings) == (RoundState.ENDED, "")

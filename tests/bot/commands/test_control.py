@@ -77,3 +77,9 @@ async def test_what_the_model_saw_is_shown_beside_the_pictures(world: World) -> 
     assert shown is not None and [file.filename for file in shown.attachments][1] == "darkroom-job0000001-control.png"
     assert shown.attachments[1].description == "What the model saw of the control picture."
     assert "Edit region" not in labels(shown.message)
+
+
+async def test_a_pasted_prompt_is_not_proposed_without_its_picture(world: World) -> None:
+    pasted = {"prompt": "(a fox:1.3) --v 6", "control": ("map.png", png("red"))}
+    refused = (await world.ada.slash(world.channel, "imagine", **pasted)).response
+    assert refused is not None and refused.ephemeral and "Draw this" not in labels(refused.message)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from bot.domain.model import JobState, Verb
+from bot.domain.model import Ask, Job, JobState, Verb
 from bot.domain.rounds.entry import EntryRole, EntryState
 from bot.domain.rounds.evolution import Part, parts
-from bot.domain.rounds.round import Round, RoundState
+from bot.domain.rounds.round import Round, RoundKind, RoundState
+from bot.errors import RoundUnderWay
 from tests.bot.court import Court, eventually, said
 from tests.bot.evolution import Evolve, labels
+from tests.bot.scripted import png
 
 
 @pytest.fixture
@@ -222,7 +226,9 @@ async def test_a_moderator_pauses_and_lets_it_go_on(court: Court, evolve: Evolve
     await evolve.draw()
     await evolve.press(court.bo, "A")
     link = f"https://discord.com/channels/1/2/{(await evolve.now()).message_id}"
+    form = await court.bo.click(await evolve.paper(), label="Wild card")
     assert "paused" in await court.say(court.mo, "mod round pause", message=link)
+    assert "a moderator paused it" in said(await court.bo.submit_modal(form, {"prompt": "in the rain"}))
     shown = await evolve.paper()
     await eventually(lambda: "has paused this" in court.message(shown.id).content)
     assert labels(court.message(shown.id)) == ["End"]
@@ -260,3 +266,53 @@ async def test_a_blocked_picture_is_not_put_to_the_vote(court: Court, evolve: Ev
     over = await evolve.now()
     assert over.state is RoundState.ENDED and "too few of the pictures" in paper_of(court, over)
     assert court.message(over.message_id or 0).attachments == []
+
+
+@pytest.mark.parametrize("prompt", ["a red fox --draft", "a {red, blue} fox", "a fox --repeat 2", "a fox --relax"])
+async def test_what_is_no_grid_of_four_is_refused(court: Court, prompt: str) -> None:
+    refused = said(await court.ada.slash(court.channel, "evolve", prompt=prompt))
+    assert "not together with /evolve" in refused and await court.jobs.active() == []
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_what_was_asked_for_while_it_ended_is_refunded(
+    court: Court, evolve: Evolve, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Between the asking and the writing down of what was asked, the host presses End."""
+    service = court.job_service
+    if number == 2:
+        await evolve.begin()
+        await evolve.draw()
+        await evolve.decide("A")
+
+    async def ended(ask: Ask) -> Job:
+        job = await service.submit(ask)
+        current = await evolve.now()
+        if current.state is RoundState.DRAWING:
+            await court.rounds.cancel(current.id, current.host)
+        return job
+
+    monkeypatch.setattr(court.client.services.evolutions._studio, "_submit", ended)
+    if number == 1:
+        await evolve.begin()
+    for _ in range(3):
+        await court.counted()
+    assert (await evolve.now()).state is RoundState.ENDED and await court.jobs.active() == []
+
+
+async def test_two_presses_of_start_begin_one_round(court: Court, evolve: Evolve) -> None:
+    await court.ada.slash(court.channel, "evolve", prompt="a red fox")
+    [planned] = await court.round_store.hosted(court.ada.id, RoundKind.EVOLVE, court.now() - timedelta(hours=1))
+    start = court.client.services.evolutions.start
+    began = await asyncio.gather(*(start(planned.id, planned.host) for _ in range(2)), return_exceptions=True)
+    assert {type(one) for one in began} == {Round, RoundUnderWay}
+    assert len(await court.jobs.active()) == 1
+
+
+async def test_a_style_kept_by_name_is_drawn_with_in_every_round(court: Court, evolve: Evolve) -> None:
+    await court.say(court.ada, "style save", name="fog", picture=("fog.png", png("red")))
+    await evolve.begin(prompt="a red fox --style fog")
+    await evolve.draw()
+    await evolve.decide("A")
+    await evolve.draw()
+    assert all(stream.request.style_images for stream in court.engine.streams)

@@ -8,7 +8,7 @@ from bot.domain.model import Preferences
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.settings import StyleSettings
 from tests.bot.scripted import png
-from tests.bot.world import World
+from tests.bot.world import World, labels
 
 
 def menus(result: Any) -> dict[str, list[str]]:
@@ -115,3 +115,12 @@ async def test_a_wrong_suffix_in_the_form_changes_nothing(world: World) -> None:
     told = await world.ada.submit_modal(form, {"prompt": "--stepz 3", "switches": ["remix"]})
     assert told.response is not None and "--steps" in told.response.content
     assert world.ada.id not in world.members.set
+
+
+async def test_a_paste_in_the_form_is_translated_too(world: World) -> None:
+    form = await world.ada.slash(world.channel, "draw")
+    told = await world.ada.submit_modal(form, {"prompt": "a (red:1.3) fox --v 6", "shape": ["shape:3:2"]})
+    assert told.response is not None and told.response.ephemeral and not world.job_service.asks
+    assert labels(told.response.message) == ["Draw this", "Change"] and "--ar 3:2" in told.response.content
+    again = await world.ada.slash(world.channel, "draw")
+    assert menus(again)["shape"] == [], "what is refused is not remembered"

@@ -11,6 +11,7 @@ import pytest
 from bot.domain.games.chains import chain_of
 from bot.domain.games.phases import Phase
 from bot.domain.games.telephone import Telephone
+from bot.domain.model import Ask, Job
 from tests.bot.court import said
 from tests.bot.game_table import Table
 
@@ -157,3 +158,45 @@ async def test_a_chain_taken_away_is_not_shown(table: Table) -> None:
     await table.lead()
     await table.drawn_all(2)
     assert "Chain 2 of 3" in table.board.content
+
+
+async def test_who_deletes_everything_leaves_no_line_behind(table: Table) -> None:
+    await table.lobby("telephone")
+    for actor in (table.ada, table.bo):
+        await write(table, actor, LINES[actor.name])
+    await table.bo.slash(table.channel, "privacy delete", confirm="delete everything")
+    assert LINES["bo"] not in (await now(table)).model_dump_json()
+    await write(table, table.ria, LINES["ria"])
+    await table.lead()
+    await table.drawn_all(3)
+    await table.lead(after_s=61.0)
+    game = await now(table)
+    assert not {line.author for chain in game.chains for line in chain} & {0, table.bo.id}
+
+
+async def test_a_paused_game_shows_nothing_further(table: Table) -> None:
+    await table.allow("mod", table.mo)
+    await first_lines(table, steps=2)
+    await everybody(table, "the end")
+    assert "is paused" in await table.say(table.mo, "mod game", action="pause")
+    assert "A moderator has paused this game" in await table.press(table.ada, "Next")
+
+
+async def test_a_line_drawn_while_it_was_stopped_is_no_secret(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the asking and the writing down of what was asked, the host stops the game."""
+    submit = table.job_service.submit
+    await table.lobby("telephone")
+    for actor in (table.ada, table.bo, table.ria):
+        await write(table, actor, LINES[actor.name])
+
+    async def stopped(ask: Ask) -> Job:
+        job = await submit(ask)
+        if game := await table.game_store.in_channel(table.channel.id):
+            await table.game_store.change(game, game.stopped("whoever began it stopped it", table.now()))
+        return job
+
+    monkeypatch.setattr(table.job_service, "submit", stopped)
+    await table.lead()
+    await table.lead()
+    made = [job for member in (table.ada, table.bo, table.ria) for job in await table.jobs.recent(member.id, 5)]
+    assert made and not [job for job in made if job.spec.sealed]

@@ -9,6 +9,7 @@ import pytest
 
 from bot.store.wildcards import MAX_BYTES, WildcardLists
 from tests.bot.court import Court, said
+from tests.bot.scripted import png
 
 
 @pytest.fixture
@@ -55,3 +56,22 @@ async def test_many_combinations_are_refused_before_any_is_made(court: Court, fo
     prompt = " ".join(["{a, b, c, d, e, f, g, h, i, j}"] * 4)
     assert "10000" in said(await court.ada.slash(court.channel, "imagine", prompt=f"__animal__ {prompt}"))
     assert not await court.jobs.active()
+
+
+async def test_every_way_to_write_a_prompt_chooses(court: Court, folder: Path) -> None:
+    picture, words = ("a.png", png("red")), "a __animal__ in {snow|snow}"
+    await court.ada.slash(court.channel, "edit", picture=picture, what=words)
+    drawn = [await court.draw()]
+    await court.ada.slash(court.channel, "blend", first=picture, second=("b.png", png("blue")), prompt=words)
+    drawn.append(await court.draw())
+    posted = await court.ada.send(court.channel, "mine", attachments=[("cat.png", png("green"))])
+    for menu in ("Darkroom: vary", "Darkroom: edit"):
+        form = await court.ada.context_menu(court.channel, menu, posted)
+        await court.ada.submit_modal(form, {"prompt": words})
+        drawn.append(await court.draw())
+    listed = (await court.ada.slash(court.channel, "models")).response
+    assert listed is not None
+    form = await court.ada.select(listed, ["pocket"])
+    await court.ada.submit_modal(form, {"prompt": words})
+    drawn.append(await court.draw())
+    assert [job.spec.options.prompt for job in drawn] == ["a red fox in snow"] * 5

@@ -34,6 +34,7 @@ from engine.pictures.images import open_picture
 from engine.pipelines.controls import LORA
 from engine.requests import ImageRequest, ImageToImage
 from tests.engine.families import parts
+from tests.engine.style_adapters import load_adapter
 
 _TINY = {"conditioning_embedding_out_channels": (4, 8, 8, 16)}
 
@@ -170,6 +171,7 @@ def stock(base: Path, location: Path, request: ImageRequest, spec: ModelSpec) ->
         "negative_prompt": " " if spec.guidance_parameter == "true_cfg_scale" and request.guidance_scale > 1 else None,
         "use_resolution_binning": False if max(spec.width, spec.height) < SMALLEST_TABLED_SIDE else None,
         **_controlled(pipeline, request, spec),
+        "ip_adapter_image": open_picture(request.style_images[0].image) if request.style_images else None,
     }
     torch.manual_seed(request.cell_seeds[0])  # SD 3 draws the control picture's latents without a generator
     with torch.inference_mode():
@@ -179,6 +181,9 @@ def stock(base: Path, location: Path, request: ImageRequest, spec: ModelSpec) ->
 
 def _stock_pipeline(base: Path, location: Path, request: ImageRequest, spec: ModelSpec) -> Any:
     plain: Any = DiffusionPipeline.from_pretrained(base)
+    if request.style_images:
+        load_adapter(plain, Path(str(spec.style_adapter)))
+        plain.set_ip_adapter_scale(spec.style_scale(request.style_weight))
     if request.control is None:
         return plain
     network = spec.controls[request.control.type]

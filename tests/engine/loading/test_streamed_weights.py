@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,10 +18,12 @@ from engine.batching.module_modes import in_float32
 from engine.batching.weight_tensors import STREAMED, weight_bytes
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
+from engine.loading.device import device_memory
 from engine.loading.load import load
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.weight_link import link_to
 from engine.lora.lora_adapters import Adapters
+from engine.memory.model_plan import plan_of
 from engine.requests import ImageRequest, LoRA
 from engine.settings import EngineSettings, LoRASettings, ModelSettings
 from tests.engine.batched_pipelines import Ask, BatchedPipelines, Model
@@ -28,7 +31,7 @@ from tests.engine.families import FAMILIES
 from tests.engine.local_worker import SIZE, LocalWorker
 from tests.engine.lora_files import save_lora
 from tests.engine.lora_layouts import USABLE
-from tests.engine.streaming import hide, make_late, streams
+from tests.engine.streaming import budget_gb, hide, make_late, stream_keeping, streams
 
 NAMES = (
     "stable-diffusion-xl",
@@ -41,18 +44,22 @@ NAMES = (
     "lumina2",
     "anima",
 )
-
 needs_torchao = pytest.mark.skipif(importlib.util.find_spec("torchao") is None, reason="needs the extra int8 (torchao)")
 
 
 @pytest.fixture
-def loaded(family_folder: Callable[[str], Path], tmp_path: Path) -> Callable[..., LoadedModel]:
-    """A family as the engine loads it, with the host's keys."""
+def loaded(
+    family_folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., LoadedModel]:
+    """A family as the engine loads it, with the host's keys, and room for that share of its blocks."""
 
-    def load_family(name: str, **keys: Any) -> LoadedModel:
+    def load_family(name: str, kept: float | None = None, **keys: Any) -> LoadedModel:
         chosen = ModelSettings(source=str(family_folder(name)), **keys)
         settings = EngineSettings(models={"mine": chosen}, models_dir=tmp_path)
-        return load(Catalogue(settings).spec("mine"), "cpu", settings)
+        with monkeypatch.context() as patch:
+            if kept is not None:
+                patch.setattr("engine.loading.load.stream_through", stream_keeping(kept))
+            return load(Catalogue(settings).spec("mine"), "cpu", settings)
 
     return load_family
 
@@ -77,14 +84,46 @@ def test_streamed_pictures_are_the_same_to_the_bit(name: str, loaded: Callable[.
     assert streamed.bytes < resident.bytes
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_partly_streamed_pictures_are_the_same_to_the_bit(name: str, loaded: Callable[..., LoadedModel]) -> None:
+    resident, partly = loaded(name), loaded(name, residency="streamed", kept=0.6)
+    make_late(partly)
+    hide(partly)
+    for one, other in zip(crowd(name, resident), crowd(name, partly), strict=True):
+        assert torch.equal(one, other)
+    assert partly.bytes <= resident.bytes
+    away = sum(block.host.nbytes for each in streams(partly) for block in each.blocks)
+    whole = sum(weight.nbytes for weight in partly.base.components[FAMILIES[name].denoiser].parameters())
+    assert 0 < away < 0.9 * whole
+
+
+def test_a_hosts_budget_says_how_many_blocks_stay(family_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    """As many as the plan reckons with, and the same pictures."""
+    name = "stable-diffusion-xl"
+    settings = EngineSettings(models={"mine": ModelSettings(source=str(family_folder(name)))}, models_dir=tmp_path)
+    spec = Catalogue(settings).spec("mine")
+    resident = load(spec, "cpu", settings)
+    spec = replace(spec, residency="partly_streamed")
+    settings = settings.model_copy(update={"memory_budget_gb": budget_gb(spec, tmp_path, kept=0.4)})
+    plan = plan_of(spec, device_memory(torch.device("cpu"), settings), tmp_path)
+    assert plan is not None and plan.fits and plan.residency == "partly_streamed"
+    partly = load(spec, "cpu", settings)
+    for one, other in zip(crowd(name, resident), crowd(name, partly), strict=True):
+        assert torch.equal(one, other)
+    (streamed,) = streams(partly)
+    away = sum(weight.nbytes for block in streamed.blocks for weight in block.module.parameters())
+    assert away == pytest.approx(plan.streamed_bytes, rel=0.1)
+    assert 0 < plan.streamed_bytes <= 0.6 * sum(weight.nbytes for weight in partly.base.unet.parameters())
+
+
 @pytest.mark.parametrize("precision", ["float8", "bfloat16", pytest.param("int8", marks=needs_torchao)])
 def test_narrow_weights_are_streamed_alike(precision: str, loaded: Callable[..., LoadedModel]) -> None:
-    pictures = [
-        crowd("flux2-klein", loaded("flux2-klein", precision=precision, residency=residency))
-        for residency in ("encoders_offloaded", "streamed")
+    resident, *others = [
+        crowd("flux2-klein", loaded("flux2-klein", precision=precision, residency=residency, kept=kept))
+        for residency, kept in (("encoders_offloaded", None), ("streamed", None), ("streamed", 0.5))
     ]
-    for one, other in zip(*pictures, strict=True):
-        assert torch.equal(one, other)
+    for other in others:
+        assert all(torch.equal(*each) for each in zip(resident, other, strict=True))
 
 
 def values(unet: Any) -> dict[str, Any]:
@@ -139,14 +178,15 @@ def test_a_block_called_by_itself_or_out_of_turn_is_right(loaded: Callable[..., 
 @pytest.mark.parametrize("precision", ["bfloat16", "float8"])
 def test_streamed_weights_can_run_in_float32_for_one_pass(precision: str, loaded: Callable[..., LoadedModel]) -> None:
     wide = []
-    for residency in ("encoders_offloaded", "streamed"):
-        unet = loaded("stable-diffusion", precision=precision, residency=residency).base.unet
+    for residency, kept in (("encoders_offloaded", None), ("streamed", None), ("streamed", 0.5)):
+        unet = loaded("stable-diffusion", precision=precision, residency=residency, kept=kept).base.unet
         before = {name: weight.clone() for name, weight in unet.named_parameters()}
         with in_float32(unet):
             wide.append(unet(**values(unet)).sample)
         for name, weight in unet.named_parameters():
             assert weight.dtype == before[name].dtype and torch.equal(weight.float(), before[name].float())
-    assert wide[0].dtype == torch.float32 and torch.allclose(*wide, atol=1e-5)
+    assert wide[0].dtype == torch.float32
+    assert all(torch.allclose(wide[0], each, atol=1e-5) for each in wide[1:])
 
 
 @torch.no_grad()
@@ -154,14 +194,14 @@ def test_streamed_weights_can_run_in_float32_for_one_pass(precision: str, loaded
 def test_loras_act_on_streamed_weights(layout: str, loaded: Callable[..., LoadedModel], tmp_path: Path) -> None:
     dressed = []
     row = next(each for each in USABLE if each.name == layout)
-    for residency in ("resident", "streamed"):
-        unet = (model := loaded("stable-diffusion", residency=residency)).base.unet
+    for residency, kept in (("resident", None), ("streamed", None), ("streamed", 0.5)):
+        unet = (model := loaded("stable-diffusion", residency=residency, kept=kept)).base.unet
         path, _ = row.save(tmp_path, model.base)
         Adapters(model.base, {"ink": LoRASettings(path=path, model="mine")}).attach((("ink", 1.0),))
         make_late(model)
         with active_adapters(unet, [(("ink", 1.0),)]):
             dressed.append(unet(**values(unet)).sample)
-    assert torch.equal(*dressed)
+    assert torch.equal(dressed[0], dressed[1]) and torch.equal(dressed[0], dressed[2])
     assert not torch.allclose(dressed[0], unet(**values(unet)).sample, atol=1e-3)
 
 

@@ -192,6 +192,31 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], Path], dict[str, Any], str]] = {
         {},
         "a language model, which draws no pictures",
     ),
+    "a part of a model": (
+        lambda work, _: save(FLUX, work / "x-00002-of-00003.safetensors"),
+        {},
+        "x-00002-of-00003.safetensors is one of 3 parts of a model; name the folder that holds all of them",
+    ),
+    "a part of a GGUF": (
+        lambda work, _: save_gguf(FLUX, work / "x-00001-of-00002.gguf"),
+        {},
+        "x-00001-of-00002.gguf is one of 2 parts of a model; join them: llama-gguf-split --merge",
+    ),
+    "a video model": (
+        lambda work, _: save({"head.modulation": torch.zeros(1)}, work / "x.safetensors", PREFIX),
+        {},
+        r"a video model \(Wan\), which draws no single pictures; name an image model",
+    ),
+    "a control network": (
+        lambda work, _: save({"control_all_x_embedder.2-1.weight": torch.zeros(1)}, work / "x.safetensors"),
+        {},
+        "a control network, which draws nothing by itself; name it under controls",
+    ),
+    "a family that is not read from one file": (
+        lambda work, _: save({"txt_in.text_norm.weight": torch.zeros(1)}, work / "x.safetensors", PREFIX),
+        {},
+        "a Qwen-Image-2.1, which is not read from one file; give the model as a diffusers folder",
+    ),
     "a language model as GGUF": (
         lambda work, _: save_gguf({"token_embd.weight": torch.zeros(4, 32)}, work / "x.gguf", architecture="llama"),
         {},
@@ -255,6 +280,15 @@ def test_a_base_without_the_weights_a_file_lacks_is_refused(
     bare = base_without(folder, tmp_path / "base")
     with pytest.raises(ModelLoadFailed, match=r"'mine'.* there are no .safetensors in text_encoder"):
         loaded(file, base=str(bare))
+
+
+def test_a_file_of_another_size_names_itself_and_base(family_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    state = weights_of(family_folder("z-image"), "transformer")
+    state = {key: torch.zeros([2 * side for side in value.shape]) for key, value in state.items()}
+    file = save(state, tmp_path / "mine.safetensors")
+    said = r"'mine'.* in mine.safetensors, its weights do not fit its configuration; name the base .* as base"
+    with pytest.raises(ModelLoadFailed, match=said):
+        loaded(file, base=str(family_folder("z-image")))
 
 
 def test_source_and_path_go_together(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from engine.engine import Engine
-from engine.errors import ModelLoadFailed
+from engine.errors import ModelLoadFailed, ModelTooLarge
 from engine.events import Event, Finished, Progress, Started
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
@@ -23,17 +23,18 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module")]
 async def engine(
     family_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Engine]:
-    """Two models that fit into memory one at a time only, and one that cannot be loaded."""
+    """Two models that fit into memory one at a time only, one that does not fit at all, and one that is broken."""
     broken = tmp_path_factory.mktemp("broken") / "model"
     broken.mkdir()
     (broken / "model_index.json").write_text((family_folder("flux") / "model_index.json").read_text())
     folders = {"sd": family_folder("stable-diffusion"), "flux": family_folder("flux"), "broken": broken}
+    models = {name: ModelSettings(source=str(folder)) for name, folder in folders.items()}
     settings = EngineSettings(
         devices=("cpu",),
         threads=1,
         default_model="sd",
-        models={name: ModelSettings(source=str(folder)) for name, folder in folders.items()},
-        memory_budget_gb=1e-6,
+        models={**models, "vast": ModelSettings(source=str(folders["flux"]), precision="float32")},
+        memory_budget_gb=4e-4,
         safety=False,
     )
     async with Engine(settings) as engine:
@@ -70,6 +71,15 @@ async def test_a_model_nobody_wants_any_more_makes_room_once_loaded(engine: Engi
         await anext(left)
     heard = [event async for event in wanted]
     assert isinstance(heard[-1], Finished)
+
+
+async def test_a_model_that_the_budget_cannot_hold_fails_alone(engine: Engine) -> None:
+    good, bad = await asyncio.gather(
+        events(engine, ask(model="sd", **SIZE)), events(engine, ask(model="vast", **SIZE)), return_exceptions=True
+    )
+    assert isinstance(bad, ModelTooLarge)
+    assert "memory_budget_gb allows 0.0004 GB for it; raise memory_budget_gb, or choose a smaller model" in str(bad)
+    assert not isinstance(good, BaseException) and isinstance(good[-1], Finished)
 
 
 async def test_a_model_that_cannot_be_loaded_fails_its_requests_alone(engine: Engine) -> None:

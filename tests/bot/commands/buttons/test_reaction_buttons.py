@@ -121,3 +121,11 @@ async def test_a_job_under_way_has_no_such_reactions(court: Court, emoji: str) -
     await court.ada.slash(court.channel, "imagine", prompt=FOX)
     await court.bo.react(court.messages[-1], emoji)
     assert len(await court.jobs.active()) == 1 and not private(court.bo)
+
+
+async def test_what_a_reaction_draws_is_made_in_an_open_channel(court: Court) -> None:
+    message = await grid(court)
+    await court.bo.react(message, "🇦")
+    varied = await court.draw()
+    [first] = await court.jobs.recent(court.ada.id, 1)
+    assert varied.reply.open_channel_id == first.reply.open_channel_id == court.channel.id

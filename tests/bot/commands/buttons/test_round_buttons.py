@@ -12,7 +12,7 @@ import pytest
 
 from bot.domain.model import Job
 from bot.domain.rounds.round import Round, RoundState
-from tests.bot.court import Court, said
+from tests.bot.court import Court, eventually, said
 
 
 class Vote:
@@ -151,3 +151,62 @@ async def test_a_refused_picture_ends_without_variations(court: Court, vote: Vot
     await court.say(court.mo, "mod delete", job=vote.job.id)
     await court.counted(after_s=130.0)
     assert await court.jobs.children(vote.job.id) == []
+
+
+def link(vote: Vote) -> str:
+    return f"https://discord.com/channels/1/2/{vote.paper_id}"
+
+
+async def test_a_paused_vote_says_so_and_keeps_its_grid(court: Court, vote: Vote) -> None:
+    await vote.press(court.bo, "A")
+    await court.say(court.mo, "mod round pause", message=link(vote))
+    await eventually(lambda: "has paused this" in vote.paper.content)
+    assert "Closes" not in vote.paper.content and len(paper_ids(vote.paper)) == 1
+    grid = court.message(vote.job.reply.message_id or 0)
+    again = said(await court.bo.click(grid, label="Let the group decide"))
+    assert "votes on this already" in again and str(vote.paper_id) in again
+    assert "goes on" in await court.say(court.mo, "mod round resume", message=link(vote))
+    await eventually(lambda: "1 voted so far" in vote.paper.content)
+    assert len(paper_ids(vote.paper)) == 6
+
+
+async def test_a_vote_paused_for_a_week_ends(court: Court, vote: Vote) -> None:
+    await vote.press(court.bo, "A")
+    await court.say(court.mo, "mod round pause", message=link(vote))
+    await court.round_store.change(await vote.now(), due_at=court.now())
+    await court.counted()
+    assert (await vote.now()).state is RoundState.ENDED and await court.round_store.due(court.now()) == []
+    assert "paused for too long" in vote.paper.content and vote.paper.components == []
+    assert await court.jobs.children(vote.job.id) == []
+
+
+async def test_who_wants_to_be_asked_is_asked_after_the_vote(court: Court, vote: Vote) -> None:
+    grid = court.message(vote.job.reply.message_id or 0)
+    await vote.press(court.ada, "Cancel the vote")
+    await court.counted()
+    await court.say(court.ada, "privacy consent", share="ask")
+    pressed = await court.bo.click(grid, label="Let the group decide")
+    assert pressed.response is not None
+    theirs = Vote(court, vote.job, court.message(pressed.response.id))
+    await theirs.press(court.bo, "C")
+    await theirs.press(court.bo, "Count now")
+    await court.counted()
+    assert f"wait for the yes of <@{court.ada.id}>" in theirs.paper.content and not await court.jobs.active()
+    await court.counted()
+    question = next(message for message in reversed(court.messages) if message.content.startswith("🙋"))
+    await court.ada.click(question, label="Once")
+    await court.counted()
+    made = await court.draw()
+    assert (made.parent_id, made.parent_cell, made.member_id) == (vote.job.id, 2, court.bo.id)
+
+
+async def test_a_reaction_to_the_paper_is_no_press_and_no_vote(court: Court, vote: Vote) -> None:
+    for emoji in ("🇦", "🔄", "1️⃣", "⭐"):
+        await court.bo.react(vote.paper, emoji)
+    assert not await court.jobs.active() and len(court.messages) == 2
+    assert await court.round_store.ballots(vote.round_id) == []
+    await court.bo.react(vote.paper, "❌")
+    assert vote.paper_id in {message.id for message in court.messages}
+    await court.ada.react(vote.paper, "❌")
+    assert [message.id for message in court.messages] == [vote.job.reply.message_id], "the grid stays"
+    assert (await court.jobs.get(vote.job.id)).state is vote.job.state

@@ -10,6 +10,7 @@ import pytest
 
 from bot.domain.model import Job, Member, Place
 from bot.domain.rounds.round import Round, RoundKind, RoundState
+from bot.errors import StoreError
 from bot.tasks import Tasks
 from bot.ui.job_reply.decision_pages import DecisionPages
 from bot.ui.job_reply.round_announcer import RoundAnnouncer
@@ -94,3 +95,16 @@ async def test_a_deleted_grid_ends_its_counter(court: Court, counter: Counter) -
     counter.announcer.changed(opened.id, court.rounds.read)
     await counter.tasks.stop()
     assert counter.edits == []
+
+
+async def test_a_store_that_failed_once_is_read_at_the_next_vote(court: Court, counter: Counter) -> None:
+    _, opened = await begun(court)
+    counter.gate.set()
+
+    async def failing(_: str) -> Any:
+        raise StoreError
+
+    counter.announcer.changed(opened.id, failing)
+    await asyncio.gather(*counter.tasks._running, return_exceptions=True)
+    counter.announcer.changed(opened.id, court.rounds.read)
+    await eventually(lambda: bool(counter.edits))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.model import Ask, Job, Member, Place
-from bot.domain.moderation.consents import Stance
+from bot.domain.model import Ask, Job, JobSpec, Member, Place
+from bot.domain.moderation.consents import Needed, Stance
 from bot.domain.rounds.deadlines import Deadlines
 from bot.domain.rounds.deciding import Deciding
 from bot.domain.rounds.electorate import Electorate
@@ -16,6 +16,7 @@ from bot.domain.rounds.follow_up import VaryWinner
 from bot.domain.rounds.ports import Reader
 from bot.domain.rounds.round import Ballot, Round, RoundKind
 from bot.domain.rounds.round_service import RoundService
+from bot.errors import OwnerAsked
 from bot.store.database import Database
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
@@ -136,12 +137,15 @@ class Group:
         async def banned(guild_id: int, now: datetime) -> set[int]:
             return self.banned
 
-        async def shares(job: Job, by: Member) -> Stance:
-            return self.stance
+        async def needed(spec: JobSpec, by: Member) -> list[Needed]:
+            return [] if self.stance is Stance.YES else [Needed(owner_id=1, stance=self.stance)]
+
+        async def asks(ask: Ask, one: Needed, *others: Needed) -> OwnerAsked:
+            return OwnerAsked(one.owner_id, is_new=True)
 
         entries = Mortal(self.entries, self.life)
         self.service = RoundService(store, Electorate(store, entries, present, banned, self.clock), board)
-        follow_up = Mortal(VaryWinner(self.jobs, self._submit, shares), self.life)
+        follow_up = Mortal(VaryWinner(self.jobs, self._submit, needed, asks), self.life)
         deciding = Deciding(self.service, store, follow_up=follow_up, announcer=board)
         plays = {RoundKind.DECIDE: deciding}
         self.deadlines = Deadlines(store, plays, clock=self.clock, hurry=self.service.hurry)

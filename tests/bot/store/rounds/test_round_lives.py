@@ -9,7 +9,7 @@ from bot.domain.rounds.round import RoundState
 from bot.errors import (
     Banned,
     DeliveryLater,
-    NotPermitted,
+    OwnersOnly,
     Paused,
     ReplyGone,
     RoundNotFound,
@@ -95,7 +95,7 @@ async def test_only_the_host_and_moderators_end_it(group: Group) -> None:
     elsewhere = MODERATOR.model_copy(update={"guild_id": 6})
     for who in (stranger, elsewhere):
         for end in (group.service.close, group.service.cancel):
-            with pytest.raises(NotPermitted):
+            with pytest.raises(OwnersOnly):
                 await end(opened.id, who)
     await group.service.vote(opened.id, 2, 0)
     cancelled = await group.service.cancel(opened.id, MODERATOR)

@@ -1,0 +1,149 @@
+"""Families that are proved as single files only: HiDream, Krea 2, Stable Diffusion 2, and SDXL's refiner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from diffusers import (
+    DDIMScheduler,
+    EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    HiDreamImagePipeline,
+    HiDreamImageTransformer2DModel,
+    Krea2Pipeline,
+    Krea2Transformer2DModel,
+    StableDiffusionPipeline,
+    StableDiffusionXLImg2ImgPipeline,
+)
+from transformers import LlamaConfig, LlamaForCausalLM, Qwen3VLConfig, Qwen3VLModel
+
+from tests.engine.families import parts, unets
+
+
+def hidream() -> HiDreamImagePipeline:
+    """HiDream: experts, and a Llama beside T5 and two CLIPs."""
+    return HiDreamImagePipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=parts.kl_autoencoder(shift_factor=0.12, scaling_factor=0.36),
+        text_encoder=parts.clip_text_with_projection(),
+        tokenizer=parts.clip_tokenizer(),
+        text_encoder_2=parts.clip_text_with_projection(),
+        tokenizer_2=parts.clip_tokenizer(),
+        text_encoder_3=parts.t5(),
+        tokenizer_3=parts.t5_tokenizer(),
+        text_encoder_4=LlamaForCausalLM(LlamaConfig(**parts.qwen_sizes())),
+        tokenizer_4=parts.qwen_tokenizer(),
+        transformer=HiDreamImageTransformer2DModel(
+            patch_size=2,
+            in_channels=4,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            caption_channels=[16, 16],
+            text_emb_dim=32,
+            num_routed_experts=2,
+            num_activated_experts=1,
+            axes_dims_rope=(4, 2, 2),
+            max_resolution=(16, 16),
+            llama_layers=[0, 1],
+        ),
+    )
+
+
+def krea2() -> Krea2Pipeline:
+    """Krea 2: one stream, conditioned on several layers of Qwen3-VL."""
+    rope = {"mrope_section": [1, 1, 2], "rope_type": "default", "rope_theta": 1e6}
+    vision = {
+        "depth": 1,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_heads": 2,
+        "out_hidden_size": 16,
+        "deepstack_visual_indexes": [0],
+    }
+    text = parts.qwen_sizes() | {"rope_scaling": rope}
+    return Krea2Pipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=parts.qwen_autoencoder(),
+        text_encoder=Qwen3VLModel(Qwen3VLConfig(text_config=text, vision_config=vision)),
+        tokenizer=parts.qwen_tokenizer(),
+        transformer=Krea2Transformer2DModel(
+            in_channels=16,
+            num_layers=2,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            intermediate_size=32,
+            timestep_embed_dim=16,
+            text_hidden_dim=16,
+            num_text_layers=2,
+            text_num_attention_heads=2,
+            text_num_key_value_heads=2,
+            text_intermediate_size=32,
+            num_layerwise_text_blocks=1,
+            num_refiner_text_blocks=1,
+            axes_dims_rope=(8, 4, 4),
+        ),
+        text_encoder_select_layers=(1, 2),
+    )
+
+
+def stable_diffusion_2() -> StableDiffusionPipeline:
+    """Stable Diffusion 2.1 for 768 pixels, which predicts v."""
+    return StableDiffusionPipeline(
+        vae=parts.kl_autoencoder(),
+        text_encoder=parts.clip_text(),
+        tokenizer=parts.clip_tokenizer(),
+        unet=unets.unet(use_linear_projection=True, attention_head_dim=(2, 4)),
+        scheduler=DDIMScheduler(
+            **unets.BETAS, prediction_type="v_prediction", steps_offset=1, clip_sample=False, set_alpha_to_one=False
+        ),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def refiner() -> StableDiffusionXLImg2ImgPipeline:
+    """SDXL's refiner: one text encoder, and a score of beauty beside sizes."""
+    unet = unets.unet(
+        transformer_layers_per_block=(1, 2),
+        attention_head_dim=(2, 4),
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=5 * 8 + 16,
+    )
+    return StableDiffusionXLImg2ImgPipeline(
+        vae=parts.kl_autoencoder(),
+        text_encoder=None,
+        text_encoder_2=parts.clip_text_with_projection(),
+        tokenizer=None,
+        tokenizer_2=parts.clip_tokenizer(),
+        unet=unet,
+        scheduler=EulerDiscreteScheduler(**unets.BETAS, steps_offset=1, timestep_spacing="leading"),
+        requires_aesthetics_score=True,
+        add_watermarker=False,
+    )
+
+
+RARER: Mapping[str, Callable[[], Any]] = {
+    "hidream": hidream,
+    "krea2": krea2,
+    "stable-diffusion-2": stable_diffusion_2,
+    "refiner": refiner,
+}
+
+
+def draw(name: str) -> Any:
+    """The family's pipeline in memory, every weight drawn from a fixed seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        pipeline = RARER[name]()
+    for seed, part in enumerate(pipeline.components.values()):
+        if isinstance(part, torch.nn.Module):
+            parts.redraw(part, seed)
+    return pipeline
