@@ -162,7 +162,7 @@ def test_the_hosts_budget_counts_instead_of_the_whole_card() -> None:
     assert in_words(plan(preset("sdxl"), tight, LARGE)) == "bfloat16 encoders_offloaded"
 
 
-def test_a_budget_that_nothing_fits_into_is_named_with_the_way_out() -> None:
+def test_a_budget_that_nothing_fits_into_is_named() -> None:
     tight = DeviceMemory("cuda", 24 * GIB, budget_bytes=10**9)
     made = plan(preset("sdxl"), tight, LARGE)
     assert "at the least, and memory_budget_gb allows 1.0 GB for it" in made.why

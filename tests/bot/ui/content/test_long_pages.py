@@ -49,7 +49,7 @@ def test_eight_players_with_long_lines_fit_into_a_message(phase: Phase) -> None:
         assert f"<@{IDS[MOST_PLAYERS - 1]}> 30" in text and not text.endswith("…"), "the table is there"
 
 
-def test_ten_pictures_of_a_show_and_their_points_fit_into_a_message() -> None:
+def test_ten_pictures_of_a_show_fit_into_a_message() -> None:
     ended = show_of(PLACE, "x", 7, NOON).model_copy(update={"slots": 10, "winner": 0, "outcome": "99 voted"})
     hung = [Hung(place, IDS[place], LONG, IDS[:4]) for place in range(10)]
     text = reveal(ended, Tally((99,) * 10, 99), hung, ((IDS[0], 60), (IDS[1], 40)), LONG)
