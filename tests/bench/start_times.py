@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import signal
 import statistics
 import subprocess
@@ -68,12 +69,13 @@ class PlaygroundPage:
 
 
 def demo(checkout: Path) -> dict[str, float]:
-    """Seconds from the shell to the page and to the first preview, and from the ask to its acceptance."""
-    with tempfile.TemporaryFile("w+") as said:
+    """Seconds from the shell to the page and to the first preview, from ask to acceptance, and of processors."""
+    spent = _processor_s()
+    with tempfile.NamedTemporaryFile("w") as said:
         begun = time.monotonic()
         process = subprocess.Popen(_darkroom("demo", "--no-browser"), cwd=checkout, env=_environment(), stderr=said)
         try:
-            origin, capability = _address(process, said)
+            origin, capability = _address(process, Path(said.name))
             shown = time.monotonic()
             page = PlaygroundPage(origin, capability)
             asked = time.monotonic()
@@ -84,17 +86,29 @@ def demo(checkout: Path) -> dict[str, float]:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(PATIENCE_S)
-    return {"page": shown - begun, "first preview": seen - begun, "first ask accepted after": accepted - asked}
+    return {
+        "page": shown - begun,
+        "first preview": seen - begun,
+        "first ask accepted after": accepted - asked,
+        "processors, demo": _processor_s() - spent,
+    }
 
 
 def imagine(checkout: Path) -> dict[str, float]:
-    """Seconds from the shell to the finished pictures on disk."""
+    """Seconds from the shell to the finished pictures on disk, and of processors."""
+    spent = _processor_s()
     with tempfile.TemporaryDirectory() as out:
         begun = time.monotonic()
         command = _darkroom("imagine", PROMPT, "--out", out)
         subprocess.run(command, cwd=checkout, env=_environment(), check=True, capture_output=True)
         assert list(Path(out).glob("*.png"))
-        return {"imagine": time.monotonic() - begun}
+        return {"imagine": time.monotonic() - begun, "processors, imagine": _processor_s() - spent}
+
+
+def _processor_s() -> float:
+    """Of all processes that were started here and have ended, with theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _darkroom(*words: str) -> list[str]:
@@ -105,12 +119,11 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
 
 
-def _address(process: subprocess.Popen[bytes], said: Any) -> tuple[str, str]:
+def _address(process: subprocess.Popen[bytes], said: Path) -> tuple[str, str]:
     while True:
-        said.seek(0)
-        if found := ADDRESS.search(said.read()):
+        if found := ADDRESS.search(said.read_text()):
             return found[1], found[2]
-        assert process.poll() is None, "the playground ended"
+        assert process.poll() is None, said.read_text()
         time.sleep(0.01)
 
 
@@ -124,7 +137,13 @@ def main() -> None:
     found: list[dict[str, list[float]]] = [{} for _ in checkouts]
     for run in range(given.runs + 1):
         for checkout, figures in zip(checkouts, found, strict=True):
-            for name, value in {**demo(checkout), **imagine(checkout)}.items():
+            measured = {**demo(checkout), **imagine(checkout)}
+            print(
+                f"run {run} of {checkout.name}:",
+                {name: round(value, 2) for name, value in measured.items()},
+                flush=True,
+            )
+            for name, value in measured.items():
                 if run:
                     figures.setdefault(name, []).append(value)
     for name in found[0]:
