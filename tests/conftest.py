@@ -1,11 +1,9 @@
-"""For every test: one thread a process, examples judged by what they show and never by how soon, kept fork servers."""
+"""For every test: one thread for each process, and examples judged by what they show, never by how soon."""
 
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
 
-import pytest
 from hypothesis import HealthCheck, settings
 
 # Tiny models on many threads spend their time waiting for one another. Read by torch when it is imported, here and in
@@ -24,12 +22,3 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("darkroom")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def fork_servers() -> Iterator[None]:
-    """Workers of all engines in this process are forked from one that has imported torch."""
-    from tests.engine.kept_fork_servers import kept_fork_servers
-
-    with kept_fork_servers():
-        yield
