@@ -37,6 +37,7 @@ _HOMES = {
     "PreTrainedTokenizer": "tokenization_python",
     "PreTrainedTokenizerBase": "tokenization_utils_base",
     "PreTrainedTokenizerFast": "tokenization_utils_tokenizers",
+    "ProcessorMixin": "processing_utils",
 }
 """Names of transformers that Stable Diffusion's classes import, and the modules that they are in."""
 _LATE_CLASSES = (
@@ -116,8 +117,17 @@ def _hold_back_scipy(scipy: LatePackage) -> None:
 def _hold_back_symbols(symbols: LatePackage) -> None:
     """Symbolic shapes need sympy, and nothing has any before something compiles."""
     asked = ("guard_or_false", "statically_known_true")
+
+    def expect_true(condition: Any, skip: int = 0) -> Any:
+        return condition if isinstance(condition, bool) else symbols.real("", "expect_true")(condition, skip)
+
     raised = type("GuardOnDataDependentSymNode", (RuntimeError,), {})
-    symbols.stand_in({"": {name: symbols.late_function(name) for name in asked} | {raised.__name__: raised}})
+    symbols.stand_in(
+        {
+            "": {name: symbols.late_function(name) for name in asked}
+            | {raised.__name__: raised, "expect_true": expect_true}
+        }
+    )
 
 
 def _hold_back_shards(checkpoints: LatePackage, shards: LatePackage, sharding: LatePackage) -> None:

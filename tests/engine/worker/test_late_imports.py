@@ -10,7 +10,7 @@ from engine import Engine, EngineSettings, ImageRequest
 from tests.engine import telling_worker
 from tests.engine.fake_worker_engine import finished, importable_by_workers
 
-LATE = ("torch._dynamo.", "torch._inductor.", "peft.", "aiohttp", "scipy.", "sympy.", "torch.distributed.checkpoint.")
+LATE = ("torch._dynamo.", "torch._inductor.", "peft.", "aiohttp")
 """Beginnings of names; torch's own package of the compiler is there as a stand-in."""
 HARMLESS = {"torch._dynamo._trace_wrapped_higher_order_op"}
 
@@ -23,9 +23,6 @@ async def test_a_first_picture_needs_no_compiler_and_no_peft(tmp_path: Path) -> 
     imported = (tmp_path / telling_worker.TOLD).read_text().split()
     assert "engine.worker.tick_loop" in imported
     assert [name for name in imported if name.startswith(LATE) and name not in HARMLESS] == []
-    # Modules of it are there; the package itself would have read all of its models.
-    assert "transformers" not in imported
-    assert "transformers.processing_utils" not in imported
 
 
 def run(code: str) -> str:
