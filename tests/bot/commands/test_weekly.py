@@ -121,8 +121,11 @@ async def test_moderators_pause_take_out_and_cancel(court: Court, weekly: Weekly
     show = await weekly.begin()
     link = str(show.message_id)
     await court.say(court.mo, "mod round pause", message=link)
-    assert "paused" in await weekly.press(show, court.ada, "A")
+    await court.counted()
+    assert "paused" in weekly.paper(show).content and "A" not in labels(weekly.paper(show))
     await court.say(court.mo, "mod round resume", message=link)
+    await court.counted()
+    assert "A" in labels(weekly.paper(show))
     await court.say(court.mo, "mod round entry", message=link, letter="B")
     assert (await weekly.hung(show))[1].state is EntryState.VOID and "B" not in labels(weekly.paper(show))
     assert "2 pictures" in weekly.paper(show).content
