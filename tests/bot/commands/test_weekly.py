@@ -11,7 +11,7 @@ import pytest
 from bot.domain.model import CellRef
 from bot.domain.rounds.entry import EntryState
 from bot.domain.rounds.round import RoundState
-from tests.bot.court import Court, said
+from tests.bot.court import Court, eventually, said
 from tests.bot.evolution import labels
 from tests.bot.weekly import TWO_DAYS, Weekly
 
@@ -121,13 +121,13 @@ async def test_moderators_pause_take_out_and_cancel(court: Court, weekly: Weekly
     show = await weekly.begin()
     link = str(show.message_id)
     await court.say(court.mo, "mod round pause", message=link)
-    await court.counted()
-    assert "paused" in weekly.paper(show).content and "A" not in labels(weekly.paper(show))
+    await eventually(lambda: "has paused this" in weekly.paper(show).content)
+    assert "A" not in labels(weekly.paper(show))
     await court.say(court.mo, "mod round resume", message=link)
-    await court.counted()
-    assert "A" in labels(weekly.paper(show))
+    await eventually(lambda: "A" in labels(weekly.paper(show)))
     await court.say(court.mo, "mod round entry", message=link, letter="B")
-    assert (await weekly.hung(show))[1].state is EntryState.VOID and "B" not in labels(weekly.paper(show))
+    assert (await weekly.hung(show))[1].state is EntryState.VOID
+    await eventually(lambda: "B" not in labels(weekly.paper(show)))
     assert "2 pictures" in weekly.paper(show).content
     assert "cancelled" in await court.say(court.mo, "weekly cancel")
     await court.counted()
