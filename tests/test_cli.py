@@ -39,7 +39,12 @@ def start(
     *arguments: str, cwd: Path = ROOT, stdout: int = subprocess.PIPE, **environment: str
 ) -> subprocess.Popen[str]:
     command, clean = [sys.executable, "-m", "bot", *arguments], environment_of(**environment)
-    return subprocess.Popen(command, cwd=cwd, env=clean, stdout=stdout, stderr=subprocess.PIPE, text=True)
+    # Tests that run in a shell's background ignore Ctrl-C, and what they start would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(command, cwd=cwd, env=clean, stdout=stdout, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def typed(
