@@ -31,8 +31,9 @@ async def test_random_clicking_breaks_nothing(tmp_path: Path, model: Path, seed:
         unanswered = [one for one in monkey.asked if one.acked_after is None]
         await discord.until(lambda: all(one.acked_after is not None for one in monkey.asked), 120)
         assert not [one for one in unanswered if one.acked_after is None]
+        under_way = "select 1 from jobs where state in ('queued', 'running', 'rendered')"
+        await discord.until(lambda: not process.rows(under_way), 120)
         await discord.until(lambda: not process.rows("select 1 from outbox"), 120)
-        await discord.until(lambda: not process.rows("select 1 from jobs where state in ('queued', 'running')"), 120)
         await discord.until(lambda: not discord.world.thinking(), 120)
         log = process.log.read_text()
         assert not re.search(r"Traceback|command failed| ERROR ", log), (log[-6000:], done)
