@@ -132,33 +132,39 @@ class OutboxWorker:
     async def _deliver(self, entry: OutboxEntry) -> None:
         job = await self._ports.jobs.get(entry.job_id)
         try:
-            match entry.kind:
-                case OutboxKind.RESULT:
-                    await self._show(job, entry)
-                case OutboxKind.REVIEW:
-                    await self._ports.replies.review(job, await self._ports.jobs.cells(job.id))
-                    await self._ports.outbox.done(entry)
-                case OutboxKind.CLOSED:
-                    self._closed(job.id)
-                    await self._ports.replies.closed(job, error_codec.unpack(entry.error))
-                    await self._ports.outbox.done(entry)
+            is_owed = await self._hand_over(job, entry)
         except ReplyGone as error:
             log.info("reply gone", extra={"job": job.id})
             await self._close(job, JobState.CANCELLED, error)
+            is_owed = True
+        if is_owed:
             await self._ports.outbox.done(entry)
         await self._changed()
 
-    async def _show(self, job: Job, entry: OutboxEntry) -> None:
+    async def _hand_over(self, job: Job, entry: OutboxEntry) -> bool:
+        """Show what the entry is about. Returns whether the entry is still there. Raises `ReplyGone`."""
+        match entry.kind:
+            case OutboxKind.RESULT:
+                return not await self._show(job)
+            case OutboxKind.REVIEW:
+                await self._ports.replies.review(job, await self._ports.jobs.cells(job.id))
+            case OutboxKind.CLOSED:
+                self._closed(job.id)
+                await self._ports.replies.closed(job, error_codec.unpack(entry.error))
+        return True
+
+    async def _show(self, job: Job) -> bool:
+        """Returns whether it is delivered, its entry with it; False when it was closed while it was shown."""
         message_id = await self._ports.replies.deliver(job, await self._ports.jobs.cells(job.id))
         try:
-            job = await self._ports.jobs.delivered(job, message_id, self._ports.clock())  # its entry goes with it
+            job = await self._ports.jobs.delivered(job, message_id, self._ports.clock())
         except Fenced:
-            return await self._ports.outbox.done(entry)  # closed while it was shown
+            return False
         log.info("job delivered", extra={"job": job.id})
         if job.notify and job.reply.message_id is not None:
             # Only now: a crash before this line costs a ping, one after it never doubles it.
             await self._ports.replies.notify(job, job.reply.message_id)
-        return None
+        return True
 
     async def _close(self, job: Job, state: JobState, error: Exception) -> None:
         try:
