@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,8 @@ def demo(
     """Open the playground: the real bot behind a page that looks like Discord, without an account."""
     settings = load(config)
     configure("warning", settings.operation.log_format)
+    # The playground's library makes a client without intents as it is imported, which discord.py warns of in vain.
+    logging.getLogger("discord.state").setLevel(logging.ERROR)
     engine = Engine(settings.engine)
     with engine.importing(context.obj):  # beside the bot's own imports
         try:
