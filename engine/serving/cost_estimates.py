@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.requests import ImageRequest, ImageToImage, Outpaint, Upscale, is_undrawn
+from engine.requests import ImageRequest, ImageToImage, Outpaint, Upscale
 
 _STEPS = 25
 """Steps of a request that names none; a resolved request always does."""
@@ -50,7 +50,7 @@ def kind_of_work(request: ImageRequest) -> str:
 
 def is_denoised(request: ImageRequest) -> bool:
     """Does the request run denoising steps?"""
-    return not is_undrawn(request)
+    return not request.is_undrawn
 
 
 def steps_of(request: ImageRequest) -> float:
