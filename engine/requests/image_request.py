@@ -109,6 +109,8 @@ class ImageRequest(Frozen):
     """
 
     kind: ClassVar[str] = "text_to_image"
+    is_drawn: ClassVar[bool] = True
+    """Whether a diffusion model has a part in this kind; some requests of a drawn kind have none: `is_undrawn`."""
     has_spread: ClassVar[bool] = True
     """Whether `chaos` has a meaning for this kind."""
 
@@ -191,4 +193,4 @@ class ImageRequest(Frozen):
     @property
     def is_undrawn(self) -> bool:
         """Whether no diffusion model has a part in the result, and so no prompt, seed or steps."""
-        return False
+        return not self.is_drawn

@@ -23,44 +23,39 @@ class Upscale(ImageRequest):
 
     @property
     def is_undrawn(self) -> bool:
-        """Only the creative way draws: see `ImageRequest`."""
+        """True for `subtle`; see `ImageRequest`."""
         return self.mode == "subtle"
 
 
-class Undrawn(ImageRequest):
-    """A request without a seed or steps: no diffusion model has a part in its result."""
-
-    has_spread: ClassVar[bool] = False
-
-    @property
-    def is_undrawn(self) -> bool:
-        """True: see `ImageRequest`."""
-        return True
-
-
-class Describe(Undrawn):
+class Describe(ImageRequest):
     """Say what is in a picture: `Finished.captions`, no pictures."""
 
     kind: ClassVar[str] = "describe"
+    is_drawn: ClassVar[bool] = False
+    has_spread: ClassVar[bool] = False
     prompt: Words = Field(default="describe", min_length=1)
     image: Picture
     num_images: int = Field(default=4, ge=1, le=8)
     """How many captions."""
 
 
-class Rewrite(Undrawn):
+class Rewrite(ImageRequest):
     """Put a prompt into richer words: `Finished.captions` holds what the host's instruct model says, no pictures."""
 
     kind: ClassVar[str] = "rewrite"
+    is_drawn: ClassVar[bool] = False
+    has_spread: ClassVar[bool] = False
     instruction: Words = Field(min_length=1)
     """What the model is told to do with the prompt."""
     num_images: int = Field(default=1, ge=1, le=1)
 
 
-class CutOut(Undrawn):
+class CutOut(ImageRequest):
     """Take the background away: the picture keeps its size and gets an alpha channel."""
 
     kind: ClassVar[str] = "cut_out"
+    is_drawn: ClassVar[bool] = False
+    has_spread: ClassVar[bool] = False
     prompt: Words = Field(default="cut out", min_length=1)
     image: Picture
     num_images: int = Field(default=1, ge=1, le=1)
