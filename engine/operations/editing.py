@@ -1,9 +1,11 @@
 """Editing: a picture is changed as the prompt says, by models made for that and by all others."""
 
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 from PIL import Image, ImageStat
 
@@ -79,7 +81,7 @@ def _takes_pairs(context: OperationContext) -> bool:
     model = context.model
     if context.request.prompt_parts or model.is_modular or model.stages or not model.supports("text_to_image"):
         return False
-    made: Any = model.pipeline("text_to_image", context.request.noise_scheduler)
+    made = model.pipeline("text_to_image", context.request.noise_scheduler)
     return len(with_inner(made)) == 1 and not mixes_cells(type(made)) and takes_lists(type(made))
 
 
