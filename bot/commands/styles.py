@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import discord
 from discord import app_commands
 from discord.app_commands import Choice, Range, locale_str
@@ -9,11 +11,11 @@ from discord.ext import commands
 
 from bot.commands.imagine import choices
 from bot.commands.moderation.moderator_actions import entry, moderator
-from bot.domain.model import Member
+from bot.domain.model import JobState, KeptStyle, Member
 from bot.domain.moderation.content_policy import check_given
 from bot.domain.prompting.kept_styles import same_name, style_name, told, weights_of
 from bot.domain.prompting.short_names import with_short_name
-from bot.errors import BadOption
+from bot.errors import BadOption, JobNotFound, PictureHidden
 from bot.settings import StyleSettings
 from bot.store.members.kept_styles import KeptStyleStore, StylePicture
 from bot.ui.content import texts
@@ -92,6 +94,7 @@ class Styles(commands.Cog):
             counted = [weight for _, weight in kept.style.pictures]
             whose = f"kept by <@{kept.style.owner_id}>" + (" for everybody here" if kept.guild_id else "")
             text = f"**{texts.safe(kept.name)}** {told(counted)}, {whose}"
+            await _require_shown(interaction, kept.style)
             sheet = await _sheet(interaction, kept.name, [key for key, _ in kept.style.pictures])
             await answer.private(text, files=[sheet.file()])
 
@@ -143,6 +146,14 @@ async def _taken(interaction: Pressed, member: Member, attachment: discord.Attac
     rules = await services.rules.get(place.rules_id)
     check_given(rules, await services.engine.judge(content), age_restricted=place.age_restricted)
     return StylePicture(key, weight, len(content), await origin_of(services, member, key))
+
+
+async def _require_shown(interaction: Pressed, style: KeptStyle) -> None:
+    """Raise `PictureHidden` where one of the pictures is that of a hidden job."""
+    for job_id in style.origins:
+        with contextlib.suppress(JobNotFound):  # deleted: the copy is the keeper's
+            if (await interaction.client.services.jobs.get(job_id)).state is JobState.HIDDEN:
+                raise PictureHidden
 
 
 async def _sheet(interaction: Pressed, name: str, keys: list[str]) -> Upload:
