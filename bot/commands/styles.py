@@ -14,7 +14,9 @@ from bot.commands.moderation.moderator_actions import entry, moderator
 from bot.domain.model import JobState, KeptStyle, Member
 from bot.domain.moderation.content_policy import check_given
 from bot.domain.prompting.kept_styles import same_name, style_name, told, weights_of
+from bot.domain.prompting.quotes import quoted
 from bot.domain.prompting.short_names import with_short_name
+from bot.domain.prompting.usable import check_picture_styles
 from bot.errors import BadOption, JobNotFound, PictureHidden
 from bot.settings import StyleSettings
 from bot.store.members.kept_styles import KeptStyleStore, StylePicture
@@ -27,6 +29,7 @@ from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.kept_styles import seen_by, style_names
 from bot.ui.interactions.offer_page import show
 from bot.ui.interactions.offers import Shelf
+from bot.ui.interactions.usable import able_here
 from bot.ui.pictures.sample_sheet import numbered_sheet, thumbnail
 
 
@@ -61,6 +64,8 @@ class Styles(commands.Cog):
         async with Answer(interaction, ephemeral=True) as answer:
             named = style_name(name, interaction.client.services.settings.styles)
             member = await _saver(interaction, everybody=everybody)
+            able = await able_here(interaction)
+            check_picture_styles(able, interaction.client.services.settings.styles)
             given = [each for each in (picture, second, third) if each is not None]
             counted = weights_of(weights, len(given))
             await interaction.client.services.job_service.check_words(member, submission.place_of(interaction), named)
@@ -71,7 +76,11 @@ class Styles(commands.Cog):
             if everybody:
                 await interaction.client.services.log.add(entry(interaction, "style save", named))
             whose = "Everybody here uses it" if everybody else "Use it"
-            await answer.private(f"✅ **{texts.safe(named)}**: {told(counted)}\n{whose}: `a red fox --style {named}`")
+            usual = (
+                await submission.read(interaction, "a red fox")
+            ).model or interaction.client.services.engine.default_model
+            use = f"a red fox --style {named}{_with_model(able.style_followers, usual)}"
+            await answer.private(f"✅ **{texts.safe(named)}**: {told(counted)}\n{whose}: `{use}`")
 
     @style.command(name="list", description=locale_str("All styles that you can use here"))
     async def styles(self, interaction: Pressed) -> None:
@@ -130,6 +139,11 @@ async def _saver(interaction: Pressed, *, everybody: bool) -> Member:
     if everybody and interaction.guild_id is None:
         raise BadOption("everybody", "this is for servers; leave it out to keep the style for yourself")
     return await moderator(interaction, "style save") if everybody else await submission.member_of(interaction)
+
+
+def _with_model(followers: list[str], usual: str) -> str:
+    """The flag that a prompt needs where the model that it would be drawn with follows no style pictures."""
+    return "" if usual in followers else f" --model {quoted(followers[0])}"
 
 
 def _kept(interaction: Pressed) -> KeptStyleStore:
