@@ -15,6 +15,7 @@ from bot.ui.content import texts
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
+from bot.ui.interactions.lists import require_lists
 from bot.ui.interactions.usable import require_usable
 
 NONE = "You have no sets. `/set save` makes one: `/set save poster --ar 3:2 --style poster`."
@@ -37,6 +38,7 @@ class Sets(commands.Cog):
             # It is read like a prompt, but nothing is drawn.
             await submission.read(interaction, f"x {options}", has_picture=True, has_control=True)
             await require_usable(interaction, parse("x", suffixes=(set_text(options),)))
+            await require_lists(interaction, options)
             preferences = await interaction.client.services.members.change(
                 interaction.user.id,
                 lambda before: before.model_copy(update={"sets": with_set(before.sets, name, options)}),

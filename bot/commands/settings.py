@@ -24,6 +24,7 @@ from bot.ui.content.modals import Filled
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
+from bot.ui.interactions.lists import require_lists
 from bot.ui.interactions.usable import require_usable
 from engine import UnknownModel
 
@@ -129,6 +130,7 @@ async def _check_suffix(interaction: Pressed, changes: Mapping[str, Any]) -> Non
     """Raise where every prompt with that suffix would be refused."""
     if suffix := changes.get("suffix"):
         await require_usable(interaction, suffix_options(suffix))
+        await require_lists(interaction, suffix)
 
 
 def _told(interaction: Pressed, preferences: Preferences) -> str:

@@ -58,6 +58,8 @@ def channel_text(text: str) -> Options:
 def suffix_options(text: str) -> Options:
     """Parse what stands behind every prompt of a member. Raises `BadOption`, also for what only some pictures take."""
     options = parse("x", suffixes=(text,))
+    if expand(clean(text)) != [clean(text)]:
+        raise BadOption("{…}", "a suffix stands behind one prompt; write {…} in the prompt itself")
     for field in (*_NEEDS_PICTURE, *(() if options.style else ("style_weight",))):
         if getattr(options, field) is not None:
             why = "it is about a picture, so every prompt without one would be refused; keep it with /set save"
