@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 
 from bot.domain.model import Options, Preferences
-from bot.domain.prompting.dynamic_prompts import lists_in, rolled
+from bot.domain.prompting.dynamic_prompts import Lists, lists_in, rolled
 from bot.errors import BadOption
 from bot.ui.content import texts
 from bot.ui.discord_errors import REFUSALS
@@ -55,7 +55,7 @@ async def require_lists(interaction: Pressed, text: str) -> None:
     if not (named := lists_in(text)):
         return
     wildcards = interaction.client.services.wildcards
-    lists = {} if wildcards is None else await wildcards.all()
+    lists: Lists = {} if wildcards is None else await wildcards.all()
     if not lists:
         raise BadOption(named[0][:60], "this host has no lists, so it would be drawn as it stands; leave it out")
     rolled(text, lists, secrets.SystemRandom())
