@@ -63,23 +63,20 @@ class MySettings(commands.Cog):
         results: Literal["album", "grid", "server"] | None = None,
     ) -> None:
         """Store the given settings, and show all of them."""
-        members = interaction.client.services.members
+        services = interaction.client.services
         given = (model, aspect, suffix, remix, notify, share, share_role, results)
         is_asked = all(value is None for value in given)
         async with Answer(interaction, ephemeral=True, may_ask=is_asked) as answer:
-            preferences = await members.preferences(interaction.user.id)
             if is_asked:
-                await answer.modal(_form(preferences, interaction.client.services.models(), await _usual(interaction)))
+                preferences = await services.members.preferences(interaction.user.id)
+                await answer.modal(_form(preferences, services.models(), await _usual(interaction)))
                 return
             changes = {
-                **_words(model, aspect, suffix, interaction.client.services.models()),
+                **_words(model, aspect, suffix, services.models()),
                 **_given(remix=remix, notify=notify, share=share, share_role=share_role and share_role.id),
                 **({} if results is None else {"results": None if results == "server" else results}),
             }
-            await _check_suffix(interaction, changes)
-            if changes:
-                preferences = await members.change(interaction.user.id, functools.partial(_changed, changes))
-            await answer.private(_told(interaction, preferences))
+            await _store(interaction, answer, changes)
 
     @settings.autocomplete("model")
     async def models(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
@@ -103,10 +100,15 @@ async def filled_in(interaction: Pressed, about: str, filled: Filled) -> None:
             "results": None if form == await _usual(interaction) else form,
             **_given(share=shares[0].removeprefix("share:") if shares else None),
         }
-        await _check_suffix(interaction, changes)
-        members = interaction.client.services.members
-        preferences = await members.change(interaction.user.id, functools.partial(_changed, changes))
-        await answer.private(_told(interaction, preferences))
+        await _store(interaction, answer, changes)
+
+
+async def _store(interaction: Pressed, answer: Answer, changes: Mapping[str, object]) -> None:
+    """Store the changes, and show all settings."""
+    await _check_suffix(interaction, changes)
+    members = interaction.client.services.members
+    preferences = await members.change(interaction.user.id, functools.partial(_changed, changes))
+    await answer.private(_told(interaction, preferences))
 
 
 async def _usual(interaction: Pressed) -> ResultForm:
