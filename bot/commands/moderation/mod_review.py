@@ -98,9 +98,9 @@ class ReviewButton(DynamicItem[Button[View]], template=r"mod:(?P<act>[a-z]{1,8})
             case ReviewAct.CANCEL:
                 return await interaction.client.services.job_service.cancel(self.job_id, by)
             case ReviewAct.APPROVE:
-                return await interaction.client.services.job_service.approve(self.job_id, by)
+                return await interaction.client.services.job_service.reviews.approve(self.job_id, by)
             case _:
-                return await interaction.client.services.job_service.reject(self.job_id, by)
+                return await interaction.client.services.job_service.reviews.reject(self.job_id, by)
 
 
 def review_view(job_id: str) -> View:

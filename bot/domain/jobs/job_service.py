@@ -8,25 +8,16 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
-from bot.domain.jobs import stored_files
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.job_run import JobRun
 from bot.domain.jobs.outbox_worker import OutboxWorker
 from bot.domain.jobs.results import JobResults
 from bot.domain.jobs.retry_policy import RetryPolicy
+from bot.domain.jobs.reviews import Reviews
 from bot.domain.model import Ask, Job, JobState, Member, Place
 from bot.domain.moderation.access import moderates_job
 from bot.domain.prompting.engine_requests import Asker
-from bot.errors import (
-    Fenced,
-    JobNotFound,
-    NotPermitted,
-    OwnersOnly,
-    PictureBlocked,
-    PictureHidden,
-    ReplyGone,
-    Restarting,
-)
+from bot.errors import Fenced, JobNotFound, OwnersOnly, PictureHidden, ReplyGone, Restarting
 from engine import AbortReason, RequestAborted, Resolved, result_size
 
 log = logging.getLogger(__name__)
@@ -37,12 +28,13 @@ _PARK_S = 1.5
 
 
 class JobService(JobResults):
-    """Accepts, runs, cancels and reviews jobs. Crashes and restarts lose no job, and double or charge none twice."""
+    """Accepts, runs and cancels jobs. Crashes and restarts lose no job, and double or charge none twice."""
 
     def __init__(self, ports: Ports, *, retry: RetryPolicy | None = None) -> None:
         super().__init__(ports.jobs, ports.pictures)
         self._ports = ports
         self._outbox_worker = OutboxWorker(ports, self._tell_waiting, retry, self._closed)
+        self.reviews = Reviews(ports, self._outbox_worker.wake)
         self._delivering: asyncio.Task[None] | None = None
         self._runs: dict[str, tuple[JobRun, asyncio.Task[None]]] = {}
         self._accepting = set[asyncio.Future[Job]]()
@@ -193,40 +185,6 @@ class JobService(JobResults):
         """What a job is made from was hidden: end it, wherever it was asked for, unless it is over."""
         with contextlib.suppress(JobNotFound):
             await self._end(job_id, PictureHidden(), AbortReason.MODERATOR, _LIVE)
-
-    async def approve(self, job_id: str, by: Member) -> Job:
-        """Show a picture that waits for review; one that was decided stays as it is. Raises `NotPermitted`."""
-        job = await self._reviewed(job_id, by)
-        if job.state is JobState.REVIEW:
-            try:
-                job = await self._jobs.approve(job, self._ports.clock())
-            except Fenced:
-                return await self._jobs.get(job_id)
-            self._outbox_worker.wake()
-        return job
-
-    async def reject(self, job_id: str, by: Member) -> Job:
-        """Delete the pictures; the quota gets them back, but not their device time.
-
-        A job that was decided stays as it is. Raises `NotPermitted`.
-        """
-        job = await self._reviewed(job_id, by)
-        if job.state is JobState.REVIEW:
-            cells = await self._jobs.cells(job_id)
-            try:
-                job = await self._jobs.close(job, JobState.FAILED, PictureBlocked(), self._ports.clock())
-            except Fenced:
-                return await self._jobs.get(job_id)
-            self._outbox_worker.wake()
-            for key in stored_files.keys_of(job, cells):
-                await self._ports.pictures.delete(key)
-        return job
-
-    async def _reviewed(self, job_id: str, by: Member) -> Job:
-        job = await self._jobs.get(job_id)
-        if not moderates_job(by, job):
-            raise NotPermitted("moderator")
-        return job
 
     async def _end(self, job_id: str, error: Exception, reason: AbortReason, states: tuple[JobState, ...]) -> Job:
         while True:

@@ -132,7 +132,8 @@ async def test_a_deleted_result_leaves_the_review_channel(court: Court, by: str)
 async def test_a_late_moderator_is_told_and_is_not_in_the_log(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
     job, room = await flagged(court)
 
-    monkeypatch.setattr(court.job_service, "reject", court.job_service.approve)
+    reviews = court.job_service.reviews
+    monkeypatch.setattr(reviews, "reject", reviews.approve)
     assert "already" in said(await court.mo.click(room.history()[0], label="Reject"))
     assert (await court.newest()).action == "review on"
     await court.job_service.wait(job.id)

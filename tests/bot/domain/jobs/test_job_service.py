@@ -301,11 +301,11 @@ async def test_flagged_pictures_wait_for_a_moderator(house: StoredStudio) -> Non
     [cell, *_] = await house.jobs.cells(job.id)
     assert (cell.unsafe_score, cell.check_error) == (None, "model missing")
     with pytest.raises(NotPermitted):
-        await house.job_service.approve(job.id, OWNER)
-    await house.job_service.approve(job.id, MODERATOR)
+        await house.job_service.reviews.approve(job.id, OWNER)
+    await house.job_service.reviews.approve(job.id, MODERATOR)
     assert (await house.wait(job)).state is JobState.DELIVERED
     assert house.wall.messages[job.id] == "grid of 4"
-    assert (await house.job_service.reject(job.id, MODERATOR)).state is JobState.DELIVERED
+    assert (await house.job_service.reviews.reject(job.id, MODERATOR)).state is JobState.DELIVERED
 
 
 @pytest.mark.parametrize("decisions", [("approve", "approve"), ("reject", "reject"), ("approve", "reject")])
@@ -314,7 +314,8 @@ async def test_two_moderators_at_the_same_moment_decide_once(house: StoredStudio
     job = await house.submit()
     (await house.engine.stream()).finish()
     await house.wait(job)
-    one, other = await asyncio.gather(*(getattr(house.job_service, decide)(job.id, MODERATOR) for decide in decisions))
+    reviews = house.job_service.reviews
+    one, other = await asyncio.gather(*(getattr(reviews, decide)(job.id, MODERATOR) for decide in decisions))
     assert (one.state is other.state) or {one.state, other.state} == {JobState.RENDERED, JobState.DELIVERED}
     done = await house.wait(job)
     pictures = {JobState.DELIVERED: 4, JobState.FAILED: 0}
@@ -327,7 +328,7 @@ async def test_a_rejected_picture_costs_its_time_and_is_told(house: StoredStudio
     job = await house.submit()
     (await house.engine.stream()).finish()
     await house.wait(job)
-    await house.job_service.reject(job.id, MODERATOR)
+    await house.job_service.reviews.reject(job.id, MODERATOR)
     done = await house.wait(job)
     assert done.state is JobState.FAILED
     assert house.wall.messages[job.id] == "failed: PictureBlocked"
