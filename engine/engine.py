@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from engine.base.logs import current
 from engine.catalogue.catalogue import Catalogue
 from engine.catalogue.models import Models
-from engine.catalogue.sizes import fit_area
+from engine.catalogue.offer import Offer
 from engine.embedding.embedder import Embedder
-from engine.errors import AbortReason, EngineError, EngineNotReady, InvalidRequest, UnknownModel
+from engine.errors import AbortReason, EngineNotReady, InvalidRequest
 from engine.events import Safety
 from engine.fair_share import FairShare
 from engine.lora_shelf.card import LoRACard
@@ -24,22 +22,19 @@ from engine.model_spec import ModelSpec
 from engine.pictures.images import open_picture
 from engine.pictures.picture_check import PictureCheck
 from engine.pocket import WEIGHTS
-from engine.processes.child_main import WORKER, LaunchOptions
-from engine.processes.device_names import device_names, is_cpu
+from engine.processes.child_main import WORKER
+from engine.processes.device_names import device_names
+from engine.processes.early_spawner import EarlySpawner
 from engine.processes.head_start import HeadStart
-from engine.processes.spawning import Spawner, spawner
 from engine.requests import ImageRequest
-from engine.serving.device_supervisor import DeviceSupervisor
 from engine.serving.dispatcher import Dispatcher
 from engine.serving.request_state import RequestState
 from engine.serving.stream import RequestStream
 from engine.settings import EngineSettings
-from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
+from engine.snapshot import EngineState, Snapshot
 
 if TYPE_CHECKING:
     from engine.embedding.text_encoder import Floats
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +56,8 @@ class Engine:
     ) -> None:
         self._settings = settings or EngineSettings()
         self._models = models or Catalogue(self._settings)
+        self._offer = Offer(self._models)
+        self._looking: asyncio.Task[None] | None = None
         self._entry = entry
         # Lanes are given out to the least served; their ticks take care of the rest.
         self._share = FairShare(quantum_requests=0.0)
@@ -69,27 +66,15 @@ class Engine:
         self._embedding: Embedder | None = None
         self._check: PictureCheck | None = None
         """Judges pictures that somebody gave; there from the first one on."""
-        self._begun: Spawner | None = None
-        self._readable: tuple[ModelSpec, ...] = ()
+        self._early = EarlySpawner(entry, self._settings)
 
-    @contextmanager
-    def importing(self, head_start: HeadStart | None = None) -> Generator[None]:
+    def importing(self, head_start: HeadStart | None = None) -> AbstractContextManager[None]:
         """Let the CPU's workers be imported, in a process of its own, while the caller does other things.
 
         `head_start` may have begun that before. `start` goes on from there; what was not started by the end is given
         up.
         """
-        if is_cpu(self._settings):
-            self._begun = spawner(LaunchOptions(self._entry, self._settings, "cpu", current()), head_start)
-            with suppress(OSError):  # `start` will try again, and say so
-                self._begun.begin()
-        if head_start:
-            head_start.close()  # not what these settings need
-        try:
-            yield
-        finally:
-            if self._begun:
-                self._begun.close()
+        return self._early.importing(head_start)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -105,15 +90,18 @@ class Engine:
         if self._dispatcher:
             raise EngineNotReady(f"{self._state.value} already")
         names = await device_names(self._settings)
-        self._dispatcher = Dispatcher(names, self._settings, self._share, self._entry, self._spawner)
+        self._dispatcher = Dispatcher(names, self._settings, self._share, self._entry, self._early.take)
         self._dispatcher.start()
         self._embedding = Embedder(WEIGHTS)
         self._state = EngineState.RUNNING
         try:
-            await asyncio.to_thread(self._read_models)
+            await asyncio.to_thread(self._offer.look)
+            # Read once, so that the first who asks does not wait for hundreds of files.
+            await asyncio.to_thread(self._models.loras)
         except BaseException:  # interrupted: whoever was not let in does not close the door behind them
             await self.stop(timeout_s=0.0)
             raise
+        self._looking = asyncio.create_task(self._offer.keep_looking(), name="models on offer")
 
     async def stop(self, timeout_s: float | None = None) -> None:
         """Cancel waiting requests, give running ones `timeout_s` seconds (None: the settings'), end the workers."""
@@ -127,7 +115,7 @@ class Engine:
                     await dispatcher.empty.wait()
         finally:
             dispatcher.abort_all([*dispatcher.waiting, *dispatcher.running], AbortReason.SHUTDOWN)
-            self._end_embedding()
+            self._end_side_work()
             await dispatcher.stop()
             self._dispatcher, self._state = None, EngineState.STOPPED
 
@@ -196,36 +184,27 @@ class Engine:
     @property
     def default_model(self) -> str:
         """The name of the model that draws where a request names none."""
-        return self._models.spec().name
+        return self._offer.default_model
 
     def models(self) -> tuple[ModelSpec, ...]:
-        """The models on offer; what is configured but not there is left out."""
-        if not self._readable:
-            self._read_models()
-        return tuple(spec for spec in self._readable if self._models.is_offered(spec))
+        """The models on offer, as they were found up to two seconds ago; what is not there is left out."""
+        return self._offer.models()
 
     async def loras(self) -> tuple[LoRACard, ...]:
         """Every LoRA file as it lies there now, by name; those that cannot be used say why."""
-        return await asyncio.to_thread(self._models.loras)
+        return await self._offer.loras()
 
     def fitting(self, card: LoRACard) -> tuple[str, ...]:
         """The names of the models on offer that a LoRA is for; () where nothing says for which."""
-        return self._models.fitting(card, self.models())
+        return self._offer.fitting(card)
 
     def size(self, model: str, aspect: tuple[int, int]) -> tuple[int, int]:
         """Width and height of that aspect ratio at about the model's own pixel count. Raises `UnknownModel`."""
-        try:
-            return fit_area(aspect, self._models.spec(model))
-        except UnknownModel as error:
-            raise UnknownModel(error.name, tuple(spec.name for spec in self.models())) from None
+        return self._offer.size(model, aspect)
 
     def references(self, model: str) -> int:
         """How many pictures the model edits by words; 0 for one that was not made for that, or is not known."""
-        try:
-            references = self._models.spec(model).references
-        except EngineError:
-            return 0
-        return references.most if references else 0
+        return self._offer.references(model)
 
     def served(self) -> dict[str, float]:
         """Measured device time in ms by member; hand it to `set_served` after a restart."""
@@ -244,36 +223,21 @@ class Engine:
         dispatcher = self._dispatcher
         return Snapshot(
             state=self._state,
-            devices=tuple(_picture(device) for device in dispatcher.device_pool.devices) if dispatcher else (),
+            devices=dispatcher.device_pool.snapshots() if dispatcher else (),
             waiting=dispatcher.positions() if dispatcher else {},
             running=tuple(request_state.request.id for request_state in dispatcher.running) if dispatcher else (),
             served_ms=self.served(),
         )
 
-    def _read_models(self) -> None:
-        """Read every model's files now, off the event loop, so that no request has to wait for that on it."""
-        specs: list[ModelSpec] = []
-        for name in self._models.names():
-            try:
-                specs.append(self._models.spec(name))
-            except EngineError as error:
-                log.warning("model %s is not offered: %s", name, error, extra={"action": "model_refused"})
-        self._readable = tuple(specs)
-        self._models.loras()  # read once, so that the first who asks does not wait for hundreds of files
-
-    def _spawner(self, launch: LaunchOptions) -> Spawner:
-        begun = self._begun if launch.device == "cpu" else None
-        if begun:
-            self._begun = None
-        return begun or spawner(launch)
-
-    def _end_embedding(self) -> None:
+    def _end_side_work(self) -> None:
+        """End what runs beside the workers: the text encoder, the picture check, the looking at models."""
         if self._embedding:
             self._embedding.close()
-        self._embedding = None
         if self._check:
             self._check.close()
-        self._check = None
+        if self._looking:
+            self._looking.cancel()
+        self._embedding = self._check = self._looking = None
 
     def _set_paused(self, is_paused: bool) -> None:
         if not self._dispatcher or self._state is EngineState.STOPPING:
@@ -288,17 +252,3 @@ class Engine:
         if self._dispatcher.device_pool.is_lost:
             raise EngineNotReady("without a working device", retry_after_s=60.0)
         return self._dispatcher
-
-
-def _picture(device: DeviceSupervisor) -> DeviceSnapshot:
-    return DeviceSnapshot(
-        name=device.name,
-        state=device.state.value,
-        pid=device.pid,
-        running=tuple(device.lanes),
-        models=dict(device.models),
-        memory_bytes=device.memory_bytes,
-        activity=str(device.health.beat),
-        failures=device.backoff.failures,
-        refused_messages=device.refused,
-    )

@@ -65,10 +65,11 @@ class FairShare:
         credit_ms: float = 30_000.0,
         quantum_requests: float = 2.0,
         request_ms: float = 2_000.0,
+        most_idle: int = 1_000,
     ) -> None:
         self._share, self._burst = first_preview_share, first_preview_burst
         self._ageing_s, self._credit_ms, self._quantum_requests = ageing_s, credit_ms, quantum_requests
-        self._request_ms = request_ms
+        self._request_ms, self._most_idle = request_ms, most_idle
         self._accounts: dict[str, _Account] = {}
         self._active: dict[str, _Account] = {}
         self._virtual_ms = 0.0
@@ -109,7 +110,7 @@ class FairShare:
         return account.virtual_ms * account.weight
 
     def served(self) -> dict[str, float]:
-        """Measured device time by member, for the host to keep across a restart."""
+        """Measured device time in ms by member who is remembered, for the host to keep across a restart."""
         return {member: account.served_ms for member, account in self._accounts.items() if account.served_ms}
 
     def restore(self, served_ms: Mapping[str, float], weights: Mapping[str, float] | None = None) -> None:
@@ -205,8 +206,22 @@ class FairShare:
 
     def _account(self, member: str) -> _Account:
         if member not in self._accounts:
+            self._forget_idle()
             self._accounts[member] = _Account(virtual_ms=self._floor())
         return self._accounts[member]
+
+    def _forget_idle(self) -> None:
+        """Keep between `most_idle` and twice as many accounts of members without a request: those served most.
+
+        Who is forgotten comes back as a newcomer, at the floor. That changes nothing for accounts at the floor or
+        below, because joining raises them to it. Of the others, those nearest to it are forgotten: they gain least.
+        """
+        if len(self._accounts) - len(self._active) < 2 * self._most_idle:
+            return
+        idle = [member for member in self._accounts if member not in self._active]
+        idle.sort(key=lambda member: self._accounts[member].virtual_ms, reverse=True)
+        for member in idle[self._most_idle :]:
+            del self._accounts[member]
 
     def _floor(self) -> float:
         return max(0.0, self._virtual_ms - self._credit_ms)

@@ -149,6 +149,16 @@ class ModelSpec:
         return self.style_weight + share * max(0.0, 1.0 - self.style_weight)
 
     @property
+    def follows_style(self) -> bool:
+        """Whether it takes style pictures."""
+        return self.style_adapter is not None
+
+    @property
+    def control_types(self) -> tuple[ControlType, ...]:
+        """The kinds of control pictures that it follows, as far as its files say."""
+        return tuple(type_ for type_, network in self.controls.items() if not network.flaw)
+
+    @property
     def has_guider(self) -> bool:
         """Whether its pipeline is known, by its name, to guide through a guider, which is always called."""
         return self.pipeline.endswith("ModularPipeline") or self.pipeline.startswith("HunyuanImage")

@@ -23,6 +23,8 @@ GROUPS = {
     "engine": ("engine.surface", "the public names: all that the bot may import"),
     "engine.surface": ("engine.surface", "the public names: all that the bot may import"),
     "engine.engine": ("engine.engine", "the asyncio facade: start, submit, stop, snapshot"),
+    "engine.requests": ("engine.values", ""),
+    "engine.requests.*": ("engine.values", ""),
     "engine.*": ("engine.values", "requests, events, errors, settings: frozen values of plain types"),
     "bot.__main__": ("bot.cli", ""),
     "bot.service": ("bot.app", "composition: from settings to a running bot"),

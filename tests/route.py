@@ -20,6 +20,7 @@ from typing import Any
 
 from bot.tasks import Tasks
 from engine import Engine, EngineSettings
+from engine.catalogue.offer import Offer
 
 ROOT = Path(__file__).parents[1]
 CLOCKS = frozenset({"rounds", "games"})
@@ -61,13 +62,14 @@ class Route:
 
 
 def leave_out_clocks(patch: Callable[[object, str, object], None]) -> None:
-    """Mark the tasks of `CLOCKS`, and what they begin, as running by the clock."""
-    start = Tasks.start
+    """Mark the tasks of `CLOCKS`, the engine's looking at models, and what they begin, as running by the clock."""
+    start, keep_looking = Tasks.start, Offer.keep_looking
 
     def marked(tasks: Tasks, coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         return start(tasks, _by_the_clock(coroutine) if name in CLOCKS else coroutine, name)
 
     patch(Tasks, "start", marked)
+    patch(Offer, "keep_looking", lambda offer: _by_the_clock(keep_looking(offer)))
 
 
 async def _by_the_clock(coroutine: Coroutine[Any, Any, Any]) -> None:

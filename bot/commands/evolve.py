@@ -14,6 +14,7 @@ from bot.ui.content.evolution_texts import plan, plan_view
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import servers_only
+from bot.ui.interactions.lists import as_it_stands
 from bot.ui.interactions.playing import evolutions
 
 
@@ -46,7 +47,8 @@ class Evolve(commands.Cog):
                 spec, host, place, rounds=rounds, minutes=minutes, asked_by_id=interaction.id
             )
             used = cost_texts.share(await interaction.client.services.usage(host, place))
-            await answer.private(plan(agreed(planned), minutes, used), view=plan_view(planned))
+            told = filter(None, (plan(agreed(planned), minutes, used), as_it_stands(spec.options)))
+            await answer.private("\n".join(told), view=plan_view(planned))
 
 
 async def _first_grid(interaction: Pressed, prompt: str, host: Member) -> JobSpec:

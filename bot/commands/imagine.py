@@ -88,6 +88,8 @@ class Imagine(commands.Cog):
     ) -> None:
         """Accept one job, or ask for confirmation of several."""
         async with Answer(interaction) as answer:
+            if negative is not None:
+                negative = await submission.rolled(interaction, negative)
             reading = await reader(
                 interaction, has_picture=image is not None, has_control=control is not None, negative=negative,
                 aspect=aspect, seed=seed, steps=steps, guidance=guidance, model=model, style=style, strength=strength,
@@ -144,7 +146,7 @@ async def reader(
     """Return what reads one prompt of this member in this channel."""
     reads = functools.partial(
         read,
-        preferences=await submission.preferences_of(interaction),
+        preferences=await submission.own_words(interaction),
         styles=interaction.client.services.settings.styles,
         channel=await submission.channel_defaults(interaction),
         has_picture=has_picture,

@@ -9,11 +9,14 @@ from discord.app_commands import Choice, Range, locale_str
 from discord.ext import commands
 
 from bot.commands.imagine import choices
-from bot.domain.prompting.option_sets import MAX_CHARS, OptionSet, set_name, with_set, without_set
+from bot.domain.prompting.option_sets import MAX_CHARS, OptionSet, set_name, set_text, with_set, without_set
+from bot.domain.prompting.prompt import parse
 from bot.ui.content import texts
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
+from bot.ui.interactions.lists import require_lists
+from bot.ui.interactions.usable import require_usable
 
 NONE = "You have no sets. `/set save` makes one: `/set save poster --ar 3:2 --style poster`."
 _ECHOES = (60, 30, 8)
@@ -32,8 +35,10 @@ class Sets(commands.Cog):
     async def save(self, interaction: Pressed, name: Range[str, 1, 32], options: Range[str, 1, MAX_CHARS]) -> None:
         """Make a set, or replace the one of that name."""
         async with Answer(interaction, ephemeral=True) as answer:
-            # The names of its style, model and LoRAs are read like those of a prompt, but nothing is drawn.
+            # It is read like a prompt, but nothing is drawn.
             await submission.read(interaction, f"x {options}", has_picture=True, has_control=True)
+            await require_usable(interaction, parse("x", suffixes=(set_text(options),)))
+            await require_lists(interaction, options)
             preferences = await interaction.client.services.members.change(
                 interaction.user.id,
                 lambda before: before.model_copy(update={"sets": with_set(before.sets, name, options)}),

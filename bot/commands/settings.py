@@ -13,6 +13,7 @@ from discord.ext import commands
 
 from bot.commands.imagine import choices
 from bot.domain.model import Preferences, ResultForm
+from bot.domain.prompting.option_sets import suffix_options
 from bot.domain.prompting.prompt import parse
 from bot.domain.prompting.short_names import short_name, with_short_name
 from bot.errors import BadOption
@@ -23,6 +24,8 @@ from bot.ui.content.modals import Filled
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import everywhere
+from bot.ui.interactions.lists import require_lists
+from bot.ui.interactions.usable import require_usable
 from engine import UnknownModel
 
 NOTHING = "none"
@@ -60,22 +63,20 @@ class MySettings(commands.Cog):
         results: Literal["album", "grid", "server"] | None = None,
     ) -> None:
         """Store the given settings, and show all of them."""
-        members = interaction.client.services.members
+        services = interaction.client.services
         given = (model, aspect, suffix, remix, notify, share, share_role, results)
         is_asked = all(value is None for value in given)
         async with Answer(interaction, ephemeral=True, may_ask=is_asked) as answer:
-            preferences = await members.preferences(interaction.user.id)
             if is_asked:
-                await answer.modal(_form(preferences, interaction.client.services.models(), await _usual(interaction)))
+                preferences = await services.members.preferences(interaction.user.id)
+                await answer.modal(_form(preferences, services.models(), await _usual(interaction)))
                 return
             changes = {
-                **_words(model, aspect, suffix, interaction.client.services.models()),
+                **_words(model, aspect, suffix, services.models()),
                 **_given(remix=remix, notify=notify, share=share, share_role=share_role and share_role.id),
                 **({} if results is None else {"results": None if results == "server" else results}),
             }
-            if changes:
-                preferences = await members.change(interaction.user.id, functools.partial(_changed, changes))
-            await answer.private(shown(preferences))
+            await _store(interaction, answer, changes)
 
     @settings.autocomplete("model")
     async def models(self, interaction: Pressed, typed: str) -> list[Choice[str]]:
@@ -99,9 +100,15 @@ async def filled_in(interaction: Pressed, about: str, filled: Filled) -> None:
             "results": None if form == await _usual(interaction) else form,
             **_given(share=shares[0].removeprefix("share:") if shares else None),
         }
-        members = interaction.client.services.members
-        preferences = await members.change(interaction.user.id, functools.partial(_changed, changes))
-        await answer.private(shown(preferences))
+        await _store(interaction, answer, changes)
+
+
+async def _store(interaction: Pressed, answer: Answer, changes: Mapping[str, object]) -> None:
+    """Store the changes, and show all settings."""
+    await _check_suffix(interaction, changes)
+    members = interaction.client.services.members
+    preferences = await members.change(interaction.user.id, functools.partial(_changed, changes))
+    await answer.private(_told(interaction, preferences))
 
 
 async def _usual(interaction: Pressed) -> ResultForm:
@@ -119,6 +126,22 @@ def _form(preferences: Preferences, models: Sequence[str], usual: ResultForm) ->
     chosen |= {"shape:{}:{}".format(*preferences.aspect)} if preferences.aspect else set()
     menus = Menus(tuple(Option(short_name(name), name) for name in models), chosen=frozenset(chosen))
     return SettingsForm("Your defaults", FormId(FormKind.SETTINGS, ""), preferences.suffix, menus=menus)
+
+
+async def _check_suffix(interaction: Pressed, changes: Mapping[str, Any]) -> None:
+    """Raise where every prompt with that suffix would be refused."""
+    if suffix := changes.get("suffix"):
+        await require_usable(interaction, suffix_options(suffix))
+        await require_lists(interaction, suffix)
+
+
+def _told(interaction: Pressed, preferences: Preferences) -> str:
+    """All settings, and what to know of a model that draws from no words alone."""
+    models = interaction.client.services.engine.models() if preferences.model else ()
+    need = next((spec.need for spec in models if spec.name == preferences.model), "words")
+    what = {"picture": "from a picture", "mask": "inside a mask", "control": "from a control picture"}.get(need)
+    warning = f"\n⚠️ {preferences.model} draws only {what}: prompts without one need `--model`." if what else ""
+    return shown(preferences) + warning
 
 
 def shown(preferences: Preferences) -> str:
@@ -161,6 +184,5 @@ def _words(model: str | None, aspect: str | None, suffix: str | None, models: An
     if aspect is not None:
         changes["aspect"] = None if aspect == NOTHING else parse("x", aspect=aspect).aspect
     if suffix is not None:
-        parse("x", suffixes=("" if suffix == NOTHING else suffix,))
         changes["suffix"] = "" if suffix == NOTHING else suffix
     return changes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import discord
 from discord import app_commands
 from discord.app_commands import Choice, Range, locale_str
@@ -9,11 +11,13 @@ from discord.ext import commands
 
 from bot.commands.imagine import choices
 from bot.commands.moderation.moderator_actions import entry, moderator
-from bot.domain.model import Member
+from bot.domain.model import JobState, KeptStyle, Member
 from bot.domain.moderation.content_policy import check_given
 from bot.domain.prompting.kept_styles import same_name, style_name, told, weights_of
+from bot.domain.prompting.quotes import quoted
 from bot.domain.prompting.short_names import with_short_name
-from bot.errors import BadOption
+from bot.domain.prompting.usable import check_picture_styles
+from bot.errors import BadOption, JobNotFound, PictureHidden
 from bot.settings import StyleSettings
 from bot.store.members.kept_styles import KeptStyleStore, StylePicture
 from bot.ui.content import texts
@@ -25,6 +29,7 @@ from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.kept_styles import seen_by, style_names
 from bot.ui.interactions.offer_page import show
 from bot.ui.interactions.offers import Shelf
+from bot.ui.interactions.usable import able_here
 from bot.ui.pictures.sample_sheet import numbered_sheet, thumbnail
 
 
@@ -59,6 +64,8 @@ class Styles(commands.Cog):
         async with Answer(interaction, ephemeral=True) as answer:
             named = style_name(name, interaction.client.services.settings.styles)
             member = await _saver(interaction, everybody=everybody)
+            able = await able_here(interaction)
+            check_picture_styles(able, interaction.client.services.settings.styles)
             given = [each for each in (picture, second, third) if each is not None]
             counted = weights_of(weights, len(given))
             await interaction.client.services.job_service.check_words(member, submission.place_of(interaction), named)
@@ -69,7 +76,11 @@ class Styles(commands.Cog):
             if everybody:
                 await interaction.client.services.log.add(entry(interaction, "style save", named))
             whose = "Everybody here uses it" if everybody else "Use it"
-            await answer.private(f"✅ **{texts.safe(named)}**: {told(counted)}\n{whose}: `a red fox --style {named}`")
+            usual = (
+                await submission.read(interaction, "a red fox")
+            ).model or interaction.client.services.engine.default_model
+            use = f"a red fox --style {named}{_with_model(able.style_followers, usual)}"
+            await answer.private(f"✅ **{texts.safe(named)}**: {told(counted)}\n{whose}: `{use}`")
 
     @style.command(name="list", description=locale_str("All styles that you can use here"))
     async def styles(self, interaction: Pressed) -> None:
@@ -92,6 +103,7 @@ class Styles(commands.Cog):
             counted = [weight for _, weight in kept.style.pictures]
             whose = f"kept by <@{kept.style.owner_id}>" + (" for everybody here" if kept.guild_id else "")
             text = f"**{texts.safe(kept.name)}** {told(counted)}, {whose}"
+            await _require_shown(interaction, kept.style)
             sheet = await _sheet(interaction, kept.name, [key for key, _ in kept.style.pictures])
             await answer.private(text, files=[sheet.file()])
 
@@ -129,6 +141,11 @@ async def _saver(interaction: Pressed, *, everybody: bool) -> Member:
     return await moderator(interaction, "style save") if everybody else await submission.member_of(interaction)
 
 
+def _with_model(followers: list[str], usual: str) -> str:
+    """The flag that a prompt needs where the model that it would be drawn with follows no style pictures."""
+    return "" if usual in followers else f" --model {quoted(followers[0])}"
+
+
 def _kept(interaction: Pressed) -> KeptStyleStore:
     if (store := interaction.client.services.kept_styles) is None:
         raise BadOption("style", "no styles are kept here")
@@ -143,6 +160,14 @@ async def _taken(interaction: Pressed, member: Member, attachment: discord.Attac
     rules = await services.rules.get(place.rules_id)
     check_given(rules, await services.engine.judge(content), age_restricted=place.age_restricted)
     return StylePicture(key, weight, len(content), await origin_of(services, member, key))
+
+
+async def _require_shown(interaction: Pressed, style: KeptStyle) -> None:
+    """Raise `PictureHidden` where one of the pictures is that of a hidden job."""
+    for job_id in style.origins:
+        with contextlib.suppress(JobNotFound):  # deleted: the copy is the keeper's
+            if (await interaction.client.services.jobs.get(job_id)).state is JobState.HIDDEN:
+                raise PictureHidden
 
 
 async def _sheet(interaction: Pressed, name: str, keys: list[str]) -> Upload:

@@ -1,4 +1,4 @@
-"""The tables of consent: whom members always let, how pictures are recognised, and what is in quarantine."""
+"""The tables of consent: whom members always let, how pictures are recognised, what is made from what, quarantine."""
 
 from __future__ import annotations
 
@@ -26,6 +26,17 @@ fingerprints = sa.Table(
     *(sa.Column(f"band{number}", sa.Integer, nullable=False, index=True) for number in range(4)),
 )
 """How each kept picture is recognised when somebody uploads it again."""
+
+inputs = sa.Table(
+    "inputs",
+    metadata,
+    sa.Column("job_id", sa.String(16), sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    # No foreign key: it may be deleted by now.
+    sa.Column("input_id", sa.String(16), primary_key=True, index=True),
+    # False where only its words are drawn again.
+    sa.Column("is_picture", sa.Boolean, nullable=False),
+)
+"""What each job was made from: the jobs whose pictures it uses through any input, and those whose words it draws."""
 
 quarantined = sa.Table(
     "quarantined",

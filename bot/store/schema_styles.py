@@ -19,7 +19,7 @@ kept_styles = sa.Table(
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     # Who saved it.
     sa.Column("member_id", sa.BigInteger, nullable=False, index=True),
-    # The job of another member whose picture it is; no foreign key: the copy stays when the job is deleted.
+    # The job whose picture it is; no foreign key: the copy stays when the job is deleted.
     sa.Column("origin_id", sa.String(16)),
     sa.Column("created_at", Utc, nullable=False),
 )

@@ -1,4 +1,4 @@
-"""A worker's hub without a process around it, to look at its parts."""
+"""A worker's tick loop without a process around it, to look at its parts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.worker.tick_loop import TickLoop
 
 @dataclass
 class Desk:
-    """A worker's hub without a process around it."""
+    """A worker's tick loop without a process around it."""
 
     model: LoadedModel
     settings: EngineSettings

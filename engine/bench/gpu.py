@@ -23,7 +23,7 @@ from engine.bench.full_size import load_full_size
 from engine.bench.gpu_report import Exactness, GpuReport, Throughput
 from engine.bench.parts import knee
 from engine.bench.report import Machine
-from engine.bench.whole_calls import easel_of
+from engine.bench.whole_calls import context_of
 from engine.loading.load import quiet
 from engine.loading.loaded_model import LoadedModel
 from engine.operations import operate
@@ -126,7 +126,7 @@ def _like(model: LoadedModel, side: int) -> ImageRequest:
 
 
 def _whole_call(model: LoadedModel, request: ImageRequest) -> Pictures:
-    outcome = operate(easel_of(model, request))
+    outcome = operate(context_of(model, request))
     return [(cell.clip(0, 1) * 255).round() for cell in outcome.cells]
 
 

@@ -15,17 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
 from engine.bench.desk import Desk, requests
-from engine.bench.paced_link import PacedLink
-from engine.bench.small_model import CPU, request_for, row_seconds, small_models, together
+from engine.bench.small_model import on_one_thread, request_for, row_seconds, small_models, stream, together
 from engine.loading import streamed_weights
-from engine.loading.load import quiet
-from engine.loading.loaded_model import LoadedModel
-from engine.memory.tensor_kinds import blocks_of
 from engine.settings import EngineSettings
 
 
@@ -68,9 +63,7 @@ def measure(
     say: Callable[[str], None], transfers: Sequence[float] = (12.0, 3.0), members: int = 8, repeats: int = 3
 ) -> KeptBlocksReport:
     """One row for each transfer and way, which take turns."""
-    quiet()
-    torch.set_num_threads(1)
-    with torch.inference_mode():
+    with on_one_thread():
         return KeptBlocksReport(members, tuple(row for each in transfers for row in _rows(each, members, repeats, say)))
 
 
@@ -98,7 +91,7 @@ def _rows(transfer: float, members: int, repeats: int, say: Callable[[str], None
     shares: list[float] = []
     for model, (_, kept, choose) in zip(models, _WAYS, strict=True):
         with mock.patch.object(streamed_weights, "blocks_that_stay", choose):
-            shares.append(_stream(model, kept, transfer * row_s))
+            shares.append(stream(model, transfer * row_s, kept)[1])
     desks = [Desk(model, settings) for model in models]
     found: list[tuple[list[float], list[float]]] = [([], []) for _ in desks]
     for repeat in range(repeats + 1):
@@ -112,13 +105,3 @@ def _rows(transfer: float, members: int, repeats: int, say: Callable[[str], None
         Row(way, share, transfer, statistics.median(alone), statistics.median(crowd))
         for (way, _, _), share, (alone, crowd) in zip(_WAYS, shares, found, strict=True)
     ]
-
-
-def _stream(model: LoadedModel, kept: float, transfer_s: float) -> float:
-    """Stream a model over a link that brings in all of its blocks in that time; the share of bytes that it brings."""
-    transformer = model.base.transformer
-    every = blocks_of([name for name, _ in transformer.named_parameters()], "denoiser")
-    whole = sum(weight.nbytes for name, weight in transformer.named_parameters() if every[name])
-    streamed = streamed_weights.stream_through(transformer, CPU, int(kept * whole))
-    streamed.link = PacedLink(whole / transfer_s)
-    return sum(block.host.nbytes for block in streamed.blocks) / whole

@@ -14,17 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
 from engine.bench.desk import Desk, requests
 from engine.bench.group_offloading import group_offload
 from engine.bench.paced_link import PacedLink
-from engine.bench.small_model import CPU, in_line, request_for, row_seconds, small_models, together
+from engine.bench.small_model import in_line, on_one_thread, request_for, row_seconds, small_models, stream, together
 from engine.bench.traffic import Waits
-from engine.loading.load import quiet
-from engine.loading.streamed_weights import stream_through
 from engine.settings import EngineSettings
 
 
@@ -71,9 +68,7 @@ def measure(
     say: Callable[[str], None], transfers: Sequence[float] = (12.0, 3.0), members: int = 8, repeats: int = 5
 ) -> SharedTransferReport:
     """One row for each transfer, given in multiples of what one row computes."""
-    quiet()
-    torch.set_num_threads(1)
-    with torch.inference_mode():
+    with on_one_thread():
         return SharedTransferReport(tuple(_row(each, members, repeats, say) for each in transfers))
 
 
@@ -83,10 +78,8 @@ def _row(transfer: float, members: int, repeats: int, say: Callable[[str], None]
     like = request_for(model)
     say("one row, resident")
     row_s = row_seconds(resident, like)
-    streamed = stream_through(model.base.transformer, CPU)
-    size = sum(block.host.nbytes for block in streamed.blocks)
-    streamed.link = PacedLink(size / (transfer * row_s))
-    group_offload(other.base.transformer, PacedLink(streamed.link.bytes_per_s))
+    link, _ = stream(model, transfer * row_s)
+    group_offload(other.base.transformer, PacedLink(link.bytes_per_s))
     desk = Desk(model, settings)
     for few in (members, 1):
         say(f"{few} together, to warm up")

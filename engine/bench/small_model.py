@@ -7,7 +7,8 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,12 @@ import torch
 
 from engine.bench.desk import Desk, requests
 from engine.bench.full_size import load_full_size
-from engine.bench.whole_calls import easel_of
+from engine.bench.paced_link import PacedLink
+from engine.bench.whole_calls import context_of
+from engine.loading.load import quiet
 from engine.loading.loaded_model import LoadedModel
+from engine.loading.streamed_weights import stream_through
+from engine.memory.tensor_kinds import blocks_of
 from engine.model_spec import ModelSpec
 from engine.operations import operate
 from engine.processes.protocol import LaneProgress
@@ -64,6 +69,28 @@ def _autoencoder() -> Any:
     )
 
 
+@contextmanager
+def on_one_thread() -> Generator[None]:
+    """Compute without gradients and progress bars: the processor's other threads are left to the link."""
+    quiet()
+    torch.set_num_threads(1)
+    with torch.inference_mode():
+        yield
+
+
+def stream(model: LoadedModel, transfer_s: float, kept: float = 0.0) -> tuple[PacedLink, float]:
+    """Stream a model over a link that would bring all of its blocks in within that time, and keep a share of them.
+
+    Returns the link, and the share of the blocks' bytes that it brings for each pass.
+    """
+    transformer = model.base.transformer
+    every = blocks_of([name for name, _ in transformer.named_parameters()], "denoiser")
+    whole = sum(weight.nbytes for name, weight in transformer.named_parameters() if every[name])
+    streamed = stream_through(transformer, CPU, int(kept * whole))
+    streamed.link = link = PacedLink(whole / transfer_s)
+    return link, sum(block.host.nbytes for block in streamed.blocks) / whole
+
+
 def request_for(model: LoadedModel) -> ImageRequest:
     """One picture of the model's own size."""
     return ImageRequest(
@@ -103,7 +130,7 @@ def in_line(model: LoadedModel, asked: Sequence[ImageRequest]) -> Run:
         def show(*_: Any, seen_s: list[float] = seen_s) -> None:
             seen_s.append(time.perf_counter() - began_s)
 
-        operate(easel_of(model, request, lambda _: True, show))
+        operate(context_of(model, request, lambda _: True, show))
         previews_s.append(seen_s[0])
     return Run(time.perf_counter() - began_s, tuple(previews_s))
 

@@ -71,7 +71,7 @@ class StepCacheReport:
 
 
 @dataclass
-class _Easel:
+class _Drawing:
     """Draws prompts through lanes, one request each, all at once; remembers what it drew and took."""
 
     desk_of: Callable[[], Desk]
@@ -123,20 +123,20 @@ def measure(say: Callable[[str], None], steps: Sequence[int] = (25, 12), count: 
     with torch.inference_mode():
         model, judge = load(catalogue.spec("pocket"), "cpu", settings=settings), PictureEncoder.load()
 
-        def easel(steps: int, level: StepCacheLevel, next_seed: int = 0) -> tuple[_Easel, str, str]:
+        def drawing(steps: int, level: StepCacheLevel, next_seed: int = 0) -> tuple[_Drawing, str, str]:
             say(f"{steps} steps, {level}")
-            made = _Easel(
+            made = _Drawing(
                 lambda: Desk(model, settings), lambda asked: catalogue.resolve(asked)[0], steps, level, next_seed
             )
             return made, str(obeys_colour(made.draw, count)), str(obeys_background(made.draw, count))
 
-        easel(1, "off")  # proofs and sweeps
+        drawing(1, "off")  # proofs and sweeps
         for number in steps:
-            exact, *_ = easel(number, "off")
-            other, *_ = easel(number, "off", next_seed=1)
+            exact, *_ = drawing(number, "off")
+            other, *_ = drawing(number, "off", next_seed=1)
             unit = _distance(judge, exact, other)
             for level in _LEVELS:
-                made, colours, backgrounds = easel(number, level)
+                made, colours, backgrounds = drawing(number, level)
                 run, asked = made.saved
                 rows.append(
                     Row(
@@ -153,7 +153,7 @@ def measure(say: Callable[[str], None], steps: Sequence[int] = (25, 12), count: 
     return StepCacheReport(tuple(rows))
 
 
-def _distance(judge: PictureEncoder, one: _Easel, other: _Easel) -> float:
+def _distance(judge: PictureEncoder, one: _Drawing, other: _Drawing) -> float:
     (seen, _), (also, _) = judge(torch.cat(one.drawn)), judge(torch.cat(other.drawn))
     return float((1 - (seen * also).sum(1)).mean())
 

@@ -52,7 +52,7 @@ def main(connection: Connection, settings: EngineSettings, device: str) -> None:
         WholeCalls(connection, settings, torch.device(device)).run()
 
 
-def easel_of(
+def context_of(
     model: LoadedModel,
     request: ImageRequest,
     wants_x0: Callable[[int], bool] = lambda _: False,
@@ -96,7 +96,7 @@ class WholeCalls:
 
         size = (request.width or model.spec.width, request.height or model.spec.height)
         previews = LanePreviews(model.previewer, size, tell, self._time_budget, self._encoders)
-        context = easel_of(model, request, previews.wants_x0, previews.show)
+        context = context_of(model, request, previews.wants_x0, previews.show)
         began_s = time.perf_counter()
         try:
             outcome = operate(context)

@@ -21,7 +21,7 @@ from engine.model_files.local_models import find_pulled
 from engine.model_files.single_file import is_of_family, is_surely_of_family
 from engine.model_spec import ModelSpec, Source
 from engine.pictures.images import open_picture
-from engine.requests import Blend, CutOut, Edit, ImageRequest, ImageToImage, Inpaint, Outpaint, is_undrawn
+from engine.requests import Blend, CutOut, Edit, ImageRequest, ImageToImage, Inpaint, Outpaint
 from engine.settings import ControlType, EngineSettings, ModelSettings
 
 
@@ -87,10 +87,10 @@ class Catalogue:
         }
         if isinstance(request, Edit):
             filled["keeps_size"] = spec.references is None or request.mask is not None
-        if spec.has_guider and not is_undrawn(request):
+        if spec.has_guider and not request.is_undrawn:
             prove_guidance(spec, filled["guidance_scale"], request.negative_prompt)
         if request.negative_prompt and (why := _unheeded(spec, request, filled["guidance_scale"])):
-            notes = notes if is_undrawn(request) else (*notes, why)
+            notes = notes if request.is_undrawn else (*notes, why)
             filled["negative_prompt"] = ""
         return request.model_copy(update=filled | called.update), (*called.notes, *notes)
 
@@ -150,7 +150,7 @@ class Catalogue:
         raise ModelLoadFailed(spec.name, "its files are gone", "correct its source in the settings")
 
     def _check_need(self, spec: ModelSpec, request: ImageRequest) -> None:
-        if is_undrawn(request):
+        if request.is_undrawn:
             return
         has_mask = isinstance(request, Inpaint | Outpaint) or (isinstance(request, Edit) and request.mask is not None)
         if spec.need == "mask" and not has_mask:
@@ -286,4 +286,4 @@ def _unheeded(spec: ModelSpec, request: ImageRequest, guidance_scale: float) -> 
         return f"{spec.name} takes no negative prompt; it was left out"
     if guidance_scale <= 1:
         return f"a negative prompt acts only at a guidance above 1, and this is {guidance_scale:g}; it was left out"
-    return "no diffusion model draws this" if is_undrawn(request) else ""
+    return "no diffusion model draws this" if request.is_undrawn else ""

@@ -18,7 +18,7 @@ Able = Callable[[ControlType | None], Sequence[str]]
 
 def usable(spec: ModelSpec) -> tuple[ControlType, ...]:
     """The kinds of control pictures that a model follows, as far as its files say."""
-    return tuple(type_ for type_, network in spec.controls.items() if not network.flaw)
+    return spec.control_types
 
 
 def prove_place(request: ImageRequest) -> None:

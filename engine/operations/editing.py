@@ -1,5 +1,7 @@
 """Editing: a picture is changed as the prompt says, by models made for that and by all others."""
 
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -7,6 +9,7 @@ from typing import cast
 
 from PIL import Image, ImageStat
 
+from engine.loading.pipeline_classes import mixes_cells, takes_lists
 from engine.operations.context import OperationContext
 from engine.operations.describing import captions_of
 from engine.operations.difference_walk import DifferenceWalk
@@ -18,6 +21,7 @@ from engine.operations.pixels import Pixels, fitted, inward_feather, pixels_of, 
 from engine.pictures.images import open_mask, open_picture
 from engine.pipelines.references import References
 from engine.requests import Edit
+from engine.sampling.step_watch import with_inner
 
 FEATHER = 1 / 64
 """The share of a picture's shorter side over which the change fades in, inside of the mask."""
@@ -66,10 +70,19 @@ def by_difference(context: OperationContext, picture: Image.Image, mask: Image.I
     old = described(context, picture)
     if mask is None:
         mask = _found(context, picture, old)
-    if context.takes_pairs():
+    if _takes_pairs(context):
         return pasted(picture, mask, _walked(context, picture, mask, old))
     # Some families take one prompt at a time: there the region is drawn anew.
     return pasted(picture, mask, within_mask(context, picture, mask, STRENGTH))
+
+
+def _takes_pairs(context: OperationContext) -> bool:
+    """Whether one call may draw rows of two prompts, each from its own noise; read from the signature."""
+    model = context.model
+    if context.request.prompt_parts or model.is_modular or model.stages or not model.supports("text_to_image"):
+        return False
+    made = model.pipeline("text_to_image", context.request.noise_scheduler)
+    return len(with_inner(made)) == 1 and not mixes_cells(type(made)) and takes_lists(type(made))
 
 
 def _walked(context: OperationContext, picture: Image.Image, mask: Image.Image, old: str) -> list[Pixels]:

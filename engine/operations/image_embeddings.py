@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from engine.operations.context import OperationContext
-from engine.operations.draw import draw
+from engine.operations.draw import draw, run
 from engine.operations.pixels import Pixels
 from engine.operations.style_pictures import mean_embeds
 from engine.requests import WORDLESS_BLEND, Blend
@@ -55,4 +55,4 @@ def _by_prior(
         things, weights, generator=torch.Generator("cpu").manual_seed(request.seed), device=context.model.device
     )
     embeds = {"image_embeds": mixed.image_embeds, "negative_image_embeds": mixed.negative_image_embeds}
-    return context.run(pipeline.decoder_pipe, **embeds)
+    return run(context, pipeline.decoder_pipe, **embeds)

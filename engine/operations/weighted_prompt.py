@@ -9,17 +9,19 @@ with the longest part as its prompt, and wherever it encodes that one it is answ
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from engine.batching.lanes import ParkedCall, Pipeline
+from engine.batching.lanes import Lane, ParkedCall, Pipeline
 from engine.errors import InvalidRequest
 from engine.operations.prompt_tokens import token_ids
-from engine.requests import PromptPart
+from engine.operations.spread import weighed
+from engine.requests import ImageRequest, PromptPart
 
 
 @dataclass
@@ -53,6 +55,15 @@ class WeightedPrompt:
         outputs = zip(*([output for _, _, output in recording.calls] for recording in recordings), strict=True)
         self._mixed = [_mean(list(column), shares) for column in outputs]
 
+    @contextmanager
+    def answering(self, lane: Lane) -> Generator[None]:
+        """Answer the lane's encoder calls meanwhile."""
+        lane.answers.append(self.answer)
+        try:
+            yield
+        finally:
+            lane.answers.remove(self.answer)
+
     def answer(self, call: ParkedCall) -> Any:
         """The mixture if this call encodes the carrier, else `NotImplemented`."""
         ids = token_ids(call)
@@ -63,7 +74,34 @@ class WeightedPrompt:
         return NotImplemented
 
 
-def encode(pipeline: Pipeline, text: str, device: torch.device, skipped_layers: int | None = None) -> None:
+def weighted_requests(
+    request: ImageRequest,
+    lane: Lane,
+    pipeline: Pipeline,
+    device: torch.device,
+    skipped_layers: int | None,
+    chaos: float,
+) -> Iterator[tuple[ImageRequest, WeightedPrompt]]:
+    """Requests of one prompt each instead of one of several parts, and what answers meanwhile for that prompt.
+
+    With `chaos` there is a request for each cell, which weighs the parts in a way of its own.
+    """
+    recordings = [Recording(part) for part in request.prompt_parts]
+    for recording in recordings:
+        lane.listeners.append(recording.listen)
+        _encode(pipeline, recording.part.text, device, skipped_layers)
+        lane.listeners.remove(recording.listen)
+    weights = [part.weight for part in request.prompt_parts]
+    cells: list[dict[str, Any]] = [{}]
+    if chaos:
+        cells = [{"num_images": 1, "seed": seed, "chaos": 0.0} for seed in request.cell_seeds]
+    for cell in cells:
+        shares = weighed(weights, chaos, cell["seed"]) if chaos else weights
+        prompt = WeightedPrompt(recordings, shares)
+        yield request.model_copy(update={**cell, "prompt": prompt.carrier.part.text, "prompt_parts": ()}), prompt
+
+
+def _encode(pipeline: Pipeline, text: str, device: torch.device, skipped_layers: int | None) -> None:
     """Have the pipeline encode one text; raises `InvalidRequest` where it has no such method."""
     method = getattr(pipeline, "encode_prompt", None)
     if method is None:

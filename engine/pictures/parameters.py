@@ -15,7 +15,7 @@ from typing import Any, cast
 from engine.errors import InvalidRequest
 from engine.events import Recipe
 from engine.pictures.images import read_text
-from engine.requests import ImageRequest, Upscale, is_undrawn
+from engine.requests import ImageRequest, Upscale
 
 _PAIR = re.compile(r'\s*([\w][\w \-/]*?):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
 _LAST_LINE = re.compile(r"(?:^|\n)((?:Steps|Size): [^\n]*)\s*$")
@@ -37,7 +37,7 @@ class Parameters:
 def write_parameters(request: ImageRequest, recipe: Recipe, seed: int) -> str:
     """The `parameters` text of the cell drawn from `seed`; of what was only enlarged, its size and by what."""
     size = f"{recipe.width}x{recipe.height}"
-    pairs = _enlarged(request, recipe, size) if is_undrawn(request) else _drawn(request, recipe, seed, size)
+    pairs = _enlarged(request, recipe, size) if request.is_undrawn else _drawn(request, recipe, seed, size)
     pairs["Version"] = "Darkroom " + recipe.versions.get("darkroom", "?")
     line = ", ".join(f"{key}: {_quote(str(value))}" for key, value in pairs.items())
     negative = f"\nNegative prompt: {request.negative_prompt}" if request.negative_prompt else ""
@@ -114,7 +114,7 @@ def _unquote(value: str) -> str:
 def text_chunks(request: ImageRequest, recipe: Recipe, seed: int) -> dict[str, str]:
     """The text chunks of a finished cell. Nothing in them says who asked; source pictures appear as sha256."""
     whole: dict[str, Any] = {"kind": request.kind, "request": _plain(request), "recipe": _plain_recipe(recipe)}
-    if not is_undrawn(request):
+    if not request.is_undrawn:
         whole["cell_seed"] = seed
     return {
         "parameters": write_parameters(request, recipe, seed),
@@ -123,7 +123,7 @@ def text_chunks(request: ImageRequest, recipe: Recipe, seed: int) -> dict[str, s
 
 
 def _plain(request: ImageRequest) -> dict[str, Any]:
-    values = request.model_dump(exclude=set(_PRIVATE | _OF_DRAWING if is_undrawn(request) else _PRIVATE))
+    values = request.model_dump(exclude=set(_PRIVATE | _OF_DRAWING if request.is_undrawn else _PRIVATE))
     return {key: _fingerprint(value) for key, value in values.items()}
 
 

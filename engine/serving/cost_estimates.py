@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.requests import ImageRequest, ImageToImage, Outpaint, Upscale, is_undrawn
+from engine.requests import ImageRequest, ImageToImage, Outpaint, Upscale
 
 _STEPS = 25
 """Steps of a request that names none; a resolved request always does."""
@@ -16,15 +16,19 @@ _Key = tuple[str | int, ...]
 class CostEstimates:
     """Device time per unit of work (megapixel, step and picture), by kind, model and size."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1_000) -> None:
+        """Up to `most` running means are kept: those that were learnt last."""
+        self._most = most
         self._ms_per_unit: dict[_Key, float] = {}
 
     def learn(self, request: ImageRequest, gpu_ms: float) -> None:
         """Learn from the measured device time of a finished request, in milliseconds."""
         measured = gpu_ms / work_of(request)
         for key in _keys(request):
-            known = self._ms_per_unit.get(key, measured)
-            self._ms_per_unit[key] = known + _NEWEST * (measured - known)
+            known = self._ms_per_unit.pop(key, measured)
+            self._ms_per_unit[key] = known + _NEWEST * (measured - known)  # at the end: the newest
+        for oldest in list(self._ms_per_unit)[: -self._most]:
+            del self._ms_per_unit[oldest]
 
     def gpu_ms(self, request: ImageRequest) -> float | None:
         """The expected device time in milliseconds, from the most similar requests; None before one was measured."""
@@ -50,7 +54,7 @@ def kind_of_work(request: ImageRequest) -> str:
 
 def is_denoised(request: ImageRequest) -> bool:
     """Does the request run denoising steps?"""
-    return not is_undrawn(request)
+    return not request.is_undrawn
 
 
 def steps_of(request: ImageRequest) -> float:

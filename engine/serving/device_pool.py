@@ -12,6 +12,7 @@ from engine.processes.spawning import Spawner, spawner
 from engine.requests import ImageRequest
 from engine.serving.device_supervisor import Assignment, DeviceState, DeviceSupervisor, DispatcherCallbacks
 from engine.settings import EngineSettings
+from engine.snapshot import DeviceSnapshot
 
 
 class DevicePool:
@@ -75,6 +76,23 @@ class DevicePool:
         """Have a model loaded on every device."""
         for device in self.devices:
             device.load(model)
+
+    def snapshots(self) -> tuple[DeviceSnapshot, ...]:
+        """The present state of each device."""
+        return tuple(
+            DeviceSnapshot(
+                name=device.name,
+                state=device.state.value,
+                pid=device.pid,
+                running=tuple(device.lanes),
+                models=dict(device.models),
+                memory_bytes=device.memory_bytes,
+                activity=str(device.health.beat),
+                failures=device.backoff.failures,
+                refused_messages=device.refused,
+            )
+            for device in self.devices
+        )
 
     def _has_room(self, device: DeviceSupervisor, exclusive: bool) -> bool:
         limit = (

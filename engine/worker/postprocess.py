@@ -20,7 +20,7 @@ from engine.operations.pixels import picture_of
 from engine.pictures.images import as_anybody_sees_it, encode_png, without_hidden_colours
 from engine.pictures.parameters import text_chunks, write_parameters
 from engine.pictures.picture_check import PictureCheck
-from engine.requests import ImageRequest, is_undrawn
+from engine.requests import ImageRequest
 
 SHOWN_SIDE = 256
 """A found mask and a control picture are shown with at most so many pixels a side."""
@@ -46,7 +46,7 @@ def recipe_of(request: ImageRequest, model: LoadedModel, outcome: Outcome, *, al
         sampler=outcome.sampler,
         step_cache=request.step_cache or "off",
     )
-    if is_undrawn(request):
+    if request.is_undrawn:
         recipe = replace(
             recipe,
             model="",

@@ -194,6 +194,9 @@ class NamedModels:
     def __init__(self, *names: str) -> None:
         self._names, self.is_paused = names, False
         self.cards: tuple[LoRACard, ...] = ()
+        self.followers: Collection[str] = names
+        """The models that follow style and control pictures."""
+        self.needs: dict[str, str] = {}
 
     @property
     def default_model(self) -> str:
@@ -207,7 +210,13 @@ class NamedModels:
 
     def models(self) -> list[SimpleNamespace]:
         sizes = {"width": 64, "height": 64, "num_inference_steps": 2, "licence": "Apache-2.0", "vocabulary": ()}
-        return [SimpleNamespace(name=name, source=name, need="words", **sizes) for name in self._names]
+        return [
+            SimpleNamespace(
+                name=name, source=name, need=self.needs.get(name, "words"), follows_style=name in self.followers,
+                control_types=("edges",) if name in self.followers else (), **sizes,
+            )
+            for name in self._names
+        ]  # fmt: skip
 
     def references(self, model: str) -> int:
         return 3 if model == "klein" else 0

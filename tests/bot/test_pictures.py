@@ -228,9 +228,11 @@ async def test_a_model_without_a_style_adapter_says_so_uncharged(bot: Whole) -> 
     asked = await bot.ada.slash(bot.channel, "imagine", prompt="a fox", style_image=("a.png", png((64, 64))))
     answer = last_said(asked)
     assert answer is not None and answer.ephemeral and "pocket cannot follow a style picture" in answer.content
-    await bot.ada.slash(bot.channel, "style save", name="fog", picture=("a.png", png((64, 64))))
+    kept = await bot.ada.slash(bot.channel, "style save", name="fog", picture=("a.png", png((64, 64))))
+    answer = last_said(kept)
+    assert answer is not None and answer.ephemeral and "no model here follows style pictures" in answer.content
     answer = last_said(await bot.ada.slash(bot.channel, "imagine", prompt="a fox --style fog"))
-    assert answer is not None and answer.ephemeral and "pocket cannot follow a style picture" in answer.content
+    assert answer is not None and answer.ephemeral and "known: none" in answer.content
     assert await jobs(bot) == before
 
 

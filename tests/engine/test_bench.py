@@ -36,7 +36,7 @@ from engine.bench.traffic import (
     poisson,
     typical,
 )
-from engine.bench.whole_calls import easel_of
+from engine.bench.whole_calls import context_of
 from engine.catalogue.catalogue import Catalogue
 from engine.loading.load import load
 from engine.loading.loaded_model import LoadedModel
@@ -143,7 +143,7 @@ async def test_the_baseline_draws_what_the_engine_draws(ways: Ways, model: Loade
     """Both worker processes, the same request: only the way is measured, not the picture."""
     whole, merged = [await pictures(engine, like) for engine in (ways.whole_calls, ways.engine)]
     with torch.inference_mode():
-        here = operate(easel_of(model, like)).cells
+        here = operate(context_of(model, like)).cells
     assert len(whole) == len(here) == 2
     for one, other, cell in zip(whole, merged, here, strict=True):
         assert numpy.abs(one - other).max() <= 1

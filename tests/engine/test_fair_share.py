@@ -220,3 +220,50 @@ def test_what_was_given_before_a_restart_is_weighed() -> None:
     assert share.virtual_ms("paying") / 4.0 == 2e4
     paying, other = claim("paying", arrived_s=1.0), claim("other")
     assert share.order([other, paying], 1.0)[0] is paying
+
+
+@given(st.lists(COSTS, min_size=60, max_size=300), st.integers(1, 4), st.floats(0.2, 4.0))
+def test_forgetting_who_left_changes_no_order(costs: list[float], idle: int, weight: float) -> None:
+    kept, forgetting = FairShare(), FairShare(most_idle=idle)
+    for share in (kept, forgetting):
+        share.join("regular", weight)
+        share.join("another")
+    regulars = [claim("regular"), claim("another")]
+    for number, cost_ms in enumerate(costs):
+        claims = [*regulars, claim(f"stranger {number}", arrived_s=number)]
+        for share in (kept, forgetting):
+            share.join(f"stranger {number}")
+        ranked = kept.order(claims, number)
+        assert forgetting.order(claims, number) == ranked
+        for share in (kept, forgetting):
+            share.charge(ranked[0].member, cost_ms, number)
+            share.leave(f"stranger {number}", cost_ms)
+
+
+def test_the_accounts_of_members_who_left_are_bounded() -> None:
+    share = FairShare(most_idle=10)
+    for number in range(1000):
+        share.join(f"guest {number}")
+        share.charge(f"guest {number}", 100.0 + number % 7, float(number))
+        share.leave(f"guest {number}", 100.0)
+    assert 10 <= len(share.served()) <= 20
+
+
+def test_those_who_were_served_most_are_remembered() -> None:
+    share = FairShare(most_idle=10, credit_ms=30_000.0)
+    share.join("heavy")
+    share.charge("heavy", 25_000.0, 0.0)
+    share.leave("heavy", 25_000.0)
+    for number in range(1000):
+        share.join(f"guest {number}")
+        share.charge(f"guest {number}", 2_000.0, float(number))
+        share.leave(f"guest {number}", 2_000.0)
+    share.join("heavy")
+    share.join("newcomer")
+    assert share.virtual_ms("heavy") - share.virtual_ms("newcomer") == 25_000.0
+
+
+def test_a_restart_remembers_no_more_members_either() -> None:
+    share = FairShare(most_idle=10)
+    share.restore({str(number): float(number) for number in range(1, 1000)})
+    assert len(share.served()) <= 20 and "999" in share.served()

@@ -174,7 +174,7 @@ def derived(job: Job, verb: Verb, cell: int | None, options: Options, **fields: 
 async def asked_in(interaction: Pressed, filled: Filled) -> list[Options]:
     """Return what was written into a form: the options of each of its permutations."""
     prompts = await submission.prompts_of(interaction, filled.prompt)
-    sets = dict((await submission.preferences_of(interaction)).sets)
+    sets = dict((await submission.own_words(interaction)).sets)
     return [parse(text, set_text=functools.partial(text_of, sets)) for text in prompts]
 
 

@@ -12,6 +12,7 @@ from bot.errors import AskersOnly, BadOption, JobNotFound
 from bot.ui.content.buttons import permute_view
 from bot.ui.content.custom_ids import ButtonId
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.lists import as_it_stands
 from bot.ui.interactions.submissions import check_number, submit_rest
 
 LONGEST_ECHO = 1700
@@ -24,9 +25,10 @@ async def offer(interaction: Pressed, answer: Answer, options: Sequence[Options]
     asked = repeated(options)
     check_number(interaction, len(asked))
     text = _carried(asked, compact, "\n".join(render(one) for one in options))
+    note = as_it_stands(*options)
     await answer.private(
         f"This makes **{len(asked)} jobs** of four pictures each, {4 * len(asked)} in all. "
-        f"Start them?\n```\n{text}\n```",
+        f"Start them?\n```\n{text}\n```{note}",
         view=permute_view(interaction.user.id),
     )
 

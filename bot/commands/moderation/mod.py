@@ -216,6 +216,8 @@ class Mod(commands.Cog):
             hint = ""
             if policy == "review" and rules.review_channel_id is None:
                 hint = " Say where with `/mod review on`; until then `/mod review list` shows what waits."
+            if policy != "off" and not interaction.client.services.settings.engine.safety:
+                hint += " ⚠️ This host has switched the picture check off, so nothing is flagged."
             await answer.private(f"✅ {subject}.{hint}")
 
     @mod.command(name="roles", description=locale_str("Roles that may use these commands"))

@@ -6,6 +6,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import Range, locale_str
 
+from bot.commands.moderation.channel_checks import check_channel, check_named, out_of_reach
 from bot.commands.moderation.moderator_actions import change, guild_id, moderator, tell_all
 from bot.domain.moderation.access import ChannelRule, with_channel
 from bot.domain.moderation.guild_rules import GuildRules
@@ -77,10 +78,12 @@ class ChannelRules(app_commands.Group):
             for name in named:
                 if name not in known:
                     raise UnknownModel(name, known)
-            rule = await _changed(
-                interaction, "channel limits", channel, models=named, max_side=max_side, max_steps=max_steps
-            )
-            await answer.private(f"✅ {_described(rule)}")
+            await moderator(interaction, "channel limits")
+            update = {"models": named, "max_side": max_side, "max_steps": max_steps}
+            rules = await interaction.client.services.rules.get(guild_id(interaction))
+            check_channel(interaction, rules, limited := _rule(rules, channel).model_copy(update=update))
+            rule = await _changed(interaction, "channel limits", channel, **update)
+            await answer.private(f"✅ {_described(rule)}{out_of_reach(interaction, limited)}")
 
     @app_commands.command(name="defaults", description=locale_str("Flags that every new prompt in a channel has"))
     @app_commands.describe(
@@ -96,12 +99,14 @@ class ChannelRules(app_commands.Group):
             if options and remove:
                 raise BadOption("remove", "either flags, or take them away")
             await moderator(interaction, "channel defaults")
-            before = _rule(await interaction.client.services.rules.get(guild_id(interaction)), channel)
+            rules = await interaction.client.services.rules.get(guild_id(interaction))
+            before = _rule(rules, channel)
             if not options and not remove:
                 await answer.private(f"{_described(before)}\nNothing was changed; `remove` takes the flags away.")
                 return
             if options:
-                _check_defaults(interaction, before, options)
+                await check_named(interaction, channel_text(options))
+                check_channel(interaction, rules, before.model_copy(update={"defaults": options}))
             rule = await _changed(interaction, "channel defaults", channel, defaults=clean(options))
             await answer.private(f"✅ {_described(rule)}")
 
@@ -126,18 +131,6 @@ async def _changed(interaction: Pressed, action: str, channel: Channel, **update
 
 def _rule(rules: GuildRules, channel: Channel) -> ChannelRule:
     return next((rule for rule in rules.channels if rule.channel_id == channel.id), ChannelRule(channel_id=channel.id))
-
-
-def _check_defaults(interaction: Pressed, rule: ChannelRule, options: str) -> None:
-    """Raise `BadOption` and `UnknownModel` for what no prompt in the channel could have."""
-    asked, services = channel_text(options), interaction.client.services
-    known, styles = services.models(), services.settings.styles
-    if asked.style is not None and asked.style not in styles:
-        raise BadOption(f"--style {asked.style}"[:60], f"known: {', '.join(sorted(styles)) or 'none'}")
-    if asked.model is not None and asked.model not in known:
-        raise UnknownModel(asked.model, known)
-    if asked.model is not None and rule.models and asked.model not in rule.models:
-        raise BadOption(f"--model {asked.model}", f"the models here are {', '.join(rule.models)}")
 
 
 def _described(rule: ChannelRule) -> str:

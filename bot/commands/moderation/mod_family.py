@@ -41,7 +41,7 @@ class Quarantine(app_commands.Group):
     async def add(self, interaction: Pressed, job: str, reason: Range[str, 0, 200] = "") -> None:
         """Hide it: messages lose their pictures, and nothing new is made of it."""
         async with Answer(interaction, ephemeral=True) as answer:
-            by = await moderator(interaction, "quarantine add")
+            await moderator(interaction, "quarantine add")
             found, services = await permitted(interaction, job.strip(), Deed.JUDGE), interaction.client.services
             while True:
                 family = await _quarantines(interaction).hide(found.id, services.clock())
@@ -49,7 +49,7 @@ class Quarantine(app_commands.Group):
                 if not live:
                     break
                 for each in live:
-                    await services.job_service.cancel(each.id, by)
+                    await services.job_service.withdraw(each.id)
             hidden = [each for each in family if each.state is JobState.HIDDEN]
             for each in hidden:
                 await blank(interaction.client, each)

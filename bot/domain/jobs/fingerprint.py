@@ -19,6 +19,7 @@ COARSE, FINE = 8, 16
 MOST_BITS = 14
 """Pictures are alike when at most so many of the 256 bits differ; see `tests/bot/domain/jobs/test_fingerprint.py`."""
 _BAND = 16
+_TELLING = 48
 LEAST_CONTRAST = 4.0
 """Standard deviation of the small grey copy, 0 to 127: what shows less is not told from other plain pictures."""
 LEAST_STEP = 4
@@ -64,6 +65,11 @@ def fingerprint(picture: bytes) -> str:
     if float(np.asarray(grey.resize((FINE, FINE), Image.Resampling.BOX), dtype=np.float32).std()) < LEAST_CONTRAST:
         return ""
     return str(Fingerprint(_differences(grey, COARSE), _differences(grey, FINE)))
+
+
+def shows_much(said: str) -> bool:
+    """Whether so much is on a picture that another is hardly like it by chance: hard masks of one shape set 40 bits."""
+    return bool(said) and int(Fingerprint.parse(said).bits, 16).bit_count() > _TELLING
 
 
 def _differences(grey: Image.Image, side: int) -> str:

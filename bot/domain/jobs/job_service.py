@@ -23,6 +23,7 @@ from bot.errors import (
     NotPermitted,
     OwnersOnly,
     PictureBlocked,
+    PictureHidden,
     ReplyGone,
     Restarting,
 )
@@ -187,6 +188,11 @@ class JobService(JobResults):
         states = (*_LIVE, JobState.RENDERED, JobState.REVIEW)
         with contextlib.suppress(JobNotFound):  # deleted together with its reply
             await self._end(job_id, ReplyGone(job_id), AbortReason.CLIENT_GONE, states)
+
+    async def withdraw(self, job_id: str) -> None:
+        """What a job is made from was hidden: end it, wherever it was asked for, unless it is over."""
+        with contextlib.suppress(JobNotFound):
+            await self._end(job_id, PictureHidden(), AbortReason.MODERATOR, _LIVE)
 
     async def approve(self, job_id: str, by: Member) -> Job:
         """Show a picture that waits for review; one that was decided stays as it is. Raises `NotPermitted`."""

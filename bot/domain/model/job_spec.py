@@ -143,6 +143,17 @@ class JobSpec(Value):
         return all(one is None for one in jobs) and not self.also and not self.uploads
 
     @property
+    def pictured(self) -> tuple[str, ...]:
+        """The jobs whose pictures it uses itself, through whichever input, each once."""
+        return tuple(dict.fromkeys(one.job_id for one in (self.source, self.origin, *self.also) if one is not None))
+
+    @property
+    def made_from(self) -> tuple[str, ...]:
+        """The jobs whose pictures it uses, itself or by a kept style, each once."""
+        style = self.options.kept_style
+        return tuple(dict.fromkeys((*self.pictured, *(() if style is None else style.origins))))
+
+    @property
     def uploads(self) -> frozenset[str]:
         """The keys of all uploaded pictures that the spec names."""
         kept = [] if self.options.kept_style is None else [key for key, _ in self.options.kept_style.pictures]

@@ -13,7 +13,7 @@ class KeptStyle(Value):
     pictures: tuple[tuple[str, float], ...]
     """Keys in the picture store, and weights."""
     origins: tuple[str, ...] = ()
-    """Jobs of other members whose pictures are among them; their makers' consent counts each time."""
+    """Jobs whose pictures are among them. The consent of other members who made them counts each time."""
 
 
 class NamedStyle(Value):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.model import Job, JobSpec, Member, Place, Value, Verb
+from bot.domain.model import Job, JobSpec, Member, Options, Place, Value, Verb
 from bot.errors import BadOption, Banned, NotAllowedHere, NotPermitted, Paused
 
 MODERATOR = "Manage Server or a moderator role"
@@ -118,6 +118,19 @@ def check_channel(rules: Sequence[ChannelRule], place: Place, spec: JobSpec, mod
     width, height = spec.width or 0, spec.height or 0
     if here.max_side is not None and spec.verb is not Verb.DESCRIBE and max(width, height) > here.max_side:
         raise NotAllowedHere(f"pictures may have {here.max_side} pixels a side, and this would be {width}x{height}")
+
+
+def check_defaults(rule: ChannelRule, options: Options, model: str | None, *, may_relax: bool) -> None:
+    """Raise `BadOption` where a channel would refuse every prompt with the flags that prompts there have by default.
+
+    `model` is the one that the flags ask for, themselves or by their style.
+    """
+    if model is not None and rule.models and model not in rule.models:
+        raise BadOption(f"--model {model}", f"the models here are {', '.join(rule.models)}")
+    if rule.max_steps is not None and options.steps is not None and options.steps > rule.max_steps:
+        raise BadOption(f"--steps {options.steps}", f"at most {rule.max_steps} steps are allowed here")
+    if options.relax and not may_relax:
+        raise BadOption("--relax", "it is switched off on this server; /mod relax switches it on")
 
 
 def rule_for(rules: Sequence[ChannelRule], place: Place) -> ChannelRule:

@@ -88,6 +88,8 @@ class Consents:
                 job = await self._job(job_id)
             except JobNotFound:
                 continue  # deleted: nobody is left to ask, and there is no picture of it
+            if _kept_by_its_maker(job, spec):
+                continue
             stance = await self.of(job, by)
             _worst(found, Needed(owner_id=job.member_id, stance=stance, job_id=job.id))
         if spec.poster_id is not None:
@@ -102,10 +104,14 @@ class Consents:
 
 def sources(spec: JobSpec) -> list[str]:
     """The jobs that a spec is directly made from: of its picture, of its words, of uploads that were recognised."""
-    kept = spec.options.kept_style.origins if spec.options.kept_style is not None else ()
-    pictures = [one.job_id for one in (spec.source, spec.origin, *spec.also) if one is not None]
     words = [spec.parent_id] if spec.parent_id else []
-    return list(dict.fromkeys([*pictures[:1], *words, *pictures[1:], *kept]))
+    return list(dict.fromkeys([*spec.pictured[:1], *words, *spec.made_from]))
+
+
+def _kept_by_its_maker(job: Job, spec: JobSpec) -> bool:
+    """Whether a picture comes by a style alone that its maker keeps: whoever may use that style may use the picture."""
+    style = spec.options.kept_style
+    return style is not None and style.owner_id == job.member_id and job.id not in (*spec.pictured, spec.parent_id)
 
 
 def _worst(found: dict[int, Needed], one: Needed) -> None:

@@ -37,6 +37,11 @@ def rolled(text: str, lists: Lists, chance: Random) -> str:
     return _Roll(lists, chance).of(text, ())
 
 
+def lists_in(text: str) -> list[str]:
+    """Return every `__NAME__` of a text, each once."""
+    return list(dict.fromkeys(found[0] for found in _LIST.finditer(text)))
+
+
 @dataclass
 class _Roll:
     """The choices of one prompt."""

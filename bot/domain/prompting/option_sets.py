@@ -14,7 +14,8 @@ MAX_SETS = 25
 """As many as a menu of Discord can list."""
 MAX_CHARS = 500
 _NAME = re.compile(r"[\w-]{1,32}")
-_FOR_ONE_JOB = ("seed", "repeat", "image_weight", "style_weight", "strength", "draft")
+_NEEDS_PICTURE = ("image_weight", "strength", "control_type", "control_strength")
+_FOR_ONE_JOB = ("seed", "repeat", "style_weight", "draft", *_NEEDS_PICTURE)
 """What a channel cannot have by default: it belongs to one job, or needs a picture."""
 
 OptionSet = tuple[str, str]
@@ -51,6 +52,18 @@ def channel_text(text: str) -> Options:
     for field in _FOR_ONE_JOB:
         if getattr(options, field) != Options.model_fields[field].default:
             raise BadOption(field.replace("_", " "), "it belongs to one job and cannot be a channel's default")
+    return options
+
+
+def suffix_options(text: str) -> Options:
+    """Parse what stands behind every prompt of a member. Raises `BadOption`, also for what only some pictures take."""
+    options = parse("x", suffixes=(text,))
+    if expand(clean(text)) != [clean(text)]:
+        raise BadOption("{…}", "a suffix stands behind one prompt; write {…} in the prompt itself")
+    for field in (*_NEEDS_PICTURE, *(() if options.style else ("style_weight",))):
+        if getattr(options, field) is not None:
+            why = "it is about a picture, so every prompt without one would be refused; keep it with /set save"
+            raise BadOption(field.replace("_", " "), why)
     return options
 
 

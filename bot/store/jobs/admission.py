@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.model import Ask, Job, JobState
 from bot.domain.quotas.quota import MAX_LIVE_JOBS
 from bot.errors import AlreadyAsked, PictureHidden, TooManyJobs
+from bot.store.jobs.inputs import note_inputs
 from bot.store.jobs.job_reads import is_live
 from bot.store.jobs.rows import asked_columns, job_from
 from bot.store.schema import jobs, sealed_words, uploads
@@ -54,6 +55,8 @@ async def admit(connection: AsyncConnection, ask: Ask, limits: AdmissionLimits, 
     job = job_from(values)
     if ask.spec.sealed:
         await connection.execute(sa.insert(sealed_words), {"job_id": job.id, "prompt": ask.spec.options.prompt})
+    if not job.spec.is_from_words:
+        await note_inputs(connection, job)
     if keys := job.spec.uploads:
         whose = _of_kept_style(ask) | await _uploaders(connection, job)
         owner = ask.spec.poster_id or job.member_id
@@ -64,10 +67,7 @@ async def admit(connection: AsyncConnection, ask: Ask, limits: AdmissionLimits, 
 
 async def _require_shown(connection: AsyncConnection, ask: Ask) -> None:
     """In the same transaction: what comes after a quarantine began would not be hidden by it."""
-    made_from = [one.job_id for one in (ask.spec.source, ask.spec.origin, *ask.spec.also) if one is not None]
-    if (style := ask.spec.options.kept_style) is not None:
-        made_from += style.origins
-    if not made_from:
+    if not (made_from := ask.spec.made_from):
         return
     hidden = sa.select(jobs.c.id).where(jobs.c.id.in_(made_from), jobs.c.state == JobState.HIDDEN)
     if await connection.scalar(hidden) is not None:

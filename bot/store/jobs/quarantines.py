@@ -15,7 +15,7 @@ from bot.store.jobs.job_reads import LIVE
 from bot.store.jobs.jobs import owe
 from bot.store.jobs.rows import job_from
 from bot.store.schema import jobs, outbox
-from bot.store.schema_consent import quarantined
+from bot.store.schema_consent import inputs, quarantined
 from bot.store.turns import alone
 
 _HIDDEN_FROM = (JobState.DELIVERED, JobState.RENDERED, JobState.REVIEW)
@@ -61,10 +61,10 @@ class Quarantines:
 
 
 async def _made_from(connection: AsyncConnection, root_id: str) -> list[Job]:
-    """The job, and what was made from its pictures: drawn again from words alone is not."""
+    """The job, and what was made from its pictures, through any input: drawn again from words alone is not."""
     made = sa.select(jobs.c.id, sa.true().label("is_root")).where(jobs.c.id == root_id).cte("made", recursive=True)
-    of_picture = sa.or_(jobs.c.parent_cell.is_not(None), sa.not_(made.c.is_root))
-    child = sa.select(jobs.c.id, sa.false()).join(made, jobs.c.parent_id == made.c.id).where(of_picture)
+    of_picture = sa.or_(inputs.c.is_picture, sa.not_(made.c.is_root))
+    child = sa.select(inputs.c.job_id, sa.false()).join(made, inputs.c.input_id == made.c.id).where(of_picture)
     made = made.union(child)
     return await _read(connection, list(await connection.scalars(sa.select(made.c.id))))
 

@@ -28,7 +28,7 @@ class StylePicture:
     weight: float
     size_bytes: int
     origin_id: str | None = None
-    """The job of another member whose picture it is."""
+    """The job whose picture it is."""
 
 
 class KeptStyleStore:

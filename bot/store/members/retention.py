@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.model import JobSpec
 from bot.store.database import Database
+from bot.store.jobs.inputs import bridge
 from bot.store.jobs.sealing import unseal
 from bot.store.pictures import PictureStore
 from bot.store.rounds import hall
@@ -178,6 +179,7 @@ class Retention:
         with self._pictures.put_meanwhile() as put:
             async with self._database.write() as connection:
                 keys = await _keys_of(connection, ids) + await _unshared_uploads(connection, ids)
+                await bridge(connection, ids)
                 # Cells, posts, uploads, favourites and owed deliveries go with the job.
                 await connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
             await self.delete_files(keys, put)

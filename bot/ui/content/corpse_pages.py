@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from bot.domain.games.corpse import BANDS, Shape
-from bot.domain.games.game import LEAST_PLAYERS, MOST_PLAYERS
 from bot.domain.games.player import names
 from bot.domain.games.telephone import Telephone
-from bot.ui.content.chain_pages import ChainTexts, line_text, rewritable
-from bot.ui.content.game_texts import closes, joined
+from bot.ui.content.chain_pages import ChainTexts, rewritable
 
 
 def edge_text(game: Telephone, chain: int, written: str | None, *, is_there: bool) -> str:
@@ -24,23 +22,18 @@ def edge_text(game: Telephone, chain: int, written: str | None, *, is_there: boo
     return f"This edge came to you, and nothing else. Say what goes on {where}.{last}{mine}"
 
 
-def _lobby(game: Telephone) -> str:
-    turn = "a day for each turn" if game.is_slow else "a minute for each turn"
+def _rules(game: Telephone) -> str:
     where = "at the right of it" if game.shape is Shape.WIDE else "below it"
     return (
-        f"🦴 **Exquisite corpse** · <@{game.host.id}> opens a game. Everybody words a band, I draw it, the next one "
-        f"sees nothing but its edge and words the band {where}, and so on: {turn}, {game.steps or BANDS} bands in each "
-        f"figure. At the end all figures are unfolded.\n{joined(game)}\n{closes(game, 'Starts')}\n"
-        f"-# {LEAST_PLAYERS} to {MOST_PLAYERS} players. Cost: one picture for each band, on its writer's quota."
+        "Everybody words a band, I draw it, the next one sees nothing but its edge and words the band "
+        f"{where}, and so on"
     )
 
 
-def _figure(game: Telephone) -> str:
-    """The bands that are unfolded, and how many follow."""
-    lines = "\n".join(f"{number}. {line_text(line)}" for number, line in enumerate(game.told, 1))
+def _folded(game: Telephone) -> str:
+    """How many bands of the figure on show follow."""
     more = len(game.chains[game.on_show]) - len(game.told)
-    folded = f"\n*{more} still folded*" if more else ""
-    return f"🦴 **Figure {game.on_show + 1} of {len(game.chains)}**\n{lines}{folded}"
+    return f"\n*{more} still folded*" if more else ""
 
 
 def _winner(game: Telephone, figure: int, liked: int) -> str:
@@ -61,7 +54,11 @@ CORPSE = ChainTexts(
     later="Look at the edge that came to you, and go on",
     drawing="All words are in. I draw {} bands…",
     best="🦴 **Which figure came out best?**",
-    lobby=_lobby,
-    shown=_figure,
+    rules=_rules,
+    length=lambda game: f"{game.steps or BANDS} bands in each figure",
+    end="At the end all figures are unfolded",
+    cost="one picture for each band, on its writer's quota",
     winner=_winner,
+    shown="🦴 **Figure {} of {}**",
+    hidden=_folded,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import secrets
 
@@ -18,14 +19,14 @@ from bot.errors import FileLimitTooSmall, MissingPermissions, StoreError
 from bot.ui.content import cost_texts, texts
 from bot.ui.content.buttons import cancel_view
 from bot.ui.discord_errors import REFUSALS
-from bot.ui.interactions import kept_styles
+from bot.ui.interactions import kept_styles, lists
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.consent import recognised, require_consent
 from bot.ui.interactions.open_channels import open_channel_id
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
 from engine import MAX_SEED
 
-_PREFERENCES = "preferences"
+_PREFERENCES, _TYPED = "preferences", "typed"
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ async def read(
 
     Raises `BadOption`.
     """
-    preferences, styles = await preferences_of(interaction), interaction.client.services.settings.styles
+    preferences, styles = await own_words(interaction), interaction.client.services.settings.styles
     channel = await channel_defaults(interaction)
     return member_options.read(
         text, preferences, styles, channel=channel, has_picture=has_picture, has_control=has_control,
@@ -125,18 +126,27 @@ async def read(
 
 async def rolled(interaction: Pressed, text: str) -> str:
     """The prompt with its `__list__`s and `{a|b}`s chosen by chance. Raises `BadOption`."""
+    interaction.extras[_TYPED] = True
     if "__" not in text and "|" not in text:
         return text
     wildcards = interaction.client.services.wildcards
-    lists: dynamic_prompts.Lists = {}
+    known: dynamic_prompts.Lists = {}
     if wildcards is not None and "__" in text:
-        lists = await wildcards.all()
-    return dynamic_prompts.rolled(text, lists, secrets.SystemRandom())
+        known = await wildcards.all()
+    return dynamic_prompts.rolled(text, known, secrets.SystemRandom())
 
 
 async def prompts_of(interaction: Pressed, text: str) -> list[str]:
     """Every prompt that a text stands for: what is chosen by chance is chosen, then each {…, …}. Raises `BadOption`."""
     return expand(await rolled(interaction, text))
+
+
+async def own_words(interaction: Pressed) -> Preferences:
+    """The settings of the member who asks, with the `__list__`s in their sets and suffix chosen by chance."""
+    preferences = await preferences_of(interaction)
+    if "__" in preferences.suffix or any("__" in text for _, text in preferences.sets):
+        return await lists.with_lines(preferences, functools.partial(rolled, interaction))
+    return preferences
 
 
 async def channel_defaults(interaction: Pressed) -> str:
@@ -198,6 +208,8 @@ async def submit(
         with contextlib.suppress(StoreError):  # the job is accepted: whatever happens now, its reply must come
             used = cost_texts.share(await services.usage(member, place))
         await _acknowledge(interaction, answer, job, used)
+    if "__" in f"{spec.options.prompt} {spec.options.negative}" and interaction.extras.pop(_TYPED, False):
+        await lists.tell(answer, spec.options)
     return job
 
 

@@ -7,7 +7,13 @@ import asyncio
 import pytest
 
 from bot.domain.model import Options
+from engine import LoRACard
+from engine.settings import LoRASettings
 from tests.bot.court import Court, said
+
+
+def lora_card(name: str, refusal: str = "") -> LoRACard:
+    return LoRACard(name, LoRASettings(path=f"{name}.safetensors"), refusal=refusal)
 
 
 async def asked(court: Court, prompt: str) -> Options:
@@ -58,6 +64,67 @@ async def test_a_wrong_set_is_refused_and_none_is_kept(court: Court, name: str, 
     refused = await court.say(court.ada, "set save", name=name, options=options)
     assert "✅" not in refused
     assert "no sets" in await court.say(court.ada, "set list")
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ("--model nonsense", "no model named `nonsense`"), ("--style mist", "known: none"), ("--lora mist", "mist"),
+        ("--lora broken", "cannot be read"), ("--sw 200", "no model here follows style pictures"),
+        ("--ct edges", "no model here follows control pictures of edges"), ("--cw 1", "follows control pictures"),
+        ("--ct depth", "nothing is set up here that sees depth"),
+    ],
+)  # fmt: skip
+async def test_what_nothing_here_could_follow_is_not_kept(court: Court, options: str, word: str) -> None:
+    court.switch.followers = ()
+    court.switch.cards = (lora_card("broken", refusal="cannot be read"), lora_card("ink"))
+    for command, what in (("set save", {"name": "a", "options": options}), ("settings", {"suffix": options})):
+        refused = await court.say(court.ada, command, **what)
+        assert "✅" not in refused and "Suffix" not in refused
+        assert word in refused.replace("\\", "") or command == "settings"
+    assert "no sets" in await court.say(court.ada, "set list")
+    assert (await court.client.services.members.preferences(court.ada.id)).suffix == ""
+    assert "✅" in await court.say(court.ada, "set save", name="a", options="--lora ink")
+
+
+async def test_the_model_of_a_set_must_follow_what_it_is_about(court: Court) -> None:
+    court.switch.followers = ("sdxl",)
+    refused = await court.say(court.ada, "set save", name="a", options="--model pocket --ct edges")
+    assert "pocket follows no control pictures of edges; choose sdxl" in refused
+    assert "✅" in await court.say(court.ada, "set save", name="a", options="--model sdxl --ct edges --sw 200")
+
+
+@pytest.mark.parametrize("suffix", ["--iw 1", "--ct edges", "--cw 1", "--sw 200"])
+async def test_what_plain_prompts_could_not_have_is_no_suffix(court: Court, suffix: str) -> None:
+    assert "every prompt without one would be refused" in await court.say(court.ada, "settings", suffix=suffix)
+    await court.imagine(court.ada)
+
+
+async def test_a_default_model_that_needs_a_picture_is_told(court: Court) -> None:
+    court.switch.needs = {"sdxl": "picture"}
+    told = await court.say(court.ada, "settings", model="sdxl")
+    assert "Model: **sdxl**" in told and "draws only from a picture" in told
+    assert "⚠️" not in await court.say(court.ada, "settings", model="pocket")
+
+
+async def test_limits_and_defaults_of_a_channel_go_together(court: Court) -> None:
+    court.switch.followers = ()
+
+    async def mod(command: str, **what: object) -> str:
+        return await court.say(court.mo, f"mod channel {command}", channel=court.channel, **what)
+
+    for options in ("--ct edges", "--lora mist", "--relax"):
+        if options == "--relax":
+            await court.say(court.mo, "mod relax", enabled=False)
+        assert "✅" not in await mod("defaults", options=options)
+    await court.say(court.mo, "mod relax", enabled=True)
+    assert "✅" in await mod("defaults", options="--model sdxl --steps 9 --relax")
+    assert "the models here are pocket" in await mod("limits", models="pocket")
+    assert "at most 5 steps" in await mod("limits", max_steps=5)
+    assert f"<#{court.channel.id}>: prompts have" in await court.say(court.mo, "mod relax", enabled=False)
+    await mod("defaults", remove=True)
+    told = await mod("limits", max_steps=1, max_side=64)
+    assert "✅" in told and "takes 2 steps by itself" in told and "so small" not in told
 
 
 async def test_an_unknown_set_is_said_and_costs_nothing(court: Court) -> None:

@@ -84,6 +84,21 @@ async def test_moderators_keep_styles_for_everybody(court: Court) -> None:
     assert "known: none" in said(await court.bo.slash(court.channel, "imagine", prompt=FOX))
 
 
+async def test_none_is_kept_where_no_model_follows_it(court: Court) -> None:
+    court.switch.followers = ()
+    told = await saved(court, court.ada)
+    assert "no model here follows style pictures" in told and "style_adapter" in told and "/set save" in told
+    assert "No styles" in await court.say(court.ada, "style list") and uploads(court) == []
+
+
+async def test_the_flag_that_it_takes_is_told(court: Court) -> None:
+    assert "`a red fox --style fog`" in await saved(court, court.ada)
+    court.switch.followers = ("sdxl",)
+    assert "`a red fox --style fog --model sdxl`" in await saved(court, court.ada)
+    await court.say(court.ada, "settings", model="sdxl")
+    assert "`a red fox --style fog`" in await saved(court, court.ada)
+
+
 @pytest.mark.parametrize(
     ("wrong", "word"),
     [

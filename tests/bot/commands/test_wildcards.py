@@ -52,6 +52,52 @@ async def test_wrong_lists_are_said_and_start_nothing(court: Court, folder: Path
     assert not await court.jobs.active()
 
 
+async def test_sets_and_suffixes_choose_too(court: Court, folder: Path) -> None:
+    assert "✅" in await court.say(court.ada, "set save", name="zoo", options="with a __animal__")
+    assert "Suffix" in await court.say(court.ada, "settings", suffix="beside a __animal__")
+    job = await court.imagine(court.ada, "a hen --set zoo")
+    assert job.spec.options.prompt == "a hen with a red fox beside a red fox"
+    asked = await court.ada.slash(court.channel, "imagine", prompt="a hen", negative="a __animal__")
+    assert asked.followups == []
+    assert (await court.draw()).spec.options.negative == "a red fox"
+
+
+async def test_unknown_lists_and_choices_are_not_kept(court: Court, folder: Path) -> None:
+    for options, word in (("a __none__", "there is no such list"), ("{red|blue}", "one prompt")):
+        for command, what in (("set save", {"name": "zoo", "options": options}), ("settings", {"suffix": options})):
+            assert word in await court.say(court.ada, command, **what)
+    (folder / "animal.txt").unlink()
+    assert "this host has no lists" in await court.say(court.ada, "set save", name="zoo", options="a __animal__")
+    assert "no sets" in await court.say(court.ada, "set list")
+
+
+NOTE = "is drawn as it stands: no list of that name is here."
+
+
+async def test_a_host_without_lists_says_that_it_is_drawn_as_it_stands(court: Court, folder: Path) -> None:
+    await court.say(court.mo, "quota set", window="day", amount=40.0)
+    await court.say(court.ada, "set save", name="zoo", options="with a __animal__")
+    (folder / "animal.txt").unlink()
+    for number, prompt in enumerate(("a __animal__", "a fox --set zoo", "__animal__ and __animal__"), 1):
+        asked = await court.ada.slash(court.channel, "imagine", prompt=prompt)
+        [note] = asked.followups
+        assert note.ephemeral and asked.response is not None and not asked.response.ephemeral
+        assert note.content.replace("\\", "") == f"ℹ️ __animal__ {NOTE}"
+        assert "__animal__" in (await court.draw()).spec.options.prompt
+        assert f"{4 * number} of 40 pictures" in await court.say(court.ada, "info me")
+    again = await court.ada.click(court.messages[-1], label="V1")
+    assert again.followups == [], "nothing was typed"
+
+
+async def test_of_several_jobs_it_is_said_with_the_question(court: Court, folder: Path) -> None:
+    (folder / "animal.txt").unlink()
+    asked = await court.ada.slash(court.channel, "imagine", prompt="a {__animal__, __bird__} in {snow, rain}")
+    told = said(asked).replace("\\", "")
+    assert "4 jobs" in told and "__animal__, __bird__ are drawn as they stand: no such lists are here." in told
+    await court.ada.click(asked.response, label="Start all")
+    assert len(await court.jobs.active()) == 4
+
+
 async def test_many_combinations_are_refused_before_any_is_made(court: Court, folder: Path) -> None:
     prompt = " ".join(["{a, b, c, d, e, f, g, h, i, j}"] * 4)
     assert "10000" in said(await court.ada.slash(court.channel, "imagine", prompt=f"__animal__ {prompt}"))

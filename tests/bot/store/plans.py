@@ -17,7 +17,7 @@ from bot.store.database import Database
 GROWING = frozenset({
     "jobs", "cells", "posts", "extracts", "uploads", "members", "favourites", "hints", "reservations", "quota_counters",
     "audit_log", "member_days", "model_days", "rounds", "ballots", "games", "players", "sealed_words",
-    "fingerprints", "grants", "quarantined", "entries", "kept_styles", "show_plans", "fame", "fame_credits",
+    "fingerprints", "grants", "inputs", "quarantined", "entries", "kept_styles", "show_plans", "fame", "fame_credits",
 })  # fmt: skip
 FEW = (
     "ix_jobs_unfinished", "ix_jobs_cancelled", "ix_jobs_outside", "ix_jobs_token", "ix_rounds_due", "ix_games_due",

@@ -324,8 +324,9 @@ async def test_whose_earlier_uploads_are_is_found_out(tmp_path: Path) -> None:
             "DROP INDEX ix_uploads_member_id; ALTER TABLE uploads DROP COLUMN member_id; DROP TABLE extracts; "
             "DROP TABLE pending_answers; DROP TABLE shards; DROP TABLE bots; "
             "DROP TABLE players; DROP TABLE games; DROP TABLE sealed_words; ALTER TABLE jobs DROP COLUMN share; "
-            "DROP TABLE grants; DROP TABLE fingerprints; DROP TABLE quarantined; DROP TABLE kept_styles; "
-            "DROP TABLE open_channels; DROP TABLE show_plans; DROP TABLE fame_credits; DROP TABLE fame; "
+            "DROP TABLE grants; DROP TABLE fingerprints; DROP TABLE quarantined; "
+            "DROP TABLE inputs; DROP TABLE kept_styles; DROP TABLE open_channels; DROP TABLE show_plans; "
+            "DROP TABLE fame_credits; DROP TABLE fame; "
             "DROP TABLE gallery_choices; DROP INDEX ix_members_gallery; DROP INDEX ix_posts_channel_id; "
             "DROP TABLE entries; DROP TABLE ballots; DROP TABLE rounds; UPDATE alembic_version SET version_num = '0006'"
         )

@@ -6,6 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 STATS = (
     ("cells", "sqlite_autoindex_cells_1", "605880 3 1"),
+    ("inputs", "ix_inputs_input_id", "108416 4"),
+    ("inputs", "sqlite_autoindex_inputs_1", "108416 2 1"),
     ("jobs", "ix_jobs_cancelled", "6120 1"),
     ("jobs", "ix_jobs_created", "207100 1"),
     ("jobs", "ix_jobs_guild_created", "231660 401 1"),

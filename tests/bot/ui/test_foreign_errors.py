@@ -58,7 +58,7 @@ CASES: dict[str, list[Callable[[], Any]]] = {
         lambda: kept(b"\0\0\0\x18ftypheic" + b"\0" * 50),
         lambda: kept(b"\0" * (33 * 2**20)),
     ],
-    "engine/requests.py:_name_the_field": [
+    "engine/requests/image_request.py:_name_the_field": [
         lambda: ImageRequest(prompt="a", width=5),
         lambda: ImageRequest(prompt="a", width="wide"),  # pyright: ignore[reportArgumentType]
         lambda: ImageRequest(prompt="a", guidance_scale=float("nan")),

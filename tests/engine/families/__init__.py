@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
-import torch
 
 from tests.engine.families import dits, masked, modular, parts, unets
 
@@ -181,10 +180,4 @@ def folder(name: str, cache: Path) -> Path:
 
 def draw(family: Family) -> diffusers.DiffusionPipeline:
     """The family's pipeline in memory, every weight drawn from a fixed seed."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        pipeline = family.draw()
-    for seed, part in enumerate(pipeline.components.values()):
-        if isinstance(part, torch.nn.Module):
-            parts.redraw(part, seed)
-    return pipeline
+    return parts.drawn(family.draw)

@@ -26,8 +26,8 @@ from diffusers import (
 from safetensors.torch import save_file
 
 from engine.model_spec import ModelSpec
-from engine.operations.context import SMALLEST_TABLED_SIDE
 from engine.operations.control import ControlInput
+from engine.operations.draw import SMALLEST_TABLED_SIDE
 from engine.operations.pixels import fitted
 from engine.pictures.control_maps import edges, scribble
 from engine.pictures.images import open_picture

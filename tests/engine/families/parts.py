@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, AutoencoderKLQwenImage
+from diffusers import AutoencoderKL, AutoencoderKLQwenImage, DiffusionPipeline
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
     BertConfig,
@@ -54,6 +55,17 @@ def redraw(module: torch.nn.Module, seed: int) -> torch.nn.Module:
         else:
             weight.copy_(0.7 * noise / weight[0].numel() ** 0.5)
     return module.eval()
+
+
+def drawn(make: Callable[[], DiffusionPipeline]) -> DiffusionPipeline:
+    """A family's pipeline in memory, every weight drawn from a fixed seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        pipeline = make()
+    for seed, part in enumerate(pipeline.components.values()):
+        if isinstance(part, torch.nn.Module):
+            redraw(part, seed)
+    return pipeline
 
 
 # --- tokenizers: one token per character, so that prompts of different lengths stay different ----------

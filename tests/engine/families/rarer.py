@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
 from diffusers import (
     DDIMScheduler,
-    EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
     HiDreamImagePipeline,
     HiDreamImageTransformer2DModel,
     Krea2Pipeline,
     Krea2Transformer2DModel,
     StableDiffusionPipeline,
-    StableDiffusionXLImg2ImgPipeline,
 )
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen3VLConfig, Qwen3VLModel
 
-from tests.engine.families import parts, unets
+from tests.engine.families import parts, strangers, unets
 
 
 def hidream() -> HiDreamImagePipeline:
@@ -93,57 +90,16 @@ def krea2() -> Krea2Pipeline:
 
 def stable_diffusion_2() -> StableDiffusionPipeline:
     """Stable Diffusion 2.1 for 768 pixels, which predicts v."""
-    return StableDiffusionPipeline(
-        vae=parts.kl_autoencoder(),
-        text_encoder=parts.clip_text(),
-        tokenizer=parts.clip_tokenizer(),
-        unet=unets.unet(use_linear_projection=True, attention_head_dim=(2, 4)),
-        scheduler=DDIMScheduler(
-            **unets.BETAS, prediction_type="v_prediction", steps_offset=1, clip_sample=False, set_alpha_to_one=False
-        ),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
+    scheduler = DDIMScheduler(
+        **unets.BETAS, prediction_type="v_prediction", steps_offset=1, clip_sample=False, set_alpha_to_one=False
     )
-
-
-def refiner() -> StableDiffusionXLImg2ImgPipeline:
-    """SDXL's refiner: one text encoder, and a score of beauty beside sizes."""
-    unet = unets.unet(
-        transformer_layers_per_block=(1, 2),
-        attention_head_dim=(2, 4),
-        use_linear_projection=True,
-        addition_embed_type="text_time",
-        addition_time_embed_dim=8,
-        projection_class_embeddings_input_dim=5 * 8 + 16,
-    )
-    return StableDiffusionXLImg2ImgPipeline(
-        vae=parts.kl_autoencoder(),
-        text_encoder=None,
-        text_encoder_2=parts.clip_text_with_projection(),
-        tokenizer=None,
-        tokenizer_2=parts.clip_tokenizer(),
-        unet=unet,
-        scheduler=EulerDiscreteScheduler(**unets.BETAS, steps_offset=1, timestep_spacing="leading"),
-        requires_aesthetics_score=True,
-        add_watermarker=False,
-    )
+    unet = unets.unet(use_linear_projection=True, attention_head_dim=(2, 4))
+    return StableDiffusionPipeline(**strangers.classic(unet=unet, scheduler=scheduler))
 
 
 RARER: Mapping[str, Callable[[], Any]] = {
     "hidream": hidream,
     "krea2": krea2,
     "stable-diffusion-2": stable_diffusion_2,
-    "refiner": refiner,
+    "refiner": strangers.refiner,
 }
-
-
-def draw(name: str) -> Any:
-    """The family's pipeline in memory, every weight drawn from a fixed seed."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        pipeline = RARER[name]()
-    for seed, part in enumerate(pipeline.components.values()):
-        if isinstance(part, torch.nn.Module):
-            parts.redraw(part, seed)
-    return pipeline

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import torch
 from diffusers import (
     AmusedPipeline,
     AmusedScheduler,
@@ -58,7 +57,8 @@ from transformers import (
 from tests.engine.families import dits, parts, unets
 
 
-def _classic() -> dict[str, object]:
+def classic(**other: object) -> dict[str, object]:
+    """The parts of a Stable Diffusion 1, with `other` ones in their places."""
     return {
         "vae": parts.kl_autoencoder(),
         "text_encoder": parts.clip_text(),
@@ -68,6 +68,7 @@ def _classic() -> dict[str, object]:
         "safety_checker": None,
         "feature_extractor": None,
         "requires_safety_checker": False,
+        **other,
     }
 
 
@@ -75,27 +76,27 @@ def velocity() -> StableDiffusionPipeline:
     """Stable Diffusion 2: predicts v, betas without signal at the end."""
     v = {"prediction_type": "v_prediction", "timestep_spacing": "trailing", "rescale_betas_zero_snr": True}
     scheduler = DDIMScheduler(**unets.BETAS, clip_sample=False, **v)
-    return StableDiffusionPipeline(**{**_classic(), "scheduler": scheduler})
+    return StableDiffusionPipeline(**classic(scheduler=scheduler))
 
 
 def perturbed_attention() -> StableDiffusionPAGPipeline:
     """Exchanges the UNet's attention processors while it draws; others ask for the same UNet meanwhile."""
-    return StableDiffusionPAGPipeline(**_classic())
+    return StableDiffusionPAGPipeline(**classic())
 
 
 def self_attention() -> StableDiffusionSAGPipeline:
     """Stores attention in the UNet's processors, and hooks into one of its blocks, while it draws."""
-    return StableDiffusionSAGPipeline(**_classic())
+    return StableDiffusionSAGPipeline(**classic())
 
 
 def panorama() -> StableDiffusionPanoramaPipeline:
     """No longer maintained: gives the cells of a grid one another's prompts."""
-    return StableDiffusionPanoramaPipeline(**_classic())
+    return StableDiffusionPanoramaPipeline(**classic())
 
 
 def pix2pix() -> StableDiffusionInstructPix2PixPipeline:
     """Edits a picture by words; cannot begin without one."""
-    return StableDiffusionInstructPix2PixPipeline(**{**_classic(), "unet": unets.unet(in_channels=8)})
+    return StableDiffusionInstructPix2PixPipeline(**classic(unet=unets.unet(in_channels=8)))
 
 
 def refiner() -> StableDiffusionXLImg2ImgPipeline:
@@ -345,11 +346,5 @@ STRANGERS: Mapping[str, Callable[[], DiffusionPipeline]] = {
 
 def save(draw: Callable[[], DiffusionPipeline], folder: Path) -> Path:
     """Draw a family, every weight from a fixed seed, and write its folder."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        pipeline = draw()
-    for seed, part in enumerate(pipeline.components.values()):
-        if isinstance(part, torch.nn.Module):
-            parts.redraw(part, seed)
-    pipeline.save_pretrained(str(folder), safe_serialization=True)
+    parts.drawn(draw).save_pretrained(str(folder), safe_serialization=True)
     return folder

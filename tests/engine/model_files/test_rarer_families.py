@@ -16,7 +16,8 @@ from engine.memory.spec_sizes import sizes_of
 from engine.model_files.checkpoint_tensors import unpacked
 from engine.requests import ImageRequest
 from tests.engine.checkpoint import write_refiner_checkpoint, write_sd2_checkpoint
-from tests.engine.families import rarer
+from tests.engine.families import parts
+from tests.engine.families.rarer import RARER
 from tests.engine.file_models import base_without, loaded, same_weights, settings_of, weights_of
 from tests.engine.original_layouts import PREFIX, RARER_LAYOUTS, original, save, save_gguf
 
@@ -32,7 +33,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     def folder(name: str) -> Path:
         if name not in made:
             made[name] = tmp_path_factory.mktemp(name)
-            rarer.draw(name).save_pretrained(made[name])
+            parts.drawn(RARER[name]).save_pretrained(made[name])
         return made[name]
 
     return folder

@@ -106,6 +106,17 @@ def test_estimates_learn_and_forget_slowly() -> None:
     assert 180.0 < (estimates.gpu_ms(request) or 0.0) < 200.0
 
 
+def test_only_the_newest_sizes_are_remembered() -> None:
+    estimates = CostEstimates(most=50)
+    first = ImageRequest(prompt="x", model="m", width=512, height=512, num_inference_steps=10, num_images=1)
+    estimates.learn(first, 1000.0)
+    assert estimates.gpu_ms(first) == pytest.approx(1000.0)
+    for number in range(200):
+        other = first.model_copy(update={"width": 256 + number})
+        estimates.learn(other, 100.0 * (256 + number) / 512)
+    assert estimates.gpu_ms(first) == pytest.approx(100.0, rel=0.01), "what is known of its model remains"
+
+
 def test_describing_says_nothing_about_drawing() -> None:
     estimates = CostEstimates()
     same = {"prompt": "x", "model": "m", "width": 512, "height": 512, "num_inference_steps": 10, "num_images": 1}

@@ -1,12 +1,11 @@
-"""Requests: frozen values of plain types that can be pickled. Torch-free."""
+"""What is asked of the engine: an `ImageRequest` and the parts it is made of."""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import uuid
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
@@ -15,13 +14,13 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from engine.base.refusals import in_words
 from engine.errors import InvalidRequest
+from engine.requests.cell_prompts import wording
 from engine.settings import ControlType, StepCacheLevel
 
 MAX_PROMPT_CHARS = 6000
@@ -31,10 +30,6 @@ MAX_IMAGES = 24
 MAX_STYLE_IMAGES = 8
 USUAL_STYLE_WEIGHT = 100.0
 MAX_STYLE_WEIGHT = 1000.0
-MOST_LEFT_OUT = 0.5
-"""At chaos 1: the probability that a cell leaves out a word of the prompt."""
-WORDLESS_BLEND = "a blend of pictures"
-"""The prompt of a blend that has none."""
 
 
 class Frozen(BaseModel):
@@ -59,7 +54,8 @@ def _readable(text: str) -> str:
     return text
 
 
-def _adding_up(weights: Sequence[float]) -> None:
+def prove_positive_sum(weights: Sequence[float]) -> None:
+    """Raise `ValueError` for weights whose sum is 0 or less; no weights at all are fine."""
     if weights and sum(weights) <= 0:
         raise ValueError("the weights must add up to more than 0")
 
@@ -113,6 +109,8 @@ class ImageRequest(Frozen):
     """
 
     kind: ClassVar[str] = "text_to_image"
+    is_drawn: ClassVar[bool] = True
+    """Whether a diffusion model has a part in this kind; some requests of a drawn kind have none: `is_undrawn`."""
     has_spread: ClassVar[bool] = True
     """Whether `chaos` has a meaning for this kind."""
 
@@ -172,7 +170,7 @@ class ImageRequest(Frozen):
     @field_validator("prompt_parts")
     @classmethod
     def _weigh_something(cls, parts: tuple[PromptPart, ...]) -> tuple[PromptPart, ...]:
-        _adding_up([part.weight for part in parts])
+        prove_positive_sum([part.weight for part in parts])
         return parts
 
     @property
@@ -190,150 +188,9 @@ class ImageRequest(Frozen):
         """The prompt as each cell reads it: with `chaos`, without some of its words."""
         if not self.chaos or not self.has_spread or self.prompt_parts:
             return (self.prompt,) * self.num_images
-        return tuple(_wording(self.prompt, self.chaos, seed) for seed in self.cell_seeds)
+        return tuple(wording(self.prompt, self.chaos, seed) for seed in self.cell_seeds)
 
-
-class ImageToImage(ImageRequest):
-    """Draw starting from a picture; `strength` 0 keeps it, 1 forgets it."""
-
-    kind: ClassVar[str] = "image_to_image"
-    image: Picture
-    strength: float = Field(default=0.7, ge=0.0, le=1.0)
-
-
-class Inpaint(ImageToImage):
-    """Draw only where `mask` is white; every pixel where it is black stays exactly as it is."""
-
-    kind: ClassVar[str] = "inpaint"
-    mask: Picture
-    feather_px: int | None = Field(default=None, ge=0, le=256)
-    """How far the new part fades in, inside the mask; None means a little, by the picture's size."""
-
-
-class Outpaint(ImageRequest):
-    """Put the picture on a larger canvas and draw the rest: zoom out and pan.
-
-    The canvas is the picture scaled by `1 / zoom`, then grown by the given shares of its shorter side.
-    With a `trim`, what is drawn goes on from inside the picture; with a small `reach`, it follows the prompt alone.
-    """
-
-    kind: ClassVar[str] = "outpaint"
-    image: Picture
-    zoom: float = Field(default=1.0, ge=1.0, le=4.0)
-    left: float = Field(default=0.0, ge=0.0, le=1.0)
-    right: float = Field(default=0.0, ge=0.0, le=1.0)
-    top: float = Field(default=0.0, ge=0.0, le=1.0)
-    bottom: float = Field(default=0.0, ge=0.0, le=1.0)
-    strength: float = Field(default=0.7, ge=0.0, le=1.0)
-    """Below 1 the new parts begin with the colours at the picture's edge, and go on with them."""
-    trim: float = Field(default=0.0, ge=0.0, le=0.5)
-    """What is cut off first at each side that grows, as a share of the shorter side."""
-    reach: float = Field(default=1.0, ge=0.1, le=1.0)
-    """How much of the picture beside the new parts is seen while they are drawn, as a share of the shorter side."""
-
-
-class Blend(ImageRequest):
-    """Mix two to five pictures into new ones."""
-
-    kind: ClassVar[str] = "blend"
-    prompt: Words = Field(default=WORDLESS_BLEND, min_length=1)
-    images: tuple[Picture, ...] = Field(min_length=2, max_length=5)
-    weights: tuple[float, ...] = ()
-    strength: float | None = Field(default=None, ge=0.0, le=1.0)
-    """How far from their mean, pixel by pixel; None means: by what they show, where the model can see, else 0.7."""
-
-    @field_validator("weights")
-    @classmethod
-    def _one_weight_each(cls, weights: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
-        images = info.data.get("images", ())
-        if weights and len(weights) != len(images):
-            raise ValueError(f"{len(images)} images need as many weights, not {len(weights)}")
-        _adding_up(weights)
-        return weights
-
-
-class Edit(ImageRequest):
-    """Change a picture as the prompt says; all the rest stays.
-
-    Models made for it read the prompt as an instruction. Other models read it as what the picture shall show, and
-    find where to change from the difference between `description` and the prompt.
-    """
-
-    kind: ClassVar[str] = "edit"
-    has_spread: ClassVar[bool] = False
-    image: Picture
-    references: tuple[Picture, ...] = Field(default=(), max_length=9)
-    """Further pictures that the prompt may speak of, for models that take several."""
-    is_reference: bool = False
-    """Whether `image` is only looked at too, and something new is drawn: for models made for editing."""
-    mask: Picture | None = None
-    """White where the picture may change; None means everywhere, or where the model finds it."""
-    description: Words = ""
-    """What the picture shows now, "" where nobody said."""
-    keeps_size: bool = False
-    """Whether the result is as large as the picture: filled in with the model's answer to that."""
-
-
-class Upscale(ImageRequest):
-    """Make a picture larger: `subtle` by super-resolution, `creative` by tiled image-to-image refinement."""
-
-    kind: ClassVar[str] = "upscale"
-    has_spread: ClassVar[bool] = False
-    prompt: Words = Field(default="upscale", min_length=1)
-    image: Picture
-    factor: float = Field(default=4.0, gt=1.0, le=4.0)
-    mode: Literal["subtle", "creative"] = "subtle"
-    strength: float = Field(default=0.3, ge=0.0, le=1.0)
-    num_images: int = Field(default=1, ge=1, le=1)
-
-
-class Describe(ImageRequest):
-    """Say what is in a picture: `Finished.captions`, no pictures."""
-
-    kind: ClassVar[str] = "describe"
-    has_spread: ClassVar[bool] = False
-    prompt: Words = Field(default="describe", min_length=1)
-    image: Picture
-    num_images: int = Field(default=4, ge=1, le=8)
-    """How many captions."""
-
-
-class Rewrite(ImageRequest):
-    """Put a prompt into richer words: `Finished.captions` holds what the host's instruct model says, no pictures."""
-
-    kind: ClassVar[str] = "rewrite"
-    has_spread: ClassVar[bool] = False
-    instruction: Words = Field(min_length=1)
-    """What the model is told to do with the prompt."""
-    num_images: int = Field(default=1, ge=1, le=1)
-
-
-class CutOut(ImageRequest):
-    """Take the background away: the picture keeps its size and gets an alpha channel."""
-
-    kind: ClassVar[str] = "cut_out"
-    has_spread: ClassVar[bool] = False
-    prompt: Words = Field(default="cut out", min_length=1)
-    image: Picture
-    num_images: int = Field(default=1, ge=1, le=1)
-
-
-def _wording(prompt: str, chaos: float, seed: int) -> str:
-    """The prompt as the cell drawn from `seed` reads it: words are left out, at a higher chaos more, but never all."""
-    words = prompt.split()
-    luck = [_luck(seed, place) for place in range(len(words))]
-    kept = [word for word, mine in zip(words, luck, strict=True) if mine >= MOST_LEFT_OUT * chaos]
-    return " ".join(kept or [words[luck.index(max(luck))]])
-
-
-def _luck(seed: int, place: int) -> float:
-    """A number in [0, 1) that depends on nothing else; not a random generator's, which may change by version."""
-    digest = hashlib.sha256(f"{seed}:{place}".encode()).digest()
-    return int.from_bytes(digest[:6], "big") / 2**48
-
-
-def is_undrawn(request: ImageRequest) -> bool:
-    """Whether no diffusion model has a part in the result, and so no prompt, seed or steps."""
-    return isinstance(request, Describe | CutOut | Rewrite) or (
-        isinstance(request, Upscale) and request.mode == "subtle"
-    )
+    @property
+    def is_undrawn(self) -> bool:
+        """Whether no diffusion model has a part in the result, and so no prompt, seed or steps."""
+        return not self.is_drawn
