@@ -25,9 +25,8 @@ def lacking(module: nn.Module, said: Mapping[str, Any], but_for_its_head: bool =
         but_for_its_head: Whether the layer may be lacking that makes words of what an encoder sees: pipelines do not
             ask for them.
     """
-    head: Any = (
-        module.get_output_embeddings() if but_for_its_head and hasattr(module, "get_output_embeddings") else None
-    )
+    ask: Any = getattr(module, "get_output_embeddings", None) if but_for_its_head else None
+    head: Any = None if ask is None else ask()
     unasked = set[int]() if head is None else {id(weight) for weight in head.parameters()}
     harmless = {name for name, weight in module.named_parameters() if id(weight) in unasked}
     names = sorted(name for name in said["missing_keys"] if not name.endswith(_HARMLESS) and name not in harmless)
