@@ -59,7 +59,7 @@ class Engine:
         self._offer = Offer(self._models)
         self._looking: asyncio.Task[None] | None = None
         self._entry = entry
-        # Lanes are given out to the least served; their ticks take care of the rest.
+        # Without a quantum a free lane goes to the least served member; the workers share out the passes.
         self._share = FairShare(quantum_requests=0.0)
         self._state = EngineState.STOPPED
         self._dispatcher: Dispatcher | None = None
@@ -98,7 +98,7 @@ class Engine:
             await asyncio.to_thread(self._offer.look)
             # Read once, so that the first who asks does not wait for hundreds of files.
             await asyncio.to_thread(self._models.loras)
-        except BaseException:  # interrupted: whoever was not let in does not close the door behind them
+        except BaseException:  # `async with` does not call `__aexit__` when this raises
             await self.stop(timeout_s=0.0)
             raise
         self._looking = asyncio.create_task(self._offer.keep_looking(), name="models on offer")

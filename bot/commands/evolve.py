@@ -36,6 +36,7 @@ class Evolve(commands.Cog):
         minutes: Range[int, 1, 1440] = 3,
     ) -> None:
         """Say what it costs, and wait until that is agreed to."""
+        services = interaction.client.services
         async with Answer(interaction, ephemeral=True) as answer:
             place = submission.place_of(interaction)
             if place.guild_id is None or not place.bot_present:
@@ -46,7 +47,7 @@ class Evolve(commands.Cog):
             planned = await evolutions(interaction).plan(
                 spec, host, place, rounds=rounds, minutes=minutes, asked_by_id=interaction.id
             )
-            used = cost_texts.share(await interaction.client.services.usage(host, place))
+            used = cost_texts.share(await services.quotas.uses(host, place, services.clock()))
             told = filter(None, (plan(agreed(planned), minutes, used), as_it_stands(spec.options)))
             await answer.private("\n".join(told), view=plan_view(planned))
 

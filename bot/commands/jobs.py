@@ -111,7 +111,8 @@ class Jobs(commands.Cog):
         async with Answer(interaction, ephemeral=True) as answer:
             member = await submission.member_of(interaction)
             jobs = await services.jobs.recent(member.id, LISTED)
-            used = [use_line(use) for use in await services.usage(member, submission.place_of(interaction))]
+            uses = await services.quotas.uses(member, submission.place_of(interaction), services.clock())
+            used = [use_line(use) for use in uses]
             shown = [found for job in jobs if (found := await _favourite(interaction, CellRef(job_id=job.id, cell=0)))]
             numbers = {one.ref.job_id: number for number, one in enumerate(shown, 1)}
             lines = [_own_line(job, numbers.get(job.id)) for job in jobs] or ["No pictures yet."]

@@ -1,4 +1,4 @@
-"""The roots of the bot's errors, and the one of a wrong configuration."""
+"""The roots of the tree of errors, and the error of a wrong configuration."""
 
 from __future__ import annotations
 

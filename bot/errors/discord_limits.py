@@ -1,4 +1,4 @@
-"""What Discord does not let the bot do here."""
+"""Errors about Discord's limits: permissions, file sizes, slots for emojis and stickers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What failed without anybody's fault: deliveries to Discord, the database, a backup."""
+"""Errors of the bot's own work: deliveries to Discord, the database, backups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs and pictures that are not there, or that belong to somebody else."""
+"""Errors about jobs and pictures that do not exist or belong to somebody else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a member's words or upload, or with the moment they came at."""
+"""Errors about what a member wrote or uploaded, about asking twice, and about asking while the bot stops."""
 
 from __future__ import annotations
 

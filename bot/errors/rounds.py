@@ -1,4 +1,4 @@
-"""Votes, shows and games that are over, not there or not to be joined now."""
+"""Errors about votes, shows and games: not found, over, waiting, or under way already."""
 
 from __future__ import annotations
 

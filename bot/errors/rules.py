@@ -1,4 +1,4 @@
-"""What a server's rules, its moderators or its quotas forbid."""
+"""Errors about rules: what moderators, quotas or the picture check forbid."""
 
 from __future__ import annotations
 

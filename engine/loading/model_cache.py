@@ -34,14 +34,14 @@ class ModelCache:
         if not self.is_here(name):
             self.make_room(name)
             self.put(self.load(name))
-        spec = self._catalogue.spec(name)
-        self._loaded.move_to_end(spec.name)
-        self._in_use[spec.name] = self._in_use.get(spec.name, 0) + 1
-        return self._loaded[spec.name]
+        name = self._known(name)
+        self._loaded.move_to_end(name)
+        self._in_use[name] = self._in_use.get(name, 0) + 1
+        return self._loaded[name]
 
     def is_here(self, name: str) -> bool:
         """Is the model in memory, so that `borrow` does not load?"""
-        return self._catalogue.spec(name).name in self._loaded
+        return self._known(name) in self._loaded
 
     def load(self, name: str) -> LoadedModel:
         """Load a model from files without adding it; any thread may call this. Raises what `load` raises."""
@@ -69,6 +69,10 @@ class ModelCache:
     def models(self) -> tuple[tuple[str, int], ...]:
         """Names and bytes of what is in memory, the least recently used first."""
         return tuple((name, model.bytes) for name, model in self._loaded.items())
+
+    def _known(self, name: str) -> str:
+        """The model's own name: "" and a path mean the default model's."""
+        return name if name in self._loaded else self._catalogue.spec(name).name
 
     def _estimate(self, spec: ModelSpec) -> int:
         if spec.name not in self._estimates:

@@ -12,7 +12,8 @@ from engine.operations.context import OperationContext
 from engine.operations.control import controlled
 from engine.operations.cutting_out import cut_out
 from engine.operations.describing import describe
-from engine.operations.drawing import blend, image_to_image, inpaint, text_to_image
+from engine.operations.draw import text_to_image
+from engine.operations.drawing import blend, image_to_image, inpaint
 from engine.operations.editing import edit
 from engine.operations.outcome import Outcome
 from engine.operations.outpainting import outpaint

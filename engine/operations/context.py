@@ -44,7 +44,7 @@ class OperationContext:
     noise_schedulers: list[str] = field(default_factory=list[str])
     """The class names of those that ran, shared with changed copies of this context."""
     samplers: list[str] = field(default_factory=list[str])
-    """Their names in other tools."""
+    """What other tools call their samplers."""
     captions: tuple[str, ...] = ()
     references: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The pictures of an edit, by the pipeline's parameter; the same for all cells."""
@@ -53,13 +53,13 @@ class OperationContext:
     control_flaw: str = ""
     """Why the request's control picture cannot be followed; "" where it can, or where there is none."""
     beside: str | None = None
-    """Words of a second row for each cell, before the cells in the batch: what `Walk`s compare with."""
+    """The prompt of a second row for each cell, before the cells' rows in the batch; a `Walk` compares the two."""
     upscaler: str = ""
-    """The super-resolution network, where it alone makes the picture."""
+    """The name of the super-resolution network, where no diffusion model has a part in the picture."""
     notes: list[str] = field(default_factory=list[str])
     """Sentences for the member."""
     mask: Image.Image | None = None
-    """Where an edit changes the picture, where it found that itself."""
+    """Where an edit changes the picture, if the model found that region."""
 
     @property
     def size(self) -> tuple[int, int]:

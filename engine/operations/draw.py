@@ -1,4 +1,4 @@
-"""Draw a task with the model's own pipeline, at the size that the request asks for; one way to call any pipeline."""
+"""Draws a task with the model's own pipeline; `run` calls any pipeline with what follows from the request."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -27,6 +27,11 @@ from engine.sampling.step_watch import with_inner
 SMALLEST_TABLED_SIDE = 256
 """In pixels: the tables of sizes that some pipelines round to (PixArt, Sana) begin there."""
 _PER_CELL = ("image", "mask_image")
+
+
+def text_to_image(context: OperationContext) -> list[Pixels]:
+    """Draw from the prompt alone."""
+    return draw(context, "text_to_image")
 
 
 def draw(context: OperationContext, task: Task, **inputs: Any) -> list[Pixels]:
@@ -88,7 +93,7 @@ def _through_stages(context: OperationContext, cells: list[Pixels]) -> list[Pixe
 
 
 def _weighted(context: OperationContext, pipeline: Pipeline, inputs: Mapping[str, Any]) -> list[Pixels]:
-    """Call the pipeline with the heaviest part as its prompt, whose encoding is answered with that of all parts."""
+    """Call the pipeline with the longest part as its prompt; its encoding is answered with the mean of all parts."""
     spec, cells = context.model.spec, list[Pixels]()
     asked = weighted_requests(
         context.request, context.lane, pipeline, context.model.device, spec.skipped_layers, _chaos(context)

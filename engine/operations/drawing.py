@@ -1,4 +1,4 @@
-"""Text to image, image to image and inpainting; by the family's own pipeline where it has one."""
+"""Image to image, inpainting and blends; by the family's own pipeline where it has one."""
 
 from __future__ import annotations
 
@@ -18,11 +18,6 @@ from engine.requests import Blend, ImageToImage, Inpaint
 
 BLEND_STRENGTH = 0.7
 """The default strength of a blend of pixels."""
-
-
-def text_to_image(context: OperationContext) -> list[Pixels]:
-    """Draw from the prompt alone."""
-    return draw(context, "text_to_image")
 
 
 def image_to_image(context: OperationContext) -> list[Pixels]:

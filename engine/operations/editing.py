@@ -30,7 +30,7 @@ EVERYWHERE = 0.98
 STRENGTH = 0.9
 """The `strength` inside of the mask, for models that were not made for editing."""
 FIRMNESS = 1.8
-"""By what factor these follow the words more closely than when they draw."""
+"""What the guidance scale is multiplied by, for models that were not made for editing."""
 
 
 def edit(context: OperationContext) -> list[Pixels]:

@@ -89,13 +89,13 @@ class Control(Frozen):
     type: ControlType | None = None
     """None means the model's first."""
     strength: float | None = Field(default=None, ge=0.0, le=2.0)
-    """How firmly it is kept to; None means as the model's class does by itself (1, Z-Image 0.75)."""
+    """The scale of the control network's output; None means the default of the model's class (1, Z-Image 0.75)."""
     is_map: bool = False
-    """Whether the picture is a finished map of its kind already: what "as_it_is" becomes."""
+    """Whether the picture is a map of its kind already (edges, depth, a pose); so is what was given "as_it_is"."""
 
 
 class StyleImage(Frozen):
-    """A picture in whose manner to draw, and what it counts beside the others of a request."""
+    """A style picture, and its weight relative to the other style pictures of a request."""
 
     image: Picture
     weight: float = Field(default=1.0, gt=0.0, le=10.0)
@@ -129,8 +129,8 @@ class ImageRequest(Frozen):
     stop_at: float = Field(default=1.0, gt=0.0, le=1.0)
     """Stop after this share of the steps and show the x0 estimate (`--stop 80`)."""
     draft: bool = False
-    """A sketch: at the smallest size the model is good at, in few steps, some of them foretold. Other fields still win
-    over its steps and its step cache; of the size only the shape counts."""
+    """A sketch: the smallest size that the model is good at, few steps, and some steps foretold instead of computed.
+    `num_inference_steps` and `step_cache` still count when they are given; of the size only the aspect ratio does."""
     chaos: float = Field(default=0.0, ge=0.0, le=1.0)
     """How differently the cells read the prompt: see `cell_prompts`, and `engine.operations.spread` for the noise that
     is mixed in too. 0 changes nothing; what edits, enlarges or describes a picture takes no notice."""

@@ -55,7 +55,7 @@ class Year:
             "unfinished at start": self.jobs.unfinished,
             "active(), the status line": self.jobs.active,
             "active(guild), /mod queue": lambda: self.jobs.active(guild_id=GUILD),
-            "/quota show": lambda: self.quotas.uses(GUILD, member, place, NOW),
+            "/quota show": lambda: self.quotas.uses(member, place, NOW),
             "/stats of 366 days": self.stats,
             "/metrics": self.metrics,
             "/info me with 100 jobs": lambda: self.jobs.recent(2, 100),

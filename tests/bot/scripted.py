@@ -233,7 +233,7 @@ class NamedModels:
 
 
 class NoLimits:
-    async def uses(self, guild_id: int, member: Member, place: Place, now: datetime) -> list[Use]:
+    async def uses(self, member: Member, place: Place, now: datetime) -> list[Use]:
         return []
 
 

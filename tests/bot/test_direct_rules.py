@@ -10,7 +10,6 @@ import pytest
 from bot.direct_rules import direct_rules
 from bot.domain.model import Ask, Job, Member, Place
 from bot.domain.moderation.access import QueueState
-from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
 from bot.domain.moderation.rule_checker import RuleChecker
 from bot.domain.quotas.quota import Unit
 from bot.domain.quotas.windows import Window
@@ -64,7 +63,7 @@ async def test_one_limit_counts_wherever_the_bot_is_no_member(database: Database
     for place in (DIRECT, CARRIED, Place(guild_id=78, channel_id=12, bot_present=False)):
         with pytest.raises(QuotaExceeded):
             await desk.accept(place)
-    (use,) = await desk.quotas.uses(DIRECT_MESSAGES, Member(id=1, name="ada"), DIRECT, NOW)
+    (use,) = await desk.quotas.uses(Member(id=1, name="ada"), DIRECT, NOW)
     assert (use.used, use.limit) == (8, 8)
     await desk.accept(Place(guild_id=5, channel_id=10))  # a server has rules of its own
     await desk.accept(DIRECT, member_id=2)

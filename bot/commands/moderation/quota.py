@@ -51,7 +51,7 @@ class Quota(commands.Cog):
             await moderator(interaction, "quota show")
             who = await submission.member_of(interaction) if member is None else _member(member)
             place, now = submission.place_of(interaction), interaction.client.services.clock()
-            uses = await interaction.client.services.quotas.uses(guild_id(interaction), who, place, now)
+            uses = await interaction.client.services.quotas.uses(who, place, now)
             lines = [use_line(use) for use in uses]
             await answer.private("\n".join([f"<@{who.id}>", *(lines or ["No limit counts here."])]))
 

@@ -94,10 +94,10 @@ class Quotas:
         async with self._database.read() as connection:
             return bool(await connection.scalar(query))
 
-    async def uses(self, guild_id: int, member: Member, place: Place, now: datetime) -> list[Use]:
-        """Return the use of each limit that applies to this member in this place."""
+    async def uses(self, member: Member, place: Place, now: datetime) -> list[Use]:
+        """Return the limits that count for a member in a place, and what is used of each."""
         async with self._database.read() as connection:
-            rules = await self._rules.load(connection, guild_id)
+            rules = await self._rules.load(connection, place.rules_id)
             limited = [item for item in _counters(rules, member, _pool(place), now) if item.limit is not None]
             readings = await quota_counters.readings(connection, limited)
         return [_use(counter, reading) for counter, reading in zip(limited, readings, strict=True)]

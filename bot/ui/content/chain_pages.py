@@ -1,4 +1,4 @@
-"""What games whose chains are written in turn say in each phase. Before a chain is shown, nothing here holds a line."""
+"""Texts of Telephone and Exquisite corpse in each phase. No line is quoted before its chain is shown."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,10 +11,9 @@ import discord
 from bot.domain.games.game_service import GameService
 from bot.domain.jobs.job_service import JobService
 from bot.domain.jobs.pending_answers import PendingAnswers
-from bot.domain.model import Cell, Job, Member, Place, Verb
+from bot.domain.model import Cell, Job, Verb
 from bot.domain.moderation.consents import Consents
 from bot.domain.quotas.button_prices import Price
-from bot.domain.quotas.quota import Use
 from bot.domain.rounds.consent_requests import ConsentRequests
 from bot.domain.rounds.evolutions import Evolutions
 from bot.domain.rounds.interventions import Interventions
@@ -119,10 +118,6 @@ class Services:
     def models(self) -> tuple[str, ...]:
         """Names of the models, for autocomplete; read from memory."""
         return tuple(spec.name for spec in self.engine.models())
-
-    async def usage(self, member: Member, place: Place) -> Sequence[Use]:
-        """The limits that count for a member in a place, and what is used of each."""
-        return await self.quotas.uses(place.rules_id, member, place, self.clock())
 
 
 class Darkroom(DealtShards):

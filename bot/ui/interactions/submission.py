@@ -206,7 +206,7 @@ async def submit(
     with interaction.client.replies.opening(job.id):
         used = ""
         with contextlib.suppress(StoreError):  # the job is accepted: whatever happens now, its reply must come
-            used = cost_texts.share(await services.usage(member, place))
+            used = cost_texts.share(await services.quotas.uses(member, place, services.clock()))
         await _acknowledge(interaction, answer, job, used)
     if "__" in f"{spec.options.prompt} {spec.options.negative}" and interaction.extras.pop(_TYPED, False):
         await lists.tell(answer, spec.options)

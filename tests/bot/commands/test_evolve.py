@@ -176,7 +176,7 @@ async def test_its_host_ends_it_and_what_is_drawn_is_refunded(court: Court, evol
     over = await evolve.now()
     assert over.state is RoundState.ENDED and "whoever began it cancelled it" in paper_of(court, over)
     assert await court.jobs.active() == []
-    uses = await court.client.services.quotas.uses(court.guild.id, over.host, over.place, court.now())
+    uses = await court.client.services.quotas.uses(over.host, over.place, court.now())
     assert all(use.used == 0 for use in uses)
 
 

@@ -215,7 +215,7 @@ async def questions(stores: Stores) -> None:
     await stores.outbox.next_at()
     await stores.outbox.set_unknown_aside()
     await stores.outbox.owes(job.id)
-    await stores.quotas.uses(5, ADA, PLACE, NOW)
+    await stores.quotas.uses(ADA, PLACE, NOW)
     await stores.quotas.was_age_restricted(job.id)
     await stores.log.knows(ENTRY.model_copy(update={"interaction_id": 44}))
     await stores.log.newest(5)

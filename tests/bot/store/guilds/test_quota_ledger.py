@@ -29,6 +29,7 @@ from bot.store.schema_rules import quota_counters, reservations
 from tests.bot.store.asks import NOW, accept, ask, kept
 
 GUILD = 5
+HERE = Place(guild_id=GUILD, channel_id=10)
 MODERATOR = AuditEntry(at=NOW, guild_id=GUILD, actor_id=9, action="quota set")
 
 
@@ -144,7 +145,7 @@ async def test_a_late_settlement_charges_the_window_of_its_hold(desk: Desk) -> N
     job = await desk.jobs.claim(await accept(desk.jobs, now=NOW))
     await desk.jobs.keep(job, kept(job), NOW + timedelta(days=1))
     assert await desk.used() == 4
-    assert [use.used for use in await desk.quotas.uses(GUILD, Member(id=1, name="a"), Place(channel_id=10), NOW)] == []
+    assert [use.used for use in await desk.quotas.uses(Member(id=1, name="a"), HERE, NOW)] == []
 
 
 async def test_the_widest_role_wins_and_a_members_own_limit_beats_it(desk: Desk) -> None:
@@ -188,7 +189,7 @@ async def test_reset_begins_anew_and_the_ledger_stays_true(desk: Desk) -> None:
     await desk.limit(limit(4))
     await accept(desk.jobs)
     await desk.quotas.reset(GUILD, Scope.MEMBER, 1, NOW, MODERATOR)
-    (use,) = await desk.quotas.uses(GUILD, Member(id=1, name="a"), Place(channel_id=10), NOW)
+    (use,) = await desk.quotas.uses(Member(id=1, name="a"), HERE, NOW)
     assert (use.used, use.limit) == (0, 4)
     await accept(desk.jobs)
     assert await desk.used() == 8
