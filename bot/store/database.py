@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -18,9 +19,10 @@ from bot.errors import ConfigError, StoreError
 from bot.shards import HeldShards
 from bot.store import migrate
 from bot.store.connections import Pools, engines, is_sqlite, locate, reach, shown
+from bot.store.turns import Turn, in_turn
 
-Fence = Callable[[AsyncConnection], Awaitable[None]]
-"""Raises `StoreError` inside a transaction that may not write."""
+Fence = Callable[[AsyncConnection, Turn], Awaitable[None]]
+"""Raises `StoreError` inside a transaction that may not write, and takes its turn with the same statement."""
 
 log = logging.getLogger(__name__)
 
@@ -138,12 +140,17 @@ class Database:
                     await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncConnection]:
-        """One transaction: committed at the end, undone when anything is raised. Raises `StoreError`."""
+    async def write(self, turn: Turn = ()) -> AsyncGenerator[AsyncConnection]:
+        """One transaction: committed at the end, undone when anything is raised. Raises `StoreError`.
+
+        `turn`: it waits for others about the same server or member, see `bot.store.turns`.
+        """
         with _our_errors():
             async with self._writer.begin() as connection:
                 if self.fence is not None:
-                    await self.fence(connection)
+                    await self.fence(connection, turn)
+                elif turn:
+                    await in_turn(connection, *turn)
                 yield connection
 
     @asynccontextmanager
@@ -168,9 +175,7 @@ class Database:
         """The condition under which a row about that server is this bot's work; empty where everything is."""
         if self.shards is None:
             return ()
-        # Written out: as a parameter, 22 would be a bigint, by which PostgreSQL does not shift.
-        shard = sa.func.mod(sa.func.coalesce(guild_id, 0).op(">>")(sa.literal_column("22")), self.shards.count)
-        return (shard.in_(self.shards.ids),)
+        return (shard_of(guild_id, self.shards.count).in_(self.shards.ids),)
 
     async def analyze(self) -> None:
         """Let SQLite learn how much there is of what, from a sample; PostgreSQL does so by itself."""
@@ -188,9 +193,28 @@ def _our_errors() -> Generator[None]:
         raise StoreError(f"the database failed ({type(error).__name__})") from error
 
 
+def shard_of(guild_id: sa.ColumnElement[Any], count: int) -> sa.ColumnElement[int]:
+    """The shard of the server that a row is about, as `bot.shards.shard_of` says it."""
+    # Written out: as a parameter, 22 would be a bigint, by which PostgreSQL does not shift.
+    return sa.func.mod(sa.func.coalesce(guild_id, 0).op(">>")(sa.literal_column("22")), count)
+
+
 def upsert(connection: AsyncConnection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An insert that understands `on_conflict_do_update` and `on_conflict_do_nothing`."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def put(connection: AsyncConnection, table: sa.Table) -> sa.Insert:
+    """An insert of whole rows, given with each, which takes the place of a row with the same key; built once."""
+    return _put(connection.dialect.name, table)
+
+
+@functools.cache
+def _put(dialect: str, table: sa.Table) -> sa.Insert:
+    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    key = [column.name for column in table.primary_key]
+    rest = {column.name: statement.excluded[column.name] for column in table.c if column.name not in key}
+    return statement.on_conflict_do_update(index_elements=key, set_=rest)
 
 
 def _beside(url: sa.URL) -> Path | None:

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import ConfigError, StoreError
 from bot.shards import fair_share
+from bot.store import turns
 from bot.store.database import Database
 from bot.store.schema_bots import bots, shards
 from bot.store.single_instance import PATIENCE_S, beside_the_others
@@ -30,9 +31,14 @@ _RENEWALS = 5
 _AGREEING = 0x61677265  # "agre": the number of the advisory lock
 _now = sa.func.clock_timestamp()
 # A bot that freezes inside a write must not hold up the others: the server ends such a transaction.
-_MAY_WRITE = sa.select(
-    bots.c.id, sa.func.set_config("idle_in_transaction_session_timeout", sa.bindparam("longest"), True)
-).where(bots.c.id == sa.bindparam("mine"))
+_LONGEST = sa.func.set_config("idle_in_transaction_session_timeout", sa.bindparam("longest"), True)
+# Whoever waits for their turn has no row locked yet: should the lease end meanwhile, the row is gone then.
+_MAY_WRITE = {
+    len(turn): sa.select(bots.c.id, _LONGEST, *turns.locks(turn))
+    .where(bots.c.id == sa.bindparam("mine"))
+    .with_for_update(key_share=True, read=True)
+    for turn in ((), (0,), (0, 0))
+}
 
 log = logging.getLogger(__name__)
 
@@ -106,10 +112,10 @@ class Lease:
         async with self._database.write() as connection:
             await connection.execute(sa.delete(bots).where(bots.c.id == self.bot_id))
 
-    async def fence(self, connection: AsyncConnection) -> None:
+    async def fence(self, connection: AsyncConnection, turn: turns.Turn = ()) -> None:
         """Let a transaction write only while this bot's row is there; see `Database.fence`. Raises `StoreError`."""
-        values = {"mine": self.bot_id, "longest": f"{self.length_s:.0f}s"}
-        if (await connection.execute(_MAY_WRITE.with_for_update(key_share=True, read=True), values)).first() is None:
+        values = {"mine": self.bot_id, "longest": f"{self.length_s:.0f}s", **turns.ids_of(turn)}
+        if (await connection.execute(_MAY_WRITE[len(turn)], values)).first() is None:
             self._is_lost = True
             raise StoreError("this bot's lease ran out: other bots do its work now")
 

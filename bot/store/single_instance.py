@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import ConfigError, StoreError
+from bot.store import turns
 from bot.store.connections import shown
 from bot.store.database import Database
 from bot.store.schema_bots import bots
@@ -25,12 +26,13 @@ LOOK_S = 10.0
 RETAKE_S = 1.0
 _LOCK = 0x736F6C65  # "sole": the number of the advisory lock in PostgreSQL
 _WRITING = 0x77726974  # "writ"
-_MAY_WRITE = sa.text("""
-SELECT CASE WHEN pg_advisory_xact_lock_shared(:writing) IS NOT NULL THEN EXISTS (
+_HAS_IT = sa.text("""
+CASE WHEN pg_advisory_xact_lock_shared(:writing) IS NOT NULL THEN EXISTS (
     SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND objid = :lock AND objsubid = 1
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid = :pid AND granted
 ) END""").bindparams(sa.bindparam("writing", _WRITING, sa.BigInteger), sa.bindparam("lock", _LOCK, sa.BigInteger))
 """In this order: CASE evaluates nothing before its condition. `pg_locks` is the server's own state, not a snapshot."""
+_MAY_WRITE = {len(turn): sa.select(_HAS_IT, *turns.locks(turn)) for turn in ((), (0,), (0, 0))}
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +53,10 @@ class WriteFence:
         """The server's process that holds the lock for this bot."""
         self._holder = pid
 
-    async def check(self, connection: AsyncConnection) -> None:
+    async def check(self, connection: AsyncConnection, turn: turns.Turn = ()) -> None:
         """See `Database.fence`. Raises `StoreError`."""
-        if self._holder is None or not await connection.scalar(_MAY_WRITE, {"pid": self._holder}):
+        known = {"pid": self._holder, **turns.ids_of(turn)}
+        if self._holder is None or not await connection.scalar(_MAY_WRITE[len(turn)], known):
             self.doubt.set()
             raise StoreError("this bot's right to write is in doubt: its connection to the database broke")
 

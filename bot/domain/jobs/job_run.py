@@ -44,7 +44,9 @@ class JobRun:
     """One run of a job. `until_over` does everything; `end` stops it from outside."""
 
     def __init__(self, ports: Ports, job: Job, resolved: Resolved | None = None) -> None:
+        """`resolved`: the request of a job that was just accepted; its first epoch is this run's, unclaimed."""
         self._ports, self.job, self._resolved = ports, job, resolved
+        self._is_claimed = resolved is not None
         self._stream: Stream | None = None
         self._step, self._steps = 0, 1
         self._has_previewed = False
@@ -124,7 +126,9 @@ class JobRun:
 
     async def _live(self) -> None:
         jobs = self._ports.jobs
-        self.job = await jobs.claim(self.job)
+        if not self._is_claimed:
+            self.job = await jobs.claim(self.job)
+        self._is_claimed = False  # another try claims it
         if self._unkept is None:
             if self.job.attempts >= MAX_ATTEMPTS:
                 raise InferenceFailed(f"it was interrupted {self.job.attempts} times")

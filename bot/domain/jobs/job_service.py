@@ -42,7 +42,7 @@ class JobService(JobResults):
     def __init__(self, ports: Ports, *, retry: RetryPolicy | None = None) -> None:
         super().__init__(ports.jobs, ports.pictures)
         self._ports = ports
-        self._outbox_worker = OutboxWorker(ports, self._note_change, retry, self._closed)
+        self._outbox_worker = OutboxWorker(ports, self._tell_waiting, retry, self._closed)
         self._delivering: asyncio.Task[None] | None = None
         self._runs: dict[str, tuple[JobRun, asyncio.Task[None]]] = {}
         self._accepting = set[asyncio.Future[Job]]()
@@ -269,18 +269,23 @@ class JobService(JobResults):
 
     async def _live(self, run: JobRun) -> None:
         try:
-            bug = await run.until_over()
-            if isinstance(bug, Exception):
-                log.error("job failed", extra={"job": run.job.id}, exc_info=bug)
-                await run.fail(bug)
-            self._outbox_worker.wake()
+            try:
+                bug = await run.until_over()
+                if isinstance(bug, Exception):
+                    log.error("job failed", extra={"job": run.job.id}, exc_info=bug)
+                    await run.fail(bug)
+            finally:
+                self._outbox_worker.wake()
             await run.learn()
         finally:
             del self._runs[run.job.id]
-            await self._note_change()
+            await self._tell_waiting()
 
     async def _note_change(self) -> None:
         self._outbox_worker.wake()
+        await self._tell_waiting()
+
+    async def _tell_waiting(self) -> None:
         async with self._changed:
             self._changed.notify_all()
 

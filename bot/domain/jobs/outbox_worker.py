@@ -37,6 +37,10 @@ class OutboxWorker:
         self._ports, self._changed, self._policy, self._closed = ports, changed, policy or RetryPolicy(), closed
         self._wake = asyncio.Event()
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._unseen = set[str]()
+        """Jobs under way that may be owed something more: the outbox is looked at again when they end."""
+        self._is_full = False
+        """Whether more may be due than could be begun."""
 
     def wake(self) -> None:
         """Look at the outbox now: an entry was added."""
@@ -56,17 +60,16 @@ class OutboxWorker:
 
     async def _round(self) -> None:
         self._wake.clear()
-        busy = tuple(self._under_way)
-        if room := AT_ONCE - len(busy):
-            for entry in await self._ports.outbox.due(self._ports.clock(), besides=busy, limit=room):
-                self._start(entry)
-        await self._until_something_is_due()
-
-    async def _until_something_is_due(self) -> None:
         busy, pause_s = tuple(self._under_way), _IDLE_S
-        next_at = await self._ports.outbox.next_at(besides=busy) if len(busy) < AT_ONCE else None
-        if next_at is not None:
-            pause_s = min(pause_s, max(0.0, (next_at - self._ports.clock()).total_seconds()))
+        self._unseen |= set(busy)
+        if room := AT_ONCE - len(busy):
+            due, next_at = await self._ports.outbox.look(self._ports.clock(), besides=busy, limit=room)
+            for entry in due:
+                self._start(entry)
+            if next_at is not None:
+                pause_s = min(pause_s, max(0.0, (next_at - self._ports.clock()).total_seconds()))
+            room -= len(due)
+        self._is_full = room <= 0
         await first_of(self._wake.wait(), self._ports.sleep(pause_s))
 
     async def settle(self) -> None:
@@ -85,7 +88,9 @@ class OutboxWorker:
 
     def _ended(self, job_id: str) -> None:
         del self._under_way[job_id]
-        self._wake.set()
+        if self._is_full or job_id in self._unseen:
+            self._unseen.discard(job_id)
+            self._wake.set()
 
     # --- one try ---------------------------------------------------------------------------------------
 
@@ -95,6 +100,7 @@ class OutboxWorker:
             case None:
                 return
             case Exception():
+                self._unseen.add(entry.job_id)
                 # The outcome could not be stored: without a pause the entry would be due, and shown, again at once.
                 log.error("delivery not noted", extra={"job": entry.job_id}, exc_info=error)
                 await self._ports.sleep(_IDLE_S)
@@ -109,8 +115,10 @@ class OutboxWorker:
             case None:
                 return
             case Exception() if entry.tries + 1 < self._policy.tries(error):
+                self._unseen.add(entry.job_id)
                 await self._put_off(entry, error)
             case Exception():
+                self._unseen.add(entry.job_id)
                 log.error("delivery given up", extra={"job": entry.job_id, "tries": entry.tries + 1}, exc_info=error)
                 await self._give_up(entry, error)
             case _:
@@ -135,6 +143,7 @@ class OutboxWorker:
             is_owed = await self._hand_over(job, entry)
         except ReplyGone as error:
             log.info("reply gone", extra={"job": job.id})
+            self._unseen.add(job.id)
             await self._close(job, JobState.CANCELLED, error)
             is_owed = True
         if is_owed:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bot.domain.model import OutboxEntry
+
+
+class Look(NamedTuple):
+    """What is owed: the entries that are due, oldest first, and when the next one is; None where none was seen."""
+
+    due: list[OutboxEntry]
+    next_at: datetime | None
 
 
 class Outbox(Protocol):
     """Deliveries that are not done yet; a crash loses none. `Jobs` adds entries in its own transactions."""
 
-    async def due(self, now: datetime, *, besides: Collection[str] = (), limit: int = 50) -> list[OutboxEntry]:
-        """Entries that are due, oldest first, without the jobs in `besides`; a clock that was set back hides none."""
-        ...
-
-    async def next_at(self, *, besides: Collection[str] = ()) -> datetime | None:
-        """When the next entry is due, without the jobs in `besides`; None when there is none."""
+    async def look(self, now: datetime, *, besides: Collection[str] = (), limit: int = 50) -> Look:
+        """What is owed without the jobs in `besides`, at most `limit` of it; a clock that was set back hides none."""
         ...
 
     async def owes(self, job_id: str) -> bool:

@@ -100,14 +100,29 @@ async def correct(
     amounts: dict[Unit, int],
 ) -> None:  # fmt: skip
     """Add `amounts` to the counters of a reservation without looking at limits; negative amounts give back."""
-    amount = sa.case({str(unit): delta for unit, delta in amounts.items()}, value=table.c.unit, else_=0)
-    # The condition names whole primary keys, so that the update reads only these rows.
-    rest = (table.c.unit.in_([str(unit) for unit in amounts]), table.c.span.in_(spans))
-    theirs = [
-        sa.and_(table.c.guild_id == guild_id, table.c.scope == scope, table.c.subject_id == subject, *rest)
-        for scope, subject in subjects.items()
-    ]
-    await connection.execute(sa.update(table).where(sa.or_(*theirs)).values(used=table.c.used + amount))
+    known = {f"of_{scope.name}": subject for scope, subject in subjects.items()}
+    known |= {f"more_{unit.name}": delta for unit, delta in amounts.items()}
+    statement = _correcting(tuple(subjects), tuple(amounts))
+    await connection.execute(statement, {"guild": guild_id, "spans": list(spans), **known})
+
+
+@functools.cache
+def _correcting(scopes: tuple[Scope, ...], units: tuple[Unit, ...]) -> sa.Update:
+    """Built once. The condition names whole primary keys, so that the update reads only these rows."""
+    more = {str(unit): sa.bindparam(f"more_{unit.name}", type_=table.c.used.type) for unit in units}
+    amount = sa.case(more, value=table.c.unit, else_=0)
+    spans: sa.BindParameter[Any] = sa.bindparam("spans", expanding=True)
+    rest = table.c.unit.in_([str(unit) for unit in units]), table.c.span.in_(spans)
+    theirs = (
+        sa.and_(
+            table.c.guild_id == sa.bindparam("guild"),
+            table.c.scope == str(scope),
+            table.c.subject_id == sa.bindparam(f"of_{scope.name}", type_=table.c.subject_id.type),
+            *rest,
+        )
+        for scope in scopes
+    )
+    return sa.update(table).where(sa.or_(*theirs)).values(used=table.c.used + amount)
 
 
 async def grant(connection: AsyncConnection, counter: Counter, amount: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.domain.model import Ask, Job, Member, Place
 from bot.domain.moderation.audit_entry import AuditEntry
@@ -25,10 +27,10 @@ from bot.store.jobs.daily_sums import count_use
 from bot.store.jobs.job_reads import is_live
 from bot.store.schema import jobs
 from bot.store.schema_rules import reservations
-from bot.store.turns import in_turn
 
 _KEPT = timedelta(days=40)
 """Counters and reservations stay this long after their window; longer than the longest window, a month."""
+_REMEMBERED = 1000
 _RESERVE = sa.insert(reservations)
 
 
@@ -37,6 +39,8 @@ class Quotas:
 
     def __init__(self, database: Database, rules: GuildRulesStore) -> None:
         self._database, self._rules = database, rules
+        self._restricted: dict[str, bool] = {}
+        """Whether new jobs were asked for in age-restricted channels; that never changes."""
 
     async def reserve(self, connection: AsyncConnection, job: Job, ask: Ask, now: datetime) -> None:
         """Reserve the job's pictures and estimated device time in the caller's transaction.
@@ -60,8 +64,11 @@ class Quotas:
             "created_at": now, **where, **held,
         }  # fmt: skip
         await connection.execute(_RESERVE, reserved)
+        if len(self._restricted) >= _REMEMBERED:
+            self._restricted.pop(next(iter(self._restricted)))
+        self._restricted[job.id] = ask.place.age_restricted
 
-    # --- for a caller that has its turn, see `in_turn` ----------------------------------------------------
+    # --- for a caller that has its turn, see `bot.store.turns` --------------------------------------------------
 
     async def settle(self, connection: AsyncConnection, job: Job, pictures: int, gpu_ms: float, now: datetime) -> None:
         """Charge `pictures` and `gpu_ms` (measured ms) instead of the reservation; a second call does nothing."""
@@ -90,6 +97,8 @@ class Quotas:
 
     async def was_age_restricted(self, job_id: str) -> bool:
         """Whether the job was asked for in an age-restricted channel; False for an unknown job."""
+        if (known := self._restricted.get(job_id)) is not None:
+            return known
         query = sa.select(reservations.c.age_restricted).where(reservations.c.job_id == job_id)
         async with self._database.read() as connection:
             return bool(await connection.scalar(query))
@@ -104,8 +113,7 @@ class Quotas:
 
     async def grant(self, limit: Limit, guild_id: int, now: datetime, entry: AuditEntry) -> None:
         """Raise a member's or channel's limit by `limit.amount` in the current window, once for each interaction."""
-        async with self._database.write() as connection:
-            await in_turn(connection, guild_id)
+        async with self._database.write((guild_id,)) as connection:
             running = _spans(await self._rules.load(connection, guild_id), now)[limit.window]
             counter = Counter(guild_id, limit.scope, limit.subject_id, limit.unit, limit.window, running)
             if await record(connection, entry):
@@ -113,8 +121,7 @@ class Quotas:
 
     async def reset(self, guild_id: int, scope: Scope, subject_id: int, now: datetime, entry: AuditEntry) -> None:
         """Forgive the use of a member or a channel in all current windows, once for each interaction."""
-        async with self._database.write() as connection:
-            await in_turn(connection, guild_id)
+        async with self._database.write((guild_id,)) as connection:
             spans = _spans(await self._rules.load(connection, guild_id), now)
             keys = [span_key(window, running.key) for window, running in spans.items()]
             if await record(connection, entry):
@@ -196,9 +203,16 @@ async def _read(connection: AsyncConnection, job_id: str) -> sa.Row[Any] | None:
 
 async def _move(connection: AsyncConnection, job_id: str, before: str, **values: Any) -> sa.Row[Any] | None:
     """Update a reservation if it is in the state `before`; return its new row, or None."""
-    here = (reservations.c.job_id == job_id, reservations.c.state == before)
-    statement = sa.update(reservations).where(*here).values(**values).returning(*reservations.c)
-    return (await connection.execute(statement)).one_or_none()
+    known = {"job": job_id, "before": before, **{f"to_{name}": value for name, value in values.items()}}
+    return (await connection.execute(_moving(tuple(values)), known)).one_or_none()
+
+
+@functools.cache
+def _moving(names: tuple[str, ...]) -> ReturningUpdate[Any]:
+    """Built once for each set of columns."""
+    here = reservations.c.job_id == sa.bindparam("job"), reservations.c.state == sa.bindparam("before")
+    given = {name: sa.bindparam(f"to_{name}", type_=reservations.c[name].type) for name in names}
+    return sa.update(reservations).where(*here).values(given).returning(*reservations.c)
 
 
 async def _correct(connection: AsyncConnection, row: sa.Row[Any], pictures: int, gpu_ms: int) -> None:

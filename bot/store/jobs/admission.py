@@ -19,7 +19,6 @@ from bot.store.jobs.inputs import note_inputs
 from bot.store.jobs.job_reads import is_live
 from bot.store.jobs.rows import asked_columns, job_from
 from bot.store.schema import jobs, sealed_words, uploads
-from bot.store.turns import in_turn
 from engine import QueueFull
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -37,11 +36,10 @@ class AdmissionLimits:
 
 
 async def admit(connection: AsyncConnection, ask: Ask, limits: AdmissionLimits, now: datetime, **known: Any) -> Job:
-    """Insert the job as queued and return it; `known` are further columns of the row.
+    """Insert the job as queued and return it; `known` are further columns of the row. The caller has its turn.
 
     Raises `AlreadyAsked`, `TooManyJobs`, `QueueFull`, or `PictureHidden` for what is made from a hidden picture.
     """
-    await in_turn(connection, ask.place.rules_id, ask.member.id)
     await _require_shown(connection, ask)
     values = dict.fromkeys(jobs.c.keys()) | asked_columns(ask) | known
     values |= {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.model import Job, JobState
-from bot.store.database import upsert
 from bot.store.schema_sums import member_days, model_days, outcomes
 
 
@@ -26,6 +27,12 @@ async def count_outcome(connection: AsyncConnection, state: JobState) -> None:
 
 
 async def _add(connection: AsyncConnection, table: sa.Table, key: dict[str, int | str], more: dict[str, int]) -> None:
-    row = upsert(connection, table).values(**key, **more)
-    sums = {name: table.c[name] + row.excluded[name] for name in more}
-    await connection.execute(row.on_conflict_do_update(index_elements=list(key), set_=sums))
+    await connection.execute(_adding(connection.dialect.name, table, tuple(key), tuple(more)), {**key, **more})
+
+
+@functools.cache
+def _adding(dialect: str, table: sa.Table, key: tuple[str, ...], summed: tuple[str, ...]) -> sa.Insert:
+    """Built once: every job that ends is added to sums."""
+    row = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    sums = {name: table.c[name] + row.excluded[name] for name in summed}
+    return row.on_conflict_do_update(index_elements=list(key), set_=sums)

@@ -8,12 +8,13 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.domain.jobs import error_codec
 from bot.domain.model import Ask, Charge, Job, JobState, Kept, OutboxKind, Share
 from bot.domain.quotas.quota import pictures
 from bot.errors import Fenced, PictureBlocked, ReplyGone
-from bot.store.database import Database, upsert
+from bot.store.database import Database, put, upsert
 from bot.store.jobs.admission import AdmissionLimits, admit
 from bot.store.jobs.daily_sums import count_outcome
 from bot.store.jobs.fingerprints import note
@@ -22,7 +23,30 @@ from bot.store.jobs.rows import job_from
 from bot.store.jobs.sealing import unseal
 from bot.store.schema import UNFINISHED, cells, extracts, jobs, outbox, posts
 from bot.store.schema_consent import fingerprints
-from bot.store.turns import in_turn
+
+
+def _moves(*names: str, **changed: sa.ColumnElement[Any]) -> ReturningUpdate[Any]:
+    """A change of a job's row, built once: `names` are the columns that are given with each, as `to_NAME`."""
+    here = jobs.c.id == sa.bindparam("job"), jobs.c.epoch == sa.bindparam("under")
+    states = jobs.c.state.in_(sa.bindparam("states", expanding=True))
+    given = {name: sa.bindparam(f"to_{name}", type_=jobs.c[name].type) for name in names}
+    return sa.update(jobs).where(*here, states).values({**given, **changed}).returning(*jobs.c)
+
+
+def _or_as_it_is(name: str) -> sa.ColumnElement[Any]:
+    return sa.func.coalesce(sa.bindparam(f"to_{name}", type_=jobs.c[name].type), jobs.c[name])
+
+
+_CLAIMED = _moves("state", epoch=jobs.c.epoch + 1)
+_STARTED = _moves("state", "started_at", attempts=jobs.c.attempts + 1)
+_PARKED = _moves(
+    "state", attempts=sa.case((jobs.c.state == JobState.RUNNING.value, jobs.c.attempts - 1), else_=jobs.c.attempts)
+)
+_KEPT = _moves("state", "gpu_ms", "spoiler", "recipe", "notes", "captions", "frames_key", "rendered_at")
+_APPROVED = _moves("state")
+_DELIVERED = _moves("state", "finished_at", message_id=_or_as_it_is("message_id"))
+_CLOSED = _moves("state", "error", "finished_at", gpu_ms=_or_as_it_is("gpu_ms"))
+_NO_LONGER_OWED = sa.delete(outbox).where(outbox.c.job_id == sa.bindparam("job"))
 
 
 class Ledger(Protocol):
@@ -62,7 +86,7 @@ class JobStore(JobReads):
 
         Raises `QuotaExceeded`, `TooManyJobs`, `QueueFull` or `AlreadyAsked`.
         """
-        async with self._database.write() as connection:
+        async with self._database.write((ask.place.rules_id, ask.member.id)) as connection:
             known = {"model": model, "weight": weight, "estimate_ms": estimate_ms}
             job = await admit(connection, ask, self._limits, now, **known)
             await self._ledger.reserve(connection, job, ask, now)
@@ -113,23 +137,21 @@ class JobStore(JobReads):
 
     async def claim(self, job: Job) -> Job:
         """Begin a run under the next epoch; from now on older epochs raise `Fenced`."""
-        return await self._move(job, LIVE, state=JobState.QUEUED, epoch=jobs.c.epoch + 1)
+        return await self._move(job, _CLAIMED, LIVE, state=JobState.QUEUED)
 
     async def started(self, job: Job, now: datetime) -> Job:
         """Change to running, and count an attempt."""
-        return await self._move(job, LIVE, state=JobState.RUNNING, attempts=jobs.c.attempts + 1, started_at=now)
+        return await self._move(job, _STARTED, LIVE, state=JobState.RUNNING, started_at=now)
 
     async def park(self, job: Job) -> Job:
         """Change to queued, to run again later from the same seed; a running attempt is not counted."""
-        uncounted = sa.case((jobs.c.state == JobState.RUNNING, jobs.c.attempts - 1), else_=jobs.c.attempts)
-        return await self._move(job, LIVE, state=JobState.QUEUED, attempts=uncounted)
+        return await self._move(job, _PARKED, LIVE, state=JobState.QUEUED)
 
     async def keep(self, job: Job, kept: Kept, now: datetime) -> Job:
         """Store the cells' rows, settle the quota, and change to rendered or review, with an outbox entry."""
-        async with self._database.write() as connection:
-            await in_turn(connection, job.rules_id)
+        async with self._database.write((job.rules_id,)) as connection:
             stored = await _move(
-                connection, job, LIVE, state=kept.state, gpu_ms=kept.gpu_ms, spoiler=kept.spoiler,
+                connection, job, _KEPT, LIVE, state=kept.state, gpu_ms=kept.gpu_ms, spoiler=kept.spoiler,
                 recipe=kept.recipe, notes=list(kept.notes), captions=list(kept.captions),
                 frames_key=kept.frames_key, rendered_at=now,
             )  # fmt: skip
@@ -145,18 +167,18 @@ class JobStore(JobReads):
     async def approve(self, job: Job, now: datetime) -> Job:
         """Change from review to rendered, with an outbox entry for the result."""
         async with self._database.write() as connection:
-            approved = await _move(connection, job, (JobState.REVIEW,), state=JobState.RENDERED)
+            approved = await _move(connection, job, _APPROVED, (JobState.REVIEW,), state=JobState.RENDERED)
             await owe(connection, approved, OutboxKind.RESULT, now)
         return approved
 
     async def delivered(self, job: Job, message_id: int | None, now: datetime) -> Job:
         """Change to delivered, record the message, and delete the outbox entry."""
         async with self._database.write() as connection:
-            shown = jobs.c.message_id if message_id is None else message_id
             done = await _move(
-                connection, job, (JobState.RENDERED,), state=JobState.DELIVERED, finished_at=now, message_id=shown
-            )
-            await connection.execute(sa.delete(outbox).where(outbox.c.job_id == job.id))
+                connection, job, _DELIVERED, (JobState.RENDERED,), state=JobState.DELIVERED, finished_at=now,
+                message_id=message_id,
+            )  # fmt: skip
+            await connection.execute(_NO_LONGER_OWED, {"job": job.id})
             if done.reply.message_id is not None:
                 await _post(connection, job.id, None, done.reply.channel_id, done.reply.message_id)
             await count_outcome(connection, done.state)
@@ -169,14 +191,12 @@ class JobStore(JobReads):
 
         A job in review has been charged: its pictures are given back, its device time stays charged.
         """
-        values: dict[str, Any] = {"state": state, "error": str(error), "finished_at": now}
-        if charge is not None:
-            values["gpu_ms"] = charge.gpu_ms
+        gpu_ms = None if charge is None else charge.gpu_ms
+        values: dict[str, Any] = {"state": state, "error": str(error), "finished_at": now, "gpu_ms": gpu_ms}
         # A job that was kept or approved meanwhile will be shown, so it is not closed from its earlier state.
         states = LIVE if job.state in LIVE else [state for state in UNFINISHED if state == job.state]
-        async with self._database.write() as connection:
-            await in_turn(connection, job.rules_id)
-            closed = await _move(connection, job, states, **values)
+        async with self._database.write((job.rules_id,)) as connection:
+            closed = await _move(connection, job, _CLOSED, states, **values)
             if isinstance(error, PictureBlocked):
                 # A blocked picture is not kept; the daily sweep deletes its files.
                 await connection.execute(sa.delete(cells).where(cells.c.job_id == job.id))
@@ -205,15 +225,17 @@ class JobStore(JobReads):
         async with self._database.write() as connection:
             await connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(message_id=message_id))
 
-    async def _move(self, job: Job, states: Collection[str], **values: Any) -> Job:
+    async def _move(self, job: Job, how: ReturningUpdate[Any], states: Collection[str], **values: Any) -> Job:
         async with self._database.write() as connection:
-            return await _move(connection, job, states, **values)
+            return await _move(connection, job, how, states, **values)
 
 
-async def _move(connection: AsyncConnection, job: Job, states: Iterable[str], **values: Any) -> Job:
+async def _move(
+    connection: AsyncConnection, job: Job, how: ReturningUpdate[Any], states: Iterable[str], **values: Any
+) -> Job:
     """Change a job's state, only from `states` and only under the job's epoch. Raises `Fenced`."""
-    here = (jobs.c.id == job.id, jobs.c.epoch == job.epoch, jobs.c.state.in_([str(state) for state in states]))
-    moved = await connection.execute(sa.update(jobs).where(*here).values(values).returning(*jobs.c))
+    known = {"job": job.id, "under": job.epoch, "states": [str(state) for state in states]}
+    moved = await connection.execute(how, known | {f"to_{name}": value for name, value in values.items()})
     row = moved.mappings().one_or_none()
     if row is None:
         raise Fenced(job.id, job.epoch)
@@ -221,13 +243,11 @@ async def _move(connection: AsyncConnection, job: Job, states: Iterable[str], **
 
 
 async def _post(connection: AsyncConnection, job_id: str, cell: int | None, channel_id: int, message_id: int) -> None:
-    shown = {"job_id": job_id, "cell": cell, "channel_id": channel_id}
-    statement = upsert(connection, posts).values(message_id=message_id, **shown)
-    await connection.execute(statement.on_conflict_do_update(index_elements=["message_id"], set_=shown))
+    shown = {"message_id": message_id, "job_id": job_id, "cell": cell, "channel_id": channel_id}
+    await connection.execute(put(connection, posts), shown)
 
 
 async def owe(connection: AsyncConnection, job: Job, kind: OutboxKind, now: datetime, error: str = "") -> None:
     """Put a delivery into the outbox, in place of one that is there."""
-    owed = {"kind": kind, "epoch": job.epoch, "tries": 0, "due_at": now, "error": error, "why": ""}
-    statement = upsert(connection, outbox).values(job_id=job.id, **owed)
-    await connection.execute(statement.on_conflict_do_update(index_elements=["job_id"], set_=owed))
+    owed = {"kind": kind.value, "epoch": job.epoch, "tries": 0, "due_at": now, "error": error, "why": ""}
+    await connection.execute(put(connection, outbox), {"job_id": job.id, **owed})

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from bot.domain.model import LONGEST_DELAY, OutboxEntry, OutboxKind
-from bot.store.database import Database
+from bot.domain.ports.outbox import Look
+from bot.store.database import Database, shard_of
 from bot.store.schema import jobs, outbox
 
 _KINDS = [kind.value for kind in OutboxKind]
 _LOOK_EVERY = timedelta(minutes=1)
+
+
+@functools.cache
+def _soonest(shards: int | None) -> sa.Select[Any]:
+    """Of a kind that is known, for jobs that can be read, are this bot's work, and are not `apart`.
+
+    Built once: the outbox is looked at with each job that ends.
+    """
+    columns = (outbox.c[name] for name in ("job_id", "kind", "epoch", "tries", "due_at", "error"))
+    apart = outbox.c.job_id.not_in(sa.bindparam("apart", expanding=True))
+    query = sa.select(*columns).where(outbox.c.kind.in_(_KINDS), apart)
+    if shards is not None:
+        here = shard_of(jobs.c.guild_id, shards).in_(sa.bindparam("shards", expanding=True))
+        query = query.where(sa.exists().where(jobs.c.id == outbox.c.job_id, here))
+    return query.order_by(outbox.c.due_at).limit(sa.bindparam("most", type_=sa.Integer))
 
 
 class OutboxStore:
@@ -22,30 +40,24 @@ class OutboxStore:
         self._database = database
         self._looked_at: datetime | None = None
 
-    async def due(self, now: datetime, *, besides: Collection[str] = (), limit: int = 50) -> list[OutboxEntry]:
-        """Return entries that are due, oldest first, except those of the jobs in `besides`.
+    async def look(self, now: datetime, *, besides: Collection[str] = (), limit: int = 50) -> Look:
+        """Return what is owed, soonest first, at most `limit` entries, except those of the jobs in `besides`.
 
         Entries further ahead than `LONGEST_DELAY` are due as well: the clock was set back after they were written.
         """
         if self._looked_at is None or abs(now - self._looked_at) >= _LOOK_EVERY:
             await self.set_unknown_aside()
             self._looked_at = now
-        is_due = (outbox.c.due_at <= now) | (outbox.c.due_at > now + LONGEST_DELAY)
-        query = sa.select(outbox).where(is_due, *self._deliverable(besides)).order_by(outbox.c.due_at).limit(limit)
+        shards = self._database.shards
+        known: dict[str, Any] = {"apart": [*besides, *self._database.unreadable.ids("jobs")], "most": limit}
+        if shards is not None:
+            known["shards"] = list(shards.ids)
         async with self._database.read() as connection:
-            return [
-                OutboxEntry(
-                    job_id=row.job_id, kind=OutboxKind(row.kind), epoch=row.epoch, tries=row.tries,
-                    due_at=row.due_at, error=row.error,
-                )
-                for row in await connection.execute(query)
-            ]  # fmt: skip
-
-    async def next_at(self, *, besides: Collection[str] = ()) -> datetime | None:
-        """Return when the next entry is due, except those of the jobs in `besides`; None when there is none."""
-        query = sa.select(sa.func.min(outbox.c.due_at)).where(*self._deliverable(besides))
-        async with self._database.read() as connection:
-            return await connection.scalar(query)
+            rows = await connection.execute(_soonest(None if shards is None else shards.count), known)
+            entries = [OutboxEntry.model_validate(row) for row in rows.mappings()]
+        due = [entry for entry in entries if not now < entry.due_at <= now + LONGEST_DELAY]
+        later = (entry.due_at for entry in entries if now < entry.due_at <= now + LONGEST_DELAY)
+        return Look(due, min(later, default=None))
 
     async def set_unknown_aside(self) -> None:
         """Name what is owed in a way that this version does not know; the rest is delivered."""
@@ -53,12 +65,6 @@ class OutboxStore:
         async with self._database.read() as connection:
             for row in await connection.execute(query):
                 self._database.unreadable.set_aside("outbox", row.job_id, f"unknown kind {row.kind!r}")
-
-    def _deliverable(self, besides: Collection[str]) -> tuple[sa.ColumnElement[bool], ...]:
-        """Of a kind that is known, for jobs that can be read, are this bot's work, and are not among these."""
-        apart = {*besides, *self._database.unreadable.ids("jobs")}
-        ours = (sa.exists().where(jobs.c.id == outbox.c.job_id, here) for here in self._database.ours(jobs.c.guild_id))
-        return outbox.c.kind.in_(_KINDS), outbox.c.job_id.not_in(apart), *ours
 
     async def owes(self, job_id: str) -> bool:
         """Whether the job has an outbox entry."""

@@ -17,7 +17,6 @@ from bot.store.database import Database
 from bot.store.members.retention import Retention
 from bot.store.pictures import PictureStore
 from bot.store.schema_styles import kept_styles
-from bot.store.turns import in_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,7 @@ class KeptStyleStore:
             for place, each in enumerate(pictures)
         ]  # fmt: skip
         with self._pictures.put_meanwhile() as put:
-            async with self._database.write() as connection:
-                await in_turn(connection, scope_id)
+            async with self._database.write((scope_id,)) as connection:
                 before = await _removed(connection, scope_id, name)
                 await _require_room(connection, scope_id, sum(each.size_bytes for each in pictures))
                 await connection.execute(sa.insert(kept_styles), rows)

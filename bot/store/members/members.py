@@ -13,7 +13,6 @@ from bot.domain.model import CellRef, Preferences
 from bot.errors import CellNotFound
 from bot.store.database import Database, upsert
 from bot.store.schema import cells, favourites, members
-from bot.store.turns import in_turn
 
 
 class MemberStore:
@@ -33,8 +32,7 @@ class MemberStore:
 
     async def change(self, member_id: int, changed: Callable[[Preferences], Preferences]) -> Preferences:
         """Change a member's settings in one transaction, and return them; what `changed` raises changes nothing."""
-        async with self._database.write() as connection:
-            await in_turn(connection, member_id)
+        async with self._database.write((member_id,)) as connection:
             preferences = changed(await _preferences(connection, member_id))
             settings = {"settings": preferences.model_dump_json(exclude_defaults=True)}
             row = upsert(connection, members).values(member_id=member_id, **settings)

@@ -74,7 +74,7 @@ async def live(folder: Path, acts: list[tuple[str, int]]) -> None:
             pictures, milliseconds = pictures + charged, milliseconds + gpu_ms
     used = await house.used() if jobs else {}
     assert (used.get("pictures", 0), used.get("GPU-seconds", 0)) == (pictures, milliseconds)
-    assert await house.outbox.next_at() is None
+    assert await house.outbox.look(house.clock()) == ([], None)
     await house.close()
 
 

@@ -48,8 +48,7 @@ class Border:
 
 
 BORDERS: dict[str, Callable[[Border, StoredStudio], None]] = {
-    "accepted": lambda border, house: border.before(house.jobs, "claim"),
-    "claimed": lambda border, house: border.after(house.jobs, "claim"),
+    "accepted": lambda border, house: border.before(house.jobs, "started"),
     "started": lambda border, house: border.after(house.jobs, "started"),
     "rendered, nothing written": lambda border, house: border.before(house.pictures, "put"),
     "half the pictures written": lambda border, house: border.after(house.pictures, "put", calls=2),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -207,8 +208,9 @@ async def test_work_is_that_of_held_shards(crew: Crew, database: Database) -> No
         of_bot.shards.ids = frozenset(held)
         found = await JobStore(of_bot, NoLedger()).here()
         assert found == {job.id for guild, job in jobs_of.items() if of_bot.is_ours(guild)}
-        assert {entry.job_id for entry in await OutboxStore(of_bot).due(NOW)} == found
-        assert (await OutboxStore(of_bot).next_at() is None) == (not found)
+        assert {entry.job_id for entry in (await OutboxStore(of_bot).look(NOW)).due} == found
+        later = await OutboxStore(of_bot).look(NOW - timedelta(minutes=1))
+        assert (later.next_at is None) == (not found) and later.due == []
         assert await RoundStore(of_bot).due(NOW) == await GameStore(of_bot).due(NOW) == []
         assert of_bot.is_ours(None) == (0 in held)
     assert lease.bot_id

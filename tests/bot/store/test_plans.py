@@ -146,7 +146,7 @@ async def work(stores: Stores) -> None:
         closing = await stores.jobs.claim(await accepted(stores))
         await stores.jobs.close(closing, JobState.CANCELLED, OutOfMemory("less"), NOW, charge=charge)
     await accepted(stores, spec_fields={"images": ("uploads/a.png",)})
-    [entry, *_] = await stores.outbox.due(NOW)
+    [entry, *_] = (await stores.outbox.look(NOW)).due
     await stores.outbox.later(entry, NOW, "why")
     await stores.outbox.done(entry)
     await stores.members.prefer(1, Preferences(gallery=True))
@@ -212,7 +212,6 @@ async def questions(stores: Stores) -> None:
     for where in ({}, {"member_id": 1}, {"guild_id": 5}, {"member_id": 1, "guild_id": 5}):
         await stores.jobs.active(**where)
     await stores.jobs.served(NOW - timedelta(days=1))
-    await stores.outbox.next_at()
     await stores.outbox.set_unknown_aside()
     await stores.outbox.owes(job.id)
     await stores.quotas.uses(ADA, PLACE, NOW)
@@ -274,9 +273,8 @@ async def beside_other_bots(stores: Stores, database: Database) -> None:
     database.shards.ids = frozenset({1})
     await stores.jobs.here()
     await stores.shows.hung()
-    for asked in (stores.outbox.due, stores.rounds.due, stores.games.due, stores.shows.due):
+    for asked in (stores.outbox.look, stores.rounds.due, stores.games.due, stores.shows.due):
         await asked(NOW)
-    await stores.outbox.next_at()
 
 
 async def tidying(stores: Stores) -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from contextlib import nullcontext
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from bot.errors import StoreError
 from bot.store import turns
 from bot.store.database import Database
+from bot.store.leases import shared_use
+from bot.store.schema_bots import bots
+from bot.store.single_instance import sole_use
 from tests.bot.store.postgres import FreshPostgres
 
 pytestmark = pytest.mark.postgres
@@ -21,8 +27,10 @@ LOCKS = sa.text(
 
 async def hold(database: Database, until: asyncio.Event, *ids: int) -> None:
     """Have a turn until then; without ids alone."""
-    async with database.write() as connection:
-        await (turns.in_turn(connection, *ids) if ids else turns.alone(connection))
+    turn: Any = ids
+    async with database.write(turn) as connection:
+        if not ids:
+            await turns.alone(connection)
         await until.wait()
 
 
@@ -35,25 +43,53 @@ async def locked(database: Database, *, granted: bool) -> None:
             await asyncio.sleep(0)
 
 
+FENCES: dict[str, Any] = {
+    "no fence": lambda _: nullcontext(),
+    "sole use": sole_use,
+    "lease": lambda it: shared_use(it, 60.0),
+}
+
+
+@pytest.mark.parametrize("fence", FENCES)
 @pytest.mark.parametrize(("first", "second"), [((5, 20), (5, 21)), ((5, 20), (6, 20)), ((5, 20), (20,)), ((5,), ())])
-async def test_the_second_waits_for_the_first(first: tuple[int, ...], second: tuple[int, ...]) -> None:
+async def test_the_second_waits_for_the_first(first: tuple[int, ...], second: tuple[int, ...], fence: str) -> None:
     async with FreshPostgres() as url:
+        await (await Database.open(url)).close()
         database, go = await Database.connect(url), asyncio.Event()
-        holding = [asyncio.create_task(hold(database, go, *first))]
-        await locked(database, granted=True)
-        holding.append(asyncio.create_task(hold(database, go, *second)))
-        await locked(database, granted=False)
-        go.set()
-        await asyncio.gather(*holding)
+        async with FENCES[fence](database):
+            holding = [asyncio.create_task(hold(database, go, *first))]
+            await locked(database, granted=True)
+            holding.append(asyncio.create_task(hold(database, go, *second)))
+            await locked(database, granted=False)
+            go.set()
+            await asyncio.gather(*holding)
         await database.close()
+
+
+async def test_who_loses_the_lease_while_waiting_writes_nothing() -> None:
+    async with FreshPostgres() as url:
+        await (await Database.open(url)).close()
+        database, other, go = await Database.connect(url), await Database.connect(url), asyncio.Event()
+        async with shared_use(database, 60.0):
+            holding = asyncio.create_task(hold(other, go, 5))
+            await locked(other, granted=True)
+            waiting = asyncio.create_task(hold(database, go, 5, 20))
+            await locked(other, granted=False)
+            async with other.write() as connection:
+                await connection.execute(sa.delete(bots))
+            go.set()
+            await holding
+            with pytest.raises(StoreError, match="lease ran out"):
+                await waiting
+        await database.close()
+        await other.close()
 
 
 async def test_other_servers_and_members_wait_for_nobody() -> None:
     async with FreshPostgres() as url:
         database, go = await Database.connect(url), asyncio.Event()
         holding = asyncio.create_task(hold(database, go, 5, 20))
-        async with database.write() as connection:
-            await turns.in_turn(connection, 6, 21)
+        async with database.write((6, 21)) as connection:
             await turns.in_turn(connection, 22)
         go.set()
         await holding

@@ -147,7 +147,7 @@ async def test_a_database_that_fails_for_a_while_costs_a_delay(house: StoredStud
 
     house.jobs.keep, house.engine.auto = fails_at_first, True
     done = await house.wait_while_time_passes(await house.submit())
-    assert (done.state, done.epoch) == (JobState.DELIVERED, 3)
+    assert (done.state, done.epoch) == (JobState.DELIVERED, 2)
     assert await house.charged(done) == ("settled", 4, 800)
     assert len(house.engine.streams) == 1, "what was made is not made again"
 

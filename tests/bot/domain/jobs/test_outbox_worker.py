@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from bot.domain.jobs.retry_policy import RetryPolicy
-from bot.domain.model import JobState, OutboxEntry
+from bot.domain.model import JobState
+from bot.domain.ports.outbox import Look
 from bot.errors import DeliveryError, DeliveryLater, StoreError
 from tests.bot.domain.studios import StoredStudio
 from tests.patience import until
@@ -19,7 +20,7 @@ async def tried(house: StoredStudio, times: int) -> None:
     """Wait until a failed delivery was put off that often."""
     async with asyncio.timeout(60):
         while True:
-            entries = await house.outbox.due(house.clock().replace(year=2100))
+            entries = (await house.outbox.look(house.clock().replace(year=2100))).due
             if entries and entries[0].tries == times:
                 return
             await asyncio.sleep(0.001)
@@ -30,11 +31,11 @@ async def test_tried_again_with_growing_pauses(house: StoredStudio) -> None:
     job = await house.submit()
     (await house.engine.stream()).finish()
     await tried(house, 1)
-    assert await house.outbox.due(house.clock()) == []
+    assert (await house.outbox.look(house.clock())).due == []
     house.clock.move(1.0)
     await tried(house, 2)
     house.clock.move(1.0)
-    assert await house.outbox.due(house.clock()) == []
+    assert (await house.outbox.look(house.clock())).due == []
     house.clock.move(1.0)
     assert (await house.wait(job)).state is JobState.DELIVERED
     assert house.wall.delivered == [job.id]
@@ -46,7 +47,7 @@ async def test_retry_after_is_kept(house: StoredStudio) -> None:
     (await house.engine.stream()).finish()
     await tried(house, 1)
     house.clock.move(59.0)
-    assert await house.outbox.due(house.clock()) == []
+    assert (await house.outbox.look(house.clock())).due == []
     house.clock.move(1.0)
     assert (await house.wait(job)).state is JobState.DELIVERED
 
@@ -98,14 +99,14 @@ async def test_one_stuck_reply_does_not_keep_others_waiting(house: StoredStudio)
 
 
 async def test_a_database_that_fails_for_a_while_ends_no_delivery(house: StoredStudio) -> None:
-    due, failures = house.outbox.due, [StoreError("disk full"), StoreError("disk full")]
+    look, failures = house.outbox.look, [StoreError("disk full"), StoreError("disk full")]
 
-    async def fails_at_first(now: datetime, **which: Any) -> list[OutboxEntry]:
+    async def fails_at_first(now: datetime, **which: Any) -> Look:
         if failures:
             raise failures.pop()
-        return await due(now, **which)
+        return await look(now, **which)
 
-    house.outbox.due = fails_at_first
+    house.outbox.look = fails_at_first
     job = await house.submit()
     (await house.engine.stream()).finish()
     assert (await house.wait_while_time_passes(job)).state is JobState.DELIVERED
@@ -154,19 +155,19 @@ async def test_a_read_only_database_makes_no_storm_of_edits(house: StoredStudio)
 
 
 async def test_stuck_replies_neither_stop_others_nor_spin_the_loop(house: StoredStudio) -> None:
-    deliver, due, open_ = house.wall.deliver, house.outbox.due, asyncio.Event()
+    deliver, look, open_ = house.wall.deliver, house.outbox.look, asyncio.Event()
     looks = 0
 
-    async def counted(now: datetime, **which: Any) -> list[OutboxEntry]:
+    async def counted(now: datetime, **which: Any) -> Look:
         nonlocal looks
         looks += 1
-        return await due(now, **which)
+        return await look(now, **which)
 
     async def stuck(job: object, cells: object) -> int | None:
         await open_.wait()
         return await deliver(job, cells)
 
-    house.wall.deliver, house.outbox.due = stuck, counted
+    house.wall.deliver, house.outbox.look = stuck, counted
     house.engine.auto = True
     jobs = [await house.submit(member=100 + n) for n in range(100)]
     for job in jobs:

@@ -52,12 +52,12 @@ async def test_the_whole_way(store: JobStore, database: Database) -> None:
     job = await store.keep(job, kept(job, notes=("size snapped",)), NOW)
     assert (job.state, job.gpu_ms, job.notes) == (JobState.RENDERED, 900.0, ("size snapped",))
     assert [cell.cell for cell in await store.cells(job.id)] == [0, 1, 2, 3]
-    [entry] = await box.due(NOW)
+    [entry] = (await box.look(NOW)).due
     assert (entry.job_id, entry.kind) == (job.id, OutboxKind.RESULT)
     assert [found.id for found in await store.unfinished()] == [job.id]
     job = await store.delivered(job, None, NOW)
     assert (job.state, job.finished_at, job.reply.message_id) == (JobState.DELIVERED, NOW, 77)
-    assert await box.due(NOW) == []
+    assert (await box.look(NOW)).due == []
     assert await store.unfinished() == []
     assert await store.at_message(77) == (job, None)
 
@@ -124,7 +124,7 @@ async def test_a_parked_run_is_no_attempt(store: JobStore) -> None:
 async def test_a_failure_is_owed_to_the_reply_with_its_data(store: JobStore, database: Database) -> None:
     job = await store.claim(await accept(store))
     await store.close(job, JobState.FAILED, OutOfMemory("ask for a smaller picture"), NOW)
-    [entry] = await OutboxStore(database).due(NOW)
+    [entry] = (await OutboxStore(database).look(NOW)).due
     error = unpack(entry.error)
     assert isinstance(error, OutOfMemory)
     assert error.advice == "ask for a smaller picture"
@@ -134,20 +134,20 @@ async def test_nothing_is_owed_to_a_reply_that_is_gone(store: JobStore, database
     job = await store.claim(await accept(store))
     job = await store.keep(job, kept(job), NOW)
     await store.close(job, JobState.CANCELLED, ReplyGone(job.id), NOW)
-    assert await OutboxStore(database).next_at() is None
+    assert await OutboxStore(database).look(NOW) == ([], None)
 
 
 async def test_a_reviewed_job_is_shown_only_when_approved(store: JobStore, database: Database) -> None:
     box = OutboxStore(database)
     job = await store.claim(await accept(store))
     job = await store.keep(job, kept(job, state=JobState.REVIEW), NOW)
-    [entry] = await box.due(NOW)
+    [entry] = (await box.look(NOW)).due
     assert entry.kind is OutboxKind.REVIEW
     await box.done(entry)
     with pytest.raises(Fenced):
         await store.delivered(job, 1, NOW)
     job = await store.approve(job, NOW)
-    assert [entry.kind for entry in await box.due(NOW)] == [OutboxKind.RESULT]
+    assert [entry.kind for entry in (await box.look(NOW)).due] == [OutboxKind.RESULT]
     assert (await store.delivered(job, 1, NOW)).state is JobState.DELIVERED
 
 
@@ -155,12 +155,11 @@ async def test_a_delivery_put_off_is_due_later(store: JobStore, database: Databa
     box = OutboxStore(database)
     job = await store.claim(await accept(store))
     await store.keep(job, kept(job), NOW)
-    [entry] = await box.due(NOW)
+    [entry] = (await box.look(NOW)).due
     later = NOW + timedelta(seconds=30)
     await box.later(entry, later, "503")
-    assert await box.due(NOW) == []
-    assert await box.next_at() == later
-    [again] = await box.due(later)
+    assert await box.look(NOW) == ([], later)
+    [again] = (await box.look(later)).due
     assert again.tries == 1
 
 

@@ -62,9 +62,9 @@ async def test_one_unknown_parcel_does_not_stop_the_others(database: Database) -
     await spoil(database, jobs, made[1], spec="not json")
     with pytest.raises(JobNotFound):
         await store.get(made[1].id)
-    assert [entry.job_id for entry in await owed.due(NOW, limit=1)] == [made[2].id]
-    await owed.done((await owed.due(NOW))[0])
-    assert await owed.due(NOW) == [] and await owed.next_at() is None, "nobody is woken for what cannot be done"
+    assert [entry.job_id for entry in (await owed.look(NOW, limit=1)).due] == [made[2].id]
+    await owed.done((await owed.look(NOW)).due[0])
+    assert await owed.look(NOW) == ([], None), "nobody is woken for what cannot be done"
     assert set(database.unreadable.rows) == {("outbox", made[0].id), ("jobs", made[1].id)}
 
 
