@@ -45,7 +45,7 @@ class SpecReader:
     def read(self, name: str, chosen: ModelSettings | None) -> ModelSpec:
         """The model the host chose under that name, or the preset; raises `ModelLoadFailed` for what is no model."""
         source = chosen.location if chosen else name
-        if chosen and chosen.base and Path(source).suffix not in SUFFIXES:
+        if chosen and chosen.base and Path(source).suffix not in SUFFIXES and not Path(source).is_file():
             raise ModelLoadFailed(name, f"base is for models in one file, and {Path(source).name} is none", "remove it")
         if preset := self.presets.get(source):
             base = self._preset(name, preset)

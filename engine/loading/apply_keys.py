@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from engine.errors import ModelLoadFailed
 from engine.model_spec import ModelSpec
 
+_FLOW = "flow_prediction"
 _BY_NAME = {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}
 """How a file for two encoders calls its tensors -> the component."""
 
@@ -34,7 +35,7 @@ def apply_keys(spec: ModelSpec, base: Any) -> None:
 
 def _predict(spec: ModelSpec, prediction: str, base: Any) -> None:
     config = base.scheduler.config
-    if config.get("prediction_type") not in ("epsilon", "v_prediction", "sample"):
+    if config.get("prediction_type", _FLOW) == _FLOW:
         why = "prediction_type: it was trained with flow matching, which predicts neither noise nor v"
         raise ModelLoadFailed(spec.name, why, "remove prediction_type")
     base.scheduler = type(base.scheduler).from_config(config, prediction_type=prediction)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,13 @@ from engine.errors import EngineError, ModelLoadFailed, ModelMissing, ModelTooLa
 from engine.loading.apply_keys import apply_keys
 from engine.loading.device import device_memory
 from engine.loading.load_controls import load_controls
+from engine.loading.load_errors import why_not
 from engine.loading.loaded_model import VAE_NAMES, LoadedModel
 from engine.loading.passing_weights import pass_through
+from engine.loading.prove_noise_scheduler import prove_noise_scheduler
 from engine.loading.read_file import read_autoencoder, read_file
 from engine.loading.read_folder import Reading, read_folder
+from engine.loading.saved_precision import prove_saved
 from engine.loading.streamed_weights import stream_through
 from engine.loading.style_adapter import with_style_adapter
 from engine.loading.weight_precision import DTYPES, narrow, prove_precision
@@ -37,8 +40,9 @@ from engine.lora_shelf.files import LoRAFiles
 from engine.memory.elements import QUANTISED
 from engine.memory.model_plan import plan_of
 from engine.memory.plan import STREAMING, MemoryPlan
-from engine.model_files import diffusers_folder
 from engine.model_files.content_hash import FileHashes
+from engine.model_files.diffusers_folder import REMEDY
+from engine.model_files.lacking_weights import lacking_words
 from engine.model_files.local_models import find_pulled
 from engine.model_files.tool_files import adapter_files, tiny_autoencoder_flaw
 from engine.model_spec import ModelSpec, Source
@@ -50,8 +54,6 @@ from engine.settings import EngineSettings
 logger = logging.getLogger(__name__)
 
 SMALLER = "choose a smaller model, or a smaller precision for this one"
-_ANOTHER_BASE = "name the base that it was made from as base, or get the whole file"
-_PATH = re.compile(r"/(?:[^\s/'\"]+/)+([^\s/'\"]*)")
 
 
 def quiet() -> None:
@@ -78,10 +80,16 @@ def load(
         raise ModelTooLarge(spec.name, f"{device} is out of memory while it is loaded", SMALLER) from error
     except ImportError as error:
         raise ModelLoadFailed(spec.name, reason(error), "install what it names and start again") from error
+    except (ModelMissing, ModelTooLarge):
+        raise
+    except ModelLoadFailed as error:
+        if error.model == spec.name:
+            raise
+        raise ModelLoadFailed(spec.name, error.why, error.remedy) from error  # files do not know how they are offered
     except EngineError:
         raise
     except Exception as error:  # a foreign folder can fail in any way
-        raise ModelLoadFailed(spec.name, *_why_not(spec, error)) from error
+        raise ModelLoadFailed(spec.name, *why_not(spec, error)) from error
 
 
 def choose_dtype(spec: ModelSpec, device: torch.device, plan: MemoryPlan | None) -> torch.dtype:
@@ -98,6 +106,7 @@ def choose_dtype(spec: ModelSpec, device: torch.device, plan: MemoryPlan | None)
 def prove_plan(spec: ModelSpec, device: torch.device, settings: EngineSettings) -> MemoryPlan | None:
     """The plan, where the sizes are known. Raises `ModelLoadFailed` for what cannot be had, `ModelTooLarge`."""
     prove_precision(spec, device)
+    prove_saved(spec, settings.models_dir, device)
     memory = device_memory(device, settings)
     plan = plan_of(spec, memory, settings.models_dir)
     if plan is None:
@@ -107,6 +116,9 @@ def prove_plan(spec: ModelSpec, device: torch.device, settings: EngineSettings) 
     place = spec.residency if spec.residency in STREAMING else plan.residency
     if place in STREAMING and (why := _cannot_stream(spec)):
         raise ModelLoadFailed(spec.name, f'residency = "{place}" takes no {why}', "remove one of the two")
+    if place in STREAMING and any(each.role == "denoiser" and each.storage == "nf4" for each in plan.components):
+        why = f'residency = "{place}" takes no weights of 4 bits, which its files have'
+        raise ModelLoadFailed(spec.name, why, "remove residency")
     # Passes may do with less than is reckoned, tile by tile; weights cannot.
     main_bytes = memory.main_bytes
     if plan.weight_bytes > plan.usable_bytes or (main_bytes is not None and plan.main_bytes > main_bytes):
@@ -121,28 +133,6 @@ def _cannot_stream(spec: ModelSpec) -> str:
     return 'precision = "nf4"' if spec.precision == "nf4" else ""
 
 
-_MISFITS = {
-    "expected shape": "its weights do not fit its configuration",
-    "split_with_sizes": "its weights do not fit its configuration",
-    "size mismatch": "its weights do not fit its configuration",
-    "mismatched": "its weights do not fit its configuration",
-    "out of meta tensor": "its weights are not complete",
-}
-"""Marks in libraries' errors about weights that do not fit their configuration, and what to say instead."""
-
-
-def _why_not(spec: ModelSpec, error: Exception) -> tuple[str, str]:
-    """(a library's error in words for the host, without this machine's paths; the way out)."""
-    said = f"{error}".strip().partition("\n")[0]
-    known = next((words for mark, words in _MISFITS.items() if mark in f"{error}"), "")
-    if known and spec.source.origin == "file":
-        return f"in {Path(spec.source.location).name}, {known}", _ANOTHER_BASE
-    if known:
-        return known, diffusers_folder.REMEDY
-    said = _PATH.sub(lambda path: path[1], said)[:300] or reason(error)
-    return f"the library that reads it says: {said}", diffusers_folder.REMEDY
-
-
 def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first: Any = None) -> LoadedModel:
     # A single file takes its configuration from its base, whose weights are no part of the hash.
     path, *others = [_locate(spec, source, settings) for source in spec.sources if source is not spec.configuration]
@@ -151,10 +141,12 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
     plan = prove_plan(spec, device, settings)
     dtype = choose_dtype(spec, device, plan)
     base = _base(spec, path, Reading(dtype, plan), settings, first)
-    _place(base, device, plan)
     parts = {name: part for name, part in base.components.items() if isinstance(part, nn.Module)}
+    _prove_complete(spec, parts)
+    _place(base, device, plan)
     if not any(stage_of(part) is Stage.DENOISE for part in parts.values()):
         raise ModelLoadFailed(spec.name, "its index names no denoiser", "give the index a unet or transformer")
+    prove_noise_scheduler(spec.name, base.components.get("scheduler"))
     for module in parts.values():
         module.requires_grad_(False).eval()
         if hasattr(module, "fixed_shapes"):  # `pocket`, which leaves out what is padding and guides inside
@@ -180,6 +172,13 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
         return model
     hashes = FileHashes(settings.models_dir / "hashes.json")
     return load_controls(model, lambda more: hashes.of_model((path, *others, *more)))
+
+
+def _prove_complete(spec: ModelSpec, parts: Mapping[str, nn.Module]) -> None:
+    """Raises `ModelLoadFailed` for a module of diffusers whose files lack weights: those stay on the meta device."""
+    for name, part in parts.items():
+        if names := [each for each, weight in part.named_parameters() if weight.is_meta]:
+            raise ModelLoadFailed(spec.name, f"its {name} {lacking_words(names)}", REMEDY)
 
 
 def _may_compile(spec: ModelSpec, device: torch.device, settings: EngineSettings) -> bool:

@@ -18,6 +18,7 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.quantizers.pipe_quant_config import PipelineQuantizationConfig
 
 from engine.errors import ModelLoadFailed
+from engine.loading.read_encoders import read_encoders
 from engine.loading.weight_precision import dtypes_of, quantization_of
 from engine.memory.plan import MemoryPlan
 from engine.model_files import diffusers_folder
@@ -58,14 +59,25 @@ def read_folder(path: Path, variant: str | None, reading: Reading, given: Mappin
     if found.modular:
         return _read_modular(path, found, configurations, options, given)
     absent = (diffusers_folder.UNWANTED & found.components.keys()) | found.left_out
-    options |= {**dict.fromkeys(absent), **given}
-    if configurations:
-        options["quantization_config"] = PipelineQuantizationConfig(quant_mapping=configurations)
     cls = _class_without_control(found.pipeline)
-    if cls is DiffusionPipeline and not any(weights.variant for weights in found.weights.values()):
-        return cls.from_pretrained(str(path), **options)
+    if cls is DiffusionPipeline and not any(each.variant or each.has_spare_index for each in found.weights.values()):
+        return _read_plain(cls, path, found, configurations, options, {**dict.fromkeys(absent), **given})
     with plain_folder(path, found) as plain:
-        return cls.from_pretrained(str(plain), **options)
+        return _read_plain(cls, plain, found, configurations, options, {**dict.fromkeys(absent), **given})
+
+
+def _read_plain(
+    cls: Any,
+    path: Path,
+    found: diffusers_folder.ModelFolder,
+    configurations: Mapping[str, Any],
+    options: dict[str, Any],
+    given: Mapping[str, Any],
+) -> Any:
+    given = {**given, **read_encoders(path, found, options, configurations, given)}
+    left = {name: each for name, each in configurations.items() if name not in given}
+    more: dict[str, Any] = {"quantization_config": PipelineQuantizationConfig(quant_mapping=left)} if left else {}
+    return cls.from_pretrained(str(path), **options, **more, **given)
 
 
 def _class_without_control(pipeline: str) -> Any:
@@ -82,12 +94,13 @@ def _read_modular(
     given: Mapping[str, Any],
 ) -> Any:
     pipeline = ModularPipeline.from_pretrained(str(path), local_files_only=True)
+    given = {**given, **read_encoders(path, found, options, configurations, given)}
     variants = {name: weights.variant for name, weights in found.weights.items() if weights.variant}
     if configurations:
         options["quantization_config"] = configurations
-    pipeline.load_components(variant=variants, **options)
     if given:
-        pipeline.update_components(**given)
+        pipeline.update_components(**given)  # what is there is not read
+    pipeline.load_components(variant=variants, **options)
     # It only warns of parts that it cannot load.
     if unread := sorted(name for name in found.weights if getattr(pipeline, name, None) is None):
         raise ModelLoadFailed(path.name, f"its {' and '.join(unread)} cannot be read", diffusers_folder.REMEDY)

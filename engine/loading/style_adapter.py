@@ -18,6 +18,8 @@ from engine.batching.style_scale import weigh_by_row
 from engine.errors import ModelLoadFailed
 from engine.loading.pipeline_classes import build
 from engine.loading.same_weights import module_with_same_weights
+from engine.model_files.diffusers_folder import REMEDY
+from engine.model_files.lacking_weights import lacking
 from engine.model_files.tool_files import adapter_files, prove_adapter
 from engine.model_spec import ModelSpec
 
@@ -51,7 +53,11 @@ def _encoder(base: Any, folder: Path) -> dict[str, Any]:
 
     is_siglip = isinstance(base, SD3IPAdapterMixin)
     cls: Any = SiglipVisionModel if is_siglip else CLIPVisionModelWithProjection
-    encoder = cls.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=base.dtype)
+    encoder, said = cls.from_pretrained(
+        folder, local_files_only=True, use_safetensors=True, dtype=base.dtype, output_loading_info=True
+    )
+    if words := lacking(encoder, said):
+        raise ModelLoadFailed(folder.name, f"style_encoder: {folder.name} {words}", REMEDY)
     parts = {"image_encoder": encoder.to(base.device).requires_grad_(False).eval()}
     if is_siglip:
         is_told = (folder / "preprocessor_config.json").is_file()

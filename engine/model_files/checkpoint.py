@@ -11,10 +11,12 @@ from engine.errors import ModelLoadFailed
 from engine.model_files.checkpoint_families import CheckpointFamily, family_in, first_layer, prefix_of, preset_for
 from engine.model_files.diffusers_folder import MASK_CHANNELS
 from engine.model_files.gguf_file import BYTES, SHAPE_BEFORE, SUFFIX, gguf_header
-from engine.model_files.other_files import AS_FOLDER, prove_whole, what_else
+from engine.model_files.other_files import AS_FOLDER, prove_model, prove_whole, what_else
 from engine.model_files.single_file import Header, Tensor, header_of
 
 LATENT_CHANNELS = 4
+_SIDES = 4
+"""Of a convolution's weights."""
 SUFFIXES = (".safetensors", SUFFIX)
 """What files are called that are read as checkpoints."""
 _AUTOENCODERS = ("first_stage_model.", "vae.")
@@ -80,12 +82,14 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     prove_whole(path)
     header = read_header(path)
+    prove_model(path, header.tensors)
     family = family_in(header.tensors)
     if family is None:
-        raise ModelLoadFailed(path.stem, *what_else(header.tensors))
+        raise ModelLoadFailed(path.stem, *what_else(path, header.tensors))
     channels = _channels(path, header) if family.denoiser == "unet" else 0
     if any(key in header.tensors for key in _EDM):
-        raise ModelLoadFailed(path.stem, "it was trained with the EDM schedule, which no preset has", AS_FOLDER)
+        why = f"{path.name} was trained with the EDM schedule, which no preset has"
+        raise ModelLoadFailed(path.stem, why, AS_FOLDER)
     predicts_v, zero_snr = _prediction(header)
     prefix, is_gguf = prefix_of(header.tensors), path.suffix == SUFFIX
     return Checkpoint(
@@ -120,7 +124,8 @@ def _components(path: Path, family: CheckpointFamily, names: Mapping[str, Tensor
     found = {family.denoiser}
     if autoencoder := [name for name in names if name.startswith(_AUTOENCODERS)]:
         if not any(_DECODER in name and name.endswith(_FIRST) for name in autoencoder):
-            raise ModelLoadFailed(path.stem, "it holds only half of an autoencoder", "get the whole checkpoint")
+            why = f"{path.name} holds only half of an autoencoder"
+            raise ModelLoadFailed(path.stem, why, "get the whole checkpoint")
         found.add("vae")
     found |= {name for name, start in family.encoders.items() if any(key.startswith(start) for key in names)}
     return frozenset(found)
@@ -128,11 +133,11 @@ def _components(path: Path, family: CheckpointFamily, names: Mapping[str, Tensor
 
 def _channels(path: Path, header: Header) -> int:
     first = first_layer(header.tensors)
-    if first is None:
-        raise ModelLoadFailed(path.stem, "it holds no UNet", "get the whole checkpoint")
+    if first is None or len(first.shape) != _SIDES:
+        raise ModelLoadFailed(path.stem, f"{path.name} holds no UNet", "get the whole checkpoint")
     channels = first.shape[1]
     if channels not in (LATENT_CHANNELS, MASK_CHANNELS):
-        why = f"its UNet takes {channels} channels, so it draws from more than words and masks"
+        why = f"the UNet in {path.name} takes {channels} channels, so it draws from more than words and masks"
         raise ModelLoadFailed(path.stem, why, AS_FOLDER)
     return channels
 
@@ -151,7 +156,7 @@ def _prediction(header: Header) -> tuple[bool, bool]:
 def _shapes_before(path: Path, header: Header) -> Mapping[str, tuple[int, ...]]:
     for key, tensor in header.tensors.items():
         if tensor.dtype not in BYTES:
-            why = f"{key} is quantised as {tensor.dtype}, which is not read here"
+            why = f"in {path.name}, {key} is quantised as {tensor.dtype}, which is not read here"
             raise ModelLoadFailed(path.stem, why, "choose another quantization of it, such as Q4_K_M or Q8_0")
     before = {key: said for key, said in header.metadata.items() if key.startswith(SHAPE_BEFORE)}
     return {key.removeprefix(SHAPE_BEFORE): tuple(map(int, said.split(","))) for key, said in before.items()}
@@ -162,14 +167,15 @@ def _scales(path: Path, header: Header) -> Iterator[tuple[str, str]]:
         if key.endswith(_SCALES):
             weight = key.rpartition(".")[0] + ".weight"
             if not _can_be_scaled(header.tensors.get(weight), tensor):
-                raise ModelLoadFailed(path.stem, *_unread(weight))
+                raise ModelLoadFailed(path.stem, *_unread(path, weight))
             yield weight, key
         elif not key.endswith(_BESIDE) and tensor.dtype in _PACKED and len(tensor.shape) > 1:
-            raise ModelLoadFailed(path.stem, *_unread(key))
+            raise ModelLoadFailed(path.stem, *_unread(path, key))
 
 
-def _unread(weight: str) -> tuple[str, str]:
-    return f"{weight} is quantised in a way that is not read here", "choose the fp16 or bf16 file of it"
+def _unread(path: Path, weight: str) -> tuple[str, str]:
+    why = f"in {path.name}, {weight} is quantised in a way that is not read here"
+    return why, "choose the fp16 or bf16 file of it"
 
 
 def _can_be_scaled(weight: Tensor | None, scale: Tensor) -> bool:
@@ -177,4 +183,4 @@ def _can_be_scaled(weight: Tensor | None, scale: Tensor) -> bool:
     if weight is None or weight.dtype not in FLOAT8 or scale.dtype not in ("F32", "F16", "BF16"):
         return False
     sizes = [side for side in scale.shape if side != 1]
-    return not sizes or (sizes == [weight.shape[0]] and scale.shape[0] == weight.shape[0])
+    return not sizes or (sizes == [*weight.shape[:1]] and scale.shape[0] == weight.shape[0])

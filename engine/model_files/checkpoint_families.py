@@ -10,6 +10,9 @@ from engine.model_files.single_file import Tensor
 
 PREFIXES = ("model.diffusion_model.", "diffusion_model.")
 """What ComfyUI puts before a denoiser's names, where a file may hold other parts too."""
+_ODD_PREFIXES = ("transformer.", "unet.", "model.", "module.", "_orig_mod.", "net.")
+"""What other programs put there: a pipeline's state, wrappers of training, compiled modules. Other files' names begin
+so too, so they count only before a name that a family is known by."""
 _T5, _CLIP_L, _CLIP_G = "text_encoders.t5xxl.", "text_encoders.clip_l.", "text_encoders.clip_g."
 _ANY = "text_encoders."
 
@@ -177,6 +180,7 @@ _TRANSFORMERS = (
     ),
 )
 """Of which the first that fits counts: Z-Image's files have what Lumina's have, and Chroma's what FLUX.1's have."""
+_MARKS = (*_FIRST_LAYERS, *(mark for family in _TRANSFORMERS for mark in family.marks))
 _KLEIN_WIDTH = 3072
 _PRESETS_OF_WIDTH = {("flux2", _KLEIN_WIDTH): "flux2-klein-4b"}
 """(family, features of a position) -> the preset of that size."""
@@ -185,7 +189,10 @@ _INPUTS = ("img_in.weight", "x_embedder.weight")
 
 def prefix_of(names: Names) -> str:
     """What stands before the denoiser's names in this file, "" where it holds nothing else."""
-    return next((prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in names)), "")
+    known = next((prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in names)), "")
+    if known or any(mark in names for mark in _MARKS):
+        return known
+    return next((prefix for prefix in _ODD_PREFIXES if any(prefix + mark in names for mark in _MARKS)), "")
 
 
 def family_in(names: Names) -> CheckpointFamily | None:
@@ -210,11 +217,12 @@ def preset_for(family: CheckpointFamily, names: Names) -> str:
     """The preset whose configuration the file shares, "" where that cannot be told."""
     prefix = prefix_of(names)
     first = next((names[prefix + name] for name in _INPUTS if prefix + name in names), None)
-    return family.base or ("" if first is None else _PRESETS_OF_WIDTH.get((family.name, first.shape[0]), ""))
+    width = first.shape[0] if first and first.shape else 0
+    return family.base or _PRESETS_OF_WIDTH.get((family.name, width), "")
 
 
 def _of_unet(names: Names, prefix: str) -> CheckpointFamily | None:
     if any(prefix + name in names for name in _POOLED):
         return _SDXL
     words = next((tensor for name, tensor in names.items() if name.endswith("attn2.to_k.weight")), None)
-    return None if words is None else _WIDTHS.get(words.shape[-1], _SD1)
+    return _WIDTHS.get(words.shape[-1], _SD1) if words and words.shape else None

@@ -21,6 +21,7 @@ from engine.model_files.autoencoder_file import autoencoder_of
 from engine.model_files.checkpoint import Checkpoint
 from engine.model_files.checkpoint_tensors import Tensors, denoiser_tensors, read_tensors, unpacked
 from engine.model_files.diffusers_folder import REMEDY, ModelFolder
+from engine.model_files.lacking_weights import lacking
 
 _library: Any = diffusers
 _CLIPS = ("cond_stage_model.", "conditioner.")
@@ -49,9 +50,12 @@ def read_parts(
         if name == checkpoint.family.denoiser:
             made[name] = _denoiser(tensors, checkpoint, class_name, configuration, dtype, quantization.get(name))
         elif name == "vae":
-            made[name] = autoencoder_of(model, tensors, class_name, configuration, dtype)
+            made[name] = _autoencoder(model, path, tensors, class_name, configuration, dtype)
         else:
-            made[name] = _encoder(tensors, checkpoint.family.encoders[name], name, class_name, configuration, dtype)
+            start = checkpoint.family.encoders[name]
+            made[name], words = _encoder(tensors, start, name, class_name, configuration, dtype)
+            if words:
+                raise ModelLoadFailed(model, f"in {path.name}, its {name} {words}", REMEDY)
         _prove_complete(model, path, name, made[name])
     return made
 
@@ -74,6 +78,17 @@ def _denoiser(
     return module
 
 
+def _autoencoder(
+    model: str, path: Path, tensors: Tensors, class_name: str, configuration: Path, dtype: torch.dtype
+) -> Any:
+    try:
+        return autoencoder_of(model, tensors, class_name, configuration, dtype)
+    except ModelLoadFailed as error:
+        raise ModelLoadFailed(
+            model, f"in {path.name}, {error.why}", "get the whole file, or name another vae"
+        ) from error
+
+
 def _widen_the_rest(module: nn.Module, dtype: torch.dtype) -> None:
     """Unpack what no layer unpacks as it runs: only the weights of diffusers' GGUF layers are computed with packed."""
     utils: Any = importlib.import_module("diffusers.quantizers.gguf.utils")
@@ -84,10 +99,13 @@ def _widen_the_rest(module: nn.Module, dtype: torch.dtype) -> None:
                 owner.register_parameter(name, nn.Parameter(unpacked(weight, dtype), requires_grad=False))
 
 
-def _encoder(tensors: Tensors, start: str, name: str, class_name: str, configuration: Path, dtype: torch.dtype) -> Any:
+def _encoder(
+    tensors: Tensors, start: str, name: str, class_name: str, configuration: Path, dtype: torch.dtype
+) -> tuple[Any, str]:
+    """(the encoder, what it lacks); of CLIP's, what is lacking stays on the meta device."""
     own = {key: tensor for key, tensor in tensors.items() if key.startswith(start)}
     if start.startswith(_CLIPS) or "WithProjection" in class_name:
-        return create_diffusers_clip_model_from_ldm(
+        clip: Any = create_diffusers_clip_model_from_ldm(
             getattr(transformers, class_name),
             checkpoint=own,
             subfolder=name,
@@ -95,16 +113,18 @@ def _encoder(tensors: Tensors, start: str, name: str, class_name: str, configura
             torch_dtype=dtype,
             local_files_only=True,
         )
+        return clip, ""
     return encoder_of(
         {key.partition(_INSIDE)[2]: tensor for key, tensor in own.items()}, class_name, configuration / name, dtype
     )
 
 
-def encoder_of(tensors: Tensors, class_name: str, configuration: Path, dtype: torch.dtype) -> Any:
-    """A text encoder of tensors that have transformers' names."""
+def encoder_of(tensors: Tensors, class_name: str, configuration: Path, dtype: torch.dtype) -> tuple[Any, str]:
+    """(a text encoder of tensors that have transformers' names, what they lack in words or "")."""
     cls: Any = getattr(transformers, class_name)
     config = cls.config_class.from_pretrained(str(configuration), local_files_only=True)
-    return cls.from_pretrained(None, config=config, state_dict=tensors, dtype=dtype).eval()
+    module, said = cls.from_pretrained(None, config=config, state_dict=tensors, dtype=dtype, output_loading_info=True)
+    return module.eval(), lacking(module, said, but_for_its_head=True)
 
 
 def _prove_complete(model: str, path: Path, name: str, module: nn.Module) -> None:

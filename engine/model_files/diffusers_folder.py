@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.errors import ModelLoadFailed
+from engine.model_files.mislabelled import PICKLED
+from engine.model_files.near_folder import instead_of
 from engine.model_files.weight_files import Weights, choose_weights
 from engine.pipelines.names import Need
 
@@ -101,13 +103,18 @@ def read(
 def _index_name(folder: Path) -> str:
     """Which of `INDEXES` the folder has. Raises `ModelLoadFailed`."""
     if folder.suffix in PICKLES:
-        raise ModelLoadFailed(
-            folder.stem, f"{folder.name} is pickled, which could run code", "convert it to safetensors"
-        )
+        raise ModelLoadFailed(folder.stem, f"{folder.name} {PICKLED[0]}", PICKLED[1])
     if found := next((name for name in INDEXES if _is_there(folder / name)), None):
         return found
     if folder.is_dir():
-        raise ModelLoadFailed(folder.name, "the folder holds no model_index.json", "point to a diffusers folder")
+        why = f"the folder {folder.name} holds no {INDEXES[0]}"
+        raise ModelLoadFailed(folder.name, why, instead_of(folder, INDEXES))
+    if folder.is_file():
+        what, remedy = (
+            f"{folder.name} is no .safetensors or .gguf file",
+            f"rename it to {folder.stem}.safetensors, if it is one",
+        )
+        raise ModelLoadFailed(folder.name, what, remedy)
     what = f"{folder.name} is a link to nothing" if folder.is_symlink() else f"there is no folder {folder.name}"
     raise ModelLoadFailed(folder.name, what, "correct its source in the settings")
 

@@ -133,11 +133,14 @@ class Downloader:
             plan.left_out,
             {file.path: {"bytes": file.bytes, "sha256": file.sha256} for file in plan.files},
         )
+        asked = plan.source.revision
         before = lock.get(plan.source.location)
         if before is not None and before["revision"] == plan.revision:
             left_out, files = left_out & set(before["left_out"]), before["files"] | files
+            asked = asked or before["asked"]
         lock[plan.source.location] = {
             "revision": plan.revision,
+            "asked": asked,
             "licence": plan.licence,
             "left_out": sorted(left_out),
             "files": files,

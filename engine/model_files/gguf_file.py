@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelLoadFailed
+from engine.model_files.mislabelled import is_safetensors, what_it_is
 from engine.model_files.single_file import Header, Tensor
 
 SUFFIX = ".gguf"
@@ -64,10 +65,20 @@ def _read(path: Path) -> Header:
         tensors = {
             str(each.name): Tensor(str(each.tensor_type.name), _shape(each, metadata)) for each in reader.tensors
         }
-    except (OSError, ValueError, LookupError, OverflowError) as error:
-        why = f"{path.name} cannot be read as GGUF ({getattr(error, 'strerror', None) or error})"
-        raise ModelLoadFailed(path.stem, why, "download it again") from error
+    except (OSError, ValueError, LookupError, OverflowError, TypeError, AttributeError, MemoryError) as error:
+        raise ModelLoadFailed(path.stem, *_unread(path, error)) from error
     return Header(tensors, metadata)
+
+
+def _unread(path: Path, error: Exception) -> tuple[str, str]:
+    """(why, the way out); the reader of GGUF files says of damaged ones what numpy says."""
+    if is_safetensors(path):
+        return f"{path.name} is a safetensors file by its content", "rename it to .safetensors"
+    what = what_it_is(path)
+    if what is not None and not what[1].startswith("rename"):
+        return f"{path.name} {what[0]}", what[1]
+    said = " ".join(str(getattr(error, "strerror", None) or error).split())[:120]
+    return f"{path.name} cannot be read as GGUF; it is damaged or cut short ({said})", "download it again"
 
 
 def _shape(tensor: Any, metadata: Mapping[str, str]) -> tuple[int, ...]:

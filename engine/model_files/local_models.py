@@ -1,7 +1,7 @@
 """Where pulled models lie on this machine, and at which commits; what other programs fetched is found too. Torch-free.
 
-The user's own Hugging Face cache has `models--ORG--NAME/snapshots/COMMIT/...`, links into `blobs`, and `refs/main` with
-the branch's commit. A file is linked there when it is complete. No network is asked.
+The user's own Hugging Face cache has `models--ORG--NAME/snapshots/COMMIT/...`, links into `blobs`, and `refs` with
+the commits of branches and tags. A file is linked there when it is complete. No network is asked.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ def lock_file(models_dir: Path) -> Path:
     return models_dir / "models.lock"
 
 
+_MAIN = "main"
+
+
 class _File(BaseModel):
     bytes: int
     sha256: str | None
@@ -38,6 +41,8 @@ class _File(BaseModel):
 
 class _Pulled(BaseModel):
     revision: str
+    asked: str | None = None
+    """The revision's name as the settings have it ("v1.0"), where that is not the commit."""
     licence: str = "not stated"
     left_out: tuple[str, ...] = ()
     """Components of which no weights were fetched."""
@@ -48,7 +53,7 @@ _LOCK = TypeAdapter(dict[str, _Pulled])
 
 
 def read_lock(models_dir: Path) -> dict[str, Any]:
-    """Repository -> {"revision", "licence", "left_out", "files"}; {} when nothing was pulled yet.
+    """Repository -> {"revision", "asked", "licence", "left_out", "files"}; {} when nothing was pulled yet.
 
     Raises `ModelLoadFailed` when it says nothing that could be understood.
     """
@@ -78,9 +83,11 @@ def find_pulled(source: Source, models_dir: Path) -> Path | None:
 
 def _in_models_dir(source: Source, models_dir: Path) -> Path | None:
     pulled = read_lock(models_dir).get(source.location, {})
-    revision = source.revision or pulled.get("revision")
+    revision = pulled.get("revision")
     # Without the lock's word a download may be half done.
-    if revision is None or pulled.get("revision") != revision or source.file not in (None, *pulled["files"]):
+    if revision is None or source.revision not in (None, revision, pulled["asked"]):
+        return None
+    if source.file not in (None, *pulled["files"]):
         return None
     if EVERY not in source.weightless and not set(pulled["left_out"]) <= set(source.weightless):
         return None
@@ -108,7 +115,7 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 def in_hub_cache(source: Source) -> Path | None:
     """The snapshot folder (or the one file) of a hub source in the cache; None where it is not there as a whole."""
     home = cache_folder() / home_of(source.location)
-    revision = source.revision or _branch(home)
+    revision = _commit(home, source.revision or _MAIN)
     snapshot = home / "snapshots" / revision if revision else None
     if snapshot is None or not snapshot.is_dir():
         return None
@@ -120,9 +127,12 @@ def in_hub_cache(source: Source) -> Path | None:
         return None
 
 
-def _branch(home: Path) -> str | None:
+def _commit(home: Path, revision: str) -> str | None:
+    """The commit that a branch's or tag's name stands for there; a commit stands for itself."""
+    if (home / "snapshots" / revision).is_dir():
+        return revision
     try:
-        return (home / "refs" / "main").read_text("ascii").strip() or None
+        return (home / "refs" / revision).read_text("ascii").strip() or None
     except (OSError, UnicodeDecodeError):
         return None
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 from safetensors import SafetensorError, safe_open
 
 from engine.errors import ModelLoadFailed
+from engine.model_files.mislabelled import what_it_is
 
 # safetensors is written in Rust and ships no types.
 _open = cast("Callable[..., Any]", safe_open)
@@ -125,5 +126,6 @@ def _opened(path: Path) -> Generator[Any]:
         raise ModelLoadFailed(path.stem, why, "correct its path in the settings") from error
     except (OSError, SafetensorError) as error:
         # What the operating system says ends with the whole path.
-        why = f"{path.name} cannot be read as safetensors ({getattr(error, 'strerror', None) or error})"
-        raise ModelLoadFailed(path.stem, why, "download it again, as .safetensors") from error
+        unread = f"cannot be read as safetensors ({getattr(error, 'strerror', None) or error})"
+        what, remedy = what_it_is(path) or (unread, "download it again, as .safetensors")
+        raise ModelLoadFailed(path.stem, f"{path.name} {what}", remedy) from error

@@ -25,6 +25,8 @@ class Weights:
     files: tuple[str, ...]
     index: str | None = None
     """Says which tensor is in which shard."""
+    has_spare_index: bool = False
+    """Whether an index lies beside a whole file; diffusers would follow it, wherever it points."""
 
     @property
     def is_sharded(self) -> bool:
@@ -53,7 +55,8 @@ def choose_weights(names: Iterable[str], library: str = "", variant: str | None 
         return None
     kind = min(found, key=lambda kind: (kind[1] != variant, _rank(kind[1]), kind))
     whole = [name for name in found[kind] if not _SHARD.search(name)]
-    return Weights(*kind, tuple(whole or found[kind]), None if whole else indexes.get(kind))
+    index = indexes.get(kind)
+    return Weights(*kind, tuple(whole), None, index is not None) if whole else Weights(*kind, tuple(found[kind]), index)
 
 
 def _rank(variant: str) -> int:

@@ -12,6 +12,8 @@ import torch
 
 from engine.base.foreign_errors import FAILURES, reason
 from engine.errors import ModelLoadFailed
+from engine.model_files.diffusers_folder import REMEDY
+from engine.model_files.lacking_weights import lacking
 from engine.model_files.tool_files import prove_tool
 
 
@@ -25,8 +27,12 @@ def read_tool(
     safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     prove_tool(task, folder)
     try:
-        model = model_class.from_pretrained(folder, use_safetensors=True, **safely, **options)
+        model, said = model_class.from_pretrained(
+            folder, use_safetensors=True, output_loading_info=True, **safely, **options
+        )
         processor = processor_class.from_pretrained(folder, **safely)
     except FAILURES as error:
         raise ModelLoadFailed(task, reason(error)) from error
+    if words := lacking(model, said):
+        raise ModelLoadFailed(task, f"{folder.name} {words}", REMEDY)
     return model.to(device).requires_grad_(False).eval(), processor

@@ -15,6 +15,7 @@ import torch
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import DeviceMissing, EngineError, ModelLoadFailed
 from engine.loading.load import load, prove_plan, quiet
+from engine.loading.saved_precision import is_for_cuda
 from engine.operations.tools import Tools
 from engine.processes.device_names import devices_here
 from engine.realesrgan import NAME as REALESRGAN
@@ -75,6 +76,8 @@ def _model(catalogue: Catalogue, name: str, settings: EngineSettings) -> list[Ve
         return [_refused(f"model {name}", error)]
     except (AssertionError, RuntimeError) as error:
         logger.debug("no plan for %s: %s", settings.devices[0], error)  # its own verdict says what is wrong with it
+    if torch.cuda.is_available() and is_for_cuda(spec, settings.models_dir):
+        return [Verdict(f"model {name}", "its files are whole; not loaded, for they are read on the GPU")]
     needed, free = 2 * spec.memory_gb * 1e9, psutil.virtual_memory().available
     if needed > free:
         found = f"its files are whole; not loaded, for it needs {needed / 1e9:.0f} GB and {free / 1e9:.0f} are free"

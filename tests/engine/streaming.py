@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from engine.batching.weight_tensors import STREAMED
+from engine.batching.weight_tensors import STREAMED, weight_bytes
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.streamed_weights import StreamedWeights, stream_through
 from engine.memory.device_memory import GIB, DeviceMemory
@@ -29,8 +29,12 @@ def stream_keeping(share: float) -> Callable[..., StreamedWeights]:
     """What streams a denoiser, with about that share of its blocks' bytes on the device."""
 
     def stream(module: torch.nn.Module, device: torch.device, room: int) -> StreamedWeights:
-        blocks = blocks_of([name for name, _ in module.named_parameters()], "denoiser")
-        whole = sum(weight.nbytes for name, weight in module.named_parameters() if blocks[name])
+        places = {
+            each for each in blocks_of([name for name, _ in module.named_parameters()], "denoiser").values() if each
+        }
+        whole = weight_bytes(
+            [module.get_submodule(place) for place in places]
+        )  # a quantised weight's own count is wide
         return stream_through(module, device, int(share * whole))
 
     return stream

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from diffusers import AutoencoderTiny
 from safetensors.torch import load_file, save_file
 
 from bot.operation.checks import Finding, run_all
@@ -22,123 +20,33 @@ from engine.loading.load import load
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
 from engine.trial.trial import try_out
-from tests.engine.checkpoint import write_checkpoint
 from tests.engine.local_worker import LocalWorker, ask
+from tests.engine.model_changes import (
+    FIRST,
+    UNET,
+    WORDS,
+    Make,
+    at,
+    based,
+    both,
+    checkpoint,
+    filled,
+    halved,
+    index,
+    indexed,
+    linked,
+    offered,
+    renamed,
+    sharded,
+    tensors,
+    tiny,
+    without,
+    written,
+)
 from tests.engine.single_files import pretend_pulled
+from tests.engine.wrong_models import SAID
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-Make = Callable[[Path], "ModelSettings | None"]
-"""Changes a good model folder, and says with what settings it is offered (None: as its folder)."""
-UNET = "unet/diffusion_pytorch_model.safetensors"
-FIRST = "model.diffusion_model.input_blocks.0.0.weight"
-
-
-def index(**values: Any) -> Make:
-    return written("model_index.json", **values)
-
-
-def written(file: str, **values: Any) -> Make:
-    def make(folder: Path) -> None:
-        known = json.loads((folder / file).read_text()) | values
-        (folder / file).write_text(json.dumps({key: value for key, value in known.items() if value is not ...}))
-
-    return make
-
-
-def without(file: str) -> Make:
-    def make(folder: Path) -> None:
-        shutil.rmtree(folder / file) if (folder / file).is_dir() else (folder / file).unlink()
-
-    return make
-
-
-def filled(file: str, content: bytes) -> Make:
-    return lambda folder: (folder / file).write_bytes(content) and None
-
-
-def linked(file: str, to_nothing: bool = False) -> Make:
-    def make(folder: Path) -> None:
-        target = folder.parent / f"{folder.name}-elsewhere"
-        shutil.move(folder / file, target)
-        (folder / file).symlink_to(target.with_name("nowhere") if to_nothing else target)
-
-    return make
-
-
-def tensors(file: str, change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]) -> Make:
-    return lambda folder: save_file(change(load_file(folder / file)), folder / file, metadata={"format": "pt"})
-
-
-def renamed(what: str, into: str) -> Make:
-    def make(folder: Path) -> None:
-        for file in folder.rglob(what):
-            file.rename(file.with_name(file.name.replace(".safetensors", into)))
-
-    return make
-
-
-def halved(file: str) -> Make:
-    return lambda folder: (folder / file).write_bytes((folder / file).read_bytes()[:-100]) and None
-
-
-def sharded(lost: bool = False, unindexed: bool = False) -> Make:
-    def make(folder: Path) -> None:
-        whole = load_file(folder / UNET)
-        (folder / UNET).unlink()
-        names = sorted(whole)
-        places = {
-            name: f"diffusion_pytorch_model.fp16-0000{1 + n % 2}-of-00002.safetensors" for n, name in enumerate(names)
-        }
-        for file in sorted(set(places.values()))[lost:]:
-            part = {name: whole[name] for name in names if places[name] == file}
-            save_file(part, folder / "unet" / file, metadata={"format": "pt"})
-        if not unindexed:
-            listed = json.dumps({"metadata": {}, "weight_map": places})
-            (folder / "unet" / "diffusion_pytorch_model.safetensors.index.fp16.json").write_text(listed)
-
-    return make
-
-
-def offered(**settings: Any) -> Make:
-    return lambda folder: ModelSettings(source=str(folder), **settings)
-
-
-def at(place: Callable[[Path], object]) -> Make:
-    return lambda folder: ModelSettings(source=str(place(folder)))
-
-
-def both(*makes: Make) -> Make:
-    def make(folder: Path) -> ModelSettings | None:
-        said = [each(folder) for each in makes]
-        return next((each for each in reversed(said) if isinstance(each, ModelSettings)), None)
-
-    return make
-
-
-def based(folder: Path) -> ModelSettings:
-    return ModelSettings(source="file", path=str(folder / "one.safetensors"), base=str(folder))
-
-
-def checkpoint(change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]] = dict) -> Make:
-    def make(folder: Path) -> ModelSettings:
-        file = folder / "one.safetensors"
-        write_checkpoint(folder, file)
-        save_file(change(load_file(file)), file)
-        return ModelSettings(source=str(file))
-
-    return make
-
-
-def tiny(channels: int, side: str = "tiny") -> Make:
-    def make(folder: Path) -> ModelSettings:
-        small = {"encoder_block_out_channels": (8,) * 2, "decoder_block_out_channels": (8,) * 2}
-        blocks = {"num_encoder_blocks": (1, 1), "num_decoder_blocks": (1, 1)}
-        AutoencoderTiny(latent_channels=channels, **small, **blocks).save_pretrained(folder / side)
-        return ModelSettings(source=str(folder), taesd=str(folder / side))
-
-    return make
-
-
 WORKS: dict[str, Make] = {
     "as it should be": lambda _: None,
     "an index names a part too many": index(unet_2=["diffusers", "UNet2DConditionModel"]),
@@ -156,6 +64,9 @@ WORKS: dict[str, Make] = {
     "a part behind a link": linked("unet"),
     "weights behind a link": linked(UNET),
     "an index behind a link": linked("model_index.json"),
+    "an index left behind beside a whole file": indexed,
+    "a pickle beside a whole file": filled("unet/diffusion_pytorch_model.bin", b"never read"),
+    "a text encoder with older names": tensors(WORDS, lambda whole: {f"text_model.{k}": v for k, v in whole.items()}),
     "a stray link to nothing": lambda folder: (folder / "other.safetensors").symlink_to("nowhere"),
     "a whole checkpoint beside it": filled("sd.safetensors", b"never read"),
     "DPM++ 2M Karras": offered(noise_scheduler="DPM++ 2M Karras"),
@@ -172,6 +83,12 @@ WORKS: dict[str, Make] = {
         based,
     ),
     "one file and a base": both(checkpoint(), based),
+    "a UNet alone, as a pipeline's state": both(
+        lambda folder: save_file(
+            {f"unet.{k}": v for k, v in load_file(folder / UNET).items()}, folder / "one.safetensors"
+        ),
+        based,
+    ),
     "another autoencoder": lambda folder: ModelSettings(source=str(folder), vae=str(folder / "vae")),
     "one file with markers": checkpoint(lambda whole: whole | {"v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}),
 }
@@ -254,6 +171,7 @@ REFUSED: dict[str, Make] = {
     "a textual inversion that is a pickle": offered(embeddings={"soft": Path("soft.pt")}),
     "one file of another width": checkpoint(lambda whole: whole | {FIRST: torch.zeros(12, 4, 3, 3)}),
 }
+REFUSED |= {name: make for name, (make, _) in SAID.items()}
 CASES = WORKS | REFUSED
 
 
@@ -307,7 +225,9 @@ def test_check_says_what_the_first_picture_says(
     assert bool(said) == (name in REFUSED), said
     assert finding.is_well == (not said), finding
     assert not said or finding.found == said
-    assert str(settings.models_dir.parent) not in said
+    assert str(settings.models_dir.parent) not in said and said.count("\n") == 0
+    if name in SAID:
+        assert re.search(SAID[name][1], said), said
 
 
 def test_previews_that_are_not_what_was_asked_for_are_told(findings: dict[str, Finding]) -> None:

@@ -121,6 +121,19 @@ def test_a_pulled_model_loads_and_its_commit_is_kept(hub, settings):
     assert [each.done for each in news] == sorted(each.done for each in news)
 
 
+@pytest.mark.parametrize("revision", ["v1.0", "refs/pr/3", COMMIT[:7]])
+def test_a_revision_may_be_named_as_the_hub_names_it(hub, settings, revision):
+    named = settings.model_copy(update={"default_model": f"hf:{REPOSITORY}@{revision}"})
+    Downloader(named, endpoint=hub.url).pull(spec_of(named))
+    assert Catalogue(named).is_present(spec_of(named)) and Catalogue(settings).is_present(spec_of(settings))
+    fetched = len(hub.fetched)
+    Downloader(settings, endpoint=hub.url).pull(spec_of(settings))
+    Downloader(named, endpoint=hub.url).pull(spec_of(named))
+    assert len(hub.fetched) == fetched
+    other = settings.model_copy(update={"default_model": f"hf:{REPOSITORY}@v2.0"})
+    assert not Catalogue(other).is_present(spec_of(other)), "the lock says of which one it is"
+
+
 def test_a_pulled_model_tells_its_own_defaults(hub, settings):
     assert (spec_of(settings).width, spec_of(settings).pipeline) == (1024, "")
     Downloader(settings, endpoint=hub.url).pull(spec_of(settings))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -126,6 +128,20 @@ def test_narrow_weights_are_streamed_alike(precision: str, loaded: Callable[...,
         assert all(torch.equal(*each) for each in zip(resident, other, strict=True))
 
 
+@needs_torchao
+@pytest.mark.parametrize("name", NAMES)
+def test_partly_streamed_int8_is_the_same_to_the_bit(name: str, loaded: Callable[..., LoadedModel]) -> None:
+    """Also over a link that is late, and where no layer holds numbers while its block is away."""
+    resident = loaded(name, precision="int8", residency="resident")
+    partly = loaded(name, precision="int8", residency="streamed", kept=0.6)
+    make_late(partly)
+    hide(partly)
+    for one, other in zip(crowd(name, resident), crowd(name, partly), strict=True):
+        assert torch.equal(one, other)
+    assert any(block.host.nbytes for each in streams(partly) for block in each.blocks)
+    assert partly.bytes < resident.bytes
+
+
 def values(unet: Any) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(1)
     return {
@@ -224,6 +240,28 @@ def test_what_cannot_be_streamed_is_refused_by_name(loaded: Callable[..., Loaded
     monkeypatch.setattr("engine.loading.load.prove_precision", lambda *_: None)
     with pytest.raises(ModelLoadFailed, match=r'residency = "streamed" takes no precision = "nf4"; remove one'):
         loaded("stable-diffusion", precision="nf4", residency="streamed")
+
+
+def test_weights_saved_in_4_bits_are_not_streamed(
+    family_folder: Callable[[str], Path], tmp_path: Path, monkeypatch: Any
+) -> None:
+    folder = shutil.copytree(family_folder("stable-diffusion"), tmp_path / "saved")
+    config = json.loads((folder / "unet" / "config.json").read_text())
+    said = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    (folder / "unet" / "config.json").write_text(json.dumps(config | {"quantization_config": said}))
+    settings = EngineSettings(
+        models={"mine": ModelSettings(source=str(folder), residency="partly_streamed")}, models_dir=tmp_path
+    )
+    spec = Catalogue(settings).spec("mine")
+    with pytest.raises(
+        ModelLoadFailed, match=r"its unet was saved quantised by bitsandbytes, .* missing|on a CUDA device"
+    ):
+        load(spec, "cpu", settings)
+    monkeypatch.setattr("engine.loading.load.prove_saved", lambda *_: None)
+    with pytest.raises(
+        ModelLoadFailed, match=r'"partly_streamed" takes no weights of 4 bits, which its files have; remove'
+    ):
+        load(spec, "cpu", settings)
 
 
 def test_a_closed_model_gives_main_memory_back(loaded: Callable[..., LoadedModel]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,17 @@ def test_a_transformer_in_diffusers_names(name: str, family_folder: Callable[[st
     assert same_weights(loaded(file, base=str(folder)).base.transformer, state)
 
 
+@pytest.mark.parametrize("prefix", ["transformer.", "model.", "module.", "_orig_mod.", "net."])
+def test_prefixes_of_other_programs_are_known(
+    prefix: str, family_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """In front of names that a family is known by, and of nothing else."""
+    folder = family_folder("z-image")
+    state = weights_of(folder, "transformer")
+    file = save(original("z-image", state), tmp_path / "mine.safetensors", prefix)
+    assert same_weights(loaded(file, base=str(folder)).base.transformer, state)
+
+
 ALL_IN_ONE: dict[str, dict[str, str]] = {
     "flux": {
         "text_encoder": "text_encoders.clip_l.transformer.text_model.",
@@ -96,6 +108,21 @@ def test_all_parts_in_one_file_need_configurations_only(
         if name == "stable-diffusion-3" and component == "text_encoder":
             del expected["text_projection.weight"]  # SD 3 uses none there: diffusers makes it the identity
         assert same_weights(model.base.components[component], expected), component
+
+
+@pytest.mark.parametrize("name", ["flux", "stable-diffusion-3", "z-image"])
+def test_an_encoder_that_a_file_has_half_of_is_refused(
+    name: str, family_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """transformers would draw the other half at random."""
+    folder = family_folder(name)
+    tensors = {PREFIX + key: value for key, value in original(name, weights_of(folder, "transformer")).items()}
+    component, start = list(ALL_IN_ONE[name].items())[-1]
+    whole = {start + key: value for key, value in weights_of(folder, component).items()}
+    half = {key: value for key, value in whole.items() if not re.search(r"(block|layers)\.1\.", key)}
+    assert 0 < len(half) < len(whole)
+    with pytest.raises(ModelLoadFailed, match=rf"in mine.safetensors, its {component} lacks weights .* and \d+ more"):
+        loaded(save(tensors | half, tmp_path / "mine.safetensors"), base=str(folder))
 
 
 def test_all_parts_of_sdxl_in_one_file(family_folder: Callable[[str], Path], tmp_path: Path) -> None:
@@ -226,7 +253,7 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], Path], dict[str, Any], str]] = {
     "GGUF that is something else": (
         lambda work, _: save(FLUX, work / "a.safetensors").rename(work / "x.gguf"),
         {},
-        "x.gguf cannot be read as GGUF",
+        r"x.gguf is a safetensors file by its content; rename it to \.safetensors",
     ),
     "GGUF that is not there": (lambda work, _: work / "x.gguf", {}, "there is no file x.gguf"),
     "packed as 1 bit": (
@@ -286,7 +313,7 @@ def test_a_file_of_another_size_names_itself_and_base(family_folder: Callable[[s
     state = weights_of(family_folder("z-image"), "transformer")
     state = {key: torch.zeros([2 * side for side in value.shape]) for key, value in state.items()}
     file = save(state, tmp_path / "mine.safetensors")
-    said = r"'mine'.* in mine.safetensors, its weights do not fit its configuration; name the base .* as base"
+    said = r"'mine'.* in mine.safetensors, the weights of its transformer do not fit .*; name the base .* as base"
     with pytest.raises(ModelLoadFailed, match=said):
         loaded(file, base=str(family_folder("z-image")))
 

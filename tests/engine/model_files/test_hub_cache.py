@@ -49,6 +49,17 @@ def test_a_model_of_another_programs_draws_at_once(cached: Path, tmp_path: Path)
     assert find_pulled(Source("hub", "people/tiny", "f" * 40), tmp_path / "models") is None
 
 
+@pytest.mark.parametrize("name", ["v1.0", "refs/pr/3"])
+def test_branches_and_tags_are_found_by_name(cached: Path, name: str) -> None:
+    named = cached.parent.parent / "refs" / name
+    assert in_hub_cache(Source("hub", "people/tiny", name)) is None
+    named.parent.mkdir(parents=True, exist_ok=True)
+    named.write_text(COMMIT + "\n")
+    assert in_hub_cache(Source("hub", "people/tiny", name)) == cached
+    named.write_text("f" * 40)
+    assert in_hub_cache(Source("hub", "people/tiny", name)) is None
+
+
 def test_what_is_not_whole_is_not_found(cached: Path) -> None:
     weights = cached / "unet" / "diffusion_pytorch_model.safetensors"
     kept = weights.readlink()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import (
     BertTokenizerFast,
     BlipConfig,
@@ -53,6 +55,17 @@ def blip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def worker(family_folder: Callable[[str], Path], blip: Path) -> LocalWorker:
     return LocalWorker(family_folder("stable-diffusion"), captioner=blip)
+
+
+def test_a_captioner_that_lacks_weights_is_refused(blip: Path, tmp_path: Path) -> None:
+    """transformers would draw them at random, and describe every picture alike."""
+    folder = shutil.copytree(blip, tmp_path / "half")
+    whole = load_file(folder / "model.safetensors")
+    some = {name: value for name, value in whole.items() if "self.query" not in name}
+    assert len(some) < len(whole)
+    save_file(some, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelLoadFailed, match=r"'captioner'.*half lacks weights in its files: \S+query\S+"):
+        Captioner.load(folder, torch.device("cpu"))
 
 
 def picture(seed: int) -> bytes:
