@@ -15,6 +15,7 @@ _CLASSES = {
     "PocketDenoiser": "engine.pocket.denoiser",
     "PixelCodec": "engine.pocket.codec",
     "PocketTextEncoder": "engine.pocket.text_encoder",
+    "RememberingTextEncoder": "engine.pocket.remembering",
     # diffusers looks for the base classes in the module that `model_index.json` names.
     "ModelMixin": "diffusers",
     "PreTrainedModel": "transformers",

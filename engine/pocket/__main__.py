@@ -77,6 +77,7 @@ def train(
 ) -> None:
     """Train the denoiser, or go on with a run that was interrupted, and write it into `weights`."""
     from engine.pocket.export import export
+    from engine.pocket.memory import FILE
     from engine.pocket.processes import train as start
     from engine.pocket.recipe import Recipe
     from engine.pocket.runs import CHECKPOINT, LOSSES, averaged
@@ -92,9 +93,22 @@ def train(
         small_until=small_until, small_batch=small_batch, begin_with=begin_with,
     )  # fmt: skip
     start(recipe, cache, run, weights, processes, TrainingBar(minutes))
+    if not (weights / "text_encoder" / FILE).exists():
+        memory(cache, weights)
     export(averaged(run), weights)
     loss_curve(run / LOSSES, _PICTURES / "loss.png")
     _console.print(f"written to {weights}; look at it with `python -m engine.pocket picture`")
+
+
+@app.command()
+def memory(cache: Cache = _CACHE, weights: Weights = WEIGHTS) -> None:
+    """Write the drawings that the model looks at, and the words that bring them to mind, into `weights`."""
+    from engine.pocket.export import write_hashes
+    from engine.pocket.remember import write
+
+    count = write(cache, weights)
+    write_hashes(weights)
+    _console.print(f"{count} drawings in {weights / 'text_encoder'}")
 
 
 @app.command()

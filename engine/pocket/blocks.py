@@ -46,14 +46,17 @@ class Refiner(nn.Module):
 
     def forward(
         self, sample: Tensor, sketch: Tensor, features: Tensor, condition: Tensor, hint: Tensor | None = None
-    ) -> Tensor:
-        """Sample (B, C, H, W), sketch (B, 3, h, w), its features (B, F, h, w), condition (B, D) -> (B, 3, H, W)."""
+    ) -> tuple[Tensor, Tensor]:
+        """Sample (B, C, H, W), sketch (B, 3, h, w), its features (B, F, h, w), condition (B, D).
+
+        Returns the picture (B, 3, H, W) and the last features (B, channels, h, w).
+        """
         hidden = self.conv_in(torch.cat((F.pixel_unshuffle(sample, self.reduction), sketch, features), dim=1))
         hidden = hidden if hint is None else hidden + hint
         for block in self.blocks:
             hidden = block(hidden, condition)
         detail = F.pixel_shuffle(self.conv_out(hidden), self.reduction)
-        return F.interpolate(sketch, scale_factor=self.reduction, mode="bilinear") + detail
+        return F.interpolate(sketch, scale_factor=self.reduction, mode="bilinear") + detail, hidden
 
 
 class JointBlock(nn.Module):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from engine.pocket.art import ART
 from engine.pocket.canvas import Canvas
 from engine.pocket.data import Collection, large_drawings
+from engine.pocket.pose import Pose
 from engine.pocket.scenes import SceneWriter
 from engine.pocket.text import SentenceEncoder
 from engine.pocket.upscaler import SCALE, Upscaler
@@ -61,7 +62,7 @@ def train_picture_encoder(
     def loss() -> Tensor:
         scenes = [writer.scene(composed=0.0) for _ in range(64)]
         shown = [collection.sprites[scene.drawings[0]] for scene in scenes]
-        embedding, style = model(_worn(canvas.paint(scenes)))
+        embedding, style = model(_worn(canvas.paint(scenes, Pose.of(torch.randn(len(scenes), 1, 8, 8)))))
         label = F.cross_entropy(
             embedding @ anchors.T / _TEMPERATURE, torch.tensor([place[each.label] for each in shown])
         )

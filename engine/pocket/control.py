@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any, cast
 
 import cv2
@@ -31,6 +32,7 @@ from engine.pocket.denoiser import PocketDenoiser
 from engine.pocket.errors import BrokenRun
 from engine.pocket.hints import Hints
 from engine.pocket.objective import noised, signal_to_noise, velocity_error
+from engine.pocket.pose import Pose
 from engine.pocket.scenes import SceneWriter
 from engine.pocket.text_encoder import PocketTextEncoder
 
@@ -123,6 +125,7 @@ class EdgeTrainer:
         self._writer = SceneWriter(collection.sprites, self._canvas.colours(), seed)
         self._noise = torch.Generator().manual_seed(seed)
         self._random = np.random.default_rng(seed)
+        self._forgetting = Random(seed)  # noqa: S311 - pictures, not secrets
 
     def run(self, advance: Callable[[float, float], None]) -> None:
         """Train until the minutes are over; `advance(seconds, loss)` after every step."""
@@ -181,13 +184,15 @@ class EdgeTrainer:
             self.step, self.seconds = state["step"], state["seconds"]
 
     def _batch(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Clean latents (B, 4, H, W), token states (B, L, 384), edges (B, 1, H, W)."""
+        """Clean latents (B, 4, H, W), token states (B, L + R, 384), edges (B, 1, H, W)."""
         scenes = [self._writer.scene(self._recipe.composed) for _ in range(self._recipe.batch)]
         captions = [scene.caption for scene in scenes]
         tokens = self._tokenizer(captions, padding="longest", truncation=True, return_tensors="pt")
         with torch.no_grad():
             states = self._text(tokens.input_ids, tokens.attention_mask).last_hidden_state.float()
-        pictures = self._canvas.paint(scenes)
+        drawings = self._canvas.remembered(scenes, self._forgetting, states.shape[-1])
+        pictures = self._canvas.paint(scenes, Pose.of(torch.randn((len(scenes), 1, 8, 8), generator=self._noise)))
+        states = torch.cat((states, drawings), dim=1)
         return self._codec.latents(pictures), states, drawn_edges(pictures, self._random)
 
     def _loss(self, clean: Tensor, states: Tensor, edges: Tensor, small: bool) -> Tensor:

@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.pocket.art import ART, LABELS, ArtSet
+from engine.pocket.boxes import SIZE
 from engine.pocket.errors import MissingData, MissingTool
-
-SIZE = 64
-"""Edge of a training picture in pixels."""
 
 DRAWN = "sprites.json"
 """In the cache once a training set was built there."""

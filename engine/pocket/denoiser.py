@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -21,15 +21,22 @@ from engine.pocket.blocks import JointBlock, Refiner, ResidualBlock, axial_rotat
 from engine.pocket.checkpoint import naming, read_no_words, write_no_words
 from engine.pocket.codec import LUMINANCE
 from engine.pocket.errors import BrokenWeights
+from engine.pocket.guidance import GUIDANCE_EMBEDDING, excess_of
 from engine.pocket.hints import Hints
 from engine.pocket.noise import levels, reduced
+from engine.pocket.prompt import Prompt
+from engine.pocket.recall import Recall
 
 _FREQUENCIES = 64
 _FULL_RESOLUTION_CHANNELS = 16
-GUIDANCE_EMBEDDING = 4
-"""Width of diffusers' embedding of the guidance scale: sine and cosine of 1000 w and of 0.1 w, w the scale - 1."""
-_SLOW_SINE, _SLOW_COSINE = 1, 3
-_SLOW = 0.1
+
+
+class Sketch(NamedTuple):
+    """Clean colours (B, 3, h, w), features (B, F, h, w) and condition (B, D)."""
+
+    colours: Tensor
+    features: Tensor
+    condition: Tensor
 
 
 class PocketDenoiser(ModelMixin, ConfigMixin):
@@ -55,6 +62,7 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         cross_attention_dim: Width of the text encoder's states.
         reduction: How much smaller the sketch is; 1 draws at full size without a refiner.
         refine_channels: Width of the refiner.
+        remembered: How many remembered drawings come behind the words, 0 for none; see `Recall`.
         time_cond_proj_dim: 4 makes pipelines of diffusers hand over the guidance scale; see `guide_itself`.
     """
 
@@ -78,9 +86,11 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         time_cond_proj_dim: int | None = None,
         reduction: int = 2,
         refine_channels: int = 48,
+        remembered: int = 0,
     ) -> None:
         super().__init__()
         self.register_buffer("no_words", None, persistent=False)
+        self._remembered = remembered
         self._reduction, self._multiple = reduction, reduction * patch_size * 2
         self._patch, self._head = patch_size, width // heads
         self.time = nn.Sequential(nn.Linear(2 * _FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
@@ -102,6 +112,8 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         )
         refiner = (reduction, in_channels, _FULL_RESOLUTION_CHANNELS, refine_channels, width)
         self.refine = Refiner(*refiner) if reduction > 1 else None
+        looks = (patch_size, conv_channels, _FULL_RESOLUTION_CHANNELS, refine_channels if self.refine else 0)
+        self.recall = Recall(remembered, *looks, reduction) if remembered else None
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
 
@@ -159,7 +171,7 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         Args:
             sample: Noisy latents (B, 4, H, W), variance preserving.
             timestep: 0..999, one for all rows or one per row; fractions are interpolated.
-            encoder_hidden_states: Token states (B, L, 384); all-zero rows are padding.
+            encoder_hidden_states: Token states (B, L, 384); all-zero rows are padding. Remembered drawings lie behind.
             return_dict: False returns a 1-tuple, as diffusers pipelines ask for.
             timestep_cond: The guidance scale, embedded by the pipeline (B, 4), to guide inside.
             down_intrablock_additional_residuals: What an adapter says of a control picture, see `Hints`.
@@ -168,9 +180,8 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         hints = None if told is None else Hints.of(told)
         steps = torch.as_tensor(timestep, device=sample.device, dtype=torch.float32).expand(len(sample))
         alpha, sigma = levels(steps)
-        states = encoder_hidden_states if self.fixed_shapes else spoken(encoder_hidden_states)
         excess = None if timestep_cond is None else excess_of(timestep_cond)
-        clean = self.predict_clean(sample, alpha / sigma, states, excess, hints)
+        clean = self.predict_clean(sample, alpha / sigma, encoder_hidden_states, excess, hints)
         alpha, sigma = alpha[:, None, None, None], sigma[:, None, None, None]
         velocity = ((alpha * sample.float() - clean.float()) / sigma).to(sample.dtype)
         return UNet2DConditionOutput(sample=velocity) if return_dict else (velocity,)
@@ -188,7 +199,9 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         padding = (0, -width % self._multiple, 0, -height % self._multiple)
         padded = F.pad(sample, padding, mode="replicate") if any(padding) else sample
         hints = hints and hints.padded(padded.shape[2:])
-        colour = self.estimates(padded, signal_to_noise, states, excess, hints)[-1][:, :, :height, :width]
+        prompt = self._heard(states) if self.fixed_shapes else self._heard(states).spoken()
+        sketch, picture = self._drawn(padded, signal_to_noise, prompt, excess, hints)
+        colour = (sketch.colours if picture is None else picture)[:, :, :height, :width]
         luminance = (colour * colour.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
         return torch.cat((colour, luminance), dim=1)
 
@@ -200,46 +213,67 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         excess: Tensor | None = None,
         hints: Hints | None = None,
     ) -> tuple[Tensor, ...]:
-        """What training compares: the sketch (B, 3, h, w) if there is one, and the picture (B, 3, H, W).
+        """The sketch (B, 3, h, w) if there is one, and the picture (B, 3, H, W); `excess` (B,) is the scale less 1."""
+        sketch, picture = self._drawn(sample, signal_to_noise, self._heard(states), excess, hints)
+        return (sketch.colours,) if picture is None else (sketch.colours, picture)
 
-        `excess` (B,) is the guidance scale less 1, for guidance inside.
-        """
+    def drawn(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor) -> tuple[Sketch, Tensor | None]:
+        """What training compares: the sketch, and the picture (B, 3, H, W) where the sketch is none already."""
+        return self._drawn(sample, signal_to_noise, self._heard(states), None, None)
+
+    def sketch(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, hints: Hints | None = None) -> Sketch:
+        """The sketch alone, at the sample's own size."""
+        prompt = _placed(self._heard(states), sample, signal_to_noise, hints)
+        return self._sketch(sample, signal_to_noise, prompt, hints)
+
+    def _heard(self, states: Tensor) -> Prompt:
+        return Prompt.of(states, self._remembered)
+
+    def _drawn(
+        self, sample: Tensor, signal_to_noise: Tensor, prompt: Prompt, excess: Tensor | None, hints: Hints | None
+    ) -> tuple[Sketch, Tensor | None]:
         weights = None if excess is None else excess.clamp(min=0)
+        prompt = _placed(prompt, sample, signal_to_noise, hints)
         if self.refine is None:
-            return (self._guided_sketch(sample, signal_to_noise, states, weights, hints)[0],)
+            return self._guided_sketch(sample, signal_to_noise, prompt, weights, hints), None
         small, ratio = reduced(sample, signal_to_noise, self._reduction)
-        sketch, features, condition = self._guided_sketch(small, ratio, states, weights, hints)
-        return sketch, self.refine(sample, sketch, features, condition, hints and hints.refined)
+        sketch = self._guided_sketch(small, ratio, prompt.reduced(self._reduction), weights, hints)
+        told = hints and hints.refined
+        if self.recall is None or prompt.drawings is None:
+            return sketch, self.refine(sample, *sketch, told)[0]
+        heard = self.recall.refined(prompt.drawings)
+        picture, hidden = self.refine(sample, *sketch, heard if told is None else told + heard)
+        return sketch, picture + self.recall.detailed(hidden, prompt.drawings)
 
     def _guided_sketch(
-        self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, weights: Tensor | None, hints: Hints | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        self, sample: Tensor, signal_to_noise: Tensor, prompt: Prompt, weights: Tensor | None, hints: Hints | None
+    ) -> Sketch:
         """As `sketch`; rows with a weight above 0 (B,) are moved by as much away from what they are without words.
 
-        Without hints, too: so the guidance scale also says how closely a control picture is kept to.
+        Without hints and memories, too: so the guidance scale also says how closely a control picture is kept to.
         """
         if weights is None or self.no_words is None:
-            return self.sketch(sample, signal_to_noise, states, hints)
+            return self._sketch(sample, signal_to_noise, prompt, hints)
         rows = (torch.ones_like(weights) if self.fixed_shapes else weights).nonzero()[:, 0]
-        states, empty = _like(states, self.no_words, len(rows))
-        sketch, features, condition = self.sketch(
+        made = self._sketch(
             torch.cat((sample, sample[rows])),
             torch.cat((signal_to_noise, signal_to_noise[rows])),
-            torch.cat((states, empty)),
+            prompt.before_none(self.no_words, len(rows)),
             hints and hints.before_none(len(rows)),
         )
         count = len(sample)
-        away = weights[rows, None, None, None].to(sketch) * (sketch[rows] - sketch[count:])
-        return sketch[:count].index_add(0, rows, away), features[:count], condition[:count]
+        away = weights[rows, None, None, None].to(made.colours) * (made.colours[rows] - made.colours[count:])
+        colours = made.colours[:count].index_add(0, rows, away)
+        return Sketch(colours, made.features[:count], made.condition[:count])
 
-    def sketch(
-        self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, hints: Hints | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Clean colours (B, 3, h, w) at the sample's own size, features (B, F, h, w) and condition (B, D)."""
+    def _sketch(self, sample: Tensor, signal_to_noise: Tensor, prompt: Prompt, hints: Hints | None) -> Sketch:
+        states = prompt.words
         present = states.abs().amax(-1) > 0
         condition = F.silu(self._condition(signal_to_noise, states, present))
         patches = F.pixel_unshuffle(sample, self._patch).to(memory_format=torch.channels_last)
         hidden = self.patch_in(patches) if hints is None else self.patch_in(patches) + hints.patches
+        drawings = prompt.drawings
+        hidden = hidden if self.recall is None or drawings is None else hidden + self.recall.patches(drawings)
         for block in self.encode:
             hidden = block(hidden, condition)
         hidden = hidden if hints is None else hidden + hints.planned
@@ -249,7 +283,11 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
             hidden = block(hidden, condition)
         features = F.pixel_shuffle(self.patch_out(hidden), self._patch)
         features = features if hints is None else features + hints.drawn
-        return self.finish(torch.cat((features, sample), dim=1)), features, condition
+        finished = self.finish[0](torch.cat((features, sample), dim=1))
+        if self.recall is None or drawings is None:
+            return Sketch(self.finish[1:](finished), features, condition)
+        colours = self.finish[1:](finished + self.recall.finish(drawings))
+        return Sketch(colours + self.recall.sketched(hidden, drawings), features, condition)
 
     def _condition(self, signal_to_noise: Tensor, states: Tensor, present: Tensor) -> Tensor:
         """Noise level and sentence mean in one vector (B, D)."""
@@ -276,23 +314,7 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         return F.pixel_shuffle(planned, 2)
 
 
-def excess_of(embedding: Tensor) -> Tensor:
-    """By how much the guidance scale exceeds 1 (B,), from its embedding (B, 4); right for scales of 0 to 32."""
-    return torch.atan2(embedding[:, _SLOW_SINE].float(), embedding[:, _SLOW_COSINE].float()) / _SLOW
-
-
-def _like(states: Tensor, no_words: Tensor, rows: int) -> tuple[Tensor, Tensor]:
-    """Token states (B, L, D), and those of the empty prompt (rows, L, D) beside them, L the longer of both."""
-    length = max(states.shape[1], no_words.shape[1])
-    empty = no_words.to(states).expand(rows, -1, -1)
-    return _padded(states, length), _padded(empty, length)
-
-
-def spoken(states: Tensor) -> Tensor:
-    """Token states (B, L, D) without the places that are padding in every row: nobody looks at those."""
-    heard = (states.abs().amax(-1) > 0).any(0).nonzero()
-    return states[:, : int(heard[-1]) + 1] if len(heard) else states[:, :1]
-
-
-def _padded(states: Tensor, length: int) -> Tensor:
-    return F.pad(states, (0, 0, 0, length - states.shape[1]))
+def _placed(prompt: Prompt, sample: Tensor, signal_to_noise: Tensor, hints: Hints | None) -> Prompt:
+    """Drawings where the static puts them; none where a control picture says what is where."""
+    prompt = prompt if hints is None else prompt.remembering(hints.silent)
+    return prompt.placed(sample, signal_to_noise)

@@ -27,7 +27,7 @@ _INDEX = {
     "requires_safety_checker": False,
     "safety_checker": [None, None],
     "scheduler": ["diffusers", "DPMSolverMultistepScheduler"],
-    "text_encoder": ["engine.pocket", "PocketTextEncoder"],
+    "text_encoder": ["engine.pocket", "RememberingTextEncoder"],
     "tokenizer": ["transformers", "BertTokenizer"],
     "unet": ["engine.pocket", "PocketDenoiser"],
     "vae": ["engine.pocket", "PixelCodec"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -43,6 +44,11 @@ class Hints:
         return Hints(
             _to(self.drawn, half), _to(self.refined, half), _to(self.patches, eighth), _to(self.planned, eighth)
         )
+
+    @property
+    def silent(self) -> Tensor:
+        """Rows (B,) that are told nothing, as those whose control has no strength."""
+        return ~torch.stack([part.flatten(1).any(1) for part in self._parts]).any(0)
 
     def before_none(self, rows: int) -> Hints:
         """The same, and as many further rows behind them that are told nothing."""

@@ -16,6 +16,7 @@ from engine.pocket.fixed_prompts import STYLED, TWO_OBJECTS
 from engine.pocket.palette import COLOURS, MainColour, rgb
 from engine.pocket.sampling import GUIDANCE, STEPS
 from engine.pocket.scenes import held_out, unpainted
+from engine.pocket.styles import STYLES
 from engine.pocket.text import SentenceEncoder
 from engine.pocket.vision import PictureEncoder
 
@@ -26,7 +27,6 @@ _PAINTABLE = (
     *("strawberry", "pear", "lemon", "fire", "leaf", "crown", "top hat", "rocket", "soccer ball", "bell", "key"),
     *("cup", "book", "bus", "duck", "snail", "crab", "ghost", "robot"),
 )
-STYLES = ("3d", "flat", "cartoon")
 _SIMPLE = ("red heart", "banana", "rocket", "pizza", "ghost", "panda", "fox", "sunflower", "octopus", "rainbow")
 
 

@@ -15,9 +15,13 @@ def signal_to_noise(count: int, mean: float, spread: float, generator: torch.Gen
 
 
 def noised(clean: Tensor, ratio: Tensor, generator: torch.Generator) -> Tensor:
+    """As `mixed`, with new static."""
+    return mixed(clean, torch.randn(clean.shape, device=generator.device, generator=generator), ratio)
+
+
+def mixed(clean: Tensor, noise: Tensor, ratio: Tensor) -> Tensor:
     """Variance-preserving: alpha * clean + sigma * noise, given alpha / sigma for each row."""
     alpha, sigma = ratio / (1 + ratio**2).sqrt(), 1 / (1 + ratio**2).sqrt()
-    noise = torch.randn(clean.shape, device=generator.device, generator=generator)
     return alpha[:, None, None, None] * clean + sigma[:, None, None, None] * noise
 
 

@@ -17,13 +17,15 @@ from PIL import Image
 from torch import Tensor
 
 from engine.pictures.control_maps import edges
+from engine.pocket.boxes import SINGLE
 from engine.pocket.canvas import Canvas
 from engine.pocket.data import Collection
 from engine.pocket.edits import ink, overlap
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.obedience import Score
+from engine.pocket.pose import Pose
 from engine.pocket.sampling import GUIDANCE, STEPS
-from engine.pocket.scenes import SINGLE, WHITE, Pose, Scene, held_out
+from engine.pocket.scenes import WHITE, Scene, held_out
 
 COUNT = 60
 KEPT = 0.7
@@ -57,12 +59,9 @@ def outlines(cache: Path, count: int = COUNT) -> Outlines:
     ]
     kept.sort(key=lambda index: (collection.sprites[index].label not in EVERYDAY, collection.sprites[index].label))
     chosen = [(number, index, collection.sprites[index]) for number, index in enumerate(kept[:count])]
-    scenes = [
-        Scene("", sprite.label, (index,), SINGLE, None, WHITE, number % 2 == 1 and sprite.mirror, _pose(number))
-        for number, index, sprite in chosen
-    ]
+    scenes = [Scene("", sprite.label, (index,), SINGLE, None, WHITE, sprite.mirror) for _, index, sprite in chosen]
     prompts = tuple(f"{sprite.label}, {sprite.style}" for _, _, sprite in chosen)
-    return Outlines(prompts, Canvas(collection, torch.device("cpu")).paint(scenes))
+    return Outlines(prompts, Canvas(collection, torch.device("cpu")).paint(scenes, _poses(len(scenes))))
 
 
 def drawn(pipeline: Any, wanted: Outlines, adapter: T2IAdapter | None) -> Tensor:
@@ -99,11 +98,12 @@ def score(found: Sequence[float]) -> Score:
     return Score(sum(each >= KEPT for each in found), len(found))
 
 
-def _pose(number: int) -> Pose:
-    """Smaller, tilted and aside, differently for each."""
+def _poses(count: int) -> Pose:
+    """Smaller, tilted, aside, and every second mirrored."""
+    number = torch.arange(count)
     scale = 0.74 + 0.2 * (number % 5) / 4
     side = ((number % 3) - 1) * (1 - scale)
-    return Pose(scale, 12.0 * ((number % 7) - 3) / 3, side, -side)
+    return Pose(scale, torch.deg2rad(12.0 * ((number % 7) - 3) / 3), side, -side, number % 2 == 1)
 
 
 def _picture(given: Tensor) -> Image.Image:

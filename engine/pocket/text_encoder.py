@@ -17,6 +17,9 @@ from engine.pocket.checkpoint import naming
 _FILE = "model.safetensors"
 _SCALE = ".scale"
 
+MAX_TOKENS = 24
+"""Longest prompt in tokens, the two marks at its ends included; longer ones are cut with a warning."""
+
 
 class PocketTextEncoder(BertModel):
     """BERT whose matrices lie on disk as int8 rows with one scale each; padded positions come out as zeros.

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any, cast
 
 import torch
@@ -17,19 +18,26 @@ from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
 from transformers import AutoTokenizer
 
+from engine.pocket.boxes import SIZE
 from engine.pocket.canvas import Canvas
 from engine.pocket.checkpoint import naming
 from engine.pocket.codec import PixelCodec
 from engine.pocket.data import Collection
+from engine.pocket.denoiser import Sketch
 from engine.pocket.errors import BrokenRun
-from engine.pocket.objective import noised, signal_to_noise, velocity_error
+from engine.pocket.objective import mixed, signal_to_noise, velocity_error
 from engine.pocket.optimizers import optimizers
+from engine.pocket.pose import Pose, static_of
 from engine.pocket.recipe import Recipe, beginning, learning_rate
 from engine.pocket.runs import CHECKPOINT, LOSSES, checkpoint, keep
 from engine.pocket.scenes import SceneWriter
 from engine.pocket.text_encoder import PocketTextEncoder
 
-_Network = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, ...]]
+_VISIBLE = 0.2
+"""Share of the signal from which on it can be seen how things stand."""
+
+_ELSEWHERE = 0.4
+"""How often they stand otherwise then than the static says, as in a picture that somebody gave."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +60,11 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.denoiser = beginning(recipe)
         cast(Any, self.denoiser).to(device=device, memory_format=torch.channels_last)
-        self._small: _Network = self.denoiser.sketch
-        self._full: _Network = self.denoiser.estimates
+        self._small: Callable[[Tensor, Tensor, Tensor], Sketch] = self.denoiser.sketch
+        self._full: Callable[[Tensor, Tensor, Tensor], tuple[Sketch, Tensor | None]] = self.denoiser.drawn
         if device.type == "cuda":
-            self._small, self._full = (torch.compile(each, dynamic=False) for each in (self._small, self._full))
+            self._small = torch.compile(self._small, dynamic=False)
+            self._full = torch.compile(self._full, dynamic=False)
         self._optimizers = optimizers(self.denoiser, recipe)
         self._ema = EMAModel(
             self.denoiser.parameters(), decay=recipe.ema_decay, use_ema_warmup=True, power=0.8, foreach=True
@@ -72,6 +81,7 @@ class Trainer:
         seed = recipe.seed + 1000 * self._rank + self.step
         self._writer = SceneWriter(collection.sprites, self._canvas.colours(), seed)
         self._noise = torch.Generator(device).manual_seed(seed)
+        self._random = Random(seed)  # noqa: S311 - pictures, not secrets
 
     def run(self, finished: Callable[[Progress], None], save_every: float = 60.0) -> None:
         """Train until the recipe's minutes are over, saving every `save_every` seconds and at the end."""
@@ -128,14 +138,18 @@ class Trainer:
         """One update of all weights; returns the loss."""
         part = self.seconds / (self._recipe.minutes * 60)
         small = part < self._recipe.small_until
+        recipe = self._recipe
+        count, mean = (recipe.small_batch, recipe.small_noise_mean) if small else (recipe.batch, recipe.noise_mean)
+        ratio = signal_to_noise(count, mean, recipe.noise_spread, self._noise)
+        static = torch.randn((count, 4, SIZE, SIZE), device=self._device, generator=self._noise)
         latents, states = self._batch(
-            self._recipe.small_batch if small else self._recipe.batch,
-            self._recipe.composed if part > self._recipe.composed_from else 0.0,
+            self._poses(static, ratio), recipe.composed if part > recipe.composed_from else 0.0
         )
         if small:
-            latents = F.avg_pool2d(latents, 2)
+            # The mean of four independent noises is half of one.
+            latents, static = F.avg_pool2d(latents, 2), F.avg_pool2d(static, 2) * 2
         with torch.autocast(self._device.type, torch.bfloat16):
-            loss = self._loss(latents, states, small)
+            loss = self._loss(latents, static, ratio, states, small)
         loss.backward()
         self._average_gradients()
         nn.utils.clip_grad_norm_(self.denoiser.parameters(), 1.0)
@@ -148,26 +162,34 @@ class Trainer:
         self.pictures += len(latents) * self._world
         return float(loss.detach())
 
-    def _batch(self, count: int, composed: float) -> tuple[Tensor, Tensor]:
-        """Clean latents (B, 4, H, W) and token states (B, L, 384), L the longest caption's."""
-        scenes = [self._writer.scene(composed) for _ in range(count)]
+    def _poses(self, static: Tensor, ratio: Tensor) -> Pose:
+        """What the static (B, 4, SIZE, SIZE) says, and now and then something else."""
+        share = ratio / (1 + ratio)
+        chance = torch.rand(len(share), device=self._device, generator=self._noise)
+        other = torch.randn(static.shape, device=self._device, generator=self._noise)
+        elsewhere = (share > _VISIBLE) & (chance < _ELSEWHERE)
+        decisive = torch.where(elsewhere[:, None, None, None], other, static)
+        return Pose.of(static_of(decisive, torch.zeros_like(ratio)))
+
+    def _batch(self, pose: Pose, composed: float) -> tuple[Tensor, Tensor]:
+        """Clean latents (B, 4, H, W) and token states (B, L + R, 384) with drawings behind them."""
+        scenes = [self._writer.scene(composed) for _ in range(len(pose.scale))]
         captions = [scene.caption for scene in scenes]
         # On CUDA a fixed length keeps the compiled graph; on a CPU shorter is cheaper.
         padding = "max_length" if self._device.type == "cuda" else "longest"
         tokens = self._tokenizer(captions, padding=padding, truncation=True, return_tensors="pt").to(self._device)
         with torch.no_grad():
             states = self._text(tokens.input_ids, tokens.attention_mask).last_hidden_state.float()
-            latents = self._codec.latents(self._canvas.paint(scenes))
-        return latents, states
+            latents = self._codec.latents(self._canvas.paint(scenes, pose))
+        drawings = self._canvas.remembered(scenes, self._random, states.shape[-1])
+        return latents, torch.cat((states, drawings), dim=1)
 
-    def _loss(self, clean: Tensor, states: Tensor, small: bool) -> Tensor:
+    def _loss(self, clean: Tensor, static: Tensor, ratio: Tensor, states: Tensor, small: bool) -> Tensor:
         """Error of the clean estimate, weighted as if it were of the velocity of flow matching."""
-        mean = self._recipe.small_noise_mean if small else self._recipe.noise_mean
-        ratio = signal_to_noise(len(clean), mean, self._recipe.noise_spread, self._noise)
-        noisy = noised(clean, ratio, self._noise)
-        estimates = self._small(noisy, ratio, states)[:1] if small else self._full(noisy, ratio, states)
-        losses = [velocity_error(estimate, clean[:, :3], ratio) for estimate in estimates]
-        return torch.stack(losses).sum()
+        noisy = mixed(clean, static, ratio)
+        sketch, picture = (self._small(noisy, ratio, states), None) if small else self._full(noisy, ratio, states)
+        estimates = [sketch.colours] if picture is None else [sketch.colours, picture]
+        return torch.stack([velocity_error(estimate, clean[:, :3], ratio) for estimate in estimates]).sum()
 
     def _average_gradients(self) -> None:
         if self._world == 1:

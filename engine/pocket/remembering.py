@@ -1,0 +1,80 @@
+"""The text encoder of a model with a memory: behind the words' states come the drawings they bring to mind."""
+
+# torch and transformers leave many types open
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import BertConfig
+from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAttentions
+
+from engine.pocket.memory import Memory
+from engine.pocket.recall import packed
+from engine.pocket.styles import STYLES
+from engine.pocket.text_encoder import MAX_TOKENS, PocketTextEncoder
+
+
+class RememberingTextEncoder(PocketTextEncoder):
+    """`PocketTextEncoder` with a `Memory` in its folder."""
+
+    def __init__(self, config: BertConfig, add_pooling_layer: bool = False) -> None:
+        super().__init__(config, add_pooling_layer=add_pooling_layer)
+        self._memory = Memory.nothing(len(STYLES), config.hidden_size)
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, **kwargs: Any
+    ) -> BaseModelOutputWithPoolingAndCrossAttentions:
+        """Token ids (B, L) and mask (B, L) -> states (B, 24 + R, 384), of which R hold drawings (see `packed`).
+
+        The length is the same for all L: stock pipelines pad the negative prompt to that of the prompt's states, and
+        expect as many states again.
+        """
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        ids, mask = _cut(input_ids, mask)
+        output = super().forward(ids, mask, **kwargs)
+        states: Any = output.last_hidden_state
+        words = F.pad(states, (0, 0, 0, MAX_TOKENS - states.shape[1]))
+        output.last_hidden_state = torch.cat((words, self._remembered(ids, mask, states)), dim=1)
+        return output
+
+    def _remembered(self, input_ids: Tensor, mask: Tensor, states: Tensor) -> Tensor:
+        sheets: list[Tensor] = []
+        flags: list[tuple[bool, bool]] = []
+        for ids, spoken, sentence in zip(input_ids.tolist(), mask.sum(1).tolist(), states.sum(1), strict=True):
+            # The first and the last of them mark the ends.
+            layout = self._memory.layout(ids[1 : max(1, spoken - 1)], sentence)
+            sheets.append(self._memory.sheets(layout))
+            flags.append((len(layout.things) == 1, self._memory.mirrorable(layout)))
+        alone, mirrorable = torch.tensor(flags).unbind(1)
+        return packed(torch.stack(sheets), alone, mirrorable, states.shape[-1]).to(states)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *args: Any, **kwargs: Any) -> Self:
+        """As `PocketTextEncoder`, with its memory.
+
+        Raises:
+            BrokenWeights: a file is missing, damaged or does not fit the config beside it.
+        """
+        model = super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+        model._memory = Memory.load(Path(pretrained_model_name_or_path))
+        return model
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """As `PocketTextEncoder`, with its memory."""
+        super().save_pretrained(save_directory, **kwargs)
+        self._memory.save(Path(save_directory))
+
+
+def _cut(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The first 24 tokens; of longer prompts the last is the mark at their end."""
+    kept = ids[:, :MAX_TOKENS].clone()
+    spoken = mask.sum(1)
+    longer = spoken > MAX_TOKENS
+    kept[longer, -1] = ids[longer, spoken[longer] - 1]
+    return kept, mask[:, :MAX_TOKENS]
