@@ -91,7 +91,7 @@ def sample(
 
 
 def out_of_static(
-    pipeline: Any, prompts: Sequence[str] = STATIC, moments: int = 7, seed: int = 3
+    pipeline: Any, prompts: Sequence[str] = STATIC, moments: int = STEPS + 1, seed: int = 3
 ) -> list[list[Image.Image]]:
     """The reverse process: `moments` rows from pure static to picture, one column per prompt."""
     codec = PixelCodec()
