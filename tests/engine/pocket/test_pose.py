@@ -52,7 +52,7 @@ def test_static_is_seen_through_any_picture(ratio):
     assert 0.8 < alone.std() < 1.2
 
 
-def test_a_deterministic_sampler_keeps_it_from_the_first_step_to_the_last():
+def test_a_deterministic_sampler_keeps_it_through_all_steps():
     sampler: DPMSolverMultistepScheduler = noise_scheduler()
     sampler.set_timesteps(8)
     sample = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(2))
