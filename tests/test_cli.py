@@ -265,7 +265,7 @@ def test_models_list_names_a_broken_folder_and_shows_the_others(darkroom: Run, t
     (tmp_path / "config.toml").write_text('[engine.models.mine]\nsource = "model"\n')
     said = darkroom("models", "list", cwd=tmp_path, COLUMNS="200")
     assert said.returncode == 0, said.stderr
-    assert "the folder holds no model_index.json" in said.stdout
+    assert "the folder model holds no model_index.json" in said.stdout
     assert "pocket" in said.stdout
 
 

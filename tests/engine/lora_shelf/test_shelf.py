@@ -101,8 +101,8 @@ def test_a_sidecar_full_of_html_is_cut_to_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
-        ("page.safetensors", b"<html>not found</html>", "cannot be read as safetensors"),
-        ("empty.safetensors", b"", "cannot be read as safetensors"),
+        ("page.safetensors", b"<html>not found</html>", "is a web page, no weights"),
+        ("empty.safetensors", b"", "is empty"),
         ("old.ckpt", b"\x80\x02", "pickled"),
         (f"{'n' * 120}.safetensors", b"", "nobody can type"),
         ("new\nline.safetensors", b"", "nobody can type"),
