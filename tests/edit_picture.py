@@ -17,8 +17,8 @@ from tests.bot.whole import Whole, whole
 from tests.evolve_picture import framed, picture
 
 OUT = Path(__file__).parents[1] / "docs" / "pictures" / "edits.webp"
-PROMPT = "a red car --seed 14"
-EDITS = ("a blue car", "a red car on a yellow background", "a red bus", "a green car on a pink background")
+PROMPT = "a red apple, 3d --seed 14"
+EDITS = ("a green apple, 3d", "a red apple, 3d on a yellow background", "a tomato, 3d", "a purple apple, 3d on a pink background")
 SIDE = 256
 
 
