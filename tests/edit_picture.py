@@ -18,7 +18,12 @@ from tests.evolve_picture import framed, picture
 
 OUT = Path(__file__).parents[1] / "docs" / "pictures" / "edits.webp"
 PROMPT = "a red apple, 3d --seed 14"
-EDITS = ("a green apple, 3d", "a red apple, 3d on a yellow background", "a tomato, 3d", "a purple apple, 3d on a pink background")
+EDITS = (
+    "a green apple, 3d",
+    "a red apple, 3d on a yellow background",
+    "a tomato, 3d",
+    "a purple apple, 3d on a pink background",
+)
 SIDE = 256
 
 
