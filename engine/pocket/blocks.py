@@ -3,9 +3,15 @@
 # torch and diffusers leave many types open
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
+import math
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+FREQUENCIES = 64
+"""Of the features that tell noise levels apart."""
 
 
 class ResidualBlock(nn.Module):
@@ -28,6 +34,14 @@ class ResidualBlock(nn.Module):
         hidden = self.conv1(F.silu(self.norm1(x)))
         hidden = self.norm2(hidden) * (1 + scale) + shift
         return x + self.conv2(F.silu(hidden))
+
+
+class Sketch(NamedTuple):
+    """Clean colours (B, 3, h, w), features (B, F, h, w) and condition (B, D)."""
+
+    colours: Tensor
+    features: Tensor
+    condition: Tensor
 
 
 class Refiner(nn.Module):
@@ -121,3 +135,10 @@ def axial_rotation(rows: int, columns: int, text: int, head: int, device: torch.
 
 def _places(count: int, device: torch.device) -> Tensor:
     return (torch.arange(count, device=device) + 0.5) * (8 / count) - 0.5
+
+
+def level_features(signal_to_noise: Tensor) -> Tensor:
+    """Sines and cosines (B, 2 * FREQUENCIES) of noise levels, given alpha / sigma (B,)."""
+    level = torch.atan(signal_to_noise.float()) * (2 / math.pi)
+    angles = level[:, None] * (torch.logspace(0, 3, FREQUENCIES, device=level.device) * math.pi / 16)
+    return torch.cat((angles.cos(), angles.sin()), dim=-1)

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +16,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 from torch import Tensor, nn
 
-from engine.pocket.blocks import JointBlock, Refiner, ResidualBlock, axial_rotation
+from engine.pocket.blocks import FREQUENCIES, JointBlock, Refiner, ResidualBlock, Sketch, axial_rotation, level_features
 from engine.pocket.checkpoint import naming, read_no_words, write_no_words
 from engine.pocket.codec import LUMINANCE
 from engine.pocket.errors import BrokenWeights
@@ -27,16 +26,7 @@ from engine.pocket.noise import levels, reduced
 from engine.pocket.prompt import Prompt
 from engine.pocket.recall import Recall
 
-_FREQUENCIES = 64
 _FULL_RESOLUTION_CHANNELS = 16
-
-
-class Sketch(NamedTuple):
-    """Clean colours (B, 3, h, w), features (B, F, h, w) and condition (B, D)."""
-
-    colours: Tensor
-    features: Tensor
-    condition: Tensor
 
 
 class PocketDenoiser(ModelMixin, ConfigMixin):
@@ -93,7 +83,7 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         self._remembered = remembered
         self._reduction, self._multiple = reduction, reduction * patch_size * 2
         self._patch, self._head = patch_size, width // heads
-        self.time = nn.Sequential(nn.Linear(2 * _FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
+        self.time = nn.Sequential(nn.Linear(2 * FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
         self.sentence = nn.Linear(cross_attention_dim, width)
         self.modulation = nn.Linear(width, 6 * width)
         self.words = nn.Linear(cross_attention_dim, width)
@@ -105,17 +95,14 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         self.merge = nn.Conv2d(2 * conv_channels, conv_channels, 1)
         self.decode = nn.ModuleList(ResidualBlock(conv_channels, width) for _ in range(2))
         self.patch_out = nn.Conv2d(conv_channels, _FULL_RESOLUTION_CHANNELS * patch_size**2, 1)
-        self.finish = nn.Sequential(
-            nn.Conv2d(_FULL_RESOLUTION_CHANNELS + in_channels, _FULL_RESOLUTION_CHANNELS, 3, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(_FULL_RESOLUTION_CHANNELS, 3, 3, padding=1),
-        )
-        refiner = (reduction, in_channels, _FULL_RESOLUTION_CHANNELS, refine_channels, width)
-        self.refine = Refiner(*refiner) if reduction > 1 else None
-        looks = (patch_size, conv_channels, _FULL_RESOLUTION_CHANNELS, refine_channels if self.refine else 0)
-        self.recall = Recall(remembered, *looks, reduction) if remembered else None
-        nn.init.zeros_(self.modulation.weight)
-        nn.init.zeros_(self.modulation.bias)
+        first = nn.Conv2d(_FULL_RESOLUTION_CHANNELS + in_channels, _FULL_RESOLUTION_CHANNELS, 3, padding=1)
+        self.finish = nn.Sequential(first, nn.SiLU(), nn.Conv2d(_FULL_RESOLUTION_CHANNELS, 3, 3, padding=1))
+        features, refined = _FULL_RESOLUTION_CHANNELS, refine_channels if reduction > 1 else 0
+        self.refine = Refiner(reduction, in_channels, features, refined, width) if refined else None
+        looks = (patch_size, conv_channels, features, refined, reduction)
+        self.recall = Recall(remembered, *looks) if remembered else None
+        for parameter in self.modulation.parameters():
+            nn.init.zeros_(parameter)
 
     @classmethod
     def from_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride] - a folder, never a hub name or None
@@ -223,8 +210,7 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
 
     def sketch(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, hints: Hints | None = None) -> Sketch:
         """The sketch alone, at the sample's own size."""
-        prompt = _placed(self._heard(states), sample, signal_to_noise, hints)
-        return self._sketch(sample, signal_to_noise, prompt, hints)
+        return self._sketch(sample, signal_to_noise, self._heard(states).placed(sample, signal_to_noise, hints), hints)
 
     def _heard(self, states: Tensor) -> Prompt:
         return Prompt.of(states, self._remembered)
@@ -233,7 +219,7 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         self, sample: Tensor, signal_to_noise: Tensor, prompt: Prompt, excess: Tensor | None, hints: Hints | None
     ) -> tuple[Sketch, Tensor | None]:
         weights = None if excess is None else excess.clamp(min=0)
-        prompt = _placed(prompt, sample, signal_to_noise, hints)
+        prompt = prompt.placed(sample, signal_to_noise, hints)
         if self.refine is None:
             return self._guided_sketch(sample, signal_to_noise, prompt, weights, hints), None
         small, ratio = reduced(sample, signal_to_noise, self._reduction)
@@ -291,10 +277,7 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
 
     def _condition(self, signal_to_noise: Tensor, states: Tensor, present: Tensor) -> Tensor:
         """Noise level and sentence mean in one vector (B, D)."""
-        level = torch.atan(signal_to_noise.float()) * (2 / math.pi)
-        frequencies = torch.logspace(0, 3, _FREQUENCIES, device=level.device) * math.pi / 16
-        angles = level[:, None] * frequencies
-        time = self.time(torch.cat((angles.cos(), angles.sin()), dim=-1).to(states.dtype))
+        time = self.time(level_features(signal_to_noise).to(states.dtype))
         count = present.sum(1, keepdim=True).clamp(min=1)
         return time + self.sentence(states.sum(1) / count.to(states.dtype))
 
@@ -312,9 +295,3 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
             tokens = block(tokens, shared, rotation, mask)
         planned = self.tokens_out(tokens[:, :count]).transpose(1, 2).unflatten(2, (rows, columns))
         return F.pixel_shuffle(planned, 2)
-
-
-def _placed(prompt: Prompt, sample: Tensor, signal_to_noise: Tensor, hints: Hints | None) -> Prompt:
-    """Drawings where the static puts them; none where a control picture says what is where."""
-    prompt = prompt if hints is None else prompt.remembering(hints.silent)
-    return prompt.placed(sample, signal_to_noise)

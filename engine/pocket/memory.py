@@ -92,13 +92,17 @@ class Memory:
     def sheets(self, layout: Layout) -> Tensor:
         """The drawings of each style where the layout puts them, (styles, 4, SIZE, SIZE), colours premultiplied."""
         sheets = torch.zeros(self._tensors["drawn"].shape[1], 4, SIZE, SIZE)
+        drawn = {each: self._drawings(*each) for each in set(zip(layout.things, layout.colours, strict=True))}
         for thing, (edge, left, top), colour in zip(layout.things, layout.boxes, layout.colours, strict=True):
-            for style, number in enumerate(self._drawn[thing]):
-                if number >= 0:
-                    piece = self._drawing(number, colour)
-                    piece = piece if edge == SIZE else F.interpolate(piece[None], size=(edge, edge), mode="area")[0]
-                    sheets[style, :, top : top + edge, left : left + edge] = piece
+            pieces = drawn[thing, colour]
+            pieces = pieces if edge == SIZE else F.interpolate(pieces, size=(edge, edge), mode="area")
+            sheets[:, :, top : top + edge, left : left + edge] = pieces
         return sheets
+
+    def _drawings(self, thing: int, colour: int) -> Tensor:
+        """A thing in each style (styles, 4, SIZE, SIZE), clear where there is none."""
+        clear = torch.zeros(4, SIZE, SIZE)
+        return torch.stack([self._drawing(each, colour) if each >= 0 else clear for each in self._drawn[thing]])
 
     def _drawing(self, number: int, colour: int) -> Tensor:
         """Premultiplied (4, SIZE, SIZE), repainted where it has one main colour and `colour` is another."""

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.pocket.hints import Hints
 from engine.pocket.pose import Pose, static_of
 from engine.pocket.recall import fitted, rows_of, unpacked
 
@@ -43,19 +44,13 @@ class Prompt:
         """Without the places that are padding in every row: nobody looks at those."""
         return replace(self, words=spoken(self.words))
 
-    def remembering(self, rows: Tensor) -> Prompt:
-        """With drawings in those rows (B,) only."""
-        if self.drawings is None:
-            return self
-        return replace(self, drawings=self.drawings * rows[:, None, None, None].to(self.drawings))
-
-    def placed(self, sample: Tensor, signal_to_noise: Tensor) -> Prompt:
-        """With drawings as large as the sample, where its static puts them."""
+    def placed(self, sample: Tensor, signal_to_noise: Tensor, hints: Hints | None = None) -> Prompt:
+        """With drawings as large as the sample, where its static puts them; none where hints say what is where."""
         if self.drawings is None or self.alone is None or self.mirrorable is None:
             return self
         pose = Pose.of(static_of(sample, signal_to_noise))
-        upright = fitted(self.drawings, *sample.shape[2:])
-        return replace(self, drawings=pose.place(upright, self.alone, self.mirrorable))
+        drawings = pose.place(fitted(self.drawings, *sample.shape[2:]), self.alone, self.mirrorable)
+        return replace(self, drawings=drawings if hints is None else drawings * hints.silent[:, None, None, None])
 
     def reduced(self, reduction: int) -> Prompt:
         """With drawings as much smaller as the sketch is."""

@@ -18,12 +18,12 @@ from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
 from transformers import AutoTokenizer
 
+from engine.pocket.blocks import Sketch
 from engine.pocket.boxes import SIZE
 from engine.pocket.canvas import Canvas
 from engine.pocket.checkpoint import naming
 from engine.pocket.codec import PixelCodec
 from engine.pocket.data import Collection
-from engine.pocket.denoiser import Sketch
 from engine.pocket.errors import BrokenRun
 from engine.pocket.objective import mixed, signal_to_noise, velocity_error
 from engine.pocket.optimizers import optimizers
