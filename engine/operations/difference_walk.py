@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from engine.operations.img2img_from_noise import PictureOrigin, noised_to
+from engine.sampling.step_watch import Settle
 from engine.sampling.x0 import noise_level
 
 
@@ -27,6 +28,8 @@ class DifferenceWalk:
     strength: float
     seeds: Sequence[int]
     """Of the cells; a family that draws cell by cell begins anew for each."""
+    settle: Settle | None = None
+    """What fresh noise passes."""
     _begun: int = 0
     _generators: list[torch.Generator] = field(default_factory=list[torch.Generator])
     _picture: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
@@ -66,6 +69,8 @@ class DifferenceWalk:
         drawn = torch.empty((2 * cells, *self._picture.shape[1:]))
         for row, generator in enumerate(self._generators):
             drawn[row].normal_(generator=generator)
+        if self.settle is not None:
+            _, drawn[:cells] = self.settle(self._picture, drawn[:cells])
         sample = drawn.to(self._picture.device)
         old = sample[:cells].mul_(noise).add_(self._picture, alpha=signal)
         torch.add(old, self._change, alpha=signal, out=sample[cells:])

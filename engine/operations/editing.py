@@ -18,6 +18,7 @@ from engine.operations.drawing import within_mask
 from engine.operations.edit_mask import found_mask
 from engine.operations.img2img_from_noise import PictureOrigin
 from engine.operations.pixels import Pixels, fitted, inward_feather, pixels_of, resized
+from engine.operations.remembered import settled
 from engine.pictures.images import open_mask, open_picture
 from engine.pipelines.references import References
 from engine.requests import Edit
@@ -30,7 +31,7 @@ EVERYWHERE = 0.98
 STRENGTH = 0.9
 """The `strength` inside of the mask, for models that were not made for editing."""
 FIRMNESS = 1.8
-"""What the guidance scale is multiplied by, for models that were not made for editing."""
+"""What the guidance scale is multiplied by, for models that were not made for editing; not where noise is settled."""
 
 
 def edit(context: OperationContext) -> list[Pixels]:
@@ -68,12 +69,13 @@ def pasted(picture: Image.Image, mask: Image.Image, cells: list[Pixels]) -> list
 def by_difference(context: OperationContext, picture: Image.Image, mask: Image.Image | None) -> list[Pixels]:
     """Any other model's editing: the prompt says what the picture shall show, and where is found or given."""
     old = described(context, picture)
-    if mask is None:
-        mask = _found(context, picture, old)
-    if _takes_pairs(context):
-        return pasted(picture, mask, _walked(context, picture, mask, old))
-    # Some families take one prompt at a time: there the region is drawn anew.
-    return pasted(picture, mask, within_mask(context, picture, mask, STRENGTH))
+    with settled(context, picture.resize(context.size, Image.Resampling.BILINEAR), old):
+        if mask is None:
+            mask = _found(context, picture, old)
+        if _takes_pairs(context):
+            return pasted(picture, mask, _walked(context, picture, mask, old))
+        # Some families take one prompt at a time: there the region is drawn anew.
+        return pasted(picture, mask, within_mask(context, picture, mask, STRENGTH))
 
 
 def _takes_pairs(context: OperationContext) -> bool:
@@ -88,7 +90,7 @@ def _takes_pairs(context: OperationContext) -> bool:
 def _walked(context: OperationContext, picture: Image.Image, mask: Image.Image, old: str) -> list[Pixels]:
     start, where = (each.resize(context.size, Image.Resampling.BILINEAR) for each in (picture, mask))
     origin = PictureOrigin(start, STRENGTH, where, context.vae)
-    context.watch.walk = DifferenceWalk(origin, STRENGTH, context.request.cell_seeds)
+    context.watch.walk = DifferenceWalk(origin, STRENGTH, context.request.cell_seeds, context.watch.settle)
     try:
         return draw(replace(_firmly(context), beside=old), "text_to_image")
     finally:
@@ -106,7 +108,12 @@ def _found(context: OperationContext, picture: Image.Image, old: str) -> Image.I
 
 
 def _firmly(context: OperationContext) -> OperationContext:
-    """With more guidance, where there is any: only the difference of two answers is taken, and that is smaller."""
+    """With more guidance, where there is any: only the difference of two answers is taken, and that is smaller.
+
+    A model with a memory answers so clearly where its noise is settled that more would draw fringes.
+    """
+    if context.watch.settle is not None:
+        return context
     asked, usual = context.request.guidance_scale, context.model.spec.guidance_scale
     guidance = usual if asked is None else asked
     return context.asking(guidance_scale=guidance * FIRMNESS) if guidance > 1 else context

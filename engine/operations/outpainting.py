@@ -8,10 +8,11 @@ from typing import cast
 import numpy as np
 from PIL import Image, ImageFilter
 
-from engine.catalogue.outpaint_geometry import Canvas, trimmed
+from engine.catalogue.outpaint_geometry import Canvas, Size, trimmed
 from engine.operations.context import OperationContext
 from engine.operations.drawing import within_mask
 from engine.operations.pixels import Pixels, picture_of, pixels_of, resized
+from engine.operations.remembered import Part
 from engine.operations.seams import FEATHER, join
 from engine.pictures.images import open_picture
 from engine.requests import Outpaint
@@ -27,11 +28,22 @@ def outpaint(context: OperationContext) -> list[Pixels]:
     mask = picture_of(np.repeat((kept < 1)[..., None], 3, axis=2).astype(np.float32)).convert("L")
     under, canvas = pixels_of(part), pixels_of(whole)
     cells: list[Pixels] = []
-    for cell in within_mask(context, part, mask, request.strength):
+    for cell in within_mask(context, part, mask, request.strength, (picture, _place(picture.size, request))):
         grown = canvas.copy()
         grown[top:bottom, left:right] = join(under, resized(cell, part.size), kept, is_other=request.strength == 1.0)
         cells.append(grown)
     return cells
+
+
+def _place(size: Size, request: Outpaint) -> Part:
+    """Where a picture of that size lies in the window, were it not trimmed."""
+    canvas = Canvas.of(size, request)
+    left, top, right, bottom = canvas.window
+    cut = trimmed(size, request)
+    across, down = canvas.inner[0] / (cut[2] - cut[0]), canvas.inner[1] / (cut[3] - cut[1])
+    x, y = canvas.left - cut[0] * across - left, canvas.above - cut[1] * down - top
+    wide, high = right - left, bottom - top
+    return x / wide, y / high, (x + size[0] * across) / wide, (y + size[1] * down) / high
 
 
 def lay_on_canvas(picture: Image.Image, request: Outpaint) -> tuple[Image.Image, Pixels]:

@@ -12,8 +12,9 @@ from PIL import Image
 from engine.catalogue.outpaint_geometry import scaled
 from engine.catalogue.sizes import CREATIVE_FACTOR, enlargement
 from engine.operations.context import OperationContext
-from engine.operations.drawing import from_picture
+from engine.operations.drawing import redrawn
 from engine.operations.pixels import Pixels, cover, opaque, picture_of, pixels_of
+from engine.operations.remembered import Frames, Part
 from engine.operations.super_resolution import enlarged
 from engine.pictures.images import open_with_alpha
 from engine.requests import MAX_SIDE, Upscale
@@ -55,18 +56,26 @@ def refined(context: OperationContext, picture: Image.Image, strength: float) ->
     corners = [(x, y) for y in _starts(picture.height, height) for x in _starts(picture.width, width)]
     drawn, weight = np.zeros_like(whole), np.full((*whole.shape[:2], 1), 1e-6, dtype=np.float32)
     steps = max(1, int((context.request.num_inference_steps or spec.steps_of(context.request.kind)) * strength))
+    frames = Frames(picture, context.asking(width=width, height=height))
     for number, (left, top) in enumerate(corners):
         context.watch.more_steps = steps * (len(corners) - number - 1)
         box = (left, top, min(left + width, picture.width), min(top + height, picture.height))
         tile = cover(picture.crop(box), (width, height))
-        cell = from_picture(
-            context.asking(width=width, height=height, seed=context.request.seed + number), tile, strength
-        )
+        asked = context.asking(width=width, height=height, seed=context.request.seed + number)
+        with frames.drawing(_place(picture.size, box)):
+            cell = redrawn(asked, tile, strength)
         fitted = pixels_of(picture_of(opaque(cell[0])).resize((box[2] - left, box[3] - top), Image.Resampling.LANCZOS))
         fade = _fade(fitted.shape[0])[:, None, None] * _fade(fitted.shape[1])[None, :, None]
         drawn[top : box[3], left : box[2]] += fade * fitted
         weight[top : box[3], left : box[2]] += fade
     return drawn / weight
+
+
+def _place(size: tuple[int, int], tile: tuple[int, int, int, int]) -> Part:
+    """Where a picture of that size lies in one of its tiles."""
+    left, top, right, bottom = tile
+    wide, high = right - left, bottom - top
+    return -left / wide, -top / high, (size[0] - left) / wide, (size[1] - top) / high
 
 
 def _starts(length: int, tile: int) -> list[int]:

@@ -25,6 +25,7 @@ from engine.pocket.hints import Hints
 from engine.pocket.noise import levels, reduced
 from engine.pocket.prompt import Prompt
 from engine.pocket.recall import Recall
+from engine.pocket.settling import Settling
 
 _FULL_RESOLUTION_CHANNELS = 16
 
@@ -143,6 +144,13 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
             self.register_to_config(time_cond_proj_dim=GUIDANCE_EMBEDDING)
         return self.no_words is not None
 
+    def settling(self, picture: Tensor, states: Tensor, freedom: float = 0.0) -> Settling | None:
+        """How a picture (1, 3, H, W) in [0, 1] and noise are made to agree, given states (1, L, 384) of its words.
+
+        None where nothing that is remembered for them is seen in the picture.
+        """
+        return Prompt.of(states, self._remembered).settling(picture, self._multiple, freedom)
+
     def forward(
         self,
         sample: Tensor,
@@ -186,7 +194,8 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         padding = (0, -width % self._multiple, 0, -height % self._multiple)
         padded = F.pad(sample, padding, mode="replicate") if any(padding) else sample
         hints = hints and hints.padded(padded.shape[2:])
-        prompt = self._heard(states) if self.fixed_shapes else self._heard(states).spoken()
+        prompt = Prompt.of(states, self._remembered)
+        prompt = prompt if self.fixed_shapes else prompt.spoken()
         sketch, picture = self._drawn(padded, signal_to_noise, prompt, excess, hints)
         colour = (sketch.colours if picture is None else picture)[:, :, :height, :width]
         luminance = (colour * colour.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
@@ -201,19 +210,16 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         hints: Hints | None = None,
     ) -> tuple[Tensor, ...]:
         """The sketch (B, 3, h, w) if there is one, and the picture (B, 3, H, W); `excess` (B,) is the scale less 1."""
-        sketch, picture = self._drawn(sample, signal_to_noise, self._heard(states), excess, hints)
+        sketch, picture = self._drawn(sample, signal_to_noise, Prompt.of(states, self._remembered), excess, hints)
         return (sketch.colours,) if picture is None else (sketch.colours, picture)
 
     def drawn(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor) -> tuple[Sketch, Tensor | None]:
         """What training compares: the sketch, and the picture (B, 3, H, W) where the sketch is none already."""
-        return self._drawn(sample, signal_to_noise, self._heard(states), None, None)
+        return self._drawn(sample, signal_to_noise, Prompt.of(states, self._remembered), None, None)
 
     def sketch(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, hints: Hints | None = None) -> Sketch:
         """The sketch alone, at the sample's own size."""
-        return self._sketch(sample, signal_to_noise, self._heard(states).placed(sample, signal_to_noise, hints), hints)
-
-    def _heard(self, states: Tensor) -> Prompt:
-        return Prompt.of(states, self._remembered)
+        return self._sketch(sample, signal_to_noise, Prompt.of(states, self._remembered).placed(sample, signal_to_noise, hints), hints)
 
     def _drawn(
         self, sample: Tensor, signal_to_noise: Tensor, prompt: Prompt, excess: Tensor | None, hints: Hints | None

@@ -26,6 +26,7 @@ KEPT = 0.8
 """The outline is kept where old and new overlap by this share of both together (intersection over union)."""
 _INK = 0.125
 """By so much of the range a pixel differs from the background, to belong to the object."""
+_PLUS = torch.tensor([[[[0.0, 1, 0], [1, 1, 1], [0, 1, 0]]]])
 _GROUNDS = ("blue", "green", "yellow", "pink", "red", "purple", "orange", "grey")
 _SIMPLE = (
     *("red heart", "banana", "rocket", "pizza", "ghost", "panda", "fox", "sunflower", "octopus", "rainbow"),
@@ -111,7 +112,7 @@ class EditJudge:
 
     def is_kept(self, wanted: Sequence[EditCase], before: Tensor, after: Tensor) -> list[bool]:
         """Whether the outline of each object, or of the one of two that stays, is kept."""
-        old, new = ink(before), ink(after)
+        old, new = filled(ink(before)), filled(ink(after))
         halves = [slice(0, 32 if case.kind == "one of two" else 64) for case in wanted]
         return [overlap(old[i, :, half], new[i, :, half]) >= KEPT for i, half in enumerate(halves)]
 
@@ -148,8 +149,20 @@ def _ground(pictures: Tensor) -> Tensor:
 
 
 def ink(pictures: Tensor) -> Tensor:
-    """Where the object is: (n, H, W) booleans of pictures (n, 3, H, W) in [-1, 1]."""
+    """Where pictures (n, 3, H, W) in [-1, 1] differ from their background: (n, H, W) booleans."""
     return (pictures - _ground(pictures)[:, :, None, None]).abs().amax(1) / 2 > _INK
+
+
+def filled(ink: Tensor) -> Tensor:
+    """What lies within the outlines of ink (n, H, W): the white of a ghost on white belongs to the ghost."""
+    free = ~ink
+    outside = torch.zeros_like(free)
+    outside[:, [0, -1]], outside[:, :, [0, -1]] = free[:, [0, -1]], free[:, :, [0, -1]]
+    while True:
+        spread = F.conv2d(outside[:, None].float(), _PLUS, padding=1)[:, 0].bool() & free
+        if torch.equal(spread, outside):
+            return ~outside
+        outside = spread
 
 
 def overlap(old: Tensor, new: Tensor) -> float:

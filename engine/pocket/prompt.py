@@ -13,8 +13,9 @@ from torch import Tensor
 
 from engine.pocket.hints import Hints
 from engine.pocket.pose import Pose, static_of
+from engine.pocket.pose_search import pose_in
 from engine.pocket.recall import fitted, rows_of, unpacked
-
+from engine.pocket.settling import Settling
 
 @dataclass(frozen=True)
 class Prompt:
@@ -51,6 +52,14 @@ class Prompt:
         pose = Pose.of(static_of(sample, signal_to_noise))
         drawings = pose.place(fitted(self.drawings, *sample.shape[2:]), self.alone, self.mirrorable)
         return replace(self, drawings=drawings if hints is None else drawings * hints.silent[:, None, None, None])
+
+    def settling(self, picture: Tensor, multiple: int, freedom: float) -> Settling | None:
+        """See `PocketDenoiser.settling`; for a prompt of one row."""
+        if self.drawings is None or self.alone is None or self.mirrorable is None or not bool(self.alone):
+            return None
+        mirrorable = bool(self.mirrorable)
+        pose = pose_in(picture, self.drawings, alone=True, mirrorable=mirrorable)
+        return None if pose is None else Settling(pose, mirrorable, multiple, freedom)
 
     def reduced(self, reduction: int) -> Prompt:
         """With drawings as much smaller as the sketch is."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,8 +15,11 @@ from torch import Tensor
 from transformers import BertConfig
 from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAttentions
 
+from engine.pocket.framing import Box, Frame, Size, framed
 from engine.pocket.memory import Memory
-from engine.pocket.recall import packed
+from engine.pocket.pose import Pose
+from engine.pocket.pose_search import pose_in
+from engine.pocket.recall import packed, unpacked
 from engine.pocket.styles import STYLES
 from engine.pocket.text_encoder import MAX_TOKENS, PocketTextEncoder
 
@@ -42,6 +46,22 @@ class RememberingTextEncoder(PocketTextEncoder):
         words = F.pad(states, (0, 0, 0, MAX_TOKENS - states.shape[1]))
         output.last_hidden_state = torch.cat((words, self._remembered(ids, mask, states)), dim=1)
         return output
+
+    def seen(self, states: Tensor, picture: Tensor) -> list[Pose | None]:
+        """How what states (B, 24 + R, 384) bring to mind stands in a picture (1, 3, H, W) in [0, 1], if it is there."""
+        sheets, alone, mirrorable = self._unpacked(states)
+        told = zip(sheets, alone.tolist(), mirrorable.tolist(), strict=True)
+        return [pose_in(picture, sheet[None].float(), alone=one, mirrorable=turns) for sheet, one, turns in told]
+
+    def framed(self, states: Tensor, poses: Sequence[Pose | None], size: Size, at: Box, picture_size: Size, free: Box | None) -> Tensor:
+        """The same states with drawings where a `Frame` has them, whatever the static says."""
+        sheets, alone, _ = self._unpacked(states)
+        drawings = framed(sheets, poses, Frame(size, at, picture_size, free)).unflatten(1, (len(STYLES), -1))
+        fixed = torch.zeros_like(alone)
+        return torch.cat((states[:, :MAX_TOKENS], packed(drawings, fixed, fixed, states.shape[-1])), dim=1)
+
+    def _unpacked(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return unpacked(states[:, MAX_TOKENS:], len(STYLES))
 
     def _remembered(self, input_ids: Tensor, mask: Tensor, states: Tensor) -> Tensor:
         sheets: list[Tensor] = []

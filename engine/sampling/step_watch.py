@@ -32,6 +32,10 @@ class FirstAnswer(BaseException):
         super().__init__("the first answer of the denoiser")
 
 
+Settle = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+"""Makes clean latents and noise of unit variance agree."""
+
+
 class Origin(Protocol):
     """A picture to start from, for families whose pipelines start from noise only."""
 
@@ -80,6 +84,8 @@ class StepWatch:
     """After this share of the steps the x0 estimate is the result."""
     origin: Origin | None = None
     walk: Walk | None = None
+    settle: Settle | None = None
+    """What a picture and its noise pass before they are added."""
     asks_once: bool = False
     """Whether the first denoising step raises `FirstAnswer` in place of going on."""
     more_steps: int = 0
@@ -106,6 +112,8 @@ class StepWatch:
                     # On the instance, and wrapped: pipelines look at the signature of `noise_scheduler.step`.
                     value.step = self._watched(part, value)
                     value.set_timesteps = _refusing(value)
+                    if hasattr(value, "add_noise"):
+                        value.add_noise = self._settled(value)
                     self._hooked.append(value)
 
     @property
@@ -125,6 +133,16 @@ class StepWatch:
     def answer(self, call: ParkedCall) -> Any:
         """While idle, answer denoiser calls with their latest output: the step ignores it. Else `NotImplemented`."""
         return self.lane.last_outputs.get(call.module, NotImplemented) if self._is_idle else NotImplemented
+
+    def _settled(self, noise_scheduler: Any) -> Callable[..., torch.Tensor]:
+        inner = noise_scheduler.add_noise
+
+        @functools.wraps(inner)
+        def add_noise(original_samples: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+            agreed = self.settle(original_samples, noise) if self.settle else (original_samples, noise)
+            return inner(*agreed, timesteps)
+
+        return add_noise
 
     def _watched(self, pipeline: Pipeline, noise_scheduler: Any) -> Callable[..., Any]:
         inner = noise_scheduler.step
