@@ -39,11 +39,11 @@ def attention_kernels(settings: EngineSettings, device: torch.device, dtype: tor
     if asked == AUTO:
         if device.type != "cuda" or settings.deterministic:
             return ()
-        return tuple(name for name in OF_THEMSELVES if not _flaw(name, device, dtype)[0])
+        return tuple(name for name in OF_THEMSELVES if not kernel_flaw(name, device, dtype)[0])
     if settings.deterministic:
         why = f'attention = "{asked}" and deterministic exclude each other: its first calls are computed by torch'
         raise ModelLoadFailed("", why, "remove one of the two")
-    why, remedy = _flaw(asked, device, dtype)
+    why, remedy = kernel_flaw(asked, device, dtype)
     if why:
         raise ModelLoadFailed("", f'attention = "{asked}" {why}', remedy)
     return (asked,)
@@ -59,7 +59,7 @@ def set_attention(
             logger.info("%s: attention stays torch's own, its family has no choice", type(denoiser).__name__)
 
 
-def _flaw(name: str, device: torch.device, dtype: torch.dtype) -> tuple[str, str]:
+def kernel_flaw(name: str, device: torch.device, dtype: torch.dtype) -> tuple[str, str]:
     """Why a kernel cannot be used on this machine, and the way out; ("", "") where it can."""
     from diffusers.models.attention_dispatch import AttentionBackendName, _check_attention_backend_requirements
 

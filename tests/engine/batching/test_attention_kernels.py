@@ -21,6 +21,7 @@ from tests.engine.local_worker import SIZE, LocalWorker, as_array, ask
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 HAVE_A_CHOICE = ["flux", "flux2-klein", "z-image", "qwen-image", "hunyuan-image", "chroma"]
+ALWAYS_MASKED = ("chroma", "hunyuan-image")
 HAVE_NONE = ["stable-diffusion", "stable-diffusion-3", "pixart-sigma"]
 LOG = "engine.batching.attention_kernels"
 
@@ -58,7 +59,7 @@ def test_families_draw_the_same_with_another_kernel(family: str, family_folder: 
     before, after = ([said[-1].finished for said in worker.run(*requests)] for worker in (own, other))
     for one, two in zip(before, after, strict=True):
         assert np.abs(as_array(one.images[0].png).astype(int) - as_array(two.images[0].png)).max() <= 2
-    assert chosen(other).in_charge == (() if family == "chroma" else ("_native_math",)), "Chroma always has a mask"
+    assert chosen(other).in_charge == (() if family in ALWAYS_MASKED else ("_native_math",))
 
 
 def test_a_named_kernel_computes_and_the_recipe_says_so(
