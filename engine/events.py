@@ -79,7 +79,7 @@ class Recipe:
     dtype: str
     versions: dict[str, str] = field(default_factory=dict[str, str])
     alone: bool = False
-    """Whether no forward pass was shared with other requests, and none ran compiled code or another attention kernel than
+    """Whether no forward pass was shared with other requests, nor ran compiled code or another attention kernel than
     torch's own: drawn alone again it is the same to the bit."""
     sampler: str = ""
     """The noise scheduler's name in other tools ("DPM++ 2M Karras")."""
