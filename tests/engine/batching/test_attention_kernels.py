@@ -15,9 +15,10 @@ from diffusers.models.attention_dispatch import AttentionBackendName, _Attention
 from engine.batching import attention_kernels
 from engine.batching.attention_kernels import ChosenAttention, apart, choose_attention
 from engine.batching.forward import ATTENTION
-from engine.requests import ImageRequest
+from engine.requests import ImageRequest, StyleImage
 from tests.engine.attention_stand_ins import StandIn, Time, install, slow_down
-from tests.engine.local_worker import SIZE, LocalWorker, as_array, ask
+from tests.engine.local_worker import SIZE, LocalWorker, as_array, ask, png
+from tests.engine.style_adapters import save_adapter
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 HAVE_A_CHOICE = ["flux", "flux2-klein", "z-image", "qwen-image", "hunyuan-image", "chroma"]
@@ -91,6 +92,30 @@ def test_what_is_drawn_alone_is_drawn_by_torchs_own(
     (before,) = plain.draw(asked())
     np.testing.assert_array_equal(before, as_array(again.images[0].png))
     assert again.recipe and again.recipe.alone and "attention" not in again.recipe.versions
+
+
+@pytest.mark.parametrize("keys", [{"residency": "streamed"}, {"precision": "float8"}, {"precision": "bfloat16"}])
+def test_streamed_and_narrow_models_take_another_kernel(
+    family_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, keys: dict[str, str]
+) -> None:
+    kernel = install(monkeypatch, "flash", StandIn())
+    own, other = (LocalWorker(family_folder("flux"), keys=keys, attention=each) for each in ("off", "flash"))
+    np.testing.assert_array_equal(own.draw(asked())[0], other.draw(asked())[0])
+    assert kernel.calls > 3 and chosen(other).in_charge == ("flash",)
+
+
+def test_a_style_adapter_draws_with_another_kernel(
+    family_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kernel, folder = install(monkeypatch, "flash", StandIn()), family_folder("flux")
+    adapter = save_adapter(folder, tmp_path, encoder="seeing")
+    keys = {"style_adapter": str(adapter), "style_encoder": str(adapter.parent / "seeing")}
+    picture = StyleImage(image=png(np.full((32, 32, 3), (200, 30, 60), np.uint8)))
+    own, other = (LocalWorker(folder, keys=keys, attention=each) for each in ("off", "flash"))
+    request = asked(style_images=(picture,))
+    before, after = own.finish(request), other.finish(request)
+    np.testing.assert_array_equal(as_array(before.images[0].png), as_array(after.images[0].png))
+    assert kernel.calls > 3 and after.recipe and after.recipe.versions["attention"] == "flash"
 
 
 @pytest.mark.parametrize(
