@@ -79,7 +79,8 @@ class Recipe:
     dtype: str
     versions: dict[str, str] = field(default_factory=dict[str, str])
     alone: bool = False
-    """Whether no forward pass was shared with other requests, so that nothing depended on them."""
+    """Whether no forward pass was shared with other requests, nor ran compiled code or another attention kernel than
+    torch's own: drawn alone again it is the same to the bit."""
     sampler: str = ""
     """The noise scheduler's name in other tools ("DPM++ 2M Karras")."""
     upscaler: str = ""

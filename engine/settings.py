@@ -141,6 +141,9 @@ class EngineSettings(Section):
     where it can hardly be seen, "fast" more often."""
     compile: Literal["auto", "off"] = "auto"
     """Whether the repeated blocks of denoisers are compiled in the background; "auto" on CUDA devices only."""
+    attention: str = "auto"
+    """Which kernel computes attention, where it is proved equal to torch's own: "auto" the fastest of those that are
+    installed, on CUDA devices only; "off" torch's own; or one by diffusers' name, those in 8 bits too ("sage")."""
     max_lanes: int = Field(default=16, ge=1)
     """Requests that run at the same time on one device."""
     max_waiting: int = Field(default=200, ge=1)

@@ -15,6 +15,7 @@ import copy
 import functools
 import logging
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Generator, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,8 +27,9 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_flatten, tree_map
 
+from engine.batching.attention_kernels import TIMED, ChosenAttention
 from engine.batching.block_job import BlockJob, TensorLike, compiled_elsewhere, without_values
-from engine.batching.forward import COMPILED, is_out_of_memory
+from engine.batching.forward import COMPILED, is_out_of_memory, timed
 from engine.batching.merge_proof import difference
 from engine.batching.row_layout import PLAIN
 from engine.batching.weight_tensors import EXECUTES_ON, STREAMED, can_widen
@@ -53,6 +55,10 @@ class _Compiled:
 
     run: Runner
     proved: bool = False
+    slower: bool = False
+    """The block itself, with an attention kernel that is not in this code, takes less time."""
+    seconds: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    """What the block took, and this code, in the same calls."""
 
 
 @dataclass(eq=False)
@@ -61,7 +67,12 @@ class CompiledBlocks:
 
     name: str
     compile: Callable[[BlockJob, Path], Runner]
+    rival: ChosenAttention | None = None
+    """Chooses attention kernels for the blocks where they are not compiled: code has torch's own."""
+    clock: Callable[[], float] = time.perf_counter
     active: bool = False
+    ran: bool = False
+    """Did compiled code compute something in the latest pass?"""
     failed: bool = False
     """Something did not compile, or not to the same result: everything stays eager."""
     _ready: dict[Hashable, _Compiled] = field(default_factory=dict[Hashable, _Compiled])
@@ -81,7 +92,7 @@ class CompiledBlocks:
     @contextlib.contextmanager
     def in_use(self) -> Generator[None]:
         """For one pass, let compiled code run where there is some."""
-        self.active = not self.failed
+        self.active, self.ran = not self.failed, False
         try:
             yield
         finally:
@@ -105,6 +116,8 @@ class CompiledBlocks:
         if key is None:
             return eager()
         compiled = self._ready.get(key) or self._arrived(key)
+        if compiled is not None and compiled.slower:
+            return eager()
         if compiled is None:
             self._note(key, block, args, kwargs)
             return eager()
@@ -114,16 +127,26 @@ class CompiledBlocks:
         given = [*self._weights[block], *(leaf for leaf in leaves if isinstance(leaf, torch.Tensor))]
         if compiled.proved:
             return self._proved(compiled, given, eager)
-        expected = eager()
+        device = given[0].device
+        expected, eager_s = timed(eager, device, self.clock)
         try:
-            outputs = compiled.run(given)
+            outputs, compiled_s = timed(functools.partial(compiled.run, given), device, self.clock)
             why = difference(outputs, tree_flatten(expected)[0])
+            compiled.seconds.append((eager_s, compiled_s))
         except RuntimeError as error:
             why = str(error)
         if why or not _is_plain(expected):
             self._give_up(why or "it returns more than tensors")
-        compiled.proved = True
+        self._judge(compiled)
         return expected
+
+    def _judge(self, compiled: _Compiled) -> None:
+        """Let right code run from now on; where the block has a faster attention kernel, only if it takes no longer."""
+        if self.failed or self.rival is None or not self.rival.in_charge:
+            compiled.proved = True
+        elif len(compiled.seconds) >= TIMED:
+            eager_s, compiled_s = (min(each) for each in zip(*compiled.seconds[1:], strict=True))
+            compiled.proved, compiled.slower = compiled_s <= eager_s, compiled_s > eager_s
 
     def _proved(self, compiled: _Compiled, given: list[torch.Tensor], eager: Callable[[], Any]) -> Any:
         try:
@@ -133,6 +156,7 @@ class CompiledBlocks:
                 raise
             self._give_up(str(error))
             return eager()
+        self.ran = True
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def _key(self, block: nn.Module, leaves: list[Any], form: Any) -> Hashable:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -17,6 +18,8 @@ from engine.errors import OutOfMemory
 
 COMPILED = "compiled_blocks"
 """The attribute of a denoiser that holds its `CompiledBlocks`."""
+ATTENTION = "chosen_attention"
+"""The attribute of a denoiser that holds its `ChosenAttention`."""
 
 
 def forward(call: ParkedCall) -> Any:
@@ -28,6 +31,7 @@ def forward(call: ParkedCall) -> Any:
     options = call.lane.options
     if options.upcast:
         call = _cast_floats(call, torch.float32)
+    others: list[Any] = []
     with contextlib.ExitStack() as stack:
         if is_own:
             stack.enter_context(call.lane.in_force())
@@ -39,7 +43,13 @@ def forward(call: ParkedCall) -> Any:
             stack.enter_context(active_adapters(call.module, adapters))
         elif (compiled := vars(call.module).get(COMPILED)) and _is_usual(call):
             stack.enter_context(compiled.in_use())
-        return getattr(call.module, call.method)(*call.args, **call.kwargs)
+            others.append(compiled)
+        if (attention := vars(call.module).get(ATTENTION)) and _is_usual(call):
+            stack.enter_context(attention.in_use())
+            others.append(attention)
+        output = getattr(call.module, call.method)(*call.args, **call.kwargs)
+    call.lane.has_own_bits &= not any(other.ran for other in others)
+    return output
 
 
 def _is_usual(call: ParkedCall) -> bool:
@@ -61,6 +71,15 @@ def synchronize(device: torch.device) -> None:
     """Wait until the device has run all queued kernels; on a CPU there are none."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
+
+
+def timed(compute: Callable[[], Any], device: torch.device, clock: Callable[[], float]) -> tuple[Any, float]:
+    """What a computation gives, and the seconds it took on the device."""
+    synchronize(device)
+    began_s = clock()
+    output = compute()
+    synchronize(device)
+    return output, clock() - began_s
 
 
 def is_out_of_memory(error: BaseException) -> bool:

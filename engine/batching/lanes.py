@@ -86,6 +86,9 @@ class Lane:
     options: RunOptions = RunOptions()
     alone: bool = False
     """Its calls share no forward pass with other lanes: `ImageRequest.alone`."""
+    has_own_bits: bool = True
+    """False once compiled code or another attention kernel than torch's own computed a pass of it, which a lane that
+    is drawn alone never runs with."""
     parked: ParkedCall | None = None
     """The call that waits for its output; None before the start and after the end."""
     result: Any = None

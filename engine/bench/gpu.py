@@ -17,13 +17,17 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine.batching.forward import synchronize
+from engine.batching.attention_kernels import choose_attention
+from engine.batching.forward import ATTENTION, synchronize
+from engine.batching.lanes import Stage
+from engine.batching.module_proxies import stage_of
 from engine.bench.desk import Desk, requests
 from engine.bench.full_size import load_full_size
 from engine.bench.gpu_report import Exactness, GpuReport, Throughput
 from engine.bench.parts import knee
 from engine.bench.report import Machine
 from engine.bench.whole_calls import context_of
+from engine.loading.attention_setting import kernel_flaw
 from engine.loading.load import quiet
 from engine.loading.loaded_model import LoadedModel
 from engine.operations import operate
@@ -34,6 +38,7 @@ from engine.settings import EngineSettings
 
 MODELS = ("sdxl", "z-image")
 SIDES = (512, 768, 1024)
+KERNELS = ("_flash_3", "flash", "xformers", "_native_cudnn", "sage")
 PEAK_TFLOPS = {"H100": 989.4, "H200": 989.4, "A100": 312.0, "4090": 165.2, "L4": 121.0}
 """Dense bfloat16, from the vendors' data sheets."""
 
@@ -78,6 +83,8 @@ def _measure_model(
         for way, run in ways.items()
     }
     report.exactness.append(_exactness(name, pictures["whole calls"], pictures["engine"]))
+    for kernel in ("_native_math",) if miniature else KERNELS:
+        _measure_kernel(model, kernel, ways["engine"], report, say)
     sides = (model.spec.width,) if miniature else SIDES
     report.knees[name] = [knee(model, settings, _like(model, side), 5) for side in sides]
     for part in model.parkable.values():
@@ -89,6 +96,16 @@ def _measure_model(
             model.parkable[component].compile(dynamic=None, backend="eager" if miniature else "inductor")
     _measure_way(model, "B1 whole calls", ways["whole calls"], True, report, say)
     _measure_way(model, "engine", ways["engine"], True, report, say)
+
+
+def _measure_kernel(
+    model: LoadedModel, kernel: str, run: Callable[[], Pictures], report: GpuReport, say: Callable[[str], None]
+) -> None:
+    """The engine with another attention kernel, where it is installed and the model's family has a choice."""
+    for part in model.parkable.values() if not kernel_flaw(kernel, model.device, model.dtype)[0] else ():
+        if stage_of(part) is Stage.DENOISE and choose_attention(part, (kernel,), is_asked=True):
+            _measure_way(model, f"engine, attention by {kernel}", run, False, report, say)
+            del vars(part)[ATTENTION]
 
 
 def _measure_way(

@@ -24,6 +24,7 @@ from engine.batching.lanes import Stage
 from engine.batching.module_proxies import stage_of
 from engine.errors import EngineError, ModelLoadFailed, ModelMissing, ModelTooLarge
 from engine.loading.apply_keys import apply_keys
+from engine.loading.attention_setting import set_attention
 from engine.loading.device import device_memory
 from engine.loading.load_controls import load_controls
 from engine.loading.load_errors import why_not
@@ -99,6 +100,11 @@ def choose_dtype(spec: ModelSpec, device: torch.device, plan: MemoryPlan | None)
         return DTYPES[denoiser.compute]
     if spec.precision in DTYPES and spec.precision not in QUANTISED:
         return DTYPES[spec.precision]
+    return usual_dtype(device)
+
+
+def usual_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where it is native."""
     is_native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.bfloat16 if is_native else torch.float32
 
@@ -144,7 +150,8 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
     parts = {name: part for name, part in base.components.items() if isinstance(part, nn.Module)}
     _prove_complete(spec, parts)
     _place(base, device, plan)
-    if not any(stage_of(part) is Stage.DENOISE for part in parts.values()):
+    denoisers = [part for part in parts.values() if stage_of(part) is Stage.DENOISE]
+    if not denoisers:
         raise ModelLoadFailed(spec.name, "its index names no denoiser", "give the index a unet or transformer")
     prove_noise_scheduler(spec.name, base.components.get("scheduler"))
     for module in parts.values():
@@ -152,9 +159,9 @@ def _load(spec: ModelSpec, device: torch.device, settings: EngineSettings, first
         if hasattr(module, "fixed_shapes"):  # `pocket`, which leaves out what is padding and guides inside
             vars(module)["fixed_shapes"] = settings.deterministic
     if _may_compile(spec, device, settings):
-        for part in parts.values():
-            if stage_of(part) is Stage.DENOISE:
-                attach(part)
+        for denoiser in denoisers:
+            attach(denoiser)
+    set_attention(denoisers, settings, device, dtype)
     alone = replace(spec, stages=(), prior=None, fused_lora=None, noise_scheduler=None, noise_scheduler_options={})
     alone = replace(alone, enlarge=1, style_adapter=None, controls={}, vae=None, embeddings={}, prediction_type=None)
     stages = tuple(_load(replace(alone, source=stage), device, settings, base) for stage in spec.stages)

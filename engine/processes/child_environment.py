@@ -18,6 +18,8 @@ _WANTED = re.compile(
     r"|(LC|XDG|CUDA|NVIDIA|NCCL|HIP|HSA|ROCR|MIOPEN|OMP|GOMP|KMP|MKL|OPENBLAS|MALLOC|PYTORCH|TORCH|TORCHINDUCTOR|TRITON"
     r"|HF|HUGGINGFACE|TRANSFORMERS|DIFFUSERS|TQDM|COVERAGE)_.*)"
 )
+_SETTING = frozenset({"DIFFUSERS_ATTN_BACKEND"})
+"""What `attention` in the settings says instead: there a kernel is compared with torch's own before it is used."""
 _SECRET = re.compile(r"TOKEN(?!IZERS)|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY")
 
 ON_CPU = {
@@ -65,4 +67,5 @@ def unset_environment(device: str, environ: Mapping[str, str] = os.environ) -> d
 
 
 def _may_pass(name: str) -> bool:
-    return _WANTED.fullmatch(name) is not None and _SECRET.search(name.upper()) is None
+    is_wanted = _WANTED.fullmatch(name) is not None and name not in _SETTING
+    return is_wanted and _SECRET.search(name.upper()) is None

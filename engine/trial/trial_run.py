@@ -12,9 +12,11 @@ from dataclasses import replace
 import psutil
 import torch
 
+from engine.batching.attention_kernels import is_quantised
 from engine.catalogue.catalogue import Catalogue
 from engine.errors import DeviceMissing, EngineError, ModelLoadFailed
-from engine.loading.load import load, prove_plan, quiet
+from engine.loading.attention_setting import AUTO, attention_kernels
+from engine.loading.load import load, prove_plan, quiet, usual_dtype
 from engine.loading.saved_precision import is_for_cuda
 from engine.operations.tools import Tools
 from engine.processes.device_names import devices_here
@@ -31,7 +33,7 @@ def main() -> None:
     """Say the verdicts as one line of JSON, the last of the output."""
     settings = EngineSettings.model_validate_json(sys.stdin.buffer.read())
     quiet()
-    verdicts = [_device(name) for name in settings.devices]
+    verdicts = [*(_device(name) for name in settings.devices), _attention(settings)]
     for model in sys.argv[1:]:
         verdicts += _model(Catalogue(settings), model, settings)
     tools = Tools(
@@ -68,6 +70,20 @@ def _device(name: str) -> Verdict:
     return Verdict(f"device {name}", "computes")
 
 
+def _attention(settings: EngineSettings) -> Verdict:
+    try:
+        device = _first_device(settings)
+        kernels = attention_kernels(settings, device, usual_dtype(device))
+    except ModelLoadFailed as error:
+        return Verdict("attention", error.why, error.remedy)
+    except (AssertionError, RuntimeError) as error:
+        return Verdict("attention", f"not tried: {str(error).partition(chr(10))[0]}")  # the device's verdict says more
+    if not kernels:
+        return Verdict("attention", "torch's own")
+    kind = "changes pictures" if any(map(is_quantised, kernels)) else "where it is proved equal while models draw"
+    return Verdict("attention", f"{', '.join(kernels)}: {kind}")
+
+
 def _model(catalogue: Catalogue, name: str, settings: EngineSettings) -> list[Verdict]:
     spec = catalogue.spec(name)
     try:
@@ -87,7 +103,7 @@ def _model(catalogue: Catalogue, name: str, settings: EngineSettings) -> list[Ve
     def loads() -> str:
         # Half of what a CPU would draw with, for the sake of memory.
         half = replace(spec, precision="bfloat16") if spec.precision in ("auto", "nf4") else spec
-        model = load(half, _CPU, settings=settings)
+        model = load(half, _CPU, settings=settings.model_copy(update={"attention": AUTO}))  # that has its own verdict
         if flaw := model.previewer.flaw:
             flaws.append(Verdict(f"previews of {name}", flaw, "correct taesd in the settings"))
         for type_, why in model.control_flaws.items():

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from PIL import Image
 from safetensors.torch import save
 
+from engine.batching.forward import ATTENTION
 from engine.events import Finished, GeneratedImage, Recipe, Safety
 from engine.loading.loaded_model import LoadedModel
 from engine.operations.outcome import Outcome
@@ -41,7 +42,7 @@ def recipe_of(request: ImageRequest, model: LoadedModel, outcome: Outcome, *, al
         seed=request.seed,
         device=str(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
-        versions=dict(_versions()),
+        versions=dict(_versions()) | ({} if alone else _attention(model)),
         alone=alone,
         sampler=outcome.sampler,
         step_cache=request.step_cache or "off",
@@ -58,6 +59,13 @@ def recipe_of(request: ImageRequest, model: LoadedModel, outcome: Outcome, *, al
             step_cache="off",
         )
     return replace(recipe, parameters=write_parameters(request, recipe, request.seed))
+
+
+def _attention(model: LoadedModel) -> dict[str, str]:
+    """Which kernels besides torch's own compute the model's attention."""
+    chosen = (vars(module).get(ATTENTION) for module in model.parkable.values())
+    kernels = {kernel for each in chosen if each for kernel in each.in_charge}
+    return {"attention": ", ".join(sorted(kernels))} if kernels else {}
 
 
 def _size(request: ImageRequest, model: LoadedModel, outcome: Outcome) -> tuple[int, int]:

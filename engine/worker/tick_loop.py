@@ -190,7 +190,8 @@ class TickLoop:
         request = opened.request
         try:
             opened.previews.settle()
-            recipe = recipe_of(request, opened.context.model, outcome, alone=not opened.has_shared)
+            alone = opened.lane.has_own_bits and not opened.has_shared
+            recipe = recipe_of(request, opened.context.model, outcome, alone=alone)
             frames, harmless = opened.previews.timelapse, is_harmless(request, opened.model.spec)
             finished = finish(request, outcome, recipe, opened.gpu_ms, frames, self._lane_factory.check, harmless)
             self.send(LaneFinished(request.id, opened.admit.epoch, finished))

@@ -8,6 +8,7 @@ import numpy
 import pytest
 import torch
 
+from engine.errors import ModelLoadFailed
 from tests.engine import families
 from tests.engine.local_worker import SIZE, LocalWorker, as_array, ask
 
@@ -44,3 +45,17 @@ def test_deterministic_means_the_same_bytes_in_any_company(name: str, cache: Pat
     for _ in range(2):
         for one, other in zip(drawn(worker, together=True), drawn(worker, together=False), strict=True):
             assert numpy.array_equal(one, other)
+
+
+@pytest.mark.parametrize("kernel", ["auto", "flash", "_native_cudnn", "_native_flash", "_native_efficient"])
+@pytest.mark.parametrize("name", ["z-image", "flux2-klein"])
+def test_another_attention_kernel_changes_few_pixels_by_little(name: str, kernel: str, cache: Path) -> None:
+    folder = families.folder(name, cache)
+    try:
+        worker = LocalWorker(folder, device="cuda", attention=kernel)
+    except ModelLoadFailed as error:
+        pytest.skip(error.why)
+    own = drawn(LocalWorker(folder, device="cuda", attention="off"), together=False)
+    for _ in range(2):  # what the first round proves, the second uses
+        for one, other in zip(drawn(worker, together=True), own, strict=True):
+            assert numpy.abs(one - other).mean() <= 1.0

@@ -18,8 +18,8 @@ _FIELD = 1024
 
 SAME = "Made again on this device it is the same to the bit."
 ALIKE = (
-    "Made again it is the same picture; shades may differ, because it was drawn together with others' "
-    "(engine.deterministic is off)."
+    "Made again it is the same picture; shades may differ, because it was drawn together with others', or by faster "
+    "code (engine.deterministic is off)."
 )
 
 

@@ -16,13 +16,15 @@ from torch import nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from engine.batching import compiled_blocks
+from engine.batching.attention_kernels import TIMED, ChosenAttention
 from engine.batching.block_job import BlockJob, TensorLike, compiled_elsewhere, exported_from
 from engine.batching.compiled_blocks import MOST, CompiledBlocks, Runner, attach
 from engine.batching.forward import COMPILED
 from engine.pocket.blocks import JointBlock
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
-from tests.engine.local_worker import SIZE, LocalWorker, PocketWorker, ask
+from tests.engine.attention_stand_ins import Time
+from tests.engine.local_worker import SIZE, LocalWorker, PocketWorker, as_array, ask
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -115,9 +117,11 @@ def test_pictures_are_right_while_and_after_compiling(
     compiler.go.set()
     settled(blocks)
     (proving,) = worker.draw(asked())
-    (after,) = worker.draw(asked())
+    finished = worker.finish(asked())
+    (after,) = (as_array(image.png) for image in finished.images)
 
     np.testing.assert_array_equal(before, meanwhile)
+    assert finished.recipe and not finished.recipe.alone, "made again it is drawn eagerly"
     assert compiler.runs > 20
     assert not blocks.failed
     for drawn in (proving, after):
@@ -225,6 +229,41 @@ def test_code_that_breaks_later_gives_way_to_the_block(monkeypatch: pytest.Monke
         drawn = [block(*_inputs(2)) for _ in range(3)]
 
     assert calls == [0, 1] and blocks.failed
+    assert all(torch.equal(each, expected) for each in drawn)
+    blocks.close()
+
+
+@pytest.mark.parametrize(("compiled_s", "is_used"), [(1.0, True), (3.0, False)])
+def test_code_gives_way_to_blocks_with_faster_attention(
+    monkeypatch: pytest.MonkeyPatch, compiled_s: float, is_used: bool
+) -> None:
+    monkeypatch.setattr(compiled_blocks, "SEEN", 1)
+    block, time, calls = JointBlock(32, 2).eval().requires_grad_(False), Time(), list[int]()
+    with torch.inference_mode():
+        expected = block(*_inputs(2))
+
+    def compile_(job: BlockJob, file: Path) -> Runner:
+        def run(given: list[torch.Tensor]) -> list[torch.Tensor]:
+            calls.append(len(calls))
+            time.now_s += compiled_s
+            return [expected]
+
+        return run
+
+    def eager(own: nn.Module, *args: object) -> None:
+        time.now_s += 2.0
+
+    rival = ChosenAttention("Tiny", ("flash",), in_charge=("flash",))
+    blocks = CompiledBlocks("Tiny", compile_, rival, time)
+    blocks.take(block)
+    block.qkv.register_forward_hook(eager)
+    with torch.inference_mode(), blocks.in_use():
+        block(*_inputs(2))
+        settled(blocks)
+        drawn = [block(*_inputs(2)) for _ in range(10)]
+
+    assert len(calls) == (10 if is_used else TIMED)
+    assert not blocks.failed and blocks.ran == is_used
     assert all(torch.equal(each, expected) for each in drawn)
     blocks.close()
 
