@@ -12,8 +12,8 @@ from engine.operations.draw import draw
 from engine.operations.image_embeddings import from_meaning
 from engine.operations.img2img_from_noise import PictureOrigin
 from engine.operations.pixels import Pixels, cover, fitted, inward_feather, picture_of, pixels_of, resized
-from engine.operations.seams import FEATHER, join
 from engine.operations.remembered import WHOLE, Frames, Part, settled
+from engine.operations.seams import FEATHER, join
 from engine.pictures.images import open_mask, open_picture
 from engine.requests import Blend, ImageToImage, Inpaint
 

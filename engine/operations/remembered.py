@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,7 +26,7 @@ SOLID = 0.5
 
 
 @contextmanager
-def settled(context: OperationContext, picture: Image.Image, words: str, freedom: float = 0.0) -> Iterator[None]:
+def settled(context: OperationContext, picture: Image.Image, words: str, freedom: float = 0.0) -> Generator[None]:
     """Have noise agree with a picture of the size drawn, which shows what the words say.
 
     With `freedom`, in [0, 1], the picture also moves towards what each noise says. What is found for a picture and its
@@ -62,7 +62,7 @@ class Frames:
         self._found: dict[bytes, Any] = {}
 
     @contextmanager
-    def drawing(self, at: Part = WHOLE, mask: Image.Image | None = None) -> Iterator[None]:
+    def drawing(self, at: Part = WHOLE, mask: Image.Image | None = None) -> Generator[None]:
         """Have drawings remembered where the picture has them, which lies `at` in the frame that is drawn.
 
         A thing that it does not show is drawn in the white of the mask, where that is a place for one, else nowhere.
@@ -92,7 +92,7 @@ class Frames:
 
 def _solid(mask: Image.Image) -> Part | None:
     """The bounding box of a mask's white, where that fills it."""
-    white = mask.convert("L").point(lambda value: 255 * (value >= 128))
+    white = mask.convert("L").point([0] * 128 + [255] * 128)
     box = white.getbbox()
     if box is None:
         return None

@@ -14,6 +14,12 @@ LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green, blue in the fourth channel (ITU-R BT.601)."""
 
 
+def with_luminance(colours: Tensor) -> Tensor:
+    """Colours (B, 3, H, W) and their luminance, (B, 4, H, W)."""
+    luminance = (colours * colours.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
+    return torch.cat((colours, luminance), dim=1)
+
+
 class ExactDistribution:
     """A posterior without spread: sampling it gives the latents themselves."""
 
@@ -51,8 +57,7 @@ class PixelCodec(ModelMixin, ConfigMixin):
 
     def latents(self, x: Tensor) -> Tensor:
         """Pictures (B, 3, H, W) in [-1, 1] -> latents (B, 4, H, W)."""
-        luminance = (x * self.luminance.to(x)[:, None, None]).sum(1, keepdim=True)
-        return torch.cat((x, luminance), dim=1)
+        return with_luminance(x)
 
     def encode(self, x: Tensor, return_dict: bool = True) -> AutoencoderKLOutput | tuple[ExactDistribution]:
         """Pictures (B, 3, H, W) in [-1, 1] -> latents (B, 4, H, W), as a distribution with no spread."""

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from engine.pocket.blocks import FREQUENCIES, JointBlock, Refiner, ResidualBlock, Sketch, axial_rotation, level_features
 from engine.pocket.checkpoint import naming, read_no_words, write_no_words
-from engine.pocket.codec import LUMINANCE
+from engine.pocket.codec import with_luminance
 from engine.pocket.errors import BrokenWeights
 from engine.pocket.guidance import GUIDANCE_EMBEDDING, excess_of
 from engine.pocket.hints import Hints
-from engine.pocket.noise import levels, reduced
+from engine.pocket.noise import enlarged, levels, reduced
 from engine.pocket.prompt import Prompt
 from engine.pocket.recall import Recall
 from engine.pocket.settling import Settling
@@ -145,11 +145,8 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         return self.no_words is not None
 
     def settling(self, picture: Tensor, states: Tensor, freedom: float = 0.0) -> Settling | None:
-        """How a picture (1, 3, H, W) in [0, 1] and noise are made to agree, given states (1, L, 384) of its words.
-
-        None where nothing that is remembered for them is seen in the picture.
-        """
-        return Prompt.of(states, self._remembered).settling(picture, self._multiple, freedom)
+        """See `Prompt.settling`, for states (1, L, 384)."""
+        return self._heard(states).settling(picture, self._multiple, freedom)
 
     def forward(
         self,
@@ -190,16 +187,12 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         hints: Hints | None = None,
     ) -> Tensor:
         """The clean latents (B, 4, H, W) behind `sample`, given alpha / sigma per row (B,); the rest as `estimates`."""
-        height, width = sample.shape[2:]
-        padding = (0, -width % self._multiple, 0, -height % self._multiple)
-        padded = F.pad(sample, padding, mode="replicate") if any(padding) else sample
+        padded = enlarged(sample, self._multiple)
         hints = hints and hints.padded(padded.shape[2:])
-        prompt = Prompt.of(states, self._remembered)
-        prompt = prompt if self.fixed_shapes else prompt.spoken()
+        prompt = self._heard(states) if self.fixed_shapes else self._heard(states).spoken()
         sketch, picture = self._drawn(padded, signal_to_noise, prompt, excess, hints)
-        colour = (sketch.colours if picture is None else picture)[:, :, :height, :width]
-        luminance = (colour * colour.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
-        return torch.cat((colour, luminance), dim=1)
+        colour = sketch.colours if picture is None else picture
+        return with_luminance(colour[:, :, : sample.shape[2], : sample.shape[3]])
 
     def estimates(
         self,
@@ -210,16 +203,20 @@ class PocketDenoiser(ModelMixin, ConfigMixin):
         hints: Hints | None = None,
     ) -> tuple[Tensor, ...]:
         """The sketch (B, 3, h, w) if there is one, and the picture (B, 3, H, W); `excess` (B,) is the scale less 1."""
-        sketch, picture = self._drawn(sample, signal_to_noise, Prompt.of(states, self._remembered), excess, hints)
+        sketch, picture = self._drawn(sample, signal_to_noise, self._heard(states), excess, hints)
         return (sketch.colours,) if picture is None else (sketch.colours, picture)
 
     def drawn(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor) -> tuple[Sketch, Tensor | None]:
         """What training compares: the sketch, and the picture (B, 3, H, W) where the sketch is none already."""
-        return self._drawn(sample, signal_to_noise, Prompt.of(states, self._remembered), None, None)
+        return self._drawn(sample, signal_to_noise, self._heard(states), None, None)
 
     def sketch(self, sample: Tensor, signal_to_noise: Tensor, states: Tensor, hints: Hints | None = None) -> Sketch:
         """The sketch alone, at the sample's own size."""
-        return self._sketch(sample, signal_to_noise, Prompt.of(states, self._remembered).placed(sample, signal_to_noise, hints), hints)
+        prompt = self._heard(states).placed(sample, signal_to_noise, hints)
+        return self._sketch(sample, signal_to_noise, prompt, hints)
+
+    def _heard(self, states: Tensor) -> Prompt:
+        return Prompt.of(states, self._remembered)
 
     def _drawn(
         self, sample: Tensor, signal_to_noise: Tensor, prompt: Prompt, excess: Tensor | None, hints: Hints | None

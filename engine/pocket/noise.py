@@ -57,3 +57,9 @@ def reduced(sample: Tensor, signal_to_noise: Tensor, reduction: int) -> tuple[Te
     square = signal_to_noise.float() ** 2
     kept = ((square + 1 / reduction**2) / (square + 1)).sqrt().to(sample.dtype)
     return F.avg_pool2d(sample, reduction) / kept[:, None, None, None], signal_to_noise * reduction
+
+
+def enlarged(sample: Tensor, multiple: int) -> Tensor:
+    """A sample (B, C, H, W) with its last rows and columns repeated until its edges are multiples."""
+    padding = (0, -sample.shape[3] % multiple, 0, -sample.shape[2] % multiple)
+    return F.pad(sample, padding, mode="replicate") if any(padding) else sample

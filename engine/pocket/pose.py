@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.pocket.codec import LUMINANCE
+from engine.pocket.noise import enlarged
 
 SMALLEST, LARGEST = 0.84, 1.0
 _SURE = (0.005, 0.995)
@@ -103,10 +104,9 @@ def static_of(sample: Tensor, signal_to_noise: Tensor) -> Tensor:
 def numbers_of(noise: Tensor, multiple: int) -> Tensor:
     """The five numbers (B, 5) that decide on the pose of what comes out of noise (B, 4, h, w).
 
-    Denoisers repeat the last rows and columns of samples whose edges are no `multiple`.
+    Denoisers draw at edges that are a `multiple`.
     """
-    _, _, height, width = noise.shape
-    padded = F.pad(noise.float(), (0, -width % multiple, 0, -height % multiple), mode="replicate")
+    padded = enlarged(noise.float(), multiple)
     return _independent(static_of(padded, padded.new_zeros(len(noise)))[:, 0])
 
 

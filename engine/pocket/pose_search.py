@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor
 from engine.pocket.pose import LARGEST, SMALLEST, TURN_AT_MOST, Pose
 from engine.pocket.recall import CHANNELS, fitted
 
-EXPLAINED = 0.4
+EXPLAINED = 0.65
 """A drawing is seen in a picture where it explains this share of what differs from the background."""
 _STARTS = 4
 _ROUNDS = ((2, 1.0), (1, 0.4), (1, 0.2))

@@ -17,6 +17,7 @@ from engine.pocket.pose_search import pose_in
 from engine.pocket.recall import fitted, rows_of, unpacked
 from engine.pocket.settling import Settling
 
+
 @dataclass(frozen=True)
 class Prompt:
     """Rows of one pass.
@@ -54,7 +55,10 @@ class Prompt:
         return replace(self, drawings=drawings if hints is None else drawings * hints.silent[:, None, None, None])
 
     def settling(self, picture: Tensor, multiple: int, freedom: float) -> Settling | None:
-        """See `PocketDenoiser.settling`; for a prompt of one row."""
+        """How a picture (1, 3, H, W) in [0, 1] and noise are made to agree, for a prompt of one row.
+
+        None where nothing that is remembered for it is seen there. For `multiple` and `freedom` see `Settling`.
+        """
         if self.drawings is None or self.alone is None or self.mirrorable is None or not bool(self.alone):
             return None
         mirrorable = bool(self.mirrorable)

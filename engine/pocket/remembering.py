@@ -53,7 +53,9 @@ class RememberingTextEncoder(PocketTextEncoder):
         told = zip(sheets, alone.tolist(), mirrorable.tolist(), strict=True)
         return [pose_in(picture, sheet[None].float(), alone=one, mirrorable=turns) for sheet, one, turns in told]
 
-    def framed(self, states: Tensor, poses: Sequence[Pose | None], size: Size, at: Box, picture_size: Size, free: Box | None) -> Tensor:
+    def framed(
+        self, states: Tensor, poses: Sequence[Pose | None], size: Size, at: Box, picture_size: Size, free: Box | None
+    ) -> Tensor:
         """The same states with drawings where a `Frame` has them, whatever the static says."""
         sheets, alone, _ = self._unpacked(states)
         drawings = framed(sheets, poses, Frame(size, at, picture_size, free)).unflatten(1, (len(STYLES), -1))

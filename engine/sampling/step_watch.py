@@ -85,7 +85,7 @@ class StepWatch:
     origin: Origin | None = None
     walk: Walk | None = None
     settle: Settle | None = None
-    """What a picture and its noise pass before they are added."""
+    """What a picture's latents and their noise pass before they are added, in pipelines attached from then on."""
     asks_once: bool = False
     """Whether the first denoising step raises `FirstAnswer` in place of going on."""
     more_steps: int = 0
@@ -112,8 +112,8 @@ class StepWatch:
                     # On the instance, and wrapped: pipelines look at the signature of `noise_scheduler.step`.
                     value.step = self._watched(part, value)
                     value.set_timesteps = _refusing(value)
-                    if hasattr(value, "add_noise"):
-                        value.add_noise = self._settled(value)
+                    if self.settle is not None:
+                        value.add_noise = _settled(value, self.settle)
                     self._hooked.append(value)
 
     @property
@@ -133,16 +133,6 @@ class StepWatch:
     def answer(self, call: ParkedCall) -> Any:
         """While idle, answer denoiser calls with their latest output: the step ignores it. Else `NotImplemented`."""
         return self.lane.last_outputs.get(call.module, NotImplemented) if self._is_idle else NotImplemented
-
-    def _settled(self, noise_scheduler: Any) -> Callable[..., torch.Tensor]:
-        inner = noise_scheduler.add_noise
-
-        @functools.wraps(inner)
-        def add_noise(original_samples: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-            agreed = self.settle(original_samples, noise) if self.settle else (original_samples, noise)
-            return inner(*agreed, timesteps)
-
-        return add_noise
 
     def _watched(self, pipeline: Pipeline, noise_scheduler: Any) -> Callable[..., Any]:
         inner = noise_scheduler.step
@@ -262,6 +252,16 @@ def _set_index(noise_scheduler: Any, index: int) -> None:
     """Set the number of the next step, in place of counting calls of `step`."""
     if hasattr(noise_scheduler, "_step_index"):
         noise_scheduler._step_index = min(index, len(noise_scheduler.timesteps) - 1)
+
+
+def _settled(noise_scheduler: Any, settle: Settle) -> Callable[..., torch.Tensor]:
+    """`add_noise` for latents and noise that agree."""
+    inner = noise_scheduler.add_noise
+
+    def add_noise(original_samples: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        return inner(*settle(original_samples, noise), timesteps)
+
+    return add_noise
 
 
 def _refusing(noise_scheduler: Any) -> Callable[..., Any]:
