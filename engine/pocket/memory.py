@@ -30,6 +30,8 @@ FILE = "memory.safetensors"
 _PHRASES = ("phrases", "phrase_ends", "phrase_meanings", "phrase_things", "phrase_colours")
 _LISTS = ("pictures", "picture_ends", "mirrorable", *_PHRASES)
 
+_PALE, _PART = 0.12, 0.2
+"""Pixels of at least this saturation are repainted, in drawings of which they are at least this share."""
 _NEAR = 0.5
 """Cosine from which on a label is taken to be meant by words that name none."""
 
@@ -115,11 +117,13 @@ class Memory:
 
 
 def _painted(drawing: Tensor, colour: str) -> Tensor:
-    """As training paints it (1, 4, H, W)."""
-    main = MainColour.of(drawing)
-    if not bool(main.recolourable[0]) or main.word(0) == colour:
+    """A drawing (1, 4, H, W) in the colour that was said: all that is of its main colour, or of its commonest."""
+    main = MainColour.of(drawing, _PALE)
+    if not bool(main.recolourable):
+        main = MainColour.commonest(drawing, _PALE)
+    if float(main.share) < _PART or main.word(0) == colour:
         return drawing
-    return recolour(drawing, main, torch.tensor([COLOURS[colour]]))
+    return recolour(drawing, main, torch.tensor([COLOURS[colour]]), _PALE)
 
 
 def _phrases(tensors: dict[str, Tensor]) -> Iterator[tuple[tuple[int, ...], Phrase]]:

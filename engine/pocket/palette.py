@@ -23,7 +23,7 @@ COLOURS: dict[str, tuple[float, float, float]] = {
 }
 """Colour word -> hue in degrees, saturation, value."""
 
-_VIVID = 0.25
+VIVID = 0.25
 """Pixels less saturated than this (outlines, eyes, highlights) keep their colour."""
 
 _NEIGHBOURHOOD = 40.0
@@ -35,30 +35,51 @@ _ENOUGH = 0.4
 
 @dataclass(frozen=True)
 class MainColour:
-    """Per drawing (N,): main hue in degrees, its median saturation and value, and whether it can be recoloured."""
+    """Per drawing (N,): main hue in degrees, its median saturation and value, and how much of it has that hue."""
 
     hue: Tensor
     saturation: Tensor
     value: Tensor
-    recolourable: Tensor
+    share: Tensor
 
     @staticmethod
-    def of(pixels: Tensor) -> "MainColour":
-        """Measure drawings (N, 4, H, W), straight alpha in [0, 1]."""
+    def of(pixels: Tensor, vivid: float = VIVID) -> "MainColour":
+        """Measure drawings (N, 4, H, W), straight alpha in [0, 1]: the mean of their colours."""
+        hue, saturation, _ = hsv(pixels[:, :3]).unbind(1)
+        coloured = (pixels[:, 3] > 0.5) & (saturation > vivid)
+        angle, weight = torch.deg2rad(hue), coloured.float() * saturation
+        x, y = ((weight * f(angle)).sum((1, 2)) for f in (torch.cos, torch.sin))
+        return MainColour._near(torch.rad2deg(torch.atan2(y, x)) % 360, pixels, vivid)
+
+    @staticmethod
+    def commonest(pixels: Tensor, vivid: float = VIVID) -> "MainColour":
+        """As `of`, for drawings of several colours: the one that covers most."""
+        hue, saturation, _ = hsv(pixels[:, :3]).unbind(1)
+        weight = ((pixels[:, 3] > 0.5) & (saturation > vivid)).float() * saturation
+        tried = torch.arange(0.0, 360.0, 10.0, device=hue.device)
+        near = _apart(hue[:, None], tried[None, :, None, None]) < _NEIGHBOURHOOD
+        best = tried[(near * weight[:, None]).sum((2, 3)).argmax(1)]
+        aside = (hue - best[:, None, None] + 180) % 360 - 180
+        weight = weight * (aside.abs() < _NEIGHBOURHOOD)
+        middle = best + (weight * aside).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-6)
+        return MainColour._near(middle % 360, pixels, vivid)
+
+    @staticmethod
+    def _near(main: Tensor, pixels: Tensor, vivid: float) -> "MainColour":
         hue, saturation, value = hsv(pixels[:, :3]).unbind(1)
         opaque = pixels[:, 3] > 0.5
-        weight = (opaque & (saturation > _VIVID)).float() * saturation
-        angle = torch.deg2rad(hue)
-        x, y = ((weight * f(angle)).sum((1, 2)) for f in (torch.cos, torch.sin))
-        main = torch.rad2deg(torch.atan2(y, x)) % 360
-        part = opaque & (saturation > _VIVID) & (_apart(hue, main[:, None, None]) < _NEIGHBOURHOOD)
+        part = opaque & (saturation > vivid) & (_apart(hue, main[:, None, None]) < _NEIGHBOURHOOD)
         count = part.sum((1, 2)).clamp(min=1)
         means = [(part * channel).sum((1, 2)) / count for channel in (saturation, value)]
-        share = part.sum((1, 2)) / opaque.sum((1, 2)).clamp(min=1)
-        return MainColour(main, means[0], means[1], share > _ENOUGH)
+        return MainColour(main, means[0], means[1], part.sum((1, 2)) / opaque.sum((1, 2)).clamp(min=1))
+
+    @property
+    def recolourable(self) -> Tensor:
+        """Whether each drawing (N,) is of one colour mainly, so that it can have another one."""
+        return self.share > _ENOUGH
 
     def __getitem__(self, index: Tensor) -> "MainColour":
-        return MainColour(self.hue[index], self.saturation[index], self.value[index], self.recolourable[index])
+        return MainColour(self.hue[index], self.saturation[index], self.value[index], self.share[index])
 
     def word(self, index: int) -> str:
         """The colour word nearest to drawing `index`."""
@@ -72,10 +93,10 @@ class MainColour:
         return min(COLOURS, key=distance)
 
 
-def recolour(pixels: Tensor, main: MainColour, target: Tensor) -> Tensor:
+def recolour(pixels: Tensor, main: MainColour, target: Tensor, vivid: float = VIVID) -> Tensor:
     """Drawings (N, 4, H, W) with the coloured part moved to `target` (N, 3) hue, saturation, value."""
     hue, saturation, value = hsv(pixels[:, :3]).unbind(1)
-    part = (saturation > _VIVID * 0.6) & (_apart(hue, main.hue[:, None, None]) < _NEIGHBOURHOOD)
+    part = (saturation > vivid * 0.6) & (_apart(hue, main.hue[:, None, None]) < _NEIGHBOURHOOD)
     new_hue, new_saturation, new_value = (each[:, None, None] for each in target.unbind(1))
     moved = torch.stack(
         (

@@ -32,3 +32,22 @@ def test_a_painted_disc_has_the_colour_it_was_painted(word):
 
 def test_grey_art_is_not_recolourable():
     assert not MainColour.of(_disc((0.5, 0.5, 0.5))).recolourable[0]
+
+
+def test_art_of_two_colours_has_the_commoner_one():
+    green_and_yellow = _disc((0.1, 0.8, 0.6))
+    green_and_yellow[0, :3, 17:] = torch.tensor([1.0, 0.75, 0.2])[:, None, None]
+
+    assert not MainColour.of(green_and_yellow).recolourable[0], "their mean is neither"
+    commonest = MainColour.commonest(green_and_yellow)
+    assert 150 < float(commonest.hue) < 175 and 0.4 < float(commonest.share) < 0.6
+    painted = recolour(green_and_yellow, commonest, torch.tensor([COLOURS["pink"]]))
+    assert float(hsv(painted[:, :3])[0, 0, 8, 16]) == pytest.approx(COLOURS["pink"][0], abs=3)
+    torch.testing.assert_close(painted[0, :3, 25, 16], torch.tensor([1.0, 0.75, 0.2]))
+
+
+def test_pale_art_is_coloured_where_that_counts():
+    pale = _disc((0.72, 0.88, 0.92))
+
+    assert float(MainColour.of(pale).share) == 0
+    assert MainColour.of(pale, vivid=0.12).recolourable[0]
