@@ -126,6 +126,19 @@ def companions(cache: Cache = _CACHE, weights: Weights = WEIGHTS, minutes: float
     write_hashes(weights)
 
 
+@app.command(name="clean-edges")
+def clean_edges(weights: Weights = WEIGHTS, minutes: float = 12, pictures: int = 1200) -> None:
+    """Train the x4 upscaler on what the model draws, for `minutes`, as Real-ESRGAN's animevideov3 enlarges that."""
+    from engine.pocket.clean_edges import teach_clean_edges
+    from engine.pocket.export import write_hashes
+    from engine.pocket.upscaler import FILE
+    from engine.realesrgan import FILE as TEACHER
+
+    with _clock("upscaler", minutes) as advance:
+        teach_clean_edges(weights, weights / FILE.relative_to(WEIGHTS), TEACHER, minutes, pictures, advance)
+    write_hashes(weights)
+
+
 @app.command()
 def edges(
     to: Annotated[Path, typer.Argument(help="Folder to write; name it as `edges` under controls of the model.")],

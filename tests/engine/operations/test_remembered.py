@@ -1,5 +1,7 @@
 """`pocket` draws what it remembers where a picture has it: variations, tiles, canvases, regions."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,7 +9,7 @@ from PIL import Image
 from engine.requests import ImageToImage, Inpaint, Outpaint, Upscale
 from tests.engine.local_worker import PocketWorker, ask, png
 
-WORDS = {"prompt": "rocket, flat", "num_inference_steps": 6, "num_images": 1}
+WORDS: dict[str, Any] = {"prompt": "rocket, flat", "num_inference_steps": 6, "num_images": 1}
 
 
 @pytest.fixture(scope="module")
