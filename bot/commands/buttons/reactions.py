@@ -11,7 +11,7 @@ from discord.ext import commands
 
 from bot.commands.buttons.reacting import member_of
 from bot.commands.buttons.reaction_buttons import BUTTONS, ReactionButtons
-from bot.commands.moderation.mod_results import delete_messages
+from bot.commands.moderation.mod_results import delete_message, delete_messages
 from bot.commands.moderation.moderator_actions import note
 from bot.domain.model import CellRef, Job, JobState, Member, Place
 from bot.domain.moderation.job_access import Deed, Viewer
@@ -89,7 +89,7 @@ class Reactions(commands.Cog):
             with contextlib.suppress(JobNotFound, NotYours):
                 await self._may(payload, job, Deed.END)
                 await note(self._bot, await self._member(payload), job, "delete")
-                await self._delete(payload)
+                await delete_message(self._bot, payload.channel_id, payload.message_id)
                 return
 
     def _is_foreign(self, payload: discord.RawReactionActionEvent) -> bool:
@@ -172,19 +172,13 @@ class Reactions(commands.Cog):
                 await note(self._bot, member, ended, "cancel")
             return
         await note(self._bot, member, ended, "delete")
-        await self._delete(payload)
+        await delete_message(self._bot, payload.channel_id, payload.message_id)
         if cell is None:
             await delete_messages(self._bot, job)
             await self._bot.services.records.drop_pictures(job.id)
 
     async def _member(self, payload: discord.RawReactionActionEvent) -> Member:
         return await member_of(self._bot, payload)
-
-    async def _delete(self, payload: discord.RawReactionActionEvent) -> None:
-        try:
-            await self._channel(payload).get_partial_message(payload.message_id).delete()
-        except REFUSALS as error:
-            log.info("reply not deleted: %s", error, extra={"action": "delete"})
 
     async def _say(
         self, payload: discord.RawReactionActionEvent, text: str, view: discord.ui.View | None = None

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
@@ -19,6 +20,7 @@ from bot.tasks import Tasks
 from bot.ui.content.message_page import Page, Upload
 from bot.ui.discord_errors import REFUSALS, TOO_OFTEN, WRITE_ANEW, delivery_error
 from bot.ui.job_reply.reply_message import now
+from bot.ui.message_changes import awake
 
 COUNTER_S = 2.0
 """A counter is edited this often at most: Discord takes about five edits in five seconds for each channel."""
@@ -147,33 +149,41 @@ class RoundAnnouncer:
         return self._edits.setdefault(round_id, asyncio.Lock())
 
     def _channel(self, shown: Round) -> discord.PartialMessageable:
+        return self._connected().get_partial_messageable(shown.channel_id, guild_id=shown.guild_id)
+
+    def _connected(self) -> discord.Client:
         if self._client is None:
             raise DeliveryLater(1.0, "not connected yet")
-        return self._client.get_partial_messageable(shown.channel_id, guild_id=shown.guild_id)
+        return self._client
 
     async def _edit(self, shown: Round, page: Page, *, anew: bool = False) -> int | None:
         """The id of the message that shows it. Raises `ReplyGone`, `DeliveryLater` or another `DeliveryError`."""
         try:
-            return await _replace(self._channel(shown), shown, page, anew=anew)
+            return await self._replace(shown, page, anew=anew)
         except REFUSALS as error:
             if isinstance(error, discord.HTTPException) and error.code == TOO_OFTEN:
                 raise DeliveryLater(OLD_COUNTER_S, "too many edits of an old message") from error
             raise delivery_error(shown.id, error) from error
 
-
-async def _replace(channel: discord.PartialMessageable, shown: Round, page: Page, *, anew: bool) -> int | None:
-    """Edit the round's message; where Discord takes no edit of it and `anew`, write the page below."""
-    if shown.message_id is None:
-        return None
-    files: dict[str, Any] = {"attachments": page.files()} if page.uploads else {}
-    try:
+    async def _replace(self, shown: Round, page: Page, *, anew: bool) -> int | None:
+        """Edit the round's message; where Discord takes no edit of it and `anew`, write the page below."""
+        if shown.message_id is None:
+            return None
+        channel = self._channel(shown)
         message = channel.get_partial_message(shown.message_id)
-        await message.edit(content=page.text, view=page.view, **files)
-    except discord.HTTPException as error:
-        if error.code not in WRITE_ANEW or not anew:
-            raise
-        return await _send(channel, page, f"over-{shown.id}")
-    return shown.message_id
+        try:
+            await awake(self._connected(), shown.channel_id, partial(_edit, message, page))
+        except discord.HTTPException as error:
+            if error.code not in WRITE_ANEW or not anew:
+                raise
+            return await _send(channel, page, f"over-{shown.id}")
+        return shown.message_id
+
+
+async def _edit(message: discord.PartialMessage, page: Page) -> None:
+    """Without files of its own the page leaves those of the message."""
+    files: dict[str, Any] = {"attachments": page.files()} if page.uploads else {}
+    await message.edit(content=page.text, view=page.view, **files)
 
 
 async def _send(channel: discord.PartialMessageable, page: Page, nonce: str) -> int:

@@ -214,6 +214,20 @@ async def test_a_thread_that_was_archived_meanwhile_costs_no_picture(world: Worl
     assert len(world.messages) == 2 and "U1" in labels(world.messages[-1])
 
 
+@pytest.mark.parametrize(("status", "code"), [(403, 50013), (400, 50083)])
+async def test_where_nothing_may_be_written_any_more_it_is_sent(world: World, status: int, code: int) -> None:
+    """A permission was taken away meanwhile, or a thread locked."""
+    await begin(world)
+    await world.env.advance_time(90 * 60)
+    for method, way in (("PATCH", BOT_EDIT), ("POST", f"/channels/{world.channel.id}/messages")):
+        world.env.inject_error(method, way, status=status, code=code, times=None)
+
+    await finish(world)
+
+    [sent] = world.ada.user.dm_channel.history()
+    assert "U1" in labels(sent) and world.jobs.jobs["job0000001"].state is JobState.DELIVERED
+
+
 @VIRTUAL
 async def test_a_late_preview_does_not_cover_the_result(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     arrived, show = Gate(world), ReplyMessage.show
