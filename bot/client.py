@@ -40,6 +40,7 @@ LONGEST_RATE_LIMIT_S = 30.0
 """The longest rate limit, in seconds, that a call sleeps through; after it the caller tries again later."""
 
 OUTDATED = "This form is of an earlier version of me. Please press the button again."
+OUTDATED_BUTTON = "This button is of another version of me, and does nothing in this one."
 OUTDATED_COMMAND = "This command has changed since your Discord read it. Please restart Discord, and type it again."
 
 log = logging.getLogger(__name__)
@@ -66,8 +67,7 @@ class Tree(app_commands.CommandTree[Darkroom]):
         """Log the error, and answer the member in general words."""
         if isinstance(error, _UNFIT):
             log.warning("command not understood: %s", type(error).__name__, extra={"action": "command"})
-            async with Answer(interaction, ephemeral=True) as answer:
-                await answer.private(OUTDATED_COMMAND)
+            await _say(interaction, OUTDATED_COMMAND)
             return
         name = interaction.command.qualified_name if interaction.command else "?"
         log.error("command failed", exc_info=error, extra={"action": "command", "command": name})
@@ -127,14 +127,18 @@ class DarkroomClient(Darkroom):
             self._syncing = self.loop.create_task(self._sync_later(), name="sync")
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """Build a submitted form again from its id, so that one opened before a restart works, and let it read."""
+        """Build a submitted form again from its id, so that one opened before a restart works, and let it read.
+
+        What no button, menu or form takes is answered here.
+        """
+        data: Any = interaction.data
+        if interaction.type is discord.InteractionType.component and not _is_ours(data["custom_id"]):
+            await _say(interaction, OUTDATED_BUTTON)
         if interaction.type is not discord.InteractionType.modal_submit:
             return
-        data: Any = interaction.data
         form_id = FormId.parse(data["custom_id"])
         if form_id is None:
-            async with Answer(interaction) as answer:
-                await answer.private(OUTDATED)
+            await _say(interaction, OUTDATED)
             return
         # discord.py finds buttons by their ids after a restart, but not modals: this is how it reads one.
         submitted = form_of(form_id)._dispatch_submit(  # pyright: ignore[reportPrivateUsage]
@@ -225,6 +229,16 @@ class DarkroomClient(Darkroom):
 
     def _seal(self) -> Path:
         return self.services.settings.data_dir / f"commands-{self.application_id}.sha256"
+
+
+def _is_ours(custom_id: str) -> bool:
+    """Whether a button or menu takes the id."""
+    return any(item.__discord_ui_compiled_template__.fullmatch(custom_id) for item in DYNAMIC_ITEMS)
+
+
+async def _say(interaction: discord.Interaction[Any], text: str) -> None:
+    async with Answer(interaction, ephemeral=True) as answer:
+        await answer.private(text)
 
 
 def _intents() -> discord.Intents:

@@ -21,7 +21,7 @@ from bot.ui.content import texts
 from bot.ui.content.buttons import star_view
 from bot.ui.content.error_texts import words
 from bot.ui.content.message_page import Upload
-from bot.ui.discord_errors import REFUSALS
+from bot.ui.discord_errors import DM_CLOSED, REFUSALS
 from bot.ui.interactions.cooldowns import Cooldowns
 from bot.ui.interactions.permitted_jobs import may, visible
 from bot.ui.interactions.services import Darkroom
@@ -39,7 +39,8 @@ class Reactions(commands.Cog):
     """Listens to reactions on the bot's own messages; no privileged intent is needed."""
 
     def __init__(self, bot: Darkroom) -> None:
-        self._bot, self._sent, self._buttons = bot, Cooldowns(SEND_COOLDOWN), ReactionButtons(bot)
+        self._bot, self._buttons = bot, ReactionButtons(bot)
+        self._sent, self._asked = Cooldowns(SEND_COOLDOWN), Cooldowns(SEND_COOLDOWN)
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
@@ -76,6 +77,7 @@ class Reactions(commands.Cog):
             job, cell = await self._bot.services.jobs.at_message(payload.message_id)
         except JobNotFound:
             return
+        self._asked.undo((payload.user_id, payload.message_id))
         for ref in await self._marked(job, cell):
             await self._bot.services.members.unfavour(payload.user_id, ref)
 
@@ -103,11 +105,11 @@ class Reactions(commands.Cog):
         return [CellRef(job_id=job.id, cell=one.cell) for one in kept if cell in (None, one.cell)]
 
     async def _mark(self, payload: discord.RawReactionActionEvent, job: Job, cell: int | None) -> None:
-        """Mark the picture of a message as a favourite; for a grid, ask which one."""
+        """Mark the picture of a message as a favourite; for a grid, ask which one, once for each star."""
         marked = await self._marked(job, cell)
         if len(marked) == 1:
             await self._bot.services.members.favour(payload.user_id, marked[0])
-        elif marked:
+        elif marked and self._asked.begin((payload.user_id, payload.message_id), self._bot.services.clock()):
             await self._say(
                 payload,
                 f"⭐ <@{payload.user_id}> Which picture do you mean?",
@@ -142,9 +144,11 @@ class Reactions(commands.Cog):
             member = await self._bot.fetch_user(payload.user_id)
             await member.send(text, files=files)
             return True
-        except discord.Forbidden:
-            await self._say(payload, f"<@{payload.user_id}> I cannot send you direct messages; allow them here first.")
         except REFUSALS as error:
+            if isinstance(error, discord.HTTPException) and error.code in DM_CLOSED:
+                closed = f"<@{payload.user_id}> I cannot send you direct messages; allow them here first."
+                await self._say(payload, closed)
+                return False
             log.warning(
                 "result not sent by direct message: %s", error, extra={"action": "direct message", "job": job.id}
             )

@@ -1,4 +1,4 @@
-"""Commands as an older client, or an older bot, knew them: nothing is done with what does not fit."""
+"""Commands and buttons as another client or another version knew them: nothing is done with what does not fit."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from discord.app_commands import Choice
+from discord.ui import Button, View
 
-from bot.client import OUTDATED_COMMAND
+from bot.client import OUTDATED_BUTTON, OUTDATED_COMMAND
 from tests.bot.court import said
 from tests.bot.world import World
 
@@ -42,3 +43,13 @@ async def test_a_command_of_before_is_answered(world: World, caplog: pytest.LogC
     assert said(await world.ada.slash(world.channel, "queue")) == OUTDATED_COMMAND
     assert "Traceback" not in caplog.text
     vars(world.env)["_errors"].clear()  # SimCord notes what the tree was told
+
+
+@pytest.mark.parametrize("custom_id", ["dr:zz:0123456789:0", "dr-round:q:0123456789abcdef:1", "mod:zz:0123456789", "x"])
+async def test_a_button_of_another_version_is_answered(world: World, custom_id: str) -> None:
+    view = View(timeout=None)
+    view.add_item(Button(label="Later", custom_id=custom_id))
+    view.stop()
+    await world.bot.get_partial_messageable(world.channel.id).send("of tomorrow", view=view)
+
+    assert said(await world.ada.click(world.messages[-1], label="Later")) == OUTDATED_BUTTON
