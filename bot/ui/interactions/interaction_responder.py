@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import discord
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed
 
-from bot.ui.discord_errors import NETWORK_ERRORS, REFUSALS, UNKNOWN_WEBHOOK
+from bot.ui.discord_errors import NETWORK_ERRORS, REFUSALS, TOKEN_SPENT, UNKNOWN_WEBHOOK
 from bot.ui.interactions.services import Darkroom
 
 LIGHT_BYTES = 1024 * 1024
@@ -26,7 +26,7 @@ UNKNOWN_INTERACTION = 10062
 """The response is too late, or the interaction was replayed after its end: Discord takes no answer."""
 ACKNOWLEDGED = 40060
 """An earlier try had arrived, though it seemed to fail."""
-_UNANSWERABLE = frozenset({UNKNOWN_INTERACTION, ACKNOWLEDGED, UNKNOWN_WEBHOOK})
+_UNANSWERABLE = TOKEN_SPENT | {ACKNOWLEDGED}
 """Codes after which an interaction cannot be answered."""
 _AGAIN_S, _TRIES = 1.0, 3
 
