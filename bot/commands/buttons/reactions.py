@@ -25,12 +25,12 @@ from bot.ui.discord_errors import DM_CLOSED, REFUSALS
 from bot.ui.interactions.cooldowns import Cooldowns
 from bot.ui.interactions.permitted_jobs import may, visible
 from bot.ui.interactions.services import Darkroom
+from bot.ui.job_reply.direct_messages import FILE_LIMIT
 
 ENVELOPE, STAR, CROSS = "✉", "⭐", "❌"
 MEANT = (ENVELOPE, STAR, CROSS, *BUTTONS)
 """Every reaction that does something."""
 SEND_COOLDOWN = timedelta(minutes=10)
-DM_FILE_LIMIT = 10 * 1024 * 1024
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +159,7 @@ class Reactions(commands.Cog):
         services, uploads = self._bot.services, list[Upload]()
         for one in await self._marked(job, cell):
             picture = await services.job_service.picture(job.id, one.cell)
-            content, suffix = await services.drawing.fitted(picture, DM_FILE_LIMIT)
+            content, suffix = await services.drawing.fitted(picture, FILE_LIMIT)
             name = texts.file_name(job, suffix, one.cell)
             uploads.append(Upload(name, content, texts.alt_text(job, one.cell), spoiler=job.spoiler))
         return uploads

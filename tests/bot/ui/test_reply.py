@@ -371,6 +371,22 @@ async def test_where_the_bot_is_absent_a_direct_message_is_announced(world: Worl
     assert "U1" in labels(sent)
 
 
+async def test_a_direct_message_takes_no_files_of_a_boosted_server(world: World) -> None:
+    """Files may be larger on the server: there they fit, in a direct message they are refused."""
+    await begin(world)
+    job = world.jobs.jobs["job0000001"]
+    reply = job.reply.model_copy(update={"file_limit_bytes": 100 * 1024 * 1024})
+    world.jobs.change(job.id, reply=reply)
+    await world.env.advance_time(90 * 60)
+    world.env.inject_error("PATCH", BOT_EDIT, status=403, code=50013, times=None)
+    world.env.inject_error("POST", "/channels/*/messages", status=413, code=40005)
+
+    await finish(world)
+
+    [sent] = world.ada.user.dm_channel.history()
+    assert "U1" in labels(sent) and world.jobs.jobs[job.id].state is JobState.DELIVERED
+
+
 @VIRTUAL
 async def test_a_button_brings_what_no_direct_message_could(world: World) -> None:
     out_of_server(world)
