@@ -98,7 +98,7 @@ class RateLimits:
         response = ended.response
         if response.status == 429:
             await _refuse_what_says_nothing(response)
-        elif response.status < 300 and ended.url.path.startswith("/api/"):
+        elif response.status < 300 and ended.url.path.startswith("/api/") and ended.method != "DELETE":
             await _require_readable(response)
         bucket = _bucket(ended.url.path) if ended.method == "PATCH" else None
         remaining, reset_after = (response.headers.get(f"X-RateLimit-{name}") for name in ("Remaining", "Reset-After"))

@@ -60,6 +60,7 @@ async def test_an_answer_that_cannot_be_read_is_a_lost_one(status: int, body: st
         with pytest.raises(aiohttp.ClientPayloadError) if is_lost else contextlib.nullcontext():
             await session.patch(server.make_url("/api/v10/webhooks/1/abc/messages/5"))
         await session.get(server.make_url("/attachments/1/2/a.png"))  # no answer of the API
+        await session.delete(server.make_url("/api/v10/channels/1/messages/2"))  # nothing is read
 
 
 @pytest.mark.parametrize("body", ["", "<html>429</html>", "null", '{"message": "slow down"}', '{"retry_after": null}'])
