@@ -16,6 +16,7 @@ from discord.ext import commands
 
 from bot.commands.moderation.mod_review import ReviewRoom
 from bot.commands.registry import COGS, DYNAMIC_ITEMS, FORMS, LISTENERS, MENUS, ONCE, PRESSES, ROUND_PRESSES
+from bot.errors import BadOption
 from bot.ui.content.custom_ids import Act, ButtonId, FormId, RoundId
 from bot.ui.content.error_texts import GENERIC
 from bot.ui.content.form_kinds import form_of
@@ -24,6 +25,7 @@ from bot.ui.content.translation import Translator
 from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.answer import Answer
 from bot.ui.interactions.dealt_shards import Dealer
+from bot.ui.interactions.declared_options import misfit
 from bot.ui.interactions.double_clicks import DoubleClicks
 from bot.ui.interactions.gateway_guard import GatewayGuard
 from bot.ui.interactions.leftovers import Leftovers
@@ -38,17 +40,35 @@ LONGEST_RATE_LIMIT_S = 30.0
 """The longest rate limit, in seconds, that a call sleeps through; after it the caller tries again later."""
 
 OUTDATED = "This form is of an earlier version of me. Please press the button again."
+OUTDATED_BUTTON = "This button is of another version of me, and does nothing in this one."
+OUTDATED_COMMAND = "This command has changed since your Discord read it. Please restart Discord, and type it again."
 
 log = logging.getLogger(__name__)
+
+
+_UNFIT = (app_commands.CommandNotFound, app_commands.CommandSignatureMismatch, app_commands.TransformerError)
+"""What an interaction ends with that fits no command, or not its options."""
 
 
 class Tree(app_commands.CommandTree[Darkroom]):
     """The command tree; what no command expected is logged and answered in general words."""
 
+    async def interaction_check(self, interaction: discord.Interaction[Darkroom], /) -> bool:
+        """Refuse a command that was typed by an outdated form of it."""
+        if interaction.type is discord.InteractionType.autocomplete or (option := misfit(interaction)) is None:
+            return True
+        async with Answer(interaction, ephemeral=True):
+            raise BadOption(option, OUTDATED_COMMAND)
+        return False
+
     async def on_error(
         self, interaction: discord.Interaction[Darkroom], error: app_commands.AppCommandError, /
     ) -> None:
         """Log the error, and answer the member in general words."""
+        if isinstance(error, _UNFIT):
+            log.warning("command not understood: %s", type(error).__name__, extra={"action": "command"})
+            await _say(interaction, OUTDATED_COMMAND)
+            return
         name = interaction.command.qualified_name if interaction.command else "?"
         log.error("command failed", exc_info=error, extra={"action": "command", "command": name})
         if not interaction.response.is_done():
@@ -107,14 +127,18 @@ class DarkroomClient(Darkroom):
             self._syncing = self.loop.create_task(self._sync_later(), name="sync")
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """Build a submitted form again from its id, so that one opened before a restart works, and let it read."""
+        """Build a submitted form again from its id, so that one opened before a restart works, and let it read.
+
+        What no button, menu or form takes is answered here.
+        """
+        data: Any = interaction.data
+        if interaction.type is discord.InteractionType.component and not _is_ours(data["custom_id"]):
+            await _say(interaction, OUTDATED_BUTTON)
         if interaction.type is not discord.InteractionType.modal_submit:
             return
-        data: Any = interaction.data
         form_id = FormId.parse(data["custom_id"])
         if form_id is None:
-            async with Answer(interaction) as answer:
-                await answer.private(OUTDATED)
+            await _say(interaction, OUTDATED)
             return
         # discord.py finds buttons by their ids after a restart, but not modals: this is how it reads one.
         submitted = form_of(form_id)._dispatch_submit(  # pyright: ignore[reportPrivateUsage]
@@ -205,6 +229,16 @@ class DarkroomClient(Darkroom):
 
     def _seal(self) -> Path:
         return self.services.settings.data_dir / f"commands-{self.application_id}.sha256"
+
+
+def _is_ours(custom_id: str) -> bool:
+    """Whether a button or menu takes the id."""
+    return any(item.__discord_ui_compiled_template__.fullmatch(custom_id) for item in DYNAMIC_ITEMS)
+
+
+async def _say(interaction: discord.Interaction[Any], text: str) -> None:
+    async with Answer(interaction, ephemeral=True) as answer:
+        await answer.private(text)
 
 
 def _intents() -> discord.Intents:

@@ -16,8 +16,11 @@ UNKNOWN_MESSAGE = 10008
 TOO_LARGE = 40005
 INVALID = 50035
 TOO_OFTEN = 30046
-WRITE_ANEW = frozenset({TOO_OFTEN, 50083})
+ARCHIVED = 50083
+WRITE_ANEW = frozenset({TOO_OFTEN, ARCHIVED})
 """Messages older than an hour may be edited rarely, those in an archived thread not at all: write a new one."""
+SHUT = frozenset({ARCHIVED, 50013, 160005})
+"""The channel takes nothing of ours any more: a permission is gone, or its thread was locked."""
 _GONE = frozenset({UNKNOWN_MESSAGE, 10003, 50001})
 DM_TOO_FAST = 40003
 DM_CLOSED = frozenset({50007, 50278})

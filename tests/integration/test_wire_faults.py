@@ -9,9 +9,11 @@ import re
 import signal
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bot.ui.content.error_texts import GENERIC
 from tests.integration.bot_process import BotProcess
 from tests.integration.wired import ask, bot, everything_is_well
 from tests.wire.faults import Fault
@@ -21,6 +23,14 @@ from tests.wire.world import GUILD_ID, TOKEN
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]
 
 LONG = {"retry_after": 40.0, "global": False}
+JSON = {"Content-Type": "application/json"}
+LOST: tuple[dict[str, Any], ...] = (
+    {"took_effect": False},
+    {"took_effect": True},
+    {"took_effect": True, "status": 200, "text": '{"id": "12', "headers": JSON},
+    {"took_effect": True, "status": 200, "text": "<html>hello</html>"},
+)
+"""Ways in which an answer of Discord gets lost."""
 
 
 async def test_it_comes_up_however_discord_begins(tmp_path: Path, model: Path) -> None:
@@ -91,17 +101,22 @@ async def test_an_interaction_that_comes_twice_is_done_once(tmp_path: Path, mode
 async def test_a_dropped_connection_leaves_nobody_thinking(tmp_path: Path, model: Path) -> None:
     async with bot(tmp_path, model) as process:
         discord = process.discord
-        for where, took_effect in itertools.product(("POST .*/callback", "PATCH .*/@original"), (False, True)):
+        for where, how in itertools.product(("POST .*/callback", "PATCH .*/@original"), LOST):
             for name in ("queue", "info me", "cancel"):
-                discord.faults.planned = [Fault(where, 0, took_effect=took_effect)]
+                discord.faults.planned = [Fault(where, **how)]
                 asked = await discord.command(name)
                 await discord.until(
                     lambda asked=asked: (r := discord.reply(asked)) and r["content"] and not r["flags"] & 128
                 )
-            discord.faults.planned = [Fault(where, 0, took_effect=took_effect)]
+            discord.faults.planned = [Fault(where, **how)]
+            form = await discord.command("draw")
+            await discord.until(lambda form=form: form.modal)
+            discord.faults.planned = [Fault(where, **how)]
             wish = await ask(discord)
             await discord.until(lambda wish=wish: discord.grid(wish))
-        await everything_is_well(process, jobs=4)
+        await everything_is_well(process, jobs=2 * len(LOST))
+        assert not [message for message in discord.world.shown() if GENERIC in message["content"]]
+        assert "Traceback" not in process.log.read_text()
 
 
 async def test_a_result_that_discord_refuses_is_not_left_as_it_was(tmp_path: Path, model: Path) -> None:

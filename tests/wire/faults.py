@@ -78,12 +78,12 @@ class Faults:
         fault.times -= 1
         await asyncio.sleep(fault.late_s)
         response = await handler(request) if fault.took_effect else None
-        if fault.status == 200:
+        if fault.status == 200 and fault.text is None:
             return response or await handler(request)
         if fault.status == 0:
             return _hang_up(request)
         if fault.text is not None:
-            return web.Response(status=fault.status, text=fault.text, headers=fault.headers)
+            return web.Response(status=fault.status, body=fault.text.encode(), headers=fault.headers)
         body = {"message": "planned", "code": fault.code, **fault.more}
         return as_json(body, status=fault.status, headers={"Via": "1.1 here", **fault.headers})
 

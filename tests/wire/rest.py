@@ -217,7 +217,14 @@ class Rest:
 
     async def _send(self, request: web.Request) -> web.Response:
         body, files = await self._body(request)
-        return as_json(self._store(body, files, None, int(request.match_info["channel"])))
+        channel, nonce = int(request.match_info["channel"]), body.get("nonce")
+        if len(nonce or "") > 25:
+            self.world.violations.append(f"a nonce longer than 25: {nonce}")
+        known = self.world.nonces.get((channel, nonce)) if body.get("enforce_nonce") else None
+        if known is None:
+            known = self._store(body, files, None, channel)
+            self.world.nonces[channel, nonce] = known
+        return as_json(known)
 
     def _by_bot(self, request: web.Request) -> dict[str, Any] | web.Response:
         found = self._standing(int(request.match_info["message"]))

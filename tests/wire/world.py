@@ -48,6 +48,8 @@ class World:
     shards: int = 1
     """How many shards Discord recommends."""
     messages: dict[int, dict[str, Any]] = field(default_factory=dict)
+    nonces: dict[tuple[int, str | None], dict[str, Any]] = field(default_factory=dict)
+    """Messages of the bot by channel and nonce: one that comes again is the same."""
     deleted: set[int] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
     """Members who have left the server."""

@@ -8,6 +8,7 @@ from discord.abc import GuildChannel
 from bot.domain.model import Member, Place
 from bot.domain.moderation.access import moderates
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
+from bot.ui.interactions.membership import role_ids
 from bot.ui.interactions.open_channels import open_channel_id
 from bot.ui.interactions.services import Darkroom
 
@@ -15,7 +16,7 @@ from bot.ui.interactions.services import Darkroom
 async def member_of(bot: Darkroom, payload: discord.RawReactionActionEvent) -> Member:
     """The member who reacts, and whether the host or the server made them a moderator."""
     member = payload.member
-    roles = tuple(role.id for role in member.roles) if member else ()
+    roles = role_ids(member) if member else ()
     rules = await bot.services.rules.get(payload.guild_id or DIRECT_MESSAGES)
     configured = (*bot.services.settings.discord.moderator_roles, *rules.moderator_roles)
     manages = member is not None and member.guild_permissions.manage_guild

@@ -11,7 +11,7 @@ from discord.ext import commands
 
 from bot.commands.buttons.reacting import member_of
 from bot.commands.buttons.reaction_buttons import BUTTONS, ReactionButtons
-from bot.commands.moderation.mod_results import delete_messages
+from bot.commands.moderation.mod_results import delete_message, delete_messages
 from bot.commands.moderation.moderator_actions import note
 from bot.domain.model import CellRef, Job, JobState, Member, Place
 from bot.domain.moderation.job_access import Deed, Viewer
@@ -21,16 +21,16 @@ from bot.ui.content import texts
 from bot.ui.content.buttons import star_view
 from bot.ui.content.error_texts import words
 from bot.ui.content.message_page import Upload
-from bot.ui.discord_errors import REFUSALS
+from bot.ui.discord_errors import DM_CLOSED, REFUSALS
 from bot.ui.interactions.cooldowns import Cooldowns
 from bot.ui.interactions.permitted_jobs import may, visible
 from bot.ui.interactions.services import Darkroom
+from bot.ui.job_reply.direct_messages import FILE_LIMIT
 
 ENVELOPE, STAR, CROSS = "✉", "⭐", "❌"
 MEANT = (ENVELOPE, STAR, CROSS, *BUTTONS)
 """Every reaction that does something."""
 SEND_COOLDOWN = timedelta(minutes=10)
-DM_FILE_LIMIT = 10 * 1024 * 1024
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,8 @@ class Reactions(commands.Cog):
     """Listens to reactions on the bot's own messages; no privileged intent is needed."""
 
     def __init__(self, bot: Darkroom) -> None:
-        self._bot, self._sent, self._buttons = bot, Cooldowns(SEND_COOLDOWN), ReactionButtons(bot)
+        self._bot, self._buttons = bot, ReactionButtons(bot)
+        self._sent, self._asked = Cooldowns(SEND_COOLDOWN), Cooldowns(SEND_COOLDOWN)
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
@@ -76,6 +77,7 @@ class Reactions(commands.Cog):
             job, cell = await self._bot.services.jobs.at_message(payload.message_id)
         except JobNotFound:
             return
+        self._asked.undo((payload.user_id, payload.message_id))
         for ref in await self._marked(job, cell):
             await self._bot.services.members.unfavour(payload.user_id, ref)
 
@@ -89,7 +91,7 @@ class Reactions(commands.Cog):
             with contextlib.suppress(JobNotFound, NotYours):
                 await self._may(payload, job, Deed.END)
                 await note(self._bot, await self._member(payload), job, "delete")
-                await self._delete(payload)
+                await delete_message(self._bot, payload.channel_id, payload.message_id)
                 return
 
     def _is_foreign(self, payload: discord.RawReactionActionEvent) -> bool:
@@ -103,11 +105,11 @@ class Reactions(commands.Cog):
         return [CellRef(job_id=job.id, cell=one.cell) for one in kept if cell in (None, one.cell)]
 
     async def _mark(self, payload: discord.RawReactionActionEvent, job: Job, cell: int | None) -> None:
-        """Mark the picture of a message as a favourite; for a grid, ask which one."""
+        """Mark the picture of a message as a favourite; for a grid, ask which one, once for each star."""
         marked = await self._marked(job, cell)
         if len(marked) == 1:
             await self._bot.services.members.favour(payload.user_id, marked[0])
-        elif marked:
+        elif marked and self._asked.begin((payload.user_id, payload.message_id), self._bot.services.clock()):
             await self._say(
                 payload,
                 f"⭐ <@{payload.user_id}> Which picture do you mean?",
@@ -142,9 +144,11 @@ class Reactions(commands.Cog):
             member = await self._bot.fetch_user(payload.user_id)
             await member.send(text, files=files)
             return True
-        except discord.Forbidden:
-            await self._say(payload, f"<@{payload.user_id}> I cannot send you direct messages; allow them here first.")
         except REFUSALS as error:
+            if isinstance(error, discord.HTTPException) and error.code in DM_CLOSED:
+                closed = f"<@{payload.user_id}> I cannot send you direct messages; allow them here first."
+                await self._say(payload, closed)
+                return False
             log.warning(
                 "result not sent by direct message: %s", error, extra={"action": "direct message", "job": job.id}
             )
@@ -155,7 +159,7 @@ class Reactions(commands.Cog):
         services, uploads = self._bot.services, list[Upload]()
         for one in await self._marked(job, cell):
             picture = await services.job_service.picture(job.id, one.cell)
-            content, suffix = await services.drawing.fitted(picture, DM_FILE_LIMIT)
+            content, suffix = await services.drawing.fitted(picture, FILE_LIMIT)
             name = texts.file_name(job, suffix, one.cell)
             uploads.append(Upload(name, content, texts.alt_text(job, one.cell), spoiler=job.spoiler))
         return uploads
@@ -172,19 +176,13 @@ class Reactions(commands.Cog):
                 await note(self._bot, member, ended, "cancel")
             return
         await note(self._bot, member, ended, "delete")
-        await self._delete(payload)
+        await delete_message(self._bot, payload.channel_id, payload.message_id)
         if cell is None:
             await delete_messages(self._bot, job)
             await self._bot.services.records.drop_pictures(job.id)
 
     async def _member(self, payload: discord.RawReactionActionEvent) -> Member:
         return await member_of(self._bot, payload)
-
-    async def _delete(self, payload: discord.RawReactionActionEvent) -> None:
-        try:
-            await self._channel(payload).get_partial_message(payload.message_id).delete()
-        except REFUSALS as error:
-            log.info("reply not deleted: %s", error, extra={"action": "delete"})
 
     async def _say(
         self, payload: discord.RawReactionActionEvent, text: str, view: discord.ui.View | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from bot.commands.moderation.mod_results import delete_message
 from bot.domain.model import Job, JobState
@@ -13,6 +14,7 @@ from bot.ui.content.message_page import Page
 from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.services import Darkroom
 from bot.ui.job_reply.reply_message import change
+from bot.ui.message_changes import insist
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,6 @@ async def _is_of_several(client: Darkroom, message_id: int) -> bool:
 async def _edit(client: Darkroom, channel_id: int, message_id: int, page: Page) -> None:
     message = client.get_partial_messageable(channel_id).get_partial_message(message_id)
     try:
-        await change(message.edit, page)
+        await insist(client, channel_id, partial(change, message.edit, page))
     except REFUSALS as error:
         log.info("message not edited: %s", error, extra={"action": "quarantine", "channel": channel_id})

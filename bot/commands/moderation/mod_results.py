@@ -11,6 +11,7 @@ from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.answer import Pressed
 from bot.ui.interactions.permitted_jobs import permitted
 from bot.ui.interactions.services import Darkroom
+from bot.ui.message_changes import insist
 
 MOST = 1000
 """How many results of one member are deleted at a time."""
@@ -49,7 +50,8 @@ async def delete_messages(client: Darkroom, job: Job) -> None:
 
 async def delete_message(client: Darkroom, channel_id: int, message_id: int) -> None:
     """Delete one message of ours, where it can be reached."""
+    message = client.get_partial_messageable(channel_id).get_partial_message(message_id)
     try:
-        await client.get_partial_messageable(channel_id).get_partial_message(message_id).delete()
+        await insist(client, channel_id, message.delete)
     except REFUSALS as error:
         log.info("message not deleted: %s", error, extra={"action": "delete", "channel": channel_id})

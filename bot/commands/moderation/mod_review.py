@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -20,7 +21,7 @@ from bot.domain.moderation.access import Ban, with_ban
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES, GuildRules, PicturePolicy
 from bot.domain.moderation.job_access import Deed
 from bot.errors import BadOption, DeliveryLater
-from bot.ui.discord_errors import REFUSALS
+from bot.ui.discord_errors import REFUSALS, is_passing
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.permitted_jobs import permitted
 from bot.ui.interactions.review_messages import asking, drawn, note_decision
@@ -28,6 +29,8 @@ from bot.ui.interactions.services import Darkroom
 
 BANNED_FOR = timedelta(days=7)
 _SHOWN = 5
+
+log = logging.getLogger(__name__)
 
 
 class ReviewAct(enum.StrEnum):
@@ -51,7 +54,9 @@ _FACES: Mapping[ReviewAct, tuple[str, str, ButtonStyle]] = MappingProxyType(
 )
 
 
-class ReviewButton(DynamicItem[Button[View]], template=r"mod:(?P<act>[a-z]{1,8}):(?P<job>[0-9A-Za-z_-]{1,64})"):
+class ReviewButton(
+    DynamicItem[Button[View]], template=rf"mod:(?P<act>{'|'.join(ReviewAct)}):(?P<job>[0-9A-Za-z_-]{{1,64}})"
+):
     """A moderator's button under a job; it works after a restart, and only for moderators."""
 
     def __init__(self, act: ReviewAct, job_id: str, *, label: str = "", row: int | None = None) -> None:
@@ -127,11 +132,12 @@ class ReviewRoom:
         files = await drawn(self._client, job, cells)
         try:
             sent = await channel.send(asking(job), files=files, view=review_view(job.id), nonce=f"review-{job.id}"[:25])
-        except (discord.Forbidden, discord.NotFound):
-            # The channel is gone or closed to us: the list still shows what waits.
-            return
         except REFUSALS as error:
-            raise DeliveryLater(5.0, f"review channel: {type(error).__name__}") from error
+            if is_passing(error):
+                raise DeliveryLater(5.0, f"review channel: {type(error).__name__}") from error
+            # The channel is gone or closed to us: the list still shows what waits.
+            log.warning("moderators not asked: %s", error, extra={"action": "review", "job": job.id})
+            return
         # It goes when the result is deleted, but is no result: reactions to it press nothing.
         await self._client.services.jobs.extracted([job.id], channel.id, sent.id)
 

@@ -28,6 +28,7 @@ from bot.ui.content.quota_texts import limit_line, subject, use_line
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.contexts import servers_only
+from bot.ui.interactions.membership import role_ids
 
 Target = discord.Member | discord.Role
 UnitName = Literal["pictures", "GPU-seconds"]
@@ -224,7 +225,7 @@ def _as_it_is(limits: Sequence[Limit], asked: Limit) -> str:
 
 
 def _member(member: discord.Member) -> Member:
-    return Member(id=member.id, name=member.display_name, role_ids=tuple(role.id for role in member.roles))
+    return Member(id=member.id, name=member.display_name, role_ids=role_ids(member))
 
 
 async def _manages(interaction: Pressed, target: Target | None) -> bool:

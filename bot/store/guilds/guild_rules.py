@@ -114,8 +114,13 @@ async def _read(connection: AsyncConnection, guild_id: int) -> tuple[int, GuildR
 
 
 async def _save(connection: AsyncConnection, rules: GuildRules, before: int) -> bool:
-    """Write the rules if the row still has version `before`; return whether it was written."""
-    written = {"version": before + 1, "body": rules.model_dump_json(exclude_defaults=True)}
+    """Write the rules if the row still has version `before`; return whether it was written.
+
+    Raises `ValidationError` for rules that could not be read again: without its rules a server could do nothing.
+    """
+    body = rules.model_dump_json(exclude_defaults=True)
+    GuildRules.model_validate_json(body)
+    written = {"version": before + 1, "body": body}
     statement = upsert(connection, guild_rules).values(guild_id=rules.guild_id, **written)
     same = guild_rules.c.version == before
     saved = statement.on_conflict_do_update(index_elements=["guild_id"], set_=written, where=same)

@@ -107,11 +107,8 @@ class JobButton(DynamicItem[Button[View]], template=TEMPLATE):
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        """Rebuild the button from its id; an act of another version still answers."""
-        button_id = ButtonId.parse(match.string)
-        if button_id is None:
-            raise ValueError(f"a button of another version: {match.string}")
-        return cls(button_id)
+        """Rebuild the button from its id."""
+        return cls(ButtonId.read(match))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Hand the press to the function that the client has for this act."""

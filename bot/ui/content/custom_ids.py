@@ -9,11 +9,9 @@ from typing import Self
 
 from bot.domain.rounds.round import RoundAct
 
-TEMPLATE = r"dr:(?P<act>[a-z0-9]{1,8}):(?P<job>[0-9A-Za-z_-]{1,64}):(?P<cell>[0-9]{1,2})"
-_COMPILED = re.compile(TEMPLATE)
 GAME_TEMPLATE = r"dr-game:(?P<act>[jqsxtdfhlnb]):(?P<game>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,3})"
 GUESS_TEMPLATE = r"dr-guess:(?P<game>[0-9a-z]{1,16}):(?P<stage>[0-9]{1,3})"
-ROUND_TEMPLATE = r"dr-round:(?P<act>[a-z]{1,2}):(?P<round>[0-9a-z]{1,16}):(?P<slot>[0-9]{1,2})"
+ROUND_TEMPLATE = rf"dr-round:(?P<act>{'|'.join(RoundAct)}):(?P<round>[0-9a-z]{{1,16}}):(?P<slot>[0-9]{{1,2}})"
 HALL_TEMPLATE = r"dr-hall:(?P<way>[on]):(?P<round>[0-9a-f]{1,16})"
 KIN_TEMPLATE = r"dr-kin:(?P<job>[0-9A-Za-z_-]{1,64})"
 SHEET_TEMPLATE = r"dr-sheet:(?P<act>dv|dm):(?P<job>[0-9A-Za-z_-]{1,64})"
@@ -67,6 +65,10 @@ class Act(enum.StrEnum):
     FORM = "fm"
 
 
+TEMPLATE = rf"dr:(?P<act>{'|'.join(Act)}):(?P<job>[0-9A-Za-z_-]{{1,64}}):(?P<cell>[0-9]{{1,2}})"
+_COMPILED = re.compile(TEMPLATE)
+
+
 @dataclass(frozen=True, slots=True)
 class ButtonId:
     """The act, the job it is about, and the cell (from 0; 0 where the act is about the whole grid)."""
@@ -82,8 +84,11 @@ class ButtonId:
     def parse(cls, custom_id: str) -> Self | None:
         """The id a button carries, or None when it is none of ours or of a version that is gone."""
         found = _COMPILED.fullmatch(custom_id)
-        if found is None or found["act"] not in set(Act):
-            return None
+        return None if found is None else cls.read(found)
+
+    @classmethod
+    def read(cls, found: re.Match[str]) -> Self:
+        """The id that `TEMPLATE` has found."""
         return cls(Act(found["act"]), found["job"], int(found["cell"]))
 
 

@@ -128,7 +128,7 @@ class RegionForm(Form):
 
     def filled(self) -> Filled:
         """The words and the region."""
-        ninths = tuple(int(value) for value in self.ninths.values)
+        ninths = tuple(number for number, _ in enumerate(_NINTHS) if str(number) in self.ninths.values)
         return Filled(self.words, ninths=ninths, mask=next(iter(self.mask.values), None))
 
 

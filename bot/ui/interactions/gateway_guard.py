@@ -57,6 +57,7 @@ class GatewayGuard:
 
     def _once(self, payload: Any) -> None:
         """Parse an interaction once: resumed sessions repeat events, and a command must not run twice."""
+        payload = _storable(payload)
         interaction_id = int(payload["id"])
         if interaction_id in self._heard:
             log.info("interaction received twice, dropped", extra={"action": "interaction"})
@@ -68,6 +69,19 @@ class GatewayGuard:
             if len(kept) > most:
                 kept.popitem(last=False)
         self._parse(payload)
+
+
+def _storable(value: Any) -> Any:
+    """The same without NUL characters and lone surrogates in texts: databases take none."""
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode().replace("\0", "")
+        case dict():
+            return {key: _storable(one) for key, one in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        case list():
+            return [_storable(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+        case _:
+            return value
 
 
 def _tolerant(event: str, parser: Parser) -> Parser:

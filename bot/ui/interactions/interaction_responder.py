@@ -6,14 +6,14 @@ import contextlib
 import functools
 import io
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import discord
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed
 
-from bot.ui.discord_errors import NETWORK_ERRORS, REFUSALS, UNKNOWN_WEBHOOK
+from bot.ui.discord_errors import NETWORK_ERRORS, REFUSALS, TOKEN_SPENT, UNKNOWN_WEBHOOK
 from bot.ui.interactions.services import Darkroom
 
 LIGHT_BYTES = 1024 * 1024
@@ -26,8 +26,8 @@ UNKNOWN_INTERACTION = 10062
 """The response is too late, or the interaction was replayed after its end: Discord takes no answer."""
 ACKNOWLEDGED = 40060
 """An earlier try had arrived, though it seemed to fail."""
-_UNANSWERABLE = frozenset({UNKNOWN_INTERACTION, ACKNOWLEDGED, UNKNOWN_WEBHOOK})
-"""Codes after which an interaction cannot be answered; one is a token that Discord does not know everywhere yet."""
+_UNANSWERABLE = TOKEN_SPENT | {ACKNOWLEDGED}
+"""Codes after which an interaction cannot be answered."""
 _AGAIN_S, _TRIES = 1.0, 3
 
 log = logging.getLogger(__name__)
@@ -100,27 +100,36 @@ class InteractionResponder:
 
     async def ask(self, modal: discord.ui.Modal) -> None:
         """Open a form, as the first response."""
+        await self._insist(functools.partial(self._interaction.response.send_modal, modal))
         self.has_answered = True
-        try:
-            await self._interaction.response.send_modal(modal)
-        except discord.HTTPException as error:
-            self._give_up(error)
 
     async def say(self, words: Words) -> int | None:
-        """Send an answer; returns the message id, or None when it is unknown whether the message arrived.
+        """Send an answer; returns the message id, or None when it is unknown whether the message arrived."""
+        return await self._insist(functools.partial(self._say, words))
 
-        After a dropped connection a first response is sent again: Discord takes it once, and edits repeat safely.
-        A follow-up is not sent again: it could arrive twice.
-        """
-        lost = retry_if_exception(lambda error: isinstance(error, NETWORK_ERRORS) and not self.has_answered)
-        again = AsyncRetrying(retry=lost, stop=stop_after_attempt(_TRIES), wait=wait_fixed(_AGAIN_S), reraise=True)
+    async def _insist(self, send: Callable[[], Awaitable[T]]) -> T | None:
+        """Send a response, again when it was lost; None where Discord takes none."""
+        again = AsyncRetrying(
+            retry=retry_if_exception(self._is_lost), stop=stop_after_attempt(_TRIES), wait=wait_fixed(_AGAIN_S),
+            reraise=True,
+        )  # fmt: skip
         try:
-            message_id: int | None = await again(functools.partial(self._say, words))
+            sent: T = await again(send)
         except discord.HTTPException as error:
             self._give_up(error)
             return None
         self.has_answered = True
-        return message_id
+        return sent
+
+    def _is_lost(self, error: BaseException) -> bool:
+        """Whether the same may be sent again: it did not arrive, or Discord takes it once.
+
+        A first response and edits are taken once. A follow-up over a dropped connection could arrive twice. A token
+        that Discord does not know, for a moment right after the acknowledgement, has taken nothing.
+        """
+        if isinstance(error, discord.HTTPException):
+            return error.code == UNKNOWN_WEBHOOK
+        return isinstance(error, NETWORK_ERRORS) and not self.has_answered
 
     async def _say(self, words: Words) -> int | None:
         is_first = not self.is_acknowledged

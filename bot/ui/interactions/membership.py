@@ -1,4 +1,4 @@
-"""Who an interaction of a while ago comes from, as the server knows them now."""
+"""Who a member is in a server: their roles, and for an interaction of a while ago as the server knows them now."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ UNKNOWN_MEMBER = 10007
 ASKED_FOR_S = 10.0
 
 log = logging.getLogger(__name__)
+
+
+def role_ids(member: discord.Member) -> tuple[int, ...]:
+    """The ids of a member's roles as Discord sent them: after a reconnect the server's own may not have arrived yet."""
+    return (member.guild.id, *member._roles)  # pyright: ignore[reportPrivateUsage]
 
 
 async def as_of_now(client: discord.Client, payload: Payload) -> Payload | None:

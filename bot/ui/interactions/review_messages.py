@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import discord
@@ -12,8 +13,9 @@ from bot.domain.model import Cell, Job, Verb
 from bot.domain.prompting.prompt import render, shorten
 from bot.ui.content import texts
 from bot.ui.content.message_page import Upload
-from bot.ui.discord_errors import NETWORK_ERRORS
+from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions.services import Darkroom
+from bot.ui.message_changes import insist
 
 _FILE_LIMIT = 8 * 1024 * 1024
 _ECHO = 1200
@@ -48,6 +50,7 @@ async def note_decision(client: Darkroom, asked: Sequence[tuple[int, int]], job:
     for channel_id, message_id in asked:
         channel = client.get_partial_messageable(channel_id, guild_id=job.guild_id)
         try:
-            await channel.get_partial_message(message_id).edit(content=text, attachments=kept)
-        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+            edit = partial(channel.get_partial_message(message_id).edit, content=text, attachments=kept)
+            await insist(client, channel_id, edit)
+        except REFUSALS as error:
             log.info("review message not updated: %s", error, extra={"action": "review", "job": job.id})

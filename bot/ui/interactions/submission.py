@@ -22,6 +22,7 @@ from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions import kept_styles, lists
 from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.consent import recognised, require_consent
+from bot.ui.interactions.membership import role_ids
 from bot.ui.interactions.open_channels import open_channel_id
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
 from engine import MAX_SEED
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 async def member_of(interaction: Pressed) -> Member:
     """The member who asks, and whether the host or the server made them a moderator."""
     user, services = interaction.user, interaction.client.services
-    roles = tuple(role.id for role in user.roles) if isinstance(user, discord.Member) else ()
+    roles = role_ids(user) if isinstance(user, discord.Member) else ()
     manages = interaction.guild_id is not None and interaction.permissions.manage_guild
     rules = await services.rules.get(interaction.guild_id or DIRECT_MESSAGES)
     configured = (*services.settings.discord.moderator_roles, *rules.moderator_roles)

@@ -8,22 +8,27 @@ import discord
 
 from bot.domain.model import Job
 from bot.ui.content.message_page import Page
-from bot.ui.discord_errors import DM_CLOSED, REFUSALS, delivery_error
+from bot.ui.discord_errors import DM_CLOSED, REFUSALS
 
 log = logging.getLogger(__name__)
 
 
+FILE_LIMIT = 10 * 1024 * 1024
+"""The most bytes that a file may have in a direct message, however boosted the server is."""
+
+
 async def send(client: discord.Client, job: Job, page: Page) -> None:
-    """Send the result to the member; with closed DMs it waits for the button on the reply. Raises `DeliveryError`."""
+    """Send the result to the member; with closed DMs it waits for the button on the reply, or in `/info me`.
+
+    Raises what discord.py and aiohttp raise.
+    """
     try:
         member = await client.fetch_user(job.member_id)
         await member.send(**page.new(), nonce=f"dm-{job.id}")
     except discord.Forbidden as error:
         if error.code not in DM_CLOSED:
-            raise delivery_error(job.id, error) from error
+            raise
         log.info("result waits for its button", extra={"action": "deliver", "job": job.id})
-    except REFUSALS as error:
-        raise delivery_error(job.id, error) from error
 
 
 async def ping(client: discord.Client, job: Job, message_id: int) -> None:

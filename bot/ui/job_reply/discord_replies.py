@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -211,14 +212,15 @@ class DiscordReplies:
 
     async def _place(self, job: Job, message: ReplyMessage, page: Page, cells: Sequence[Cell]) -> int | None:
         """Show a page in the reply, smaller when Discord finds it too large, privately when out of reach."""
-        limit = job.reply.file_limit_bytes
+        limit, show = job.reply.file_limit_bytes, message.show
         while True:
             try:
-                return await message.show(page)
+                return await show(page)
             except OutOfReach:
-                if page.uploads:
-                    await direct_messages.send(self._connected(), job, page)
-                return None
+                if not page.uploads:
+                    return None
+                limit = min(limit, direct_messages.FILE_LIMIT)
+                show = functools.partial(direct_messages.send, self._connected(), job)
             except REFUSALS as error:
                 limit = smaller(limit, page, error) if page.uploads else 0
                 if limit < SMALLEST_LIMIT:

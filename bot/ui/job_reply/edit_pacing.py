@@ -98,6 +98,8 @@ class RateLimits:
         response = ended.response
         if response.status == 429:
             await _refuse_what_says_nothing(response)
+        elif response.status < 300 and ended.url.path.startswith("/api/") and ended.method != "DELETE":
+            await _require_readable(response)
         bucket = _bucket(ended.url.path) if ended.method == "PATCH" else None
         remaining, reset_after = (response.headers.get(f"X-RateLimit-{name}") for name in ("Remaining", "Reset-After"))
         if bucket is None or remaining is None or reset_after is None:
@@ -117,6 +119,21 @@ async def _refuse_what_says_nothing(response: aiohttp.ClientResponse) -> None:
         float((await json_or_text(response))["retry_after"])  # pyright: ignore[reportArgumentType, reportCallIssue]
     except (ValueError, TypeError, KeyError):
         raise discord.HTTPException(response, await response.text()) from None
+
+
+async def _require_readable(response: aiohttp.ClientResponse) -> None:
+    """Raise what a lost connection does: a body that is cut off, or a proxy's page, leaves open what was done, too.
+
+    discord.py breaks over either.
+    """
+    if response.status == 204:
+        return
+    try:
+        body = await json_or_text(response)
+    except ValueError as error:
+        raise aiohttp.ClientPayloadError("an answer that cannot be read") from error
+    if isinstance(body, str):
+        raise aiohttp.ClientPayloadError("an answer that is not JSON")
 
 
 def _bucket(path: str) -> str | None:

@@ -27,6 +27,7 @@ from bot.ui.discord_errors import REFUSALS, delivery_error, is_too_large
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
 from bot.ui.job_reply.game_pictures import GamePictures
 from bot.ui.job_reply.round_announcer import COUNTER_S
+from bot.ui.message_changes import awake
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,8 @@ class GameAnnouncer:
         while True:
             page = Page(text_of(game), await self._pictures.of(game, limit), game_view(game))
             try:
-                return await _send(channel, game, page)
+                # A message can be written in an archived thread, and wakes it; one of before cannot be changed.
+                return await awake(self._connected(), game.channel_id, partial(_send, channel, game, page))
             except discord.HTTPException as error:
                 limit //= 2
                 if not is_too_large(error) or limit < SMALLEST_LIMIT:
@@ -101,7 +103,8 @@ class GameAnnouncer:
 
     async def _edit(self, channel: discord.PartialMessageable, message_id: int, game: AnyGame) -> None:
         """New words and buttons; the pictures stay."""
-        await channel.get_partial_message(message_id).edit(content=text_of(game), view=game_view(game))
+        edit = partial(channel.get_partial_message(message_id).edit, content=text_of(game), view=game_view(game))
+        await awake(self._connected(), game.channel_id, edit)
 
     async def _note(self, game: AnyGame, message_id: int) -> None:
         """Write down what the message shows once it is a secret no more: then it goes with its picture."""
@@ -115,6 +118,7 @@ class GameAnnouncer:
         if game.message_id is None:
             return
         try:
+            # In the thread in which the next message was just written: it is not archived.
             message = await channel.get_partial_message(game.message_id).edit(view=None)
             if (said := past(message.content)) != message.content:
                 await message.edit(content=said)
@@ -144,9 +148,12 @@ class GameAnnouncer:
             raise delivery_error(game.id, error) from error
 
     def _channel(self, game: AnyGame) -> discord.PartialMessageable:
+        return self._connected().get_partial_messageable(game.channel_id, guild_id=game.guild_id)
+
+    def _connected(self) -> discord.Client:
         if self._client is None:
             raise DeliveryLater(1.0, "not connected yet")
-        return self._client.get_partial_messageable(game.channel_id, guild_id=game.guild_id)
+        return self._client
 
 
 def text_of(game: AnyGame) -> str:

@@ -13,7 +13,8 @@ import discord
 
 from bot.domain.model import Job
 from bot.ui.content.message_page import Page
-from bot.ui.discord_errors import TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, WRITE_ANEW, is_of_album
+from bot.ui.discord_errors import SHUT, TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, WRITE_ANEW, is_of_album
+from bot.ui.message_changes import awake
 
 HANDOVER = timedelta(seconds=60)
 """The token is not used in its last minute, so that no upload is cut off by minute 15."""
@@ -104,7 +105,12 @@ class ReplyMessage:
                 self._token_spent = True
         if not self.is_lasting:
             raise OutOfReach(self._job_id)
-        return await self._by_bot(page)
+        try:
+            return await self._by_bot(page)
+        except discord.HTTPException as error:
+            if error.code not in SHUT:
+                raise
+            raise OutOfReach(self._job_id) from error
 
     async def _by_token(self, page: Page) -> int:
         for attempt in range(2):
@@ -126,8 +132,9 @@ class ReplyMessage:
         if self.message_id is None:
             return await self._write_anew(page)
         channel = self._client.get_partial_messageable(self._reply.channel_id, guild_id=self._guild_id)
+        edit = functools.partial(change, channel.get_partial_message(self.message_id).edit, page)
         try:
-            await change(channel.get_partial_message(self.message_id).edit, page)
+            await awake(self._client, self._reply.channel_id, edit)
         except discord.HTTPException as error:
             if error.code not in WRITE_ANEW:
                 raise

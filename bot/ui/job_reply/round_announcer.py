@@ -7,7 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 import discord
@@ -17,8 +18,11 @@ from bot.domain.rounds.round import Ballot, Round, RoundKind, RoundState
 from bot.errors import DeliveryError, DeliveryLater, JobNotFound, RoundNotFound, StoreError
 from bot.tasks import Tasks
 from bot.ui.content.message_page import Page, Upload
+from bot.ui.content.result_pages import smaller
 from bot.ui.discord_errors import REFUSALS, TOO_OFTEN, WRITE_ANEW, delivery_error
+from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
 from bot.ui.job_reply.reply_message import now
+from bot.ui.message_changes import awake
 
 COUNTER_S = 2.0
 """A counter is edited this often at most: Discord takes about five edits in five seconds for each channel."""
@@ -28,6 +32,7 @@ _COUNTER_TRIES = 5
 _OVER = (RoundState.DECIDED, RoundState.ENDED)
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class RoundPages(Protocol):
@@ -82,31 +87,24 @@ class RoundAnnouncer:
 
         Again within some minutes it is the same message: Discord knows it by its nonce.
         """
-        page = await self._whole(shown)
-        try:
-            return await _send(self._channel(shown), page, f"round-{shown.id}")
-        except REFUSALS as error:
-            raise delivery_error(shown.id, error) from error
+        send = partial(_send, self._channel(shown), f"round-{shown.id}")
+        return await _fitted(shown, self._whole, send)
 
     async def renew(self, shown: Round) -> None:
         """Show the round as it is now, with its files. Raises `DeliveryError`."""
-        page = await self._whole(shown)
         async with self._edit_of(shown.id):
-            await self._edit(shown, page)
+            await _fitted(shown, self._whole, partial(self._replace, shown))
 
     async def reveal(self, shown: Round, ballots: Sequence[Ballot]) -> int:
         """Write the outcome below, as `post`; its id. Raises `DeliveryError` and `JobNotFound`."""
-        page = await self._pages[shown.kind].over(shown, ballots, ())
-        try:
-            return await _send(self._channel(shown), page, f"over-{shown.id}")
-        except REFUSALS as error:
-            raise delivery_error(shown.id, error) from error
+        over = partial(self._pages[shown.kind].over, ballots=ballots, chain=())
+        return await _fitted(shown, over, partial(_send, self._channel(shown), f"over-{shown.id}"))
 
     async def ended(self, shown: Round, ballots: Sequence[Ballot], chain: Sequence[Round]) -> int | None:
         """Turn the round's message into the outcome. Raises `DeliveryError` and `JobNotFound`."""
-        page = await self._pages[shown.kind].over(shown, ballots, chain)
+        over = partial(self._pages[shown.kind].over, ballots=ballots, chain=chain)
         async with self._edit_of(shown.id):
-            return await self._edit(shown, page, anew=True)
+            return await _fitted(shown, over, partial(self._replace, shown, anew=True))
 
     async def _whole(self, shown: Round) -> Page:
         pages = self._pages[shown.kind]
@@ -138,7 +136,8 @@ class RoundAnnouncer:
             self._waiting.discard(round_id)
             shown, voters = await read(round_id)
             if shown.state not in _OVER and shown.message_id is not None:
-                await self._edit(shown, await self._pages[shown.kind].current(shown, voters))
+                current = partial(self._pages[shown.kind].current, voters=voters)
+                await _fitted(shown, current, partial(self._replace, shown))
 
     def _is_old(self, shown: Round) -> bool:
         return shown.created_at < self._clock() - OLD
@@ -147,36 +146,61 @@ class RoundAnnouncer:
         return self._edits.setdefault(round_id, asyncio.Lock())
 
     def _channel(self, shown: Round) -> discord.PartialMessageable:
+        return self._connected().get_partial_messageable(shown.channel_id, guild_id=shown.guild_id)
+
+    def _connected(self) -> discord.Client:
         if self._client is None:
             raise DeliveryLater(1.0, "not connected yet")
-        return self._client.get_partial_messageable(shown.channel_id, guild_id=shown.guild_id)
+        return self._client
 
-    async def _edit(self, shown: Round, page: Page, *, anew: bool = False) -> int | None:
-        """The id of the message that shows it. Raises `ReplyGone`, `DeliveryLater` or another `DeliveryError`."""
-        try:
-            return await _replace(self._channel(shown), shown, page, anew=anew)
-        except REFUSALS as error:
-            if isinstance(error, discord.HTTPException) and error.code == TOO_OFTEN:
-                raise DeliveryLater(OLD_COUNTER_S, "too many edits of an old message") from error
-            raise delivery_error(shown.id, error) from error
+    async def _replace(self, shown: Round, page: Page, *, anew: bool = False) -> int | None:
+        """Edit the round's message; where Discord takes no edit of it and `anew`, write the page below.
 
-
-async def _replace(channel: discord.PartialMessageable, shown: Round, page: Page, *, anew: bool) -> int | None:
-    """Edit the round's message; where Discord takes no edit of it and `anew`, write the page below."""
-    if shown.message_id is None:
-        return None
-    files: dict[str, Any] = {"attachments": page.files()} if page.uploads else {}
-    try:
+        Returns the id of the message that shows it.
+        """
+        if shown.message_id is None:
+            return None
+        channel = self._channel(shown)
         message = channel.get_partial_message(shown.message_id)
-        await message.edit(content=page.text, view=page.view, **files)
-    except discord.HTTPException as error:
-        if error.code not in WRITE_ANEW or not anew:
-            raise
-        return await _send(channel, page, f"over-{shown.id}")
-    return shown.message_id
+        try:
+            await awake(self._connected(), shown.channel_id, partial(_edit, message, page))
+        except discord.HTTPException as error:
+            if error.code not in WRITE_ANEW or not anew:
+                raise
+            return await _send(channel, f"over-{shown.id}", page)
+        return shown.message_id
 
 
-async def _send(channel: discord.PartialMessageable, page: Page, nonce: str) -> int:
+async def _fitted(shown: Round, page_of: Callable[[Round], Awaitable[Page]], show: Callable[[Page], Awaitable[T]]) -> T:
+    """Show a page, with smaller files while Discord finds them too large: a server may have lost its boosts.
+
+    Raises `ReplyGone`, `DeliveryLater` or another `DeliveryError`, and what `page_of` raises.
+    """
+    while True:
+        page = await page_of(shown)
+        try:
+            return await show(page)
+        except REFUSALS as error:
+            limit = smaller(shown.place.file_limit_bytes, page, error) if page.uploads else 0
+            if limit < SMALLEST_LIMIT:
+                raise _refusal(shown, error) from error
+        place = shown.place.model_copy(update={"file_limit_bytes": limit})
+        shown = shown.model_copy(update={"place": place})
+
+
+def _refusal(shown: Round, error: Exception) -> DeliveryError:
+    if isinstance(error, discord.HTTPException) and error.code == TOO_OFTEN:
+        return DeliveryLater(OLD_COUNTER_S, "too many edits of an old message")
+    return delivery_error(shown.id, error)
+
+
+async def _edit(message: discord.PartialMessage, page: Page) -> None:
+    """Without files of its own the page leaves those of the message."""
+    files: dict[str, Any] = {"attachments": page.files()} if page.uploads else {}
+    await message.edit(content=page.text, view=page.view, **files)
+
+
+async def _send(channel: discord.PartialMessageable, nonce: str, page: Page) -> int:
     given: dict[str, Any] = {} if page.view is None else {"view": page.view}
     if page.mentions:
         users = [discord.Object(member_id) for member_id in page.mentions]

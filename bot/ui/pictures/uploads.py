@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import discord
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed
 
 from bot.domain.ports import Pictures
 from bot.errors import BadPicture
@@ -17,6 +18,8 @@ from engine import InvalidRequest
 
 MAX_BYTES = 25 * 1024 * 1024
 TIMEOUT_S = 15.0
+TRIES, AGAIN_S = 3, 1.0
+UNFETCHED = "it could not be fetched from Discord; try again"
 
 Fetch = Callable[[discord.Attachment], Awaitable[bytes]]
 
@@ -37,16 +40,25 @@ class Download:
         parts = urlsplit(url)
         if f"{parts.scheme}://{parts.netloc}" not in self._origins:
             raise BadPicture("only pictures uploaded to Discord are taken; upload the file instead of a link")
+        again = AsyncRetrying(
+            retry=retry_if_exception(_is_passing), stop=stop_after_attempt(TRIES), wait=wait_fixed(AGAIN_S),
+            reraise=True,
+        )  # fmt: skip
         try:
-            async with (
-                aiohttp.ClientSession(timeout=self._timeout, auto_decompress=False) as session,
-                session.get(url, allow_redirects=False) as response,
-            ):
-                if response.status != 200:
-                    raise BadPicture("Discord no longer has that file; upload it again")
-                return await self._read(response)
+            return await again(self._once, url)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise BadPicture("it could not be fetched from Discord; try again") from error
+            raise BadPicture(UNFETCHED) from error
+
+    async def _once(self, url: str) -> bytes:
+        async with (
+            aiohttp.ClientSession(timeout=self._timeout, auto_decompress=False) as session,
+            session.get(url, allow_redirects=False) as response,
+        ):
+            if response.status == 429 or response.status >= 500:
+                response.raise_for_status()
+            if response.status != 200:
+                raise BadPicture("Discord no longer has that file; upload it again")
+            return await self._read(response)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         content = bytearray()
@@ -71,8 +83,11 @@ class Intake:
         """The file as it was uploaded. Raises `BadPicture` with what is wrong."""
         if attachment.size > MAX_BYTES:
             raise too_heavy(MAX_BYTES)
-        async with asyncio.timeout(TIMEOUT_S * 2):
-            return await self._fetch(attachment)
+        try:
+            async with asyncio.timeout(TIMEOUT_S * 2):
+                return await self._fetch(attachment)
+        except TimeoutError as error:
+            raise BadPicture(UNFETCHED) from error
 
     async def keep(self, content: bytes, field: str = "image") -> str:
         """Decode, strip everything but the pixels, and keep. Raises `BadPicture`."""
@@ -87,6 +102,11 @@ class Intake:
         key = f"uploads/{hashlib.sha256(png).hexdigest()}.png"
         await self._pictures.put(key, png)
         return key
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Whether another try may succeed at once; what was slow would be slow again."""
+    return isinstance(error, (aiohttp.ClientError, OSError)) and not isinstance(error, TimeoutError)
 
 
 def too_heavy(limit: int) -> BadPicture:

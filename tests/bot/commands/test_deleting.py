@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bot.domain.model import JobState
 from tests.bot.court import Court, said
 from tests.bot.world import eventually
@@ -65,3 +67,24 @@ async def test_what_came_of_a_deleted_result_stands(court: Court) -> None:
     shown = await court.bo.slash(court.channel, "show", job=child.id)
     assert shown.response is not None and shown.response.message.attachments
     assert "do not have that picture" in said(await court.bo.slash(court.channel, "lineage", job=job.id))
+
+
+@pytest.mark.parametrize("status", [503, 429])
+async def test_it_goes_also_over_a_bad_line(court: Court, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    monkeypatch.setattr("bot.ui.message_changes._pause_s", lambda _: 0.0)
+    await court.imagine(court.ada)
+    court.env.inject_error("DELETE", "/channels/*/messages/*", status=status, times=2)
+
+    await court.say(court.ada, "privacy delete", confirm="delete everything")
+
+    assert not court.messages
+
+
+async def test_hidden_is_hidden_also_over_a_bad_line(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.ui.message_changes._pause_s", lambda _: 0.0)
+    job = await court.imagine(court.ada)
+    court.env.inject_error("PATCH", "/channels/*/messages/*", status=503, times=2)
+
+    await court.say(court.mo, "mod quarantine add", job=job.id)
+
+    assert not court.messages[-1].attachments

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import discord
 import pytest
 
+from bot.commands.moderation.mod_review import ReviewRoom
 from bot.domain.model import Job, JobState
+from bot.errors import DeliveryLater
 from tests.bot.court import Court, said
 from tests.bot.world import eventually, labels
 
@@ -137,3 +140,12 @@ async def test_a_late_moderator_is_told_and_is_not_in_the_log(court: Court, monk
     assert "already" in said(await court.mo.click(room.history()[0], label="Reject"))
     assert (await court.newest()).action == "review on"
     await court.job_service.wait(job.id)
+
+
+@pytest.mark.parametrize(("code", "comes_later"), [(0, True), (50001, False)])
+async def test_what_stands_before_discord_closes_no_room(court: Court, code: int, *, comes_later: bool) -> None:
+    """A proxy answers 403 without a code of Discord's: the moderators are asked again."""
+    job, room = await flagged(court)
+    court.env.inject_error("POST", f"/channels/{room.id}/messages", status=403, code=code)
+    with pytest.raises(DeliveryLater) if comes_later else contextlib.nullcontext():
+        await ReviewRoom(court.client).ask(job, await court.jobs.cells(job.id))

@@ -241,3 +241,16 @@ async def test_a_deleted_paper_ends_it_quietly(court: Court, weekly: Weekly) -> 
 
 def buttons(answer: Any) -> str:
     return str(answer.response.components)
+
+
+async def test_a_server_that_lost_its_boosts_sees_the_end(court: Court, weekly: Weekly) -> None:
+    """Files may be smaller than when the show was set up."""
+    await weekly.made(4)
+    show = await weekly.begin()
+    [letter, *_] = await weekly.of(show, court.ria)
+    for voter in (court.ada, court.bo, court.mo):
+        await weekly.press(show, voter, letter)
+    court.env.inject_error("POST", f"/channels/{court.channel.id}/messages", status=413, code=40005)
+    await weekly.end(show)
+    reveal = court.channel.history()[-1]
+    assert f"**{letter}** has won the show" in reveal.content and reveal.attachments

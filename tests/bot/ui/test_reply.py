@@ -214,6 +214,20 @@ async def test_a_thread_that_was_archived_meanwhile_costs_no_picture(world: Worl
     assert len(world.messages) == 2 and "U1" in labels(world.messages[-1])
 
 
+@pytest.mark.parametrize(("status", "code"), [(403, 50013), (400, 50083)])
+async def test_where_nothing_may_be_written_any_more_it_is_sent(world: World, status: int, code: int) -> None:
+    """A permission was taken away meanwhile, or a thread locked."""
+    await begin(world)
+    await world.env.advance_time(90 * 60)
+    for method, way in (("PATCH", BOT_EDIT), ("POST", f"/channels/{world.channel.id}/messages")):
+        world.env.inject_error(method, way, status=status, code=code, times=None)
+
+    await finish(world)
+
+    [sent] = world.ada.user.dm_channel.history()
+    assert "U1" in labels(sent) and world.jobs.jobs["job0000001"].state is JobState.DELIVERED
+
+
 @VIRTUAL
 async def test_a_late_preview_does_not_cover_the_result(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     arrived, show = Gate(world), ReplyMessage.show
@@ -355,6 +369,22 @@ async def test_where_the_bot_is_absent_a_direct_message_is_announced(world: Worl
 
     [sent] = world.ada.user.dm_channel.history()
     assert "U1" in labels(sent)
+
+
+async def test_a_direct_message_takes_no_files_of_a_boosted_server(world: World) -> None:
+    """Files may be larger on the server: there they fit, in a direct message they are refused."""
+    await begin(world)
+    job = world.jobs.jobs["job0000001"]
+    reply = job.reply.model_copy(update={"file_limit_bytes": 100 * 1024 * 1024})
+    world.jobs.change(job.id, reply=reply)
+    await world.env.advance_time(90 * 60)
+    world.env.inject_error("PATCH", BOT_EDIT, status=403, code=50013, times=None)
+    world.env.inject_error("POST", "/channels/*/messages", status=413, code=40005)
+
+    await finish(world)
+
+    [sent] = world.ada.user.dm_channel.history()
+    assert "U1" in labels(sent) and world.jobs.jobs[job.id].state is JobState.DELIVERED
 
 
 @VIRTUAL

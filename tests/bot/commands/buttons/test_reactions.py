@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from bot.domain.model import JobState
 from tests.bot.world import World, eventually
 
@@ -87,3 +91,20 @@ async def test_a_direct_message_comes_once_in_ten_minutes(world: World) -> None:
     await world.bo.unreact(message, "✉️")
     await world.bo.react(message, "✉️")
     assert len(world.bo.user.dm_channel.history()) == 2
+
+
+async def test_a_star_told_twice_is_asked_about_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resumed session may repeat what it has sent; putting the star there anew asks again."""
+    message = await grid(world)
+    emit = world.env.backend.emit
+
+    def twice(event: str, *given: Any, **named: Any) -> None:
+        for _ in range(2 if event == "MESSAGE_REACTION_ADD" else 1):
+            emit(event, *given, **named)
+
+    monkeypatch.setattr(world.env.backend, "emit", twice)
+    await world.bo.react(message, "⭐")
+    assert len(world.messages) == 2
+    await world.bo.unreact(message, "⭐")
+    await world.bo.react(message, "⭐")
+    assert len(world.messages) == 3

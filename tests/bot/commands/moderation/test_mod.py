@@ -311,3 +311,13 @@ async def test_nor_does_a_review_by_one_ban_them(court: Court) -> None:
     job = await court.imagine(court.mo, score=0.9)
     assert "Manage Server" in said(await court.ria.click(room.history()[0], label="Reject and ban for a week"))
     assert (await court.jobs.get(job.id)).state is JobState.REVIEW and (await court.rules()).bans == ()
+
+
+async def test_roles_count_before_the_server_has_told_them(court: Court) -> None:
+    """Between a new session's READY and the server's GUILD_CREATE."""
+    await court.allow("mod", court.ria)
+    await court.say(court.mo, "mod roles", first=court.helpers)
+    guild = court.client.get_guild(court.guild.id)
+    assert guild is not None
+    guild._roles.clear()
+    assert "for moderators" not in await court.say(court.ria, "mod log")

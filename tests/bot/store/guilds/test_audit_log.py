@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from bot.domain.moderation.audit_entry import AuditEntry
 from bot.domain.moderation.word_rules import RuleKind, WordRule, with_rule
@@ -91,3 +92,10 @@ async def test_it_is_not_emptied_or_written_over(database: Database) -> None:
             await connection.execute(sa.text(statement))
     assert "append-only" in str(refused.value.__cause__)
     assert await log.newest(5) == [entry]
+
+
+async def test_rules_nobody_could_read_again_are_not_stored(database: Database) -> None:
+    rules_store, entry = GuildRulesStore(database), AuditEntry(at=NOW, guild_id=5, actor_id=1, action="consent")
+    with pytest.raises(ValidationError):
+        await rules_store.change(lambda rules: rules.model_copy(update={"share": "some"}), entry)
+    assert (await GuildRulesStore(database).get(5)).share == "all" and not await AuditLog(database).newest(5)

@@ -34,3 +34,13 @@ def test_an_interaction_is_heard_once() -> None:
     for _ in range(2):
         parsers["MESSAGE_DELETE"]({"id": "3"})
     assert len(heard) == 4
+
+
+def test_what_no_database_takes_is_left_out_of_an_interaction() -> None:
+    heard: list[dict[str, Any]] = []
+    parsers = {"INTERACTION_CREATE": heard.append}
+    GatewayGuard(parsers)
+    typed = {"options": [{"name": "job", "value": "a\0b \ud800"}]}
+    parsers["INTERACTION_CREATE"]({"id": "1", "type": 2, "data": typed, "member": {"nick": "\udfff"}})
+    [payload] = heard
+    assert payload["data"]["options"][0]["value"] == "ab ?" and payload["member"] == {"nick": "?"}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import aiohttp
 import discord
@@ -39,6 +40,27 @@ async def test_headers_tell_when_to_leave_a_bucket_alone() -> None:
         assert 1.0 < await request("PATCH", "/api/v10/channels/77/messages/5", 0) <= 1.5
         await request("PATCH", "/api/v10/channels/77/messages/5", -1)
         assert limits.wait_s("channel:77", asyncio.get_running_loop().time() + 2) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_lost"),
+    [(200, '{"id": "12', True), (200, "<html>", True), (200, "", True), (200, "{}", False), (204, "", False)],
+)
+async def test_an_answer_that_cannot_be_read_is_a_lost_one(status: int, body: str, *, is_lost: bool) -> None:
+    async def answered(_: web.Request) -> web.Response:
+        kind = "text/html" if body.startswith("<") else "application/json"
+        return web.Response(status=status, body=body.encode(), headers={"Content-Type": kind})
+
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", answered)
+    async with (
+        TestServer(app) as server,
+        aiohttp.ClientSession(trace_configs=[RateLimits().trace()]) as session,
+    ):
+        with pytest.raises(aiohttp.ClientPayloadError) if is_lost else contextlib.nullcontext():
+            await session.patch(server.make_url("/api/v10/webhooks/1/abc/messages/5"))
+        await session.get(server.make_url("/attachments/1/2/a.png"))  # no answer of the API
+        await session.delete(server.make_url("/api/v10/channels/1/messages/2"))  # nothing is read
 
 
 @pytest.mark.parametrize("body", ["", "<html>429</html>", "null", '{"message": "slow down"}', '{"retry_after": null}'])

@@ -49,6 +49,31 @@ async def cdn() -> AsyncIterator[TestServer]:
     await server.close()
 
 
+@pytest.mark.parametrize(
+    ("answers", "why"), [((503, 0, 200), ""), ((429,) * 9, "could not be"), ((404, 200), "longer")]
+)
+async def test_a_line_that_fails_for_a_moment_costs_no_picture(
+    answers: tuple[int, ...], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.ui.pictures.uploads.AGAIN_S", 0.0)
+    left = iter(answers)
+
+    async def answer(request: web.Request) -> web.Response:
+        if not (status := next(left)) and request.transport is not None:
+            request.transport.abort()
+        return web.Response(body=png(), status=status or 200)
+
+    app = web.Application()
+    app.router.add_get("/picture.png", answer)
+    async with TestServer(app) as server:
+        fetched = Download({f"http://{server.host}:{server.port}"}).fetch(str(server.make_url("/picture.png")))
+        if not why:
+            assert await fetched == png()
+            return
+        with pytest.raises(BadPicture, match=why):
+            await fetched
+
+
 async def test_the_allowed_origin_is_fetched(cdn: TestServer) -> None:
     download = Download({f"http://{cdn.host}:{cdn.port}"})
     assert await download.fetch(str(cdn.make_url("/picture.png"))) == png()
