@@ -164,11 +164,6 @@ class ModelSpec:
         return self.pipeline.endswith("ModularPipeline") or self.pipeline.startswith("HunyuanImage")
 
     @property
-    def has_own_upscaler(self) -> bool:
-        """Whether a super-resolution network was trained with it, for its small pictures (`pocket`)."""
-        return self.enlarge > 1 and not self.stages
-
-    @property
     def skipped_layers(self) -> int | None:
         """`clip_skip` as the pipelines of SDXL and SD 3 count; None for their own choice, and for all others.
 

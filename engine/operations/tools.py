@@ -14,11 +14,10 @@ import torch
 from engine.base.foreign_errors import reason
 from engine.errors import ModelLoadFailed
 from engine.model_files.tool_files import prove_upscaler
-from engine.model_spec import ModelSpec
 from engine.pocket.errors import BrokenWeights
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.text import embed
-from engine.pocket.upscaler import FILE, SCALE, Upscaler
+from engine.pocket.upscaler import SCALE, Upscaler
 from engine.pocket.vision import FOLDER, PictureEncoder
 from engine.realesrgan import FILE as REALESRGAN_FILE
 from engine.realesrgan import NAME as REALESRGAN
@@ -79,27 +78,24 @@ class Tools:
     pose_folder: Path | None = None
     """A pose estimation model of the host's own."""
 
-    def upscaler_of(self, spec: ModelSpec) -> SuperResolution:
-        """What enlarges the pictures of a model: the host's own network, else the model's, else Real-ESRGAN.
-
-        Raises `ModelLoadFailed`.
-        """
-        is_pockets = self.upscaler_file is None and spec.has_own_upscaler
-        return self.embedded_upscaler if is_pockets else self.upscaler
-
     @cached_property
     def upscaler(self) -> SuperResolution:
-        """The host's own network, else Real-ESRGAN. Raises `ModelLoadFailed`."""
-        if self.upscaler_file is not None:
-            return self._foreign(self.upscaler_file)
-        # Half on GPUs: twice as fast, and no further off than eight bits a channel can show.
-        dtype = torch.float32 if self.device.type == "cpu" else torch.float16
-        return self._embedded(REALESRGAN_FILE, REALESRGAN, dtype)
+        """The host's own network, else the embedded one. Raises `ModelLoadFailed`."""
+        return self.embedded_upscaler if self.upscaler_file is None else self._foreign(self.upscaler_file)
 
     @cached_property
     def embedded_upscaler(self) -> SuperResolution:
-        """The network that was trained with the built-in model, for its small pictures. Raises `ModelLoadFailed`."""
-        return self._embedded(FILE, "pocket", torch.float32)
+        """Real-ESRGAN, which also enlarges what the built-in model draws. Raises `ModelLoadFailed`."""
+        # Half on GPUs: twice as fast, and no further off than eight bits a channel can show.
+        dtype = torch.float32 if self.device.type == "cpu" else torch.float16
+        try:
+            network = Upscaler.load(REALESRGAN_FILE)
+        except BrokenWeights as error:
+            remedy = "install Darkroom again, or name a file in the settings"
+            raise ModelLoadFailed("upscaler", str(error), remedy) from error
+        # Channels last: a third less time on processors.
+        network = network.to(self.device, dtype, memory_format=torch.channels_last)
+        return SuperResolution(network, SCALE, len(network.body) // 2 + 1, REALESRGAN)
 
     @cached_property
     def captioner(self) -> Captioner | None:
@@ -153,14 +149,6 @@ class Tools:
             raise ModelLoadFailed("describe", "the embedded picture encoder is not installed")
         encoder, labels = PictureEncoder.load().to(self.device), tuple(sorted(EVERYDAY))
         return Describer(encoder, labels, embed(labels), encoder.styles)
-
-    def _embedded(self, file: Path, name: str, dtype: torch.dtype) -> SuperResolution:
-        try:
-            network = Upscaler.load(file).to(self.device, dtype)
-        except BrokenWeights as error:
-            remedy = "install Darkroom again, or name a file in the settings"
-            raise ModelLoadFailed("upscaler", str(error), remedy) from error
-        return SuperResolution(network, SCALE, len(network.body) // 2 + 1, name)
 
     def _foreign(self, file: Path) -> SuperResolution:
         prove_upscaler(file)

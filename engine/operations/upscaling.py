@@ -33,7 +33,7 @@ def upscale(context: OperationContext) -> list[Pixels]:
         at_most_twice = request.mode == "creative" and scale == CREATIVE_FACTOR
         why = "creatively at most twice" if at_most_twice else f"at most {MAX_SIDE} pixels a side"
         context.notes.append(f"enlarged {scale:.3g} times: {why}")
-    upscaler = context.tools.upscaler_of(context.model.spec)
+    upscaler = context.tools.upscaler
     if request.mode == "subtle":
         context.upscaler = upscaler.name
     size = scaled(picture.size, scale)

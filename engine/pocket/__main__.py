@@ -113,29 +113,13 @@ def memory(cache: Cache = _CACHE, weights: Weights = WEIGHTS) -> None:
 
 @app.command()
 def companions(cache: Cache = _CACHE, weights: Weights = WEIGHTS, minutes: float = 10) -> None:
-    """Train the x4 upscaler and the picture encoder, `minutes` each."""
-    from engine.pocket.companions import train_picture_encoder, train_upscaler
+    """Train the picture encoder, which describes pictures."""
+    from engine.pocket.companions import train_picture_encoder
     from engine.pocket.export import write_hashes
-    from engine.pocket.upscaler import FILE
     from engine.pocket.vision import FOLDER
 
-    with _clock("upscaler", minutes) as advance:
-        train_upscaler(cache, weights / FILE.relative_to(WEIGHTS), minutes, advance)
     with _clock("picture encoder", minutes) as advance:
         train_picture_encoder(cache, weights, weights / FOLDER.relative_to(WEIGHTS), minutes, advance)
-    write_hashes(weights)
-
-
-@app.command(name="clean-edges")
-def clean_edges(weights: Weights = WEIGHTS, minutes: float = 12, pictures: int = 1200) -> None:
-    """Train the x4 upscaler on what the model draws, for `minutes`, as Real-ESRGAN's animevideov3 enlarges that."""
-    from engine.pocket.clean_edges import teach_clean_edges
-    from engine.pocket.export import write_hashes
-    from engine.pocket.upscaler import FILE
-    from engine.realesrgan import FILE as TEACHER
-
-    with _clock("upscaler", minutes) as advance:
-        teach_clean_edges(weights, weights / FILE.relative_to(WEIGHTS), TEACHER, minutes, pictures, advance)
     write_hashes(weights)
 
 

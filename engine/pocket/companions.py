@@ -1,4 +1,4 @@
-"""Training the denoiser's two small companions from the same art: the x4 upscaler and the picture encoder."""
+"""Training the denoiser's small companion from the same art: the picture encoder."""
 
 # torch and diffusers leave many types open
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -12,36 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.pocket.art import ART
 from engine.pocket.canvas import Canvas
-from engine.pocket.data import Collection, large_drawings
+from engine.pocket.data import Collection
 from engine.pocket.pose import Pose
 from engine.pocket.scenes import SceneWriter
 from engine.pocket.text import SentenceEncoder
-from engine.pocket.upscaler import SCALE, Upscaler
 from engine.pocket.vision import PictureEncoder
 
-_CROP = 128
 _TEMPERATURE = 0.05
-
-
-def train_upscaler(cache: Path, file: Path, minutes: float, advance: Callable[[float], None], seed: int = 5) -> None:
-    """Learn to undo an area reduction of our own renders; writes `file`."""
-    torch.manual_seed(seed)
-    large = [each for source in ART[:3] for each in large_drawings(source, cache, parts=5)]
-    art = torch.stack([torch.from_numpy(each.copy()) for each in large]).permute(0, 3, 1, 2)
-    model = Upscaler()
-
-    def loss() -> Tensor:
-        sharp = _crops(art, count=16)
-        small = F.avg_pool2d(sharp, SCALE)
-        # Generated pictures are never as clean as renders.
-        small = small + torch.randn_like(small) * 0.02 * torch.rand(len(small), 1, 1, 1)
-        return (model(small) - sharp).abs().mean()
-
-    for seconds in descend(model, loss, minutes, rate=2e-3):
-        advance(seconds)
-    model.save(file)
 
 
 def train_picture_encoder(
@@ -94,18 +72,6 @@ def descend(model: nn.Module, loss: Callable[[], Tensor], minutes: float, rate: 
         optimizer.zero_grad(set_to_none=True)
         step += 1
         yield seconds
-
-
-def _crops(art: Tensor, count: int) -> Tensor:
-    """Random pieces (count, 3, 128, 128) in [0, 1] of drawings on white or on a random colour."""
-    picks = torch.randint(len(art), (count,)).tolist()
-    corners = torch.randint(0, (art.shape[-1] - _CROP) // SCALE + 1, (count, 2)).mul(SCALE).tolist()
-    pieces = torch.stack(
-        [art[pick, :, y : y + _CROP, x : x + _CROP] for pick, (y, x) in zip(picks, corners, strict=True)]
-    )
-    pieces = pieces.float() / 255
-    ground = torch.where(torch.rand(count, 1, 1, 1) < 0.5, torch.ones(()), torch.rand(count, 3, 1, 1))
-    return torch.lerp(ground, pieces[:, :3], pieces[:, 3:])
 
 
 def _worn(pictures: Tensor) -> Tensor:

@@ -87,14 +87,6 @@ def build(cache: Path, advance: Callable[[str], None], art: tuple[ArtSet, ...] =
     return Collection.load(cache)
 
 
-def large_drawings(source: ArtSet, cache: Path, parts: int) -> list[NDArray[np.uint8]]:
-    """One in `parts` of a set's drawings at full size, (RENDER, RENDER, 4)."""
-    emoji = {each.code: each for each in _emoji(cache)}
-    some = {code: emoji[code] for code in sorted(emoji)[::parts]}
-    # Some vector drawings are not quite square.
-    return [np.asarray(picture.resize((RENDER, RENDER))) for _, picture in _drawings(source, cache, some)]
-
-
 def _emoji(cache: Path) -> list[Emoji]:
     """The base emoji: no skin tones, no flags, no bare components."""
     rows = json.loads((LABELS.folder(cache) / "en" / "data.json").read_text())

@@ -17,7 +17,7 @@ from engine.pocket.codec import PixelCodec
 from engine.pocket.errors import BrokenWeights
 from engine.pocket.export import INDEX
 
-STEPS = 5
+STEPS = 4
 GUIDANCE = 2.5
 
 CONTACT_SHEET = (

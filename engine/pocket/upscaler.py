@@ -11,11 +11,9 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from engine.pocket import WEIGHTS
 from engine.pocket.checkpoint import naming
 
 SCALE = 4
-FILE = WEIGHTS / "upscaler" / "pocket-x4-compact.safetensors"
 
 
 class Upscaler(nn.Module):
@@ -42,8 +40,8 @@ class Upscaler(nn.Module):
         return F.pixel_shuffle(self.body(pictures), SCALE) + base
 
     @classmethod
-    def load(cls, file: Path = FILE) -> Self:
-        """Read a Compact x4 file of any width and length, ours by default.
+    def load(cls, file: Path) -> Self:
+        """Read a Compact x4 file of any width and length.
 
         Raises:
             BrokenWeights: the file is missing, damaged or of another architecture.
@@ -55,7 +53,7 @@ class Upscaler(nn.Module):
             model.load_state_dict(state, strict=True)
         return model.eval()
 
-    def save(self, file: Path = FILE) -> None:
+    def save(self, file: Path) -> None:
         """Write the weights in float16."""
         file.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: weight.half().contiguous() for name, weight in self.state_dict().items()}, file)

@@ -17,7 +17,6 @@ from engine import realesrgan
 from engine.errors import ModelLoadFailed
 from engine.operations import tools
 from engine.operations.tools import SuperResolution, Tools
-from engine.pocket import upscaler as pockets
 from engine.pocket.upscaler import Upscaler
 from engine.requests import Upscale
 from engine.settings import EngineSettings
@@ -112,14 +111,13 @@ def test_pictures_of_outside_models_are_enlarged_by_real_esrgan(
     assert "Postprocess upscaler: realesr-animevideov3" in done.recipe.parameters
     (picture,) = worker.draw(request)
     assert np.abs(picture - enlarged_by(realesrgan.FILE, drawing)).max() <= 1
-    assert np.abs(picture - enlarged_by(pockets.FILE, drawing)).max() > 20
 
 
-def test_pictures_of_pocket_are_enlarged_by_its_own_network(drawing: np.ndarray) -> None:
+def test_pictures_of_pocket_are_enlarged_by_real_esrgan_too(drawing: np.ndarray) -> None:
     worker, request = PocketWorker(), ask(Upscale, image=png(drawing), num_images=1)
     done = worker.finish(request)
-    assert done.recipe is not None and done.recipe.upscaler == "pocket"
-    assert np.abs(worker.draw(request)[0] - enlarged_by(pockets.FILE, drawing)).max() <= 1
+    assert done.recipe is not None and done.recipe.upscaler == realesrgan.NAME
+    assert np.abs(worker.draw(request)[0] - enlarged_by(realesrgan.FILE, drawing)).max() <= 1
 
 
 @pytest.mark.parametrize("is_built_in", [False, True])

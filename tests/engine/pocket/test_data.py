@@ -1,6 +1,5 @@
 import hashlib
 import io
-import json
 import stat
 import tarfile
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.pocket.art import ART, LABELS, Package
-from engine.pocket.data import RENDER, SIZE, Collection, build, large_drawings
+from engine.pocket.data import SIZE, Collection, build
 from engine.pocket.errors import MissingData, MissingTool, WrongHash
 
 pytest.importorskip("resvg_py", reason="resvg-py draws the art; it is a training-time package")
@@ -47,10 +46,6 @@ def test_what_was_built_is_read_back(cache, art):
 
     assert read.sprites == built.sprites
     assert np.array_equal(read.pixels, built.pixels)
-
-
-def test_large_drawings_keep_their_size(cache, art):
-    assert [each.shape for each in large_drawings(art[1], cache, parts=1)] == [(RENDER, RENDER, 4)] * 3
 
 
 def test_nothing_built_says_how_to_build_it(tmp_path):
@@ -111,12 +106,3 @@ def test_a_registry_that_does_not_answer_says_what_to_do(tmp_path, monkeypatch):
 
     with pytest.raises(MissingTool, match=r"thing@1\.0\.0 .* check the connection"):
         Package("thing@1.0.0", "0" * 64, "MIT").folder(tmp_path / "cache")
-
-
-def test_large_drawings_are_square_where_the_art_is_not(cache, art):
-    file = art[1].package.folder_in(cache) / "icons.json"
-    icons = json.loads(file.read_text())
-    icons["icons"]["sun"]["width"] = 30
-    file.write_text(json.dumps(icons))
-
-    assert {each.shape for each in large_drawings(art[1], cache, parts=1)} == {(RENDER, RENDER, 4)}

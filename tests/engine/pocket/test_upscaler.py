@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from engine.pocket.errors import BrokenWeights
-from engine.pocket.upscaler import FILE, Upscaler
+from engine.pocket.upscaler import Upscaler
+from engine.realesrgan import FILE
 
 
 def test_tiles_leave_no_seam():
@@ -28,7 +29,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_the_shipped_one_keeps_flat_colour_and_sharpens_edges():
-    model = Upscaler.load()
+    model = Upscaler.load(FILE)
     picture = torch.ones(1, 3, 32, 32)
     picture[:, :, :, 16:] = torch.tensor([0.85, 0.1, 0.1])[:, None, None]
 
