@@ -43,7 +43,7 @@ def enlarged(
         down = _Stretch(top, height, reach, upscaler.scale, size[1])
         around = (across.first, down.first, across.last, down.last)
         pieces = torch.cat([tensor_of(picture.crop(around)) for picture in pictures])
-        pieces = pieces.to(context.model.device, upscaler.dtype)
+        pieces = pieces.to(context.model.device)
         levels = (
             network(pieces).float().clamp(0, 1).mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         )

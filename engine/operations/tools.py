@@ -42,11 +42,6 @@ class SuperResolution:
     name: str
     """What recipes call it."""
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """The number format it computes in."""
-        return next(self.network.parameters()).dtype
-
 
 @dataclass(frozen=True, slots=True)
 class Describer:
@@ -86,15 +81,13 @@ class Tools:
     @cached_property
     def embedded_upscaler(self) -> SuperResolution:
         """Real-ESRGAN, which also enlarges what the built-in model draws. Raises `ModelLoadFailed`."""
-        # Half on GPUs: twice as fast, and no further off than eight bits a channel can show.
-        dtype = torch.float32 if self.device.type == "cpu" else torch.float16
         try:
             network = Upscaler.load(REALESRGAN_FILE)
         except BrokenWeights as error:
             remedy = "install Darkroom again, or name a file in the settings"
             raise ModelLoadFailed("upscaler", str(error), remedy) from error
         # Channels last: a third less time on processors.
-        network = network.to(self.device, dtype, memory_format=torch.channels_last)
+        network = network.to(self.device, _quick_dtype(self.device), memory_format=torch.channels_last)
         return SuperResolution(network, SCALE, len(network.body) // 2 + 1, REALESRGAN)
 
     @cached_property
@@ -170,3 +163,11 @@ class Tools:
         if not isinstance(loaded, spandrel.ImageModelDescriptor) or loaded.input_channels != 3:
             raise ModelLoadFailed("upscaler", f"{file.name} takes more than a picture", "choose another upscaler")
         return SuperResolution(loaded.model.eval(), loaded.scale, 16, file.stem)
+
+
+def _quick_dtype(device: torch.device) -> torch.dtype:
+    """Half of float32 where the device computes it: 2 to 4 times as fast, and the eye sees no difference."""
+    if device.type != "cpu":
+        return torch.float16
+    is_native = torch.cpu._is_avx512_bf16_supported()  # pyright: ignore[reportPrivateUsage] - there is no public word
+    return torch.bfloat16 if is_native else torch.float32

@@ -35,9 +35,13 @@ class Upscaler(nn.Module):
         self.body = nn.Sequential(*layers)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> (B, 3, 4H, 4W), about [0, 1] (not clamped)."""
+        """(B, 3, H, W) in [0, 1] -> (B, 3, 4H, 4W), about [0, 1] (not clamped).
+
+        Only what is added to the enlarged input is computed in the weights' number format.
+        """
         base = F.interpolate(pictures, scale_factor=SCALE, mode="nearest")
-        return F.pixel_shuffle(self.body(pictures), SCALE) + base
+        added = self.body(pictures.to(self.body[0].weight.dtype))
+        return F.pixel_shuffle(added, SCALE).to(base) + base
 
     @classmethod
     def load(cls, file: Path) -> Self:

@@ -102,6 +102,12 @@ def enlarged_by(file: Path, picture: np.ndarray) -> np.ndarray:
     return (large.clamp(0, 1).permute(1, 2, 0).numpy() * 255).round()
 
 
+def assert_alike(picture: np.ndarray, exact: np.ndarray) -> None:
+    """The same to the eye: half precision shows at single pixels of an edge."""
+    apart = np.abs(picture - exact)
+    assert apart.max() <= 12 and apart.mean() < 0.5
+
+
 def test_pictures_of_outside_models_are_enlarged_by_real_esrgan(
     family_folder: Callable[[str], Path], drawing: np.ndarray
 ) -> None:
@@ -110,14 +116,14 @@ def test_pictures_of_outside_models_are_enlarged_by_real_esrgan(
     assert done.recipe is not None and done.recipe.upscaler == realesrgan.NAME == "realesr-animevideov3"
     assert "Postprocess upscaler: realesr-animevideov3" in done.recipe.parameters
     (picture,) = worker.draw(request)
-    assert np.abs(picture - enlarged_by(realesrgan.FILE, drawing)).max() <= 1
+    assert_alike(picture, enlarged_by(realesrgan.FILE, drawing))
 
 
 def test_pictures_of_pocket_are_enlarged_by_real_esrgan_too(drawing: np.ndarray) -> None:
     worker, request = PocketWorker(), ask(Upscale, image=png(drawing), num_images=1)
     done = worker.finish(request)
     assert done.recipe is not None and done.recipe.upscaler == realesrgan.NAME
-    assert np.abs(worker.draw(request)[0] - enlarged_by(realesrgan.FILE, drawing)).max() <= 1
+    assert_alike(worker.draw(request)[0], enlarged_by(realesrgan.FILE, drawing))
 
 
 @pytest.mark.parametrize("is_built_in", [False, True])
@@ -140,20 +146,14 @@ def test_what_the_host_has_chosen_enlarges_for_every_model(
     assert (worker.draw(ask(Upscale, image=png(drawing), num_images=1, factor=2))[0][::2, ::2] == drawing).all()
 
 
-def test_in_half_precision_the_picture_is_the_same_to_the_eye(
-    family_folder: Callable[[str], Path], drawing: np.ndarray
-) -> None:
-    """What GPUs compute in, on the CPU."""
-    worker = LocalWorker(family_folder("stable-diffusion"))
-    request = ask(Upscale, image=png(drawing), num_images=1)
-    (full,) = worker.draw(request)
-    assert Tools(torch.device("meta")).upscaler.dtype == torch.float16
-    assert Tools(torch.device("cpu")).upscaler.dtype == torch.float32
-    with pytest.MonkeyPatch.context() as patch:
-        half = Tools(torch.device("cpu")).upscaler
-        half.network.half()
-        patch.setattr(Tools, "upscaler", half)
-        assert np.abs(worker.draw(request)[0].astype(int) - full).max() <= 2
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_every_precision_gives_the_same_picture_to_the_eye(drawing: np.ndarray, dtype: torch.dtype) -> None:
+    """What GPUs and processors of all kinds compute in."""
+    network = Tools(torch.device("cpu")).upscaler.network.to(dtype)
+    with torch.inference_mode():
+        large = network(torch.from_numpy(drawing / np.float32(255)).permute(2, 0, 1)[None])[0]
+    assert large.dtype == torch.float32
+    assert_alike((large.clamp(0, 1).permute(1, 2, 0).numpy() * 255).round(), enlarged_by(realesrgan.FILE, drawing))
 
 
 def test_damaged_weights_cost_upscaling_and_nothing_else(
