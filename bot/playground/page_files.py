@@ -76,7 +76,30 @@ _READ = (
     ),
     ("send: requestAction,", "send: (body, files) => sendUntilAnswered(() => requestAction(body, files)),"),
 )
-_CHANGES = {"/": _RENAMED, "/app.js": _READ, "/session.js": (_POLL,), "/commands.js": _CHOICES}
+# SimCord draws all messages anew when a menu opens; whatever measures the page then must find the pictures there.
+_DRAWN = (
+    ("import { applyRoleColor,", 'import { keepPictures } from "/playground/pictures.js";\nimport { applyRoleColor,'),
+    (
+        "  root.replaceChildren();\n  root.set",
+        "  const removed = [...root.childNodes];\n  root.replaceChildren();\n  root.set",
+    ),
+    (
+        "disposeUnusedPlayers(oldPlayers);\n  if (had",
+        "disposeUnusedPlayers(oldPlayers);\n  keepPictures(root, removed);\n  if (had",
+    ),
+)
+_MENUS = (
+    ('"SimCord selection draft actions"', '"What is chosen"'),
+    ('"SimCord selection draft"', '"Choose, then press Apply"'),
+)
+_CHANGES = {
+    "/": _RENAMED,
+    "/app.js": _READ,
+    "/session.js": (_POLL,),
+    "/commands.js": _CHOICES,
+    "/messages.js": _DRAWN,
+    "/selects.js": _MENUS,
+}
 PATHS = tuple(_SERVED)
 CHANGED = frozenset({*_CHANGES, "/preview.css"})
 
