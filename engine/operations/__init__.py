@@ -15,6 +15,7 @@ from engine.operations.describing import describe
 from engine.operations.draw import text_to_image
 from engine.operations.drawing import blend, image_to_image, inpaint
 from engine.operations.editing import edit
+from engine.operations.known_words import names_something_known
 from engine.operations.outcome import Outcome
 from engine.operations.outpainting import outpaint
 from engine.operations.pixels import Pixels
@@ -56,6 +57,9 @@ def operate(context: OperationContext) -> Outcome:
         context = controlled(context)
     cells = OPERATIONS[type(context.request)](context)
     context.notes += heard.notes(context.request, context.model.base.components)
+    is_known = names_something_known(context)
+    if not is_known:
+        context.notes.append(f"{context.model.spec.name} has no drawing of anything named here, so this is a guess")
     return Outcome(
         cells,
         context.watch.latents,
@@ -66,6 +70,7 @@ def operate(context: OperationContext) -> Outcome:
         upscaler=context.upscaler,
         mask=context.mask,
         control=context.control.map if context.control else None,
+        is_known=is_known,
     )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,6 +43,10 @@ class RememberingTextEncoder(PocketTextEncoder):
         words = F.pad(states, (0, 0, 0, MAX_TOKENS - states.shape[1]))
         output.last_hidden_state = torch.cat((words, self._remembered(ids, mask, states)), dim=1)
         return output
+
+    def knows(self, ids: Sequence[int]) -> bool:
+        """Whether token ids without marks at their ends name something that was drawn; a guess does not count."""
+        return self._memory.names(ids[: MAX_TOKENS - 2])
 
     def _remembered(self, input_ids: Tensor, mask: Tensor, states: Tensor) -> Tensor:
         sheets: list[Tensor] = []
