@@ -21,6 +21,7 @@ _SCRIPTS = (
     "friends.js",
     "direct_messages.js",
     "labels.js",
+    "times.js",
 )
 _IMPORTED = ("changes.js", "resend.js")
 _SERVED = {f"/playground/{name}": (_own(name), "application/javascript") for name in (*_SCRIPTS, *_IMPORTED)} | {
@@ -88,6 +89,13 @@ _DRAWN = (
         "disposeUnusedPlayers(oldPlayers);\n  keepPictures(root, removed);\n  if (had",
     ),
 )
+_TIMES = (
+    (
+        "if (valid) time.dateTime = date.toISOString();",
+        "if (valid) time.dateTime = date.toISOString();\n"
+        '  if (valid && style === "R") { time.dataset.relative = ""; time.setAttribute("aria-live", "off"); }',
+    ),
+)
 _MENUS = (
     ('"SimCord selection draft actions"', '"What is chosen"'),
     ('"SimCord selection draft"', '"Choose, then press Apply"'),
@@ -99,6 +107,7 @@ _CHANGES = {
     "/commands.js": _CHOICES,
     "/messages.js": _DRAWN,
     "/selects.js": _MENUS,
+    "/text.js": _TIMES,
 }
 PATHS = tuple(_SERVED)
 CHANGED = frozenset({*_CHANGES, "/preview.css"})

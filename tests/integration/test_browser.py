@@ -178,6 +178,18 @@ def test_a_menu_below_a_picture_opens_and_nothing_jumps(page: Page) -> None:
     assert page.errors == []
 
 
+def test_what_is_left_of_a_vote_counts_down(page: Page) -> None:
+    tab = page.page
+    page.imagine("a red apple --steps 2")
+    page.grid()
+    tab.locator(".message-components button", has_text="Let the group decide").last.click()
+    left = tab.locator(".channel-message time[data-relative]").last
+    left.wait_for()
+    tab.evaluate("() => { const now = Date.now; Date.now = () => now() + 70000; }")
+    page.until(lambda: "seconds" in left.inner_text())
+    assert page.errors == []
+
+
 def test_the_apps_menu_closes_by_escape_and_a_press_elsewhere(page: Page) -> None:
     tab = page.page
     page.imagine("a red apple --steps 2")
