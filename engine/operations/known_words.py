@@ -20,6 +20,17 @@ class WordsKnower(Protocol):
         ...
 
 
+NO_WORDS = "."
+"""A prompt that names nothing; requests without a prompt are refused."""
+
+
+def naming_nothing(context: OperationContext) -> OperationContext:
+    """For models that look names up: with words that bring nothing to mind. Others are asked as they were."""
+    if not isinstance(context.model.base.components.get("text_encoder"), WordsKnower):
+        return context
+    return context.asking(prompt=NO_WORDS, prompt_parts=())
+
+
 def names_something_known(context: OperationContext) -> bool:
     """False where a picture is drawn from words alone, of which the text encoder knows none."""
     request, parts = context.request, context.model.base.components

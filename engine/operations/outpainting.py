@@ -11,6 +11,7 @@ from PIL import Image, ImageFilter
 from engine.catalogue.outpaint_geometry import Canvas, trimmed
 from engine.operations.context import OperationContext
 from engine.operations.drawing import within_mask
+from engine.operations.known_words import naming_nothing
 from engine.operations.pixels import Pixels, picture_of, pixels_of, resized
 from engine.operations.seams import FEATHER, join
 from engine.pictures.images import open_picture
@@ -21,6 +22,8 @@ def outpaint(context: OperationContext) -> list[Pixels]:
     """The picture keeps its pixels but for a narrow band along the new parts, where it fades into them."""
     request = cast(Outpaint, context.request)
     picture = open_picture(request.image)
+    if request.prompt == request.description:  # a thing that is remembered would be drawn around itself once more
+        context = naming_nothing(context)
     left, top, right, bottom = window = Canvas.of(picture.size, request).window
     whole, kept = lay_on_canvas(picture, request)
     part, kept = whole.crop(window), kept[top:bottom, left:right]

@@ -49,6 +49,8 @@ class Outpaint(ImageRequest):
     """What is cut off first at each side that grows, as a share of the shorter side."""
     reach: float = Field(default=1.0, ge=0.1, le=1.0)
     """How much of the picture beside the new parts is seen while they are drawn, as a share of the shorter side."""
+    description: Words = ""
+    """What the picture shows now, "" where nobody said; the same as the prompt where nothing new is asked for."""
 
 
 class Blend(ImageRequest):

@@ -221,7 +221,10 @@ def _build(spec: JobSpec, options: Options, sources: Sources, common: dict[str, 
             left, right, top, bottom = spec.pan
             pan = {"left": left, "right": right, "top": top, "bottom": bottom}
             fold = {} if spec.fold is None else {"reach": spec.fold[0], "trim": spec.fold[1], "strength": 1.0}
-            return Outpaint(image=sources.first, zoom=spec.zoom, **pan, **fold, **_without_size(common))
+            said = common["prompt"] if options.prompt == sources.description else sources.description
+            return Outpaint(
+                image=sources.first, zoom=spec.zoom, description=said, **pan, **fold, **_without_size(common)
+            )
         case Verb.IMAGINE | Verb.REROLL | Verb.VARY_SUBTLE | Verb.VARY_STRONG | Verb.DRAFT | Verb.DEVELOP:
             return _drawn(spec, options, sources, common)
 

@@ -98,6 +98,14 @@ def test_a_folded_pan_shows_something_else_from_an_edge() -> None:
     assert isinstance(plain, Outpaint) and (plain.reach, plain.trim) == (1.0, 0.0) and plain.strength < 1.0
 
 
+def test_a_larger_canvas_says_whether_anything_new_is_asked_for() -> None:
+    shown = Sources(b"a", description="a fox")
+    for prompt, is_new in (("a fox", False), ("a fox in a garden", True)):
+        request = build(Verb.ZOOM, shown, {"prompt": prompt}, zoom=2.0)
+        assert isinstance(request, Outpaint)
+        assert (request.prompt != request.description) is is_new
+
+
 def test_zoom_and_pan_say_where_the_canvas_grows() -> None:
     request = build(Verb.PAN, Sources(b"a"), pan=(0.5, 0.0, 0.25, 0.0), width=64)
     assert isinstance(request, Outpaint)
