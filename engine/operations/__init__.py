@@ -15,11 +15,10 @@ from engine.operations.describing import describe
 from engine.operations.draw import text_to_image
 from engine.operations.drawing import blend, image_to_image, inpaint
 from engine.operations.editing import edit
-from engine.operations.known_words import names_something_known
 from engine.operations.outcome import Outcome
 from engine.operations.outpainting import outpaint
 from engine.operations.pixels import Pixels
-from engine.operations.prompt_tokens import listen
+from engine.operations.prompt_tokens import listen, names_something_known
 from engine.operations.upscaling import upscale
 from engine.operations.writing import rewrite
 from engine.requests import (
@@ -57,7 +56,7 @@ def operate(context: OperationContext) -> Outcome:
         context = controlled(context)
     cells = OPERATIONS[type(context.request)](context)
     context.notes += heard.notes(context.request, context.model.base.components)
-    is_known = names_something_known(context)
+    is_known = names_something_known(context.request, context.model.base.components)
     if not is_known:
         context.notes.append(f"{context.model.spec.name} has no drawing of anything named here, so this is a guess")
     return Outcome(

@@ -11,11 +11,14 @@ from PIL import Image, ImageFilter
 from engine.catalogue.outpaint_geometry import Canvas, trimmed
 from engine.operations.context import OperationContext
 from engine.operations.drawing import within_mask
-from engine.operations.known_words import naming_nothing
 from engine.operations.pixels import Pixels, picture_of, pixels_of, resized
+from engine.operations.prompt_tokens import WordsKnower
 from engine.operations.seams import FEATHER, join
 from engine.pictures.images import open_picture
 from engine.requests import Outpaint
+
+NO_WORDS = "."
+"""A prompt that names nothing; requests without a prompt are refused."""
 
 
 def outpaint(context: OperationContext) -> list[Pixels]:
@@ -23,7 +26,7 @@ def outpaint(context: OperationContext) -> list[Pixels]:
     request = cast(Outpaint, context.request)
     picture = open_picture(request.image)
     if request.prompt == request.description:  # a thing that is remembered would be drawn around itself once more
-        context = naming_nothing(context)
+        context = _naming_nothing(context)
     left, top, right, bottom = window = Canvas.of(picture.size, request).window
     whole, kept = lay_on_canvas(picture, request)
     part, kept = whole.crop(window), kept[top:bottom, left:right]
@@ -35,6 +38,13 @@ def outpaint(context: OperationContext) -> list[Pixels]:
         grown[top:bottom, left:right] = join(under, resized(cell, part.size), kept, is_other=request.strength == 1.0)
         cells.append(grown)
     return cells
+
+
+def _naming_nothing(context: OperationContext) -> OperationContext:
+    """For models that look names up: with words that bring nothing to mind. Others are asked as they were."""
+    if not isinstance(context.model.base.components.get("text_encoder"), WordsKnower):
+        return context
+    return context.asking(prompt=NO_WORDS, prompt_parts=())
 
 
 def lay_on_canvas(picture: Image.Image, request: Outpaint) -> tuple[Image.Image, Pixels]:
