@@ -14,7 +14,7 @@ from bot.domain.jobs.job_service import JobService
 from bot.domain.moderation.consents import Consents
 from bot.domain.moderation.rule_checker import RuleChecker
 from bot.domain.moderation.semantic_filter import SemanticFilter, Sides
-from bot.domain.moderation.vocabulary_hints import Hints, shipped
+from bot.domain.moderation.vocabulary_hints import Hints
 from bot.domain.prompting.engine_requests import Wording
 from bot.domain.quotas.button_prices import PriceList
 from bot.domain.quotas.cost_estimates import LearntEstimates
@@ -133,8 +133,8 @@ class Composition:
 
     @cached_property
     def _semantic_filter(self) -> SemanticFilter | None:
-        """None where the embedded text encoder is not installed, as for `_hints`."""
-        if not self._has_text_encoder:
+        """None where the embedded text encoder is not installed."""
+        if not (POCKET_WEIGHTS / "text_encoder").exists():
             return None
         semantic_filter = SemanticFilter(self.engine.embed, sides=Sides.shipped())
         # Prepared now, so that the first prompt need not wait for it.
@@ -142,16 +142,8 @@ class Composition:
         return semantic_filter
 
     @cached_property
-    def _hints(self) -> Hints | None:
-        if not self._has_text_encoder:
-            return None
-        hints = Hints(self.engine.embed, self.engine.models, HintStore(self.database), known=shipped())
-        self.tasks.start(hints.prepare(), "hints")
-        return hints
-
-    @property
-    def _has_text_encoder(self) -> bool:
-        return (POCKET_WEIGHTS / "text_encoder").exists()
+    def _hints(self) -> Hints:
+        return Hints(self.engine.models, HintStore(self.database))
 
     # --- stores -----------------------------------------------------------------------------------------
 

@@ -10,16 +10,19 @@ import difflib
 import os
 import re
 import tomllib
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from ipaddress import IPv4Address
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import Field, IPvAnyAddress, SecretStr, ValidationError
+from pydantic import BaseModel, Field, IPvAnyAddress, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.environment import Environment
 from bot.errors import ConfigError
-from engine import ClusterSettings, EngineSettings, HomePath, Section, in_words
+from engine import ClusterSettings, EngineSettings, HomePath, ModelSettings, Section, in_words
 
 PREFIX = "DARKROOM_"
 CONFIG_VARIABLE = "DARKROOM_CONFIG"
@@ -154,6 +157,22 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'darkroom.sqlite3'}"
 
 
+_SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
+    {
+        "": Settings,
+        "discord": DiscordSettings,
+        "styles.*": StyleSettings,
+        "direct_messages": DirectMessageSettings,
+        "operation": OperationSettings,
+        "operation.gallery": GallerySettings,
+        "engine": EngineSettings,
+        "engine.cluster": ClusterSettings,
+        "engine.models.*": ModelSettings,
+    }
+)
+"""The sections of the configuration file; `*` is a name that the host chooses."""
+
+
 def load(path: Path | None = None) -> Settings:
     """Read the configuration file (`config.toml` by default; it may be missing) and the environment.
 
@@ -218,23 +237,26 @@ def _under_data_dir(settings: Settings) -> Settings:
 
 
 def _explain(error: ValidationError) -> ConfigError:
-    first = error.errors(include_url=False, include_input=False)[0]
+    found = error.errors(include_url=False, include_input=False)
+    # A mistyped key explains the one that is missing.
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":
         return ConfigError(key, in_words(first))
-    near = difflib.get_close_matches(str(first["loc"][-1]), _known_keys(), n=1)
-    return ConfigError(key, "no such setting" + (f"; did you mean {near[0]!r}?" if near else ""))
+    return ConfigError(key, f"no such setting{_meant(*map(str, first['loc']))}")
 
 
-def _known_keys() -> list[str]:
-    sections = (
-        Settings,
-        DiscordSettings,
-        StyleSettings,
-        DirectMessageSettings,
-        OperationSettings,
-        GallerySettings,
-        EngineSettings,
-        ClusterSettings,
+def _meant(*key: str) -> str:
+    """The setting that a wrong key is most like; with its section where it stands in the wrong one."""
+    *section, name = key
+    known = {place: model.model_fields for place, model in _SECTIONS.items()}
+    near = difflib.get_close_matches(name, [each for names in known.values() for each in names], n=1)
+    if not near:
+        return ""
+    places = [place for place, names in known.items() if near[0] in names]
+    if any(fnmatchcase(".".join(section), place) for place in places):
+        return f"; did you mean {near[0]!r}?"
+    place = places[0].replace("*", "NAME")
+    return (
+        f"; did you mean {near[0]!r} in the section [{place}]?" if place else f"; {near[0]!r} stands above all sections"
     )
-    return [name for section in sections for name in section.model_fields]

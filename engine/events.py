@@ -107,6 +107,8 @@ class Finished:
     """A small PNG, white where the pictures were changed, where an edit found that itself."""
     control: bytes | None = None
     """A small PNG of the control picture as the network saw it."""
+    is_known: bool = True
+    """False where the model says of which things it has drawings, and the prompt names none of them."""
 
 
 Event = Queued | Started | Progress | Finished

@@ -8,11 +8,10 @@ import numpy as np
 
 from bot.domain.moderation import semantic_filter
 from bot.domain.moderation.semantic_filter import Sentences, Vectors
-from engine import POCKET_WEIGHTS, Catalogue, EngineSettings
+from engine import POCKET_WEIGHTS
 from engine.embedding.text_encoder import TextEncoder
 
 FILE = Path(semantic_filter.__file__).with_name("anchors.npy")
-VOCABULARY = FILE.with_name("vocabulary.npz")
 
 
 def computed() -> Vectors:
@@ -20,13 +19,5 @@ def computed() -> Vectors:
     return TextEncoder.load(POCKET_WEIGHTS).embed(Sentences.shipped().texts)
 
 
-def vocabulary() -> tuple[tuple[str, ...], Vectors]:
-    """The built-in model's vocabulary with its vectors, at half precision."""
-    texts = Catalogue(EngineSettings()).spec("pocket").vocabulary
-    return texts, TextEncoder.load(POCKET_WEIGHTS).embed(texts).astype(np.float16)
-
-
 if __name__ == "__main__":
     np.save(FILE, computed(), allow_pickle=False)
-    texts, vectors = vocabulary()
-    np.savez(VOCABULARY, texts=np.array(texts), vectors=vectors)

@@ -18,6 +18,7 @@ import pytest
 
 from bot.cli.picture_folder import PictureFolder
 from bot.errors import ConfigError
+from bot.settings import load
 from engine.pictures.images import read_text
 from engine.pictures.parameters import parse_parameters
 from tests.forked_commands import ForkedCommands
@@ -208,6 +209,25 @@ def test_check_lists_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:
     assert said.returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ('token = "x"', "token: no such setting; did you mean 'token' in the section [discord]?"),
+        ("max_lanes = 4", "max_lanes: no such setting; did you mean 'max_lanes' in the section [engine]?"),
+        ('[engine]\ndata_dir = "x"', "engine.data_dir: no such setting; 'data_dir' stands above all sections"),
+        ('[engine.models.a]\nsorce = "x"', "engine.models.a.sorce: no such setting; did you mean 'source'?"),
+        ('[styles.a]\npromt = "x"', "styles.a.promt: no such setting; did you mean 'prompt'?"),
+        ("[gallery]\nport = 1", "gallery: no such setting; did you mean 'gallery' in the section [operation]?"),
+        ("zzz = 1", "zzz: no such setting\n"),
+    ],
+)
+def test_a_setting_in_the_wrong_place_is_told_its_place(tmp_path: Path, written: str, words: str) -> None:
+    (tmp_path / "config.toml").write_text(written)
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path / "config.toml")
+    assert f"{refused.value}\n".startswith(words)
+
+
 @pytest.fixture(scope="module")
 def much_is_wrong(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A host's folder with several mistakes, and what `darkroom check` says of them: it tries models for seconds."""
@@ -289,6 +309,12 @@ def test_pulling_what_does_not_fit_says_so_first(darkroom: Run, tmp_path: Path) 
     said = darkroom("models", "pull", "qwen-image", cwd=tmp_path)
     assert said.stderr.startswith("qwen-image does not fit on this machine: it needs "), said.stderr
     assert "and memory_budget_gb allows 4.0 GB for it; raise memory_budget_gb" in said.stderr
+
+
+def test_a_pull_that_is_kept_offline_names_what_keeps_it(darkroom: Run, tmp_path: Path) -> None:
+    said = darkroom("models", "pull", "sd-1.5", cwd=tmp_path)
+    assert "HF_HUB_OFFLINE is set" in said.stderr and "unset it" in said.stderr
+    assert said.returncode == 1
 
 
 def test_models_show_verify_and_rm_say_what_is_not_there(darkroom: Run, tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ class Jobs(commands.Cog):
             member = await submission.member_of(interaction)
             jobs = await services.jobs.recent(member.id, LISTED)
             uses = await services.quotas.uses(member, submission.place_of(interaction), services.clock())
-            used = [use_line(use) for use in uses]
+            used = [use_line(use) for use in uses] or ["No limit counts here."]
             shown = [found for job in jobs if (found := await _favourite(interaction, CellRef(job_id=job.id, cell=0)))]
             numbers = {one.ref.job_id: number for number, one in enumerate(shown, 1)}
             lines = [_own_line(job, numbers.get(job.id)) for job in jobs] or ["No pictures yet."]

@@ -29,6 +29,7 @@ BotError
 │   ├── RoundNotFound(round_id)
 │   ├── RoundOver(guild_id, channel_id, message_id)  takes no ballots any more; where its outcome stands
 │   │   └── GameOver(guild_id, channel_id, message_id)
+│   ├── NobodyVoted                         there is nothing to count yet
 │   ├── RoundWaits(why)                     takes no ballots at the moment
 │   ├── RoundUnderWay(guild_id, channel_id, message_id)  this grid is voted on already, and where
 │   │   └── GameUnderWay(guild_id, channel_id, message_id)  this channel plays already
@@ -57,7 +58,16 @@ from bot.errors.failures import (
 )
 from bot.errors.jobs import AskersOnly, CellNotFound, JobNotFound, MakersOnly, NotYours, OwnerAsked, OwnersOnly
 from bot.errors.requests import AlreadyAsked, BadOption, BadPicture, NoProposal, Restarting
-from bot.errors.rounds import GameOver, GameUnderWay, NotInGame, RoundNotFound, RoundOver, RoundUnderWay, RoundWaits
+from bot.errors.rounds import (
+    GameOver,
+    GameUnderWay,
+    NobodyVoted,
+    NotInGame,
+    RoundNotFound,
+    RoundOver,
+    RoundUnderWay,
+    RoundWaits,
+)
 from bot.errors.rules import (
     Banned,
     NotAllowedHere,
@@ -93,6 +103,7 @@ __all__ = [
     "MigrationFailed",
     "MissingPermissions",
     "NoProposal",
+    "NobodyVoted",
     "NotAllowedHere",
     "NotInGame",
     "NotPermitted",

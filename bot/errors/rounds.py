@@ -29,6 +29,10 @@ class RoundWaits(UserError):
         super().__init__(why or "the pictures are being drawn")
 
 
+class NobodyVoted(UserError):
+    """There is nothing to count yet."""
+
+
 class RoundUnderWay(UserError):
     """The grid is voted on already."""
 

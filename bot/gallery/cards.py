@@ -63,7 +63,7 @@ def card(line: Line, now: datetime) -> Card:
         maker=job.member_name,
         maker_page=f"/?by={job.member_id}",
         made_at=job.created_at,
-        verb=job.spec.verb.value.replace("_", " "),
+        verb=job.spec.verb.done,
         is_private=not is_public(line, now),
     )
 
@@ -76,7 +76,7 @@ def picture(cell: Cell) -> Picture:
 
 def words_of(job: Job) -> str:
     """Return the prompt, or what was made when there are no words."""
-    return job.spec.options.prompt or (job.captions[0] if job.captions else job.spec.verb.value.replace("_", " "))
+    return job.spec.options.prompt or (job.captions[0] if job.captions else job.spec.verb.done)
 
 
 def command(job: Job) -> str:
@@ -100,7 +100,7 @@ def recipe(job: Job, cell: Cell) -> list[tuple[str, str]]:
         ("Size", f"{cell.width} × {cell.height}"),
         ("Negative prompt", job.spec.options.negative),
         ("LoRAs", ", ".join(f"{name} {weight:g}" for name, weight in job.spec.options.loras)),
-        ("Made by", job.spec.verb.value.replace("_", " ")),
+        ("How", job.spec.verb.done),
     )
     return [(name, str(value)) for name, value in rows if value not in (None, "")]
 

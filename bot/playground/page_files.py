@@ -21,6 +21,7 @@ _SCRIPTS = (
     "friends.js",
     "direct_messages.js",
     "labels.js",
+    "times.js",
 )
 _IMPORTED = ("changes.js", "resend.js")
 _SERVED = {f"/playground/{name}": (_own(name), "application/javascript") for name in (*_SCRIPTS, *_IMPORTED)} | {
@@ -76,7 +77,38 @@ _READ = (
     ),
     ("send: requestAction,", "send: (body, files) => sendUntilAnswered(() => requestAction(body, files)),"),
 )
-_CHANGES = {"/": _RENAMED, "/app.js": _READ, "/session.js": (_POLL,), "/commands.js": _CHOICES}
+# SimCord draws all messages anew when a menu opens; whatever measures the page then must find the pictures there.
+_DRAWN = (
+    ("import { applyRoleColor,", 'import { keepPictures } from "/playground/pictures.js";\nimport { applyRoleColor,'),
+    (
+        "  root.replaceChildren();\n  root.set",
+        "  const removed = [...root.childNodes];\n  root.replaceChildren();\n  root.set",
+    ),
+    (
+        "disposeUnusedPlayers(oldPlayers);\n  if (had",
+        "disposeUnusedPlayers(oldPlayers);\n  keepPictures(root, removed);\n  if (had",
+    ),
+)
+_TIMES = (
+    (
+        "if (valid) time.dateTime = date.toISOString();",
+        "if (valid) time.dateTime = date.toISOString();\n"
+        '  if (valid && style === "R") { time.dataset.relative = ""; time.setAttribute("aria-live", "off"); }',
+    ),
+)
+_MENUS = (
+    ('"SimCord selection draft actions"', '"What is chosen"'),
+    ('"SimCord selection draft"', '"Choose, then press Apply"'),
+)
+_CHANGES = {
+    "/": _RENAMED,
+    "/app.js": _READ,
+    "/session.js": (_POLL,),
+    "/commands.js": _CHOICES,
+    "/messages.js": _DRAWN,
+    "/selects.js": _MENUS,
+    "/text.js": _TIMES,
+}
 PATHS = tuple(_SERVED)
 CHANGED = frozenset({*_CHANGES, "/preview.css"})
 

@@ -5,18 +5,19 @@ document.addEventListener("load", ({ target }) => {
 
 const isThere = (image) => image.complete && image.naturalWidth > 0;
 
-function keep(message, removed) {
-  const [next] = message.querySelectorAll(".attachment-image, .gallery-image");
-  const shown = removed.flatMap((node) => [...(node.querySelectorAll?.(".attachment-image, .attachment-before") ?? [])]);
-  const before = shown.findLast(isThere);
-  if (!before || !next || isThere(next) || next.closest(".spoiler-content")) return;
-  before.className = "attachment-before";
-  next.closest(".attachment-media, .component-gallery").prepend(before);
-  next.addEventListener("load", () => before.remove(), { once: true });
-}
-
-new MutationObserver((changes) => {
-  for (const { target, removedNodes } of changes) {
-    if (removedNodes.length && target.matches(".channel-message")) keep(target, [...removedNodes]);
+/* Called while a message is drawn anew, so that whoever measures the page next finds it as high as before. */
+export function keepPictures(message, removed) {
+  const before = ".attachment-image, .gallery-image, .attachment-before";
+  const shown = removed.flatMap((node) => [...(node.querySelectorAll?.(before) ?? [])]).filter(isThere);
+  const pictures = [...message.querySelectorAll(".attachment-image, .gallery-image")];
+  const isFirstAlbum = shown.length < pictures.length;  // one preview stands for all of its pictures
+  for (const [index, next] of pictures.entries()) {
+    const last = shown[index];
+    if (!last) return;
+    if (isThere(next) || next.closest(".spoiler-content")) continue;
+    last.className = "attachment-before";
+    const gallery = isFirstAlbum ? next.closest(".component-gallery") : null;
+    (gallery ?? next.closest(".attachment-media, figure"))?.prepend(last);
+    next.addEventListener("load", () => last.remove(), { once: true });
   }
-}).observe(document.getElementById("channel-message-list"), { childList: true, subtree: true });
+}

@@ -198,6 +198,9 @@ def _explained(spec: ModelSpec, source: Source, error: Exception) -> ModelLoadFa
         case RevisionNotFoundError() | EntryNotFoundError():
             why = f"{source.location} has no revision {source.revision or 'main'} with these files"
             return ModelLoadFailed(spec.name, why, page)
+        case OfflineModeIsEnabled():
+            why = "HF_HUB_OFFLINE is set, so nothing is downloaded"
+            return ModelLoadFailed(spec.name, why, "unset it, and try again; what is here already is kept")
         case _:
             why = f"the hub cannot be reached ({type(error).__name__})"
             return ModelLoadFailed(spec.name, why, "try again; what is here already is kept")

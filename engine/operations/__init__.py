@@ -18,7 +18,7 @@ from engine.operations.editing import edit
 from engine.operations.outcome import Outcome
 from engine.operations.outpainting import outpaint
 from engine.operations.pixels import Pixels
-from engine.operations.prompt_tokens import listen
+from engine.operations.prompt_tokens import listen, names_something_known
 from engine.operations.upscaling import upscale
 from engine.operations.writing import rewrite
 from engine.requests import (
@@ -56,6 +56,9 @@ def operate(context: OperationContext) -> Outcome:
         context = controlled(context)
     cells = OPERATIONS[type(context.request)](context)
     context.notes += heard.notes(context.request, context.model.base.components)
+    is_known = names_something_known(context.request, context.model.base.components)
+    if not is_known:
+        context.notes.append(f"{context.model.spec.name} has no drawing of anything named here, so this is a guess")
     return Outcome(
         cells,
         context.watch.latents,
@@ -66,6 +69,7 @@ def operate(context: OperationContext) -> Outcome:
         upscaler=context.upscaler,
         mask=context.mask,
         control=context.control.map if context.control else None,
+        is_known=is_known,
     )
 
 

@@ -17,6 +17,7 @@ from engine.operations.draw import draw
 from engine.operations.drawing import within_mask
 from engine.operations.edit_mask import found_mask
 from engine.operations.img2img_from_noise import PictureOrigin
+from engine.operations.instructions import picture_to_be
 from engine.operations.pixels import Pixels, fitted, inward_feather, pixels_of, resized
 from engine.operations.remembered import settled
 from engine.pictures.images import open_mask, open_picture
@@ -69,6 +70,7 @@ def pasted(picture: Image.Image, mask: Image.Image, cells: list[Pixels]) -> list
 def by_difference(context: OperationContext, picture: Image.Image, mask: Image.Image | None) -> list[Pixels]:
     """Any other model's editing: the prompt says what the picture shall show, and where is found or given."""
     old = described(context, picture)
+    context = _understood(context, old)
     with settled(context, picture.resize(context.size, Image.Resampling.BILINEAR), old):
         if mask is None:
             mask = _found(context, picture, old)
@@ -76,6 +78,16 @@ def by_difference(context: OperationContext, picture: Image.Image, mask: Image.I
             return pasted(picture, mask, _walked(context, picture, mask, old))
         # Some families take one prompt at a time: there the region is drawn anew.
         return pasted(picture, mask, within_mask(context, picture, mask, STRENGTH))
+
+
+def _understood(context: OperationContext, old: str) -> OperationContext:
+    """With the words of the picture to be, where an instruction was said of a picture of the `old` words."""
+    said = context.request.prompt
+    new = picture_to_be(said, old)
+    if new == said:
+        return context
+    context.notes.append(f"“{said}” was read as “{new}”")
+    return context.asking(prompt=new, prompt_parts=())
 
 
 def _takes_pairs(context: OperationContext) -> bool:

@@ -28,3 +28,5 @@ class Outcome:
     """Where the picture was changed, where an edit found that itself."""
     control: Image.Image | None = None
     """The control picture as the network saw it."""
+    is_known: bool = True
+    """Whether the prompt names something that the model knows, as far as the model can tell."""

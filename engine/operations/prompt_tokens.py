@@ -1,4 +1,4 @@
-"""Token ids that text encoders are given, and the end of a prompt that they cut off without a warning."""
+"""Token ids that text encoders are given: what they cut off, and whether they know what is named."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -73,6 +73,26 @@ class Heard:
         wanted = torch.tensor(ids)
         rows = (row for rows in self.rows if rows.shape[1] == length for row in rows.cpu())
         return any(torch.equal(row[: len(ids)], wanted) for row in rows)
+
+
+@runtime_checkable
+class WordsKnower(Protocol):
+    """A text encoder that looks names up."""
+
+    def knows(self, ids: Sequence[int]) -> bool:
+        """Whether token ids without marks at their ends name something."""
+        ...
+
+
+def names_something_known(request: ImageRequest, components: dict[str, Any]) -> bool:
+    """False where a picture is drawn from words alone, of which the text encoder knows none."""
+    encoder, tokenizer = components.get("text_encoder"), components.get("tokenizer")
+    texts = [text for text in (request.prompt, *(part.text for part in request.prompt_parts)) if text.strip()]
+    is_from_words = request.kind == ImageRequest.kind and request.control is None
+    if not is_from_words or not texts or tokenizer is None or not isinstance(encoder, WordsKnower):
+        return True
+    read = (tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"] for text in texts)
+    return any(encoder.knows(ids) for ids in read)
 
 
 def listen(lane: Lane) -> Heard:

@@ -165,13 +165,16 @@ def _comment(text: str) -> bytes:
 
 
 def mosaic(cells: Sequence[Image.Image], columns: int | None = None) -> Image.Image:
-    """All cells side by side in reading order, as square as possible; transparent parts show a checkerboard."""
+    """All cells side by side in reading order, as square as possible; transparent parts show a checkerboard.
+
+    Places without a cell are dark grey, as what is around a smaller thumbnail.
+    """
     if not cells:
         raise ValueError("a mosaic needs at least one cell")
     columns = columns or _columns(len(cells))
     rows = math.ceil(len(cells) / columns)
     width, height = cells[0].size
-    canvas = Image.new("RGB", (width * min(columns, len(cells)), height * rows))
+    canvas = Image.new("RGB", (width * min(columns, len(cells)), height * rows), "#202225")
     for index, cell in enumerate(cells):
         canvas.paste(over_checkerboard(cell), (index % columns * width, index // columns * height))
     return canvas

@@ -37,6 +37,7 @@ _COUNTED: Mapping[Meaning, tuple[Box, ...]] = {
     Meaning.FOUR: FOUR,
     Meaning.PATTERN: GRID,
 }
+_COUNTS: Mapping[Meaning, int] = {Meaning.TWO: 2, Meaning.THREE: 3, Meaning.FOUR: 4}
 _SEVERAL: tuple[tuple[Box, ...], ...] = (SINGLE, BESIDE, THREE, FOUR)
 _RELATIONS = frozenset({Meaning.NEXT_TO, Meaning.ABOVE, Meaning.BELOW})
 
@@ -107,18 +108,38 @@ class PhraseBook:
 
 
 def _named(said: Sequence[Phrase]) -> tuple[Phrase, ...]:
-    """The things that are named; beside a name also what other words mean that stand in a relation to it."""
-    related = any(each.meaning in _RELATIONS for each in said)
-    counting = {Meaning.LABEL, Meaning.TAG} if related else {Meaning.LABEL}
-    found: dict[int, Phrase] = {}
-    colour = -1
+    """The things that are named, as often as is said.
+
+    What stands in a relation to a name is shown, too, though it is only meant ("a cat in the rain"). Beside a name,
+    without a relation between them, other words say how it is or what it does ("a sad robot", "dogs playing").
+    """
+    found: dict[int, tuple[Phrase, int]] = {}
+    for part in _parts(said) if any(each.meaning is Meaning.LABEL for each in said) else ():
+        names, words = ([each for each in part if each.meaning is kind] for kind in (Meaning.LABEL, Meaning.TAG))
+        telling = names or words[:1]
+        colour, count = -1, 1
+        for each in part:
+            if each.meaning is Meaning.COLOUR:
+                colour = each.colour
+            elif each.meaning in _COUNTS:
+                count = _COUNTS[each.meaning]
+            elif each in telling:
+                found.setdefault(each.thing, (replace(each, colour=colour), count))
+                colour, count = -1, 1
+    if len(found) == 1:  # the layout counts it
+        return tuple(each for each, _ in found.values())
+    return tuple(each for each, count in found.values() for _ in range(count))
+
+
+def _parts(said: Sequence[Phrase]) -> list[list[Phrase]]:
+    """What is said, cut where a relation stands."""
+    parts: list[list[Phrase]] = [[]]
     for each in said:
-        if each.meaning is Meaning.COLOUR:
-            colour = each.colour
-        elif each.meaning in counting:
-            found.setdefault(each.thing, replace(each, colour=colour))
-            colour = -1
-    return tuple(found.values()) if any(each.meaning is Meaning.LABEL for each in said) else ()
+        if each.meaning in _RELATIONS:
+            parts.append([])
+        else:
+            parts[-1].append(each)
+    return parts
 
 
 def _meant(said: Sequence[Phrase], likest: Callable[[Sequence[int]], int]) -> tuple[Phrase, ...]:

@@ -87,6 +87,10 @@ class Memory:
         best = int(likeness.argmax())
         return found if found.things or float(likeness[best]) < _NEAR else Layout.of(best)
 
+    def names(self, ids: Sequence[int]) -> bool:
+        """Whether token ids without marks and padding name something that was drawn."""
+        return bool(self._book.layout(ids, lambda things: things[0]).things)
+
     def mirrorable(self, layout: Layout) -> bool:
         """Whether the other way round it would be as true."""
         return len(set(layout.things)) == 1 and self._mirrorable[layout.things[0]]

@@ -65,6 +65,10 @@ class RememberingTextEncoder(PocketTextEncoder):
     def _unpacked(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return unpacked(states[:, MAX_TOKENS:], len(STYLES))
 
+    def knows(self, ids: Sequence[int]) -> bool:
+        """Whether token ids without marks at their ends name something that was drawn; a guess does not count."""
+        return self._memory.names(ids[: MAX_TOKENS - 2])
+
     def _remembered(self, input_ids: Tensor, mask: Tensor, states: Tensor) -> Tensor:
         sheets: list[Tensor] = []
         flags: list[tuple[bool, bool]] = []

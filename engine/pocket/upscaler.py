@@ -40,7 +40,7 @@ class Upscaler(nn.Module):
         Only what is added to the enlarged input is computed in the weights' number format.
         """
         base = F.interpolate(pictures, scale_factor=SCALE, mode="nearest")
-        added = self.body(pictures.to(self.body[0].weight.dtype))
+        added = self.body(pictures.to(next(self.body.parameters()).dtype))
         return F.pixel_shuffle(added, SCALE).to(base) + base
 
     @classmethod

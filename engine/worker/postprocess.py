@@ -103,9 +103,8 @@ def finish(
     images = tuple(_image(request, outcome, recipe, cell, check) for cell in range(len(outcome.cells)))
     if check and is_harmless:
         images = tuple(image if image.safety.error else replace(image, safety=Safety(0.0)) for image in images)
-    return Finished(
-        images, gpu_ms, recipe, frames, outcome.captions, outcome.notes, *map(_small, (outcome.mask, outcome.control))
-    )
+    small = map(_small, (outcome.mask, outcome.control))
+    return Finished(images, gpu_ms, recipe, frames, outcome.captions, outcome.notes, *small, is_known=outcome.is_known)
 
 
 def _small(picture: Image.Image | None) -> bytes | None:

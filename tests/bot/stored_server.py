@@ -133,9 +133,9 @@ def draw(stream: ScriptedStream) -> None:
     stream.post(Started("cpu"), Progress(1, 4, Preview(webp("grey"), 32, 32)), Progress(2, 4))
 
 
-def finish(stream: ScriptedStream) -> None:
+def finish(stream: ScriptedStream, is_known: bool = True) -> None:
     images = tuple(
         GeneratedImage(png(COLOURS[number]), 64, 64, stream.request.seed + number, Safety(0.01))
         for number in range(stream.request.num_images)
     )
-    stream.post(Finished(images=images, gpu_ms=800.0))
+    stream.post(Finished(images=images, gpu_ms=800.0, is_known=is_known))

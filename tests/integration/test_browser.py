@@ -162,6 +162,34 @@ def test_a_button_drawn_anew_while_it_is_pressed_is_pressed(page: Page) -> None:
     assert page.errors == []
 
 
+def test_a_menu_below_a_picture_opens_and_nothing_jumps(page: Page) -> None:
+    tab = page.page
+    page.imagine("a red apple --draft --steps 2")
+    menu = tab.locator(".channel-message .select-trigger").first
+    menu.wait_for()
+    page.until(lambda: len(page.look()[0]) == 1)
+    tab.evaluate("document.getElementById('channel-timeline').scrollTop = 1e6")
+    place = menu.bounding_box()
+    tab.mouse.click(place["x"] + 20, place["y"] + 10)
+    page.until(lambda: tab.locator("[role=option]:visible").count() > 1)
+    assert abs(menu.bounding_box()["y"] - place["y"]) < 60, "the page stays where it is"
+    tab.locator("[role=option]:visible", has_text="Draft 2").first.click()
+    page.until(lambda: "developed" in page.messages()[-1])
+    assert page.errors == []
+
+
+def test_what_is_left_of_a_vote_counts_down(page: Page) -> None:
+    tab = page.page
+    page.imagine("a red apple --steps 2")
+    page.grid()
+    tab.locator(".message-components button", has_text="Let the group decide").last.click()
+    left = tab.locator(".channel-message time[data-relative]").last
+    left.wait_for()
+    tab.evaluate("() => { const now = Date.now; Date.now = () => now() + 70000; }")
+    page.until(lambda: "seconds" in left.inner_text())
+    assert page.errors == []
+
+
 def test_the_apps_menu_closes_by_escape_and_a_press_elsewhere(page: Page) -> None:
     tab = page.page
     page.imagine("a red apple --steps 2")

@@ -25,7 +25,9 @@ async def edit(interaction: Pressed, pressed: ButtonId) -> None:
 async def ask(interaction: Pressed, answer: Answer, pressed: ButtonId) -> None:
     """Open the form, for whoever may make something of this picture."""
     job = await permitted(interaction, pressed.job_id, Deed.DERIVE)
-    await answer.modal(EditForm(TITLE, FormId(FormKind.EDIT, str(pressed)), _begun(interaction, job)))
+    begun = _begun(interaction, job)
+    label = "What the picture shall show" if begun else "What to change"
+    await answer.modal(EditForm(TITLE, FormId(FormKind.EDIT, str(pressed)), begun, label))
 
 
 async def edited(interaction: Pressed, about: str, filled: Filled) -> None:

@@ -128,7 +128,7 @@ async def _added(guild: discord.Guild, slots: Slots, name: str, content: bytes, 
         async with asyncio.timeout(PATIENCE_S):
             if slots.kind is ExpressionKind.EMOJI:
                 emoji = await guild.create_custom_emoji(name=name, image=content, reason=reason)
-                return f"{emoji} `:{emoji.name}:`"
+                return f"{emoji} The emoji `:{emoji.name}:` is there."
             file = discord.File(io.BytesIO(content), "sticker.png")
             sticker = await guild.create_sticker(name=name, emoji=TAG, file=file, reason=reason)
             return f"The sticker **{safe(sticker.name)}** is there."

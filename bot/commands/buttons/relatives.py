@@ -51,6 +51,6 @@ async def relative(interaction: Pressed, depth: int, job: Job, asked: str, *, is
             said = shorten(job.captions[0] if job.captions else job.spec.options.prompt, 80)
             pictures = [await services.pictures.get(cell.key) for cell in (await services.jobs.cells(job.id))[:4]]
     origin = "" if job.parent_cell is None else f"from picture {job.parent_cell + 1}"
-    caption = job.spec.verb.value.replace("_", " ") + who
+    caption = job.spec.verb.done + who
     detail = ", ".join(filter(None, (origin, said)))
     return Kin(Relative(job.id, job.parent_id, depth, tuple(pictures), caption, detail), is_hidden, bool(who))

@@ -10,6 +10,7 @@ from bot.commands.buttons.reposts import Post, PostKind
 from bot.commands.moderation.moderator_actions import note
 from bot.domain.model import Cell, Job, JobState, Place
 from bot.domain.moderation.job_access import Deed
+from bot.domain.prompting.richer import has_lists
 from bot.errors import JobNotFound
 from bot.ui.content import cost_texts, recipe_card, texts
 from bot.ui.content.buttons import cell_view, offered_in, recipe_view
@@ -96,9 +97,17 @@ async def tell_recipe(interaction: Pressed, answer: Answer, pressed: ButtonId) -
     url, is_exact = await client.replies.results.parent_url(job), client.services.settings.engine.deterministic
     cells = await client.services.jobs.cells(job.id)
     one = await _meant(interaction, pressed, cells)
-    card = recipe_card.card(job, url, shown=cells, one=one, is_exact=is_exact)
-    is_owner = job.member_id == interaction.user.id
-    await answer.private("", embed=card, view=recipe_view(job.id, is_owner=is_owner))
+    is_owner, is_richer = job.member_id == interaction.user.id, await _is_richer(interaction)
+    card = recipe_card.card(job, url, shown=cells, one=one, is_exact=is_exact, is_owner=is_owner)
+    await answer.private("", embed=card, view=recipe_view(job.id, is_owner=is_owner, is_richer=is_richer))
+
+
+async def _is_richer(interaction: Pressed) -> bool:
+    """Whether this host has something that proposes richer words."""
+    services = interaction.client.services
+    if services.settings.engine.writer is not None:
+        return True
+    return services.wildcards is not None and has_lists(await services.wildcards.all())
 
 
 async def _meant(interaction: Pressed, pressed: ButtonId, cells: Sequence[Cell]) -> Cell | None:

@@ -17,7 +17,11 @@ from bot.ui.interactions.answer import Answer, Pressed
 from bot.ui.interactions.permitted_jobs import permitted
 
 _LIVE = (JobState.QUEUED, JobState.RUNNING)
-_DEFAULTS = {"all": "everybody may", "ask": "whoever made it is asked", "me": "nobody else may"}
+_DEFAULTS = {
+    "all": "everybody may make something of their pictures",
+    "ask": "they are asked before somebody makes something of their pictures",
+    "me": "nobody else may make anything of their pictures",
+}
 
 
 async def set_default(interaction: Pressed, share: Literal["all", "ask", "me"]) -> None:
@@ -25,8 +29,8 @@ async def set_default(interaction: Pressed, share: Literal["all", "ask", "me"]) 
     async with Answer(interaction, ephemeral=True) as answer:
         await change(interaction, "consent", lambda rules, _: rules.model_copy(update={"share": share}), subject=share)
         await answer.private(
-            f"✅ Of the pictures of members who said nothing, {_DEFAULTS[share]} make something. "
-            "`/privacy consent` is each member's own word."
+            f"✅ Where members chose nothing: {_DEFAULTS[share]}. "
+            "Each member's own choice (`/privacy consent`) counts before this."
         )
 
 

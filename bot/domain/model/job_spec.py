@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Final, Literal
 
 from bot.domain.model.kept_style import KeptStyle
@@ -29,6 +30,32 @@ class Verb(enum.StrEnum):
     CUT_OUT = "cut_out"
     DRAFT = "draft"
     DEVELOP = "develop"
+
+    @property
+    def done(self) -> str:
+        """What a job of this kind did, in a word or two for members."""
+        return _DONE[self]
+
+
+_DONE: Mapping[Verb, str] = MappingProxyType(
+    {
+        Verb.IMAGINE: "imagined",
+        Verb.REROLL: "drawn again",
+        Verb.VARY_SUBTLE: "variations (subtle)",
+        Verb.VARY_STRONG: "variations",
+        Verb.REGION: "region drawn anew",
+        Verb.ZOOM: "zoomed out",
+        Verb.PAN: "panned",
+        Verb.BLEND: "blend",
+        Verb.EDIT: "edited",
+        Verb.UPSCALE_SUBTLE: "upscaled (subtle)",
+        Verb.UPSCALE_CREATIVE: "upscaled (creative)",
+        Verb.DESCRIBE: "described",
+        Verb.CUT_OUT: "cut out",
+        Verb.DRAFT: "drafts",
+        Verb.DEVELOP: "developed",
+    }
+)
 
 
 class Options(Value):

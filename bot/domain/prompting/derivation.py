@@ -79,7 +79,7 @@ def _from_cell(job: Job, verb: Verb, cell: int, options: Options, seed: int, **f
 def sheet_or(verb: Verb, options: Options) -> Verb:
     """Return the verb, or that of a sheet where the options ask for drafts. Raises `BadOption` where there are none."""
     if options.draft and verb not in _DRAFTED:
-        raise BadOption("--draft", f"there are no drafts of this ({verb.value.replace('_', ' ')}); leave it out")
+        raise BadOption("--draft", f"there are no drafts here ({verb.done}); leave it out")
     return Verb.DRAFT if options.draft and verb in _DRAFTED else verb
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bot.domain.model import Options
 from bot.domain.prompting.permutations import expand
@@ -61,6 +61,11 @@ async def check_likeness(before: str, after: str, embed: Embed) -> None:
     first, second = await embed([before, after])
     if float(first @ second) < MIN_LIKENESS:
         raise NoProposal("the model spoke of something else than your prompt")
+
+
+def has_lists(names: Iterable[str]) -> bool:
+    """Whether any of these lists is one that richer words come from."""
+    return any(name.startswith(FOLDER) for name in names)
 
 
 async def from_lists(before: str, lists: Mapping[str, Sequence[str]], embed: Embed) -> str:

@@ -11,7 +11,7 @@ from bot.domain.rounds.ballots import count, winner
 from bot.domain.rounds.electorate import Electorate
 from bot.domain.rounds.ports import Announcer, RoundStore
 from bot.domain.rounds.round import Ballot, Round, RoundState, last_settings
-from bot.errors import Fenced, NotPermitted, OwnersOnly, RoundNotFound, RoundOver, RoundWaits, StoreError
+from bot.errors import Fenced, NobodyVoted, NotPermitted, OwnersOnly, RoundNotFound, RoundOver, RoundWaits, StoreError
 
 GRACE = timedelta(seconds=10)
 """When waiting could change nothing, so long is left for second thoughts and further marks."""
@@ -97,12 +97,14 @@ class RoundService:
     async def close(self, round_id: str, by: Member) -> Round:
         """Count now. Only the host and moderators may.
 
-        Raises `OwnersOnly`, `NotPermitted` for a show, `RoundWaits`, `RoundOver` and `RoundNotFound`.
+        Raises `OwnersOnly`, `NotPermitted` for a show, `NobodyVoted`, `RoundWaits`, `RoundOver` and `RoundNotFound`.
         """
         while True:
             current = await self.led(round_id, by)
             if current.state is not RoundState.OPEN:
                 raise RoundWaits(current.outcome)
+            if not (await self._electorate.counted(current))[1]:
+                raise NobodyVoted
             try:
                 return await self.decide(current, is_asked=True)
             except Fenced:

@@ -141,10 +141,14 @@ def star_view(job_id: str, cells: Iterable[int]) -> View:
     return _view(each[start : start + _ROW] for start in range(0, len(each), _ROW))
 
 
-def recipe_view(job_id: str, *, is_owner: bool = False) -> View:
-    """The buttons on a recipe card; for the owner, who may make something of the pictures, too."""
+def recipe_view(job_id: str, *, is_owner: bool = False, is_richer: bool = False) -> View:
+    """The buttons on a recipe card; for the owner, who may make something of the pictures, too.
+
+    `is_richer`: this host has something that proposes richer words.
+    """
+    acts = (Act.AGAIN, Act.RICHER) if is_richer else (Act.AGAIN,)
     lets = (Act.LET_ALL, Act.LET_ASK, Act.LET_NOBODY, Act.LET_SAME) if is_owner else ()
-    return _view([[ButtonId(act, job_id) for act in (Act.AGAIN, Act.RICHER)], [ButtonId(act, job_id) for act in lets]])
+    return _view([[ButtonId(act, job_id) for act in acts], [ButtonId(act, job_id) for act in lets]])
 
 
 def again_view(job_id: str) -> View:

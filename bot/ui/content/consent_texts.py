@@ -14,7 +14,7 @@ from bot.domain.rounds.entry import Entry
 from bot.domain.rounds.round import Round, RoundAct, RoundState
 from bot.ui.content.custom_ids import RoundId
 from bot.ui.content.round_pages import button, refusal
-from bot.ui.content.texts import MESSAGE_LIMIT, act_of, echo, message_url, shorten
+from bot.ui.content.texts import MESSAGE_LIMIT, echo, message_url, shorten
 
 _ECHO = 300
 
@@ -23,7 +23,7 @@ def question(shown: Round, owner_id: int, job: Job | None) -> str:
     """Who asks for which picture, what they would make, and until when an answer counts."""
     spec = request_of(shown).ask.spec
     words = echo(render(spec.options), _ECHO)
-    wish = f"{act_of(spec.verb)}, **{words}**" if words else act_of(spec.verb)
+    wish = f"{spec.verb.done}, **{words}**" if words else spec.verb.done
     if shown.state is RoundState.PAUSED:
         return f"🙋 <@{shown.host.id}> asked <@{owner_id}> for a picture. ⏸️ A moderator has paused this."
     return (

@@ -37,11 +37,9 @@ def list_of(prices: Mapping[Verb, Price]) -> str:
     if not prices:
         return ""
     varied = max((prices[verb] for verb in _VARIED), key=lambda price: price.ms)
-    subtle, creative = prices[Verb.UPSCALE_SUBTLE], prices[Verb.UPSCALE_CREATIVE]
-    return (
-        f"\n-# Vary, edit, zoom, pan: {_price(varied)} · upscale: {count(1)}, {duration(subtle.ms)} (subtle) "
-        f"or {duration(creative.ms)} (creative) · describe: {count(0)}"
-    )
+    subtle, creative = (duration(prices[verb].ms) for verb in (Verb.UPSCALE_SUBTLE, Verb.UPSCALE_CREATIVE))
+    upscale = subtle if subtle == creative else f"{subtle} (subtle) or {creative} (creative)"
+    return f"\n-# Vary, edit, zoom, pan: {_price(varied)} · upscale: {count(1)}, {upscale} · describe: free"
 
 
 def duration(ms: float) -> str:

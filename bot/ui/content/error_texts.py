@@ -138,6 +138,10 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.RoundNotFound: lambda error: "This vote is over, and what it was about is gone.",
         bot.RoundOver: lambda error: _round("This vote is over", error),
         bot.RoundWaits: lambda error: f"No votes are taken just now: {error}.",
+        bot.NobodyVoted: lambda error: (
+            "Nobody has voted yet, so there is nothing to count. Press the letters you like first; "
+            "the button beside this one ends the vote without a winner."
+        ),
         bot.RoundUnderWay: lambda error: _round("The group votes on this already", error),
         bot.NotInGame: lambda error: f"🎲 {error.why}",
         bot.GameOver: lambda error: _round("This game is over", error),

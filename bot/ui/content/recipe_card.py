@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import discord
 
-from bot.domain.model import Cell, Job, JobSpec
+from bot.domain.model import Cell, Job, JobSpec, Share
 from bot.domain.prompting.derivation import UNDRAWN
 from bot.domain.prompting.prompt import render, shorten
 from bot.ui.content.texts import echo
@@ -22,15 +22,28 @@ ALIKE = (
     "code (engine.deterministic is off)."
 )
 
+_SHARED: Mapping[Share | None, str] = {
+    "all": "everybody",
+    "ask": "whoever asks you",
+    "me": "nobody else",
+    None: "as all your pictures: see `/privacy consent`",
+}
+
 
 def card(
-    job: Job, parent_url: str = "", *, shown: Sequence[Cell] = (), one: Cell | None = None, is_exact: bool = False
+    job: Job,
+    parent_url: str = "",
+    *,
+    shown: Sequence[Cell] = (),
+    one: Cell | None = None,
+    is_exact: bool = False,
+    is_owner: bool = False,
 ) -> discord.Embed:
     """Prompt, seed, steps, sampler, guidance, model, versions, time and origin.
 
     `shown` are the job's pictures; `one` is the one that the card is about, None for all of them.
     `is_exact`: this host draws in fixed shapes, so that nothing depends on who shares the device. Elsewhere that is
-    so for what shared no pass.
+    so for what shared no pass. `is_owner`: its maker reads it, who may say who else may use it.
     """
     recipe: dict[str, Any] = json.loads(job.recipe) if job.recipe else {}
     options, title = job.spec.options, f"Recipe of {job.id}"
@@ -47,6 +60,8 @@ def card(
     if parent_url or job.parent_id:
         origin = f"[this picture]({parent_url})" if parent_url else f"job `{job.parent_id}`"
         embed.add_field(name="Made from", value=origin, inline=False)
+    if is_owner:
+        embed.add_field(name="Who may make something of it", value=_SHARED[job.share], inline=False)
     embed.set_footer(text=SAME if is_exact or recipe.get("alone") else ALIKE)
     return embed
 

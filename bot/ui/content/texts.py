@@ -35,31 +35,11 @@ _BAR = 12
 _OPEN_BRACKET = re.compile(r"(?<!\\)((?:\\\\)*)\[")
 """One that no backslash takes out of action: discord.py escapes only the first of a line's masked links."""
 
-_ACTS: Mapping[Verb, str] = MappingProxyType(
-    {
-        Verb.IMAGINE: "",
-        Verb.REROLL: "drawn again",
-        Verb.VARY_SUBTLE: "variations (subtle)",
-        Verb.VARY_STRONG: "variations",
-        Verb.REGION: "region drawn anew",
-        Verb.ZOOM: "zoomed out",
-        Verb.PAN: "panned",
-        Verb.BLEND: "blend",
-        Verb.EDIT: "edited",
-        Verb.UPSCALE_SUBTLE: "upscaled (subtle)",
-        Verb.UPSCALE_CREATIVE: "upscaled (creative)",
-        Verb.DESCRIBE: "described",
-        Verb.CUT_OUT: "cut out",
-        Verb.DRAFT: "drafts",
-        Verb.DEVELOP: "developed",
-    }
-)
-
 
 def headline(job: Job, parent_url: str = "") -> str:
     """The prompt with its flags, the act, who asked, and a link to the picture it comes from."""
     said = echo(render(job.spec.options), _ECHO)
-    done = _ACTS[job.spec.verb]
+    done = "" if job.spec.verb is Verb.IMAGINE else act(job)
     origin = f" · [from this picture]({parent_url})" if parent_url else ""
     prompt = f"**{said}** · " if said and job.spec.verb is not Verb.DESCRIBE else ""
     return f"{prompt}{done + ' · ' if done else ''}<@{job.member_id}>{origin}"
@@ -67,12 +47,7 @@ def headline(job: Job, parent_url: str = "") -> str:
 
 def act(job: Job) -> str:
     """What a job did, in a word or two."""
-    return act_of(job.spec.verb)
-
-
-def act_of(verb: Verb) -> str:
-    """What a job of this kind does, in a word or two."""
-    return _ACTS[verb] or "imagined"
+    return job.spec.verb.done
 
 
 def echo(text: str, limit: int) -> str:

@@ -68,6 +68,7 @@ async def test_info_me_links_shows_and_names_what_was_done(world: World) -> None
     await world.ada.slash(world.channel, "imagine", prompt="a fox")
     await world.job_service.done()
     told = (await world.ada.slash(world.channel, "info me")).response
+    assert told is not None and told.content.startswith("No limit counts here.")
     assert told is not None and "[imagined](https://discord.com/channels/" in told.content
     assert "1." in told.content and len(told.attachments) == 1
 

@@ -68,7 +68,7 @@ async def test_the_family_can_be_walked_and_branched_from(court: Court) -> None:
     text, [file] = sheet.response.content, sheet.response.attachments
     assert f"1. imagined by <@{court.ada.id}> (this one)" in text
     assert f"2. variations by <@{court.bo.id}> + in the rain strength 0.4 “the colours”" in text
-    assert file.filename == f"darkroom-{job.id}-family.webp" and "1. imagine by ada" in (file.description or "")
+    assert file.filename == f"darkroom-{job.id}-family.webp" and "1. imagined by ada" in (file.description or "")
     walked = await court.ada.select(sheet.response, [made.id], custom_id=f"dr-kin:{job.id}")
     assert walked.response is not None and f"by <@{court.bo.id}> (this one)" in walked.response.content
     assert "Branch from 2" in str(walked.response.components)

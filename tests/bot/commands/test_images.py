@@ -96,7 +96,7 @@ async def test_lineage_draws_the_family(world: World) -> None:
 
     assert tree.response is not None
     [file] = tree.response.attachments
-    assert file.description == "imagine by ada, a fox; > vary strong by bo, from picture 2, a fox"
+    assert file.description == "imagined by ada, a fox; > variations by bo, from picture 2, a fox"
 
 
 async def test_lineage_hides_channels_the_asker_does_not_see(world: World) -> None:
@@ -119,7 +119,7 @@ async def test_lineage_hides_channels_the_asker_does_not_see(world: World) -> No
     hers = await world.ada.slash(world.channel, "lineage", job="job0000001")
 
     assert theirs.response is not None and hers.response is not None
-    rows = "imagine by ada, a fox; > vary strong{}; > imagine"
+    rows = "imagined by ada, a fox; > variations{}; > imagined"
     assert theirs.response.attachments[0].description == rows.format(", from picture 2")
     assert hers.response.attachments[0].description == rows.format(" by ada, from picture 2, a secret fox")
 

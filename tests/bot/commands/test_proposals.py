@@ -138,6 +138,15 @@ async def test_the_button_on_a_recipe_proposes_for_its_prompt(world: World) -> N
     assert told.response is not None and "**in deep snow**" in told.response.content
 
 
+async def test_a_recipe_offers_no_button_that_leads_nowhere(world: World) -> None:
+    await world.ada.slash(world.channel, "imagine", prompt="a red fox")
+    await world.job_service.done()
+    card = await world.ada.click(world.messages[-1], custom_id="dr:i:job0000001:0")
+    assert card.response is not None
+    assert any(field.name == "Who may make something of it" for field in card.response.embeds[0].fields)
+    assert "Richer" not in labels(card.response.message) and "Make it again" in labels(card.response.message)
+
+
 async def test_a_paste_is_translated_at_a_press(world: World) -> None:
     world.bot.services.engine.cards = (LoRACard("ink", LoRASettings(path="ink.safetensors")),)
     pasted = "a fox, (snow:1.3) <lora:ink:0.8> Negative prompt: text --v 6"

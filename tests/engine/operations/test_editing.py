@@ -13,6 +13,7 @@ from engine.errors import InferenceFailed, InvalidRequest
 from engine.loading.pipeline_classes import takes_lists
 from engine.operations import editing
 from engine.operations.difference_walk import DifferenceWalk
+from engine.operations.instructions import picture_to_be
 from engine.pictures.images import encode_png
 from engine.requests import Edit, ImageRequest, ImageToImage
 from tests.engine import families
@@ -72,6 +73,30 @@ def test_the_same_words_change_nothing(worker: Callable[[str], LocalWorker]) -> 
 def test_words_that_ask_for_nothing_new_are_refused(worker: Callable[[str], LocalWorker]) -> None:
     refused = worker("stable-diffusion").refuse(_edit(description="a blue bird"))
     assert isinstance(refused, InvalidRequest) and "no difference" in refused.why
+
+
+@pytest.mark.parametrize(
+    ("said", "old", "new"),
+    [
+        ("make it blue", "a red apple", "a blue apple"),
+        ("Make it orange!", "a sunflower", "an orange sunflower"),
+        ("paint it dark green", "the old red car, flat", "the dark green old car, flat"),
+        ("turn it into a tomato", "a red apple", "a tomato"),
+        ("put it on a yellow background", "a red apple", "a red apple on a yellow background"),
+        ("please add a hat", "a cat", "a cat with a hat"),
+        ("a blue apple", "a red apple", "a blue apple"),
+        ("makes it", "a red apple", "makes it"),
+    ],
+)
+def test_an_instruction_becomes_the_words_of_the_picture_to_be(said: str, old: str, new: str) -> None:
+    assert picture_to_be(said, old) == new
+
+
+def test_what_an_instruction_was_read_as_is_told(worker: Callable[[str], LocalWorker]) -> None:
+    asked = _edit(prompt="make it blue", num_images=1, num_inference_steps=2)
+    assert "“make it blue” was read as “a blue apple”" in worker("stable-diffusion").finish(asked).notes
+    editor = ask(Edit, prompt="make it blue", image=PICTURE, num_images=1, num_inference_steps=2, **SIZE)
+    assert not any("was read as" in note for note in worker("flux2-klein").finish(editor).notes)
 
 
 def test_a_picture_without_words_gets_some(worker: Callable[[str], LocalWorker]) -> None:

@@ -30,7 +30,7 @@ from engine.previews.lane_previews import MAX_FRAMES
 from engine.previews.previewer import FRAME_SIDE
 from engine.processes.protocol import LaneFinished, LaneProgress
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, Inpaint, Outpaint, PromptPart, Upscale
-from tests.engine.local_worker import SIDE, SIZE, LocalWorker, as_array, ask, png
+from tests.engine.local_worker import SIDE, SIZE, LocalWorker, PocketWorker, as_array, ask, png
 
 
 def noise(width: int, height: int, seed: int = 0) -> np.ndarray:
@@ -340,6 +340,17 @@ def test_what_is_as_large_as_pictures_get_is_not_upscaled(
 ) -> None:
     with pytest.raises(InvalidRequest, match="4096 pixels"):
         worker_of("stable-diffusion").admit(ask(Upscale, image=png(gradient(*size)), num_images=1))
+
+
+def test_zooming_out_of_a_thing_does_not_draw_it_around_itself() -> None:
+    pocket = PocketWorker()
+    (cat,) = pocket.draw(ask(prompt="a cat", num_images=1, num_inference_steps=5))
+    asked = {"prompt": "a cat", "image": png(cat), "zoom": 2.0, "num_inference_steps": 12}
+    for zoomed in pocket.draw(ask(Outpaint, **asked)):
+        around = np.ones(zoomed.shape[:2], bool)
+        around[64:-64, 64:-64] = False
+        stained = (zoomed.min(axis=2) < 215) & around
+        assert stained.sum() < 0.02 * around.sum()
 
 
 @pytest.mark.parametrize("kind", [ImageToImage, Outpaint, Upscale, Describe])

@@ -56,7 +56,11 @@ def book() -> PhraseBook:
         ("dog next to apple", (1, 0), BESIDE),
         ("dog above apple", (1, 0), STACKED),
         ("dog under apple", (0, 1), STACKED),
-        ("two dog and apple", (1, 0), BESIDE),
+        ("two dog and apple", (1, 1, 0), THREE),
+        ("apple and four dog", (0, 1, 1, 1), FOUR),  # more have no room
+        ("fruit dog next to car", (1, 4), BESIDE),  # beside a name it says how that is
+        ("dog fruit under pet car", (4, 1), STACKED),
+        ("dog under pet fruit car and fruit", (1, 4, 0), THREE),
         ("dog, apple and sushi", (1, 0, 3), THREE),
         ("dog and apple and sushi and car", (1, 0, 3, 4), FOUR),
         ("dog, apple, sushi, car, dog face", (1, 0, 3, 4), FOUR),  # more have no room

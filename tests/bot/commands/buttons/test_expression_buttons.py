@@ -45,7 +45,9 @@ async def test_an_emoji_and_a_sticker_are_added_under_a_name(world: World) -> No
     assert form.modal is not None
     assert "red_fox_in" in str(form.modal) and "0 of 50" in str(form.modal) and "0 of 5 " in str(form.modal)
     emoji = await cy.submit_modal(form, {"prompt": "my fox", "kind": "emoji"})
-    assert emoji.response is not None and emoji.response.ephemeral and "1 of 50 emojis" in emoji.response.content
+    assert (
+        emoji.response is not None and emoji.response.ephemeral and "is there. 1 of 50 emojis" in emoji.response.content
+    )
     again = await cy.click(post, label=LABEL)
     assert "1 of 50" in str(again.modal)
     sticker = await cy.submit_modal(again, {"prompt": "my fox", "kind": "sticker"})

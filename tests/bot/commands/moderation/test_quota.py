@@ -131,7 +131,7 @@ async def test_the_cost_stands_in_the_reply_and_on_every_picture(court: Court) -
 
     post = (await court.ada.click(court.message(asked.response.id), label="U1")).response
     assert post is not None and "-# Vary, edit, zoom, pan: 4 pictures, " in post.content
-    assert "upscale: 1 picture, under a second (subtle)" in post.content and "describe: no picture" in post.content
+    assert "upscale: 1 picture, under a second · describe: free" in post.content
     pressed = await court.ada.click(post, custom_id=f"dr:us:{job.id}:0")
     assert pressed.response is not None
     assert "costs 1 picture, " in pressed.response.content and "5 of your 40" in pressed.response.content

@@ -82,6 +82,12 @@ def test_contact_sheets_and_family_trees_fit() -> None:
     assert opened(draw(tree, 50_000)).width > 300
 
 
+def test_a_place_without_a_picture_is_as_grey_as_the_rest() -> None:
+    sheet = opened(contact_sheet([png(colour) for colour in (*COLOURS, "red")][:5], 500_000)).convert("RGB")
+    around, empty = sheet.getpixel((3, 3)), sheet.getpixel((sheet.width - 3, sheet.height - 3))
+    assert all(abs(one - other) < 6 for one, other in zip(around, empty, strict=True)), (around, empty)
+
+
 async def test_drawing_never_holds_up_the_loop() -> None:
     with ThreadPoolExecutor(1) as executor:
         pictures = [png(colour, 768) for colour in COLOURS]
