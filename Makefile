@@ -70,6 +70,7 @@ pictures: $(STAMP) ## make the README's pictures from a real run
 	$(BIN)/python -m tests.evolve_picture
 	$(BIN)/python -m tests.gallery_picture
 	$(BIN)/python -m tests.edit_picture
+	$(BIN)/python -m tests.contact_sheet
 
 format: $(STAMP) ## format the code
 	$(BIN)/ruff check --fix bot engine tests

@@ -214,13 +214,13 @@ def sample(
 
 @app.command()
 def picture(weights: Weights = WEIGHTS, to: Path = _PICTURES) -> None:
-    """Draw the contact sheet (12 prompts, 4 seeds) and 16 samples coming out of static."""
+    """Draw 12 prompts with 4 seeds each, and 16 samples coming out of static, at 64 pixels."""
     from engine.pocket import sampling
     from engine.pocket.sheets import sheet
 
     pipeline = sampling.load(weights)
     rows = sampling.sample(pipeline, sampling.CONTACT_SHEET, range(4))
-    sheet(rows, to / "contact-sheet.webp", sampling.CONTACT_SHEET, side=96, columns=3)
+    sheet(rows, to / "small-sheet.webp", sampling.CONTACT_SHEET, side=96, columns=3)
     sheet(sampling.out_of_static(pipeline), to / "out-of-static.webp", side=64)
     _console.print(to)
 
