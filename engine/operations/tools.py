@@ -87,7 +87,8 @@ class Tools:
             remedy = "install Darkroom again, or name a file in the settings"
             raise ModelLoadFailed("upscaler", str(error), remedy) from error
         # Channels last: a third less time on processors.
-        network = network.to(self.device, _quick_dtype(self.device)).to(memory_format=torch.channels_last)
+        network = network.to(self.device, _quick_dtype(self.device))
+        network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - not in its types
         return SuperResolution(network, SCALE, len(network.body) // 2 + 1, REALESRGAN)
 
     @cached_property
