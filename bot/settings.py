@@ -250,6 +250,9 @@ def _meant(*key: str) -> str:
     """The setting that a wrong key is most like; with its section where it stands in the wrong one."""
     *section, name = key
     known = {place: model.model_fields for place, model in _SECTIONS.items()}
+    here = (each for place in known if fnmatchcase(".".join(section), place) for each in known[place])
+    if longer := next((each for each in here if f"_{name}_" in f"_{each}_"), None):  # steps, num_inference_steps
+        return f"; did you mean {longer!r}?"
     near = difflib.get_close_matches(name, [each for names in known.values() for each in names], n=1)
     if not near:
         return ""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -56,10 +57,14 @@ class Frames:
     """A picture of which parts are drawn, or more than all of it."""
 
     def __init__(self, picture: Image.Image, context: OperationContext) -> None:
-        self._context = context
-        scale = min(context.size) / min(picture.size)
-        self._picture = picture.resize((round(picture.width * scale), round(picture.height * scale)))
+        self._given, self._context = picture, context
         self._found: dict[bytes, Any] = {}
+
+    @cached_property
+    def _picture(self) -> Image.Image:
+        """At about the size that is drawn."""
+        scale = min(self._context.size) / min(self._given.size)
+        return self._given.resize((round(self._given.width * scale), round(self._given.height * scale)))
 
     @contextmanager
     def drawing(self, at: Part = WHOLE, mask: Image.Image | None = None) -> Generator[None]:

@@ -62,7 +62,13 @@ def test_tables_are_json(read):
         ("ENGINE__MAX_LANES", "0", "engine.max_lanes", "it must be at least 1"),
         ("OPERATION__LOG_LEVEL", "loud", "operation.log_level", "it must be 'debug', 'info', 'warning' or 'error'"),
         ("OPERATION__BACKUP_DAILY", "perhaps", "operation.backup_daily", "it must be true or false"),
-        ("ENGINE__MODELS__MINE__STEPS", "3", "engine.models.mine.source", "it is missing"),
+        ("ENGINE__MODELS__MINE__WIDTH", "512", "engine.models.mine.source", "it is missing"),
+        (
+            "ENGINE__MODELS__MINE__STEPS",
+            "3",
+            "engine.models.mine.steps",
+            "no such setting; did you mean 'num_inference_steps'?",
+        ),
     ],
 )
 def test_a_refusal_names_the_key_in_our_words(read, name, value, key, why):

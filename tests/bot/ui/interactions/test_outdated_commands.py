@@ -13,11 +13,11 @@ from tests.bot.court import said
 from tests.bot.world import World
 
 
-def declare(world: World, command: str, option: str, **newer: Any) -> None:
-    """Let the bot take something else by now than what Discord knows."""
+def declare(world: World, patch: pytest.MonkeyPatch, command: str, option: str, **newer: Any) -> None:
+    """Let the bot take something else by now than what Discord knows; bots of one process share declarations."""
     found: Any = world.bot.tree.get_command(command)
     for name, value in newer.items():
-        setattr(found._params[option], name, value)
+        patch.setattr(found._params[option], name, value)
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,10 @@ def declare(world: World, command: str, option: str, **newer: Any) -> None:
         ("control_type", "edges", {"choices": [Choice(name="a new one", value="new")]}),
     ],
 )
-async def test_a_value_of_before_is_not_taken(world: World, option: str, value: Any, newer: dict[str, Any]) -> None:
-    declare(world, "imagine", option, **newer)
+async def test_a_value_of_before_is_not_taken(
+    world: World, monkeypatch: pytest.MonkeyPatch, option: str, value: Any, newer: dict[str, Any]
+) -> None:
+    declare(world, monkeypatch, "imagine", option, **newer)
 
     answer = said(await world.ada.slash(world.channel, "imagine", prompt="a fox", **{option: value}))
 
