@@ -27,6 +27,7 @@ def pose_in(picture: Tensor, drawings: Tensor, *, alone: bool, mirrorable: bool)
     None where none of them is seen there. First all poses are tried, a few pixels apart, then smaller and smaller
     changes of the best. Several things, not `alone`, stand where the words put them or are not seen.
     """
+    picture, drawings = picture.cpu(), drawings.cpu()  # too little to be worth a GPU's many small calls
     ground = _ground(picture)
     sheets = fitted(drawings, *picture.shape[2:]).unflatten(1, (-1, CHANNELS))[0]
     search = _Search(picture, sheets, ground)

@@ -45,7 +45,7 @@ class Settling:
     def _moved(self, clean: Tensor, to: Pose) -> Tensor:
         """The picture (B, 4, H, W), moved as a whole; its edges are drawn out where it ends."""
         aspect = clean.shape[3] / clean.shape[2]
-        back = torch.linalg.solve(_square(self.pose.back(aspect)), _square(to.back(aspect)))
+        back = torch.linalg.solve(_square(self.pose.back(aspect)).to(clean.device), _square(to.back(aspect)))
         grid = F.affine_grid(back[:, :2], list(clean.shape), align_corners=False)
         return F.grid_sample(clean.float(), grid, padding_mode="border", align_corners=False).to(clean.dtype)
 

@@ -137,23 +137,22 @@ class StepWatch:
     def _watched(self, pipeline: Pipeline, noise_scheduler: Any) -> Callable[..., Any]:
         inner = noise_scheduler.step
 
+        def form(*given: Any, **options: Any) -> Any:
+            # A copy shows the form of the result; the original must not count this step.
+            return type(noise_scheduler).step(copy.deepcopy(noise_scheduler), *given, **options)
+
         @functools.wraps(inner)
         def step(model_output: Any, timestep: Any, sample: Any, *args: Any, **kwargs: Any) -> Any:
             self._enter(pipeline, noise_scheduler)
             if self.walk is not None and sample.ndim > 2:
                 if self._stage_step == 1:
-                    copied = copy.deepcopy(noise_scheduler)
-                    self._shape = type(noise_scheduler).step(copied, model_output, timestep, sample, *args, **kwargs)
+                    self._shape = form(model_output, timestep, sample, *args, **kwargs)
                 return self._walked(self.walk, noise_scheduler, model_output, timestep, sample)
             begin = self._begin(noise_scheduler, sample)
             if self._is_idle and self._stage_step > begin:
                 return _with_latents(self._shape, sample)
             if self._stage_step <= begin:
-                # A copy shows the form of the result; the original must not count this step.
-                form = type(noise_scheduler).step(
-                    copy.deepcopy(noise_scheduler), model_output, timestep, sample, *args, **kwargs
-                )
-                return self._skip(form, noise_scheduler, sample, begin)
+                return self._skip(form(model_output, timestep, sample, *args, **kwargs), noise_scheduler, sample, begin)
             if self.asks_once and sample.ndim > 2:
                 self._answer_once(noise_scheduler, model_output, sample, timestep)
             is_last = sample.ndim > 2 and self.stop_at < 1.0 and self._stage_step >= self._stop_after

@@ -115,3 +115,12 @@ def test_what_is_not_shown_is_drawn_in_a_free_place_or_nowhere():
     assert columns.min() >= 32 and rows.max() < 32
     assert columns.max() == pytest.approx(32 + 58 / 2, abs=2)
     assert not Frame(size=(64, 64), at=(0, 0, 1, 1), picture_size=(64, 64)).drawings(sheet(), None).any()
+
+
+def test_a_pose_found_on_the_processor_serves_other_devices():
+    noise = torch.empty(2, 4, 64, 64, device="meta")
+
+    moved, settled = Settling(STANDS, True, 16, 1.0)(torch.empty_like(noise), noise)
+
+    assert moved.device == settled.device == noise.device
+    assert moved.shape == settled.shape == noise.shape
