@@ -18,7 +18,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from engine.bench import edit_overhead
 from engine.engine import Engine
 from engine.events import Finished
 from engine.pocket import edits
@@ -41,9 +40,7 @@ def _redraw(strength: float) -> Ask:
 
 
 async def main(judge: Path, each: int, strengths: Sequence[float], folder: Path | None) -> None:
-    """Draw the pictures, edit them in every way, and print a table for each way; before that, what a step costs."""
-    cost = edit_overhead.measure()
-    print(f"ms per request-step: {cost.variation_ms:.2f} a variation, {cost.edit_ms:.2f} an edit", flush=True)  # noqa: T201
+    """Draw the pictures, edit them in every way, and print a table for each way."""
     wanted = edits.cases(each)
     ways: dict[str, Ask] = {"edit": _edit, **{f"image-to-image {s:g}": _redraw(s) for s in strengths}}
     jury = EditJudge(PictureEncoder.load(judge))

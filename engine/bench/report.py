@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from engine.bench.edit_overhead import EditOverhead
     from engine.bench.load import SideBySide
     from engine.bench.parts import Knee, Overhead
 
@@ -57,6 +58,7 @@ class Report:
     seconds: float
     side_by_side: SideBySide
     overhead: list[Overhead]
+    edits: list[EditOverhead]
     preview_share: float
     cancel_ticks: list[int]
     knees: list[Knee]
@@ -120,6 +122,10 @@ def _aims_table(report: Report) -> Table:
         ("light members' p95 to grid, of B1", 0.5, both.light_to_grid_ratio),
         ("light members' p95 to first preview, of B1", 0.1, both.light_to_first_preview_ratio),
         *((f"ms per request-step, {each.noise_scheduler}", 1.0, each.engine_ms) for each in report.overhead),
+        *(
+            (f"an edit, of a variation by {each.noise_scheduler}", 1.0, each.edit_ms / each.variation_ms)
+            for each in report.edits
+        ),
         ("previews, part of the time", 0.02, report.preview_share),
         ("ticks from cancel to lane gone, most", 1.0, float(max(report.cancel_ticks))),
     ]

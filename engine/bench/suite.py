@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from engine.bench import parts
+from engine.bench import edit_overhead, parts
 from engine.bench.load import compare
 from engine.bench.report import Machine, Report, load_average
 from engine.bench.stand_in import save_stand_in
@@ -81,6 +81,7 @@ class LoadSuite:
             sizes = (like, own) if self.effort.own_size else (like,)
             knees = [parts.knee(model, settings, each, self.effort.repeats) for each in sizes]
             overhead = self._overhead(settings)
+            edits = [edit_overhead.measure(noise_scheduler) for noise_scheduler in NOISE_SCHEDULERS]
         return Report(
             model=self.model or like.model,
             request=like.model_dump(mode="json", include={"num_images", "width", "height", "num_inference_steps"}),
@@ -90,6 +91,7 @@ class LoadSuite:
             seconds=time.perf_counter() - began_s,
             side_by_side=both,
             overhead=overhead,
+            edits=edits,
             preview_share=preview_share,
             cancel_ticks=cancel_ticks,
             knees=knees,

@@ -38,6 +38,5 @@ def _log_ratio(noise_scheduler: Any) -> float | None:
     level = noise_level(noise_scheduler, noise_scheduler.timesteps[0])
     if level is None:
         return None
-    alpha, sigma = float(level[0]), float(level[1])
-    ratio = math.log(max(alpha, 1e-9) / max(sigma, 1e-9))
+    ratio = math.log(max(level.alpha, 1e-9) / max(level.sigma, 1e-9))
     return min(max(ratio, -_FURTHEST), _FURTHEST)

@@ -18,7 +18,7 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from engine.batching.lanes import Lane, ParkedCall, Pipeline
 from engine.errors import InvalidRequest
 from engine.sampling.possible_steps import refusal_of_steps
-from engine.sampling.x0 import predict_x0
+from engine.sampling.x0 import predict_x0, without_variance
 
 
 class FirstAnswer(BaseException):
@@ -61,8 +61,8 @@ class Walk(Protocol):
         """The sample of timestep number `index`, the first that the denoiser is asked about, in the form of `like`."""
         ...
 
-    def step(self, x0: torch.Tensor, noise_scheduler: Any, index: int) -> torch.Tensor:
-        """The sample of timestep number `index`, past the last one clean, after the estimate `x0` before it."""
+    def step(self, model_output: torch.Tensor, noise_scheduler: Any, index: int) -> torch.Tensor:
+        """The sample of timestep number `index`, past the last one clean, after the denoiser's answer before it."""
         ...
 
     @property
@@ -147,7 +147,7 @@ class StepWatch:
             if self.walk is not None and sample.ndim > 2:
                 if self._stage_step == 1:
                     self._shape = form(model_output, timestep, sample, *args, **kwargs)
-                return self._walked(self.walk, noise_scheduler, model_output, timestep, sample)
+                return self._walked(self.walk, noise_scheduler, model_output, sample)
             begin = self._begin(noise_scheduler, sample)
             if self._is_idle and self._stage_step > begin:
                 return _with_latents(self._shape, sample)
@@ -164,9 +164,7 @@ class StepWatch:
 
         return step
 
-    def _walked(
-        self, walk: Walk, noise_scheduler: Any, model_output: torch.Tensor, timestep: Any, sample: torch.Tensor
-    ) -> Any:
+    def _walked(self, walk: Walk, noise_scheduler: Any, model_output: torch.Tensor, sample: torch.Tensor) -> Any:
         index, begin = self._stage_step, self._steps - max(1, int(self._steps * walk.strength))
         self._is_idle = index < begin
         if self._is_idle:
@@ -175,13 +173,10 @@ class StepWatch:
             _set_index(noise_scheduler, begin)
             return _with_latents(self._shape, walk.begin(sample, noise_scheduler, begin))
         if begin == 0 and index == 1:
+            _set_index(noise_scheduler, 0)
             walk.begin(sample, noise_scheduler, 0)
-        _set_index(noise_scheduler, index - 1)
-        x0 = predict_x0(noise_scheduler, model_output, sample, timestep)
-        if x0 is None:
-            raise InvalidRequest("image", "this model's answers cannot be compared; give a strength")
         _set_index(noise_scheduler, index)
-        latents = walk.step(x0, noise_scheduler, index).to(sample.dtype)
+        latents = walk.step(without_variance(model_output, sample), noise_scheduler, index).to(sample.dtype)
         shown = walk.shown if self.wants_x0(self.step) else None
         if index == self._steps:
             self.latents = walk.shown if shown is None else shown

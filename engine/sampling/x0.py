@@ -10,7 +10,8 @@ matching (2210.02747).
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import torch
 
@@ -22,53 +23,79 @@ def predict_x0(
 
     Call it before `noise_scheduler.step`, with the same arguments. Dynamic thresholding is left out.
     """
-    prediction = getattr(noise_scheduler.config, "prediction_type", "flow_prediction")
-    sample, model_output = sample.float(), _mean(model_output, sample).float()
-    if prediction == "sample":
-        return model_output
-    if prediction == "trigflow":
-        angle = noise_scheduler.timesteps[_index(noise_scheduler, timestep)]
-        return torch.cos(angle) * sample - torch.sin(angle) * model_output
-    if hasattr(noise_scheduler, "precondition_outputs"):
-        return noise_scheduler.precondition_outputs(sample, model_output, _sigma(noise_scheduler, timestep))
-    level = noise_level(noise_scheduler, timestep)
-    return None if level is None else _clip(noise_scheduler, _solve(level, prediction, sample, model_output))
+    sample, model_output = sample.float(), without_variance(model_output, sample).float()
+    weights = x0_weights(noise_scheduler, timestep)
+    if weights is None:
+        return None
+    return _clip(noise_scheduler, (sample * weights.sample).add_(model_output, alpha=weights.output))
 
 
-def _mean(model_output: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
+def without_variance(model_output: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
     """The output without the learned variance that some denoisers append as channels."""
     doubled = sample.ndim > 2 and model_output.shape[1] == 2 * sample.shape[1] and sample.ndim != 3
     return model_output[:, : sample.shape[1]] if doubled else model_output
 
 
-def _solve(
-    level: tuple[torch.Tensor, torch.Tensor, bool], prediction: str, sample: torch.Tensor, output: torch.Tensor
-) -> torch.Tensor:
-    """x0 from sample = alpha * x0 + sigma * noise."""
-    alpha, sigma, flow = level
-    if flow or prediction == "flow_prediction":
-        return sample - sigma * output
-    if prediction == "v_prediction":
-        norm = alpha**2 + sigma**2
-        return alpha * sample / norm - sigma * output / norm**0.5
-    return (sample - sigma * output) / alpha
+class X0Weights(NamedTuple):
+    """An x0 estimate before it is clipped is `sample * weights.sample + model_output * weights.output`."""
+
+    sample: float
+    output: float
 
 
-def noise_level(noise_scheduler: Any, timestep: Any) -> tuple[torch.Tensor, torch.Tensor, bool] | None:
-    """(alpha, sigma, whether the model predicts a flow) of the sample that the next `step` is given."""
+def x0_weights(noise_scheduler: Any, timestep: Any, level: NoiseLevel | None = None) -> X0Weights | None:
+    """Those of the sample that the next `step` is given; None where the noise scheduler has no such thing.
+
+    `level` is what `noise_level` says, for callers that have asked it.
+    """
+    prediction = getattr(noise_scheduler.config, "prediction_type", "flow_prediction")
+    if prediction == "sample":
+        return X0Weights(0.0, 1.0)
+    if prediction == "trigflow":
+        angle = float(noise_scheduler.timesteps[_index(noise_scheduler, timestep)])
+        return X0Weights(math.cos(angle), -math.sin(angle))
+    if hasattr(noise_scheduler, "precondition_outputs"):
+        sigma, one = _sigma(noise_scheduler, timestep), torch.eye(2)
+        return X0Weights(*noise_scheduler.precondition_outputs(one[0], one[1], sigma).tolist())
+    level = level or noise_level(noise_scheduler, timestep)
+    return None if level is None else level.x0_weights(prediction)
+
+
+class NoiseLevel(NamedTuple):
+    """A sample is `alpha * x0 + sigma * noise`."""
+
+    alpha: float
+    sigma: float
+    is_flow: bool
+    """Whether the denoiser predicts a flow, noise - x0, unless the noise scheduler says otherwise."""
+
+    def x0_weights(self, prediction: str) -> X0Weights:
+        """For a denoiser of this `prediction_type`."""
+        alpha, sigma = self.alpha, self.sigma
+        if self.is_flow or prediction == "flow_prediction":
+            return X0Weights(1.0, -sigma)
+        if prediction == "v_prediction":
+            norm = alpha**2 + sigma**2
+            return X0Weights(alpha / norm, -sigma / norm**0.5)
+        return X0Weights(1 / alpha, -sigma / alpha)
+
+
+def noise_level(noise_scheduler: Any, timestep: Any) -> NoiseLevel | None:
+    """That of the sample that the next `step` is given; None where the noise scheduler has no such thing."""
     if hasattr(noise_scheduler, "_sigma_to_alpha_sigma_t"):
         sigma = _sigma(noise_scheduler, timestep)
         if noise_scheduler.config.prediction_type == "flow_prediction":
-            return 1 - sigma, sigma, True
-        return (*noise_scheduler._sigma_to_alpha_sigma_t(sigma), False)
+            return NoiseLevel(1 - float(sigma), float(sigma), True)
+        alpha, scaled = noise_scheduler._sigma_to_alpha_sigma_t(sigma)
+        return NoiseLevel(float(alpha), float(scaled), False)
     if hasattr(noise_scheduler, "scale_noise"):
-        sigma = _sigma(noise_scheduler, timestep)
-        return 1 - sigma, sigma, True
+        sigma = float(_sigma(noise_scheduler, timestep))
+        return NoiseLevel(1 - sigma, sigma, True)
     if hasattr(noise_scheduler, "sigmas"):
-        return torch.tensor(1.0), _sigma(noise_scheduler, timestep), False
+        return NoiseLevel(1.0, float(_sigma(noise_scheduler, timestep)), False)
     if hasattr(noise_scheduler, "alphas_cumprod"):
-        kept = noise_scheduler.alphas_cumprod[int(timestep)]
-        return kept**0.5, (1 - kept) ** 0.5, False
+        kept = float(noise_scheduler.alphas_cumprod[int(timestep)])
+        return NoiseLevel(kept**0.5, (1 - kept) ** 0.5, False)
     return None
 
 

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from engine import Engine, EngineSettings, Finished, ImageRequest, ModelSettings
 from engine.bench import many_devices, parts
+from engine.bench.edit_overhead import EditOverhead
 from engine.bench.gpu import measure
 from engine.bench.load import WHOLE_CALLS, SideBySide, UnderLoad, Ways, compare, whole_calls_settings
 from engine.bench.report import Machine, Report
@@ -173,7 +174,8 @@ async def test_side_by_side_they_make_a_report(settings: EngineSettings, like: I
     assert both.whole_calls.all_to_grid.count == both.engine.all_to_grid.count == both.requests >= 12
     assert both.light_to_grid_ratio > 0
     assert 0 < both.engine.jain <= 1
-    report = Report("small", {}, 1, Machine.here(), 0.0, 1.0, both, [parts.Overhead("Euler", 0.5, 0.3)], 0.01, [0], [])
+    overhead, edits = parts.Overhead("Euler", 0.5, 0.3), EditOverhead("Euler", 0.4, 0.2)
+    report = Report("small", {}, 1, Machine.here(), 0.0, 1.0, both, [overhead], [edits], 0.01, [0], [])
     report.save(tmp_path / "bench.json")
     report.show(Console(file=(tmp_path / "bench.txt").open("w"), width=120))
     kept = json.loads((tmp_path / "bench.json").read_text())
@@ -185,7 +187,7 @@ def test_a_missed_aim_says_missed(tmp_path: Path) -> None:
     waits = Waits(1.0, 2.0, 1.0, 10)
     ways = UnderLoad(waits, waits, waits, waits, waits, 1.0, 1.0, 0.9)
     both = SideBySide(0.9, 10, 1.0, 1.0, 0.5, ways, ways)
-    report = Report("small", {}, 1, Machine.here(), 0.0, 1.0, both, [], 0.01, [0], [])
+    report = Report("small", {}, 1, Machine.here(), 0.0, 1.0, both, [], [], 0.01, [0], [])
     with (tmp_path / "bench.txt").open("w") as file:
         report.show(Console(file=file, width=120))
     assert "0.500" in (tmp_path / "bench.txt").read_text()

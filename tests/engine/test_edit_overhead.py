@@ -6,6 +6,6 @@ from engine.bench import edit_overhead
 
 
 def test_an_edit_and_a_variation_are_measured() -> None:
-    cost = edit_overhead.measure(lanes=2, side=64, times=1)
+    cost = edit_overhead.measure("EulerDiscreteScheduler", lanes=2, side=64, times=1)
     assert 0.0 < cost.variation_ms < 1000.0
     assert 0.0 < cost.edit_ms < 1000.0
