@@ -12,16 +12,18 @@ from bot.ui.content.translation import LOCALES
 from tests.bot.decoded_here import decoded_here as decoded_here
 from tests.bot.game_table import Table
 from tests.bot.store.schema_template import copied_schema as copied_schema
+from tests.bot.translated_once import translated_once
 from tests.bot.world import World
 
 
 @pytest.fixture(scope="session", autouse=True)
 def spoken_languages() -> Iterator[None]:
-    """discord.py asks for every word in 34 languages at each start of a client; there are files for some of them."""
+    """discord.py asks for every word in 34 languages at each start of a client; there are files for some."""
     spoken = tuple(LOCALES)
     with (
         patch("discord.app_commands.commands.Locale", spoken),
         patch("discord.app_commands.transformers.Locale", spoken),
+        translated_once(),
     ):
         yield
 
