@@ -11,6 +11,7 @@ import pytest
 from bot.ui.content.translation import LOCALES
 from tests.bot.decoded_here import decoded_here as decoded_here
 from tests.bot.game_table import Table
+from tests.bot.store.compiled_once import compiled_once
 from tests.bot.store.schema_template import copied_schema as copied_schema
 from tests.bot.translated_once import translated_once
 from tests.bot.world import World
@@ -25,6 +26,13 @@ def spoken_languages() -> Iterator[None]:
         patch("discord.app_commands.transformers.Locale", spoken),
         translated_once(),
     ):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def known_statements() -> Iterator[None]:
+    """The store's statements are compiled by whichever test is first to run them."""
+    with compiled_once():
         yield
 
 
