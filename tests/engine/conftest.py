@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.quick_previews import quick_previews as quick_previews
+
 
 @pytest.fixture(scope="session")
 def family_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:

@@ -44,6 +44,7 @@ from tests.engine.model_changes import (
     written,
 )
 from tests.engine.single_files import pretend_pulled
+from tests.engine.trials_here import trials_here as trials_here
 from tests.engine.wrong_models import SAID
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -236,6 +237,7 @@ def test_previews_that_are_not_what_was_asked_for_are_told(findings: dict[str, F
     assert findings["previews of a tiny autoencoder that is none"].remedy
 
 
+@pytest.mark.usefixtures("trials_here")
 def test_a_budget_that_cannot_hold_a_model_is_told_alike(family_folder: Callable[[str], Path], tmp_path: Path) -> None:
     chosen = {"mine": ModelSettings(source=str(family_folder("stable-diffusion")))}
     settings = EngineSettings(models=chosen, models_dir=tmp_path, memory_budget_gb=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -32,50 +33,47 @@ CROWD = [
 ]
 
 
-def stock(folder: Path, request: ImageRequest, **inputs: Any) -> list[numpy.ndarray]:
-    """Each cell alone, by diffusers alone, as bytes."""
-    known = dict.fromkeys(("prompt", "width", "height", "num_inference_steps", "guidance_scale"))
-    called: dict[str, Any] = {name: getattr(request, name) for name in known} | inputs
-    if request.negative_prompt:
-        called["negative_prompt"] = request.negative_prompt
-    steps = request.num_inference_steps or 0
-    is_classic = (folder / "model_index.json").exists()
-    cells = []
-    for cell in range(request.num_images):
-        generator = torch.Generator().manual_seed(request.seed + cell)
-        pipeline = _classic(folder) if is_classic else _modular(folder)
+class Stock:
+    """A folder's pipeline as diffusers alone reads and calls it."""
+
+    def __init__(self, folder: Path) -> None:
+        if (folder / "model_index.json").exists():
+            self._pipeline: Any = diffusers.DiffusionPipeline.from_pretrained(folder)
+        else:
+            self._pipeline = diffusers.ModularPipeline.from_pretrained(str(folder))
+            self._pipeline.load_components()
+        self._pipeline.set_progress_bar_config(disable=True)
+        self._is_modular = isinstance(self._pipeline, diffusers.ModularPipeline)
+        parts = self._pipeline.components.items()
+        self._unused = {name: copy.deepcopy(part) for name, part in parts if "scheduler" in name or "guider" in name}
+
+    def draw(self, request: ImageRequest) -> list[numpy.ndarray]:
+        """Each cell alone, as bytes, by schedulers and guiders that drew nothing before."""
+        return [self._cell(request, request.seed + cell) for cell in range(request.num_images)]
+
+    def _cell(self, request: ImageRequest, seed: int) -> numpy.ndarray:
+        pipeline, unused = self._pipeline, copy.deepcopy(self._unused)
+        pipeline.update_components(**unused) if self._is_modular else pipeline.register_modules(**unused)
+        known = dict.fromkeys(("prompt", "width", "height", "num_inference_steps", "guidance_scale"))
+        called: dict[str, Any] = {name: getattr(request, name) for name in known}
+        if request.negative_prompt:
+            called["negative_prompt"] = request.negative_prompt
         if "guidance_schedule" in accepted(pipeline):
-            called["guidance_schedule"] = [request.guidance_scale] * steps
-            called.pop("guidance_scale", None)
+            called["guidance_schedule"] = [called.pop("guidance_scale")] * (request.num_inference_steps or 0)
         chosen = {name: value for name, value in called.items() if name in accepted(pipeline)}
-        output = pipeline(
-            **chosen, generator=generator, output_type="np", **({} if is_classic else {"output": "images"})
-        )
-        cells.append(output.images[0] if is_classic else output[0])
-    return [(cell.clip(0, 1) * 255).round() for cell in cells]
-
-
-def _classic(folder: Path) -> Any:
-    pipeline = diffusers.DiffusionPipeline.from_pretrained(folder)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
-
-
-def _modular(folder: Path) -> Any:
-    pipeline = diffusers.ModularPipeline.from_pretrained(str(folder))
-    pipeline.load_components()
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+        chosen |= {"generator": torch.Generator().manual_seed(seed), "output_type": "np"}
+        drawn = pipeline(**chosen, output="images") if self._is_modular else pipeline(**chosen).images
+        return (drawn[0].clip(0, 1) * 255).round()
 
 
 @pytest.mark.parametrize("name", STRANGERS)
 def test_a_stranger_draws_in_a_crowd_what_it_draws_alone(name: str, tmp_path: Path) -> None:
     folder = strangers.save(STRANGERS[name], tmp_path / name)
     worker = LocalWorker(folder)
-    crowd = [worker.admit(request).request for request in CROWD]
+    crowd, stock = [worker.admit(request).request for request in CROWD], Stock(folder)
     for request, messages in zip(crowd, worker.run(*CROWD), strict=True):
         with torch.inference_mode():
-            expected = stock(folder, request)
+            expected = stock.draw(request)
         for image, cell in zip(messages[-1].finished.images, expected, strict=True):
             assert numpy.abs(as_array(image.png) - cell).max() <= 1
 
@@ -84,7 +82,7 @@ def test_a_cell_of_a_grid_owes_nothing_to_the_first_ones_seed(tmp_path: Path) ->
     folder = strangers.save(strangers.glm_image, tmp_path / "model")
     worker, request = LocalWorker(folder), ask(**SIZE)
     with torch.inference_mode():
-        expected = stock(folder, worker.admit(request).request)
+        expected = Stock(folder).draw(worker.admit(request).request)
     for picture, cell in zip(worker.draw(request), expected, strict=True):
         assert numpy.abs(picture - cell).max() <= 1
 

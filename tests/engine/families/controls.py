@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -153,10 +153,34 @@ def save_control_lora(base: Path, file: Path, rank: int = 4) -> Path:
     return file
 
 
-def stock(base: Path, location: Path, request: ImageRequest, spec: ModelSpec) -> numpy.ndarray:
+@dataclass(frozen=True)
+class Stock:
+    """A family's folder, and a control network's, as diffusers' own classes read them, each combination once."""
+
+    base: Path
+    location: Path
+    spec: ModelSpec
+    read: dict[tuple[bool, bool], Any] = field(default_factory=dict[tuple[bool, bool], Any])
+    """Pipelines by whether they take pictures of a style, and a control picture."""
+
+    def pipeline(self, request: ImageRequest) -> Any:
+        """The stock pipeline for a request."""
+        key = bool(request.style_images), request.control is not None
+        if key not in self.read:
+            self.read[key] = _stock_pipeline(self.base, self.location, request, self.spec)
+        pipeline = self.read[key]
+        if request.style_images:
+            pipeline.set_ip_adapter_scale(self.spec.style_scale(request.style_weight))
+        if request.control is not None and isinstance(request, ImageToImage):
+            name = type(pipeline).__name__.replace("Pipeline", "Img2ImgPipeline")
+            pipeline = getattr(diffusers, name).from_pipe(pipeline)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+
+def stock(folders: Stock, request: ImageRequest) -> numpy.ndarray:
     """What diffusers' own class makes of a request, alone: uint8 (cells, height, width, 3)."""
-    pipeline = _stock_pipeline(base, location, request, spec)
-    pipeline.set_progress_bar_config(disable=True)
+    pipeline, spec = folders.pipeline(request), folders.spec
     generators = [torch.Generator().manual_seed(seed) for seed in request.cell_seeds]
     known = _parameters(pipeline)
     call: dict[str, Any] = {
@@ -183,7 +207,6 @@ def _stock_pipeline(base: Path, location: Path, request: ImageRequest, spec: Mod
     plain: Any = DiffusionPipeline.from_pretrained(base)
     if request.style_images:
         load_adapter(plain, Path(str(spec.style_adapter)))
-        plain.set_ip_adapter_scale(spec.style_scale(request.style_weight))
     if request.control is None:
         return plain
     network = spec.controls[request.control.type]
@@ -194,8 +217,6 @@ def _stock_pipeline(base: Path, location: Path, request: ImageRequest, spec: Mod
     else:
         read = getattr(diffusers, network.network).from_pretrained(location)
         made = cls.from_pipe(plain, **{network.component: read})
-    if isinstance(request, ImageToImage):
-        made = getattr(diffusers, cls.__name__.replace("Pipeline", "Img2ImgPipeline")).from_pipe(made)
     return made
 
 

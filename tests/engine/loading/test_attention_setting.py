@@ -20,6 +20,7 @@ from engine.trial.trial import Verdict, try_out
 from engine.trial.trial_run import _attention
 from tests.engine.attention_stand_ins import StandIn, install
 from tests.engine.local_worker import LocalWorker
+from tests.engine.trials_here import trials_here as trials_here
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -50,6 +51,7 @@ def test_what_cannot_work_is_refused_with_the_way_out(name: str, family_folder: 
     assert (verdict.found, verdict.remedy) == (refused.value.why, refused.value.remedy)
 
 
+@pytest.mark.usefixtures("trials_here")
 def test_the_check_says_it_once_and_goes_on(family_folder: Callable[[str], Path], tmp_path: Path) -> None:
     chosen = settings(family_folder("flux"), "flash", models_dir=tmp_path)
     verdicts = {each.name: each for each in asyncio.run(try_out(chosen, ("mine",)))}

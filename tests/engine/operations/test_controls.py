@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from engine.requests import Control, ImageToImage
 from tests.engine.families import controls
-from tests.engine.families.controls import CONTROLLED
+from tests.engine.families.controls import CONTROLLED, Stock
 from tests.engine.local_worker import SIZE, LocalWorker, as_array, ask, png
 
 
@@ -62,10 +62,10 @@ def test_control_in_a_crowd_is_stock(name: str, worker: Callable[[str], tuple[Lo
     (type_,) = local.model.controls
     spec = local.catalogue.spec("model")
     img2img = name in ("sd-controlnet", "sdxl-controlnet", "sdxl-union", "flux-controlnet", "flux-lora")
-    asked = [local.admit(request).request for request in crowd(type_, img2img)]
+    asked, folders = [local.admit(request).request for request in crowd(type_, img2img)], Stock(base, location, spec)
     for request, messages in zip(asked, local.run(*asked), strict=True):
         assert hasattr(messages[-1], "finished"), messages[-1]
-        expected = controls.stock(base, location, request, spec)
+        expected = controls.stock(folders, request)
         for image, cell in zip(messages[-1].finished.images, expected, strict=True):
             assert numpy.abs(as_array(image.png).astype(int) - cell).max() <= 1, request.prompt
         assert (messages[-1].finished.control is None) == (request.control is None)

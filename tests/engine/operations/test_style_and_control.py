@@ -14,7 +14,7 @@ from engine.errors import InvalidRequest
 from engine.pictures.images import encode_png
 from engine.requests import Control, ImageToImage, StyleImage
 from tests.engine.families import controls
-from tests.engine.families.controls import CONTROLLED
+from tests.engine.families.controls import CONTROLLED, Stock
 from tests.engine.local_worker import SIZE, LocalWorker, as_array, ask
 from tests.engine.style_adapters import save_adapter
 
@@ -72,9 +72,10 @@ def test_both_in_a_crowd_are_stock(name: str, worker: Callable[..., tuple[LocalW
     local, base, location = worker(name)
     (type_,) = local.model.controls
     asked = [local.admit(request).request for request in crowd(type_, name in FROM_PICTURES)]
+    folders = Stock(base, location, local.catalogue.spec("model"))
     for request, messages in zip(asked, local.run(*asked), strict=True):
         assert hasattr(messages[-1], "finished"), messages[-1]
-        expected = controls.stock(base, location, request, local.catalogue.spec("model"))
+        expected = controls.stock(folders, request)
         for image, cell in zip(messages[-1].finished.images, expected, strict=True):
             assert np.abs(as_array(image.png).astype(int) - cell).max() <= 1, request
 

@@ -22,6 +22,7 @@ from engine.requests import Upscale
 from engine.settings import EngineSettings
 from engine.trial.trial import try_out
 from tests.engine.local_worker import LocalWorker, PocketWorker, ask, png
+from tests.engine.trials_here import trials_here as trials_here
 
 
 @pytest.fixture
@@ -168,6 +169,7 @@ def test_damaged_weights_cost_upscaling_and_nothing_else(
     assert worker.draw(ask(num_images=1, num_inference_steps=1, width=64, height=64))
 
 
+@pytest.mark.usefixtures("trials_here")
 async def test_a_check_of_the_host_tries_the_upscaler() -> None:
     verdicts = {each.name: each for each in await try_out(EngineSettings(devices=("cpu",)), ())}
     assert (verdicts["upscaler"].found, verdicts["upscaler"].remedy) == ("realesr-animevideov3 enlarges 4 times", "")
