@@ -43,6 +43,9 @@ def drawn(pipeline: Any, **asked: Any) -> torch.Tensor:
     asked = {"num_inference_steps": 2, "width": 32, "height": 32, "output_type": "pt"} | asked
     if type(pipeline).__name__.startswith("HiDream"):
         asked["max_sequence_length"] = 77  # of tiny CLIPs; real ones know 248 positions
+        pipeline.default_sample_size = (
+            8  # as many pixels are drawn in any shape, whatever is asked: 128 make 1024 x 1024
+        )
     pipeline.set_progress_bar_config(disable=True)
     with torch.inference_mode():
         return pipeline("a red apple", generator=torch.Generator().manual_seed(1), **asked).images

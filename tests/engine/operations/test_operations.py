@@ -232,8 +232,10 @@ def test_a_pan_is_of_a_size_that_kandinskys_masks_fit(worker_of: Callable[[str],
 
 
 @pytest.mark.parametrize("family", ["stable-diffusion", "flux"])
-def test_the_preview_of_a_pan_has_the_shape_that_is_drawn(worker_of: Callable[[str], LocalWorker], family: str) -> None:
-    (messages,) = worker_of(family).run(ask(Outpaint, image=png(gradient(64, 64)), bottom=1.0, num_images=1))
+def test_the_preview_of_a_pan_has_the_shape_that_is_drawn(family_folder: Callable[[str], Path], family: str) -> None:
+    (messages,) = LocalWorker(family_folder(family), keys=SIZE).run(
+        ask(Outpaint, image=png(gradient(64, 64)), bottom=1.0, num_images=1)
+    )
     previews = [message.preview for message in messages if isinstance(message, LaneProgress) and message.preview]
     assert previews and all(preview.height > 1.6 * preview.width for preview in previews)
 
