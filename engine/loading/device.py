@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import psutil
 import torch
 
-from engine.memory.device_memory import DeviceMemory
+from engine.memory.device_memory import DeviceMemory, budget_bytes, processor
 from engine.settings import EngineSettings
 
 
 def device_memory(device: torch.device, settings: EngineSettings) -> DeviceMemory:
     """The device's memory, and what the host allows of it."""
-    budget = None if settings.memory_budget_gb is None else int(settings.memory_budget_gb * 1e9)
     if device.type == "cuda":
         has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
         total, main = torch.cuda.get_device_properties(device).total_memory, psutil.virtual_memory().total
-        return DeviceMemory("cuda", total, has_bfloat16, budget, main)
-    return DeviceMemory("mps" if device.type == "mps" else "cpu", psutil.virtual_memory().total, budget_bytes=budget)
+        return DeviceMemory("cuda", total, has_bfloat16, budget_bytes(settings), main)
+    return replace(processor(settings), kind="mps") if device.type == "mps" else processor(settings)

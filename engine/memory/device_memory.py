@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import psutil
+
+from engine.settings import EngineSettings
+
 GIB = 2**30
 _CONTEXT_BYTES = GIB // 2
 """The driver's own, before anything is computed."""
@@ -56,3 +60,13 @@ class DeviceMemory:
 def card(gigabytes: int, has_bfloat16: bool = True) -> DeviceMemory:
     """A CUDA card with that many GiB of memory, as vendors name it."""
     return DeviceMemory("cuda", gigabytes * GIB, has_bfloat16)
+
+
+def budget_bytes(settings: EngineSettings) -> int | None:
+    """What the host allows of a device; None means what is usable."""
+    return None if settings.memory_budget_gb is None else int(settings.memory_budget_gb * 1e9)
+
+
+def processor(settings: EngineSettings) -> DeviceMemory:
+    """This machine's main memory, for models on its processor."""
+    return DeviceMemory("cpu", psutil.virtual_memory().total, budget_bytes=budget_bytes(settings))
