@@ -7,9 +7,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import platform
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 
 from PIL import Image
 from safetensors.torch import save
@@ -26,6 +27,8 @@ from engine.requests import ImageRequest
 
 SHOWN_SIDE = 256
 """A found mask and a control picture are shown with at most so many pixels a side."""
+_AT_ONCE = 2
+"""Pictures of a request that are encoded at the same time."""
 
 
 def recipe_of(request: ImageRequest, model: LoadedModel, outcome: Outcome, *, alone: bool) -> Recipe:
@@ -103,10 +106,8 @@ def finish(
     """
     pictures = [without_hidden_colours(picture_of(cell)) for cell in outcome.cells]
     judgements = [check and _judgement(check, picture, is_harmless) for picture in pictures]
-    images = tuple(
-        _image(request, outcome, recipe, cell, *seen)
-        for cell, seen in enumerate(zip(pictures, judgements, strict=True))
-    )
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="encode") as threads:
+        images = tuple(threads.map(functools.partial(_image, request, outcome, recipe), count(), pictures, judgements))
     small = map(_small, (outcome.mask, outcome.control))
     return Finished(images, gpu_ms, recipe, frames, outcome.captions, outcome.notes, *small, is_known=outcome.is_known)
 
