@@ -10,6 +10,7 @@ from typing import Any
 
 import diffusers
 import torch
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import nn
 
 from engine.batching.module_proxies import ANSWERS_A_LIST
@@ -41,7 +42,7 @@ def with_control(spec: ModelSpec, base: Any, network: ControlNetwork, device: to
 def with_same_network(spec: ModelSpec, base: Any, network: ControlNetwork, read: nn.Module) -> Any:
     """A pipeline like `base` with a control network that was made ready for another one."""
     cls: Any = getattr(diffusers, network.pipeline(spec.pipeline))
-    if network.component == "adapter":
+    if network.component == "adapter" and isinstance(base.unet, UNet2DConditionModel):
         base.unet.register_forward_pre_hook(_as_list, with_kwargs=True)
     return build(cls, base, {**base.components, network.component: read})
 

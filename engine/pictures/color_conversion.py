@@ -50,11 +50,8 @@ def _grey_of_16_bits(opened: Image.Image, clear: int | None) -> Image.Image:
     return drawn
 
 
-def to_srgb(image: Image.Image, *, is_grey: bool) -> Image.Image:
-    """Apply the ICC profile (ISO 15076-1) in `image.info`; one that is broken or of another kind does not count."""
-    profile = image.info.get("icc_profile")
-    if not profile:
-        return image
+def to_srgb(image: Image.Image, profile: bytes, *, is_grey: bool) -> Image.Image:
+    """Apply the picture's ICC profile (ISO 15076-1); one that is broken or of another kind does not count."""
     with contextlib.suppress(ImageCms.PyCMSError, OSError, TypeError, ValueError):
         given: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(given.profile.xcolor_space.strip(), "")

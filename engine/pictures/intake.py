@@ -60,11 +60,18 @@ def _decoded(data: bytes, field: str, most_pixels: int | None) -> Image.Image:
     if most_pixels is not None and opened.format in {"JPEG", "MPO"}:
         width, height = _within(opened.size, most_pixels)
         opened.draft(opened.mode, (int(width * _DRAFT_SLACK) or 1, int(height * _DRAFT_SLACK) or 1))
-    image = eight_bits(opened)
+    if opened.mode == "RGB" and not opened.has_transparency_data:
+        opened.load()
+        image: Image.Image = opened
+    else:
+        image = eight_bits(opened)
     _judge(image, field)  # a HEIC file may hold another size than its header says
     if most_pixels is not None and image.width * image.height > most_pixels:
         image = image.resize(_within(image.size, most_pixels), Image.Resampling.LANCZOS, reducing_gap=1.0)
-    return _without_metadata(to_srgb(_upright(image), is_grey=opened.mode in {"1", "L", "LA", "I;16"}))
+    image = _upright(image)
+    if profile := image.info.get("icc_profile"):
+        image = to_srgb(image, profile, is_grey=opened.mode in {"1", "L", "LA", "I;16"})
+    return _without_metadata(image)
 
 
 def _within(size: tuple[int, int], most_pixels: int) -> tuple[int, int]:
