@@ -171,7 +171,7 @@ async def begin(
     pasted = prompt
     try:
         prompt = await submission.rolled(interaction, prompt)
-        prompts = expand(prompt)
+        prompts = expand(prompt) if set(prompt) & set("{}") else [prompt]
         asked = [reading(text) for text in prompts]
     except BadOption as error:
         if image or style_image or reference or control:

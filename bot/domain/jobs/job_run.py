@@ -201,7 +201,7 @@ class JobRun:
         files = await asyncio.to_thread(stored_files.files_of, self.job, finished)
         try:
             await asyncio.gather(*(self._ports.pictures.put(key, content) for key, content in files.items()))
-            hints = await self._ports.hints.notes(self.job, finished) if self._ports.hints else ()
+            hints = await self._ports.hints.notes(self.job) if self._ports.hints and not finished.is_known else ()
             kept = stored_files.kept_from(self.job, finished, cells, verdict, hints)
             if self._ports.fingerprint is not None:
                 taken = await asyncio.to_thread(stored_files.fingerprints_of, finished.images, self._ports.fingerprint)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from bot.domain.model import Job, Verb
-from engine import Finished, ModelSpec
+from engine import ModelSpec
 
 _PROMPTED = frozenset({Verb.IMAGINE, Verb.REROLL, Verb.DRAFT})
 
@@ -25,9 +25,9 @@ class Hints:
     def __init__(self, models: Callable[[], Iterable[ModelSpec]], told: ToldHints) -> None:
         self._models, self._told = models, told
 
-    async def notes(self, job: Job, finished: Finished) -> tuple[str, ...]:
-        """Return the hint below this job's pictures, or (); a second run of the job gives the same."""
-        if finished.is_known or job.spec.verb not in _PROMPTED:
+    async def notes(self, job: Job) -> tuple[str, ...]:
+        """Return the hint below a job's pictures of nothing known, or (); a second run of the job gives the same."""
+        if job.spec.verb not in _PROMPTED:
             return ()
         hint = next((spec.hint for spec in self._models() if spec.name == job.model), "")
         if not hint or not await self._told.tell(job.member_id, job.model, job.id):

@@ -127,7 +127,8 @@ def _check(words: str, negative: str) -> None:
     for text in (words, negative):
         for flag in _flags(text):
             raise BadOption(flag[0], "it is not clear whether that is a flag; write flags at the end of the prompt")
-    foreign.refuse(words, negative)
+    if ":" in words or ":" in negative:  # all of it has a colon
+        foreign.refuse(words, negative)
 
 
 def _flags(text: str) -> Iterator[re.Match[str]]:
