@@ -29,12 +29,11 @@ _ALONE = {count: sa.select(*locks(turn)) for count, turn in ((1, (0,)), (2, (0, 
 
 
 async def in_turn(connection: AsyncConnection, *turn: int) -> None:
-    """Wait for other transactions about the same server or member, until the end of the transaction.
+    """On PostgreSQL: wait for other transactions about the same server or member, until the end of the transaction.
 
     A server's id comes before a member's: who has a member's turn waits for no server's, so no circle can close.
     """
-    if connection.dialect.name == "postgresql":
-        await connection.execute(_ALONE[len(turn)], dict(zip(_NAMES, turn, strict=False)))
+    await connection.execute(_ALONE[len(turn)], dict(zip(_NAMES, turn, strict=False)))
 
 
 async def alone(connection: AsyncConnection) -> None:
