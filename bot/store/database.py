@@ -149,7 +149,7 @@ class Database:
             async with self._writer.begin() as connection:
                 if self.fence is not None:
                     await self.fence(connection, turn)
-                elif turn:
+                elif turn and connection.dialect.name == "postgresql":
                     await in_turn(connection, *turn)
                 yield connection
 
@@ -215,6 +215,19 @@ def _put(dialect: str, table: sa.Table) -> sa.Insert:
     key = [column.name for column in table.primary_key]
     rest = {column.name: statement.excluded[column.name] for column in table.c if column.name not in key}
     return statement.on_conflict_do_update(index_elements=key, set_=rest)
+
+
+async def add(connection: AsyncConnection, table: sa.Table, key: Mapping[str, Any], more: Mapping[str, int]) -> None:
+    """Add to the sums of one row, which is made where there is none."""
+    await connection.execute(_adding(connection.dialect.name, table, tuple(key), tuple(more)), {**key, **more})
+
+
+@functools.cache
+def _adding(dialect: str, table: sa.Table, key: tuple[str, ...], summed: tuple[str, ...]) -> sa.Insert:
+    """Built once: every job that ends is added to sums."""
+    row = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    sums = {name: table.c[name] + row.excluded[name] for name in summed}
+    return row.on_conflict_do_update(index_elements=list(key), set_=sums)
 
 
 def _beside(url: sa.URL) -> Path | None:

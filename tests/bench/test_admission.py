@@ -18,9 +18,8 @@ from bot.domain.quotas.windows import Window
 from bot.store.database import Database
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_ledger import Quotas
-from bot.store.jobs.admission import AdmissionLimits
+from bot.store.jobs.admission import AdmissionLimits, asked_columns
 from bot.store.jobs.jobs import JobStore
-from bot.store.jobs.rows import asked_columns
 from bot.store.schema import jobs
 from tests.bot.store.asks import NOW, ask, kept
 from tests.bot.store.postgres import FreshPostgres

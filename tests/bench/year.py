@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.model import JobSpec, Options, Verb
 from bot.domain.quotas.windows import Window, span
-from bot.store.jobs.rows import asked_columns
+from bot.store.jobs.admission import asked_columns
 from tests.bot.store.asks import NOW, ask
 
 GUILD, ALL_DAYS, COUNTED_DAYS = 5, 365, 40

@@ -14,7 +14,7 @@ from bot.domain.model import Cell, Job, Preferences
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.moderation.publicity import Exhibit, Line
 from bot.store.database import Database
-from bot.store.jobs.rows import cell_from, job_from
+from bot.store.jobs.job_reads import cell_from, job_from
 from bot.store.schema import cells, jobs, members, posts
 from bot.store.schema_gallery import gallery_choices, open_channels
 from bot.store.schema_rules import guild_rules

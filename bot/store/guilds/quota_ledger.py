@@ -18,15 +18,15 @@ from bot.domain.moderation.guild_rules import GuildRules
 from bot.domain.quotas.quota import Limit, Scope, Unit, Use, channel_limit, member_limit, pictures
 from bot.domain.quotas.windows import Span, Window, span, zone
 from bot.errors import QuotaExceeded, TooManyJobs
-from bot.store.database import Database
+from bot.store.database import Database, add
 from bot.store.guilds import quota_counters
 from bot.store.guilds.audit_log import record
 from bot.store.guilds.guild_rules import GuildRulesStore
 from bot.store.guilds.quota_counters import Counter, span_key
-from bot.store.jobs.daily_sums import count_use
 from bot.store.jobs.job_reads import is_live
 from bot.store.schema import jobs
 from bot.store.schema_rules import reservations
+from bot.store.schema_sums import member_days, model_days
 
 _KEPT = timedelta(days=40)
 """Counters and reservations stay this long after their window; longer than the longest window, a month."""
@@ -77,7 +77,7 @@ class Quotas:
         row = await _move(connection, job.id, "held", state="settled", **charged)
         if row is not None:
             await _correct(connection, row, charged["pictures"] - row.held_pictures, charged["gpu_ms"] - row.held_ms)
-            await count_use(connection, job, _day(row.spans), pictures, gpu_ms)
+            await _count(connection, job, _day(row.spans), pictures, gpu_ms)
 
     async def refund(self, connection: AsyncConnection, job_id: str, now: datetime) -> None:
         """Give back the whole reservation or charge; a second call does nothing."""
@@ -221,3 +221,10 @@ async def _correct(connection: AsyncConnection, row: sa.Row[Any], pictures: int,
     subjects = {Scope.MEMBER: row.member_id, Scope.CHANNEL: row.channel_id}
     amounts = {Unit.PICTURES: pictures, Unit.GPU_SECONDS: gpu_ms}
     await quota_counters.correct(connection, row.guild_id, subjects, row.spans, amounts)
+
+
+async def _count(connection: AsyncConnection, job: Job, day: str, pictures: int, gpu_ms: float) -> None:
+    """Add a job's pictures and device time (ms) to the sums of `day` (YYYY-MM-DD)."""
+    here, used = {"guild_id": job.rules_id, "day": day}, {"gpu_ms": math.ceil(gpu_ms)}
+    await add(connection, member_days, {**here, "member_id": job.member_id}, used)
+    await add(connection, model_days, {**here, "model": job.model}, {**used, "jobs": 1, "pictures": pictures})

@@ -12,15 +12,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.model import Ask, Job, JobState
+from bot.domain.model import Ask, Job, JobState, ReplyTo
 from bot.domain.quotas.quota import MAX_LIVE_JOBS
 from bot.errors import AlreadyAsked, PictureHidden, TooManyJobs
 from bot.store.jobs.inputs import note_inputs
-from bot.store.jobs.job_reads import is_live
-from bot.store.jobs.rows import asked_columns, job_from
+from bot.store.jobs.job_reads import is_live, job_from
 from bot.store.schema import jobs, sealed_words, uploads
 from engine import QueueFull
 
+_HELD_IN_COLUMNS = {"token", "expires_at", "message_id"}
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -121,3 +121,34 @@ async def _refusal(connection: AsyncConnection, ask: Ask, limits: AdmissionLimit
 
 def _new_id() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(10))
+
+
+def asked_columns(ask: Ask) -> dict[str, Any]:
+    """Return the columns of a new job that come from the ask."""
+    source = ask.spec.source or ask.spec.origin
+    cell = source.cell if source and not ask.spec.parent_id else None
+    return {
+        "verb": ask.spec.verb.value,
+        "spec": (ask.spec.without_words() if ask.spec.sealed else ask.spec).model_dump_json(),
+        "count": ask.spec.count,
+        "member_id": ask.member.id,
+        "member_name": ask.member.name,
+        "guild_id": ask.place.guild_id,
+        "channel_id": ask.place.channel_id,
+        "notify": ask.notify,
+        "interaction_id": ask.interaction_id,
+        "ask_index": ask.index,
+        "parent_id": ask.spec.parent_id or (source.job_id if source else None),
+        "parent_cell": cell,
+        **_reply_columns(ask.reply.model_copy(update={"open_channel_id": ask.place.open_channel_id})),
+    }
+
+
+def _reply_columns(reply: ReplyTo) -> dict[str, Any]:
+    """Return the columns of a reply; token and message id have columns of their own."""
+    return {
+        "reply": reply.model_dump_json(exclude=_HELD_IN_COLUMNS),
+        "message_id": reply.message_id,
+        "token": reply.token or None,
+        "token_until": reply.expires_at if reply.token else None,
+    }

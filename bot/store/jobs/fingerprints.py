@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.jobs.fingerprint import Fingerprint
 from bot.domain.model import CellRef
@@ -39,15 +36,3 @@ class FingerprintStore:
             return None
         _, _, best = min(near, key=lambda one: one[:2])
         return CellRef(job_id=best.job_id, cell=best.cell)
-
-
-async def note(connection: AsyncConnection, job_id: str, taken: Sequence[str]) -> None:
-    """Store the fingerprints of a job's cells, in their order; "" has none."""
-    rows = [_row(job_id, cell, Fingerprint.parse(said)) for cell, said in enumerate(taken) if said]
-    if rows:
-        await connection.execute(sa.insert(fingerprints), rows)
-
-
-def _row(job_id: str, cell: int, taken: Fingerprint) -> dict[str, str | int]:
-    bands = {f"band{number}": band for number, band in enumerate(taken.bands)}
-    return {"job_id": job_id, "cell": cell, "bits": taken.bits, **bands}

@@ -1,21 +1,27 @@
-"""Queries of jobs and their cells."""
+"""Queries of jobs and their cells, and the values that their rows hold."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.model import Cell, Job, JobState
+from bot.domain.model import Cell, Job, JobSpec, JobState, ReplyTo
 from bot.domain.quotas.usage import Served
 from bot.errors import JobNotFound
 from bot.store.database import Database
-from bot.store.jobs.rows import cell_from, job_from
 from bot.store.schema import cells, is_cancelled, is_unfinished, jobs, posts, sealed_words
 
 LIVE = (JobState.QUEUED, JobState.RUNNING)
+_PLAIN = tuple(
+    column.name
+    for column in jobs.c
+    if column.name in Job.model_fields and column.name not in {"spec", "reply", "state", "notes", "captions"}
+)
+Columns = Mapping[str, Any] | sa.RowMapping
 
 
 def is_live(table: sa.FromClause = jobs) -> sa.ColumnElement[bool]:
@@ -144,3 +150,28 @@ class JobReads:
             found = await connection.scalar(query.with_only_columns(jobs.c.id))
             self._database.unreadable.set_aside("jobs", found or asked_for, error)
             return None
+
+
+def job_from(columns: Columns) -> Job:
+    """Make a job from the columns of its row; fields of a newer version are ignored."""
+    reply = ReplyTo.model_validate_json(columns["reply"], extra="ignore").model_copy(
+        update={
+            "message_id": columns["message_id"],
+            "token": columns["token"] or "",
+            "expires_at": columns["token_until"],
+        }
+    )
+    return Job(
+        **{name: columns[name] for name in _PLAIN},
+        state=JobState(columns["state"]),
+        spec=JobSpec.model_validate_json(columns["spec"], extra="ignore"),
+        index=columns["ask_index"],
+        reply=reply,
+        notes=tuple(columns["notes"]),
+        captions=tuple(columns["captions"]),
+    )
+
+
+def cell_from(columns: Columns) -> Cell:
+    """Make a cell from the columns of its row."""
+    return Cell.model_validate(columns)

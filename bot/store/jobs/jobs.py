@@ -11,18 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.domain.jobs import error_codec
+from bot.domain.jobs.fingerprint import Fingerprint
 from bot.domain.model import Ask, Charge, Job, JobState, Kept, OutboxKind, Share
 from bot.domain.quotas.quota import pictures
 from bot.errors import Fenced, PictureBlocked, ReplyGone
-from bot.store.database import Database, put, upsert
+from bot.store.database import Database, add, put, upsert
 from bot.store.jobs.admission import AdmissionLimits, admit
-from bot.store.jobs.daily_sums import count_outcome
-from bot.store.jobs.fingerprints import note
-from bot.store.jobs.job_reads import LIVE, JobReads
-from bot.store.jobs.rows import job_from
+from bot.store.jobs.job_reads import LIVE, JobReads, job_from
 from bot.store.jobs.sealing import unseal
 from bot.store.schema import UNFINISHED, cells, extracts, jobs, outbox, posts
 from bot.store.schema_consent import fingerprints
+from bot.store.schema_sums import outcomes
 
 
 def _moves(*names: str, **changed: sa.ColumnElement[Any]) -> ReturningUpdate[Any]:
@@ -157,7 +156,7 @@ class JobStore(JobReads):
             )  # fmt: skip
             if kept.cells:
                 await connection.execute(sa.insert(cells), [cell.model_dump() for cell in kept.cells])
-                await note(connection, job.id, kept.fingerprints)
+                await _know_again(connection, job.id, kept.fingerprints)
             charged = pictures(stored.spec.verb, len(kept.cells))
             await self._ledger.settle(connection, stored, charged, kept.gpu_ms, now)
             kind = OutboxKind.REVIEW if kept.state is JobState.REVIEW else OutboxKind.RESULT
@@ -181,7 +180,7 @@ class JobStore(JobReads):
             await connection.execute(_NO_LONGER_OWED, {"job": job.id})
             if done.reply.message_id is not None:
                 await _post(connection, job.id, None, done.reply.channel_id, done.reply.message_id)
-            await count_outcome(connection, done.state)
+            await _count(connection, done.state)
         return done
 
     async def close(
@@ -212,7 +211,7 @@ class JobStore(JobReads):
                 await connection.execute(sa.delete(outbox).where(outbox.c.job_id == job.id))
             else:
                 await owe(connection, closed, OutboxKind.CLOSED, now, error_codec.pack(error))
-            await count_outcome(connection, closed.state)
+            await _count(connection, closed.state)
         return closed
 
     async def share(self, job_id: str, share: Share | None) -> None:
@@ -251,3 +250,19 @@ async def owe(connection: AsyncConnection, job: Job, kind: OutboxKind, now: date
     """Put a delivery into the outbox, in place of one that is there."""
     owed = {"kind": kind.value, "epoch": job.epoch, "tries": 0, "due_at": now, "error": error, "why": ""}
     await connection.execute(put(connection, outbox), {"job_id": job.id, **owed})
+
+
+async def _know_again(connection: AsyncConnection, job_id: str, taken: Iterable[str]) -> None:
+    """Store the fingerprints of a job's cells, in their order; "" has none."""
+    found = [(cell, Fingerprint.parse(said)) for cell, said in enumerate(taken) if said]
+    rows = [
+        {"job_id": job_id, "cell": cell, "bits": one.bits, **{f"band{n}": band for n, band in enumerate(one.bands)}}
+        for cell, one in found
+    ]
+    if rows:
+        await connection.execute(sa.insert(fingerprints), rows)
+
+
+async def _count(connection: AsyncConnection, state: JobState) -> None:
+    """Add a job to the count of its final state; last in a transaction, as all of them wait for this row."""
+    await add(connection, outcomes, {"state": state.value}, {"jobs": 1})

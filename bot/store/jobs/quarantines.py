@@ -11,9 +11,8 @@ from bot.domain.jobs import error_codec
 from bot.domain.model import Job, JobState, OutboxKind
 from bot.errors import PictureHidden
 from bot.store.database import Database
-from bot.store.jobs.job_reads import LIVE
+from bot.store.jobs.job_reads import LIVE, job_from
 from bot.store.jobs.jobs import owe
-from bot.store.jobs.rows import job_from
 from bot.store.schema import jobs, outbox
 from bot.store.schema_consent import inputs, quarantined
 from bot.store.turns import alone
