@@ -19,7 +19,7 @@ How a command module looks::
   tree needs a row there.
 - `Answer.public(text, view=, files=)`, `.private(text, view=, files=, embed=)`, `.modal(modal)`: a modal must be the
   first response, so say `Answer(interaction, may_ask=True)`, and await nothing before it but the store.
-- Who asks and where: `submission.member_of(interaction)`, `submission.place_of(interaction)`. Moderators:
+- Who asks and where: `asker.member_of(interaction)`, `asker.place_of(interaction)`. Moderators:
   `access.require_moderator(member)` raises; commands for them also say `default_member_permissions`.
 - Names and descriptions are `locale_str`s in English; every one has a row in each `bot/locales/*.toml` (a test counts).
 - A kill may come between the deed and its answer; then the next process runs the command again. Jobs are accepted once

@@ -13,6 +13,7 @@ from bot.ui.content import cost_texts
 from bot.ui.content.evolution_texts import plan, plan_view
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of, place_of
 from bot.ui.interactions.contexts import servers_only
 from bot.ui.interactions.lists import as_it_stands
 from bot.ui.interactions.playing import evolutions
@@ -38,11 +39,11 @@ class Evolve(commands.Cog):
         """Say what it costs, and wait until that is agreed to."""
         services = interaction.client.services
         async with Answer(interaction, ephemeral=True) as answer:
-            place = submission.place_of(interaction)
+            place = place_of(interaction)
             if place.guild_id is None or not place.bot_present:
                 raise BadOption("/evolve", "a vote needs a server where I am a member")
             await submission.check_entry(interaction)
-            host = await submission.member_of(interaction)
+            host = await member_of(interaction)
             spec = await _first_grid(interaction, prompt, host)
             planned = await evolutions(interaction).plan(
                 spec, host, place, rounds=rounds, minutes=minutes, asked_by_id=interaction.id

@@ -20,6 +20,7 @@ from bot.domain.games.tempo import LIVE, SLOW
 from bot.errors import BadOption
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import place_of
 from bot.ui.interactions.contexts import servers_only
 
 _ID_BYTES = 8
@@ -62,7 +63,7 @@ class Games(commands.Cog):
 async def _begun(interaction: Pressed, lobby_s: float = LOBBY_S) -> dict[str, Any]:
     """A game of whoever asks, in this channel, with them in it."""
     member = await checked(interaction)
-    place = submission.place_of(interaction)
+    place = place_of(interaction)
     submission.preflight(place)
     if place.guild_id is None or not place.bot_present:
         raise BadOption("game", "a game needs a server where I am a member")

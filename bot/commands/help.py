@@ -8,8 +8,8 @@ from discord.app_commands import locale_str
 from discord.ext import commands
 
 from bot.ui.content.buttons import form_view
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of
 from bot.ui.interactions.contexts import everywhere
 
 TEXT = """\
@@ -56,7 +56,7 @@ class Help(commands.Cog):
     async def help(self, interaction: Pressed) -> None:
         """Answer with the help page."""
         async with Answer(interaction, ephemeral=True) as answer:
-            member = await submission.member_of(interaction)
+            member = await member_of(interaction)
             # In an embed: a message's text would be too short for both.
             more = discord.Embed(title="For moderators", description=MODERATORS) if member.is_moderator else None
             await answer.private(TEXT, view=form_view(), embed=more)

@@ -21,8 +21,8 @@ from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, OwnersOnly
 from bot.ui.content import texts
 from bot.ui.content.message_page import Upload
 from bot.ui.content.quota_texts import use_line
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of, place_of
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.permitted_jobs import is_known, permitted, shown, visible
 from bot.ui.pictures.compositing import contact_sheet
@@ -109,9 +109,9 @@ class Jobs(commands.Cog):
         """Show one's own newest jobs and what is left of the quota."""
         services = interaction.client.services
         async with Answer(interaction, ephemeral=True) as answer:
-            member = await submission.member_of(interaction)
+            member = await member_of(interaction)
             jobs = await services.jobs.recent(member.id, LISTED)
-            uses = await services.quotas.uses(member, submission.place_of(interaction), services.clock())
+            uses = await services.quotas.uses(member, place_of(interaction), services.clock())
             used = [use_line(use) for use in uses] or ["No limit counts here."]
             shown = [found for job in jobs if (found := await _favourite(interaction, CellRef(job_id=job.id, cell=0)))]
             numbers = {one.ref.job_id: number for number, one in enumerate(shown, 1)}
@@ -158,7 +158,7 @@ async def _favourite(interaction: Pressed, ref: CellRef) -> _Favourite | None:
     services = interaction.client.services
     with contextlib.suppress(CellNotFound, JobNotFound, NotAllowedHere):
         job = await permitted(interaction, ref.job_id, Deed.SEE)
-        job = await visible(services, job, submission.place_of(interaction))
+        job = await visible(services, job, place_of(interaction))
         return _Favourite(ref, await services.job_service.picture(ref.job_id, ref.cell), job.spoiler)
     return None
 

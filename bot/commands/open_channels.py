@@ -9,7 +9,7 @@ from discord.abc import GuildChannel
 from discord.ext import commands, tasks
 
 from bot.errors import StoreError
-from bot.ui.interactions.open_channels import is_open
+from bot.ui.interactions.asker import is_open
 from bot.ui.interactions.services import Darkroom
 
 AGAIN_MIN = 10.0

@@ -21,8 +21,8 @@ from bot.domain.jobs.job_service import JobService
 from bot.domain.model import Job, JobState, Member
 from bot.errors import BadOption, FileLimitTooSmall, JobNotFound
 from bot.ui.content.message_page import Upload
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.services import Darkroom
 
@@ -77,7 +77,7 @@ class Privacy(commands.Cog):
         async with Answer(interaction, ephemeral=True) as answer:
             if confirm.strip().strip("“”\"'").lower() != SURE:
                 raise BadOption("confirm", f"nothing was deleted; type “{SURE}” to go on")
-            services, member = interaction.client.services, await submission.member_of(interaction)
+            services, member = interaction.client.services, await member_of(interaction)
             theirs = [job for job in await services.jobs.unfinished() if job.member_id == member.id]
             for job in theirs:
                 await _end(services.job_service, job, member)

@@ -20,6 +20,7 @@ from bot.ui.content.custom_ids import ButtonId
 from bot.ui.content.error_texts import words
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of, place_of
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.permitted_jobs import permitted
 from engine import Finished, Rewrite
@@ -87,7 +88,7 @@ async def _answer(interaction: Pressed, prompt: str) -> str:
 
 async def _check_rules(interaction: Pressed, text: str) -> None:
     """Raise `NoProposal` where the server's rules refuse what is proposed."""
-    member, place = await submission.member_of(interaction), submission.place_of(interaction)
+    member, place = await member_of(interaction), place_of(interaction)
     try:
         await interaction.client.services.job_service.check_words(member, place, text)
     except UserError as error:

@@ -21,8 +21,8 @@ from bot.ui.content import texts
 from bot.ui.content.choice_form import Menus, Option, SettingsForm
 from bot.ui.content.custom_ids import FormId, FormKind
 from bot.ui.content.modals import Filled
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import place_of
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.lists import require_lists
 from bot.ui.interactions.usable import require_usable
@@ -114,7 +114,7 @@ async def _store(interaction: Pressed, answer: Answer, changes: Mapping[str, obj
 async def _usual(interaction: Pressed) -> ResultForm:
     """How results are shown here of members who said nothing."""
     services = interaction.client.services
-    rules = await services.rules.get(submission.place_of(interaction).rules_id)
+    rules = await services.rules.get(place_of(interaction).rules_id)
     return rules.results or services.settings.discord.results
 
 

@@ -24,6 +24,7 @@ from bot.ui.content import texts
 from bot.ui.content.message_page import Upload
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of, place_of
 from bot.ui.interactions.consent import origin_of
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.kept_styles import seen_by, style_names
@@ -68,7 +69,7 @@ class Styles(commands.Cog):
             check_picture_styles(able, interaction.client.services.settings.styles)
             given = [each for each in (picture, second, third) if each is not None]
             counted = weights_of(weights, len(given))
-            await interaction.client.services.job_service.check_words(member, submission.place_of(interaction), named)
+            await interaction.client.services.job_service.check_words(member, place_of(interaction), named)
             pictures = [
                 await _taken(interaction, member, each, weight) for each, weight in zip(given, counted, strict=True)
             ]
@@ -138,7 +139,7 @@ class Styles(commands.Cog):
 async def _saver(interaction: Pressed, *, everybody: bool) -> Member:
     if everybody and interaction.guild_id is None:
         raise BadOption("everybody", "this is for servers; leave it out to keep the style for yourself")
-    return await moderator(interaction, "style save") if everybody else await submission.member_of(interaction)
+    return await moderator(interaction, "style save") if everybody else await member_of(interaction)
 
 
 def _with_model(followers: list[str], usual: str) -> str:
@@ -154,7 +155,7 @@ def _kept(interaction: Pressed) -> KeptStyleStore:
 
 async def _taken(interaction: Pressed, member: Member, attachment: discord.Attachment, weight: float) -> StylePicture:
     """A picture of a style, checked like one that is shown. Raises `BadPicture` and `NotYours`."""
-    services, place = interaction.client.services, submission.place_of(interaction)
+    services, place = interaction.client.services, place_of(interaction)
     key = await submission.take(interaction, attachment)
     content = await services.pictures.get(key)
     rules = await services.rules.get(place.rules_id)

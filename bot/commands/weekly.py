@@ -18,8 +18,8 @@ from bot.errors import BadOption
 from bot.ui.content.show_texts import plan_line
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import open_channel_id, place_of
 from bot.ui.interactions.contexts import servers_only
-from bot.ui.interactions.open_channels import open_channel_id
 from bot.ui.interactions.playing import hall, shows
 
 Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
@@ -104,7 +104,7 @@ class Weekly(commands.Cog):
 
 def _place(interaction: Pressed, channel: discord.TextChannel | None) -> Place:
     """Where the show hangs. Raises `MissingPermissions` and `BadOption` where the bot could not hang it."""
-    here = submission.place_of(interaction)
+    here = place_of(interaction)
     if channel is None or channel.id == interaction.channel_id:
         place = here
     else:

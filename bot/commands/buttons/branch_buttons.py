@@ -9,8 +9,8 @@ from bot.domain.prompting.prompt import render
 from bot.errors import BadOption
 from bot.ui.content.custom_ids import ButtonId, FormId, FormKind
 from bot.ui.content.modals import LINE_CHARS, BranchForm, Filled
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of, place_of
 from bot.ui.interactions.permitted_jobs import permitted
 from bot.ui.interactions.submissions import submit_each
 
@@ -39,7 +39,7 @@ async def _credit(interaction: Pressed, text: str) -> str:
     """The line, once the rules for words let it pass. Raises a `UserError`."""
     line = " ".join(text.split())[:LINE_CHARS]
     if line:
-        member, place = await submission.member_of(interaction), submission.place_of(interaction)
+        member, place = await member_of(interaction), place_of(interaction)
         await interaction.client.services.job_service.check_words(member, place, line)
     return line
 

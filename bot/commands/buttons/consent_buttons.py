@@ -11,8 +11,8 @@ from bot.domain.moderation.job_access import Deed
 from bot.domain.rounds.round import RoundAct
 from bot.errors import MakersOnly
 from bot.ui.content.custom_ids import Act, ButtonId, RoundId
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of
 from bot.ui.interactions.permitted_jobs import permitted
 from bot.ui.interactions.playing import consent_requests
 
@@ -37,7 +37,7 @@ async def answer(interaction: Pressed, pressed: RoundId) -> None:
     async with Answer(interaction, ephemeral=True) as answered:
         await check(interaction)
         current = await seen(interaction, pressed.round_id)
-        by = await submission.member_of(interaction)
+        by = await member_of(interaction)
         entry = await consent_requests(interaction).answer(current.id, by, pressed.act)
         await answered.private(_ANSWERED[entry.text])
 

@@ -8,6 +8,7 @@ from bot.ui.content.custom_ids import FormId, FormKind, RoundId
 from bot.ui.content.modals import Filled, LineForm
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of
 from bot.ui.interactions.playing import evolutions
 
 
@@ -16,7 +17,7 @@ async def start(interaction: Pressed, pressed: RoundId) -> None:
     async with Answer(interaction, ephemeral=True) as answer:
         await submission.check_entry(interaction)
         current = await seen(interaction, pressed.round_id)
-        await evolutions(interaction).start(current.id, await submission.member_of(interaction))
+        await evolutions(interaction).start(current.id, await member_of(interaction))
         await answer.private("It begins: the first pictures are being drawn.")
 
 
@@ -36,9 +37,7 @@ async def handed_in(interaction: Pressed, about: str, filled: Filled) -> None:
     async with Answer(interaction, ephemeral=True) as answer:
         await submission.check_entry(interaction)
         current = await seen(interaction, about)
-        entry = await evolutions(interaction).hand_in(
-            current.id, await submission.member_of(interaction), filled.prompt
-        )
+        entry = await evolutions(interaction).hand_in(current.id, await member_of(interaction), filled.prompt)
         await answer.private(
             f"🃏 Your wild card: “{shorten(entry.text, 100)}”. A round draws up to three, of whoever was served least "
             "so far; the others wait. Hand in another one to replace it."

@@ -33,8 +33,8 @@ from bot.ui.content.custom_ids import ButtonId, FormId, FormKind
 from bot.ui.content.modals import ExpressionForm, Filled
 from bot.ui.content.texts import safe
 from bot.ui.discord_errors import NETWORK_ERRORS, is_passing
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of, place_of
 from bot.ui.interactions.permitted_jobs import shown
 from bot.ui.pictures.expressions import expression_png
 
@@ -68,7 +68,7 @@ async def filled_in(interaction: Pressed, about: str, filled: Filled) -> None:
         guild = _server(interaction)
         kind = _kind(filled.choice)
         name = expression_name(kind, filled.prompt)
-        member, place = await submission.member_of(interaction), submission.place_of(interaction)
+        member, place = await member_of(interaction), place_of(interaction)
         services = interaction.client.services
         await services.job_service.check_words(member, place, name)
         slots = slots_of(guild, kind)
@@ -106,7 +106,7 @@ def _server(interaction: Pressed) -> discord.Guild:
 async def _usable(interaction: Pressed, job_id: str) -> Job:
     """The job, where its picture may be posted openly. Raises what `shown` and `check_post` raise, and `NotYours`."""
     job = await shown(interaction, job_id)
-    member, place = await submission.member_of(interaction), submission.place_of(interaction)
+    member, place = await member_of(interaction), place_of(interaction)
     if await interaction.client.services.consents.of(job, member) is not Stance.YES:
         raise NotYours(job.member_id)  # it outlives what its owner may say later
     await interaction.client.services.job_service.check_post(job, member, place)

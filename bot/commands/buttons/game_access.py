@@ -6,14 +6,14 @@ from bot.domain.games.any_game import AnyGame
 from bot.domain.games.game_service import GameService
 from bot.domain.model import Member
 from bot.errors import ConfigError, NotInGame, RoundNotFound
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Pressed
+from bot.ui.interactions.asker import member_of, place_of
 
 
 async def checked(interaction: Pressed) -> Member:
     """Whoever presses. Raises what keeps a member out of here: bans, pauses and channel rules."""
-    member = await submission.member_of(interaction)
-    await interaction.client.services.job_service.check_entry(member, submission.place_of(interaction))
+    member = await member_of(interaction)
+    await interaction.client.services.job_service.check_entry(member, place_of(interaction))
     return member
 
 

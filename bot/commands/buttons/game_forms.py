@@ -9,8 +9,8 @@ from bot.domain.games.phases import Phase
 from bot.domain.games.telephone import Telephone
 from bot.ui.content.modals import Filled
 from bot.ui.content.texts import echo
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import place_of
 
 _ECHO = 300
 
@@ -57,5 +57,5 @@ async def _read(interaction: Pressed, about: str, filled: Filled) -> tuple[str, 
     game_id, stage = stage_of(about)
     member, text = await checked(interaction), line(filled.prompt)
     await here(interaction, game_id)
-    await interaction.client.services.job_service.check_words(member, submission.place_of(interaction), text)
+    await interaction.client.services.job_service.check_words(member, place_of(interaction), text)
     return game_id, stage, text

@@ -8,8 +8,7 @@ from discord.abc import GuildChannel
 from bot.domain.model import Member, Place
 from bot.domain.moderation.access import moderates
 from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
-from bot.ui.interactions.membership import role_ids
-from bot.ui.interactions.open_channels import open_channel_id
+from bot.ui.interactions.asker import open_channel_id, role_ids
 from bot.ui.interactions.services import Darkroom
 
 

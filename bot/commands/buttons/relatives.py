@@ -10,8 +10,8 @@ from bot.domain.moderation.consents import Stance
 from bot.domain.moderation.job_access import Deed
 from bot.domain.prompting.prompt import shorten
 from bot.errors import JobNotFound, NotAllowedHere, PromptRejected
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Pressed
+from bot.ui.interactions.asker import place_of
 from bot.ui.interactions.permitted_jobs import may, viewer_of, visible
 from bot.ui.pictures.lineage_tree import Relative
 
@@ -34,7 +34,7 @@ async def relative(interaction: Pressed, depth: int, job: Job, asked: str, *, is
     Where nobody else looks, the rules for posts do not matter. A picture of which its owner lets nobody make
     anything any more is named, and not shown again.
     """
-    services, place, pictures = interaction.client.services, submission.place_of(interaction), list[bytes]()
+    services, place, pictures = interaction.client.services, place_of(interaction), list[bytes]()
     said, is_hidden, who = "", job.spoiler, ""
     with contextlib.suppress(JobNotFound, NotAllowedHere, PromptRejected, KeyError):
         viewer = await viewer_of(interaction, job)

@@ -13,6 +13,7 @@ from bot.ui.content.message_page import Page
 from bot.ui.content.texts import MESSAGE_LIMIT, shorten
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of, place_of
 
 
 class PostKind(enum.Enum):
@@ -30,12 +31,12 @@ class Post:
     def __init__(self, interaction: Pressed, answer: Answer, job: Job) -> None:
         """Raises `MissingPermissions` and `FileLimitTooSmall` in `private_because` and `send`."""
         self._interaction, self._answer, self._job = interaction, answer, job
-        self._place = submission.place_of(interaction)
+        self._place = place_of(interaction)
 
     async def private_because(self) -> str:
         """The reason, in words, why the page is shown privately; "" when it is shown publicly."""
         submission.preflight(self._place)
-        member = await submission.member_of(self._interaction)
+        member = await member_of(self._interaction)
         try:
             await self._interaction.client.services.job_service.check_post(self._job, member, self._place)
         except UserError as error:

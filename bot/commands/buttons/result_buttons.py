@@ -16,8 +16,8 @@ from bot.ui.content import cost_texts, recipe_card, texts
 from bot.ui.content.buttons import cell_view, offered_in, recipe_view
 from bot.ui.content.custom_ids import ButtonId
 from bot.ui.content.message_page import Page, Upload
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of, place_of
 from bot.ui.interactions.permitted_jobs import permitted, shown, visible
 from bot.ui.interactions.services import Darkroom
 
@@ -27,7 +27,7 @@ async def show(interaction: Pressed, pressed: ButtonId) -> None:
     async with Answer(interaction) as answer:
         job = await shown(interaction, pressed.job_id)
         url = interaction.message.jump_url if interaction.message else ""
-        place = submission.place_of(interaction)
+        place = place_of(interaction)
         page = await cell_page(interaction.client, job, pressed.cell, interaction.user.id, url, place)
         await Post(interaction, answer, job).send(page, PostKind.RESULT, pressed.cell)
 
@@ -61,7 +61,7 @@ async def cancel(interaction: Pressed, pressed: ButtonId) -> None:
 async def end(interaction: Pressed, answer: Answer, job_id: str) -> None:
     """Stop a job, and answer whether it was still under way. Raises `OwnersOnly` and `JobNotFound`."""
     await permitted(interaction, job_id, Deed.END)
-    member = await submission.member_of(interaction)
+    member = await member_of(interaction)
     job = await interaction.client.services.job_service.cancel(job_id, member)
     if job.state is not JobState.CANCELLED:
         await answer.private("It was done already.")
@@ -78,7 +78,7 @@ async def fetch(interaction: Pressed, pressed: ButtonId) -> None:
         if not job.state.is_showable:
             await answer.private(texts.NOT_SHOWN[job.state])
             return
-        job = await visible(client.services, job, submission.place_of(interaction))
+        job = await visible(client.services, job, place_of(interaction))
         cells = await client.services.jobs.cells(job.id)
         page = functools.partial(client.replies.results.page, job, cells)
         await answer.page(page, interaction.filesize_limit, is_private=True)

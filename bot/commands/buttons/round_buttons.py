@@ -21,6 +21,7 @@ from bot.ui.content.custom_ids import ROUND_TEMPLATE, ButtonId, RoundId
 from bot.ui.content.round_pages import ballot_paper, ballot_view, confirmation
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of, place_of
 from bot.ui.interactions.permitted_jobs import permitted, shown
 
 VOTE_FOR = timedelta(minutes=2)
@@ -68,12 +69,12 @@ async def decide(interaction: Pressed, pressed: ButtonId) -> None:
     """\"Let the group decide\": open a vote below the grid."""
     async with Answer(interaction) as answer:
         await check(interaction)
-        place = submission.place_of(interaction)
+        place = place_of(interaction)
         submission.preflight(place)
         if place.guild_id is None or not place.bot_present:
             raise BadOption("Let the group decide", "a vote needs a server where I am a member")
         job = await shown(interaction, pressed.job_id)
-        cells, member = await interaction.client.services.jobs.cells(job.id), await submission.member_of(interaction)
+        cells, member = await interaction.client.services.jobs.cells(job.id), await member_of(interaction)
         if len(cells) < LEAST:
             raise BadOption("Let the group decide", "there is only one picture")
         begun = _begun(job, len(cells), member, place, interaction.client.services.clock())
@@ -114,7 +115,7 @@ async def seen(interaction: Pressed, round_id: str) -> Round:
 
 
 async def _end(interaction: Pressed, current: Round, act: RoundAct) -> str:
-    member, service = await submission.member_of(interaction), rounds(interaction)
+    member, service = await member_of(interaction), rounds(interaction)
     end = service.close if act is RoundAct.CLOSE else service.cancel
     await end(current.id, member)
     if member.id != current.host.id:
@@ -129,7 +130,7 @@ async def _end(interaction: Pressed, current: Round, act: RoundAct) -> str:
 async def check(interaction: Pressed) -> None:
     """Raises `Banned` and `Paused`: neither may vote, nor begin what would cost pictures."""
     services = interaction.client.services
-    rules = await services.rules.get(submission.place_of(interaction).rules_id)
+    rules = await services.rules.get(place_of(interaction).rules_id)
     check_ban(rules.bans, interaction.user.id, services.clock())
     check_queue_state(rules.gate, rules.gate_reason)
 

@@ -11,8 +11,8 @@ from bot.domain.moderation.job_access import Deed
 from bot.errors import CellNotFound
 from bot.ui.content.custom_ids import Act, ButtonId
 from bot.ui.discord_errors import REFUSALS
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import place_of
 from bot.ui.interactions.permitted_jobs import permitted, visible
 
 
@@ -21,7 +21,7 @@ async def mark(interaction: Pressed, pressed: ButtonId) -> None:
     services = interaction.client.services
     async with Answer(interaction, ephemeral=True) as answer:
         job = await permitted(interaction, pressed.job_id, Deed.SEE)
-        job = await visible(services, job, submission.place_of(interaction))
+        job = await visible(services, job, place_of(interaction))
         is_all = pressed.act is Act.STAR_ALL
         meant = [cell.cell for cell in await services.jobs.cells(job.id) if is_all or cell.cell == pressed.cell]
         if not meant:

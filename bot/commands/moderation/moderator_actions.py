@@ -14,8 +14,8 @@ from bot.errors import NotPermitted
 from bot.ui.content.message_page import Upload
 from bot.ui.content.texts import MESSAGE_LIMIT
 from bot.ui.discord_errors import REFUSALS
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of
 from bot.ui.interactions.services import Darkroom
 
 PERMISSIONS = discord.Permissions(manage_guild=True)
@@ -29,7 +29,7 @@ def guild_id(interaction: Pressed) -> int:
 
 async def moderator(interaction: Pressed, action: str) -> Member:
     """The member, who is a moderator. Raises `NotPermitted` for others, and logs that they tried."""
-    member = await submission.member_of(interaction)
+    member = await member_of(interaction)
     try:
         require_moderator(member)
     except NotPermitted:

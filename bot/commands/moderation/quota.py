@@ -25,10 +25,9 @@ from bot.domain.quotas.quota import MAX_LIVE_JOBS, Limit, Scope, Unit, check_amo
 from bot.domain.quotas.windows import Window, zone
 from bot.errors import BadOption
 from bot.ui.content.quota_texts import limit_line, subject, use_line
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of, place_of, role_ids
 from bot.ui.interactions.contexts import servers_only
-from bot.ui.interactions.membership import role_ids
 
 Target = discord.Member | discord.Role
 UnitName = Literal["pictures", "GPU-seconds"]
@@ -50,8 +49,8 @@ class Quota(commands.Cog):
         """The limits that count for somebody in this channel."""
         async with Answer(interaction, ephemeral=True) as answer:
             await moderator(interaction, "quota show")
-            who = await submission.member_of(interaction) if member is None else _member(member)
-            place, now = submission.place_of(interaction), interaction.client.services.clock()
+            who = await member_of(interaction) if member is None else _member(member)
+            place, now = place_of(interaction), interaction.client.services.clock()
             uses = await interaction.client.services.quotas.uses(who, place, now)
             lines = [use_line(use) for use in uses]
             await answer.private("\n".join([f"<@{who.id}>", *(lines or ["No limit counts here."])]))

@@ -15,8 +15,8 @@ from bot.domain.model import Member
 from bot.domain.moderation.access import require_manager
 from bot.domain.moderation.guild_rules import GuildRules
 from bot.errors import BadOption, NotPermitted
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of
 
 ACTION = "retention"
 
@@ -72,7 +72,7 @@ async def _manager(interaction: Pressed) -> None:
     if interaction.guild_id is None:
         raise BadOption("days", "this is set on a server")
     try:
-        require_manager(await submission.member_of(interaction))
+        require_manager(await member_of(interaction))
     except NotPermitted:
         await interaction.client.services.log.add(entry(interaction, ACTION, done=False))
         raise

@@ -16,9 +16,9 @@ from bot.domain.prompting.prompt import shorten
 from bot.errors import StoreError
 from bot.ui.content.texts import MESSAGE_LIMIT
 from bot.ui.discord_errors import REFUSALS, TOKEN_SPENT, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, is_passing
+from bot.ui.interactions.asker import as_of_now
 from bot.ui.interactions.gateway_guard import GatewayGuard
 from bot.ui.interactions.interaction_responder import TAKEN_AWAY
-from bot.ui.interactions.membership import as_of_now
 from bot.ui.interactions.pending_answers import INTERRUPTED, AnswerTracker, Before
 from bot.ui.interactions.services import Darkroom
 from bot.ui.job_reply.reply_message import Original

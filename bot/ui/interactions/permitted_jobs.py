@@ -9,8 +9,8 @@ from bot.domain.model import Job, Member, Place, Verdict
 from bot.domain.moderation.content_policy import verdict_in
 from bot.domain.moderation.job_access import Deed, Viewer, knows, permit
 from bot.errors import JobNotFound, NotAllowedHere
-from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Pressed
+from bot.ui.interactions.asker import member_of, place_of
 from bot.ui.interactions.services import Services
 
 
@@ -29,7 +29,7 @@ async def may(services: Services, deed: Deed, viewer: Viewer, job: Job) -> None:
 
 async def viewer_of(interaction: Pressed, job: Job, member: Member | None = None) -> Viewer:
     """Whoever presses, and what they see of the job from where they are."""
-    member = member or await submission.member_of(interaction)
+    member = member or await member_of(interaction)
     return Viewer(member=member, sees=await _sees(interaction, job))
 
 
@@ -45,7 +45,7 @@ async def shown(interaction: Pressed, job_id: str) -> Job:
     `NotAllowedHere`.
     """
     job = await permitted(interaction, job_id, Deed.DERIVE)
-    return await visible(interaction.client.services, job, submission.place_of(interaction))
+    return await visible(interaction.client.services, job, place_of(interaction))
 
 
 async def visible(services: Services, job: Job, place: Place) -> Job:

@@ -7,7 +7,7 @@ import discord
 from bot.domain.moderation.consents import Stance
 from bot.errors import BadPicture, NotYours
 from bot.ui.discord_errors import REFUSALS
-from bot.ui.interactions import submission
+from bot.ui.interactions.asker import member_of, place_of
 from bot.ui.interactions.interaction_responder import Pressed
 
 _UNKNOWN = "I cannot see who posted it first, and only they could say yes"
@@ -23,9 +23,9 @@ async def posted_by(interaction: Pressed, message: discord.Message) -> int:
         return author.id
     if author.bot or (message.webhook_id is not None and message.author.id == author.id):
         raise BadPicture("an app posted it; only what members post and let you use is taken")
-    member, services = await submission.member_of(interaction), interaction.client.services
+    member, services = await member_of(interaction), interaction.client.services
     stance = await services.consents.of_poster(author.id, member)
-    place = submission.place_of(interaction)
+    place = place_of(interaction)
     if stance is Stance.NO or (stance is Stance.ASK and (place.guild_id is None or not place.bot_present)):
         raise NotYours(author.id)
     return author.id

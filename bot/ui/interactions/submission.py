@@ -9,9 +9,8 @@ import secrets
 
 import discord
 
-from bot.domain.model import Ask, Job, JobSpec, Member, Options, Place, Preferences, ReplyTo, Verb
-from bot.domain.moderation.access import moderates, rule_for
-from bot.domain.moderation.guild_rules import DIRECT_MESSAGES
+from bot.domain.model import Ask, Job, JobSpec, Options, Place, Preferences, ReplyTo, Verb
+from bot.domain.moderation.access import rule_for
 from bot.domain.prompting import dynamic_prompts, member_options
 from bot.domain.prompting.derivation import DRAFTS, sheet_or
 from bot.domain.prompting.prompt import expand
@@ -21,49 +20,14 @@ from bot.ui.content.buttons import cancel_view
 from bot.ui.discord_errors import REFUSALS
 from bot.ui.interactions import kept_styles, lists
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import member_of, place_of
 from bot.ui.interactions.consent import recognised, require_consent
-from bot.ui.interactions.membership import role_ids
-from bot.ui.interactions.open_channels import open_channel_id
 from bot.ui.job_reply.discord_replies import SMALLEST_LIMIT
 from engine import MAX_SEED
 
 _PREFERENCES, _TYPED = "preferences", "typed"
 
 log = logging.getLogger(__name__)
-
-
-async def member_of(interaction: Pressed) -> Member:
-    """The member who asks, and whether the host or the server made them a moderator."""
-    user, services = interaction.user, interaction.client.services
-    roles = role_ids(user) if isinstance(user, discord.Member) else ()
-    manages = interaction.guild_id is not None and interaction.permissions.manage_guild
-    rules = await services.rules.get(interaction.guild_id or DIRECT_MESSAGES)
-    configured = (*services.settings.discord.moderator_roles, *rules.moderator_roles)
-    return Member(
-        id=user.id,
-        name=user.display_name,
-        role_ids=roles,
-        guild_id=interaction.guild_id,
-        is_moderator=moderates(manages_server=manages, role_ids=roles, moderator_roles=configured),
-        manages_server=manages,
-        locale=str(interaction.locale),
-    )
-
-
-def place_of(interaction: Pressed) -> Place:
-    """The place where the member asks, and what the bot may do there."""
-    channel = interaction.channel
-    bot_present = _bot_present(interaction)
-    return Place(
-        guild_id=interaction.guild_id,
-        channel_id=interaction.channel_id or 0,
-        parent_channel_id=channel.parent_id if isinstance(channel, discord.Thread) else None,
-        age_restricted=_age_restricted(channel),
-        open_channel_id=open_channel_id(channel),
-        bot_present=bot_present,
-        file_limit_bytes=interaction.filesize_limit,
-        missing_permissions=_missing(interaction) if bot_present and interaction.guild_id is not None else (),
-    )
 
 
 def preflight(place: Place) -> None:
@@ -235,21 +199,3 @@ async def _acknowledge(interaction: Pressed, answer: Answer, job: Job, used: str
         answer.hand_over()
     with contextlib.suppress(StoreError):  # it only could not be written down where the reply is
         await interaction.client.replies.opened(job, message_id, used)
-
-
-def _bot_present(interaction: Pressed) -> bool:
-    if interaction.guild_id is not None:
-        return interaction.client.get_guild(interaction.guild_id) is not None
-    return interaction.context.dm_channel
-
-
-def _age_restricted(channel: object) -> bool:
-    return isinstance(channel, discord.TextChannel | discord.Thread | discord.VoiceChannel | discord.ForumChannel) and (
-        channel.is_nsfw()
-    )
-
-
-def _missing(interaction: Pressed) -> tuple[str, ...]:
-    send = "send_messages_in_threads" if isinstance(interaction.channel, discord.Thread) else "send_messages"
-    needed = ("view_channel", send, "attach_files")
-    return tuple(name for name in needed if not getattr(interaction.app_permissions, name))

@@ -9,6 +9,7 @@ from bot.domain.prompting.repeats import repeated
 from bot.errors import AlreadyAsked, BadOption
 from bot.ui.interactions import submission
 from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.asker import place_of
 
 FOLLOWUPS = 5
 """Discord's limit on answers to one interaction where the app is only installed by the member."""
@@ -16,7 +17,7 @@ FOLLOWUPS = 5
 
 def check_number(interaction: Pressed, jobs: int) -> None:
     """Raise `BadOption` for more jobs than can be answered in this place."""
-    if jobs > FOLLOWUPS and not submission.place_of(interaction).bot_present:
+    if jobs > FOLLOWUPS and not place_of(interaction).bot_present:
         raise BadOption("prompt", f"where I am not a member of the server, at most {FOLLOWUPS} jobs start at once")
 
 
