@@ -1,17 +1,14 @@
-"""The Discord client: loads commands, buttons and forms, and syncs the command tree when it changed."""
+"""The Discord client: loads commands, buttons and forms, and refuses what is of an older form of them."""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import json
 import logging
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import discord
 from discord import app_commands
+from discord.app_commands import Namespace
+from discord.app_commands.commands import Parameter
 from discord.ext import commands
 
 from bot.commands.moderation.mod_review import ReviewRoom
@@ -22,10 +19,9 @@ from bot.ui.content.error_texts import GENERIC
 from bot.ui.content.form_kinds import form_of
 from bot.ui.content.modals import Filled
 from bot.ui.content.translation import Translator
-from bot.ui.discord_errors import REFUSALS
-from bot.ui.interactions.answer import Answer
+from bot.ui.interactions.answer import Answer, Pressed
+from bot.ui.interactions.command_sync import CommandSync
 from bot.ui.interactions.dealt_shards import Dealer
-from bot.ui.interactions.declared_options import misfit
 from bot.ui.interactions.double_clicks import DoubleClicks
 from bot.ui.interactions.gateway_guard import GatewayGuard
 from bot.ui.interactions.leftovers import Leftovers
@@ -33,8 +29,6 @@ from bot.ui.interactions.pending_answers import AnswerTracker
 from bot.ui.interactions.remembered_attachments import SeenPictures
 from bot.ui.interactions.services import Darkroom, Services
 from bot.ui.job_reply.discord_replies import DiscordReplies
-
-SYNC_AGAIN_S, SYNC_SELDOM_S = 30.0, 3600.0
 
 LONGEST_RATE_LIMIT_S = 30.0
 """The longest rate limit, in seconds, that a call sleeps through; after it the caller tries again later."""
@@ -55,7 +49,7 @@ class Tree(app_commands.CommandTree[Darkroom]):
 
     async def interaction_check(self, interaction: discord.Interaction[Darkroom], /) -> bool:
         """Refuse a command that was typed by an outdated form of it."""
-        if interaction.type is discord.InteractionType.autocomplete or (option := misfit(interaction)) is None:
+        if interaction.type is discord.InteractionType.autocomplete or (option := _misfit(interaction)) is None:
             return True
         async with Answer(interaction, ephemeral=True):
             raise BadOption(option, OUTDATED_COMMAND)
@@ -74,6 +68,29 @@ class Tree(app_commands.CommandTree[Darkroom]):
         if not interaction.response.is_done():
             async with Answer(interaction) as answer:
                 await answer.private(GENERIC)
+
+
+def _misfit(interaction: Pressed) -> str | None:
+    """Return the name of an option whose value its command does not take; None when all fit.
+
+    An older client may send one, or an interaction left by an older bot. Discord checks them as well, but by the
+    commands that it knew when they were typed.
+    """
+    given: Namespace = interaction.namespace
+    declared: list[Parameter] = getattr(interaction.command, "parameters", [])  # a context menu has none
+    there = (parameter for parameter in declared if parameter.display_name in given)
+    return next((one.display_name for one in there if not _takes(one, given[one.display_name])), None)
+
+
+def _takes(parameter: Parameter, value: Any) -> bool:
+    """Whether the value is one of the choices, or its size is within the bounds: of a text, its length."""
+    if parameter.choices:
+        return value in [choice.value for choice in parameter.choices]
+    size = len(value) if isinstance(value, str) else value
+    if not isinstance(size, int | float):
+        return True
+    least, most = parameter.min_value, parameter.max_value
+    return (least is None or size >= least) and (most is None or size <= most)
 
 
 class DarkroomClient(Darkroom):
@@ -105,7 +122,7 @@ class DarkroomClient(Darkroom):
         self.leftovers = Leftovers(self, self.answer_tracker, services.pending_answers, events)
         self.offered = frozenset(PRESSES) - ({Act.CUT_OUT} if services.settings.engine.cutout is None else set())
         self._clicks, self.seen = DoubleClicks(), SeenPictures()
-        self._syncing: asyncio.Task[None] | None = None
+        self._command_sync = CommandSync(self)
 
     async def setup_hook(self) -> None:
         """Load everything before the first event arrives."""
@@ -123,8 +140,7 @@ class DarkroomClient(Darkroom):
         if self.services.game_announcer is not None:
             self.services.game_announcer.attach(self)
         self.replies.attach(self, offered=self.offered, on_gone=self.services.job_service.gone, reviewers=reviewers)
-        if not await self._is_synced():
-            self._syncing = self.loop.create_task(self._sync_later(), name="sync")
+        await self._command_sync.start()
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Build a submitted form again from its id, so that one opened before a restart works, and let it read.
@@ -185,50 +201,6 @@ class DarkroomClient(Darkroom):
             await self.services.rounds.gone(message_id)
         if self.services.games is not None:
             await self.services.games.gone(message_id)
-
-    async def _is_synced(self) -> bool:
-        """Sync the commands; False when Discord refuses: an old command set is better than no bot."""
-        try:
-            await self._sync_when_changed()
-        except REFUSALS as error:
-            log.warning("commands could not be synced: %s", error, extra={"action": "sync"})
-            return False
-        return True
-
-    async def _sync_later(self) -> None:
-        pause_s = SYNC_AGAIN_S
-        while not self.is_closed():
-            await asyncio.sleep(pause_s)
-            if await self._is_synced():
-                return
-            pause_s = min(2 * pause_s, SYNC_SELDOM_S)
-
-    async def _sync_when_changed(self) -> None:
-        """Discord allows 200 command creations a day and server: tell it only what it does not know yet."""
-        payload = await self.command_payload()
-        digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
-        seal = self._seal()
-        if seal.exists() and seal.read_text() == digest and await self._are_there(payload):
-            return
-        await self.tree.sync()
-        seal.parent.mkdir(parents=True, exist_ok=True)
-        seal.write_text(digest)
-
-    async def _are_there(self, payload: Sequence[Mapping[str, Any]]) -> bool:
-        """Whether Discord still has every command; reading them costs no creation."""
-        found = {(command.name, command.type.value) for command in await self.tree.fetch_commands()}
-        return found == {(command["name"], command.get("type", 1)) for command in payload}
-
-    async def command_payload(self) -> list[Mapping[str, Any]]:
-        """All commands as Discord gets them."""
-        translator = self.tree.translator
-        listed = self.tree.get_commands()
-        if translator is None:
-            return [command.to_dict(self.tree) for command in listed]
-        return [await command.get_translated_payload(self.tree, translator) for command in listed]
-
-    def _seal(self) -> Path:
-        return self.services.settings.data_dir / f"commands-{self.application_id}.sha256"
 
 
 def _is_ours(custom_id: str) -> bool:

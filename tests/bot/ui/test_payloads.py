@@ -16,6 +16,7 @@ from referencing import Registry, Resource
 
 from bot.domain.model import Preferences
 from bot.ui.content.custom_ids import Act, ButtonId
+from bot.ui.interactions.command_sync import command_payload
 from tests.bot.world import World
 
 DOCUMENT = Path(os.environ.get("DISCORD_OPENAPI", Path(__file__).parents[4] / "shared" / "discord-openapi.json"))
@@ -93,13 +94,13 @@ def _texts(node: Any) -> Iterator[str]:
 
 
 async def test_every_command_is_one_discord_takes(world: World) -> None:
-    for command in await world.env.bot.command_payload():
+    for command in await command_payload(world.env.bot.tree):
         found = fault("ApplicationCommandUpdateRequest", plain(command))
         assert not found, (command["name"], found)
 
 
 async def test_a_wrong_command_is_found(world: World) -> None:
-    wrong = dict(next(iter(await world.env.bot.command_payload())))
+    wrong = dict(next(iter(await command_payload(world.env.bot.tree))))
     assert fault("ApplicationCommandUpdateRequest", {**wrong, "name": "x" * 33})
 
 

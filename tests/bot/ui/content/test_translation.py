@@ -6,6 +6,7 @@ import regex
 from discord import app_commands
 
 from bot.ui.content.translation import LOCALES, lexicons
+from bot.ui.interactions.command_sync import command_payload
 from tests.bot.world import World
 
 TYPED = {"command_name", "group_name", "parameter_name"}
@@ -42,10 +43,10 @@ async def test_every_language_has_each_string_and_none_too_many(world: World) ->
 
 async def test_languages_without_a_file_have_no_words(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other tests of the bot do not ask for them."""
-    spoken = await world.env.bot.command_payload()
+    spoken = await command_payload(world.env.bot.tree)
     for module in ("commands", "transformers"):
         monkeypatch.setattr(f"discord.app_commands.{module}.Locale", discord.Locale)
-    assert await world.env.bot.command_payload() == spoken
+    assert await command_payload(world.env.bot.tree) == spoken
     assert {locale for one in spoken for locale in one["name_localizations"]} == set(map(str, LOCALES))
 
 
@@ -72,7 +73,7 @@ async def test_options_of_a_command_differ_in_every_language(world: World) -> No
         for option in options:
             clashes(option)
 
-    commands = [dict(payload) for payload in await world.env.bot.command_payload()]
+    commands = [dict(payload) for payload in await command_payload(world.env.bot.tree)]
     for command in commands:
         clashes(command)
     for locale in map(str, LOCALES):
@@ -89,5 +90,5 @@ async def test_no_command_is_longer_than_discord_takes(world: World) -> None:
         own = longest(node, "name") + longest(node, "description") + len(str(node.get("value", "")))
         return own + sum(map(size, [*(node.get("options") or []), *(node.get("choices") or [])]))
 
-    for command in await world.env.bot.command_payload():
+    for command in await command_payload(world.env.bot.tree):
         assert size(dict(command)) <= 8000, command["name"]
