@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -37,7 +37,7 @@ ADVICE = "ask for a smaller picture or fewer images"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The calls of one tick; `layouts` is empty for a single call without a layout."""
+    """The calls of one tick; `layouts` is empty for a single call that runs as it is."""
 
     calls: tuple[ParkedCall, ...]
     layouts: tuple[RowLayout, ...] = ()
@@ -86,10 +86,11 @@ class BatchRunner:
         `budget(layout, waiting)` gives the most rows for the head's pass while `waiting` rows could share it. It may
         time a sweep of passes, so it is called only where another call fits.
         """
-        layout = self.lay_out(head)
+        near = [] if head.lane.alone else [call for call in others if call.module is head.module]
+        layout = self.lay_out(head) if near or self._may_not_run_whole(head) else None
         if layout is None:
             return Batch((head,))
-        fitting = self._fitting(layout, others)
+        fitting = self._fitting(layout, near)
         chosen, lora_sets = [layout], {head.lane.options.loras}
         room = budget(layout, layout.rows + sum(other.rows for other in fitting)) - layout.rows if fitting else 0
         for other in fitting:
@@ -105,12 +106,14 @@ class BatchRunner:
                 room -= other.rows
         return Batch(tuple(each.call for each in chosen), tuple(chosen))
 
-    def _fitting(self, head: RowLayout, others: Sequence[ParkedCall]) -> list[RowLayout]:
-        """The other calls of the same module and key as the head, in order."""
-        if head.call.lane.alone:
-            return []
-        near = [call for call in others if call.module is head.call.module and not call.lane.alone]
-        return [other for call in near if (other := self.lay_out(call)) and other.key == head.key]
+    def _may_not_run_whole(self, call: ParkedCall) -> bool:
+        """Is a call that shares its pass with none padded, or cut because its module ran out of memory before?"""
+        return self.deterministic or bool(self._limits.get(call.module))
+
+    def _fitting(self, head: RowLayout, near: Sequence[ParkedCall]) -> list[RowLayout]:
+        """The calls of the same module that have the same key as the head, in order."""
+        willing = [call for call in near if not call.lane.alone]
+        return [other for call in willing if (other := self.lay_out(call)) and other.key == head.key]
 
     def run(self, batch: Batch) -> list[Any]:
         """The outputs in order; an exception in the place of an output belongs to that call alone."""
@@ -146,6 +149,8 @@ class BatchRunner:
                     raise
             # Outside of the except clause: the traceback would keep the failed pass's tensors alive.
             self.free_memory()
+            if not batch.layouts and (layout := self.lay_out(batch.calls[0])):
+                batch, size = replace(batch, layouts=(layout,)), layout.row_shape
             limits[size] = _less(sum(batch.rows), limits.get(size), can_tile(module))
 
     def _attempt(self, batch: Batch, limit: int | None) -> list[Any]:

@@ -74,6 +74,19 @@ def test_a_call_that_was_never_merged_is_proved_before_it_is_cut() -> None:
     assert isinstance(refused, OutOfMemory), "rows that depend on one another are never cut"
 
 
+def test_a_call_that_meets_no_other_is_cut_only_after_trouble() -> None:
+    module, batch_runner = Small(fits=2), BatchRunner()
+    one, other = call(module, 4), call(module, 4)
+    run(batch_runner, one, call(nn.Linear(3, 3), 4))
+    assert one.laid_out is not None, "it did not fit"
+    module.passes.clear()
+    assert torch.equal(run(batch_runner, other)[0][0], other.args[0] * 2)
+    assert max(module.passes) == 2, "it is known what fits"
+    easy = call(Small(fits=4), 4)
+    run(batch_runner, easy)
+    assert easy.laid_out is None
+
+
 def test_memory_is_freed_before_the_second_try() -> None:
     freed = list[int]()
     module = Small(fits=1)
