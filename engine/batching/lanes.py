@@ -21,7 +21,6 @@ import torch
 from greenlet import getcurrent, greenlet
 
 from engine.batching.attention_processors import AttentionProcessors
-from engine.batching.random_state import RandomState
 
 Pipeline = Any
 """A `DiffusionPipeline` or a `ModularPipeline`; their arguments differ by class."""
@@ -74,6 +73,29 @@ class ParkedCall:
     def replaced(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ParkedCall:
         """The same call with other arguments."""
         return ParkedCall(self.lane, self.module, self.method, args, kwargs, self.stage, self.adapters, is_own=False)
+
+
+class RandomState:
+    """The global random state of the processor and of the accelerator in use, as one lane has left it.
+
+    Some pipelines and modules call `torch.randn` without a generator. With one state for all lanes, such numbers would
+    depend on which lanes run; with its own state a lane draws the numbers that it would draw alone.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self._sources = _sources()
+        self._states = [_seeded(source, seed) for source in self._sources]
+
+    @contextlib.contextmanager
+    def in_force(self) -> Generator[None]:
+        """Make this the process's random state for a while."""
+        outer = [source.get_state() for source in self._sources]
+        _restore(self._sources, self._states)
+        try:
+            yield
+        finally:
+            self._states = [source.get_state() for source in self._sources]
+            _restore(self._sources, outer)
 
 
 @dataclass(eq=False)
@@ -191,3 +213,19 @@ class Lane:
             self.parked, self.result = None, reply
         else:
             self.parked = reply
+
+
+def _sources() -> list[torch.Generator]:
+    """The generators that `torch.randn` draws from."""
+    is_on_cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
+    accelerators: Any = torch.cuda.default_generators if is_on_cuda else ()
+    return [torch.default_generator, *accelerators]
+
+
+def _seeded(source: torch.Generator, seed: int) -> torch.Tensor:
+    return torch.Generator(source.device).manual_seed(seed).get_state()
+
+
+def _restore(sources: list[torch.Generator], states: list[torch.Tensor]) -> None:
+    for source, state in zip(sources, states, strict=True):
+        source.set_state(state)

@@ -15,7 +15,7 @@ _CLASSES = {
     "PocketDenoiser": "engine.pocket.denoiser",
     "PixelCodec": "engine.pocket.codec",
     "PocketTextEncoder": "engine.pocket.text_encoder",
-    "RememberingTextEncoder": "engine.pocket.remembering",
+    "RememberingTextEncoder": "engine.pocket.text_encoder",
     # diffusers looks for the base classes in the module that `model_index.json` names.
     "ModelMixin": "diffusers",
     "PreTrainedModel": "transformers",

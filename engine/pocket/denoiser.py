@@ -20,9 +20,8 @@ from engine.pocket.blocks import FREQUENCIES, JointBlock, Refiner, ResidualBlock
 from engine.pocket.checkpoint import naming, read_no_words, write_no_words
 from engine.pocket.codec import with_luminance
 from engine.pocket.errors import BrokenWeights
-from engine.pocket.guidance import GUIDANCE_EMBEDDING, excess_of
 from engine.pocket.hints import Hints
-from engine.pocket.noise import enlarged, levels, reduced
+from engine.pocket.noise import GUIDANCE_EMBEDDING, enlarged, excess_of, levels, reduced
 from engine.pocket.prompt import Prompt
 from engine.pocket.recall import Recall
 from engine.pocket.settling import Settling

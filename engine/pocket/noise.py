@@ -1,4 +1,7 @@
-"""The forward process: how much picture and how much static there is at each of the 1000 steps."""
+"""What pipelines hand a denoiser in numbers: the step and the guidance scale.
+
+The forward process says how much picture and how much static there is at each of the 1000 steps.
+"""
 
 # torch and diffusers leave many types open
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -12,6 +15,10 @@ from torch import Tensor
 STEPS = 1000
 BETA_START, BETA_END = 0.00085, 0.012
 """Stable Diffusion's scaled-linear schedule; its end is rescaled to pure static, so backgrounds obey (2305.08891)."""
+GUIDANCE_EMBEDDING = 4
+"""Width of diffusers' embedding of the guidance scale: sine and cosine of 1000 w and of 0.1 w, w the scale - 1."""
+_SLOW_SINE, _SLOW_COSINE = 1, 3
+_SLOW = 0.1
 
 
 def noise_scheduler() -> DPMSolverMultistepScheduler:
@@ -63,3 +70,8 @@ def enlarged(sample: Tensor, multiple: int) -> Tensor:
     """A sample (B, C, H, W) with its last rows and columns repeated until its edges are multiples."""
     padding = (0, -sample.shape[3] % multiple, 0, -sample.shape[2] % multiple)
     return F.pad(sample, padding, mode="replicate") if any(padding) else sample
+
+
+def excess_of(embedding: Tensor) -> Tensor:
+    """By how much the guidance scale exceeds 1 (B,), from its embedding (B, 4); right for scales of 0 to 32."""
+    return torch.atan2(embedding[:, _SLOW_SINE].float(), embedding[:, _SLOW_COSINE].float()) / _SLOW

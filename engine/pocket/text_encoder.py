@@ -1,18 +1,26 @@
-"""The text encoder: all-MiniLM-L6-v2 stored as int8 rows, a stock `BertModel` once it is loaded."""
+"""The text encoder: all-MiniLM-L6-v2 stored as int8 rows, a stock `BertModel` once it is loaded; with a memory too."""
 
 # torch and diffusers leave many types open
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAttentions
 
 from engine.pocket.checkpoint import naming
+from engine.pocket.framing import Box, Frame, Size, framed
+from engine.pocket.memory import Memory
+from engine.pocket.pose import Pose
+from engine.pocket.pose_search import pose_in
+from engine.pocket.recall import packed, unpacked
+from engine.pocket.styles import STYLES
 
 _FILE = "model.safetensors"
 _SCALE = ".scale"
@@ -93,3 +101,85 @@ def _unpack(packed: dict[str, Tensor]) -> dict[str, Tensor]:
         for name, weight in packed.items()
         if not name.endswith(_SCALE)
     }
+
+
+class RememberingTextEncoder(PocketTextEncoder):
+    """`PocketTextEncoder` with a `Memory` in its folder."""
+
+    def __init__(self, config: BertConfig, add_pooling_layer: bool = False) -> None:
+        super().__init__(config, add_pooling_layer=add_pooling_layer)
+        self._memory = Memory.nothing(len(STYLES), config.hidden_size)
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, **kwargs: Any
+    ) -> BaseModelOutputWithPoolingAndCrossAttentions:
+        """Token ids (B, L) and mask (B, L) -> states (B, 24 + R, 384), of which R hold drawings (see `packed`).
+
+        The length is the same for all L: stock pipelines pad the negative prompt to that of the prompt's states, and
+        expect as many states again.
+        """
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        ids, mask = _cut(input_ids, mask)
+        output = super().forward(ids, mask, **kwargs)
+        states: Any = output.last_hidden_state
+        words = F.pad(states, (0, 0, 0, MAX_TOKENS - states.shape[1]))
+        output.last_hidden_state = torch.cat((words, self._remembered(ids, mask, states)), dim=1)
+        return output
+
+    def seen(self, states: Tensor, picture: Tensor) -> list[Pose | None]:
+        """How what states (B, 24 + R, 384) bring to mind stands in a picture (1, 3, H, W) in [0, 1], if it is there."""
+        sheets, alone, mirrorable = self._unpacked(states)
+        told = zip(sheets, alone.tolist(), mirrorable.tolist(), strict=True)
+        return [pose_in(picture, sheet[None].float(), alone=one, mirrorable=turns) for sheet, one, turns in told]
+
+    def framed(
+        self, states: Tensor, poses: Sequence[Pose | None], size: Size, at: Box, picture_size: Size, free: Box | None
+    ) -> Tensor:
+        """The same states with drawings where a `Frame` has them, whatever the static says."""
+        sheets, alone, _ = self._unpacked(states)
+        drawings = framed(sheets, poses, Frame(size, at, picture_size, free)).unflatten(1, (len(STYLES), -1))
+        fixed = torch.zeros_like(alone)
+        return torch.cat((states[:, :MAX_TOKENS], packed(drawings, fixed, fixed, states.shape[-1])), dim=1)
+
+    def _unpacked(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return unpacked(states[:, MAX_TOKENS:], len(STYLES))
+
+    def knows(self, ids: Sequence[int]) -> bool:
+        """Whether token ids without marks at their ends name something that was drawn; a guess does not count."""
+        return self._memory.names(ids[: MAX_TOKENS - 2])
+
+    def _remembered(self, input_ids: Tensor, mask: Tensor, states: Tensor) -> Tensor:
+        sheets: list[Tensor] = []
+        flags: list[tuple[bool, bool]] = []
+        for ids, spoken, sentence in zip(input_ids.tolist(), mask.sum(1).tolist(), states.sum(1), strict=True):
+            # The first and the last of them mark the ends.
+            layout = self._memory.layout(ids[1 : max(1, spoken - 1)], sentence)
+            sheets.append(self._memory.sheets(layout))
+            flags.append((len(layout.things) == 1, self._memory.mirrorable(layout)))
+        alone, mirrorable = torch.tensor(flags).unbind(1)
+        return packed(torch.stack(sheets), alone, mirrorable, states.shape[-1]).to(states)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *args: Any, **kwargs: Any) -> Self:
+        """As `PocketTextEncoder`, with its memory.
+
+        Raises:
+            BrokenWeights: a file is missing, damaged or does not fit the config beside it.
+        """
+        model = super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+        model._memory = Memory.load(Path(pretrained_model_name_or_path))
+        return model
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """As `PocketTextEncoder`, with its memory."""
+        super().save_pretrained(save_directory, **kwargs)
+        self._memory.save(Path(save_directory))
+
+
+def _cut(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The first 24 tokens; of longer prompts the last is the mark at their end."""
+    kept = ids[:, :MAX_TOKENS].clone()
+    spoken = mask.sum(1)
+    longer = spoken > MAX_TOKENS
+    kept[longer, -1] = ids[longer, spoken[longer] - 1]
+    return kept, mask[:, :MAX_TOKENS]

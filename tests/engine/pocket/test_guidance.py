@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from engine.pocket import WEIGHTS
 from engine.pocket.denoiser import PocketDenoiser
 from engine.pocket.errors import BrokenWeights
-from engine.pocket.guidance import GUIDANCE_EMBEDDING, excess_of
+from engine.pocket.noise import GUIDANCE_EMBEDDING, excess_of
 from engine.pocket.prompt import spoken
 
 

@@ -15,11 +15,10 @@ from engine.pocket.layouts import Layout
 from engine.pocket.memory import FILE, Memory
 from engine.pocket.recall import rows_of, unpacked
 from engine.pocket.remember import build as remember
-from engine.pocket.remembering import RememberingTextEncoder
 from engine.pocket.scenes import unseen
 from engine.pocket.styles import STYLES
 from engine.pocket.text import SentenceEncoder
-from engine.pocket.text_encoder import MAX_TOKENS
+from engine.pocket.text_encoder import MAX_TOKENS, RememberingTextEncoder
 
 
 @pytest.fixture(scope="module")
