@@ -16,7 +16,7 @@ from engine.batching.lanes import Stage
 from engine.bench.desk import Desk, requests
 from engine.errors import AbortReason
 from engine.loading.loaded_model import LoadedModel
-from engine.previews.time_budget import TimeBudget
+from engine.previews.preview_gate import TimeBudget
 from engine.processes.protocol import Activity, LaneFailed
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings

@@ -25,7 +25,7 @@ from engine.operations.context import OperationContext
 from engine.operations.outcome import Outcome
 from engine.operations.tools import Tools
 from engine.previews.lane_previews import LanePreviews
-from engine.previews.time_budget import TimeBudget
+from engine.previews.preview_gate import TimeBudget
 from engine.processes.outbox import Outbox
 from engine.processes.protocol import (
     Admit,

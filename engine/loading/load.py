@@ -48,8 +48,8 @@ from engine.model_files.local_models import find_pulled
 from engine.model_files.tool_files import adapter_files, tiny_autoencoder_flaw
 from engine.model_spec import ModelSpec, Source
 from engine.previews.previewer import Previewer
-from engine.sampling.latent_layout import LatentLayout
-from engine.sampling.latent_rgb import RGBMap, remembered_rgb_map
+from engine.sampling.latent_layout import LatentLayout, RGBMap
+from engine.sampling.latent_rgb import remembered_rgb_map
 from engine.settings import EngineSettings
 
 logger = logging.getLogger(__name__)

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 import torch
 
 from engine.events import Preview
-from engine.previews.preview_gate import Cells, PreviewGate
+from engine.previews.preview_gate import Cells, Clock, PreviewGate, TimeBudget
 from engine.previews.previewer import Previewer, frame_of, preview_of
-from engine.previews.time_budget import Clock, TimeBudget
 
 PREVIEW_EVERY_S = 0.25
 MAX_FRAMES = 24

@@ -1,4 +1,4 @@
-"""Preview gate: with a limit, previews are shown clearly only after the picture check has passed them."""
+"""What limits previews: the preview gate, which lets through what the picture check has passed, and their time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from engine.events import Safety
 from engine.model_spec import ModelSpec
 from engine.pictures.picture_check import PictureCheck
 from engine.previews.previewer import coarse
-from engine.previews.time_budget import TimeBudget
 from engine.requests import ImageRequest
 
+Clock = Callable[[], float]
 Cells = Sequence[Image.Image]
 FIRST_SHARE = 0.25
 """Before this share of the steps an x0 estimate is a blur, and is not checked."""
@@ -23,6 +23,28 @@ SHARE_ON_CPU, SHARE_BESIDE = 0.02, 0.2
 """Shares of wall time for checks: where they use the lanes' own cores, and where they use idle ones."""
 SAVED_S = 0.3
 """Seconds of check time that may be saved up: enough for a few previews."""
+
+
+@dataclass
+class TimeBudget:
+    """Seconds that may be spent on side work: `share` of wall time, saved up to `burst_s` seconds."""
+
+    share: float = 0.015
+    clock: Clock = time.perf_counter
+    burst_s: float = 0.03
+    _left_s: float = field(default=0.0, init=False)
+    _since_s: float = field(default=0.0, init=False)
+
+    def refill(self) -> bool:
+        """Add the time since the last call, and return whether anything is left; one piece of work may overdraw."""
+        now_s = self.clock()
+        self._left_s = min(self.burst_s, self._left_s + self.share * (now_s - self._since_s))
+        self._since_s = now_s
+        return self._left_s > 0
+
+    def spend(self, seconds: float) -> None:
+        """Subtract seconds that were spent."""
+        self._left_s -= seconds
 
 
 def limit_of(request: ImageRequest, spec: ModelSpec) -> float | None:

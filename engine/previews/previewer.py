@@ -14,8 +14,7 @@ from PIL import Image
 
 from engine.events import Preview
 from engine.pictures.images import encode_jpeg, fit_jpeg, mosaic
-from engine.sampling.latent_layout import LatentLayout, unfold
-from engine.sampling.latent_rgb import RGBMap
+from engine.sampling.latent_layout import LatentLayout, RGBMap, unfold
 
 MAX_PREVIEW_BYTES = 40_000
 FRAME_SIDE = 128

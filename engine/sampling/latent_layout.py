@@ -1,4 +1,4 @@
-"""How the tensor that a denoiser works on relates to the latents of its VAE."""
+"""How the tensor that a denoiser works on relates to the latents of its VAE, and these to colours."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 # (diffusers has hardly any types)
@@ -59,6 +59,23 @@ class LatentLayout:
     def normalisation(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """`scale` and `shift` beside a grid."""
         return self.scale.to(like.device).view(1, -1, 1, 1), self.shift.to(like.device).view(1, -1, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class RGBMap:
+    """A linear map from VAE latents to `upscale` x `upscale` RGB sub-pixels each.
+
+    `weight` has shape (3 * upscale**2, channels), `bias` (3 * upscale**2,); RGB is in [0, 1].
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    upscale: int
+
+    def __call__(self, latents: torch.Tensor) -> torch.Tensor:
+        """(batch, channels, rows, columns) -> (batch, 3, rows * upscale, columns * upscale)."""
+        weight, bias = self.weight.to(latents.device), self.bias.to(latents.device)
+        return functional.pixel_shuffle(functional.conv2d(latents, weight[:, :, None, None], bias), self.upscale)
 
 
 def _tokens_to_grid(tokens: torch.Tensor, width: int, height: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Latents to RGB without a decoder: a linear map, fitted to the model's own VAE on a few synthetic pictures."""
+"""Fits the map from latents to RGB: linear, to what the model's own VAE makes of a few synthetic pictures."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 # (diffusers has hardly any types)
@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +17,11 @@ from safetensors.torch import load, save
 from torch.nn import functional
 
 from engine.model_files import atomic_file
-from engine.sampling.latent_layout import LatentLayout, divisors
+from engine.sampling.latent_layout import LatentLayout, RGBMap, divisors
 
 _FIT_PICTURES = 8
 _FIT_SIDE = 128
 _WORTH_KEEPING_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class RGBMap:
-    """A linear map from VAE latents to `upscale` x `upscale` RGB sub-pixels each.
-
-    `weight` has shape (3 * upscale**2, channels), `bias` (3 * upscale**2,); RGB is in [0, 1].
-    """
-
-    weight: torch.Tensor
-    bias: torch.Tensor
-    upscale: int
-
-    def __call__(self, latents: torch.Tensor) -> torch.Tensor:
-        """(batch, channels, rows, columns) -> (batch, 3, rows * upscale, columns * upscale)."""
-        weight, bias = self.weight.to(latents.device), self.bias.to(latents.device)
-        return functional.pixel_shuffle(functional.conv2d(latents, weight[:, :, None, None], bias), self.upscale)
 
 
 def fit_rgb_map(vae: Any, layout: LatentLayout) -> RGBMap:

@@ -20,8 +20,15 @@ from engine.operations.outcome import Outcome
 from engine.operations.tools import Tools
 from engine.pictures.picture_check import PictureCheck
 from engine.previews.lane_previews import LanePreviews
-from engine.previews.preview_gate import SAVED_S, SHARE_BESIDE, SHARE_ON_CPU, PreviewChecker, PreviewGate, limit_of
-from engine.previews.time_budget import TimeBudget
+from engine.previews.preview_gate import (
+    SAVED_S,
+    SHARE_BESIDE,
+    SHARE_ON_CPU,
+    PreviewChecker,
+    PreviewGate,
+    TimeBudget,
+    limit_of,
+)
 from engine.processes.protocol import Admit, FromWorker, LaneProgress
 from engine.requests import ImageRequest
 from engine.sampling.moment import moment_of

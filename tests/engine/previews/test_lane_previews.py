@@ -11,8 +11,8 @@ from PIL import Image
 
 from engine.events import Preview
 from engine.previews.lane_previews import LanePreviews
+from engine.previews.preview_gate import TimeBudget
 from engine.previews.previewer import Previewer
-from engine.previews.time_budget import TimeBudget
 
 
 @pytest.mark.parametrize("is_rich", [True, False])

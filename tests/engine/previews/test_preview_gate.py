@@ -19,9 +19,8 @@ from engine.events import Preview, Recipe, Safety
 from engine.operations.outcome import Outcome
 from engine.pictures.picture_check import PictureCheck
 from engine.previews import preview_gate
-from engine.previews.preview_gate import FIRST_SHARE, PreviewChecker, PreviewGate, limit_of
+from engine.previews.preview_gate import FIRST_SHARE, PreviewChecker, PreviewGate, TimeBudget, limit_of
 from engine.previews.previewer import coarse
-from engine.previews.time_budget import TimeBudget
 from engine.processes.protocol import LaneFinished, LaneProgress
 from engine.requests import ImageRequest, ImageToImage, LoRA, StyleImage
 from engine.settings import EngineSettings

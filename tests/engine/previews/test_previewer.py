@@ -14,8 +14,8 @@ from PIL import Image
 
 from engine.previews.previewer import MAX_PREVIEW_BYTES, Previewer
 from engine.sampling import latent_rgb
-from engine.sampling.latent_layout import LatentLayout
-from engine.sampling.latent_rgb import RGBMap, encode_pictures, fit_rgb_map, remembered_rgb_map, synthetic_pictures
+from engine.sampling.latent_layout import LatentLayout, RGBMap
+from engine.sampling.latent_rgb import encode_pictures, fit_rgb_map, remembered_rgb_map, synthetic_pictures
 from engine.sampling.x0 import predict_x0
 from tests.engine.families import parts
 
