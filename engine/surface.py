@@ -79,7 +79,6 @@ from engine.requests import (
     StyleImage,
     Upscale,
 )
-from engine.serving.cost_estimates import kind_of_work, pixels_of, steps_of
 from engine.serving.stream import RequestStream
 from engine.settings import ClusterSettings, ControlType, EngineSettings, HomePath, LoRASettings, ModelSettings, Section
 from engine.snapshot import DeviceSnapshot, EngineState, Snapshot
@@ -171,13 +170,11 @@ __all__ = [
     "fit_webp",
     "forget_model",
     "in_words",
-    "kind_of_work",
     "lora_flaw",
     "mosaic",
     "open_picture",
     "open_shown",
     "open_with_alpha",
-    "pixels_of",
     "plan_of",
     "pull_lora",
     "pulled_files",
@@ -185,6 +182,5 @@ __all__ = [
     "read_text",
     "replace_file",
     "result_size",
-    "steps_of",
     "try_out",
 ]

@@ -19,6 +19,11 @@ class ImageToImage(ImageRequest):
     image: Picture
     strength: float = Field(default=0.7, ge=0.0, le=1.0)
 
+    @property
+    def share_of_steps(self) -> float:
+        """Of `stop_at`, what `strength` leaves; see `ImageRequest`."""
+        return self.stop_at * self.strength
+
 
 class Inpaint(ImageToImage):
     """Draw only where `mask` is white; every pixel where it is black stays exactly as it is."""
@@ -49,6 +54,11 @@ class Outpaint(ImageRequest):
     """What is cut off first at each side that grows, as a share of the shorter side."""
     reach: float = Field(default=1.0, ge=0.1, le=1.0)
     """How much of the picture beside the new parts is seen while they are drawn, as a share of the shorter side."""
+
+    @property
+    def share_of_steps(self) -> float:
+        """Of `stop_at`, what `strength` leaves; see `ImageRequest`."""
+        return self.stop_at * self.strength
 
 
 class Blend(ImageRequest):

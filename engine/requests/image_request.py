@@ -30,6 +30,8 @@ MAX_IMAGES = 24
 MAX_STYLE_IMAGES = 8
 USUAL_STYLE_WEIGHT = 100.0
 MAX_STYLE_WEIGHT = 1000.0
+_STEPS = 25
+"""Steps of a request that names none; a resolved request always does."""
 
 
 class Frozen(BaseModel):
@@ -194,3 +196,28 @@ class ImageRequest(Frozen):
     def is_undrawn(self) -> bool:
         """Whether no diffusion model has a part in the result, and so no prompt, seed or steps."""
         return not self.is_drawn
+
+    @property
+    def kind_of_work(self) -> str:
+        """The kind by which device time is estimated; what follows a control picture is one of its own."""
+        return self.kind if self.control is None else f"{self.kind}_controlled"
+
+    @property
+    def pixels(self) -> float:
+        """Pixels of one picture."""
+        return float((self.width or 1024) * (self.height or 1024))
+
+    @property
+    def share_of_steps(self) -> float:
+        """Which share of the steps runs, 0 to 1."""
+        return self.stop_at
+
+    @property
+    def steps_run(self) -> float:
+        """The denoising steps that run for each picture; 1 without denoising."""
+        return 1.0 if self.is_undrawn else max(1.0, (self.num_inference_steps or _STEPS) * self.share_of_steps)
+
+    @property
+    def work(self) -> float:
+        """Megapixels times steps times pictures."""
+        return self.pixels / 1e6 * self.steps_run * self.num_images

@@ -26,6 +26,21 @@ class Upscale(ImageRequest):
         """True for `subtle`; see `ImageRequest`."""
         return self.mode == "subtle"
 
+    @property
+    def kind_of_work(self) -> str:
+        """The two ways to enlarge are kinds of their own; see `ImageRequest`."""
+        return super().kind_of_work if self.control else f"{self.kind}_{self.mode}"
+
+    @property
+    def pixels(self) -> float:
+        """Pixels of the result for `creative`, else of the request."""
+        return super().pixels * (self.factor**2 if self.mode == "creative" else 1.0)
+
+    @property
+    def share_of_steps(self) -> float:
+        """Of `stop_at`, what `strength` leaves; see `ImageRequest`."""
+        return self.stop_at * self.strength
+
 
 class Describe(ImageRequest):
     """Say what is in a picture: `Finished.captions`, no pictures."""

@@ -34,7 +34,6 @@ from engine.requests import ImageRequest
 from engine.sampling.moment import moment_of
 from engine.sampling.step_cache import TOLERANCES, Rows, StepCache
 from engine.sampling.step_watch import StepWatch
-from engine.serving.cost_estimates import work_of
 from engine.settings import EngineSettings
 
 _HURRIED_STEPS = 2
@@ -73,7 +72,7 @@ class OpenLane:
             member=self.request.account,
             arrived_s=self.arrived_s,
             charged_ms=self.gpu_ms,
-            work=work_of(self.request),
+            work=self.request.work,
             relaxed=self.request.relax,
             first_preview=not self.previews.has_shown and self.step < _HURRIED_STEPS,
         )

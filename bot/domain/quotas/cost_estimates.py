@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from engine import ImageRequest, kind_of_work, pixels_of, steps_of
+from engine import ImageRequest
 
 NEWEST = 0.2
 """Smallest weight of the newest measurement in the mean."""
@@ -88,8 +88,8 @@ def expected_ms(request: ImageRequest, known: Iterable[Timing]) -> float:
 
 def cost_class_of(request: ImageRequest) -> CostClass:
     """Return the cost class of a resolved request."""
-    size_class = round(2 * math.log2(pixels_of(request)))
-    return CostClass(request.model, kind_of_work(request), size_class, round(steps_of(request)))
+    size_class = round(2 * math.log2(request.pixels))
+    return CostClass(request.model, request.kind_of_work, size_class, round(request.steps_run))
 
 
 def ms_per_image(cost_class: CostClass, known: Iterable[Timing]) -> float:

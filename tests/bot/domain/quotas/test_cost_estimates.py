@@ -15,7 +15,6 @@ from bot.domain.quotas.cost_estimates import (
     ms_per_image,
 )
 from engine.requests import Describe, ImageRequest, ImageToImage, Outpaint, Upscale
-from engine.serving import cost_estimates as engine_estimates
 
 
 class MemoryTimings:
@@ -117,7 +116,7 @@ async def test_words_and_larger_copies_say_nothing_about_drawing() -> None:
     ids=lambda asked: type(asked).__name__,
 )
 def test_engine_and_bot_know_one_measure_of_work(asked: ImageRequest) -> None:
-    assert cost_class_of(asked).units * asked.num_images == pytest.approx(engine_estimates.work_of(asked))
+    assert cost_class_of(asked).units * asked.num_images == pytest.approx(asked.work)
 
 
 def test_an_outpaint_of_half_the_strength_takes_half_the_steps() -> None:
@@ -125,4 +124,4 @@ def test_an_outpaint_of_half_the_strength_takes_half_the_steps() -> None:
         Outpaint.model_validate({**request().model_dump(), "image": b"x", "strength": strength})
         for strength in (1.0, 0.5)
     )
-    assert engine_estimates.work_of(half) == engine_estimates.work_of(whole) / 2
+    assert half.work == whole.work / 2
