@@ -134,9 +134,3 @@ def snap(size: Size, spec: ModelSpec) -> Size:
     scale = min(1.0, math.sqrt(4 * spec.width * spec.height / (size[0] * size[1])), MAX_SIDE / max(size))
     width, height = (max(1, round(side * scale / spec.size_multiple)) * spec.size_multiple for side in size)
     return width, height
-
-
-def drawn_size(request: ImageRequest, spec: ModelSpec) -> tuple[int, int]:
-    """Width and height that the pipeline draws; super-resolution or further stages enlarge to the size asked for."""
-    width, height = request.width or spec.width, request.height or spec.height
-    return width // spec.enlarge, height // spec.enlarge

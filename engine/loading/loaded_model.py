@@ -140,6 +140,11 @@ class LoadedModel:
         """What is active of the variant with a style adapter in each row of the request; () for the plain model."""
         return ((STYLE, self.spec.style_scale(request.style_weight)),) if self.has_style else ()
 
+    def drawn_size(self, request: ImageRequest) -> tuple[int, int]:
+        """Width and height that the pipeline draws; super-resolution or further stages enlarge it as asked."""
+        width, height = request.width or self.spec.width, request.height or self.spec.height
+        return width // self.spec.enlarge, height // self.spec.enlarge
+
     def supports(self, task: Task) -> bool:
         """Whether the family has its own pipeline for this task (with `strength` for image-to-image)."""
         return self._class_for(task) is not None

@@ -12,7 +12,6 @@ from PIL import Image
 
 from engine.batching.lanes import Lane, Pipeline
 from engine.batching.module_proxies import parking_view
-from engine.catalogue.sizes import drawn_size
 from engine.errors import InvalidRequest
 from engine.loading.loaded_model import LoadedModel
 from engine.loading.pipeline_classes import Task
@@ -64,7 +63,7 @@ class OperationContext:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height to draw, in pixels; smaller than asked where the model's pictures are enlarged."""
-        return drawn_size(self.request, self.model.spec)
+        return self.model.drawn_size(self.request)
 
     @property
     def vae(self) -> Any | None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import torch
 
 from engine.batching.lanes import Lane, RunOptions
-from engine.catalogue.sizes import drawn_size
 from engine.events import Preview
 from engine.fair_share import Claim
 from engine.loading.loaded_model import LoadedModel
@@ -139,7 +138,7 @@ class LaneFactory:
     def _previews_of(
         self, request: ImageRequest, model: LoadedModel, tell: Callable[[int, int, Preview | None], None]
     ) -> LanePreviews:
-        width, height = drawn_size(request, model.spec)
+        width, height = model.drawn_size(request)
         seen = width * model.spec.enlarge, height * model.spec.enlarge
         gate = PreviewGate(limit_of(request, model.spec), self._checker)
         return LanePreviews(model.previewer, (width, height), tell, self._time_budget, self._encoders, gate, seen)
