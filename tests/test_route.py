@@ -9,9 +9,9 @@ import sys
 
 from tests.route import ROOT
 
-MOST = {"bot's process": 85, "worker": 56}
-"""Upper bounds: lower them when the way gets shorter. A quiet machine reaches 84; a slow one opens one more connection
-to the database on the way. Seven of the worker's are the memory of the built-in model."""
+MOST = {"bot's process": 75, "worker": 45}
+"""Upper bounds: lower them when the way gets shorter. A quiet machine reaches 74 and 44; a slow one opens one more
+connection to the database on the way. Eleven of the worker's are the built-in model."""
 
 
 def test_the_way_of_one_picture_gets_no_longer() -> None:
