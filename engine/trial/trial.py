@@ -11,6 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 from engine.processes.child_environment import worker_environment
 from engine.settings import EngineSettings
 
+_CODE = (
+    "from engine.processes.late_imports import hold_back; hold_back()\n"  # as workers do: half of the imports
+    "from engine.trial.trial_run import main; main()"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -32,8 +37,8 @@ async def try_out(settings: EngineSettings, models: tuple[str, ...]) -> tuple[Ve
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",
-        "-m",
-        "engine.trial.trial_run",
+        "-c",
+        _CODE,
         *models,
         env=worker_environment(settings, "auto"),
         stdin=asyncio.subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""`python -m engine.trial.trial_run MODEL...`: tries out what the settings on its standard input name."""
+"""The process of `try_out`: tries out its arguments, models, and what the settings on its standard input name."""
 
 # pyright: reportUnknownMemberType=false
 
@@ -133,7 +133,3 @@ def _tried(name: str, does: Callable[[], str]) -> Verdict:
 def _refused(name: str, error: EngineError) -> Verdict:
     remedy = error.remedy if isinstance(error, ModelLoadFailed) else ""
     return Verdict(name, str(error), remedy or "correct it in the configuration")
-
-
-if __name__ == "__main__":
-    main()

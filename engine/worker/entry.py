@@ -7,7 +7,7 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
-from engine.worker.late_imports import hold_back
+from engine.processes.late_imports import hold_back
 
 if TYPE_CHECKING:
     from engine.settings import EngineSettings

@@ -39,7 +39,7 @@ def trials_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever `try_out` is asked for is tried here; `tests/engine/test_check_agrees.py` tries it where it belongs."""
 
     async def here(*command: str, **_: Any) -> _Trial:
-        assert command[1:4] == ("-P", "-m", "engine.trial.trial_run")
+        assert command[1:3] == ("-P", "-c") and "trial_run" in command[3]
         return _Trial(command[4:])
 
     monkeypatch.setattr(trial, "asyncio", SimpleNamespace(create_subprocess_exec=here, subprocess=asyncio.subprocess))
