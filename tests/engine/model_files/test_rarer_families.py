@@ -67,7 +67,7 @@ def test_a_rarer_transformer_in_its_authors_names(name: str, prefix: str, folder
         whole["transformer"].bytes("float8", "bfloat16"), rel=0.2
     )
     pictures = [drawn(each.pipeline("text_to_image")) for each in (model, loaded(folder))]
-    assert torch.equal(*pictures)
+    torch.testing.assert_close(*pictures, atol=1e-5, rtol=0)  # the same weights at other addresses
 
 
 @pytest.mark.parametrize("name", RARER_LAYOUTS)
