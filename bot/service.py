@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
-import signal
 from collections.abc import Awaitable, Callable
 
 import discord
@@ -19,6 +17,7 @@ from bot.errors import ConfigError
 from bot.operation import gallery, http
 from bot.operation.shard_keeper import ShardKeeper
 from bot.settings import Settings
+from bot.stop_signals import on_stop
 from bot.ui.discord_errors import REFUSALS
 from engine import Engine
 
@@ -32,15 +31,13 @@ log = logging.getLogger(__name__)
 
 
 async def serve(settings: Settings, engine: Engine | None = None) -> None:
-    """Run until SIGTERM, SIGINT, or a token that Discord does not take.
+    """Run until SIGTERM, SIGINT, SIGHUP, or a token that Discord does not take.
 
     On a signal: take nothing more, let running jobs finish for `operation.stop_timeout_s`, park the rest.
     """
     async with build(settings, engine=engine) as app, app.client:
         stopping = asyncio.Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers on its event loop
-                asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+        on_stop(stopping.set)
         async with (
             http.serve(settings.operation.http_port, app.gauges.health, app.gauges.read),
             gallery.running(settings, gallery.plan_of(settings)),

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from ipaddress import IPv4Address
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, Field, IPvAnyAddress, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -67,7 +67,7 @@ class DirectMessageSettings(Section):
     """Quota of each member: "40 pictures a day", "600 gpu-seconds a month"."""
     timezone: str = "UTC"
     """IANA time zone in which the days of `limits` begin."""
-    max_live_jobs: int | None = Field(default=None, ge=1)
+    max_live_jobs: int | None = Field(default=None, ge=1, le=1_000_000)
     """Number of waiting and running jobs that one member may have; None means `MAX_LIVE_JOBS` (10)."""
     words: tuple[str, ...] = ()
     """Words and phrases that a prompt must not contain."""
@@ -79,7 +79,7 @@ class DirectMessageSettings(Section):
     """Score of the picture check (0 to 1) from which a picture is flagged."""
     banned: tuple[int, ...] = ()
     """Ids of members who may not make pictures in these places."""
-    retention_days: int | None = Field(default=None, ge=1)
+    retention_days: int | None = Field(default=None, ge=1, le=36500)
     """Days after which results are deleted; None keeps them."""
 
 
@@ -115,7 +115,7 @@ class OperationSettings(Section):
     """Draw a sample picture of each model and LoRA without one, once, while nobody waits."""
     backup_daily: bool = True
     """Copy the SQLite database to `data_dir/backups` once a day."""
-    backups_kept: int = Field(default=14, ge=1)
+    backups_kept: int = Field(default=14, ge=1, le=36500)
     """Number of daily copies to keep, and of days to keep copies made before migrations and restores."""
     gallery: GallerySettings = GallerySettings()
 
@@ -198,11 +198,28 @@ def _read(path: Path | None) -> dict[str, Any]:
             raise ConfigError(str(file), "this file does not exist; copy config.example.toml there")
         return {}
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(file), f"not valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(file), "is not UTF-8 text; save it as UTF-8") from error
     except OSError as error:
         raise ConfigError(str(file), f"cannot be read: {error.strerror}") from error
+    _check_text(values)
+    return values
+
+
+def _check_text(value: object, *key: str) -> None:
+    """Raise `ConfigError` for a text with a NUL character: no path, address or database takes one."""
+    if isinstance(value, dict):
+        for name, each in cast("dict[str, object]", value).items():
+            _check_text(name, *key)
+            _check_text(each, *key, name)
+    elif isinstance(value, list):
+        for each in cast("list[object]", value):
+            _check_text(each, *key)
+    elif isinstance(value, str) and "\0" in value:
+        raise ConfigError(".".join(key) or repr(value), "it must not contain the character \\u0000")
 
 
 def _check_environment() -> None:
@@ -219,7 +236,7 @@ def _token() -> str:
     """Read the token from DISCORD_TOKEN, or from the file that DISCORD_TOKEN_FILE names (containers, systemd)."""
     if name := os.environ.get("DISCORD_TOKEN_FILE"):
         try:
-            return Path(name).read_text(encoding="utf-8").strip()
+            return Path(name).read_text(encoding="utf-8-sig").strip()
         except OSError as error:
             raise ConfigError("DISCORD_TOKEN_FILE", f"cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:

@@ -151,15 +151,15 @@ class EngineSettings(Section):
     max_running_per_member: int = Field(default=3, ge=1)
     first_preview_share: float = Field(default=0.4, ge=0.0, le=1.0)
     """At most this share of ticks may jump the queue to give a new request its first preview."""
-    stall_timeout_s: float = Field(default=30.0, gt=0)
+    stall_timeout_s: float = Field(default=30.0, gt=0, le=100_000)
     """A worker without a sign of life for this long is replaced."""
-    load_timeout_s: float = Field(default=600.0, gt=0)
+    load_timeout_s: float = Field(default=600.0, gt=0, le=100_000)
     """A worker may take this long to start, and as long to load a model."""
-    step_timeout_s: float = Field(default=300.0, gt=0)
+    step_timeout_s: float = Field(default=300.0, gt=0, le=100_000)
     """One forward pass, encode or decode may take this long; a worker busy for longer is replaced."""
     max_attempts: int = Field(default=3, ge=1)
     """How often one request may lose its worker before it fails alone."""
-    stop_timeout_s: float = Field(default=10.0, ge=0)
+    stop_timeout_s: float = Field(default=10.0, ge=0, le=100_000)
     preview_side: int = Field(default=256, ge=64, le=1024)
     """Longer side of one cell in a preview mosaic, in pixels, at most."""
     safety: bool = True
@@ -180,5 +180,11 @@ class EngineSettings(Section):
     """A folder with a ViTPose model of transformers (safetensors), for control pictures of poses."""
     upscaler: HomePath | None = None
     """A super-resolution checkpoint (safetensors) that spandrel reads, instead of the embedded networks."""
-    threads: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1, le=4096)
     """CPU threads a worker may use; None means all."""
+
+    @model_validator(mode="after")
+    def _has_a_device(self) -> EngineSettings:
+        if not self.devices and not self.cluster.address:
+            raise ValueError('devices = [] is for hosts with a cluster; write "auto" or the name of a device')
+        return self

@@ -131,6 +131,9 @@ def test_every_verb_explains_itself(darkroom: Run, verb: str) -> None:
         (("imagine", "a", "--mask", "README.md"), {}, "mask: needs --image", 2),
         (("models", "pull", "nosuch"), {}, "no model named 'nosuch'", 2),
         (("restore", "nowhere.zip"), {}, "nowhere.zip", 1),
+        (("restore", "."), {}, ".: cannot be read: Is a directory", 1),
+        (("bench", "--quick", "--model", "nosuch"), {}, "no model named 'nosuch'", 2),
+        (("bench", "--quick", "--device", "nosuch:0"), {}, "this machine has no 'nosuch:0'", 2),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_one_line_that_says_what_to_do(
@@ -226,6 +229,36 @@ def test_a_setting_in_the_wrong_place_is_told_its_place(tmp_path: Path, written:
     with pytest.raises(ConfigError) as refused:
         load(tmp_path / "config.toml")
     assert f"{refused.value}\n".startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ('data_dir = "a\\u0000b"', "data_dir: it must not contain the character"),
+        ('[engine.loras.a]\npath = "\\u0000"', "engine.loras.a.path: it must not contain the character"),
+        ('[engine]\nattention = "\\u0000"', "engine.attention: it must not contain the character"),
+        ('[discord]\npicture_origins = ["\\u0000"]', "discord.picture_origins: it must not contain"),
+        ("[operation]\nbackups_kept = 99999999999", "operation.backups_kept: it must be at most 36500"),
+        ("[direct_messages]\nretention_days = 99999999999", "direct_messages.retention_days: it must be at most"),
+        ("[engine]\ndevices = []", "engine: devices = [] is for hosts with a cluster"),
+    ],
+)
+def test_a_value_that_nothing_could_use_is_refused_at_once(tmp_path: Path, written: str, words: str) -> None:
+    (tmp_path / "config.toml").write_text(written)
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path / "config.toml")
+    assert str(refused.value).startswith(words)
+
+
+def test_files_as_windows_saves_them_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.toml").write_bytes('data_dir = "elsewhere"'.encode("utf-8-sig"))
+    (tmp_path / "token").write_bytes("a.b.c\r\n".encode("utf-8-sig"))
+    monkeypatch.setenv("DISCORD_TOKEN_FILE", str(tmp_path / "token"))
+    settings = load(tmp_path / "config.toml")
+    assert (settings.data_dir, settings.discord.token.get_secret_value()) == (Path("elsewhere"), "a.b.c")
+    (tmp_path / "config.toml").write_bytes("data_dir = 'x'".encode("utf-16"))
+    with pytest.raises(ConfigError, match="save it as UTF-8"):
+        load(tmp_path / "config.toml")
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +11,7 @@ import typer
 from bot.errors import ConfigError
 from bot.log import configure
 from bot.settings import load
+from bot.stop_signals import on_stop
 
 if TYPE_CHECKING:
     from bot.gallery.plan import GalleryPlan
@@ -45,9 +44,7 @@ async def _serve(plan: GalleryPlan) -> None:
     from bot.gallery.server import serve
 
     stopping = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers on its event loop
-            asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+    on_stop(stopping.set)
     async with serve(plan) as running:
         typer.echo(f"The gallery is at {plan.origin(running.port)}")
         await stopping.wait()

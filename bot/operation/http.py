@@ -61,12 +61,17 @@ async def serve(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await _listen(runner, port)
         yield int(runner.addresses[0][1])
-    except OSError as error:
-        raise ConfigError("operation.http_port", f"{port} cannot be used: {error.strerror}; choose another") from error
     finally:
         await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, port: int) -> None:
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+    except OSError as error:
+        raise ConfigError("operation.http_port", f"{port} cannot be used: {error.strerror}; choose another") from error
 
 
 def exposition(metrics: Iterable[Metric]) -> str:

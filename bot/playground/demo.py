@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-import signal
 import tempfile
 import webbrowser
 from collections.abc import Generator
@@ -32,6 +31,7 @@ from bot.playground.friends import Friends
 from bot.playground.page import LivePreview
 from bot.playground.world_store import WorldStore
 from bot.settings import Settings
+from bot.stop_signals import on_stop
 from engine import Engine
 
 log = logging.getLogger(__name__)
@@ -123,9 +123,7 @@ async def end(env: simcord.Env) -> None:
 
 async def _until_ended(preview: Any) -> None:
     ended = asyncio.ensure_future(preview.wait_closed())
-    for name in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
-            asyncio.get_running_loop().add_signal_handler(name, ended.cancel)
+    on_stop(ended.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await ended
     log.info("playground ended")

@@ -189,7 +189,7 @@ def _our_errors() -> Generator[None]:
     """The only place where the database's errors become ours; the cause is kept."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, OSError) as error:  # asyncpg lets a server that cannot be reached through as OSError
         raise StoreError(f"the database failed ({type(error).__name__})") from error
 
 

@@ -66,7 +66,10 @@ class PictureStore:
         """Open a folder (created when missing) or a URL such as `s3://bucket/prefix`. Raises `ConfigError`."""
         if isinstance(location, Path) or "://" not in location:
             folder = Path(location).absolute()
-            return cls(LocalStore(folder, mkdir=True), folder)
+            try:
+                return cls(LocalStore(folder, mkdir=True), folder)
+            except OSError as error:
+                raise ConfigError("pictures", f"the folder {folder} cannot be used: {error}") from error
         try:
             return cls(from_url(location))
         except (BaseError, ValueError) as error:

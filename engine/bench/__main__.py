@@ -12,6 +12,8 @@ from typing import Annotated, Protocol
 import typer
 from rich.console import Console
 
+from engine.errors import EngineError
+
 app = typer.Typer(add_completion=False, help=__doc__)
 
 
@@ -59,16 +61,27 @@ def bench(
 ) -> None:
     """Measure the engine against whole calls in line, side by side."""
     console = Console()
+    if json and not json.absolute().parent.is_dir():
+        raise typer.BadParameter(f"{json.parent} is no folder; choose another", param_hint="--json")
+    try:
+        report = _run(console, suite, model, device, threads, cluster, quick=quick)
+    except EngineError as error:
+        typer.echo(f"darkroom: {error}", err=True)
+        raise typer.Exit(2) from error
+    report.show(console)
+    if json:
+        report.save(json)
+
+
+def _run(
+    console: Console, suite: Suite, model: str, device: str, threads: int | None, cluster: str, *, quick: bool
+) -> Report:
     with _status(console) as say, tempfile.TemporaryDirectory() as folder:
         if suite is Suite.LOAD:
             from engine.bench.suite import FULL, QUICK, LoadSuite
 
-            report = LoadSuite(model, device, Path(folder), QUICK if quick else FULL, threads, say).run()
-        else:
-            report = _measured(suite, say, Path(folder), cluster, quick=quick)
-    report.show(console)
-    if json:
-        report.save(json)
+            return LoadSuite(model, device, Path(folder), QUICK if quick else FULL, threads, say).run()
+        return _measured(suite, say, Path(folder), cluster, quick=quick)
 
 
 def _measured(suite: Suite, say: Callable[[str], None], folder: Path, cluster: str, *, quick: bool) -> Report:

@@ -19,6 +19,7 @@ from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
 from engine.loading.load import load, quiet
 from engine.loading.loaded_model import LoadedModel
+from engine.processes.device_names import device_names
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
 
@@ -67,6 +68,7 @@ class LoadSuite:
         self.say("drawing a small random model")
         save_stand_in(self.scratch / STAND_IN)
         settings = self._settings()
+        asyncio.run(device_names(settings))  # before anything is measured: raises where there is no such device
         name = self._name(settings)
         like, own = self._like(settings, name), self._like(settings, name, small=False)
         effort = self.effort

@@ -68,12 +68,12 @@ class BotProcess:
         await self._process.wait()
         self.discord.gateway.ready.clear()
 
-    async def stop(self) -> float:
-        """SIGTERM; the seconds it took."""
+    async def stop(self, by: signal.Signals = signal.SIGTERM) -> float:
+        """Ask it to end; the seconds it took."""
         assert self._process is not None
         began = time.monotonic()
         if self._process.returncode is None:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(by)
             await asyncio.wait_for(self._process.wait(), 120)
         self.discord.gateway.ready.clear()
         return time.monotonic() - began

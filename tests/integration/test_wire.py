@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,18 @@ async def test_killed_at_random_moments_it_goes_on_where_it_was(tmp_path: Path, 
         await everything_is_well(process, jobs)
 
 
-async def test_sigterm_ends_it_in_time_and_the_next_start_picks_up(tmp_path: Path, model: Path) -> None:
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_ends_it_in_time_and_the_next_start_picks_up(
+    tmp_path: Path, model: Path, by: signal.Signals
+) -> None:
     async with bot(tmp_path, model, DARKROOM_OPERATION__STOP_TIMEOUT_S="1") as process:
         discord = process.discord
         asked = [await ask(discord, f"thing {n} --steps 60", user=40 + n) for n in range(3)]
         await discord.until(lambda: process.rows("select count(*) from jobs") == [(3,)])
         workers = process.workers()
         assert workers
-        assert await process.stop() < 20
+        assert await process.stop(by) < 20
+        assert process.exit_code == 0
         await discord.until(lambda: not any(worker.is_running() for worker in workers), 20)  # no orphans
         await process.start()
         for one in asked:

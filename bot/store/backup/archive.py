@@ -86,10 +86,14 @@ class Writer:
 def opened(file: Path) -> Generator[tuple[zipfile.ZipFile, Manifest]]:
     """A backup and its manifest. Raises `BackupUnusable`."""
     try:
-        with zipfile.ZipFile(file) as archive:
-            yield archive, Manifest.model_validate_json(archive.read(MANIFEST))
+        content = file.open("rb")
     except FileNotFoundError:
         raise BackupUnusable(str(file), "no such file") from None
+    except OSError as error:
+        raise BackupUnusable(str(file), f"cannot be read: {error.strerror}") from error
+    try:
+        with content, zipfile.ZipFile(content) as archive:
+            yield archive, Manifest.model_validate_json(archive.read(MANIFEST))
     except (zipfile.BadZipFile, KeyError, ValidationError) as error:
         raise BackupUnusable(str(file), "not a whole backup of Darkroom") from error
 

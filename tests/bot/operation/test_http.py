@@ -58,3 +58,12 @@ async def test_unset_means_off_and_a_taken_port_is_named() -> None:
         with pytest.raises(ConfigError, match=f"operation.http_port: {number} cannot be used"):
             async with serve(number, health, metrics):
                 pass
+
+
+async def test_an_error_of_what_runs_meanwhile_is_not_the_ports() -> None:
+    async def health() -> Health:
+        return Health(True)
+
+    with pytest.raises(ConnectionRefusedError):
+        async with serve(0, health, metrics):
+            raise ConnectionRefusedError

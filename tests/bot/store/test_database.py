@@ -18,7 +18,7 @@ from alembic.util import CommandError
 from bot.domain.model import JobSpec, Options, Verb
 from bot.errors import ConfigError, MigrationFailed, StoreError
 from bot.store import migrate
-from bot.store.connections import locate, shown
+from bot.store.connections import engines, locate, shown
 from bot.store.database import Database
 from bot.store.jobs.jobs import JobStore
 from bot.store.schema import jobs, members, metadata, posts
@@ -307,6 +307,15 @@ async def test_a_database_out_of_reach_is_named_without_its_password() -> None:
     with pytest.raises(ConfigError) as caught:
         await Database.open("postgresql://ada@127.0.0.1:1/db?password=hunter2", patience_s=0.0)
     assert "hunter2" not in str(caught.value) and "127.0.0.1" in str(caught.value)
+
+
+async def test_a_server_that_goes_away_later_is_a_store_error() -> None:
+    database = Database(*engines(locate("postgresql://ada@127.0.0.1:1/db")))
+    for opened in (database.read, database.write, database.study):
+        with pytest.raises(StoreError, match="the database failed"):
+            async with opened():
+                pytest.fail("nothing is there")
+    await database.close()
 
 
 async def test_whose_earlier_uploads_are_is_found_out(tmp_path: Path) -> None:

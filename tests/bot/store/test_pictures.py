@@ -50,6 +50,12 @@ async def test_a_folder_that_cannot_be_used_is_a_store_error(tmp_path: Path) -> 
             await attempt
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pictures").write_text("not a folder")
+    with pytest.raises(ConfigError, match="pictures: the folder"):
+        PictureStore.open(tmp_path / "pictures")
+
+
 def test_an_unknown_kind_of_bucket_is_named() -> None:
     with pytest.raises(ConfigError, match="pictures"):
         PictureStore.open("gopher://bucket")
