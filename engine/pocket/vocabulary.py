@@ -68,7 +68,7 @@ LATER_COUNTS: Mapping[str, Meaning] = {
     "2": Meaning.TWO, "3": Meaning.THREE, "4": Meaning.FOUR,
 }  # fmt: skip
 LATER_USUAL: Mapping[str, str] = {
-    "car": "automobile", "cars": "automobile", "cabin": "house", "hut": "house", "monster": "ogre",
+    "car": "automobile", "cars": "automobile", "cabin": "house", "monster": "ogre",
     "ramen": "steaming bowl", "noodles": "steaming bowl", "bowl of ramen": "steaming bowl",
     "wizard": "mage", "sheep": "ewe", "bearded man": "man beard", "man with a beard": "man beard",
     "man with beard": "man beard", "woman with red hair": "woman red hair", "man with red hair": "man red hair",
