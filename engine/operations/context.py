@@ -53,6 +53,8 @@ class OperationContext:
     """Why the request's control picture cannot be followed; "" where it can, or where there is none."""
     beside: str | None = None
     """The prompt of a second row for each cell, before the cells' rows in the batch; a `Walk` compares the two."""
+    has_rows: bool = False
+    """Whether each cell has a row of the prompt of its own, though all say the same."""
     upscaler: str = ""
     """The name of the super-resolution network, where no diffusion model has a part in the picture."""
     notes: list[str] = field(default_factory=list[str])

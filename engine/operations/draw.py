@@ -162,7 +162,7 @@ def _arguments(
         # Pixel models (DeepFloyd IF) want a prompt for each picture.
         lists = {name: [wanted[name]] * len(seeds) for name in ("prompt", "negative_prompt") if name in wanted}
         wanted |= {**lists, "num_images_per_prompt": 1}
-    if _chaos(context):
+    if _chaos(context) or context.has_rows:
         wanted |= worded(context.request, wanted, seeds)
     if context.beside is not None:
         wanted |= paired(context.beside, wanted, generators)

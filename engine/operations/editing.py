@@ -19,6 +19,7 @@ from engine.operations.edit_mask import found_mask
 from engine.operations.img2img_from_noise import PictureOrigin
 from engine.operations.instructions import picture_to_be
 from engine.operations.pixels import Pixels, fitted, inward_feather, pixels_of, resized
+from engine.operations.redrawing import RememberedEdit, mask_of
 from engine.operations.remembered import settled
 from engine.pictures.images import open_mask, open_picture
 from engine.pipelines.references import References
@@ -69,13 +70,19 @@ def pasted(picture: Image.Image, mask: Image.Image, cells: list[Pixels]) -> list
 
 def by_difference(context: OperationContext, picture: Image.Image, mask: Image.Image | None) -> list[Pixels]:
     """Any other model's editing: the prompt says what the picture shall show, and where is found or given."""
-    old = described(context, picture)
+    given, old = context, described(context, picture)
     context = _understood(context, old)
+    remembered = RememberedEdit.of(context, picture, old)
+    if remembered is not None and (anew := remembered.redrawn()) is not None:
+        mask = mask or _shown(given, mask_of(anew, picture.size, context.size))
+        return pasted(picture, mask, remembered.drawn(anew, mask))
     with settled(context, picture.resize(context.size, Image.Resampling.BILINEAR), old):
         if mask is None:
-            mask = _found(context, picture, old)
+            mask = found_mask(context, picture, old)
+            mask = _shown(given, mask if remembered is None else remembered.around_the_thing(mask))
         if _takes_pairs(context):
-            return pasted(picture, mask, _walked(context, picture, mask, old))
+            cells = _walked(context, picture, mask, old)
+            return pasted(picture, mask, cells if remembered is None else remembered.shaded(cells, mask))
         # Some families take one prompt at a time: there the region is drawn anew.
         return pasted(picture, mask, within_mask(context, picture, mask, STRENGTH))
 
@@ -109,9 +116,8 @@ def _walked(context: OperationContext, picture: Image.Image, mask: Image.Image, 
         context.watch.walk = None
 
 
-def _found(context: OperationContext, picture: Image.Image, old: str) -> Image.Image:
+def _shown(context: OperationContext, mask: Image.Image) -> Image.Image:
     """Where to change; it is shown to the member unless that is everywhere."""
-    mask = found_mask(context, picture, old)
     if ImageStat.Stat(mask).mean[0] >= EVERYWHERE * 255:
         context.notes.append("all of the picture changed; Edit region changes a part of it")
     else:

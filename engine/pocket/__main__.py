@@ -175,21 +175,23 @@ def judge(cache: Cache, to: Path, weights: Weights = WEIGHTS, minutes: float = 1
 @app.command()
 def measure(judge: Path, cache: Cache = _CACHE, weights: Weights = WEIGHTS) -> None:
     """Print how often colour, background, objects and style are what the prompt asked for (see `obedience`)."""
-    from engine.pocket import obedience, sampling
+    from engine.pocket import fair_judging, obedience, sampling
     from engine.pocket.data import Collection
     from engine.pocket.text import SentenceEncoder
     from engine.pocket.vision import FOLDER, PictureEncoder
 
-    encoder = PictureEncoder.load(judge)
-    known = [sprite.label for sprite in Collection.load(cache).sprites]
+    encoder, sentences = PictureEncoder.load(judge), SentenceEncoder(weights)
+    own = PictureEncoder.load(weights / FOLDER.relative_to(WEIGHTS))
+    collection = Collection.load(cache)
+    known = [sprite.label for sprite in collection.sprites]
     draw = obedience.drawing_with(sampling.load(weights))
     _console.print("colour", obedience.obeys_colour(draw))
     _console.print("background", obedience.obeys_background(draw))
-    sentences = SentenceEncoder(weights)
-    _console.print("top 5 of 200", obedience.is_recognised(draw, encoder, sentences, known))
     _console.print("two objects", obedience.finds_both(draw, encoder, sentences, known))
-    own = PictureEncoder.load(weights / FOLDER.relative_to(WEIGHTS))
-    _console.print("style", obedience.styles_told_apart(draw, own))
+    for name, way in fair_judging.ways(draw, collection).items():
+        _console.print(f"top 5 of 200, {name}", obedience.is_recognised(way, encoder, sentences, known))
+        _console.print(f"style, {name}", obedience.styles_told_apart(way, own))
+        _console.print(f"nearest in style, {name}", fair_judging.nearest_in_style(way, collection))
 
 
 @contextmanager

@@ -13,3 +13,8 @@ STACKED: tuple[Box, ...] = ((32, 16, 0), (32, 16, 32))
 THREE: tuple[Box, ...] = ((32, 16, 0), (32, 0, 32), (32, 32, 32))
 FOUR: tuple[Box, ...] = ((32, 0, 0), (32, 32, 0), (32, 0, 32), (32, 32, 32))
 GRID: tuple[Box, ...] = tuple((20, 2 + 20 * (i % 3), 2 + 20 * (i // 3)) for i in range(9))
+FIVE, SIX, SEVEN, EIGHT = (
+    tuple(GRID[place] for place in places)
+    for places in ((0, 2, 4, 6, 8), (0, 1, 2, 6, 7, 8), (0, 2, 3, 4, 5, 6, 8), (0, 1, 2, 3, 5, 6, 7, 8))
+)
+"""Places of the grid; training never painted these."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Literal
 
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.obedience import HUES, STYLES, Score, colour_pairs, labels_for_ranking
+from engine.pocket.outlining import filled, ground, ink, overlap
 from engine.pocket.palette import COLOURS, MainColour, rgb
 from engine.pocket.text import SentenceEncoder
 from engine.pocket.vision import PictureEncoder
@@ -24,9 +24,6 @@ Kind = Literal["colour", "background", "style", "one of two"]
 EACH = 15
 KEPT = 0.8
 """The outline is kept where old and new overlap by this share of both together (intersection over union)."""
-_INK = 0.125
-"""By so much of the range a pixel differs from the background, to belong to the object."""
-_PLUS = torch.tensor([[[[0.0, 1, 0], [1, 1, 1], [0, 1, 0]]]])
 _GROUNDS = ("blue", "green", "yellow", "pink", "red", "purple", "orange", "grey")
 _SIMPLE = (
     *("red heart", "banana", "rocket", "pizza", "ghost", "panda", "fox", "sunflower", "octopus", "rainbow"),
@@ -96,7 +93,7 @@ class EditJudge:
         seen, _ = self._judge(after[..., 16:48, 32:])
         ranked = (seen @ self._anchors.T).topk(5).indices.tolist()
         shades = rgb(torch.tensor(list(COLOURS.values())))
-        nearest: Tensor = torch.cdist((_ground(after) + 1) / 2, shades).argmin(1)
+        nearest: Tensor = torch.cdist((ground(after) + 1) / 2, shades).argmin(1)
         answers: list[bool] = []
         for row, case in enumerate(wanted):
             match case.kind:
@@ -141,33 +138,6 @@ def table(wanted: Sequence[EditCase], there: Sequence[bool], kept: Sequence[bool
         sums = sum(there[i] for i in chosen), sum(kept[i] for i in chosen), sum(both)
         rows.append(Row(kind, *(Score(right, len(chosen)) for right in sums)))
     return rows
-
-
-def _ground(pictures: Tensor) -> Tensor:
-    corners = [pictures[..., y, x] for y, x in product((1, -2), (1, -2))]
-    return torch.stack(corners).median(0).values
-
-
-def ink(pictures: Tensor) -> Tensor:
-    """Where pictures (n, 3, H, W) in [-1, 1] differ from their background: (n, H, W) booleans."""
-    return (pictures - _ground(pictures)[:, :, None, None]).abs().amax(1) / 2 > _INK
-
-
-def filled(ink: Tensor) -> Tensor:
-    """What lies within the outlines of ink (n, H, W): the white of a ghost on white belongs to the ghost."""
-    free = ~ink
-    outside = torch.zeros_like(free)
-    outside[:, [0, -1]], outside[:, :, [0, -1]] = free[:, [0, -1]], free[:, :, [0, -1]]
-    while True:
-        spread = F.conv2d(outside[:, None].float(), _PLUS, padding=1)[:, 0].bool() & free
-        if torch.equal(spread, outside):
-            return ~outside
-        outside = spread
-
-
-def overlap(old: Tensor, new: Tensor) -> float:
-    """Intersection over union of two outlines (H, W)."""
-    return float((old & new).sum() / (old | new).sum().clamp(min=1))
 
 
 def _hue(hue: float) -> str:

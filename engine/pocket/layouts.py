@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from engine.pocket.boxes import BESIDE, FOUR, GRID, SINGLE, SMALL, STACKED, THREE, Box
+from engine.pocket.boxes import BESIDE, EIGHT, FIVE, FOUR, GRID, SEVEN, SINGLE, SIX, SMALL, STACKED, THREE, Box
 
 
 class Meaning(IntEnum):
@@ -28,6 +28,10 @@ class Meaning(IntEnum):
     THREE = 9
     FOUR = 10
     PATTERN = 11
+    FIVE = 12
+    SIX = 13
+    SEVEN = 14
+    EIGHT = 15
 
 
 _COUNTED: Mapping[Meaning, tuple[Box, ...]] = {
@@ -35,6 +39,10 @@ _COUNTED: Mapping[Meaning, tuple[Box, ...]] = {
     Meaning.TWO: BESIDE,
     Meaning.THREE: THREE,
     Meaning.FOUR: FOUR,
+    Meaning.FIVE: FIVE,
+    Meaning.SIX: SIX,
+    Meaning.SEVEN: SEVEN,
+    Meaning.EIGHT: EIGHT,
     Meaning.PATTERN: GRID,
 }
 _COUNTS: Mapping[Meaning, int] = {Meaning.TWO: 2, Meaning.THREE: 3, Meaning.FOUR: 4}

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from engine.pocket.boxes import SIZE
 from engine.pocket.checkpoint import naming
+from engine.pocket.later_words import with_later
 from engine.pocket.layouts import Layout, Meaning, Phrase, PhraseBook
 from engine.pocket.palette import COLOURS, MainColour, recolour
 
@@ -47,7 +48,7 @@ class Memory:
         self._mirrorable: list[bool] = tensors["mirrorable"].bool().tolist()
         self._drawn: list[list[int]] = tensors["drawn"].tolist()
         self._labels = tensors["labels"].float() / 127
-        self._book = PhraseBook(_phrases(tensors))
+        self._book = PhraseBook(with_later(dict(_phrases(tensors))).items())
 
     @staticmethod
     def nothing(styles: int, width: int) -> Memory:
@@ -94,6 +95,10 @@ class Memory:
     def mirrorable(self, layout: Layout) -> bool:
         """Whether the other way round it would be as true."""
         return len(set(layout.things)) == 1 and self._mirrorable[layout.things[0]]
+
+    def each_mirrorable(self, layout: Layout) -> tuple[bool, ...]:
+        """Whether each of its things the other way round would be as true."""
+        return tuple(self._mirrorable[thing] for thing in layout.things)
 
     def sheets(self, layout: Layout) -> Tensor:
         """The drawings of each style where the layout puts them, (styles, 4, SIZE, SIZE), colours premultiplied."""

@@ -20,9 +20,9 @@ from engine.pictures.control_maps import edges
 from engine.pocket.boxes import SINGLE
 from engine.pocket.canvas import Canvas
 from engine.pocket.data import Collection
-from engine.pocket.edits import ink, overlap
 from engine.pocket.everyday import EVERYDAY
 from engine.pocket.obedience import Score
+from engine.pocket.outlining import ink, overlap
 from engine.pocket.pose import Pose
 from engine.pocket.sampling import GUIDANCE, STEPS
 from engine.pocket.scenes import WHITE, Scene, held_out

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -74,6 +74,12 @@ class Pose:
         grid = F.affine_grid(standing.back(width / height), list(drawings.shape), align_corners=False)
         return F.grid_sample(drawings.float(), grid, align_corners=False).to(drawings.dtype)
 
+    def turned_back(self, pictures: Tensor, mirrorable: Tensor) -> Tensor:
+        """Pictures (B, C, H, W) of things that stand so, moved so that they stand upright; edges are drawn out."""
+        back = replace(self, mirrored=self.mirrored & mirrorable).back(pictures.shape[3] / pictures.shape[2])
+        grid = F.affine_grid(torch.linalg.inv(square(back))[:, :2], list(pictures.shape), align_corners=False)
+        return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+
     def back(self, aspect: float) -> Tensor:
         """(B, 2, 3): from a place in the picture to the place in the drawing that it shows."""
         across, along = self.turn.cos() / self.scale, self.turn.sin() / self.scale
@@ -86,6 +92,12 @@ class Pose:
         ).unflatten(1, (2, 3))  # fmt: skip
         back[:, 0] *= torch.where(self.mirrored, -1.0, 1.0)[:, None]
         return back
+
+
+def square(back: Tensor) -> Tensor:
+    """Affine maps (B, 2, 3) as matrices (B, 3, 3)."""
+    last = back.new_tensor([0.0, 0.0, 1.0]).expand(len(back), 1, -1)
+    return torch.cat((back, last), dim=1)
 
 
 def static_of(sample: Tensor, signal_to_noise: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.pocket.pose import Pose, numbers_of, with_numbers
+from engine.pocket.pose import Pose, numbers_of, square, with_numbers
 
 MIRRORED_FROM = 0.5
 """With this much freedom the side is the noise's own."""
@@ -45,12 +45,6 @@ class Settling:
     def _moved(self, clean: Tensor, to: Pose) -> Tensor:
         """The picture (B, 4, H, W), moved as a whole; its edges are drawn out where it ends."""
         aspect = clean.shape[3] / clean.shape[2]
-        back = torch.linalg.solve(_square(self.pose.back(aspect)).to(clean.device), _square(to.back(aspect)))
+        back = torch.linalg.solve(square(self.pose.back(aspect)).to(clean.device), square(to.back(aspect)))
         grid = F.affine_grid(back[:, :2], list(clean.shape), align_corners=False)
         return F.grid_sample(clean.float(), grid, padding_mode="border", align_corners=False).to(clean.dtype)
-
-
-def _square(back: Tensor) -> Tensor:
-    """Affine maps (B, 2, 3) as matrices (B, 3, 3)."""
-    last = back.new_tensor([0.0, 0.0, 1.0]).expand(len(back), 1, -1)
-    return torch.cat((back, last), dim=1)

@@ -20,6 +20,7 @@ from engine.pocket.memory import Memory
 from engine.pocket.pose import Pose
 from engine.pocket.pose_search import pose_in
 from engine.pocket.recall import packed, unpacked
+from engine.pocket.redrawing import Sheets, Words
 from engine.pocket.styles import STYLES
 
 _FILE = "model.safetensors"
@@ -140,6 +141,17 @@ class RememberingTextEncoder(PocketTextEncoder):
         drawings = framed(sheets, poses, Frame(size, at, picture_size, free)).unflatten(1, (len(STYLES), -1))
         fixed = torch.zeros_like(alone)
         return torch.cat((states[:, :MAX_TOKENS], packed(drawings, fixed, fixed, states.shape[-1])), dim=1)
+
+    def heard(self, text: str, ids: Sequence[int], states: Tensor) -> Words:
+        """A prompt of one row, with its token ids and its states (1, 24 + R, 384)."""
+        spoken = states[0, :MAX_TOKENS].float().cpu()
+        layout = self._memory.layout(ids[1:-1][: MAX_TOKENS - 2], spoken.sum(0))
+        return Words(text, Sheets(self._memory.sheets(layout), layout.boxes, self._memory.each_mirrorable(layout)))
+
+    def remembering(self, states: Tensor, drawings: Tensor) -> Tensor:
+        """States (B, 24 + R, 384) with other drawings (B, N, 4, 64, 64), that stay where they are."""
+        fixed = torch.zeros(len(states))
+        return torch.cat((states[:, :MAX_TOKENS], packed(drawings, fixed, fixed, states.shape[-1]).to(states)), dim=1)
 
     def _unpacked(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return unpacked(states[:, MAX_TOKENS:], len(STYLES))

@@ -45,3 +45,36 @@ USUAL: Mapping[str, str] = {
     "square": "blue square", "book": "closed book", "ball": "soccer ball", "moon": "crescent moon",
 }  # fmt: skip
 """What people mean by words that several drawings, or others first, are called by."""
+
+_HOW = """
+angry, sleepy, sleeping, crying, loudly crying, grinning, winking, thinking, partying, relieved, smirking, neutral,
+unamused, pensive, confused, kissing, disappointed, worried, enraged, fearful, weary, tired, astonished, flushed,
+frowning, smiling, drooling, lying, sneezing, zany, yawning, hot, cold, disguised, pleading, melting, saluting, shaking,
+nerd
+"""
+HOW: tuple[str, ...] = _listed(_HOW)
+"""Names of faces in short that are adjectives: beside another name they say how that is ("a sleepy fox")."""
+
+LATER_NOTHING: tuple[str, ...] = _listed(
+    """
+    long, lily pad, in the woods, wearing, who, please, would like, one, time, full of, at home, with eyes,
+    with a smile, with a face, with long hair, with short hair
+    """
+)
+LATER_COUNTS: Mapping[str, Meaning] = {
+    "five": Meaning.FIVE, "six": Meaning.SIX, "seven": Meaning.SEVEN, "eight": Meaning.EIGHT,
+    "nine": Meaning.PATTERN, "ten": Meaning.PATTERN, "a dozen": Meaning.PATTERN, "dozen": Meaning.PATTERN,
+    "a bunch of": Meaning.PATTERN, "a couple of": Meaning.TWO, "5": Meaning.FIVE, "6": Meaning.SIX,
+    "2": Meaning.TWO, "3": Meaning.THREE, "4": Meaning.FOUR,
+}  # fmt: skip
+LATER_USUAL: Mapping[str, str] = {
+    "car": "automobile", "cars": "automobile", "cabin": "house", "monster": "ogre",
+    "ramen": "steaming bowl", "noodles": "steaming bowl", "bowl of ramen": "steaming bowl",
+    "wizard": "mage", "sheep": "ewe", "bearded man": "man beard", "man with a beard": "man beard",
+    "man with beard": "man beard", "woman with red hair": "woman red hair", "man with red hair": "man red hair",
+    "woman with curly hair": "woman curly hair", "man with curly hair": "man curly hair", "bald man": "man bald",
+    "woman with blond hair": "woman blond hair", "man with blond hair": "man blond hair",
+    "woman with white hair": "woman white hair", "man with white hair": "man white hair",
+    "haunted house": "derelict house", "snowman with a carrot nose": "snowman", "chef hat": "cook",
+}  # fmt: skip
+"""Names for what is drawn under another one; see `later_words`."""

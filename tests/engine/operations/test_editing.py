@@ -99,6 +99,13 @@ def test_what_an_instruction_was_read_as_is_told(worker: Callable[[str], LocalWo
     assert not any("was read as" in note for note in worker("flux2-klein").finish(editor).notes)
 
 
+def test_the_mask_found_for_an_instruction_is_shown(worker: Callable[[str], LocalWorker]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(editing, "found_mask", lambda *_: Image.new("L", (64, 64)))
+        asked = _edit(prompt="make it blue", num_images=1, num_inference_steps=2)
+        assert worker("stable-diffusion").finish(asked).mask is not None
+
+
 def test_a_picture_without_words_gets_some(worker: Callable[[str], LocalWorker]) -> None:
     finished = worker("stable-diffusion").finish(_edit(description="", num_images=1))
     assert any("was taken for" in note for note in finished.notes)
@@ -127,6 +134,29 @@ def test_pocket_paints_an_apple_and_keeps_its_leaf() -> None:
     red = [(cell[..., 0].astype(int) - cell[..., 1] > 100).sum() for cell in (before, after)]
     assert red[1] < 0.3 * red[0]
     assert (after == before).all(axis=2).mean() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("red apple, 3d", "green apple, 3d"),
+        ("fox, flat", "panda, flat"),
+        ("star next to crab, flat", "star next to fox, flat"),
+    ],
+    ids=["colour", "thing", "one of two"],
+)
+def test_four_edits_by_pocket_are_four_pictures(old: str, new: str) -> None:
+    """They differ, a cell by itself is the same, and of two things the other one stays to the byte."""
+    pocket = PocketWorker()
+    (before,) = pocket.draw(ask(prompt=old, seed=3, num_images=1))
+    given = {"prompt": new, "description": old, "image": png(before), "seed": 1000, "num_inference_steps": 6}
+    cells = [cell.astype(int) for cell in pocket.draw(ask(Edit, num_images=4, **given))]
+    (third,) = pocket.draw(ask(Edit, num_images=1, **{**given, "seed": 1002}))
+    assert numpy.abs(third.astype(int) - cells[2]).max() <= 1
+    for one, other in ((0, 1), (0, 2), (1, 3), (2, 3)):
+        assert numpy.abs(cells[one] - cells[other]).mean() > 1
+    if "next to" in old:
+        assert all((cell[:, :96] == before[:, :96]).all() for cell in cells)
 
 
 def test_a_mask_of_everything_is_told_not_shown(worker: Callable[[str], LocalWorker]) -> None:

@@ -11,9 +11,10 @@ from PIL import Image, ImageDraw
 
 from engine.errors import InvalidRequest
 from engine.pictures.images import encode_png
-from engine.pocket.edits import ink, overlap, small
+from engine.pocket.edits import small
 from engine.pocket.hints import Hints
 from engine.pocket.outlines import KEPT
+from engine.pocket.outlining import ink, overlap
 from engine.requests import Control, ImageRequest
 from tests.engine.local_worker import PocketWorker
 
