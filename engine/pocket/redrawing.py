@@ -16,6 +16,7 @@ from torch import Tensor
 from engine.pocket.boxes import Box
 from engine.pocket.framing import Frame
 from engine.pocket.outlining import filled, ink
+from engine.pocket.palette import COLOURS
 from engine.pocket.pose import Pose
 from engine.pocket.pose_search import UPRIGHT, pose_in
 from engine.pocket.recall import CHANNELS, fitted
@@ -61,6 +62,11 @@ class Words:
         said = re.findall(r"\w+", self.text.lower())
         return next((number for number, style in enumerate(STYLES) if style in said), None)
 
+    @property
+    def uncoloured(self) -> list[str]:
+        """The words that are no colours."""
+        return [word for word in re.findall(r"\w+", self.text.lower()) if word not in COLOURS]
+
 
 def redrawn(picture: Tensor, old: Words, new: Words) -> Redrawn | None:
     """How the new drawings are placed in a picture (1, 3, H, W) in [0, 1] of the old words.
@@ -70,6 +76,8 @@ def redrawn(picture: Tensor, old: Words, new: Words) -> Redrawn | None:
     before, after = old.sheets, new.sheets
     if before.boxes != after.boxes or not after.boxes:
         return None
+    if old.uncoloured == new.uncoloured:
+        return None  # "green apple" is another drawing than "red apple", but who says so wants this apple in green
     apart = (before.drawings[:, 3] - after.drawings[:, 3]).abs().amax(0)
     if float(apart.max()) < _ALIKE:
         return None

@@ -37,6 +37,7 @@ def test_an_edit_of_colour_or_background_draws_nothing_anew():
 
     assert redrawn(picture, Words("red box, flat", TALL), Words("green box, flat", painted)) is None
     assert redrawn(picture, Words("box", TALL), Words("box on a blue background", TALL)) is None
+    assert redrawn(picture, Words("a red box", TALL), Words("a green box", WIDE)) is None
 
 
 def test_another_thing_is_drawn_where_the_old_one_was():
