@@ -27,7 +27,14 @@ def predict_x0(
     weights = x0_weights(noise_scheduler, timestep)
     if weights is None:
         return None
-    return _clip(noise_scheduler, (sample * weights.sample).add_(model_output, alpha=weights.output))
+    return _clip(noise_scheduler, _weighted(weights, sample, model_output))
+
+
+def _weighted(weights: X0Weights, sample: torch.Tensor, model_output: torch.Tensor) -> torch.Tensor:
+    if not weights.sample:
+        return model_output * weights.output
+    # Added first, as both products are large where there is much noise, and nearly cancel out.
+    return torch.add(sample, model_output, alpha=weights.output / weights.sample).mul_(weights.sample)
 
 
 def without_variance(model_output: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
