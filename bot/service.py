@@ -18,6 +18,7 @@ from bot.operation import gallery, http
 from bot.operation.shard_keeper import ShardKeeper
 from bot.settings import Settings
 from bot.stop_signals import on_stop
+from bot.tasks import end
 from bot.ui.discord_errors import REFUSALS
 from engine import Engine
 
@@ -77,7 +78,7 @@ async def _connect(app: App) -> None:
     taking_up = asyncio.create_task(app.client.leftovers.take_up(), name="leftovers")
     _is_ready()
     try:
-        await _patiently(app.client.connect)
+        await _stay_connected(app.client)
     finally:
         taking_up.cancel()
 
@@ -88,7 +89,7 @@ async def _connect_beside_others(app: App, keeper: ShardKeeper) -> None:
     await app.services.job_service.start()
     _is_ready()
     keeping = asyncio.create_task(keeper.run(app.client, app.services.job_service, app.client.leftovers), name="shards")
-    connecting = asyncio.create_task(_patiently(app.client.connect), name="gateway")
+    connecting = asyncio.create_task(_stay_connected(app.client), name="connected")
     try:
         await asyncio.wait({keeping, connecting}, return_when=asyncio.FIRST_COMPLETED)
         for task in (keeping, connecting):
@@ -98,6 +99,15 @@ async def _connect_beside_others(app: App, keeper: ShardKeeper) -> None:
         for task in (keeping, connecting):
             task.cancel()
         await asyncio.gather(keeping, connecting, return_exceptions=True)
+
+
+async def _stay_connected(client: DarkroomClient) -> None:
+    connecting = asyncio.create_task(_patiently(client.connect), name="gateway")
+    try:
+        await asyncio.wait({connecting})
+        connecting.result()
+    finally:
+        await end(connecting)
 
 
 def _is_ready() -> None:

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Coroutine
 from functools import partial
 from typing import Any
 
+_CANCEL_AGAIN_S = 1.0
+
 log = logging.getLogger(__name__)
 
 
@@ -43,6 +45,13 @@ class Tasks:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("background task %s failed", task.get_name(), exc_info=error)
+
+
+async def end(task: asyncio.Task[Any]) -> None:
+    """Cancel a task until it has ended: discord.py drops a cancellation that comes while a shard connects."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_CANCEL_AGAIN_S)
 
 
 async def first_of(*waits: Awaitable[object]) -> None:

@@ -223,3 +223,13 @@ async def test_a_crowd_is_acknowledged_in_time(tmp_path: Path, model: Path) -> N
         assert max(one.acked_after or 9 for one in asked) < 2.5
         await everything_is_well(process, jobs=60)
         assert discord.faults.refused() == []
+
+
+async def test_a_stop_while_the_gateway_says_nothing_ends_it(tmp_path: Path, model: Path) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        discord.gateway.is_silent = True
+        await discord.gateway.drop()
+        await discord.until(lambda: discord.gateway.unheard)  # it connects anew
+        assert await process.stop() < 20
+        assert process.exit_code == 0

@@ -50,6 +50,10 @@ class Gateway:
         self.ready = asyncio.Event()
         self.identified = self.resumed = 0
         self.identified_at: list[float] = []
+        self.is_silent = False
+        """Whether who connects hears nothing, not even a greeting."""
+        self.unheard = 0
+        """How many connected so."""
 
     def holders(self, shard: int) -> int:
         """How many sessions listen to a shard."""
@@ -59,6 +63,10 @@ class Gateway:
         """One connection, until either side ends it."""
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
+        if self.is_silent:
+            self.unheard += 1
+            await socket.receive()
+            return socket
         await socket.send_json({"op": HELLO, "d": {"heartbeat_interval": 20000}})
         async for message in socket:
             if message.type is WSMsgType.TEXT:
