@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
 
+import sqlalchemy as sa
+
+from bot.errors import StoreError
 from bot.operation.http import Health, Metric
 from bot.operation.lag import LoopLag
 from bot.store.database import Database
 from bot.store.members.statistics import Statistics
 from engine import Engine
 
+ANSWERED_S = 3.0
+"""A database that takes longer for one row counts as away."""
 Latency = Callable[[], float | None]
 """The gateway's latency in seconds; None while it is not connected."""
 
@@ -28,10 +34,20 @@ class Gauges:
         self.lag = LoopLag()
 
     async def health(self) -> Health:
-        """Ready means: at least one device accepts requests, and the gateway is connected."""
+        """Ready means: a device accepts requests, the gateway is connected, and the database answers in time."""
         if not self._engine.snapshot().is_ready:
             return Health(False, "no device is ready")
-        return Health(True) if self._latency_s() is not None else Health(False, "not connected to Discord")
+        if self._latency_s() is None:
+            return Health(False, "not connected to Discord")
+        return Health(True) if await self._has_database() else Health(False, "the database does not answer")
+
+    async def _has_database(self) -> bool:
+        try:
+            async with asyncio.timeout(ANSWERED_S), self._database.read() as connection:
+                await connection.execute(sa.select(1))
+        except (StoreError, TimeoutError):
+            return False
+        return True
 
     async def read(self) -> Iterable[Metric]:
         """All metrics."""

@@ -1,10 +1,16 @@
 import socket
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 import pytest
 
-from bot.errors import ConfigError
+from bot.errors import ConfigError, StoreError
 from bot.operation.http import Health, Metric, serve
+from bot.operation.metrics import Gauges
+from bot.store.database import Database
+from bot.store.members.statistics import Statistics
 
 
 async def get(port: int, path: str) -> tuple[int, str]:
@@ -67,3 +73,21 @@ async def test_an_error_of_what_runs_meanwhile_is_not_the_ports() -> None:
     with pytest.raises(ConnectionRefusedError):
         async with serve(0, health, metrics):
             raise ConnectionRefusedError
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_a_database_that_is_away_is_not_healthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_away: bool
+) -> None:
+    database = await Database.open(tmp_path / "darkroom.db")
+    engine: Any = SimpleNamespace(snapshot=lambda: SimpleNamespace(is_ready=True))
+    gauges = Gauges(engine, Statistics(database), tmp_path, lambda: 0.1, database)
+    if is_away:
+
+        def refused() -> None:
+            raise StoreError("the database failed (ConnectionRefusedError)")
+
+        monkeypatch.setattr(database, "read", refused)
+    health = await gauges.health()
+    await database.close()
+    assert health == (Health(False, "the database does not answer") if is_away else Health(True))
