@@ -129,6 +129,7 @@ def test_every_verb_explains_itself(darkroom: Run, verb: str) -> None:
         (("imagine", "a", "--image", "README.md"), {}, "image", 2),
         (("imagine", "a fox --seed x"), {}, "--seed x: a whole number", 2),
         (("imagine", "a", "--mask", "README.md"), {}, "mask: needs --image", 2),
+        (("imagine", "a", "--strength", "0.5"), {}, "strength: needs --image", 2),
         (("models", "pull", "nosuch"), {}, "no model named 'nosuch'", 2),
         (("restore", "nowhere.zip"), {}, "nowhere.zip", 1),
         (("restore", "."), {}, ".: cannot be read: Is a directory", 1),
@@ -225,10 +226,7 @@ def test_check_lists_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:
     ],
 )
 def test_a_setting_in_the_wrong_place_is_told_its_place(tmp_path: Path, written: str, words: str) -> None:
-    (tmp_path / "config.toml").write_text(written)
-    with pytest.raises(ConfigError) as refused:
-        load(tmp_path / "config.toml")
-    assert f"{refused.value}\n".startswith(words)
+    assert f"{_refusal(tmp_path, written)}\n".startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -244,10 +242,14 @@ def test_a_setting_in_the_wrong_place_is_told_its_place(tmp_path: Path, written:
     ],
 )
 def test_a_value_that_nothing_could_use_is_refused_at_once(tmp_path: Path, written: str, words: str) -> None:
-    (tmp_path / "config.toml").write_text(written)
+    assert _refusal(tmp_path, written).startswith(words)
+
+
+def _refusal(folder: Path, written: str) -> str:
+    (folder / "config.toml").write_text(written)
     with pytest.raises(ConfigError) as refused:
-        load(tmp_path / "config.toml")
-    assert str(refused.value).startswith(words)
+        load(folder / "config.toml")
+    return str(refused.value)
 
 
 def test_files_as_windows_saves_them_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

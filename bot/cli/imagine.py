@@ -76,6 +76,8 @@ def imagine(
         "strength": strength,
     }  # fmt: skip
     pictures = _Pictures.read(image, mask)
+    if strength is not None and pictures.image is None:
+        raise InvalidRequest("strength", "needs --image as well")
     drawn = Engine(engine)
     with _named_options(), drawn.importing(context.obj):
         asked: dict[str, Any] = {"count": count, "width": width, "height": height}

@@ -45,10 +45,13 @@ def found_mask(context: OperationContext, picture: Image.Image, old: str) -> Ima
 
 
 def _answers(context: OperationContext, picture: Image.Image) -> torch.Tensor:
-    """What the denoiser takes the noised picture for, (noises, channels, rows, columns) float32."""
-    answers = _asked(context.asking(num_images=NOISES), picture)
-    seeds = context.asking(num_images=NOISES).request.cell_seeds
-    for seed in seeds[len(answers) :]:  # a family that draws cell by cell
+    """What the denoiser takes the noised picture for, (noises, channels, rows, columns) float32.
+
+    By the same noise for every seed, so that a cell drawn alone is changed where it is among others.
+    """
+    context = context.asking(num_images=NOISES, seed=0)
+    answers = _asked(context, picture)
+    for seed in context.request.cell_seeds[len(answers) :]:  # a family that draws cell by cell
         answers = torch.cat((answers, _asked(context.asking(num_images=1, seed=seed), picture)))
     layout = None if context.vae is None else LatentLayout.of(context.vae)
     grid = answers if layout is None else layout.unpack(answers, *context.size)

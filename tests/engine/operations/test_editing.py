@@ -142,8 +142,9 @@ def test_pocket_paints_an_apple_and_keeps_its_leaf() -> None:
         ("red apple, 3d", "green apple, 3d"),
         ("fox, flat", "panda, flat"),
         ("star next to crab, flat", "star next to fox, flat"),
+        ("ghost", "ghost on a blue background"),
     ],
-    ids=["colour", "thing", "one of two"],
+    ids=["colour", "thing", "one of two", "background"],
 )
 def test_four_edits_by_pocket_are_four_pictures(old: str, new: str) -> None:
     """They differ, a cell by itself is the same, and of two things the other one stays to the byte."""
