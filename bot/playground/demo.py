@@ -43,7 +43,11 @@ SETTLE_S = 10.0
 async def play(settings: Settings, port: int, data: Path | None, browser: bool, engine: Engine | None = None) -> None:
     """Serve the page until Ctrl-C, SIGTERM, or the end of the session in the page. Raises `ConfigError`."""
     console = Console(stderr=True)
-    with _folder(data) as folder, console.status("starting the engine and the model…"):
+    with (
+        _folder(data) as folder,
+        contextlib.ExitStack() as outliving,
+        console.status("starting the engine and the model…"),
+    ):
         context = contextvars.Context()
         async with build(
             settings.model_copy(
@@ -58,7 +62,7 @@ async def play(settings: Settings, port: int, data: Path | None, browser: bool, 
             fetch=discord.Attachment.read,
             shard_count=1,
         ) as app:
-            await _serve(app, context, folder, port, browser, console)
+            await _serve(app, outliving, context, folder, port, browser, console)
 
 
 @contextlib.contextmanager
@@ -71,25 +75,32 @@ def _folder(data: Path | None) -> Generator[Path]:
 
 
 async def _serve(
-    app: App, context: contextvars.Context, folder: Path, port: int, browser: bool, console: Console
+    app: App,
+    outliving: contextlib.ExitStack,
+    context: contextvars.Context,
+    folder: Path,
+    port: int,
+    browser: bool,
+    console: Console,
 ) -> None:
     env = simcord.Env(app.client, settle_timeout=SETTLE_S, check_errors=False)
     env.backend.clock = WallClock()
-    with contextlib.closing(WorldStore(env, folder)) as kept:
-        with kept.numbers():
-            built = world.build(env)
-        is_known = kept.restore()
-        await env.start()
-        emojis.keep_pictures(env, app.client.http)
-        try:
-            # Jobs run in a context of their own: they reach the simulated Discord, but no action waits for them.
-            context.run(_dpy_internals.set_webhook_adapter, env._webhook_adapter)
-            if not is_known:
-                await app.client.get_partial_messageable(built.channel.id).send(world.WELCOME)
-            await app.services.job_service.start()
-            await _show(env, built, port, browser, console)
-        finally:
-            await end(env)
+    # Jobs may edit their messages until the app has ended.
+    kept = outliving.enter_context(contextlib.closing(WorldStore(env, folder)))
+    with kept.numbers():
+        built = world.build(env)
+    is_known = kept.restore()
+    await env.start()
+    emojis.keep_pictures(env, app.client.http)
+    try:
+        # Jobs run in a context of their own: they reach the simulated Discord, but no action waits for them.
+        context.run(_dpy_internals.set_webhook_adapter, env._webhook_adapter)
+        if not is_known:
+            await app.client.get_partial_messageable(built.channel.id).send(world.WELCOME)
+        await app.services.job_service.start()
+        await _show(env, built, port, browser, console)
+    finally:
+        await end(env)
 
 
 async def _show(env: simcord.Env, built: world.World, port: int, browser: bool, console: Console) -> None:
