@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from engine.batching.forward import forward
 from engine.batching.lanes import Lane, ParkedCall, Stage
 from engine.bench.desk import Desk, requests
 from engine.bench.parts import Free
@@ -77,7 +78,9 @@ def _denoise_s(model: LoadedModel, settings: EngineSettings, like: ImageRequest,
         calls[call.lane] += call.stage is Stage.DENOISE
 
     for request in requests(like, lanes):
-        desk.open(request, previews=False).lane.listeners.append(count)
+        lane = desk.open(request, previews=False).lane
+        lane.listeners.append(count)
+        _bring_to_denoising(lane, calls)
     seconds, threads = 0.0, torch.get_num_threads()
     torch.set_num_threads(1)  # or the processor time of others would be missing
     while desk.tick_loop.lanes:
@@ -92,6 +95,12 @@ def _denoise_s(model: LoadedModel, settings: EngineSettings, like: ImageRequest,
                 desk.tick_loop.cancel(opened.request.id, 1, AbortReason.SHUTDOWN)
     torch.set_num_threads(threads)
     return seconds, calls.total()
+
+
+def _bring_to_denoising(lane: Lane, calls: Counter[Lane]) -> None:
+    """Run a lane alone up to its second step, so that all meet there: else those that encode would miss the others."""
+    while (call := lane.parked) and (not calls[lane] or call.stage is not Stage.DENOISE):
+        lane.resume(forward(call))
 
 
 def _png(colour: str, side: int) -> bytes:

@@ -281,6 +281,8 @@ def _steps(pipeline: Pipeline, noise_scheduler: Any) -> int:
 def _with_latents(result: Any, latents: torch.Tensor) -> Any:
     """A result of `step` with other latents, also in place of other tensors of their shape (LCM's `denoised`)."""
     if isinstance(result, tuple):
+        if len(result) == 1:
+            return (latents,)
         same = (isinstance(part, torch.Tensor) and part.shape == latents.shape for part in result)
         return tuple(latents if is_same else part for is_same, part in zip(same, result, strict=True))
     for name, part in list(result.items()):

@@ -50,22 +50,21 @@ class X0Weights(NamedTuple):
     output: float
 
 
-def x0_weights(noise_scheduler: Any, timestep: Any, level: NoiseLevel | None = None) -> X0Weights | None:
-    """Those of the sample that the next `step` is given; None where the noise scheduler has no such thing.
-
-    `level` is what `noise_level` says, for callers that have asked it.
-    """
-    prediction = getattr(noise_scheduler.config, "prediction_type", "flow_prediction")
-    if prediction == "sample":
-        return X0Weights(0.0, 1.0)
+def x0_weights(noise_scheduler: Any, timestep: Any) -> X0Weights | None:
+    """Those of the sample that the next `step` is given; None where the noise scheduler has no such thing."""
+    prediction = prediction_of(noise_scheduler)
     if prediction == "trigflow":
         angle = float(noise_scheduler.timesteps[_index(noise_scheduler, timestep)])
         return X0Weights(math.cos(angle), -math.sin(angle))
-    if hasattr(noise_scheduler, "precondition_outputs"):
-        sigma, one = _sigma(noise_scheduler, timestep), torch.eye(2)
-        return X0Weights(*noise_scheduler.precondition_outputs(one[0], one[1], sigma).tolist())
-    level = level or noise_level(noise_scheduler, timestep)
+    if prediction == "sample":
+        return X0Weights(0.0, 1.0)
+    level = noise_level(noise_scheduler, timestep)
     return None if level is None else level.x0_weights(prediction)
+
+
+def prediction_of(noise_scheduler: Any) -> str:
+    """What the denoiser predicts, as the noise scheduler's `prediction_type` says."""
+    return getattr(noise_scheduler.config, "prediction_type", "flow_prediction")
 
 
 class NoiseLevel(NamedTuple):
@@ -73,12 +72,18 @@ class NoiseLevel(NamedTuple):
 
     alpha: float
     sigma: float
-    is_flow: bool
+    is_flow: bool = False
     """Whether the denoiser predicts a flow, noise - x0, unless the noise scheduler says otherwise."""
+    preconditioned: X0Weights | None = None
+    """Where the noise scheduler has weights of its own (Karras et al. 2022, table 1)."""
 
     def x0_weights(self, prediction: str) -> X0Weights:
         """For a denoiser of this `prediction_type`."""
         alpha, sigma = self.alpha, self.sigma
+        if self.preconditioned is not None:
+            return self.preconditioned
+        if prediction == "sample":
+            return X0Weights(0.0, 1.0)
         if self.is_flow or prediction == "flow_prediction":
             return X0Weights(1.0, -sigma)
         if prediction == "v_prediction":
@@ -89,21 +94,42 @@ class NoiseLevel(NamedTuple):
 
 def noise_level(noise_scheduler: Any, timestep: Any) -> NoiseLevel | None:
     """That of the sample that the next `step` is given; None where the noise scheduler has no such thing."""
-    if hasattr(noise_scheduler, "_sigma_to_alpha_sigma_t"):
-        sigma = _sigma(noise_scheduler, timestep)
-        if noise_scheduler.config.prediction_type == "flow_prediction":
-            return NoiseLevel(1 - float(sigma), float(sigma), True)
-        alpha, scaled = noise_scheduler._sigma_to_alpha_sigma_t(sigma)
-        return NoiseLevel(float(alpha), float(scaled), False)
-    if hasattr(noise_scheduler, "scale_noise"):
-        sigma = float(_sigma(noise_scheduler, timestep))
-        return NoiseLevel(1 - sigma, sigma, True)
     if hasattr(noise_scheduler, "sigmas"):
-        return NoiseLevel(1.0, float(_sigma(noise_scheduler, timestep)), False)
+        return _of_sigmas(noise_scheduler, torch.as_tensor(_sigma(noise_scheduler, timestep)).reshape(1))[0]
     if hasattr(noise_scheduler, "alphas_cumprod"):
-        kept = float(noise_scheduler.alphas_cumprod[int(timestep)])
-        return NoiseLevel(kept**0.5, (1 - kept) ** 0.5, False)
+        return _of_kept(float(noise_scheduler.alphas_cumprod[int(timestep)]))
     return None
+
+
+def noise_levels(noise_scheduler: Any) -> list[NoiseLevel]:
+    """Those of all timesteps; empty where the noise scheduler has no such thing."""
+    timesteps = noise_scheduler.timesteps
+    if hasattr(noise_scheduler, "sigmas"):
+        return _of_sigmas(noise_scheduler, noise_scheduler.sigmas[: len(timesteps)])
+    if hasattr(noise_scheduler, "alphas_cumprod"):
+        return [_of_kept(kept) for kept in noise_scheduler.alphas_cumprod[timesteps.long().cpu()].tolist()]
+    return []
+
+
+def _of_sigmas(noise_scheduler: Any, sigmas: torch.Tensor) -> list[NoiseLevel]:
+    """`sigmas` is of shape (timesteps,)."""
+    if hasattr(noise_scheduler, "precondition_outputs"):
+        ones, zeros = torch.ones_like(sigmas), torch.zeros_like(sigmas)
+        of_sample = noise_scheduler.precondition_outputs(ones, zeros, sigmas).tolist()
+        of_output = noise_scheduler.precondition_outputs(zeros, ones, sigmas).tolist()
+        weights = map(X0Weights, of_sample, of_output)
+        return [NoiseLevel(1.0, sigma, False, each) for sigma, each in zip(sigmas.tolist(), weights, strict=True)]
+    can_scale = hasattr(noise_scheduler, "_sigma_to_alpha_sigma_t")
+    if can_scale and prediction_of(noise_scheduler) != "flow_prediction":
+        alphas, scaled = noise_scheduler._sigma_to_alpha_sigma_t(sigmas)
+        return [NoiseLevel(*each) for each in zip(alphas.tolist(), scaled.tolist(), strict=True)]
+    if can_scale or hasattr(noise_scheduler, "scale_noise"):
+        return [NoiseLevel(1 - sigma, sigma, True) for sigma in sigmas.tolist()]
+    return [NoiseLevel(1.0, sigma) for sigma in sigmas.tolist()]
+
+
+def _of_kept(kept: float) -> NoiseLevel:
+    return NoiseLevel(kept**0.5, (1 - kept) ** 0.5)
 
 
 def _sigma(noise_scheduler: Any, timestep: Any) -> torch.Tensor:

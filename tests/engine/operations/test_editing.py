@@ -153,7 +153,7 @@ def test_four_edits_by_pocket_are_four_pictures(old: str, new: str) -> None:
     given = {"prompt": new, "description": old, "image": png(before), "seed": 1000, "num_inference_steps": 6}
     cells = [cell.astype(int) for cell in pocket.draw(ask(Edit, num_images=4, **given))]
     (third,) = pocket.draw(ask(Edit, num_images=1, **{**given, "seed": 1002}))
-    assert numpy.abs(third.astype(int) - cells[2]).max() <= 1
+    assert numpy.abs(third.astype(int) - cells[2]).max() <= 2
     for one, other in ((0, 1), (0, 2), (1, 3), (2, 3)):
         assert numpy.abs(cells[one] - cells[other]).mean() > 1
     if "next to" in old:
