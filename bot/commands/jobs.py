@@ -16,6 +16,7 @@ from bot.commands.buttons.reposts import Post, PostKind
 from bot.commands.buttons.result_buttons import end
 from bot.domain.model import CellRef, Job
 from bot.domain.moderation.job_access import Deed
+from bot.domain.ports import PutOff, Shown
 from bot.domain.prompting.prompt import shorten
 from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, OwnersOnly
 from bot.ui.content import texts
@@ -26,7 +27,7 @@ from bot.ui.interactions.asker import member_of, place_of
 from bot.ui.interactions.contexts import everywhere
 from bot.ui.interactions.permitted_jobs import is_known, permitted, shown, visible
 from bot.ui.pictures.compositing import contact_sheet
-from engine import Event, Progress, Queued
+from engine import Progress, Queued
 
 LISTED = 10
 SHEET = 25
@@ -178,11 +179,11 @@ async def own_newest(interaction: Pressed, typed: str) -> list[Choice[str]]:
     return [_choice(job) for job in jobs if typed in f"{job.id} {job.spec.options.prompt}"][:25]
 
 
-def _since(job: Job, event: Event | None = None, *, own: bool = False) -> str:
+def _since(job: Job, event: Shown | None = None, *, own: bool = False) -> str:
     return f"{_stage(job, event, own=own)}, {format_dt(job.created_at, 'R')}"
 
 
-def _line(job: Job, event: Event | None = None, *, own: bool) -> str:
+def _line(job: Job, event: Shown | None = None, *, own: bool) -> str:
     stage = _since(job, event, own=own)
     if not own:
         return f"{stage}: <@{job.member_id}>"  # without the id, which shows the picture to whoever has it
@@ -199,13 +200,15 @@ def _own_line(job: Job, number: int | None) -> str:
     return f"{place} `{job.id}` {act} {job.state.value}, {format_dt(job.created_at, 'R')}: {said}".rstrip(": ")
 
 
-def _stage(job: Job, event: Event | None, *, own: bool) -> str:
+def _stage(job: Job, event: Shown | None, *, own: bool) -> str:
     """Return how far a job is; for one's own, with its place in the queue and the reason."""
     match event:
         case Queued() if own:
             return texts.waiting(event)
         case Progress():
             return f"step {event.step} of {event.steps}"
+        case PutOff():
+            return "put off"
         case _:
             return job.state.value
 

@@ -40,6 +40,7 @@ BotError
 │   ├── ReplyGone(job_id)                   the reply was deleted or cannot be reached
 │   └── DeliveryLater(retry_after_s)        Discord or the network failed: try again later
 └── StoreError
+    ├── DiskFull(what)                      it passes when the operator makes room
     ├── Fenced(job_id, epoch)               an older epoch tried to write
     ├── MigrationFailed(version, why)
     └── BackupUnusable(file, why)
@@ -51,10 +52,12 @@ from bot.errors.failures import (
     BackupUnusable,
     DeliveryError,
     DeliveryLater,
+    DiskFull,
     Fenced,
     MigrationFailed,
     ReplyGone,
     StoreError,
+    unexplained,
 )
 from bot.errors.jobs import AskersOnly, CellNotFound, JobNotFound, MakersOnly, NotYours, OwnerAsked, OwnersOnly
 from bot.errors.requests import AlreadyAsked, BadOption, BadPicture, NoProposal, Restarting
@@ -92,6 +95,7 @@ __all__ = [
     "ConfigError",
     "DeliveryError",
     "DeliveryLater",
+    "DiskFull",
     "ExpressionRefused",
     "ExpressionsFull",
     "Fenced",
@@ -124,4 +128,5 @@ __all__ = [
     "StoreError",
     "TooManyJobs",
     "UserError",
+    "unexplained",
 ]

@@ -29,6 +29,19 @@ class StoreError(BotError):
     """The database or the picture store failed."""
 
 
+class DiskFull(StoreError):
+    """The disk of the database or of the pictures is full."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} failed: no space left on its disk")
+
+
+def unexplained(error: BaseException) -> BaseException | None:
+    """The error, for a log entry's traceback; None where its text says everything."""
+    return None if isinstance(error, DiskFull) else error
+
+
 class Fenced(StoreError):
     """An older epoch of this job tried to write."""
 

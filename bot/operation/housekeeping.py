@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bot.errors import unexplained
 from bot.settings import Settings
 from bot.store.backup.staging import BEFORE_RESTORE
 from bot.store.database import Database
@@ -68,7 +69,8 @@ class Housekeeping:
             # gather() returns the error as a value, so that an error of one task does not end the loop.
             [error] = await asyncio.gather(task(), return_exceptions=True)
             if isinstance(error, Exception):
-                log.error("housekeeping failed", extra={"action": task.__name__.strip("_")}, exc_info=error)
+                what = {"action": task.__name__.strip("_")}
+                log.error("housekeeping failed: %s", error, extra=what, exc_info=unexplained(error))
 
     async def _back_up(self) -> None:
         """Copy a SQLite database once a day. The host backs up PostgreSQL with its own tools."""

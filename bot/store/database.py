@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -15,10 +16,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.errors import ConfigError, StoreError
+from bot.errors import ConfigError
 from bot.shards import HeldShards
 from bot.store import migrate
 from bot.store.connections import Pools, engines, is_sqlite, locate, reach, shown
+from bot.store.failures import store_error
 from bot.store.turns import Turn, in_turn
 
 Fence = Callable[[AsyncConnection, Turn], Awaitable[None]]
@@ -189,8 +191,12 @@ def _our_errors() -> Generator[None]:
     """The only place where the database's errors become ours; the cause is kept."""
     try:
         yield
-    except (SQLAlchemyError, OSError) as error:  # asyncpg lets a server that cannot be reached through as OSError
-        raise StoreError(f"the database failed ({type(error).__name__})") from error
+    except (
+        SQLAlchemyError,
+        sqlite3.Error,
+        OSError,
+    ) as error:  # asyncpg lets a server that cannot be reached through as OSError
+        raise store_error("the database", error) from error
 
 
 def shard_of(guild_id: sa.ColumnElement[Any], count: int) -> sa.ColumnElement[int]:

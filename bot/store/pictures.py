@@ -17,7 +17,8 @@ from weakref import WeakValueDictionary
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from bot.errors import ConfigError, StoreError
+from bot.errors import ConfigError
+from bot.store.failures import store_error
 
 Needed = Callable[[Sequence[str]], Awaitable[Set[str]]]
 """Tells which of some keys are named somewhere."""
@@ -165,7 +166,7 @@ def _our_errors() -> Generator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        raise StoreError(f"the picture store failed ({type(error).__name__})") from error
+        raise store_error("the picture store", error) from error
 
 
 def is_key(key: str) -> bool:

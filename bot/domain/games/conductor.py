@@ -19,7 +19,7 @@ from bot.domain.games.phases import Phase
 from bot.domain.games.ports import GameAnnouncer, GameStore
 from bot.domain.moderation.access import BannedIn
 from bot.domain.ports import Clock
-from bot.errors import DeliveryError, DeliveryLater, Fenced, RoundNotFound, StoreError
+from bot.errors import DeliveryError, DeliveryLater, Fenced, RoundNotFound, StoreError, unexplained
 from bot.tasks import first_of
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Conductor:
             # Gathered, an error is a value: a database that fails for a while must not end all games.
             [error] = await asyncio.gather(self.turn(began), return_exceptions=True)
             if isinstance(error, Exception):
-                log.error("games cannot be read", exc_info=error)
+                log.error("games cannot be read: %s", error, exc_info=unexplained(error))
                 await self._sleep(IDLE_S)
             await first_of(self._woken.wait(), self._sleep(POLL_S))
 

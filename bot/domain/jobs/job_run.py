@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
+from collections.abc import Awaitable, Callable
 from itertools import chain, repeat
 
 from bot.domain.jobs import stored_files
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.model import Charge, Job, JobSpec, JobState, Verdict
-from bot.domain.ports import Stream
+from bot.domain.ports import PutOff, Stream
 from bot.domain.prompting.engine_requests import Asker
 from bot.domain.quotas.quota import part_of, pictures
-from bot.errors import Fenced, PictureBlocked, StoreError, UserError
+from bot.errors import DiskFull, Fenced, PictureBlocked, StoreError, UserError, unexplained
 from bot.tasks import first_of
 from engine import (
     AbortReason,
@@ -35,7 +37,7 @@ MAX_ATTEMPTS = 3
 """How often a job may begin; one that takes the whole bot down with it must not do so for ever."""
 
 _LONGEST_PAUSE_S = 15.0
-_STORE_PAUSES_S = (5.0, 30.0, 120.0, 600.0)
+_STORE_PAUSES_S = (5.0, 15.0, 30.0, 60.0)
 """A full disk or a server that restarts: the job waits, nothing is lost."""
 _OUTLIVES = (AbortReason.SHUTDOWN, AbortReason.CLIENT_GONE)
 
@@ -58,6 +60,8 @@ class JobRun:
         self._blocked: Charge | None = None
         """The charge for a result that may not be shown: its device time was used all the same."""
         self.has_started = False
+        self.is_put_off = False
+        """The store failed, and the next try is not due yet."""
 
     @property
     def owed(self) -> Charge | None:
@@ -84,18 +88,24 @@ class JobRun:
 
     async def until_over(self) -> BaseException | None:
         """`live`, again as long as the store fails. Returns an unexpected error, or None."""
+        return await self._insist(self.live)
+
+    async def _insist(self, work: Callable[[], Awaitable[None]]) -> BaseException | None:
         # Gathered, an error is a value: a bug ends this job alone, loudly and refunded.
-        [error] = await asyncio.gather(self.live(), return_exceptions=True)
+        [error] = await asyncio.gather(work(), return_exceptions=True)
+        if isinstance(error, StoreError) and not self.is_ended:
+            log.error("job put off: %s", error, extra={"job": self.job.id}, exc_info=unexplained(error))
         pauses = chain(_STORE_PAUSES_S, repeat(_STORE_PAUSES_S[-1]))
         while isinstance(error, StoreError) and not self.is_ended:
-            pause_s = next(pauses)
-            log.error("job put off", extra={"job": self.job.id, "pause_s": pause_s}, exc_info=error)
-            [error] = await asyncio.gather(self._again(pause_s), return_exceptions=True)
+            self._ports.replies.show(self.job, PutOff(is_full=isinstance(error, DiskFull)))
+            [error] = await asyncio.gather(self._again(work, next(pauses)), return_exceptions=True)
         return None if isinstance(error, StoreError) else error
 
-    async def _again(self, pause_s: float) -> None:
+    async def _again(self, work: Callable[[], Awaitable[None]], pause_s: float) -> None:
+        self.is_put_off = True
         await self.pause(pause_s)
-        await self.live()
+        self.is_put_off = False
+        await work()
 
     async def live(self) -> None:
         """Run the job from claim to stored or closed. Raises `StoreError`, and errors that are bugs."""
@@ -121,8 +131,9 @@ class JobRun:
             await self._ports.estimates.learn(*self._measured)
 
     async def fail(self, error: Exception) -> None:
-        """Close the job after an unexpected error."""
-        await self._close(JobState.FAILED, InferenceFailed(f"something went wrong ({type(error).__name__})"))
+        """Close the job after an unexpected error, as soon as the store takes it."""
+        why = InferenceFailed(f"something went wrong ({type(error).__name__})")
+        await self._insist(functools.partial(self._close, JobState.FAILED, why))
 
     async def _live(self) -> None:
         jobs = self._ports.jobs

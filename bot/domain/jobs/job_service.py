@@ -87,7 +87,7 @@ class JobService(JobResults):
         self._is_open = False
         await asyncio.gather(*self._accepting, return_exceptions=True)
         for run, _ in self._runs.values():
-            if not run.has_started:
+            if not run.has_started or run.is_put_off:
                 run.end(AbortReason.SHUTDOWN)
         if tasks := self._tasks():
             await asyncio.wait(tasks, timeout=deadline_s)

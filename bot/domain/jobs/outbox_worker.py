@@ -11,7 +11,7 @@ from bot.domain.jobs import error_codec
 from bot.domain.jobs.dependencies import Ports
 from bot.domain.jobs.retry_policy import RetryPolicy
 from bot.domain.model import Job, JobState, OutboxEntry, OutboxKind
-from bot.errors import DeliveryLater, Fenced, ReplyGone
+from bot.errors import DeliveryLater, Fenced, ReplyGone, unexplained
 from bot.tasks import first_of
 from engine import InferenceFailed
 
@@ -53,7 +53,7 @@ class OutboxWorker:
                 # Gathered, an error is a value: a database that fails for a while must not end all deliveries.
                 [error] = await asyncio.gather(self._round(), return_exceptions=True)
                 if isinstance(error, Exception):
-                    log.error("the outbox cannot be read", exc_info=error)
+                    log.error("the outbox cannot be read: %s", error, exc_info=unexplained(error))
                     await self._ports.sleep(_IDLE_S)
         finally:
             await self.settle()
@@ -102,7 +102,7 @@ class OutboxWorker:
             case Exception():
                 self._unseen.add(entry.job_id)
                 # The outcome could not be stored: without a pause the entry would be due, and shown, again at once.
-                log.error("delivery not noted", extra={"job": entry.job_id}, exc_info=error)
+                log.error("delivery not noted: %s", error, extra={"job": entry.job_id}, exc_info=unexplained(error))
                 await self._ports.sleep(_IDLE_S)
             case _:
                 raise error

@@ -9,7 +9,7 @@ from bot.domain.ports.engine import EnginePort, Estimates, Stream
 from bot.domain.ports.jobs import Jobs
 from bot.domain.ports.outbox import Outbox
 from bot.domain.ports.pictures import Pictures
-from bot.domain.ports.replies import Replies
+from bot.domain.ports.replies import PutOff, Replies, Shown
 from bot.domain.ports.rules import Rules
 
 Clock = Callable[[], datetime]
@@ -22,7 +22,9 @@ __all__ = [
     "Jobs",
     "Outbox",
     "Pictures",
+    "PutOff",
     "Replies",
     "Rules",
+    "Shown",
     "Stream",
 ]

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.model import Cell, Job
 from engine import Event
 
 
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """The database or the picture store failed: the job waits and is tried again by itself."""
+
+    is_full: bool
+    """The reason is a full disk."""
+
+
+Shown = Event | PutOff
+"""What a reply shows while its job lives."""
+
+
 class Replies(Protocol):
     """Shows each job in its one reply message."""
 
-    def show(self, job: Job, event: Event) -> None:
+    def show(self, job: Job, event: Shown) -> None:
         """Show an event as soon as rate limits allow; a newer one replaces it. Never blocks or raises."""
         ...
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from bot.domain.ports import Clock
 from bot.domain.rounds.ports import Play, RoundStore
 from bot.domain.rounds.round import Round, RoundKind, RoundState, last_settings
-from bot.errors import DeliveryLater, Fenced, JobNotFound, RoundNotFound, StoreError
+from bot.errors import DeliveryLater, Fenced, JobNotFound, RoundNotFound, StoreError, unexplained
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Deadlines:
             # Gathered, an error is a value: a database that fails for a while must not end all rounds.
             [error] = await asyncio.gather(self.turn(began), return_exceptions=True)
             if isinstance(error, Exception):
-                log.error("rounds cannot be read", exc_info=error)
+                log.error("rounds cannot be read: %s", error, exc_info=unexplained(error))
             await self._sleep(IDLE_S if isinstance(error, Exception) else POLL_S)
 
     async def turn(self, began: datetime) -> None:

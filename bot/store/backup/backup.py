@@ -36,7 +36,14 @@ async def backup(settings: Settings, file: Path) -> str:
 
 
 async def write(url: sa.URL, pictures: PictureStore, file: Path) -> archive.Manifest:
-    """Write a backup; it appears whole or not at all."""
+    """Write a backup; it appears whole or not at all. Raises `BackupUnusable` and `StoreError`."""
+    try:
+        return await _write_whole(url, pictures, file)
+    except OSError as error:  # a full disk, or a folder that may not be written
+        raise BackupUnusable(str(file), error.strerror or str(error)) from error
+
+
+async def _write_whole(url: sa.URL, pictures: PictureStore, file: Path) -> archive.Manifest:
     await asyncio.to_thread(_make_room, file)
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=file.parent) as folder:
         copy, unfinished = Path(folder) / "database", Path(folder) / file.name

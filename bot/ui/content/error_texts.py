@@ -152,6 +152,10 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.ReplyGone: lambda error: "The message for this result is gone.",
         bot.DeliveryLater: lambda error: "Discord is slow just now; the result comes as soon as it lets me.",
         bot.StoreError: lambda error: GENERIC,
+        bot.DiskFull: lambda error: (
+            "My disk is full, so I cannot take this; nothing was charged. Please tell the person who runs me, and ask "
+            "again when there is room."
+        ),
         bot.Fenced: lambda error: "This was picked up elsewhere; nothing is lost.",
         bot.BackupUnusable: lambda error: GENERIC,
         bot.MigrationFailed: lambda error: "I am being updated; please try again later.",

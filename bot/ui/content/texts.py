@@ -9,9 +9,10 @@ from types import MappingProxyType
 from discord.utils import escape_markdown, escape_mentions
 
 from bot.domain.model import Cell, Job, JobState, Verb
+from bot.domain.ports import PutOff, Shown
 from bot.domain.prompting.prompt import render, shorten
 from bot.ui.content.cost_texts import cost
-from engine import Event, Finished, Progress, Queued, Started
+from engine import Finished, Progress, Queued, Started
 
 MESSAGE_LIMIT = 2000
 ALT_LIMIT = 1024
@@ -75,12 +76,12 @@ def unmarked(text: str) -> str:
     return _OPEN_BRACKET.sub(r"\1\\[", escape_markdown(text))
 
 
-def live(job: Job, event: Event, used: str = "") -> str:
+def live(job: Job, event: Shown, used: str = "") -> str:
     """The whole reply while a job lives, with what is `used` of a limit; room is left for a notice."""
     return f"{headline(job)}\n{status(job, event, used)}"
 
 
-def status(job: Job, event: Event, used: str = "") -> str:
+def status(job: Job, event: Shown, used: str = "") -> str:
     """The line below the headline while a job lives."""
     match event:
         case Queued():
@@ -91,6 +92,16 @@ def status(job: Job, event: Event, used: str = "") -> str:
             return progress(event)
         case Finished():
             return "⏳ developing…"
+        case PutOff():
+            return _put_off(event)
+
+
+def _put_off(event: PutOff) -> str:
+    why = "my disk is full" if event.is_full else "my storage does not answer"
+    return (
+        f"⏳ put off: {why}. I try again by myself, and nothing is charged until the result is here. "
+        "If it takes long, tell the person who runs me."
+    )
 
 
 def waiting(event: Queued) -> str:

@@ -12,7 +12,7 @@ from typing import Protocol
 import discord
 
 from bot.domain.model import Cell, Job
-from bot.domain.ports import Jobs, Pictures
+from bot.domain.ports import Jobs, Pictures, Shown
 from bot.errors import DeliveryLater, ReplyGone
 from bot.tasks import Tasks
 from bot.ui.content import texts
@@ -27,7 +27,7 @@ from bot.ui.job_reply.edit_pacing import ChannelWindows, Pace, RateLimits
 from bot.ui.job_reply.live_reply import ProgressReply
 from bot.ui.job_reply.reply_message import OutOfReach, ReplyMessage, now
 from bot.ui.pictures.compositing import Drawing
-from engine import Event, InferenceFailed
+from engine import InferenceFailed
 
 PREVIEW_INTERVAL_S = 1.2
 SMALLEST_LIMIT = 256 * 1024
@@ -68,7 +68,7 @@ class DiscordReplies:
         self._live: dict[str, ProgressReply] = {}
         self._opening: dict[str, asyncio.Event] = {}
         self._opened: dict[str, tuple[int | None, str]] = {}
-        self._newest: dict[str, Event] = {}
+        self._newest: dict[str, Shown] = {}
         self._channels = ChannelWindows()
 
     def attach(
@@ -113,13 +113,13 @@ class DiscordReplies:
             if live.message.message_id == message_id:
                 await self._gone(job_id)
 
-    def show(self, job: Job, event: Event) -> None:
+    def show(self, job: Job, event: Shown) -> None:
         """Show an event as soon as rate limits allow; a newer one replaces it."""
         self._newest[job.id] = event
         if self._client is not None and not job.reply.hidden:
             self._reply(job).show(job, event)
 
-    def newest(self, job_id: str) -> Event | None:
+    def newest(self, job_id: str) -> Shown | None:
         """The newest event of a job under way."""
         return self._newest.get(job_id)
 

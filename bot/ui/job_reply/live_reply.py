@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot.domain.model import Job
-from bot.errors import DeliveryLater
+from bot.domain.ports import Shown
+from bot.errors import DeliveryLater, StoreError
 from bot.tasks import Tasks
 from bot.ui.content import texts
 from bot.ui.content.buttons import cancel_view, fetch_view
@@ -17,7 +18,7 @@ from bot.ui.content.message_page import Page, Upload
 from bot.ui.discord_errors import REFUSALS, delivery_error, is_gone
 from bot.ui.job_reply.edit_pacing import ChannelWindows, Pace, RateLimits
 from bot.ui.job_reply.reply_message import HANDOVER, OutOfReach, ReplyMessage
-from engine import Event, Preview, Progress, Queued
+from engine import Preview, Progress, Queued
 
 STOP_WITHIN_S = 45.0
 """Discord may take half a minute over an edit; one that is no longer waited for would still arrive, over the result."""
@@ -49,8 +50,8 @@ class ProgressReply:
         self.message = message
         self._pace, self._channels, self._limits = pace, channels, limits
         self._tasks, self._clock, self._on_gone = tasks, clock, on_gone
-        self._newest: tuple[Job, Event] | None = None
-        self._shown: tuple[Job, Event] | None = None
+        self._newest: tuple[Job, Shown] | None = None
+        self._shown: tuple[Job, Shown] | None = None
         self._preview: Preview | None = None
         self._has_previewed = False
         self._task: asyncio.Task[None] | None = None
@@ -68,7 +69,7 @@ class ProgressReply:
         self._is_open = True
         self._start()
 
-    def show(self, job: Job, event: Event) -> None:
+    def show(self, job: Job, event: Shown) -> None:
         """Show this as soon as limits allow; what was not shown yet is dropped, and what looks the same is not sent."""
         if not isinstance(event, Progress):
             self._preview = None
@@ -90,7 +91,7 @@ class ProgressReply:
             for task in late:
                 task.cancel()
 
-    def _looks_the_same(self, job: Job, event: Event) -> bool:
+    def _looks_the_same(self, job: Job, event: Shown) -> bool:
         if self._shown is None or (isinstance(event, Progress) and event.preview is not None):
             return False
         return texts.status(job, event) == texts.status(*self._shown)
@@ -109,7 +110,7 @@ class ProgressReply:
             if (newest := self._take()) is not None:
                 await self._edit(*newest)
 
-    def _take(self) -> tuple[Job, Event] | None:
+    def _take(self) -> tuple[Job, Shown] | None:
         newest, self._newest = self._newest, None
         return None if self._is_stopped else newest
 
@@ -129,7 +130,7 @@ class ProgressReply:
             waits.append(self._channels.wait_s(self.message.channel_id, now))
         return max(waits)
 
-    async def _edit(self, job: Job, event: Event) -> None:
+    async def _edit(self, job: Job, event: Shown) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
         if not self.message.has_token:
@@ -139,6 +140,10 @@ class ProgressReply:
             await self.message.show(page)
         except OutOfReach:
             self._is_stopped = True
+        except StoreError as error:
+            # The page is shown; only the message's id could not be written down, and the next edit tries again.
+            log.info("reply's place not stored: %s", error, extra={"action": "preview", "job": job.id})
+            self._shown = (job, event)
         except REFUSALS as error:
             await self._refused(job, error)
         else:
@@ -158,7 +163,7 @@ class ProgressReply:
         if is_gone(error):
             await self._on_gone(job.id)
 
-    def _page(self, job: Job, event: Event) -> Page:
+    def _page(self, job: Job, event: Shown) -> Page:
         text = texts.live(job, event, self._used)
         view = cancel_view(job.id)
         if not self.message.is_lasting and self._ends_soon(job):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain.model import Ask, Cell, Job, Member, Place, Verdict
+from bot.domain.ports import Shown
 from engine.engine import Resolved
 from engine.errors import AbortReason, RequestAborted
 from engine.events import Event, Finished, GeneratedImage, Progress, Queued, Safety, Started
@@ -104,13 +105,13 @@ class ReplyWall:
     """Replies that are written on a wall: one message for each job, as on Discord."""
 
     def __init__(self) -> None:
-        self.shown: list[tuple[str, Event]] = []
+        self.shown: list[tuple[str, Shown]] = []
         self.messages: dict[str, str] = {}
         self.delivered: list[str] = []
         self.notified: list[str] = []
         self.troubles: list[Exception] = []
 
-    def show(self, job: Job, event: Event) -> None:
+    def show(self, job: Job, event: Shown) -> None:
         self.shown.append((job.id, event))
         self.messages[job.id] = type(event).__name__
 

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from bot.domain.model import JobState, Preferences
-from bot.errors import QuotaExceeded, StoreError
+from bot.domain.ports import PutOff
+from bot.errors import DiskFull, QuotaExceeded, StoreError
 from bot.ui.content.message_page import Page
 from bot.ui.job_reply.live_reply import NOTICE_BEFORE
 from bot.ui.job_reply.reply_message import HANDOVER, ReplyMessage
@@ -108,6 +109,29 @@ async def test_an_accepted_job_without_a_noted_place_is_no_failure(world: World)
 
     [message] = world.messages
     assert "U1" in labels(message) and not result.followups
+
+
+async def test_a_job_that_is_put_off_says_why(world: World) -> None:
+    await begin(world)
+    [job] = world.jobs.jobs.values()
+    for is_full, why in ((False, "my storage does not answer"), (True, "my disk is full")):
+        world.replies.show(job, PutOff(is_full=is_full))
+        await eventually(lambda why=why: why in world.messages[-1].content)
+        assert "nothing is charged" in world.messages[-1].content and labels(world.messages[-1]) == ["Cancel"]
+    listed = await world.ada.slash(world.channel, "queue")
+    assert listed.response is not None and "put off" in listed.response.content
+    await finish(world)
+    assert "U1" in labels(world.messages[-1])
+
+
+async def test_progress_goes_on_where_its_place_cannot_be_stored(world: World) -> None:
+    async def full(job_id: str, message_id: int) -> None:
+        raise DiskFull("the database")
+
+    world.jobs.reply_at = full
+    await begin(world)
+    await finish(world)
+    assert "U1" in labels(world.messages[-1])
 
 
 async def test_preflight_names_what_the_bot_lacks(world: World) -> None:

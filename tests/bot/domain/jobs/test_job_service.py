@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from bot.domain.model import Job, JobSpec, JobState, Options, Verb, Verdict
+from bot.domain.ports import PutOff
 from bot.domain.prompting.derivation import derive
 from bot.errors import (
     AlreadyAsked,
     BadPicture,
     CellNotFound,
+    DiskFull,
     JobNotFound,
     NotPermitted,
     OwnersOnly,
@@ -29,7 +31,7 @@ from engine.requests import ImageToImage
 from tests.bot.domain.scripted import PNG, finished
 from tests.bot.domain.studios import MODERATOR, OWNER, STRANGER, StoredStudio
 from tests.bot.store.asks import ask
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 
 async def test_from_wish_to_grid(house: StoredStudio) -> None:
@@ -150,6 +152,53 @@ async def test_a_database_that_fails_for_a_while_costs_a_delay(house: StoredStud
     assert (done.state, done.epoch) == (JobState.DELIVERED, 2)
     assert await house.charged(done) == ("settled", 4, 800)
     assert len(house.engine.streams) == 1, "what was made is not made again"
+
+
+async def test_a_full_disk_is_told_and_logged_once(house: StoredStudio, caplog: pytest.LogCaptureFixture) -> None:
+    keep, failures = house.jobs.keep, [DiskFull("the database")] * 3
+
+    async def fails_at_first(*arguments: Any) -> Job:
+        if failures:
+            raise failures.pop()
+        return await keep(*arguments)
+
+    house.jobs.keep, house.engine.auto = fails_at_first, True
+    done = await house.wait_while_time_passes(await house.submit())
+    assert done.state is JobState.DELIVERED and house.wall.messages[done.id] == "grid of 4"
+    assert [event for _, event in house.wall.shown if isinstance(event, PutOff)] == [PutOff(is_full=True)] * 3
+    [said] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "no space left" in said.getMessage() and said.exc_info is None
+
+
+async def test_a_bug_on_a_full_disk_is_told_when_there_is_room(house: StoredStudio) -> None:
+    close, failures = house.jobs.close, [DiskFull("the database")] * 2
+
+    async def fails_at_first(*arguments: Any) -> Job:
+        if failures:
+            raise failures.pop()
+        return await close(*arguments)
+
+    house.jobs.close = fails_at_first
+    job = await house.submit()
+    (await house.engine.stream()).post(ZeroDivisionError())
+    assert (await house.wait_while_time_passes(job)).state is JobState.FAILED
+    assert house.wall.messages[job.id] == "failed: InferenceFailed"
+    assert (await house.charged(job))[0] == "refunded"
+
+
+async def test_a_job_that_is_put_off_does_not_hold_up_the_stop(house: StoredStudio) -> None:
+    async def fails(*_: object) -> Job:
+        raise DiskFull("the database")
+
+    house.jobs.keep = fails
+    job = await house.submit()
+    stream = await house.engine.stream()
+    stream.post(Started("cpu"))
+    stream.finish()
+    await until(lambda: any(isinstance(event, PutOff) for _, event in house.wall.shown))
+    async with asyncio.timeout(PATIENCE_S):
+        await house.job_service.stop(10 * PATIENCE_S)
+    assert (await house.jobs.get(job.id)).state in {JobState.QUEUED, JobState.RUNNING}
 
 
 async def test_a_disk_that_stays_full_for_hours_costs_a_delay(house: StoredStudio) -> None:
