@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -15,7 +16,7 @@ from engine.catalogue.model_keys import prove_keys
 from engine.errors import ModelLoadFailed
 from engine.model_files import diffusers_folder
 from engine.model_files.checkpoint import SUFFIXES, read_checkpoint
-from engine.model_files.diffusers_folder import REMEDY
+from engine.model_files.diffusers_folder import REMEDY, UNWANTED
 from engine.model_files.folder_check import prove_files
 from engine.model_files.local_models import find_pulled
 from engine.model_files.single_file import tensor_names
@@ -28,8 +29,8 @@ from engine.pipelines.sampler_names import sampler_named
 from engine.pipelines.signatures import Signature, Signatures, is_offered
 from engine.settings import ModelSettings
 
-_INDISPENSABLE = frozenset({"unet", "transformer", "vae", "movq", "vqvae", "scheduler"})
-"""Components without which nothing can be drawn."""
+_WORDS = re.compile(r"(text_encoder|tokenizer)(_\d)?$")
+"""Components that read prompts: diffusers calls some optional, for callers that bring embeddings instead."""
 
 
 class SpecReader:
@@ -189,9 +190,10 @@ class SpecReader:
 
     def _check_components(self, name: str, found: diffusers_folder.ModelFolder) -> None:
         signature = self._signatures.of(found.pipeline)
-        needed = signature.components - signature.optional - found.components.keys()
-        # Some are left out on purpose: SD 3 without T5.
-        lacking = sorted(needed - found.left_out | needed & _INDISPENSABLE)
+        wordy = {part for part in signature.components if _WORDS.match(part)}
+        needed = (signature.components - signature.optional | wordy) - found.components.keys()
+        # Some are left out on purpose: SD 3 without T5, and old safety checkers.
+        lacking = sorted(needed - found.left_out | needed - signature.lacks_well - UNWANTED)
         if lacking:
             why = f"its index names no {' and no '.join(lacking)}, which {found.pipeline} needs"
             raise ModelLoadFailed(name, why, REMEDY)

@@ -40,6 +40,8 @@ class Signature:
     """What it is made of; empty for Modular pipelines, whose blocks say that."""
     optional: frozenset[str] = frozenset()
     """Those of them it can do without."""
+    lacks_well: frozenset[str] = frozenset()
+    """Text encoders and tokenizers that its code can do without: SD 3's T5, and the first pair of SDXL's refiner."""
     is_known: bool = False
     """Whether there is such a class."""
 
@@ -113,10 +115,30 @@ def _made_of(body: ast.ClassDef, base: Signature) -> dict[str, frozenset[str]]:
     optional = next((_names(node.value) for node in body.body if _assigns(node, "_optional_components")), base.optional)
     init = _method(body, "__init__")
     if init is None:
-        return {"components": base.components, "optional": optional}
+        return {"components": base.components, "optional": optional, "lacks_well": base.lacks_well}
     names = [argument.arg for argument in init.args.args[1:]]
     required = names[: len(names) - len(init.args.defaults)]
-    return {"components": frozenset(required) | (optional & frozenset(names)), "optional": optional}
+    components = frozenset(required) | (optional & frozenset(names))
+    return {"components": components, "optional": optional, "lacks_well": _lacks_well(body, optional)}
+
+
+def _lacks_well(body: ast.ClassDef, optional: frozenset[str]) -> frozenset[str]:
+    """The pairs whose encoder is optional by code alone, or whose tokenizer is chosen by whether it is there."""
+    tests = [node for node in ast.walk(body) if isinstance(node, ast.If | ast.IfExp)]
+    encoders = {_absent(node.test, ast.Is) for node in tests if isinstance(node, ast.If)} - optional
+    tokenizers = {_absent(node.test, ast.IsNot) for node in tests if isinstance(node, ast.IfExp)}
+    numbers = {name.removeprefix("text_encoder") for name in encoders if name.startswith("text_encoder")}
+    numbers |= {name.removeprefix("tokenizer") for name in tokenizers if name.startswith("tokenizer")}
+    return frozenset(f"{kind}{number}" for kind in ("text_encoder", "tokenizer") for number in numbers)
+
+
+def _absent(test: ast.expr, compared: type[ast.cmpop]) -> str:
+    """Return X of `self.X is None`, or of `self.X is not None`; "" for another test."""
+    match test:
+        case ast.Compare(ast.Attribute(ast.Name("self"), name), [by], [ast.Constant(None)]) if isinstance(by, compared):
+            return name
+        case _:
+            return ""
 
 
 def _assigns(node: ast.stmt, name: str) -> TypeGuard[ast.Assign]:

@@ -19,6 +19,7 @@ from engine.loading.load import load
 from engine.pipelines.signatures import Signatures
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings
+from tests.engine.families import FAMILIES, T2I
 from tests.engine.local_worker import LocalWorker, ask
 
 FLOAT8 = torch.float8_e4m3fn
@@ -34,7 +35,9 @@ def catalogue(folder: Path) -> Catalogue:
 
 
 def change(file: Path, **values: Any) -> None:
-    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+    """Write these values into a JSON file; `...` takes one away."""
+    changed = json.loads(file.read_text()) | values
+    file.write_text(json.dumps({name: value for name, value in changed.items() if value is not ...}))
 
 
 def cut(file: Path) -> None:
@@ -116,6 +119,47 @@ def test_what_a_class_is_made_of_is_read_as_diffusers_has_it(pipeline: str) -> N
     signature = Signatures().of(pipeline)
     assert signature.components == set(cls._get_signature_keys(cls)[0])
     assert signature.optional == set(cls._optional_components)
+
+
+@pytest.mark.parametrize(
+    ("family", "part"),
+    [
+        ("stable-diffusion", "text_encoder"),
+        ("stable-diffusion", "tokenizer"),
+        ("stable-diffusion-xl", "text_encoder_2"),
+        ("stable-diffusion-xl", "tokenizer_2"),
+        ("stable-diffusion-3", "text_encoder_2"),
+        ("deepfloyd-if", "text_encoder"),
+        ("deepfloyd-if", "tokenizer"),
+    ],
+)
+@pytest.mark.parametrize("value", [[None, None], ...])
+def test_a_part_that_diffusers_calls_optional_is_asked_for(
+    family_folder: Callable[[str], Path], tmp_path: Path, family: str, part: str, value: object
+) -> None:
+    folder = shutil.copytree(family_folder(family), tmp_path / "model")
+    change(folder / "model_index.json", **{part: value})
+    with pytest.raises(ModelLoadFailed, match=f"its index names no {part}, which \\w+ needs"):
+        catalogue(folder).spec()
+
+
+@pytest.mark.parametrize(
+    ("family", "parts"),
+    [("stable-diffusion-3", "text_encoder_3 tokenizer_3"), ("stable-diffusion-xl", "text_encoder tokenizer")],
+)
+def test_a_part_that_the_code_can_do_without_may_be_null(
+    family_folder: Callable[[str], Path], tmp_path: Path, family: str, parts: str
+) -> None:
+    folder = shutil.copytree(family_folder(family), tmp_path / "model")
+    change(folder / "model_index.json", **{part: [None, None] for part in parts.split()})
+    assert catalogue(folder).spec().pipeline == FAMILIES[family].tasks[T2I]
+
+
+def test_a_processor_that_is_null_is_asked_for(folder: Path) -> None:
+    named = {"transformer": ["diffusers", "LongCatImageTransformer2DModel"], "text_processor": [None, None]}
+    change(folder / "model_index.json", _class_name="LongCatImagePipeline", unet=..., **named)
+    with pytest.raises(ModelLoadFailed, match="names no text_processor, which LongCatImagePipeline needs"):
+        catalogue(folder).spec()
 
 
 def test_a_part_behind_a_link_counts_in_memory_and_identity(folder: Path, tmp_path: Path) -> None:
