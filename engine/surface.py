@@ -45,6 +45,7 @@ from engine.model_files.pulled_files import forget as forget_model
 from engine.model_files.pulled_files import needed_elsewhere as files_needed_elsewhere
 from engine.model_spec import ModelSpec
 from engine.pictures.images import (
+    PictureTooLarge,
     encode_png,
     fit_upload,
     fit_webp,
@@ -137,6 +138,7 @@ __all__ = [
     "OutOfMemory",
     "Outpaint",
     "PictureEmbedder",
+    "PictureTooLarge",
     "Preview",
     "Progress",
     "PromptPart",

@@ -18,7 +18,7 @@ from bot.domain.model import CellRef, Job
 from bot.domain.moderation.job_access import Deed
 from bot.domain.ports import PutOff, Shown
 from bot.domain.prompting.prompt import shorten
-from bot.errors import CellNotFound, JobNotFound, NotAllowedHere, OwnersOnly
+from bot.errors import CellNotFound, FileLimitTooSmall, JobNotFound, NotAllowedHere, OwnersOnly
 from bot.ui.content import texts
 from bot.ui.content.message_page import Upload
 from bot.ui.content.quota_texts import use_line
@@ -165,11 +165,17 @@ async def _favourite(interaction: Pressed, ref: CellRef) -> _Favourite | None:
 
 
 async def _sheet(interaction: Pressed, shown: list[_Favourite], name: str, alt: str) -> list[discord.File]:
-    """Thumbnails of these pictures as one upload, hidden until clicked where one of them is; none of nothing."""
+    """Thumbnails of these pictures as one upload, hidden until clicked where one of them is.
+
+    None of nothing, or where files may not be large enough.
+    """
     if not shown:
         return []
     drawing, limit = interaction.client.services.drawing, interaction.filesize_limit
-    sheet = await drawing.run(contact_sheet, [one.picture for one in shown], limit)
+    try:
+        sheet = await drawing.run(contact_sheet, [one.picture for one in shown], limit)
+    except FileLimitTooSmall:
+        return []
     return [Upload(name, sheet, alt, spoiler=any(one.is_hidden for one in shown)).file()]
 
 

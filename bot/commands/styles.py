@@ -17,7 +17,7 @@ from bot.domain.prompting.kept_styles import same_name, style_name, told, weight
 from bot.domain.prompting.quotes import quoted
 from bot.domain.prompting.short_names import with_short_name
 from bot.domain.prompting.usable import check_picture_styles
-from bot.errors import BadOption, JobNotFound, PictureHidden
+from bot.errors import BadOption, FileLimitTooSmall, JobNotFound, PictureHidden
 from bot.settings import StyleSettings
 from bot.store.members.kept_styles import KeptStyleStore, StylePicture
 from bot.ui.content import texts
@@ -106,7 +106,7 @@ class Styles(commands.Cog):
             text = f"**{texts.safe(kept.name)}** {told(counted)}, {whose}"
             await _require_shown(interaction, kept.style)
             sheet = await _sheet(interaction, kept.name, [key for key, _ in kept.style.pictures])
-            await answer.private(text, files=[sheet.file()])
+            await answer.private(text, files=[one.file() for one in sheet])
 
     @style.command(name="rm", description=locale_str("Remove a kept style; pictures made with it stay"))
     @app_commands.describe(name=locale_str("The style's name"))
@@ -171,12 +171,16 @@ async def _require_shown(interaction: Pressed, style: KeptStyle) -> None:
                 raise PictureHidden
 
 
-async def _sheet(interaction: Pressed, name: str, keys: list[str]) -> Upload:
+async def _sheet(interaction: Pressed, name: str, keys: list[str]) -> list[Upload]:
+    """One upload; none where files may not be large enough."""
     services = interaction.client.services
     contents = [await services.pictures.get(key) for key in keys]
     small = {place: await services.drawing.run(thumbnail, content) for place, content in enumerate(contents, 1)}
-    sheet = await services.drawing.run(numbered_sheet, small, interaction.filesize_limit)
-    return Upload("darkroom-style.webp", sheet, f"The pictures of the style {name}"[: texts.ALT_LIMIT])
+    try:
+        sheet = await services.drawing.run(numbered_sheet, small, interaction.filesize_limit)
+    except FileLimitTooSmall:
+        return []
+    return [Upload("darkroom-style.webp", sheet, f"The pictures of the style {name}"[: texts.ALT_LIMIT])]
 
 
 def _told(name: str, style: StyleSettings) -> str:

@@ -20,6 +20,14 @@ _GREYS = ("#f2f2f3", "#dfdfe2")
 _QUALITIES = (75, 50, 25, 10)
 
 
+class PictureTooLarge(ValueError):
+    """No picture fits into so few bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"no picture fits into {limit} bytes")
+
+
 def open_picture(data: bytes, field: str = "image", most_pixels: int | None = None) -> Image.Image:
     """Decode one still PNG, JPEG, WebP, AVIF or HEIC of at most 25 megapixels to RGB, upright and without metadata.
 
@@ -139,7 +147,7 @@ def _fit(image: Image.Image, limit: int, format_: str, **options: object) -> byt
             if len(encoded) <= limit:
                 return encoded
         if max(image.size) <= 16:
-            raise ValueError(f"no picture fits into {limit} bytes")
+            raise PictureTooLarge(limit)
         image = image.resize((max(1, image.width // 2), max(1, image.height // 2)), Image.Resampling.BOX)
 
 

@@ -13,7 +13,7 @@ from discord.ui import Button, DynamicItem, Select, View
 from bot.domain.model import Options, Verb
 from bot.domain.prompting.prompt import parse, shorten
 from bot.domain.prompting.short_names import short_name, with_short_name
-from bot.errors import BadOption
+from bot.errors import BadOption, FileLimitTooSmall
 from bot.ui.content import texts
 from bot.ui.content.custom_ids import FormId, FormKind
 from bot.ui.content.message_page import Page, Upload
@@ -165,7 +165,10 @@ async def _sheet(client: Darkroom, shelf: Shelf, shown: Sequence[tuple[int, Offe
     samples = {at: sample for (at, _), sample in zip(wanted, found, strict=True) if sample is not None}
     if not samples:
         return ()
-    sheet = await services.drawing.run(numbered_sheet, samples, limit)
+    try:
+        sheet = await services.drawing.run(numbered_sheet, samples, limit)
+    except FileLimitTooSmall:  # the words say enough
+        return ()
     names = ", ".join(offer.name for at, offer in wanted if at in samples)
     alt = f"Samples, left to right, top to bottom: {names}"
     return (Upload(f"darkroom-{shelf.value}s.webp", sheet, alt[: texts.ALT_LIMIT]),)

@@ -10,7 +10,9 @@ from typing import ParamSpec, TypeVar
 
 from PIL import Image, ImageDraw, ImageFont
 
+from bot.errors import FileLimitTooSmall
 from engine import (
+    PictureTooLarge,
     SandboxedDecoder,
     encode_png,
     fit_upload,
@@ -40,9 +42,12 @@ class Drawing:
     async def run(
         self, draw: Callable[ArgumentsT, ResultT], *arguments: ArgumentsT.args, **options: ArgumentsT.kwargs
     ) -> ResultT:
-        """Do any drawing there."""
+        """Do any drawing there. Raises `FileLimitTooSmall` where what is drawn must fit into too few bytes."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, lambda: draw(*arguments, **options))
+        try:
+            return await loop.run_in_executor(self._executor, lambda: draw(*arguments, **options))
+        except PictureTooLarge as error:
+            raise FileLimitTooSmall(error.limit) from error
 
     async def grid(self, pictures: Sequence[bytes], limit: int, *, is_numbered: bool = False) -> tuple[bytes, str]:
         """The cells side by side in at most `limit` bytes, with the file suffix."""

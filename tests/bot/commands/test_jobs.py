@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
+import discord
+import pytest
+
 from bot.domain.model import CellRef, JobState, Preferences
 from engine.events import Queued
 from tests.bot.world import World, eventually, labels
@@ -54,6 +59,24 @@ async def test_cancel_takes_the_newest_and_completes_ids(world: World) -> None:
     foreign = await world.bo.slash(world.channel, "cancel", job="job0000001")
     assert foreign.response is not None and world.jobs.jobs["job0000001"].state is JobState.QUEUED
     assert "do not have that picture" in foreign.response.content  # whoever guesses an id learns nothing of it
+
+
+async def test_where_no_file_may_be_sent_the_words_are(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    await world.job_service.done()
+    await world.members.favour(world.ada.id, CellRef(job_id="job0000001", cell=0))
+    read = discord.Interaction.__init__
+
+    def small(self: Any, *, data: Any, state: Any) -> None:
+        read(self, data={**data, "attachment_size_limit": 0}, state=state)
+
+    monkeypatch.setattr(discord.Interaction, "__init__", small)
+    for name in ("info me", "info favourites"):
+        said = await world.ada.slash(world.channel, name)
+        assert said.response is not None and "job0000001" in said.response.content and not said.response.attachments
+    for name, options in (("imagine", {"prompt": "an owl"}), ("show", {"job": "job0000001"})):
+        said = await world.ada.slash(world.channel, name, **options)
+        assert said.response is not None and "only 0.0 MB" in said.response.content
 
 
 async def test_show_posts_a_job_again_with_live_buttons(world: World) -> None:
