@@ -33,6 +33,23 @@ LOST: tuple[dict[str, Any], ...] = (
 """Ways in which an answer of Discord gets lost."""
 
 
+@pytest.mark.parametrize("status", [503, 0])
+async def test_a_follow_up_that_arrived_unheard_comes_once(tmp_path: Path, model: Path, status: int) -> None:
+    async with bot(tmp_path, model) as process:
+        discord = process.discord
+        lost = Fault("POST .*/webhooks/[^/]+/[^/]+", status, took_effect=True)
+        discord.faults.planned = [lost]
+        asked = await ask(discord, "a red apple --steps 8 --repeat 2")
+        offer = await discord.until(lambda: discord.reply(asked))
+        await discord.press(offer, "Start all")
+        done = "select count(*) from jobs where state = 'delivered'"
+        await discord.until(lambda: process.rows(done) == [(2,)])
+        await everything_is_well(process, 2)
+        assert lost.times == 0
+        assert len([message for message in discord.world.shown() if pictures(message)]) == 2
+        assert len(discord.world.shown()) == 3, "the offer and two results"
+
+
 async def test_it_comes_up_however_discord_begins(tmp_path: Path, model: Path) -> None:
     async with running() as discord:
         discord.faults.planned = [

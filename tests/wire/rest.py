@@ -59,6 +59,7 @@ class Rest:
             web.get(api + "/guilds/{guild}/members/{user}", self._member),
             web.get(api + "/channels/{channel}", self._channel),
             web.post(api + "/channels/{channel}/messages", self._send),
+            web.get(api + "/channels/{channel}/messages", self._history),
             web.get(in_channel, self._get),
             web.patch(in_channel, self._patch),
             web.delete(in_channel, self._delete),
@@ -225,6 +226,13 @@ class Rest:
             known = self._store(body, files, None, channel)
             self.world.nonces[channel, nonce] = known
         return as_json(known)
+
+    async def _history(self, request: web.Request) -> web.Response:
+        """The newest messages of the channel, newest first; what only one member sees is not among them."""
+        channel, most = request.match_info["channel"], int(request.query.get("limit", 50))
+        there = [one for one in self.world.messages.values() if one["channel_id"] == channel]
+        newest = sorted((one for one in there if not one["flags"] & EPHEMERAL), key=lambda one: -int(one["id"]))
+        return as_json(newest[:most])
 
     def _by_bot(self, request: web.Request) -> dict[str, Any] | web.Response:
         found = self._standing(int(request.match_info["message"]))

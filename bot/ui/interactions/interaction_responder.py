@@ -14,6 +14,7 @@ import discord
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed
 
 from bot.ui.discord_errors import NETWORK_ERRORS, REFUSALS, TOKEN_SPENT, UNKNOWN_WEBHOOK
+from bot.ui.interactions import follow_ups
 from bot.ui.interactions.services import Darkroom
 
 LIGHT_BYTES = 1024 * 1024
@@ -146,7 +147,7 @@ class InteractionResponder:
         if not self.has_answered and words.is_private and not self._is_private:
             await self._take_thinking_away()
         if self.has_answered:
-            return (await self._interaction.followup.send(**words.new(), wait=True)).id
+            return await follow_ups.send(self._interaction, words.new())
         edited = await self._interaction.edit_original_response(
             content=words.text, view=words.view, attachments=words.files, embed=words.embed
         )

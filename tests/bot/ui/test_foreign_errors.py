@@ -20,7 +20,7 @@ from bot.ui.pictures.uploads import Intake
 from engine import errors as engine_errors
 from engine.pictures.images import open_picture
 from engine.requests import Blend, Describe, ImageRequest, ImageToImage, LoRA
-from tests.bot.scripted import MemoryPictures
+from tests.bot.scripted import MemoryPictures, png
 from tests.foreign_words import SHOWN, foreign, sites
 
 NASTY = "ValueError: operands could not be broadcast, /srv/models/secret/x.bin has 33554432 bytes"
@@ -31,6 +31,11 @@ UNSAID = frozenset({"why", "remedy", "message", "version", "file"})
 async def kept(content: bytes) -> None:
     with ThreadPoolExecutor(1) as executor:
         await Intake(discord.Attachment.read, Drawing(executor), MemoryPictures()).keep(content)
+
+
+async def fitted(limit: int) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        await Drawing(executor).fitted(png(), limit)
 
 
 CASES: dict[str, list[Callable[[], Any]]] = {
@@ -51,6 +56,7 @@ CASES: dict[str, list[Callable[[], Any]]] = {
         lambda: with_rule((), RuleKind.REGEX, r"\p{Nothing}"),
         lambda: with_rule((), RuleKind.REGEX, "(a+)+$"),
     ],
+    "bot/ui/pictures/compositing.py:run": [lambda: fitted(0), lambda: fitted(12)],
     "bot/ui/pictures/uploads.py:keep": [
         lambda: kept(b"no picture"),
         lambda: kept(b"\x89PNG\r\n\x1a\n" + b"\0" * 50),
