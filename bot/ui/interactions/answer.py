@@ -12,7 +12,7 @@ from typing import Self
 import discord
 
 from bot.domain.prompting.prompt import shorten
-from bot.errors import AlreadyAsked, BotError, FileLimitTooSmall, Restarting
+from bot.errors import AlreadyAsked, BotError, Fenced, FileLimitTooSmall, Restarting, StoreError, unexplained
 from bot.ui.content.error_texts import GENERIC, words
 from bot.ui.content.message_page import Page
 from bot.ui.content.result_pages import smaller
@@ -91,6 +91,8 @@ class Answer:
             self.hand_over()  # whoever asked first is answered
             return True
         if isinstance(error, BotError | EngineError):
+            if isinstance(error, StoreError) and not isinstance(error, Fenced):
+                log.error("request not taken: %s", error, extra={"action": "answer"}, exc_info=unexplained(error))
             await self._tell(words(error))
             return True
         if isinstance(error, Exception) and not self._responder.has_answered:

@@ -124,6 +124,20 @@ async def test_a_job_that_is_put_off_says_why(world: World) -> None:
     assert "U1" in labels(world.messages[-1])
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(DiskFull("the database"), "My disk is full"), (StoreError("it failed"), "Something went wrong")],
+)
+async def test_a_store_that_fails_is_told_to_both(
+    world: World, caplog: pytest.LogCaptureFixture, error: StoreError, said: str
+) -> None:
+    world.job_service.refusal = error
+    result = await world.ada.slash(world.channel, "imagine", prompt="a fox")
+    assert result.response is not None and result.response.ephemeral and said in result.response.content
+    [entry] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert str(error) in entry.getMessage() and bool(entry.exc_info) is not isinstance(error, DiskFull)
+
+
 async def test_progress_goes_on_where_its_place_cannot_be_stored(world: World) -> None:
     async def full(job_id: str, message_id: int) -> None:
         raise DiskFull("the database")
