@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from engine.errors import ModelLoadFailed
 from engine.model_files.mislabelled import PICKLED
-from engine.model_files.near_folder import instead_of
+from engine.model_files.near_folder import around, instead_of
 from engine.model_files.weight_files import Weights, choose_weights
 from engine.pipelines.names import Need
 
@@ -109,6 +109,8 @@ def _index_name(folder: Path) -> str:
     if folder.is_dir():
         why = f"the folder {folder.name} holds no {INDEXES[0]}"
         raise ModelLoadFailed(folder.name, why, instead_of(folder, INDEXES))
+    if folder.name.endswith(".index.json") and folder.is_file():
+        raise ModelLoadFailed(folder.name, f"{folder.name} only lists the parts of a model", around(folder, INDEXES))
     if folder.is_file():
         what, remedy = (
             f"{folder.name} is no .safetensors or .gguf file",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.errors import ModelLoadFailed
+
 PICKLED = "is pickled, which could run code", "convert it to safetensors"
 _BEGINNINGS = (
     (b"GGUF", "is a GGUF file by its content", "rename it to .gguf"),
@@ -17,6 +19,12 @@ _HEADER_AT = 8
 """Bytes before a safetensors file's header, which is JSON: its length."""
 _PROTOCOLS = range(2, 6)
 """Of pickles that begin with 0x80 and their protocol's number."""
+
+
+def prove_regular(path: Path) -> None:
+    """Raises `ModelLoadFailed` for a pipe, a socket or a device: reading one may never end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ModelLoadFailed(path.stem, f"{path.name} is no regular file", "name the model's own file")
 
 
 def what_it_is(path: Path) -> tuple[str, str] | None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from engine.errors import ModelLoadFailed
 from engine.model_files.checkpoint_families import prefix_of
+from engine.model_files.diffusers_folder import INDEXES
 from engine.model_files.gguf_file import SUFFIX
+from engine.model_files.near_folder import around
 from engine.model_files.single_file import Tensor
 
 AS_FOLDER = "give the model as a diffusers folder instead"
@@ -81,9 +83,7 @@ _OTHERS = {
 def prove_whole(path: Path) -> None:
     """Raises `ModelLoadFailed` for a file that by its name holds one part of a model's weights."""
     if part := _PART.search(path.stem):
-        join = (
-            "join them: llama-gguf-split --merge" if path.suffix == SUFFIX else "name the folder that holds all of them"
-        )
+        join = "join them: llama-gguf-split --merge" if path.suffix == SUFFIX else around(path, INDEXES)
         raise ModelLoadFailed(path.stem, f"{path.name} is one of {int(part[1])} parts of a model", join)
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 from safetensors import SafetensorError, safe_open
 
 from engine.errors import ModelLoadFailed
-from engine.model_files.mislabelled import what_it_is
+from engine.model_files.mislabelled import prove_regular, what_it_is
 
 # safetensors is written in Rust and ships no types.
 _open = cast("Callable[..., Any]", safe_open)
@@ -118,6 +118,7 @@ def header_of(path: Path) -> Header:
 @contextmanager
 def _opened(path: Path) -> Generator[Any]:
     """The file, open; whatever is wrong with it becomes `ModelLoadFailed`."""
+    prove_regular(path)
     try:
         with _open(str(path), framework="numpy") as file:
             yield file

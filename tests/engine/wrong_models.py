@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import torch
@@ -78,6 +79,32 @@ SAID: dict[str, tuple[Make, str]] = {
     "a file of another suffix": (
         single("one.sft", b"x"),
         r"one\.sft is no \.safetensors or \.gguf file; rename it to one\.safet",
+    ),
+    "a pipe": (
+        both(
+            lambda folder: os.mkfifo(folder / "one.safetensors"),
+            at(lambda folder: folder / "one.safetensors"),
+        ),
+        r"one\.safetensors is no regular file; name the model's own file",
+    ),
+    "a part of a model": (
+        single("unet/one-00001-of-00002.safetensors", {"x": torch.zeros(1)}),
+        r"is one of 2 parts of a model; point to \d+, of which it is one part",
+    ),
+    "a folder of parts": (
+        both(
+            lambda folder: (folder / "a/b").mkdir(parents=True),
+            single("a/b/one-00001-of-00002.safetensors", {"x": torch.zeros(1)}),
+            at(lambda folder: folder / "a/b"),
+        ),
+        r"the folder b holds no model_index\.json; join the parts into one \.safetensors file, or",
+    ),
+    "the index of parts": (
+        both(
+            filled("unet/one.safetensors.index.json", b"{}"),
+            at(lambda folder: folder / "unet/one.safetensors.index.json"),
+        ),
+        r"one\.safetensors\.index\.json only lists the parts of a model; point to \d+, of which it is one part",
     ),
     "an empty file": (single("one.safetensors", b""), r"one\.safetensors is empty; download it again"),
     "a GGUF that is called safetensors": (
