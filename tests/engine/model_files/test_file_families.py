@@ -222,7 +222,7 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], Path], dict[str, Any], str]] = {
     "a part of a model": (
         lambda work, _: save(FLUX, work / "x-00002-of-00003.safetensors"),
         {},
-        "x-00002-of-00003.safetensors is one of 3 parts of a model; name the folder that holds all of them",
+        "x-00002-of-00003.safetensors is one of 3 parts of a model; join the parts into one",
     ),
     "a part of a GGUF": (
         lambda work, _: save_gguf(FLUX, work / "x-00001-of-00002.gguf"),
