@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.errors import ConfigError
+from bot.errors import ConfigError, DiskFull
 from bot.shards import HeldShards
 from bot.store import migrate
 from bot.store.connections import Pools, engines, is_sqlite, locate, reach, shown
@@ -75,6 +75,7 @@ class Database:
 
         Raises:
             ConfigError: it cannot be opened.
+            DiskFull: its disk has no room.
         """
         return await cls._connect(engines(locate(url)), patience_s)
 
@@ -95,6 +96,7 @@ class Database:
 
         Raises:
             ConfigError: the database cannot be opened.
+            DiskFull: its disk has no room.
             MigrationFailed: the schema is newer or broken. Then, too, the database is closed.
         """
         async with self._opening():
@@ -111,6 +113,9 @@ class Database:
             yield
         except (SQLAlchemyError, OSError) as error:
             await self.close()
+            failed = store_error("the database", error)
+            if isinstance(failed, DiskFull):  # no fault of the configuration: a later start may find room
+                raise failed from error
             why = error.orig if isinstance(error, DBAPIError) else error
             raise ConfigError("database", f"{shown(self.url)} cannot be opened: {why}") from error
         except BaseException:
@@ -191,11 +196,8 @@ def _our_errors() -> Generator[None]:
     """The only place where the database's errors become ours; the cause is kept."""
     try:
         yield
-    except (
-        SQLAlchemyError,
-        sqlite3.Error,
-        OSError,
-    ) as error:  # asyncpg lets a server that cannot be reached through as OSError
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        # asyncpg lets a server that cannot be reached through as OSError.
         raise store_error("the database", error) from error
 
 

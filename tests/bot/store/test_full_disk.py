@@ -12,6 +12,7 @@ from obstore.exceptions import GenericError
 from sqlalchemy.exc import DBAPIError
 
 from bot.errors import BackupUnusable, DiskFull, StoreError, unexplained
+from bot.store import migrate
 from bot.store.backup.backup import write
 from bot.store.database import Database
 from bot.store.failures import store_error
@@ -29,6 +30,15 @@ async def test_sqlite_without_room_is_a_full_disk(tmp_path: Path) -> None:
             await connection.exec_driver_sql("CREATE TABLE more (content BLOB)")
             await connection.exec_driver_sql("INSERT INTO more VALUES (zeroblob(1000000))")
     await database.close()
+
+
+async def test_a_start_without_room_is_no_wrong_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(migrate, "upgrade", full)
+    with pytest.raises(DiskFull, match="no space left"):
+        await Database.open(tmp_path / "darkroom.sqlite3")
 
 
 @pytest.mark.parametrize(
