@@ -3,8 +3,12 @@
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.forked_workers import ImportedWorkers
 
 # Tiny models on many threads spend their time waiting for one another. Read by torch when it is imported, here and in
 # every process that a test starts.
@@ -22,3 +26,18 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("darkroom")
+
+
+@pytest.fixture(scope="session")
+def imported_workers() -> Iterator[ImportedWorkers]:
+    """Processes that have imported what a worker imports."""
+    opened = ImportedWorkers()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forked_workers(imported_workers: ImportedWorkers) -> Iterator[None]:
+    """Workers' fork servers are forked themselves; where they are what is tested, an empty fixture stands in for it."""
+    with imported_workers.forking():
+        yield
