@@ -1,7 +1,7 @@
 """`darkroom` in forks of one process that has imported the command line: a second for all commands, not for each.
 
 `python -m tests.forked_commands DESCRIPTOR` is that process; tests call `ForkedCommands`. `tests/test_cli.py` compares
-forked commands with typed ones.
+forked commands with typed ones. Commands that draw are not for it: workers begin to import in none of its forks.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, NoReturn
 
 ROOT = Path(__file__).parents[1]
 LONGEST = 1 << 17
@@ -54,9 +55,13 @@ class ForkedCommands:
 
 def serve(control: socket.socket) -> None:
     """Fork for each command until the other side closes."""
+    import bot.playground.demo
+    import bot.service  # noqa: F401 - as the line above: before the forks, which would each import it
     from bot.__main__ import main
     from engine import Catalogue, EngineSettings
+    from engine.processes import head_start, spawning
 
+    head_start.run_in_child = spawning.run_in_child = _no_worker
     catalogue = Catalogue(EngineSettings())
     for name in catalogue.names():  # what diffusers' sources say is remembered, and costs most of a short command
         catalogue.spec(name)
@@ -71,6 +76,10 @@ def serve(control: socket.socket) -> None:
         for output in outputs:
             os.close(output)
         control.send(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
+
+
+def _no_worker(*_: Any) -> NoReturn:
+    raise OSError("no worker is started here")
 
 
 def _run(

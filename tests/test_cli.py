@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import pytest
 
 from bot.cli.picture_folder import PictureFolder
 from bot.errors import ConfigError
+from bot.operation.checks import Finding, run_all
 from bot.settings import load
 from engine.pictures.images import read_text
 from engine.pictures.parameters import parse_parameters
@@ -264,23 +266,26 @@ def test_files_as_windows_saves_them_are_read(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.fixture(scope="module")
-def much_is_wrong(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A host's folder with several mistakes, and what `darkroom check` says of them: it tries models for seconds."""
+def much_is_wrong(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Finding]]:
+    """A host's folder with several mistakes, and what is found there; no model is tried, which takes seconds."""
     folder = tmp_path_factory.mktemp("host")
     (folder / "data").mkdir(mode=0o755)
     (folder / "data").chmod(0o755)
     (folder / "config.toml").write_text('[direct_messages]\nlimits = ["forty a day"]\n')
-    return folder, typed("check", "--json", cwd=folder, DISCORD_TOKEN="hello").stdout
+
+    async def try_nothing(*_: object) -> tuple[()]:
+        return ()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("DISCORD_TOKEN", "hello")
+        patch.setattr("bot.operation.checks.try_out", try_nothing)
+        return folder, {found.name: found for found in asyncio.run(run_all(load()))}
 
 
-def finding(said: str, name: str) -> dict[str, str]:
-    (found,) = [each for each in json.loads(said) if each["name"] == name]
-    return found
-
-
-def test_check_says_when_others_can_read_the_data(much_is_wrong: tuple[Path, str]) -> None:
-    folder, said = much_is_wrong
-    assert finding(said, "data folder")["remedy"] == "chmod 700 data"
+def test_check_says_when_others_can_read_the_data(much_is_wrong: tuple[Path, dict[str, Finding]]) -> None:
+    folder, found = much_is_wrong
+    assert found["data folder"].remedy == "chmod 700 data"
     assert not (folder / "data" / "darkroom.sqlite3").exists(), "it only looks"
 
 
@@ -295,16 +300,16 @@ def test_what_is_made_is_private(tmp_path: Path) -> None:
     assert [path.stat().st_mode & 0o777 for path in (made, made / "darkroom.sqlite3")] == [0o700, 0o600]
 
 
-def test_check_refuses_a_token_of_the_wrong_form(much_is_wrong: tuple[Path, str]) -> None:
-    _, said = much_is_wrong
-    assert "does not have the form of a bot token" in finding(said, "token")["found"]
-    assert "hello" not in said
+def test_check_refuses_a_token_of_the_wrong_form(much_is_wrong: tuple[Path, dict[str, Finding]]) -> None:
+    _, found = much_is_wrong
+    assert "does not have the form of a bot token" in found["token"].found
+    assert "hello" not in str(found)
 
 
-def test_check_reads_the_rules_outside_servers(much_is_wrong: tuple[Path, str]) -> None:
-    found = finding(much_is_wrong[1], "direct messages")
-    assert "'forty a day' is no limit; write it as in" in found["found"]
-    assert found["remedy"]
+def test_check_reads_the_rules_outside_servers(much_is_wrong: tuple[Path, dict[str, Finding]]) -> None:
+    found = much_is_wrong[1]["direct messages"]
+    assert "'forty a day' is no limit; write it as in" in found.found
+    assert found.remedy
 
 
 def test_models_list_shows_every_preset_with_its_licence(darkroom: Run, tmp_path: Path) -> None:

@@ -2,3 +2,6 @@
 
 `python -m engine.bench --quick --json FILE`. What the figures mean is in `engine/BENCH.md`.
 """
+
+STAND_IN = "stand-in"
+"""The name of the small random model that is made for a run."""

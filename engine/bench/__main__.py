@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import tempfile
 from collections.abc import Callable, Generator
@@ -12,7 +13,11 @@ from typing import Annotated, Protocol
 import typer
 from rich.console import Console
 
+from engine.bench import STAND_IN
+from engine.catalogue.catalogue import Catalogue
 from engine.errors import EngineError
+from engine.processes.device_names import device_names
+from engine.settings import EngineSettings
 
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -78,10 +83,19 @@ def _run(
 ) -> Report:
     with _status(console) as say, tempfile.TemporaryDirectory() as folder:
         if suite is Suite.LOAD:
+            _refuse_unknown(model, device)
             from engine.bench.suite import FULL, QUICK, LoadSuite
 
             return LoadSuite(model, device, Path(folder), QUICK if quick else FULL, threads, say).run()
         return _measured(suite, say, Path(folder), cluster, quick=quick)
+
+
+def _refuse_unknown(model: str, device: str) -> None:
+    """Before torch is imported, which takes seconds. Raises `UnknownModel` and `DeviceMissing`."""
+    settings = EngineSettings(devices=(device,))
+    asyncio.run(device_names(settings))
+    if model and model != STAND_IN and not Path(model).is_dir():
+        Catalogue(settings).spec(model)
 
 
 def _measured(suite: Suite, say: Callable[[str], None], folder: Path, cluster: str, *, quick: bool) -> Report:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from engine.bench import edit_overhead, parts
+from engine.bench import STAND_IN, edit_overhead, parts
 from engine.bench.load import compare
 from engine.bench.report import Machine, Report, load_average
 from engine.bench.stand_in import save_stand_in
@@ -19,11 +19,10 @@ from engine.catalogue.catalogue import Catalogue
 from engine.errors import ModelLoadFailed
 from engine.loading.load import load, quiet
 from engine.loading.loaded_model import LoadedModel
-from engine.processes.device_names import device_names
 from engine.requests import ImageRequest
 from engine.settings import EngineSettings, ModelSettings
 
-CHOSEN, STAND_IN, POCKET = "chosen", "stand-in", "pocket"
+CHOSEN, POCKET = "chosen", "pocket"
 PROMPT = "a lighthouse in a storm, oil painting"
 MANY = 10_000
 NOISE_SCHEDULERS = ("EulerDiscreteScheduler", "DPMSolverMultistepScheduler")
@@ -68,7 +67,6 @@ class LoadSuite:
         self.say("drawing a small random model")
         save_stand_in(self.scratch / STAND_IN)
         settings = self._settings()
-        asyncio.run(device_names(settings))  # before anything is measured: raises where there is no such device
         name = self._name(settings)
         like, own = self._like(settings, name), self._like(settings, name, small=False)
         effort = self.effort
