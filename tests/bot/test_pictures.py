@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import numpy as np
@@ -72,16 +72,28 @@ async def derive(bot: Whole, grid: tuple[Job, Any], what: str) -> Any:
     if what == "blend":
         pair = [("a.png", await bot.picture(job, 0)), ("b.png", png((80, 60), "green"))]
         return await bot.ada.slash(bot.channel, "blend", first=pair[0], second=pair[1], prompt="an apple --steps 4")
-    if what == "imagine":
-        return await bot.ada.slash(bot.channel, "imagine", prompt=PROMPT)
     return await bot.ada.click(post, custom_id=f"dr:{what}:{job.id}:1")
 
 
+Derived = Callable[[str], Awaitable[tuple[Job, Any]]]
+
+
+@pytest.fixture(scope="module")
+def derived(bot: Whole, grid: tuple[Job, Any]) -> Derived:
+    """One of the ways to make a picture from cell 2 of the grid, or the grid itself: drawn once, for all tests."""
+    known = {"imagine": grid}
+
+    async def drawn(what: str) -> tuple[Job, Any]:
+        if what not in known:
+            known[what] = await bot.finished(await derive(bot, grid, what))
+        return known[what]
+
+    return drawn
+
+
 @pytest.mark.parametrize("what", ["imagine", "vs", "vt", "region", "z20", "pr", "us", "uc", "blend"])
-async def test_made_again_from_its_recipe_a_picture_is_bit_identical(
-    bot: Whole, grid: tuple[Job, Any], what: str
-) -> None:
-    first, message = await bot.finished(await derive(bot, grid, what))
+async def test_made_again_from_its_recipe_a_picture_is_bit_identical(bot: Whole, derived: Derived, what: str) -> None:
+    first, message = await derived(what)
     card = await bot.bo.click(message, custom_id=f"dr:i:{first.id}:0")
     answer = last_said(card)
     assert answer is not None and answer.ephemeral
@@ -102,8 +114,8 @@ async def test_made_again_from_its_recipe_a_picture_is_bit_identical(
         assert before.shape == after.shape and np.array_equal(before, after)
 
 
-async def test_a_region_leaves_every_other_pixel_alone(bot: Whole, grid: tuple[Job, Any]) -> None:
-    job, _ = await bot.finished(await derive(bot, grid, "region"))
+async def test_a_region_leaves_every_other_pixel_alone(bot: Whole, grid: tuple[Job, Any], derived: Derived) -> None:
+    job, _ = await derived("region")
     before, after = pixels(await bot.picture(grid[0], 1)), pixels(await bot.picture(job, 0))
     height, width = before.shape[:2]
     outside = np.ones((height, width), dtype=bool)
@@ -113,9 +125,9 @@ async def test_a_region_leaves_every_other_pixel_alone(bot: Whole, grid: tuple[J
 
 
 @pytest.mark.parametrize("what", ["z15", "z20", "pl", "pr", "pu", "pd"])
-async def test_a_larger_canvas_shows_no_seam(bot: Whole, grid: tuple[Job, Any], what: str) -> None:
+async def test_a_larger_canvas_shows_no_seam(bot: Whole, grid: tuple[Job, Any], derived: Derived, what: str) -> None:
     """The steepest line of pixels anywhere is not much steeper than the steepest one inside the picture itself."""
-    job, _ = await bot.finished(await derive(bot, grid, what))
+    job, _ = await derived(what)
     source, drawn = pixels(await bot.picture(grid[0], 1)), pixels(await bot.picture(job, 0))
     zoom = {"z15": 1.5, "z20": 2.0}.get(what, 1.0)
     grown = {"pl": (256, 384), "pr": (256, 384), "pu": (384, 256), "pd": (384, 256)}.get(what, (256, 256))

@@ -165,7 +165,12 @@ FAMILIES: dict[str, Family] = {
 
 
 def folder(name: str, cache: Path) -> Path:
-    """The folder of family `name` below `cache`, drawn at the first call; safe among parallel test processes."""
+    """The folder of family `name` below `cache`, drawn at the first call; safe among parallel test processes.
+
+    From then on the family's pipelines pad their prompts to fewer tokens.
+    """
+    for pipeline in {*FAMILIES[name].tasks.values()}:
+        parts.shorten_texts(getattr(diffusers, pipeline))
     target = cache / name
     if target.exists():
         return target
