@@ -9,6 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from bot.ui.content.translation import LOCALES
+from tests.bot.copied_plainly import copied_plainly
 from tests.bot.decoded_here import decoded_here as decoded_here
 from tests.bot.game_table import Table
 from tests.bot.store.compiled_once import compiled_once
@@ -33,6 +34,13 @@ def spoken_languages() -> Iterator[None]:
 def known_statements() -> Iterator[None]:
     """The store's statements are compiled by whichever test is first to run them."""
     with compiled_once():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_copies() -> Iterator[None]:
+    """What the simulated Discord holds is copied by hand."""
+    with copied_plainly():
         yield
 
 

@@ -26,6 +26,7 @@ from bot.store.rounds.show_plans import ShowStore
 from bot.tasks import Tasks
 from bot.ui.pictures.compositing import Drawing
 from engine.events import Finished, GeneratedImage, Safety
+from tests.bot.one_message import message_in
 from tests.bot.scripted import COLOURS, NamedModels, png
 from tests.bot.stored_server import StoredServer
 from tests.bot.world import eventually
@@ -79,7 +80,7 @@ class Court(StoredServer):
 
     def message(self, message_id: int) -> discord.Message:
         """A message as it is now."""
-        return next(message for message in self.channel.history() if message.id == message_id)
+        return message_in(self.env, self.channel, message_id)
 
     def mark_age_restricted(self, channel: Any) -> None:
         """As a server's settings can; the simulated ones know nothing of it."""

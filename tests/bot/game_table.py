@@ -13,6 +13,7 @@ from bot.domain.games.any_game import AnyGame
 from engine import encode_png
 from engine.events import Finished, GeneratedImage, Safety
 from tests.bot.court import Court, said
+from tests.bot.one_message import newest_in
 from tests.bot.scripted import COLOURS
 
 _OF_A_GAME = re.compile("Bluff|Telephone|[Cc]hain|corpse|[Ff]igure")
@@ -39,8 +40,7 @@ class Table(Court):
     @property
     def board(self) -> Any:
         """The newest message of the game."""
-        told = [message for message in self.messages if _OF_A_GAME.search(message.content)]
-        return max(told, key=lambda message: message.id)
+        return newest_in(self.env, self.channel, _OF_A_GAME.search)
 
     async def press(self, actor: Any, label: str) -> str:
         return said(await actor.click(self.board, label=label))

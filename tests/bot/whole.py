@@ -18,6 +18,7 @@ from bot.app import App, build
 from bot.domain.model import Job, JobState
 from bot.playground.clock import WallClock
 from bot.settings import Settings
+from tests.bot.one_message import message_in
 from tests.bot.world import eventually
 from tests.patience import PATIENCE_S
 
@@ -51,7 +52,7 @@ class Whole:
 
     def message(self, message_id: int) -> discord.Message:
         """A message as it is now."""
-        return next(message for message in self.channel.history() if message.id == message_id)
+        return message_in(self.env, self.channel, message_id)
 
     async def picture(self, job: Job, cell: int = 0) -> bytes:
         """A kept cell."""
