@@ -28,8 +28,9 @@ $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 demo: $(STAMP) ## open the playground in your browser: no account, no download, no GPU
 	@$(BIN)/darkroom demo
 
+# Hundreds of processes import the same modules: they are compiled once, whatever the shell says.
 test: $(STAMP) ## run all tests, in parallel, without network
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not wire and not browser and not clicks and not cluster" --deselect tests/bench/
+	PYTHONDONTWRITEBYTECODE= HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not wire and not browser and not clicks and not cluster" --deselect tests/bench/
 
 check: $(STAMP) ## formatting, lint, types and layers
 	$(BIN)/ruff format --check bot engine tests

@@ -14,6 +14,8 @@ from tests.forked_workers import ImportedWorkers
 # every process that a test starts.
 for library in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[library] = "1"
+# As a worker that is kept offline has it: so all workers have one environment, and one process to be forked from.
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
 # Models in the cache of whoever runs the tests are none of theirs. Read here and in every process that a test starts.
 os.environ["HF_HUB_CACHE"] = os.path.join(tempfile.gettempdir(), "darkroom-tests-have-no-hub-cache")  # noqa: PTH118
 if "torch" in sys.modules:

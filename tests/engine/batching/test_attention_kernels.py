@@ -40,7 +40,7 @@ def coarse(output: torch.Tensor) -> torch.Tensor:
     return output * 1.04
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def plain(family_folder: Callable[[str], Path]) -> LocalWorker:
     return LocalWorker(family_folder("flux"))
 
