@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,12 +42,11 @@ def foreign(text: str) -> list[str]:
     return _NOT_OURS.findall(text)
 
 
-def sites() -> Iterator[Site]:
+@functools.cache
+def sites() -> tuple[Site, ...]:
     """Every `except` of bot and engine that makes an error for members."""
-    for package in ("bot", "engine"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            if "cli" not in path.parts:
-                yield from _in_file(path)
+    ours = [path for package in ("bot", "engine") for path in sorted((ROOT / package).rglob("*.py"))]
+    return tuple(site for path in ours if "cli" not in path.parts for site in _in_file(path))
 
 
 def _in_file(path: Path) -> Iterator[Site]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ _LOCK = 0x6461726B  # "dark": the number of the advisory lock in PostgreSQL
 
 def head() -> str:
     """The newest revision this version knows."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+    return _head(_config)
 
 
 def knows(revision: str) -> bool:
@@ -71,6 +72,12 @@ async def without_cascades(connection: AsyncConnection) -> AsyncGenerator[None]:
         yield
     finally:
         await driver.execute("PRAGMA foreign_keys = ON")
+
+
+@functools.cache
+def _head(config: Callable[[], Config]) -> str:
+    """Read once a process: its migrations do not change."""
+    return ScriptDirectory.from_config(config()).get_current_head() or ""
 
 
 async def _orphans(connection: AsyncConnection) -> Counter[str]:
