@@ -23,28 +23,35 @@ FOR_EVER_S = 60.0
 """What sleeps that long is cancelled or killed before."""
 
 
+Nodes = list[ast.AST]
+
+
 @functools.cache
-def modules() -> dict[str, ast.Module]:
-    """Every module of the tests by its path."""
-    return {path.relative_to(TESTS).as_posix(): ast.parse(path.read_text("utf-8")) for path in TESTS.rglob("*.py")}
+def modules() -> dict[str, Nodes]:
+    """What every module of the tests consists of, by its path."""
+    return {path.relative_to(TESTS).as_posix(): nodes(path.read_text("utf-8")) for path in TESTS.rglob("*.py")}
 
 
-def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+def nodes(source: str) -> Nodes:
+    return list(ast.walk(ast.parse(source)))
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
+def functions(module: Nodes) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in module if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def imported(module: Nodes) -> Iterator[str]:
     """Every module of ours that may be imported here, by its whole name."""
-    for node in ast.walk(tree):
+    for node in module:
         if isinstance(node, ast.ImportFrom) and node.module:
             yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
 
 
-def sleeps(tree: ast.AST) -> Iterator[int]:
+def sleeps(module: Nodes) -> Iterator[int]:
     """Lines that sleep for longer than a turn of the loop, or for nobody knows how long."""
-    for node in ast.walk(tree):
+    for node in module:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("asyncio.sleep", "time.sleep"):
             asked = node.args[0]
             for length in (asked.body, asked.orelse) if isinstance(asked, ast.IfExp) else (asked,):
@@ -55,8 +62,8 @@ def sleeps(tree: ast.AST) -> Iterator[int]:
 def test_names_are_read_in_one_glance() -> None:
     long = {
         function.name
-        for tree in modules().values()
-        for function in functions(tree)
+        for module in modules().values()
+        for function in functions(module)
         if function.name.startswith("test_") and len(function.name) > LONGEST_NAME
     }
     assert long == set()
@@ -64,17 +71,17 @@ def test_names_are_read_in_one_glance() -> None:
 
 def test_helpers_come_from_helper_modules() -> None:
     of_tests = re.compile(r"tests\..*\b(test_\w+|conftest)\b")
-    found = {(name, module) for name, tree in modules().items() for module in imported(tree) if of_tests.match(module)}
+    found = {(name, each) for name, module in modules().items() for each in imported(module) if of_tests.match(each)}
     assert found == set()
 
 
 def test_no_test_waits_for_the_clock() -> None:
-    tests = {name: tree for name, tree in modules().items() if name.rpartition("/")[2].startswith("test_")}
-    found = {name: list(sleeps(tree)) for name, tree in tests.items() if name not in SLEEPERS}
+    tests = {name: module for name, module in modules().items() if name.rpartition("/")[2].startswith("test_")}
+    found = {name: list(sleeps(module)) for name, module in tests.items() if name not in SLEEPERS}
     assert {name: lines for name, lines in found.items() if lines} == {}
     assert tests.keys() >= SLEEPERS
 
 
 def test_what_is_looked_for_is_found() -> None:
-    assert list(imported(ast.parse("from tests.bot import test_client"))) == ["tests.bot", "tests.bot.test_client"]
-    assert list(sleeps(ast.parse("import time\ntime.sleep(3)\ntime.sleep(0.01)\ntime.sleep(x)"))) == [2, 4]
+    assert list(imported(nodes("from tests.bot import test_client"))) == ["tests.bot", "tests.bot.test_client"]
+    assert list(sleeps(nodes("import time\ntime.sleep(3)\ntime.sleep(0.01)\ntime.sleep(x)"))) == [2, 4]
