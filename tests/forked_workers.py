@@ -12,6 +12,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,8 @@ class _Imported:
     """A process that has imported the worker, with this environment."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
+        self._turn = threading.Lock()
+        """Held until a question is answered: several engines of one process may ask."""
         self._control, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         with theirs:
             command = [sys.executable, "-P", "-m", "tests.forked_workers", str(theirs.fileno())]
@@ -59,8 +62,9 @@ class _Imported:
 
     def ask(self, what: str | int, *descriptors: int) -> int:
         """Fork in this folder with these descriptors, or reap this process: its id, or its exit code."""
-        socket.send_fds(self._control, [json.dumps(what).encode()], descriptors)
-        return int(self._control.recv(LONGEST))
+        with self._turn:
+            socket.send_fds(self._control, [json.dumps(what).encode()], descriptors)
+            return int(self._control.recv(LONGEST))
 
     def close(self) -> None:
         self._control.close()
