@@ -19,9 +19,11 @@ from tests.wire.world import Interaction
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(300)]
 
 VOTERS, ROUNDS, JOBS, ALONE = 40, 3, 20, 8
+"""`ALONE` is even: a second press takes the vote back."""
 EVERY_S = 0.05
 """Forty people in two seconds."""
 MOST_TIMES_SLOWER = 100
+"""Than one vote after another beside the same engine: on a busy machine both take longer."""
 MOST_EDITS, PER_S = 5, 5.0
 """Discord's limit of a channel."""
 
@@ -41,17 +43,21 @@ async def test_forty_vote_while_the_engine_is_full(
         await discord.until(lambda: process.rows("select count(*) from jobs where state = 'running'") >= [(1,)])
         voting = [await vote(discord, paper, number, turn) for turn in range(ROUNDS) for number in range(VOTERS)]
         took = await asyncio.gather(*voting)
+        among = [await confirmed(discord, await discord.press(paper, "A", user=500)) for _ in range(ALONE)]
         ((busy,),) = process.rows("select count(*) from jobs where state in ('queued', 'running')")
         assert busy >= JOBS / 2, "the engine was full all the time"
         await discord.until(lambda: re.search(rf"\b{VOTERS} voted", shown(discord, paper)["content"]))
         assert discord.limits.refused == [], "no 429"
         assert most_within(discord.world.edits.get(int(paper["id"]), []), PER_S) <= MOST_EDITS
         assert discord.world.violations == []
-        p50, p95, idle = statistics.median(took), share(took, 0.95), statistics.median(alone)
+        p50, p95, idle, full = statistics.median(took), share(took, 0.95), statistics.median(alone), max(among)
         told = f"confirmed in {1e3 * p50:.0f} ms (p50), {1e3 * p95:.0f} ms (p95)"
+        alone_told = (
+            f"one after another: {1e3 * idle:.0f} ms (p50) idle, at most {1e3 * full:.0f} ms with the engine full"
+        )
         with capsys.disabled():
-            print(f"\n{len(took)} votes of {VOTERS} people, engine full: {told}; one, idle: {1e3 * idle:.0f} ms (p50)")
-        assert p95 <= MOST_TIMES_SLOWER * idle
+            print(f"\n{len(took)} votes of {VOTERS} people, engine full: {told}; {alone_told}")
+        assert p95 <= MOST_TIMES_SLOWER * full
 
 
 async def vote(discord: Discord, paper: dict[str, Any], number: int, turn: int) -> asyncio.Task[float]:
