@@ -84,13 +84,13 @@ def _sequence(tokens: Iterator[str], depth: int) -> tuple[tuple[str | Choice, ..
         if piece == "{":
             sequence.append(_choice(tokens, depth + 1))
         elif piece == "}" and not depth:
-            raise BadOption("}", r"there is no { before it; write \} for a plain brace")
+            raise BadOption("}", r"there is no { before it; write `\}` for a plain brace")
         elif piece == "}" or (piece == "," and depth):
             return _stripped(sequence), piece
         else:
             sequence.append(piece[1:] if len(piece) == 2 and piece[0] == "\\" else piece)
     if depth:
-        raise BadOption("{", r"close it, as in {red, blue}; write \{ for a plain brace")
+        raise BadOption("{", r"close it, as in {red, blue}; write `\{` for a plain brace")
     return tuple(sequence), ""
 
 

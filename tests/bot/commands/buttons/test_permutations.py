@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from bot.errors import TooManyJobs
 from bot.ui.content.buttons import permute_view
 from tests.bot.scripted import png
@@ -98,3 +100,11 @@ async def test_only_the_asker_starts_a_permutation(world: World) -> None:
     [told] = [*refused.followups, *([refused.response] if refused.response else [])]
     assert told.ephemeral and f"<@{world.ada.id}>, who typed this command, can start its jobs" in told.content
     assert not world.job_service.asks
+
+
+@pytest.mark.parametrize(("prompt", "shown"), [("a {red fox", r"write `\{`"), ("a red} fox", r"write `\}`")])
+async def test_a_lone_brace_gets_a_form_that_can_be_copied(world: World, prompt: str, shown: str) -> None:
+    refused = await world.ada.slash(world.channel, "imagine", prompt=prompt)
+    assert refused.response is not None and shown in refused.response.content, (
+        "outside of code Discord hides a backslash"
+    )
