@@ -15,6 +15,7 @@ from bot.domain.prompting.flags import (
     MAX_LORAS,
     MINUSES,
     SET,
+    SPEEDS,
     Flag,
     Value,
     closest,
@@ -197,6 +198,9 @@ def _joined(flag: Flag, before: Value | None, value: Value) -> Value:
         if len(before) + len(value) > MAX_LORAS:
             raise BadOption(f"--{flag.names[0]}", f"at most {MAX_LORAS} of them act at once")
         return (*before, *value)
+    if flag.field == "step_cache":
+        other = next(name for name, level in SPEEDS if level == before)
+        raise BadOption(flag.example, f"it contradicts --{other}; write one of them")
     raise BadOption(f"--{flag.names[0]}", f"it is there twice with different values; write it once: {flag.example}")
 
 

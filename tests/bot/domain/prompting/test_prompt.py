@@ -103,6 +103,8 @@ def test_reads(text: str, field: str, value: object) -> None:
         ("fox --no", "--no", "--no text, logo"),
         ("fox --seed 1 --seed 2", "--seed", "twice"),
         ("cat::1 dog::-1", "::", "more than 0"),
+        ("fox --fast --fine", "--fine", "it contradicts --fast; write one of them"),
+        ("fox --fine --seed 7 --careful", "--careful", "it contradicts --fine"),
         ("::2 cat", "::2", "cat::2"),
         ("cat::99", "cat::99", "from -10 to 10"),
         ("--seed 7", "prompt", "what to draw"),
