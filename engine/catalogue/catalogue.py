@@ -164,7 +164,7 @@ class Catalogue:
 
     def _check_cutout(self, request: ImageRequest) -> None:
         if isinstance(request, CutOut) and self._settings.cutout is None:
-            raise InvalidRequest("image", "nothing is set up here that cuts out pictures; the host names a model")
+            raise InvalidRequest("cutout", "nothing is set up here that cuts out pictures; the host names a model")
 
     def _check_references(self, spec: ModelSpec, request: ImageRequest) -> None:
         if not isinstance(request, Edit):

@@ -25,7 +25,7 @@ def cut_out(context: OperationContext) -> list[Pixels]:
     picture = open_with_alpha(request.image)
     segmenter = context.tools.segmenter
     if segmenter is None:
-        raise InvalidRequest("image", "nothing is set up here that cuts out pictures")
+        raise InvalidRequest("cutout", "nothing is set up here that cuts out pictures")
     colours = np.asarray(picture.convert("RGB"))
     seen = np.asarray(segmenter.foreground(picture.convert("RGB"), context.lane), dtype=np.float32)
     if picture.mode == "RGBA":

@@ -55,7 +55,7 @@ async def test_a_picture_is_cut_out_and_becomes_a_sticker(tmp_path: Path) -> Non
 async def test_without_a_model_for_it_an_upload_is_refused_uncharged(tmp_path: Path) -> None:
     async with whole(Settings(data_dir=tmp_path, engine=EngineSettings(devices=("cpu",), threads=1))) as bot:
         refused = last_said(await bot.ada.slash(bot.channel, "cutout", picture=("a.png", png("red"))))
-        assert refused.ephemeral and "nothing is set up here that cuts out" in refused.content
+        assert refused.ephemeral and "`cutout`: nothing is set up here that cuts out" in refused.content
         assert await bot.app.services.jobs.recent(bot.ada.id, 10) == []
 
 
