@@ -83,8 +83,12 @@ def alt_text(report: Report) -> str:
         f"Four charts. {report.pictures} pictures and {report.gpu_s:.0f} GPU-seconds in "
         f"{days} {'day' if days == 1 else 'days'}, most on {busiest:%d %B} ({report.pictures_by_day[busiest]}). "
         f"GPU time by member: {members}. By model: {models}. "
-        f"Half of the jobs waited up to {report.wait_s(0.5):.0f} s, 95 of 100 up to {report.wait_s(0.95):.0f} s."
+        f"Half of the jobs waited {_at_most(report.wait_s(0.5))}, 95 of 100 {_at_most(report.wait_s(0.95))}."
     )[:1024]
+
+
+def _at_most(wait_s: float) -> str:
+    return f"up to {wait_s:.0f} s" if round(wait_s) else "less than a second"
 
 
 def _ranked(values: Mapping[str, float]) -> list[tuple[str, float]]:

@@ -46,3 +46,4 @@ def test_names_without_glyphs_are_numbered_in_chart_and_words() -> None:
         assert usage_chart.draw(report).startswith(b"\x89PNG")
     assert "4. 田中さくら 1 s" in usage_chart.alt_text(report)
     assert "GPU-seconds in 1 day, " in usage_chart.alt_text(report)
+    assert "Half of the jobs waited less than a second, 95 of 100 less than a second." in usage_chart.alt_text(report)
