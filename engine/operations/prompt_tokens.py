@@ -107,7 +107,7 @@ def _behind(reader: PreTrainedTokenizerBase, text: str, ids: Sequence[int], begi
     if not reader.is_fast:
         return str(reader.decode(list(ids[begin:]), skip_special_tokens=True)).strip()
     offsets = reader(text, truncation=False, verbose=False, return_offsets_mapping=True)["offset_mapping"]
-    return text[offsets[begin][0] :].strip()
+    return text[offsets[begin][0] :].lstrip(" ,.;").rstrip()
 
 
 def _short(text: str) -> str:

@@ -31,6 +31,8 @@ def test_the_end_no_encoder_read_is_told(pocket: LocalWorker) -> None:
     [note] = finished(pocket, ImageRequest(prompt=LONG, **few)).notes
     assert "24 tokens" in note and note.endswith("a boat at dawn”")
     assert not finished(pocket, ImageRequest(prompt="a red apple", **few)).notes
+    [listed] = finished(pocket, ImageRequest(prompt="a red fox, " * 5 + "a boat, a tree", **few)).notes
+    assert listed.endswith("not read was “a tree”"), "the comma before it is left out"
     parts = (PromptPart(text=LONG), PromptPart(text="snow"))
     assert len(finished(pocket, ImageRequest(prompt="x", prompt_parts=parts, **few)).notes) == 1
 
