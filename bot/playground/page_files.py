@@ -22,6 +22,7 @@ _SCRIPTS = (
     "direct_messages.js",
     "labels.js",
     "times.js",
+    "viewer.js",
 )
 _IMPORTED = ("changes.js", "resend.js")
 _SERVED = {f"/playground/{name}": (_own(name), "application/javascript") for name in (*_SCRIPTS, *_IMPORTED)} | {
@@ -100,11 +101,18 @@ _MENUS = (
     ('"SimCord selection draft actions"', '"What is chosen"'),
     ('"SimCord selection draft"', '"Choose, then press Apply"'),
 )
+_FORMS = (
+    (
+        "`Upload up to ${component.max_values ?? 1} files, 10 MiB per file.`",
+        "component.max_values > 1 ? `Up to ${component.max_values} files, 10 MiB each.` : `One file, up to 10 MiB.`",
+    ),
+)
 _CHANGES = {
     "/": _RENAMED,
     "/app.js": _READ,
     "/session.js": (_POLL,),
     "/commands.js": _CHOICES,
+    "/components.js": _FORMS,
     "/messages.js": _DRAWN,
     "/selects.js": _MENUS,
     "/text.js": _TIMES,

@@ -93,6 +93,22 @@ def test_a_direct_message_ideas_and_the_newest_message(tmp_path: Path, browser: 
         assert page.errors == []
 
 
+def test_a_window_keeps_its_member_when_it_is_loaded_again(tmp_path: Path, browser: playwright.Browser) -> None:
+    with playground(tmp_path / "data") as url:
+        first, second = opened(browser, url), opened(browser, url)
+        first.page.locator("#viewer-picker").select_option(label="mo")
+        first.until(lambda: first.page.evaluate("window.simcordPreview.ready"))
+        for page, name in ((first, "mo"), (second, "ada")):
+            page.page.reload()
+            page.until(
+                lambda page=page, name=name: page.page.locator("#viewer-picker option:checked").inner_text() == name
+            )
+        first.page.locator(".ideas button", has_text="mod pause").click()
+        first.page.keyboard.press("Enter")
+        first.until(lambda: "paused" in first.messages()[-1].lower())
+        assert first.errors == second.errors == []
+
+
 def test_a_wrong_address_says_so(tmp_path: Path, browser: playwright.Browser) -> None:
     with playground(tmp_path / "data") as url:
         for address in (url[:-8], url.partition("#")[0]):
