@@ -100,7 +100,8 @@ class Styles(commands.Cog):
             kept = next((one for one in await seen_by(interaction) if one.name == same_name(name)), None)
             if kept is None:
                 known = ", ".join(await style_names(interaction))
-                raise BadOption(name, f"known: {known}"[:400] if known else "no styles are set up here")
+                told_known = f"there is no such style; known: {known}" if known else "no styles are set up here"
+                raise BadOption(name, told_known[:400])
             counted = [weight for _, weight in kept.style.pictures]
             whose = f"kept by <@{kept.style.owner_id}>" + (" for everybody here" if kept.guild_id else "")
             text = f"**{texts.safe(kept.name)}** {told(counted)}, {whose}"

@@ -122,8 +122,8 @@ class Wording:
         style = self.styles.get(options.style)
         if style is None:
             known = ", ".join(sorted(self.styles)) or "none"
-            hint = f"known: {known}; pictures kept by name go with /imagine, /draw and what is made from their results"
-            raise BadOption(f"--style {options.style}", hint)
+            kept = "pictures kept by name go with /imagine, /draw and what is made from their results"
+            raise BadOption(f"--style {options.style}", f"there is no such style; known: {known}; {kept}")
         return options.model_copy(
             update={
                 "prompt": _filled(style.prompt, options.prompt),

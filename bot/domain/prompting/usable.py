@@ -43,7 +43,8 @@ def check_usable(options: Options, able: Able) -> None:
     if options.model is not None and options.model not in known:
         raise UnknownModel(options.model, known)
     if options.style is not None and not {options.style, same_name(options.style)} & set(able.styles):
-        raise BadOption(f"--style {options.style}"[:60], f"known: {', '.join(able.styles) or 'none'}"[:400])
+        known_styles = f"there is no such style; known: {', '.join(able.styles) or 'none'}"
+        raise BadOption(f"--style {options.style}"[:60], known_styles[:400])
     for name, _ in options.loras:
         if name not in able.loras:
             raise UnknownLoRA(name, tuple(name for name, why in able.loras.items() if not why))

@@ -18,7 +18,7 @@ def cost(job: Job, used: str = "") -> str:
         return f"{duration(job.estimate_ms)} of computing time, outside of the quota, once nobody else waits"
     price = _price(Price(pictures(job.spec.verb, job.spec.count), job.estimate_ms))
     whole = f"costs {price} of computing time" + (f"; then {used} are used" if used else "")
-    return f"{whole} · stopped after a preview: the part drawn"
+    return f"{whole} · cancelled after a preview, it costs the part that was drawn"
 
 
 def share(uses: Sequence[Use]) -> str:

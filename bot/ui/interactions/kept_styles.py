@@ -45,7 +45,7 @@ async def filled(interaction: Pressed, spec: JobSpec) -> JobSpec:
     style = await _inherited(interaction, spec, name) or await _found(interaction, name)
     if style is None:
         known = ", ".join(await style_names(interaction)) or "none"
-        raise BadOption(f"--style {spec.options.style}"[:60], f"known: {known}"[:400])
+        raise BadOption(f"--style {spec.options.style}"[:60], f"there is no such style; known: {known}"[:400])
     return spec.model_copy(update={"options": spec.options.model_copy(update={"style": name, "kept_style": style})})
 
 

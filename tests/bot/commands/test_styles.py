@@ -63,7 +63,9 @@ async def test_one_list_of_the_hosts_ones_own_and_the_servers(court: Court) -> N
         assert {choice["value"] for choice in offered} == {"fog", "ink"}
     shown = await court.bo.slash(court.channel, "style show", name="ink")
     assert "for everybody here" in said(shown) and shown.response is not None and shown.response.attachments
-    assert "known: ink" in await court.say(court.bo, "style show", name="fog"), "others' own styles are not told"
+    assert "there is no such style; known: ink" in await court.say(court.bo, "style show", name="fog"), (
+        "others' own styles are not told"
+    )
 
 
 async def test_moderators_keep_styles_for_everybody(court: Court) -> None:
@@ -81,7 +83,7 @@ async def test_moderators_keep_styles_for_everybody(court: Court) -> None:
     assert "moderators" in await court.say(court.bo, "style rm", name="fog")
     assert "removed" in await court.say(court.mo, "style rm", name="FOG")
     assert (await court.newest()).action == "style rm"
-    assert "known: none" in said(await court.bo.slash(court.channel, "imagine", prompt=FOX))
+    assert "there is no such style; known: none" in said(await court.bo.slash(court.channel, "imagine", prompt=FOX))
 
 
 async def test_none_is_kept_where_no_model_follows_it(court: Court) -> None:

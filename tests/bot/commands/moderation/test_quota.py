@@ -125,6 +125,7 @@ async def test_the_cost_stands_in_the_reply_and_on_every_picture(court: Court) -
     asked = await court.ada.slash(court.channel, "imagine", prompt="a red fox")
     assert asked.response is not None
     assert "costs 4 pictures, about 1 s of computing time" in asked.response.content
+    assert "cancelled after a preview, it costs the part that was drawn" in asked.response.content
     assert "then 4 of your 40 pictures today are used" in asked.response.content
     assert "GPU" not in asked.response.content, "this host may have none"
     job = await court.draw()
