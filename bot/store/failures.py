@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
+from obstore.exceptions import BaseError
+
 from bot.errors import DiskFull, StoreError
 
 _NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SQLITE, _POSTGRES = "SQLITE_FULL", "53100"
-_OBSTORE = tuple(f"os error {number}" for number in sorted(_NUMBERS))
+_OBSTORE = tuple(f"(os error {number})" for number in sorted(_NUMBERS))
 """obstore has no class for it, only this text."""
 
 
@@ -31,4 +33,4 @@ def _is_full(error: BaseException) -> bool:
         return True
     if getattr(error, "sqlite_errorname", "") == _SQLITE or getattr(error, "sqlstate", "") == _POSTGRES:
         return True
-    return any(text in str(error) for text in _OBSTORE)
+    return isinstance(error, BaseError) and any(text in str(error) for text in _OBSTORE)

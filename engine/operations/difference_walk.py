@@ -61,7 +61,7 @@ class DifferenceWalk:
         self._noise = torch.cat((drawn, drawn), dim=1).to(like.device)
         return self._sample(index).to(like.dtype)
 
-    def step(self, model_output: torch.Tensor, noise_scheduler: Any, index: int) -> torch.Tensor:
+    def step(self, model_output: torch.Tensor, index: int) -> torch.Tensor:
         """Move the change on, and return the next sample.
 
         The rows share their noise, so the difference of the samples is the change, and an x0 estimate is linear in

@@ -61,7 +61,7 @@ class Walk(Protocol):
         """The sample of timestep number `index`, the first that the denoiser is asked about, in the form of `like`."""
         ...
 
-    def step(self, model_output: torch.Tensor, noise_scheduler: Any, index: int) -> torch.Tensor:
+    def step(self, model_output: torch.Tensor, index: int) -> torch.Tensor:
         """The sample of timestep number `index`, past the last one clean, after the denoiser's answer before it."""
         ...
 
@@ -176,7 +176,7 @@ class StepWatch:
             _set_index(noise_scheduler, 0)
             walk.begin(sample, noise_scheduler, 0)
         _set_index(noise_scheduler, index)
-        latents = walk.step(without_variance(model_output, sample), noise_scheduler, index).to(sample.dtype)
+        latents = walk.step(without_variance(model_output, sample), index).to(sample.dtype)
         shown = walk.shown if self.wants_x0(self.step) else None
         if index == self._steps:
             self.latents = walk.shown if shown is None else shown

@@ -80,10 +80,10 @@ class NoiseLevel(NamedTuple):
     def x0_weights(self, prediction: str) -> X0Weights:
         """For a denoiser of this `prediction_type`."""
         alpha, sigma = self.alpha, self.sigma
-        if self.preconditioned is not None:
-            return self.preconditioned
         if prediction == "sample":
             return X0Weights(0.0, 1.0)
+        if self.preconditioned is not None:
+            return self.preconditioned
         if self.is_flow or prediction == "flow_prediction":
             return X0Weights(1.0, -sigma)
         if prediction == "v_prediction":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.model import JobState
 from bot.settings import Settings
 from bot.ui.content.recipe_card import SAME
 from engine.settings import EngineSettings
@@ -22,8 +23,10 @@ async def test_what_was_drawn_alone_is_drawn_so_again_in_any_company(tmp_path: P
         answer = last_said(card)
         assert answer is not None and answer.embeds[0].footer.text == SAME
 
-        await bot.bo.slash(bot.channel, "imagine", prompt="a fox --steps 300")
+        beside = await bot.bo.slash(bot.channel, "imagine", prompt="a fox --steps 300")
         again, _ = await bot.finished(await bot.ada.click(answer, label="Make it again"))
+        company, _ = await bot.app.client.services.jobs.at_message(beside.response.id)
+        assert company.state is JobState.RUNNING, "it was there all the time"
 
         for cell in range(4):
             assert await bot.picture(first, cell) == await bot.picture(again, cell)

@@ -56,8 +56,9 @@ def test_every_store_says_so_in_its_own_way(error: Exception) -> None:
 
 
 def test_other_errors_stay_store_errors_with_their_traceback() -> None:
-    found = store_error("the store", PermissionError(errno.EACCES, "no"))
-    assert type(found) is StoreError and unexplained(found) is found
+    for error in (PermissionError(errno.EACCES, "no"), DBAPIError("INSERT", {"prompt": "(os error 28)"}, Exception())):
+        found = store_error("the store", error)
+        assert type(found) is StoreError and unexplained(found) is found
 
 
 def test_an_unfinished_copy_takes_no_room(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -139,15 +140,24 @@ async def test_a_bug_ends_one_job_loudly_and_refunded(house: StoredStudio, caplo
     assert (await house.wait(other)).state is JobState.DELIVERED
 
 
-async def test_a_database_that_fails_for_a_while_costs_a_delay(house: StoredStudio) -> None:
-    keep, failures = house.jobs.keep, [StoreError("disk full"), StoreError("disk full")]
+Stored = Callable[..., Awaitable[Job]]
+
+
+def failing(store: Stored, failures: Sequence[StoreError]) -> Stored:
+    """`store`, after it has failed with each of these."""
+    left = list(failures)
 
     async def fails_at_first(*arguments: Any) -> Job:
-        if failures:
-            raise failures.pop()
-        return await keep(*arguments)
+        if left:
+            raise left.pop()
+        return await store(*arguments)
 
-    house.jobs.keep, house.engine.auto = fails_at_first, True
+    return fails_at_first
+
+
+async def test_a_database_that_fails_for_a_while_costs_a_delay(house: StoredStudio) -> None:
+    house.jobs.keep = failing(house.jobs.keep, [StoreError("disk full")] * 2)
+    house.engine.auto = True
     done = await house.wait_while_time_passes(await house.submit())
     assert (done.state, done.epoch) == (JobState.DELIVERED, 2)
     assert await house.charged(done) == ("settled", 4, 800)
@@ -155,14 +165,8 @@ async def test_a_database_that_fails_for_a_while_costs_a_delay(house: StoredStud
 
 
 async def test_a_full_disk_is_told_and_logged_once(house: StoredStudio, caplog: pytest.LogCaptureFixture) -> None:
-    keep, failures = house.jobs.keep, [DiskFull("the database")] * 3
-
-    async def fails_at_first(*arguments: Any) -> Job:
-        if failures:
-            raise failures.pop()
-        return await keep(*arguments)
-
-    house.jobs.keep, house.engine.auto = fails_at_first, True
+    house.jobs.keep = failing(house.jobs.keep, [DiskFull("the database")] * 3)
+    house.engine.auto = True
     done = await house.wait_while_time_passes(await house.submit())
     assert done.state is JobState.DELIVERED and house.wall.messages[done.id] == "grid of 4"
     assert [event for _, event in house.wall.shown if isinstance(event, PutOff)] == [PutOff(is_full=True)] * 3
@@ -171,14 +175,7 @@ async def test_a_full_disk_is_told_and_logged_once(house: StoredStudio, caplog: 
 
 
 async def test_a_bug_on_a_full_disk_is_told_when_there_is_room(house: StoredStudio) -> None:
-    close, failures = house.jobs.close, [DiskFull("the database")] * 2
-
-    async def fails_at_first(*arguments: Any) -> Job:
-        if failures:
-            raise failures.pop()
-        return await close(*arguments)
-
-    house.jobs.close = fails_at_first
+    house.jobs.close = failing(house.jobs.close, [DiskFull("the database")] * 2)
     job = await house.submit()
     (await house.engine.stream()).post(ZeroDivisionError())
     assert (await house.wait_while_time_passes(job)).state is JobState.FAILED
