@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Coroutine
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -62,3 +63,16 @@ async def first_of(*waits: Awaitable[object]) -> None:
     finally:
         for task in tasks:
             task.cancel()
+
+
+@asynccontextmanager
+async def held(lock: asyncio.Lock, until: asyncio.Event) -> AsyncGenerator[None]:
+    """Hold a lock. Once `until` is set nobody waits for it any longer: the body runs without it."""
+    acquiring, ending = asyncio.ensure_future(lock.acquire()), asyncio.ensure_future(until.wait())
+    try:
+        await asyncio.wait((acquiring, ending), return_when=asyncio.FIRST_COMPLETED)
+        yield
+    finally:
+        ending.cancel()
+        if not acquiring.cancel():
+            lock.release()

@@ -16,6 +16,7 @@ BotError
 │   ├── ExpressionRefused(why)              Discord does not take this emoji or sticker
 │   ├── JobNotFound(job_id)
 │   ├── CellNotFound(job_id, cell)
+│   ├── InterruptedTooOften(attempts)       the bot was ended each time while this was drawn
 │   ├── NotYours(owner_id)
 │   │   ├── OwnerAsked(owner_id, is_new)    asked now, or before; it goes on when they say yes
 │   │   ├── OwnersOnly(owner_id)            to stop or delete it; to lead a vote or a game
@@ -59,7 +60,16 @@ from bot.errors.failures import (
     StoreError,
     unexplained,
 )
-from bot.errors.jobs import AskersOnly, CellNotFound, JobNotFound, MakersOnly, NotYours, OwnerAsked, OwnersOnly
+from bot.errors.jobs import (
+    AskersOnly,
+    CellNotFound,
+    InterruptedTooOften,
+    JobNotFound,
+    MakersOnly,
+    NotYours,
+    OwnerAsked,
+    OwnersOnly,
+)
 from bot.errors.requests import AlreadyAsked, BadOption, BadPicture, NoProposal, Restarting
 from bot.errors.rounds import (
     GameOver,
@@ -102,6 +112,7 @@ __all__ = [
     "FileLimitTooSmall",
     "GameOver",
     "GameUnderWay",
+    "InterruptedTooOften",
     "JobNotFound",
     "MakersOnly",
     "MigrationFailed",

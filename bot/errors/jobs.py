@@ -1,4 +1,4 @@
-"""Errors about jobs and pictures that do not exist or belong to somebody else."""
+"""Errors about jobs and pictures that do not exist, belong to somebody else, or are given up."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ class CellNotFound(UserError):
     def __init__(self, job_id: str, cell: int) -> None:
         self.job_id, self.cell = job_id, cell
         super().__init__(f"job {job_id!r} has no picture {cell + 1}")
+
+
+class InterruptedTooOften(UserError):
+    """The bot was ended `attempts` times while this was drawn; it is not begun again."""
+
+    def __init__(self, attempts: int) -> None:
+        self.attempts = attempts
+        super().__init__(f"interrupted {attempts} times")
 
 
 class NotYours(UserError):

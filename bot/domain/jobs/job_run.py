@@ -14,8 +14,8 @@ from bot.domain.model import Charge, Job, JobSpec, JobState, Verdict
 from bot.domain.ports import PutOff, Stream
 from bot.domain.prompting.engine_requests import Asker
 from bot.domain.quotas.quota import part_of, pictures
-from bot.errors import DiskFull, Fenced, PictureBlocked, StoreError, UserError, unexplained
-from bot.tasks import first_of
+from bot.errors import DiskFull, Fenced, InterruptedTooOften, PictureBlocked, StoreError, UserError, unexplained
+from bot.tasks import first_of, held
 from engine import (
     AbortReason,
     EngineError,
@@ -33,8 +33,11 @@ from engine import (
 
 log = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 3
+MAX_ATTEMPTS = 6
 """How often a job may begin; one that takes the whole bot down with it must not do so for ever."""
+SUSPECT_ATTEMPTS = 2
+"""From so many on, jobs run one at a time: what ends the bot again is that one's doing, and no other's attempt."""
+IN_TURN = Queued(1, reason="those that were interrupted before come one at a time")
 
 _LONGEST_PAUSE_S = 15.0
 _STORE_PAUSES_S = (5.0, 15.0, 30.0, 60.0)
@@ -45,9 +48,12 @@ _OUTLIVES = (AbortReason.SHUTDOWN, AbortReason.CLIENT_GONE)
 class JobRun:
     """One run of a job. `until_over` does everything; `end` stops it from outside."""
 
-    def __init__(self, ports: Ports, job: Job, resolved: Resolved | None = None) -> None:
-        """`resolved`: the request of a job that was just accepted; its first epoch is this run's, unclaimed."""
-        self._ports, self.job, self._resolved = ports, job, resolved
+    def __init__(self, ports: Ports, suspects: asyncio.Lock, job: Job, resolved: Resolved | None = None) -> None:
+        """`resolved`: the request of a job that was just accepted; its first epoch is this run's, unclaimed.
+
+        `suspects` is held by the one that runs of the jobs that were interrupted `SUSPECT_ATTEMPTS` times or more.
+        """
+        self._ports, self._suspects, self.job, self._resolved = ports, suspects, job, resolved
         self._is_claimed = resolved is not None
         self._stream: Stream | None = None
         self._step, self._steps = 0, 1
@@ -116,7 +122,7 @@ class JobRun:
         except RequestAborted as error:
             await self._aborted(error)
         except (EngineError, UserError) as error:
-            level = logging.ERROR if isinstance(error, InferenceFailed) else logging.INFO
+            level = logging.ERROR if isinstance(error, InferenceFailed | InterruptedTooOften) else logging.INFO
             log.log(level, "job failed: %s", error, extra={"job": self.job.id})
             await self._close(JobState.FAILED, error, self._blocked)
 
@@ -141,13 +147,22 @@ class JobRun:
             self.job = await jobs.claim(self.job)
         self._is_claimed = False  # another try claims it
         if self._unkept is None:
-            if self.job.attempts >= MAX_ATTEMPTS:
-                raise InferenceFailed(f"it was interrupted {self.job.attempts} times")
-            resolved = await self._request()
-            self._unkept = resolved.request, await self._through_engine(resolved)
+            self._unkept = await self._drawn()
         request, finished = self._unkept
         await self._keep(finished)
         self._measured, self._unkept = (request, finished.gpu_ms), None
+
+    async def _drawn(self) -> tuple[ImageRequest, Finished]:
+        if self.job.attempts >= MAX_ATTEMPTS:
+            raise InterruptedTooOften(self.job.attempts)
+        if self.job.attempts < SUSPECT_ATTEMPTS:
+            resolved = await self._request()
+            return resolved.request, await self._through_engine(resolved)
+        if self._suspects.locked():
+            self._ports.replies.show(self.job, IN_TURN)
+        async with held(self._suspects, until=self._ended):
+            resolved = await self._request()
+            return resolved.request, await self._through_engine(resolved)
 
     async def _request(self) -> Resolved:
         job = self.job

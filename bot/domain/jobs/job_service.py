@@ -37,6 +37,7 @@ class JobService(JobResults):
         self.reviews = Reviews(ports, self._outbox_worker.wake)
         self._delivering: asyncio.Task[None] | None = None
         self._runs: dict[str, tuple[JobRun, asyncio.Task[None]]] = {}
+        self._suspects = asyncio.Lock()
         self._accepting = set[asyncio.Future[Job]]()
         self._changed = asyncio.Condition()
         self._is_open = False
@@ -49,9 +50,10 @@ class JobService(JobResults):
             {member: one.weight for member, one in served.items()},
         )
         self._is_open = True
-        for job in await self._jobs.unfinished():
+        # Those that were interrupted most often come last: should one of them be why, the others are over before.
+        for job in sorted(await self._jobs.unfinished(), key=lambda job: job.attempts):
             if job.state in _LIVE and self._ports.is_ours(job.guild_id):
-                self._begin(JobRun(self._ports, job))
+                self._begin(JobRun(self._ports, self._suspects, job))
         self._delivering = self._ports.tasks.start(self._outbox_worker.run(), "deliveries")
 
     async def look(self) -> None:
@@ -64,7 +66,7 @@ class JobService(JobResults):
         for job_id in here - known:
             job = await self._jobs.get(job_id)
             if self._is_open and job.state in _LIVE and self._ports.is_ours(job.guild_id):
-                self._begin(JobRun(self._ports, job))
+                self._begin(JobRun(self._ports, self._suspects, job))
         for job_id in known - here:
             self._closed(job_id)
         await self._note_change()
@@ -149,7 +151,7 @@ class JobService(JobResults):
         )
         log.info("job accepted", extra={"job": job.id, "verb": job.spec.verb.value})
         if self._is_open and self._ports.is_ours(job.guild_id):
-            self._begin(JobRun(self._ports, job, resolved))
+            self._begin(JobRun(self._ports, self._suspects, job, resolved))
         for key, content in uploads.items():
             # Another job's rows may just have gone, and this file with them, before ours named it.
             await self._ports.pictures.keep(key, content)

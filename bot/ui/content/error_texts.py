@@ -112,6 +112,10 @@ TABLE: Mapping[type[BaseException], Callable[[Any], str]] = MappingProxyType(
         bot.ExpressionRefused: lambda error: f"Discord did not take it: {error.why}",
         bot.JobNotFound: lambda error: "I do not have that picture any more. `/info me` lists yours.",
         bot.CellNotFound: lambda error: f"Picture {error.cell + 1} is not there any more.",
+        bot.InterruptedTooOften: lambda error: (
+            f"I was interrupted {error.attempts} times while I drew this, so I have given it up; nothing was charged. "
+            "Ask for it again, and if that happens once more, tell the person who runs me."
+        ),
         bot.NotYours: _not_yours,
         bot.OwnerAsked: lambda error: (
             f"🙋 <@{error.owner_id}> wants to be asked first. "

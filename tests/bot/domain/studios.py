@@ -103,12 +103,12 @@ class StoredStudio:
             await asyncio.wait({waiting}, timeout=0.01)
         return await waiting
 
-    async def reaches(self, job: Job, *states: JobState) -> Job:
-        """Wait until the job is in one of these states."""
+    async def reaches(self, job: Job, *states: JobState, attempts: int = 0) -> Job:
+        """Wait until the job is in one of these states, begun so often at least."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 found = await self.jobs.get(job.id)
-                if found.state in states:
+                if found.state in states and found.attempts >= attempts:
                     return found
                 await asyncio.sleep(0.001)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.model import JobState
+from bot.domain.jobs.job_run import IN_TURN, MAX_ATTEMPTS, SUSPECT_ATTEMPTS
+from bot.domain.model import Job, JobState
 from bot.errors import ReplyGone
 from engine.errors import OutOfMemory
 from engine.events import Progress, Started
@@ -147,13 +148,50 @@ async def test_what_an_orphan_still_brings_is_refused(house: StoredStudio) -> No
 
 async def test_a_job_that_kills_the_bot_each_time_is_given_up(house: StoredStudio) -> None:
     job = await house.submit()
-    for _ in range(3):
+    for _ in range(MAX_ATTEMPTS):
         (await house.engine.stream()).post(Started("cpu"))
         await house.reaches(job, JobState.RUNNING)
         await house.restart()
     done = await house.wait(job)
-    assert (done.state, done.attempts) == (JobState.FAILED, 3)
+    assert (done.state, done.attempts) == (JobState.FAILED, MAX_ATTEMPTS)
     assert (await house.charged(job))[0] == "refunded"
+
+
+async def two_suspects(house: StoredStudio) -> tuple[Job, Job]:
+    """Two jobs, the older one first, that ran together whenever the bot was ended."""
+    first = await house.submit()
+    house.clock.move(1.0)
+    second = await house.submit()
+    for attempts in range(1, SUSPECT_ATTEMPTS + 1):
+        for index in range(2):
+            (await house.engine.stream(index)).post(Started("cpu"))
+        for job in (first, second):
+            await house.reaches(job, JobState.RUNNING, attempts=attempts)
+        await house.restart()
+    return first, second
+
+
+async def test_what_was_interrupted_twice_runs_one_at_a_time(house: StoredStudio) -> None:
+    """Whoever ended the bot again is known by that, and the others are not given up with it."""
+    first, second = await two_suspects(house)
+    (await house.engine.stream()).post(Started("cpu"))
+    await house.reaches(first, JobState.RUNNING, attempts=SUSPECT_ATTEMPTS + 1)
+    await until(lambda: any(job == second.id and event == IN_TURN for job, event in house.wall.shown))
+    await house.restart()
+    for index in range(2):
+        (await house.engine.stream(index)).finish()
+    done = [await house.wait(job) for job in (second, first)]
+    assert [(job.state, job.attempts) for job in done] == [(JobState.DELIVERED, 2), (JobState.DELIVERED, 3)]
+
+
+async def test_one_that_waits_for_its_turn_can_be_stopped(house: StoredStudio) -> None:
+    first, second = await two_suspects(house)
+    (await house.engine.stream()).post(Started("cpu"))
+    await until(lambda: any(job == second.id and event == IN_TURN for job, event in house.wall.shown))
+    await house.job_service.cancel(second.id, OWNER)
+    assert (await house.wait(second)).state is JobState.CANCELLED
+    assert house.job_service.running == (first.id,)
+    assert (await house.charged(second))[0] == "refunded"
 
 
 async def test_a_clean_stop_parks_and_goes_on(house: StoredStudio) -> None:
